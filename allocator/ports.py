@@ -1,0 +1,127 @@
+"""Interfaces between the engine and the outside world.
+
+The service's bootstrap is the one place that picks what stands behind them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from allocator.models.intents import (
+    AccountReading,
+    Capabilities,
+    Finding,
+    Intent,
+    OrderIntent,
+    Outcome,
+    Quote,
+)
+from allocator.models.snapshot import Snapshot
+
+
+class Clock(Protocol):
+    """Time as an argument: the real one waits, a test's jumps."""
+
+    def now(self) -> datetime:
+        """Tell the time, UTC."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+class Venue(Protocol):
+    """Everything the executor asks of the venue of one account.
+
+    No method raises for what a venue says or fails to say: outcomes are values. Nothing here
+    repeats a write.
+    """
+
+    @property
+    def account(self) -> str:
+        """The account's id."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What may be asked."""
+        ...
+
+    async def server_time(self) -> datetime:
+        """Read the venue's clock, UTC.
+
+        Raises
+        ------
+        VenueError
+            When it cannot be read.
+        """
+        ...
+
+    async def submit(self, intent: Intent) -> Outcome:
+        """Send one action; a transfer or move is sent by its source account."""
+        ...
+
+    async def find(self, intent: Intent, since: datetime) -> Finding:
+        """Look an action up by its client id, in open and past records since a time."""
+        ...
+
+    async def cancel(self, intent: OrderIntent) -> Outcome:
+        """Cancel what is left of an order; `Rejected` when it had already ended."""
+        ...
+
+    async def read(self) -> AccountReading:
+        """Read wallets, positions and open orders."""
+        ...
+
+    async def quote(self, instrument: str) -> Quote:
+        """Read best prices.
+
+        Raises
+        ------
+        VenueError
+            When they cannot be read.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release connections."""
+        ...
+
+
+class Missing(Protocol):
+    """Something a gather could not read."""
+
+    @property
+    def account(self) -> str:
+        """The account's id."""
+        ...
+
+    @property
+    def what(self) -> str:
+        """What was not read, and why."""
+        ...
+
+
+class Gathered(Protocol):
+    """A snapshot with a list of what is missing; missing accounts stand frozen in it."""
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The snapshot."""
+        ...
+
+    @property
+    def missing(self) -> Sequence[Missing]:
+        """What was not read."""
+        ...
+
+
+class MarketData(Protocol):
+    """Where snapshots come from."""
+
+    async def gather(self) -> Gathered:
+        """Read every account, concurrently and within a deadline."""
+        ...

@@ -1,0 +1,136 @@
+"""The configuration of a service or a single run: accounts, keys by reference, mandate, modes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from allocator.models.base import Name, NonNegative, Positive, Value
+from allocator.models.mandate import Mandate
+from allocator.models.snapshot import MoveRule, Route
+
+Mode = Literal["dry", "loopback", "live"]
+Wallet = Literal["unified", "funding", "spot", "usdm", "coinm"]
+
+
+def check_secret(reference: str) -> str:
+    """Refuse a secret that stands in the file itself."""
+    if not reference.startswith(("file:", "env:")):
+        raise ValueError("a secret is given by reference: file:PATH or env:NAME")
+    return reference
+
+
+class LoginConfig(Value):
+    """A set of keys at a venue.
+
+    Attributes
+    ----------
+    key, secret
+        ``file:PATH`` or ``env:NAME``.
+    member
+        The venue's own id of the user the keys belong to (Bybit member id, Binance e-mail).
+    master
+        The login that may move money between sub-accounts; None: this one is it.
+    """
+
+    venue: Literal["bybit", "binance", "paper"]
+    key: str
+    secret: str
+    member: str | None = None
+    master: Name | None = None
+
+    _check = field_validator("key", "secret")(check_secret)
+
+
+class AccountConfig(Value):
+    """One margin pool to gather and to act on.
+
+    Attributes
+    ----------
+    wallet
+        Which wallet of the login it is.
+    instruments
+        Symbols it may trade, without the venue's prefix, as ccxt writes them.
+    live
+        Whether orders may be sent in live mode.
+    """
+
+    id: Name
+    login: Name
+    wallet: Wallet
+    owner: Name
+    control_group: Name | None = None
+    instruments: tuple[Name, ...] = ()
+    order_budget: int | None = Field(default=None, ge=0)
+    ring_fenced: Mapping[str, NonNegative] = Field(default_factory=dict[str, NonNegative])
+    live: bool = False
+
+
+class AssetConfig(Value):
+    """What no venue tells of an asset."""
+
+    price: Positive | None = None
+    underlying: Name | None = None
+    haircut: NonNegative | None = None
+
+
+class GatherConfig(Value):
+    """How long reading may take, and how old data may be."""
+
+    deadline_s: Positive = Decimal(10)
+    max_age_s: Positive = Decimal(60)
+    max_clock_skew_s: Positive = Decimal(1)
+
+
+class ExecutionConfig(Value):
+    """How actions are carried out.
+
+    Attributes
+    ----------
+    order_timeout_s
+        Seconds after which what is left of an order is cancelled.
+    transfer_timeout_s
+        Seconds after which a transfer that has not arrived is handed to an operator.
+    unknown_deadline_s
+        Seconds after which an unknown outcome is handed to an operator.
+    poll_s
+        Seconds between two looks at a venue.
+    """
+
+    order_timeout_s: Positive = Decimal(10)
+    transfer_timeout_s: Positive = Decimal(3600)
+    unknown_deadline_s: Positive = Decimal(120)
+    poll_s: Positive = Decimal("0.2")
+
+
+class Config(Value):
+    """Everything a run needs beside the venues' own data."""
+
+    version: Literal[1] = 1
+    mode: Mode = "dry"
+    installation: Name = "allocator"
+    database: str = "sqlite:///var/allocator.db"
+    loopback_url: str | None = None
+    logins: Mapping[str, LoginConfig] = Field(default_factory=dict[str, LoginConfig])
+    accounts: tuple[AccountConfig, ...] = ()
+    assets: Mapping[str, AssetConfig] = Field(default_factory=dict[str, AssetConfig])
+    routes: tuple[Route, ...] = ()
+    moves: tuple[MoveRule, ...] = ()
+    mandate: Mandate = Mandate()
+    gather: GatherConfig = GatherConfig()
+    execution: ExecutionConfig = ExecutionConfig()
+
+    @model_validator(mode="after")
+    def _refers_to_what_exists(self) -> Config:
+        for account in self.accounts:
+            if account.login not in self.logins:
+                raise ValueError(f"account {account.id}: no login {account.login}")
+        for name, login in self.logins.items():
+            if login.master is not None and login.master not in self.logins:
+                raise ValueError(f"login {name}: no master login {login.master}")
+        if self.mode == "loopback" and not self.loopback_url:
+            raise ValueError("mode loopback needs loopback_url")
+        return self

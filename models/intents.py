@@ -1,0 +1,222 @@
+"""What is asked of a venue, and every way a venue may answer.
+
+An intent is written down before anything is sent. Its `client_id` is derived, never random, so
+that an unknown outcome can be looked up and nothing is ever sent twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from allocator.models.account import OpenOrder, Side
+from allocator.models.base import ZERO, Name, NonNegative, Num, Positive, Utc, Value
+
+
+class OrderIntent(Value):
+    """An order to send, already quantised.
+
+    Attributes
+    ----------
+    client_id
+        128-bit id as 32 hex digits; the adapter fits it to the venue's charset and length.
+    quantity
+        Contracts, a multiple of lot.
+    limit_price
+        A multiple of tick.
+    style
+        ``ioc``: fill at once what fills, cancel the rest; ``post_only``: never take.
+    """
+
+    kind: Literal["order"] = "order"
+    client_id: Name
+    account: Name
+    instrument: Name
+    side: Side
+    quantity: Positive
+    limit_price: Positive
+    reduce_only: bool = False
+    style: Literal["ioc", "post_only"] = "ioc"
+
+
+class TransferIntent(Value):
+    """A transfer to send; amount in asset units, a multiple of step, charges on top."""
+
+    kind: Literal["transfer"] = "transfer"
+    client_id: Name
+    route: Name
+    source: Name
+    target: Name
+    asset: Name
+    amount: Positive
+
+
+class MoveIntent(Value):
+    """A position move to send; quantity in contracts, signed as the sender gives it up.
+
+    Attributes
+    ----------
+    side
+        What the receiver does: ``buy`` when a long is moved.
+    price
+        Mark price at which it moves.
+    """
+
+    kind: Literal["move"] = "move"
+    client_id: Name
+    source: Name
+    target: Name
+    instrument: Name
+    side: Side
+    quantity: Positive
+    price: Positive
+
+
+Intent = Annotated[OrderIntent | TransferIntent | MoveIntent, Field(discriminator="kind")]
+
+
+class Ack(Value):
+    """The venue took it.
+
+    Attributes
+    ----------
+    venue_id
+        The venue's own id.
+    """
+
+    outcome: Literal["ack"] = "ack"
+    venue_id: str
+
+
+class Rejected(Value):
+    """The venue did not take it, by one of its definitive codes."""
+
+    outcome: Literal["rejected"] = "rejected"
+    code: str
+    message: str
+
+
+class Unknown(Value):
+    """Nobody can say: it is looked up, never resent."""
+
+    outcome: Literal["unknown"] = "unknown"
+    why: str
+
+
+Outcome = Ack | Rejected | Unknown
+
+FoundState = Literal["open", "partial", "filled", "cancelled", "in_transit", "settled", "returned"]
+
+
+class Found(Value):
+    """The venue knows it.
+
+    Attributes
+    ----------
+    filled
+        Contracts, or asset units that arrived.
+    average_price
+        Of the fills; None: not filled, or not told.
+    fees
+        Charges so far by asset (units, positive is paid).
+    """
+
+    finding: Literal["found"] = "found"
+    venue_id: str
+    state: FoundState
+    filled: NonNegative = ZERO
+    average_price: Num | None = None
+    fees: Mapping[str, Num] = Field(default_factory=dict[str, Num])
+    venue_time: Utc | None = None
+
+
+class AbsentNow(Value):
+    """A well-formed answer that does not contain it, by id and by history.
+
+    Attributes
+    ----------
+    venue_time
+        The venue's clock at the answer.
+    """
+
+    finding: Literal["absent"] = "absent"
+    venue_time: Utc
+
+
+class Unsure(Value):
+    """No well-formed answer: this is never taken for a negative."""
+
+    finding: Literal["unsure"] = "unsure"
+    why: str
+
+
+Finding = Found | AbsentNow | Unsure
+
+
+class Quote(Value):
+    """Best prices of one instrument at one time."""
+
+    instrument: Name
+    bid: Positive
+    ask: Positive
+    mark: Positive
+    at: Utc
+
+
+class AccountReading(Value):
+    """What a venue says an account holds, right now.
+
+    Attributes
+    ----------
+    complete
+        Whether every wallet, settle coin and page was read.
+    missing
+        What was not read, and why.
+    wallets
+        Units by asset, without unrealised profit.
+    positions
+        Signed contracts by instrument; absent means flat only if `complete`.
+    """
+
+    account: Name
+    at: Utc
+    complete: bool
+    missing: tuple[str, ...] = ()
+    wallets: Mapping[str, Num] = Field(default_factory=dict[str, Num])
+    positions: Mapping[str, Num] = Field(default_factory=dict[str, Num])
+    open_orders: tuple[OpenOrder, ...] = ()
+
+    def position(self, instrument: str) -> Decimal:
+        """Signed contracts of an instrument; flat if it is not listed."""
+        return self.positions.get(instrument, ZERO)
+
+
+class Capabilities(Value):
+    """What a venue can do, from our own table, proved by the contract suite.
+
+    Attributes
+    ----------
+    orders, transfers, withdrawals, moves
+        Which kinds of action may be sent.
+    transfer_key
+        Whether a transfer carries an idempotency key; without one at most one transfer per
+        (asset, source, target) may be under way.
+    client_id_reusable
+        Whether the venue forgets a client id once its order has ended.
+    receive_window_s
+        Seconds after its time stamp at which the venue refuses a request; at most 5.
+    read_lag_s
+        Seconds after which an accepted action must be visible in reads.
+    """
+
+    orders: bool = True
+    transfers: bool = True
+    withdrawals: bool = False
+    moves: bool = False
+    transfer_key: bool = True
+    client_id_reusable: bool = False
+    receive_window_s: NonNegative = Decimal(5)
+    read_lag_s: NonNegative = Decimal(1)
