@@ -1,0 +1,60 @@
+# Two commands matter: `make run` and `make test`. Both need only Python 3.11+ and make.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format soak wheel lock clean
+
+help: ## Tell what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+run: .venv/run ## Run the whole line once on the bundled loopback exchanges
+	@$(BIN)/allocator demo
+
+test: .venv/test ## Run the test suite
+	@$(BIN)/python -m pytest -q
+
+check: .venv/test ## Format, lint, types and import directions
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports
+
+format: .venv/test ## Put the code in form
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+soak: .venv/test ## Run the long suites
+	@$(BIN)/python -m pytest -q -m soak
+
+wheel: .venv/test ## Build the wheel
+	@$(BIN)/python -m build --wheel --no-isolation --outdir dist .
+
+lock: ## Resolve the dependencies anew, with hashes (needs uv on the PATH)
+	uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --no-annotate \
+		--python-version 3.11 pyproject.toml --extra exchanges --group install \
+		-o requirements/run.txt
+	uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --no-annotate \
+		--python-version 3.11 pyproject.toml --extra exchanges --extra postgres --extra service \
+		--group install --group test -c requirements/run.txt -o requirements/test.txt
+
+clean: ## Remove what was built, the environment and the demo's state
+	rm -rf .venv build dist *.egg-info var .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found"; exit 2; }
+	@$(PYTHON) -m venv .venv
+
+.venv/run: requirements/run.txt pyproject.toml | .venv/bin/python
+	@echo "installing the locked dependencies into .venv" >&2
+	@$(PIP) install --require-hashes -r requirements/run.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/test: requirements/test.txt .venv/run
+	@echo "installing the locked test dependencies into .venv" >&2
+	@$(PIP) install --require-hashes -r requirements/test.txt
+	@touch $@
