@@ -1,0 +1,1 @@
+"""Venues through ccxt: the only package that speaks it."""

@@ -1,0 +1,1 @@
+"""Bybit v5, unified account: one host, one envelope, one signing rule."""

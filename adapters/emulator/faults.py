@@ -1,0 +1,66 @@
+"""Faults between the client and the exchange, by rule."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+
+class Fault(StrEnum):
+    """What goes wrong.
+
+    `drop_before`: the connection dies before the request is carried out; `drop_after`: after;
+    `delay`: carried out at once, the reply leaves `delay_s` later; `http_500_after`: carried out,
+    the reply is a bare 500; `truncate`: carried out, the reply is cut; `html`: carried out, the
+    reply is a web page with status 200; `throttle`: not carried out, HTTP 429.
+    """
+
+    DROP_BEFORE = "drop_before"
+    DROP_AFTER = "drop_after"
+    DELAY = "delay"
+    HTTP_500_AFTER = "http_500_after"
+    TRUNCATE = "truncate"
+    HTML = "html"
+    THROTTLE = "429"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Apply `kind` to requests that match, from the `nth` match on, `times` times.
+
+    `host`, `path` and `method` match when empty or equal (`path` by prefix).
+    """
+
+    kind: Fault
+    host: str = ""
+    path: str = ""
+    method: str = ""
+    nth: int = 1
+    times: int = 1
+    delay_s: float = 0.0
+    seen: int = 0
+
+    def matches(self, host: str, method: str, path: str) -> bool:
+        """Tell whether a request is of the kind the rule is about."""
+        return (
+            self.host in {"", host}
+            and self.method in {"", method}
+            and (not self.path or path.startswith(self.path))
+        )
+
+
+class Faults:
+    """The rules in force."""
+
+    def __init__(self) -> None:
+        self.rules: list[Rule] = []
+
+    def choose(self, host: str, method: str, path: str) -> Rule | None:
+        """Count the request against every rule it matches and return the first that strikes."""
+        struck: Rule | None = None
+        for index, rule in enumerate(self.rules):
+            if not rule.matches(host, method, path):
+                continue
+            counted = replace(rule, seen=rule.seen + 1)
+            self.rules[index] = counted
+            if struck is None and 0 <= counted.seen - rule.nth < rule.times:
+                struck = counted
+        return struck

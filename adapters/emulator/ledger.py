@@ -1,0 +1,490 @@
+"""The exchange's state: frozen rows in tables that can be rolled back.
+
+A request mutates the tables, then either `take_changes` hands everything it changed to the store,
+which commits it before the reply leaves, or `rollback` restores what was there.
+
+User ids are `venue:uid`, instruments `venue:market:symbol`, amounts `Decimal` in the unit named.
+Quantities of derivatives are contracts, signed in positions (long positive), unsigned in orders.
+"""
+
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Generic, Literal, TypeVar
+
+ZERO = Decimal(0)
+Side = Literal["buy", "sell"]
+Leg = Literal["net", "long", "short"]
+OrderType = Literal["limit", "market"]
+TimeInForce = Literal["gtc", "ioc", "fok", "post_only"]
+OrderStatus = Literal["open", "filled", "cancelled"]
+ExecutionKind = Literal["trade", "funding", "move"]
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A member of the venue: a main account or a sub-account of `parent`."""
+
+    id: str
+    venue: str
+    uid: str
+    name: str
+    email: str
+    owner: str
+    parent: str | None = None
+
+    @property
+    def root(self) -> str:
+        """Return the id of the main account."""
+        return self.parent or self.id
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key pair, its user and what it may do (venue's own permission words)."""
+
+    key: str
+    secret: str
+    user: str
+    permissions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Coins in one wallet of a user, before unrealised profit; negative when borrowed."""
+
+    user: str
+    wallet: str
+    coin: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A position: signed contracts, average entry price, profit realised so far (settle coin)."""
+
+    user: str
+    instrument: str
+    leg: Leg
+    quantity: Decimal
+    entry: Decimal
+    realised: Decimal
+    created_ms: int
+    updated_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leverage:
+    """Leverage a user selected for an instrument."""
+
+    user: str
+    instrument: str
+    leverage: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order through its whole life.
+
+    `value` is the sum of price times quantity filled (contracts' value for derivatives, quote for
+    spot), `fee` the fees so far in `fee_coin` (positive paid), `reason` why it ended.
+    """
+
+    id: str
+    client_id: str
+    user: str
+    instrument: str
+    side: Side
+    type: OrderType
+    tif: TimeInForce
+    price: Decimal | None
+    quantity: Decimal
+    filled: Decimal
+    value: Decimal
+    average: Decimal | None
+    fee: Decimal
+    fee_coin: str
+    reduce_only: bool
+    leg: Leg
+    status: OrderStatus
+    reason: str
+    mark_at_creation: Decimal
+    seq: int
+    created_ms: int
+    updated_ms: int
+    tag: str = ""
+
+    @property
+    def remaining(self) -> Decimal:
+        """Return the quantity not filled."""
+        return self.quantity - self.filled
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """A fill, a funding payment or a moved position; `fee` positive when paid."""
+
+    id: str
+    order: str
+    client_id: str
+    user: str
+    instrument: str
+    side: Side
+    price: Decimal
+    quantity: Decimal
+    value: Decimal
+    fee: Decimal
+    fee_coin: str
+    fee_rate: Decimal
+    maker: bool
+    kind: ExecutionKind
+    realised: Decimal
+    closed: Decimal
+    leg: Leg
+    mark: Decimal
+    seq: int
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """A move of coins between two wallets of one owner on one venue."""
+
+    id: str
+    client_id: str
+    venue: str
+    by: str
+    route: str
+    coin: str
+    amount: Decimal
+    from_user: str
+    from_wallet: str
+    to_user: str
+    to_wallet: str
+    status: Literal["pending", "done", "failed"]
+    seq: int
+    time_ms: int
+    due_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """Coins leaving the venue for an address; they arrive at `due_ms` when it is known here."""
+
+    id: str
+    client_id: str
+    user: str
+    wallet: str
+    coin: str
+    chain: str
+    amount: Decimal
+    fee: Decimal
+    address: str
+    tag: str
+    status: Literal["pending", "done"]
+    txid: str
+    seq: int
+    time_ms: int
+    due_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """Coins that arrived from an address outside the venue."""
+
+    id: str
+    user: str
+    wallet: str
+    coin: str
+    chain: str
+    amount: Decimal
+    address: str
+    tag: str
+    txid: str
+    seq: int
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A deposit address: what arrives there is credited to a user's wallet."""
+
+    user: str
+    wallet: str
+    coin: str
+    chain: str
+    address: str
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Mark and index price of an instrument, its funding rate and the last time it was paid."""
+
+    instrument: str
+    mark: Decimal
+    index: Decimal
+    funding_rate: Decimal
+    funded_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CoinPrice:
+    """The index price of a coin, in USD."""
+
+    coin: str
+    usd: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class PositionMove:
+    """A block move of positions between two users of one owner."""
+
+    id: str
+    client_id: str
+    from_user: str
+    to_user: str
+    legs: tuple[tuple[str, Side, Decimal, Decimal], ...]
+    seq: int
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A sequence or a setting: a named number."""
+
+    name: str
+    value: int
+
+
+Row = TypeVar("Row")
+Change = tuple[str, str, object | None]
+
+
+class Table(Generic[Row]):
+    """Rows by key, with named indexes; remembers what changed since the last commit."""
+
+    def __init__(
+        self,
+        kind: str,
+        row: type[Row],
+        key: Callable[[Row], str],
+        indexes: Mapping[str, Callable[[Row], Hashable]] | None = None,
+    ) -> None:
+        self.kind = kind
+        self.row = row
+        self._key = key
+        self._rows: dict[str, Row] = {}
+        self._before: dict[str, Row | None] = {}
+        self._index_of = dict(indexes or {})
+        self._index: dict[tuple[str, Hashable], dict[str, None]] = {}
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(list(self._rows.values()))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._rows
+
+    def __getitem__(self, key: str) -> Row:
+        return self._rows[key]
+
+    def get(self, key: str) -> Row | None:
+        """Return the row at `key`, or None."""
+        return self._rows.get(key)
+
+    def by(self, index: str, value: Hashable) -> list[Row]:
+        """Return the rows whose `index` equals `value`, oldest insertion first."""
+        return [self._rows[key] for key in self._index.get((index, value), {})]
+
+    def put(self, row: Row) -> Row:
+        """Insert or replace a row and return it."""
+        key = self._key(row)
+        self._before.setdefault(key, self._rows.get(key))
+        self._set(key, row)
+        return row
+
+    def remove(self, key: str) -> None:
+        """Delete the row at `key`."""
+        self._before.setdefault(key, self._rows.get(key))
+        self._set(key, None)
+
+    def load(self, key: str, row: Row) -> None:
+        """Insert a row read back from the store."""
+        self._set(key, row)
+
+    def take_changes(self) -> list[Change]:
+        """Return `(kind, key, row or None)` for what changed, and forget the old rows."""
+        changes: list[Change] = [(self.kind, key, self._rows.get(key)) for key in self._before]
+        self._before.clear()
+        return changes
+
+    def rollback(self) -> None:
+        """Restore every row changed since the last `take_changes`."""
+        for key, row in self._before.items():
+            self._set(key, row)
+        self._before.clear()
+
+    def _set(self, key: str, row: Row | None) -> None:
+        old = self._rows.get(key)
+        for name, value_of in self._index_of.items():
+            if old is not None:
+                self._index.get((name, value_of(old)), {}).pop(key, None)
+            if row is not None:
+                self._index.setdefault((name, value_of(row)), {})[key] = None
+        if row is None:
+            self._rows.pop(key, None)
+        else:
+            self._rows[key] = row
+
+
+def _users() -> Table[User]:
+    return Table("user", User, lambda r: r.id, {"venue": lambda r: r.venue})
+
+
+def _orders() -> Table[Order]:
+    return Table(
+        "order",
+        Order,
+        lambda r: r.id,
+        {
+            "user": lambda r: r.user,
+            "client": lambda r: (r.user, r.client_id),
+            "open": lambda r: (r.user, r.status == "open"),
+            "instrument": lambda r: (r.instrument, r.status == "open"),
+        },
+    )
+
+
+def _transfers() -> Table[Transfer]:
+    return Table(
+        "transfer",
+        Transfer,
+        lambda r: f"{r.venue}|{r.id}",
+        {
+            "client": lambda r: (r.venue, r.route, r.client_id),
+            "status": lambda r: r.status,
+            "venue": lambda r: r.venue,
+        },
+    )
+
+
+def _withdrawals() -> Table[Withdrawal]:
+    return Table(
+        "withdrawal",
+        Withdrawal,
+        lambda r: r.id,
+        {
+            "user": lambda r: r.user,
+            "client": lambda r: (r.user, r.client_id),
+            "status": lambda r: r.status,
+        },
+    )
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Every table of the exchange."""
+
+    users: Table[User] = field(default_factory=_users)
+    keys: Table[ApiKey] = field(
+        default_factory=lambda: Table("key", ApiKey, lambda r: r.key, {"user": lambda r: r.user})
+    )
+    balances: Table[Balance] = field(
+        default_factory=lambda: Table(
+            "balance",
+            Balance,
+            lambda r: f"{r.user}|{r.wallet}|{r.coin}",
+            {"wallet": lambda r: (r.user, r.wallet)},
+        )
+    )
+    positions: Table[Position] = field(
+        default_factory=lambda: Table(
+            "position",
+            Position,
+            lambda r: f"{r.user}|{r.instrument}|{r.leg}",
+            {"user": lambda r: r.user, "instrument": lambda r: r.instrument},
+        )
+    )
+    leverages: Table[Leverage] = field(
+        default_factory=lambda: Table("leverage", Leverage, lambda r: f"{r.user}|{r.instrument}")
+    )
+    orders: Table[Order] = field(default_factory=_orders)
+    executions: Table[Execution] = field(
+        default_factory=lambda: Table(
+            "execution",
+            Execution,
+            lambda r: r.id,
+            {"user": lambda r: r.user, "order": lambda r: r.order},
+        )
+    )
+    transfers: Table[Transfer] = field(default_factory=_transfers)
+    withdrawals: Table[Withdrawal] = field(default_factory=_withdrawals)
+    deposits: Table[Deposit] = field(
+        default_factory=lambda: Table(
+            "deposit", Deposit, lambda r: r.id, {"user": lambda r: r.user}
+        )
+    )
+    addresses: Table[Address] = field(
+        default_factory=lambda: Table(
+            "address",
+            Address,
+            lambda r: f"{r.user}|{r.coin}|{r.chain}",
+            {"address": lambda r: (r.address, r.tag), "user": lambda r: r.user},
+        )
+    )
+    quotes: Table[Quote] = field(
+        default_factory=lambda: Table("quote", Quote, lambda r: r.instrument)
+    )
+    prices: Table[CoinPrice] = field(
+        default_factory=lambda: Table("price", CoinPrice, lambda r: r.coin)
+    )
+    moves: Table[PositionMove] = field(
+        default_factory=lambda: Table(
+            "move", PositionMove, lambda r: r.id, {"client": lambda r: (r.from_user, r.client_id)}
+        )
+    )
+    counters: Table[Counter] = field(
+        default_factory=lambda: Table("counter", Counter, lambda r: r.name)
+    )
+
+    def tables(self) -> tuple[Table[object], ...]:
+        """Return every table, in the order of the class."""
+        return tuple(getattr(self, name) for name in self.__slots__)
+
+    def take_changes(self) -> list[Change]:
+        """Return everything changed since the last call."""
+        return [change for table in self.tables() for change in table.take_changes()]
+
+    def rollback(self) -> None:
+        """Restore everything changed since the last `take_changes`."""
+        for table in self.tables():
+            table.rollback()
+
+    def next(self, name: str, start: int = 1) -> int:
+        """Return the next number of a sequence that survives restarts."""
+        last = self.counters.get(name)
+        value = start if last is None else last.value + 1
+        self.counters.put(Counter(name, value))
+        return value
+
+    def amount(self, user: str, wallet: str, coin: str) -> Decimal:
+        """Return the coins in a wallet, zero when it was never touched."""
+        row = self.balances.get(f"{user}|{wallet}|{coin}")
+        return ZERO if row is None else row.amount
+
+    def credit(self, user: str, wallet: str, coin: str, amount: Decimal) -> Decimal:
+        """Add `amount` (negative takes) to a wallet and return the new balance."""
+        new = self.amount(user, wallet, coin) + amount
+        self.balances.put(Balance(user, wallet, coin, new))
+        return new
+
+    def position(self, user: str, instrument: str, leg: Leg = "net") -> Position | None:
+        """Return a user's position, or None when it never had one."""
+        return self.positions.get(f"{user}|{instrument}|{leg}")
+
+    def coin_usd(self, coin: str) -> Decimal:
+        """Return the index price of a coin in USD (USD itself is 1)."""
+        return Decimal(1) if coin == "USD" else self.prices[coin].usd

@@ -1,0 +1,112 @@
+"""A running emulator inside the test's own process.
+
+The server runs in a thread of its own with its own event loop, because the client changes the
+decimal context of its thread.
+"""
+
+import asyncio
+import http.client
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from allocator.adapters.emulator.clock import Clock
+from allocator.adapters.emulator.exchange import World
+from allocator.adapters.emulator.server import Server
+from allocator.adapters.emulator.wire import Json
+from allocator.adapters.emulator.world import demo_exchange
+
+
+@dataclass(frozen=True, slots=True)
+class Emulator:
+    """A running emulator: its address, and its admin surface."""
+
+    port: int
+
+    @property
+    def base_url(self) -> str:
+        """Return what `LoopbackSession` is given."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def admin(self, method: str, path: str, **body: object) -> Json:
+        """Ask the admin surface, e.g. `admin("POST", "price", coin="BTC", usd="61000")`.
+
+        Raises
+        ------
+        ValueError
+            When it answers anything but 200.
+        """
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request(method, f"/__emulator__/{path}", json.dumps(body) if body else None)
+            response = connection.getresponse()
+            text = response.read().decode()
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise ValueError(f"{method} {path}: {response.status} {text}")
+        answer: Json = json.loads(text)
+        return answer
+
+    def fault(self, *rules: Mapping[str, object]) -> None:
+        """Replace the fault rules (see `faults.Rule`); none clears them."""
+        self.admin("POST", "faults", rules=[dict(rule) for rule in rules])
+
+
+@contextmanager
+def running_emulator(
+    directory: Path | None = None,
+    *,
+    seed: int = 7,
+    world: World | None = None,
+    clock: Clock | None = None,
+    limit_scale: int = 1000,
+) -> Iterator[Emulator]:
+    """Run the emulator on a free loopback port; state in memory unless a directory is given."""
+    ready: list[int] = []
+    failed: list[BaseException] = []
+    started = threading.Event()
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+
+    async def run() -> None:
+        exchange = demo_exchange(
+            directory, seed=seed, clock=clock, limit_scale=limit_scale, world=world
+        )
+        runner = web.AppRunner(
+            Server(exchange).application(), access_log=None, shutdown_timeout=0.1
+        )
+        try:
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            ready.append(runner.addresses[0][1])
+            started.set()
+            await stop.wait()
+        finally:
+            await runner.cleanup()
+            exchange.close()
+
+    def work() -> None:
+        try:
+            loop.run_until_complete(run())
+        except BaseException as error:  # noqa: BLE001 - handed to the test's thread
+            failed.append(error)
+        finally:
+            loop.close()
+            started.set()
+
+    thread = threading.Thread(target=work, name="emulator")
+    thread.start()
+    started.wait(timeout=10)
+    if failed:
+        raise failed[0]
+    try:
+        yield Emulator(ready[0])
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(timeout=10)
