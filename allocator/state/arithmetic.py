@@ -1,0 +1,48 @@
+"""The one arithmetic of the law: 50 digits, half even, whatever context a caller has set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import (
+    ROUND_HALF_EVEN,
+    Context,
+    Decimal,
+    DivisionByZero,
+    InvalidOperation,
+    Overflow,
+    localcontext,
+)
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+LAW = Context(
+    prec=50,
+    rounding=ROUND_HALF_EVEN,
+    Emin=-999_999,
+    Emax=999_999,
+    traps=[InvalidOperation, DivisionByZero, Overflow],
+)
+"""Digits enough that sums of money in any order agree to far below a cent."""
+
+PUBLISHED = Decimal("1e-12")
+"""The last digit of a figure that leaves the law: plans carry no noise of divisions."""
+
+
+def lawful(function: Callable[P, R]) -> Callable[P, R]:
+    """Run a function under `LAW`, so that its result does not depend on the caller's context."""
+
+    @wraps(function)
+    def under_law(*args: P.args, **kwargs: P.kwargs) -> R:
+        with localcontext(LAW):
+            return function(*args, **kwargs)
+
+    return under_law
+
+
+@lawful
+def published(value: Decimal) -> Decimal:
+    """Round a figure half even to 1e-12, as plans carry it."""
+    return value.quantize(PUBLISHED) if value.adjusted() < 36 else +value

@@ -1,0 +1,255 @@
+"""A snapshot and a mandate with everything derived from them, computed once.
+
+Symbols: a account, i instrument, c asset, u underlying; n notional and e exposure per contract.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from allocator.models.account import Account, Position
+from allocator.models.base import ONE, ZERO
+from allocator.models.errors import Problem, SnapshotError
+from allocator.models.mandate import Mandate, Policy
+from allocator.models.market import Asset, CollateralTier, Instrument, Status, Tier
+from allocator.models.snapshot import MoveRule, Route, Snapshot
+from allocator.state.arithmetic import lawful
+from allocator.state.units import Units, asset_of, underlying_price, units_of
+
+Pair = tuple[str, str]
+"""An account's id and an instrument's (or an asset's)."""
+
+DEFAULT_VOLATILITY = Decimal("0.03")
+DEFAULT_CORRELATION = Decimal("0.5")
+
+
+@dataclass(frozen=True, eq=False)
+class Book:
+    """Every fact about a book that does not depend on a plan.
+
+    Attributes
+    ----------
+    snapshot, mandate
+        Where the facts come from.
+    accounts, instruments, routes
+        By id.
+    units
+        Unit values by instrument; `notional`, `exposure`, `half_spread` and `status` read them.
+    quantity
+        Signed contracts by (account, instrument), every listed pair.
+    wallet
+        Asset units by (account, asset).
+    unrealised
+        Settle units by (account, instrument).
+    gains
+        The same added up by (account, settle asset).
+    tiers
+        Brackets by (account, instrument): the account's own, else the instrument's.
+    pairs
+        Derivatives that may be traded, sorted (account, instrument).
+    spot_pairs
+        Spot instruments that may be traded, sorted (account, instrument).
+    moves
+        Allowed moves by (from, to, instrument).
+    underlyings
+        Every underlying that an instrument, asset or target names, sorted.
+    covariance
+        Daily covariance of returns by (underlying, underlying).
+    """
+
+    snapshot: Snapshot
+    mandate: Mandate
+    accounts: Mapping[str, Account]
+    instruments: Mapping[str, Instrument]
+    routes: Mapping[str, Route]
+    units: Mapping[str, Units]
+    quantity: Mapping[Pair, Decimal]
+    wallet: Mapping[Pair, Decimal]
+    unrealised: Mapping[Pair, Decimal]
+    gains: Mapping[Pair, Decimal]
+    tiers: Mapping[Pair, tuple[Tier, ...]]
+    pairs: tuple[Pair, ...]
+    spot_pairs: tuple[Pair, ...]
+    moves: Mapping[tuple[str, str, str], MoveRule]
+    underlyings: tuple[str, ...]
+    covariance: Mapping[Pair, Decimal] = field(repr=False)
+
+    @classmethod
+    @lawful
+    def of(cls, snapshot: Snapshot, mandate: Mandate) -> Book:
+        """Derive the book.
+
+        Raises
+        ------
+        SnapshotError
+            When a price or a referenced instrument is missing.
+        """
+        instruments = snapshot.instrument
+        units = {row.id: units_of(snapshot, mandate.policy, row) for row in snapshot.instruments}
+        listed = {
+            (account.id, name): (_instrument(instruments, account, name), position)
+            for account in snapshot.accounts
+            for name, position in account.positions.items()
+        }
+        unrealised = {key: unrealised_of(row, place) for key, (row, place) in listed.items()}
+        gains: dict[Pair, Decimal] = {}
+        for (account_id, name), value in unrealised.items():
+            key = (account_id, instruments[name].cash)
+            gains[key] = gains.get(key, ZERO) + value
+        underlyings = _underlyings(snapshot, mandate)
+        return cls(
+            snapshot=snapshot,
+            mandate=mandate,
+            accounts=snapshot.account,
+            instruments=instruments,
+            routes=snapshot.route,
+            units=units,
+            quantity={key: place.net for key, (_, place) in listed.items()},
+            wallet=_wallets(snapshot),
+            unrealised=unrealised,
+            gains=gains,
+            tiers={key: place.tiers or row.tiers for key, (row, place) in listed.items()},
+            pairs=tuple(sorted(key for key, (_, place) in listed.items() if place.may_trade)),
+            spot_pairs=_spot_pairs(snapshot),
+            moves={(m.source, m.target, m.instrument): m for m in snapshot.moves},
+            underlyings=underlyings,
+            covariance=_covariance(underlyings, mandate.policy),
+        )
+
+    @property
+    def policy(self) -> Policy:
+        """The mandate's policy."""
+        return self.mandate.policy
+
+    def asset(self, name: str) -> Asset:
+        """Look an asset up; refused when it has no price."""
+        return asset_of(self.snapshot.assets, name)
+
+    def price(self, asset: str) -> Decimal:
+        """Numeraire per unit of an asset."""
+        return self.asset(asset).price
+
+    def underlying_price(self, name: str) -> Decimal:
+        """Numeraire per unit of an underlying."""
+        return underlying_price(self.snapshot.assets, name)
+
+    def notional(self, instrument: str) -> Decimal:
+        """Notional per contract n_i, numeraire."""
+        return self.units[instrument].notional
+
+    def exposure(self, instrument: str) -> Decimal:
+        """Exposure per contract e_i, numeraire."""
+        return self.units[instrument].exposure
+
+    def half_spread(self, instrument: str) -> Decimal:
+        """Half the spread per contract, numeraire."""
+        return self.units[instrument].half_spread
+
+    def status(self, instrument: str) -> Status:
+        """Status of an instrument, its expiry within the horizon considered."""
+        return self.units[instrument].status
+
+    def taker(self, account: str, instrument: str) -> Decimal:
+        """Taker fee as a fraction of notional: the instrument's, the kind's, the account's."""
+        fees = self.accounts[account].fees
+        for key in (instrument, self.instruments[instrument].kind):
+            special = fees.by.get(key)
+            if special is not None and special.taker is not None:
+                return special.taker
+        return fees.taker
+
+    def position(self, account: str, instrument: str) -> Position | None:
+        """Look a pair up; None if the account does not list it."""
+        return self.accounts[account].positions.get(instrument)
+
+    def may_trade(self, account: str, instrument: str) -> bool:
+        """Whether orders of the account in the instrument are allowed at all."""
+        place = self.position(account, instrument)
+        if place is not None:
+            return place.may_trade
+        return instrument in self.accounts[account].spot
+
+    def ratios(self, account: str, asset: str) -> tuple[CollateralTier, ...]:
+        """Collateral tiers of an asset in an account: the account's own, else the asset's."""
+        return self.accounts[account].collateral.get(asset) or self.asset(asset).ratios
+
+    def ring_fenced(self, account: str, asset: str) -> Decimal:
+        """Asset units that are left alone."""
+        return self.accounts[account].ring_fenced.get(asset, ZERO)
+
+    def withdrawable(self, account: str, asset: str) -> Decimal:
+        """Asset units that may leave; zero where nothing is known."""
+        row = self.accounts[account].balances.get(asset)
+        return ZERO if row is None or row.withdrawable is None else row.withdrawable
+
+    def arriving(self, account: str) -> Mapping[str, Decimal]:
+        """Asset units on their way to an account since before the plan."""
+        out: dict[str, Decimal] = {}
+        for row in self.accounts[account].in_flight:
+            if row.direction == "in":
+                out[row.asset] = out.get(row.asset, ZERO) + row.amount
+        return out
+
+
+def unrealised_of(row: Instrument, place: Position) -> Decimal:
+    """Unrealised profit of a pair in settle units, computed from the entry price if not given."""
+    if place.unrealised is not None:
+        return place.unrealised
+    if place.entry_price is None or not place.net:
+        return ZERO
+    if row.payoff == "inverse":
+        return place.net * row.size * (1 / place.entry_price - 1 / row.mark)
+    return place.net * row.size * (row.mark - place.entry_price)
+
+
+def _instrument(instruments: Mapping[str, Instrument], account: Account, name: str) -> Instrument:
+    if name not in instruments or instruments[name].is_spot:
+        path = ("snapshot", "accounts", account.id, "positions", name)
+        raise SnapshotError([Problem(path, "a position needs a derivative of the snapshot")])
+    return instruments[name]
+
+
+def _wallets(snapshot: Snapshot) -> dict[Pair, Decimal]:
+    out: dict[Pair, Decimal] = {}
+    for account in snapshot.accounts:
+        for asset, balance in account.balances.items():
+            asset_of(snapshot.assets, asset)
+            out[account.id, asset] = balance.wallet
+    return out
+
+
+def _spot_pairs(snapshot: Snapshot) -> tuple[Pair, ...]:
+    out = list[Pair]()
+    for account in snapshot.accounts:
+        for name in account.spot:
+            row = snapshot.instrument.get(name)
+            if row is None or not row.is_spot:
+                path = ("snapshot", "accounts", account.id, "spot")
+                raise SnapshotError([Problem(path, f"{name} is no spot instrument")])
+            out.append((account.id, name))
+    return tuple(sorted(out))
+
+
+def _underlyings(snapshot: Snapshot, mandate: Mandate) -> tuple[str, ...]:
+    names = {row.underlying for row in snapshot.instruments}
+    names |= {row.underlying for row in snapshot.assets.values()}
+    names |= {row.underlying for row in mandate.targets}
+    return tuple(sorted(name for name in names if name is not None))
+
+
+def _covariance(names: tuple[str, ...], policy: Policy) -> dict[Pair, Decimal]:
+    """Daily covariance by (u, v); a missing pair among given correlations is refused."""
+    volatility = {u: policy.risk.daily_volatility.get(u, DEFAULT_VOLATILITY) for u in names}
+    given = {frozenset((u, v)): rho for u, v, rho in policy.risk.correlation}
+    out: dict[Pair, Decimal] = {}
+    for u, v in itertools.product(names, names):
+        key = frozenset((u, v))
+        if u != v and given and key not in given:
+            path = ("mandate", "policy", "risk", "correlation")
+            raise SnapshotError([Problem(path, f"no correlation of {u} and {v}: all or none")])
+        rho = ONE if u == v else given.get(key, DEFAULT_CORRELATION)
+        out[u, v] = volatility[u] * volatility[v] * rho
+    return out
