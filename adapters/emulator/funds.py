@@ -115,8 +115,8 @@ def withdraw(exchange: Exchange, new: NewWithdrawal) -> Withdrawal:
     Raises
     ------
     Refused
-        DUPLICATE for a client id seen before, BELOW_MINIMUM and LOT for the amount, BALANCE when the
-        wallet cannot spare it, UNKNOWN_ADDRESS for an address nobody here has.
+        DUPLICATE for a client id seen before, BELOW_MINIMUM and LOT for the amount, BALANCE when
+        the wallet cannot spare it, UNKNOWN_ADDRESS for an address nobody here has.
     """
     ledger = exchange.ledger
     if new.client_id and ledger.withdrawals.by("client", (new.user, new.client_id)):

@@ -57,6 +57,32 @@ class Fill:
     maker: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One side of a trade outside the book. `order` is the id its execution names."""
+
+    user: str
+    instrument: Instrument
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    order: str
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """What a fill came to: value, fee and its coin and rate, profit, contracts closed."""
+
+    fill: Fill
+    worth: Decimal
+    fee: Decimal
+    coin: str
+    rate: Decimal
+    realised: Decimal
+    closed: Decimal
+    kind: ExecutionKind = "trade"
+
+
 def place(exchange: Exchange, new: NewOrder) -> Order:
     """Admit an order, fill what the book gives, rest or cancel the remainder.
 
@@ -142,18 +168,8 @@ def check_size(new: NewOrder) -> None:
         raise Refused(Refusal.ABOVE_MAXIMUM, quantity=quantity, maximum=maximum)
     if not on_step(quantity, instrument.lot):
         raise Refused(Refusal.LOT, quantity=quantity, lot=instrument.lot)
-    if new.price is None:
-        return
-    if new.price <= 0:
-        raise Refused(Refusal.PRICE, price=new.price)
-    if not on_step(new.price, instrument.tick):
-        raise Refused(Refusal.TICK, price=new.price, tick=instrument.tick)
-    notional = abs(value(instrument, quantity, new.price))
-    if instrument.payoff != "inverse" and notional < instrument.min_notional:
-        if not new.reduce_only:
-            raise Refused(
-                Refusal.BELOW_NOTIONAL, notional=notional, minimum=instrument.min_notional
-            )
+    if new.price is not None:
+        _check_price(new, new.price)
 
 
 def settle(exchange: Exchange, order: Order, fill: Fill) -> Order:
@@ -170,37 +186,44 @@ def settle(exchange: Exchange, order: Order, fill: Fill) -> Order:
         realised, closed = _apply(exchange, order, instrument, fill)
         wallet = exchange.venue_of(order.user).wallet(instrument)
         exchange.ledger.credit(order.user, wallet, coin, realised - fee)
-    _record(exchange, order, fill, worth, fee, coin, rate, realised, closed)
-    return _filled(exchange, order, fill, worth, fee, coin)
+    booked = Booked(fill, worth, fee, coin, rate, realised, closed)
+    _record(exchange, order, booked)
+    return _filled(exchange, order, booked)
 
 
-def move_position(
-    exchange: Exchange,
-    user: str,
-    instrument: Instrument,
-    side: Side,
-    quantity: Decimal,
-    price: Decimal,
-    order_id: str,
-) -> Execution:
-    """Book a block trade outside the book: no fee, same law of entry and profit.
-
-    Used for moving positions between accounts of one owner; the net leg is meant.
-    """
-    now_ms = exchange.clock.now_ms()
-    order = Order(
-        order_id, "", user, instrument.id, side, "limit", "gtc", price, quantity, ZERO, ZERO, None,
-        ZERO, instrument.settle, False, "net", "open", "", exchange.quote(instrument).mark,
-        exchange.ledger.next("seq"), now_ms, now_ms,
-    )  # fmt: skip
-    fill = Fill(price, quantity, maker=True)
-    realised, closed = _apply(exchange, order, instrument, fill)
-    wallet = exchange.venue_of(user).wallet(instrument)
-    exchange.ledger.credit(user, wallet, instrument.settle, realised)
-    worth = abs(value(instrument, quantity, price))
-    return _record(
-        exchange, order, fill, worth, ZERO, instrument.settle, ZERO, realised, closed, "move"
+def move_position(exchange: Exchange, block: Block) -> Execution:
+    """Book one side of a block trade: no fee, same law of entry and profit, the net leg."""
+    new = NewOrder(
+        block.order,
+        "",
+        block.user,
+        block.instrument,
+        block.side,
+        "limit",
+        "gtc",
+        block.price,
+        block.quantity,
     )
+    order = _opened(exchange, new, block.quantity)
+    fill = Fill(block.price, block.quantity, maker=True)
+    realised, closed = _apply(exchange, order, block.instrument, fill)
+    wallet = exchange.venue_of(block.user).wallet(block.instrument)
+    exchange.ledger.credit(block.user, wallet, block.instrument.settle, realised)
+    worth = abs(value(block.instrument, block.quantity, block.price))
+    booked = Booked(fill, worth, ZERO, block.instrument.settle, ZERO, realised, closed, "move")
+    return _record(exchange, order, booked)
+
+
+def _check_price(new: NewOrder, price: Decimal) -> None:
+    instrument = new.instrument
+    if price <= 0:
+        raise Refused(Refusal.PRICE, price=price)
+    if not on_step(price, instrument.tick):
+        raise Refused(Refusal.TICK, price=price, tick=instrument.tick)
+    notional = abs(value(instrument, new.quantity, price))
+    counted = instrument.payoff != "inverse" and not new.reduce_only
+    if counted and notional < instrument.min_notional:
+        raise Refused(Refusal.BELOW_NOTIONAL, notional=notional, minimum=instrument.min_notional)
 
 
 def _reducible(exchange: Exchange, new: NewOrder) -> Decimal:
@@ -252,20 +275,19 @@ def _end(exchange: Exchange, order: Order, reason: str) -> Order:
     )
 
 
-def _filled(
-    exchange: Exchange, order: Order, fill: Fill, worth: Decimal, fee: Decimal, coin: str
-) -> Order:
+def _filled(exchange: Exchange, order: Order, booked: Booked) -> Order:
     instrument = exchange.instruments[order.instrument]
+    fill = booked.fill
     total = order.filled + fill.quantity
     before = ZERO if order.average is None else order.average
     return exchange.ledger.orders.put(
         replace(
             order,
             filled=total,
-            value=order.value + worth,
+            value=order.value + booked.worth,
             average=average_entry(instrument, order.filled, before, fill.quantity, fill.price),
-            fee=order.fee + fee,
-            fee_coin=coin,
+            fee=order.fee + booked.fee,
+            fee_coin=booked.coin,
             status="filled" if total == order.quantity else "open",
             updated_ms=exchange.clock.now_ms(),
         )
@@ -321,18 +343,7 @@ def _apply(
     return realised, closed
 
 
-def _record(
-    exchange: Exchange,
-    order: Order,
-    fill: Fill,
-    worth: Decimal,
-    fee: Decimal,
-    coin: str,
-    rate: Decimal,
-    realised: Decimal,
-    closed: Decimal,
-    kind: ExecutionKind = "trade",
-) -> Execution:
+def _record(exchange: Exchange, order: Order, booked: Booked) -> Execution:
     seq = exchange.ledger.next("execution")
     return exchange.ledger.executions.put(
         Execution(
@@ -342,16 +353,16 @@ def _record(
             user=order.user,
             instrument=order.instrument,
             side=order.side,
-            price=fill.price,
-            quantity=fill.quantity,
-            value=worth,
-            fee=fee,
-            fee_coin=coin,
-            fee_rate=rate,
-            maker=fill.maker,
-            kind=kind,
-            realised=realised,
-            closed=closed,
+            price=booked.fill.price,
+            quantity=booked.fill.quantity,
+            value=booked.worth,
+            fee=booked.fee,
+            fee_coin=booked.coin,
+            fee_rate=booked.rate,
+            maker=booked.fill.maker,
+            kind=booked.kind,
+            realised=booked.realised,
+            closed=booked.closed,
             leg=order.leg,
             mark=exchange.ledger.quotes[order.instrument].mark,
             seq=seq,

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from allocator.adapters.emulator.ledger import Change, Ledger
+from allocator.adapters.emulator.ledger import Ledger
+from allocator.adapters.emulator.tables import Change
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS rows (

@@ -2,8 +2,8 @@
 
 Margin balance = coins at their collateral ratio (debts in full) + unrealised profit of perpetuals.
 Initial margin = value / leverage, of positions and of resting orders that add risk; maintenance =
-value * rate - deduction of the tier (venue's page "margin parameters"). Available = margin balance -
-initial margin. Fees to close are left out, as on that page.
+value * rate - deduction of the tier (venue's page "margin parameters"). Available = margin balance
+- initial margin. Fees to close are left out, as on that page.
 """
 
 from dataclasses import dataclass
@@ -252,3 +252,10 @@ def _locked(exchange: Exchange, order: Order, coin: str) -> Decimal:
     if order.side == "buy":
         return order.remaining * order.price if instrument.quote == coin else ZERO
     return order.remaining if instrument.base == coin else ZERO
+
+
+def rate(requirement: Decimal, balance: Decimal) -> Decimal:
+    """Return requirement over balance; zero without a requirement, one without a balance."""
+    if requirement == 0:
+        return ZERO
+    return requirement / balance if balance > 0 else Decimal(1)

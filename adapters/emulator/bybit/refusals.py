@@ -52,7 +52,7 @@ TRANSFER: dict[Refusal, tuple[int, str]] = {
 }
 WITHDRAW: dict[Refusal, tuple[int, str]] = {
     Refusal.BALANCE: (131001, "openapi svc error: balance is not enough"),
-    Refusal.DUPLICATE: (131002, "openapi svc error: requestId is duplicated"),
+    Refusal.DUPLICATE: (10014, "invalid duplicate request"),
     Refusal.UNKNOWN_ADDRESS: (131093, "The withdrawal address is not in the whitelist"),
     Refusal.BELOW_MINIMUM: (131096, "Withdraw amount does not satisfy the lower limit"),
     Refusal.LOT: (131002, "openapi svc error: amount accuracy"),

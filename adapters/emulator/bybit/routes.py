@@ -1,9 +1,12 @@
 """Bybit's rows of the endpoint x case table."""
 
-from allocator.adapters.emulator.bybit import public
-from allocator.adapters.emulator.bybit.host import HOST
+from allocator.adapters.emulator.bybit import account, assets, orders, positions, public
 from allocator.adapters.emulator.wire import Endpoint
 
-__all__ = ["ENDPOINTS", "HOST"]
-
-ENDPOINTS: tuple[Endpoint, ...] = (*public.ENDPOINTS,)
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *public.ENDPOINTS,
+    *account.ENDPOINTS,
+    *orders.ENDPOINTS,
+    *positions.ENDPOINTS,
+    *assets.ENDPOINTS,
+)

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from allocator.adapters.emulator.bybit import margin
+from allocator.adapters.emulator.bybit.host import HOST
 from allocator.adapters.emulator.bybit.refusals import code_of
-from allocator.adapters.emulator.bybit.routes import ENDPOINTS, HOST
+from allocator.adapters.emulator.bybit.routes import ENDPOINTS
 from allocator.adapters.emulator.errors import Refused, VenueError
 from allocator.adapters.emulator.exchange import Exchange, Intent
 from allocator.adapters.emulator.ledger import ApiKey
@@ -21,7 +22,7 @@ FUTURE_MS = 1000
 
 
 class Bybit:
-    """One host, one envelope `{retCode, retMsg, result, retExtInfo, time}`, HTTP 200 for refusals."""
+    """One host, one envelope {retCode, retMsg, result, retExtInfo, time}; refusals are HTTP 200."""
 
     name = "bybit"
     hosts: tuple[str, ...] = (HOST,)
@@ -85,7 +86,7 @@ class Bybit:
         return headers
 
     def answer(self, call: Call, body: object) -> Reply:
-        """Wrap a result in the envelope; a `Result` brings its own message and extra."""
+        """Wrap a result in the envelope."""
         return _envelope(call, 0, "OK", body)
 
     def refuse(self, call: Call, error: VenueError | Refused | ValueError) -> Reply:

@@ -4,7 +4,7 @@ Sizes, fees and tiers have the form and the order of magnitude the venue publish
 demo's own figures, not a copy of its tables.
 """
 
-from decimal import Decimal as D
+from decimal import Decimal
 
 from allocator.adapters.emulator.exchange import Chain
 from allocator.adapters.emulator.ledger import (
@@ -19,6 +19,7 @@ from allocator.adapters.emulator.ledger import (
 from allocator.adapters.emulator.market import Depth, Instrument, Tier
 
 MAIN, SUB_A, SUB_B = "bybit:10000001", "bybit:10000002", "bybit:10000003"
+D = Decimal
 LISTED_MS = 1_585_526_400_000
 OPENED_MS = 1_790_000_000_000
 
@@ -113,7 +114,14 @@ BALANCES = (
 
 def _position(user: str, instrument: str, quantity: str, entry: str) -> Position:
     return Position(
-        user, f"bybit:{instrument}", "net", D(quantity), D(entry), ZERO, OPENED_MS, OPENED_MS
+        user,
+        f"bybit:{instrument}",
+        "net",
+        D(quantity),
+        D(entry),
+        ZERO,
+        OPENED_MS,
+        OPENED_MS,
     )
 
 
