@@ -15,7 +15,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from decimal import Decimal
 
@@ -27,6 +27,7 @@ from allocator.adapters.emulator.faults import Fault, Rule
 from allocator.adapters.emulator.wire import Json
 
 PREFIX = "/__emulator__/"
+Counted = Counter[tuple[str, ...]]
 _JSON: TypeAdapter[object] = TypeAdapter(object)
 
 
@@ -65,16 +66,16 @@ def _requests(exchange: Exchange, params: dict[str, Json]) -> Json:
 def _effects(exchange: Exchange, params: dict[str, Json]) -> Json:
     del params
     ledger = exchange.ledger
-    orders = Counter((o.user, o.instrument, o.client_id) for o in ledger.orders)
-    transfers = Counter(
+    orders: Counted = Counter((o.user, o.instrument, o.client_id) for o in ledger.orders)
+    transfers: Counted = Counter(
         (t.venue, t.route, t.client_id or t.id, t.coin, format(t.amount, "f"),
          f"{t.from_user}/{t.from_wallet}", f"{t.to_user}/{t.to_wallet}")
         for t in ledger.transfers
     )  # fmt: skip
-    withdrawals = Counter(
+    withdrawals: Counted = Counter(
         (w.user, w.client_id, w.coin, format(w.amount, "f"), w.address) for w in ledger.withdrawals
     )
-    moves = Counter((m.from_user, m.to_user, m.client_id) for m in ledger.moves)
+    moves: Counted = Counter((m.from_user, m.to_user, m.client_id) for m in ledger.moves)
     return {
         "orders": _counted(orders, ("user", "instrument", "client_id")),
         "transfers": _counted(
@@ -85,7 +86,7 @@ def _effects(exchange: Exchange, params: dict[str, Json]) -> Json:
     }
 
 
-def _counted(counts: Counter[tuple[str, ...]], names: tuple[str, ...]) -> Json:
+def _counted(counts: Mapping[tuple[str, ...], int], names: tuple[str, ...]) -> Json:
     return [{**dict(zip(names, key, strict=True)), "count": n} for key, n in counts.items()]
 
 

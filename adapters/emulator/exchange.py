@@ -1,7 +1,7 @@
 """The exchange: its state, clock, limits and venues, and the transaction around a request."""
 
 import decimal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -29,6 +29,7 @@ from allocator.adapters.emulator.market import Book, Instrument, book
 from allocator.adapters.emulator.ratelimit import Limiter
 from allocator.adapters.emulator.requestlog import RequestLog
 from allocator.adapters.emulator.store import Store
+from allocator.adapters.emulator.tables import Row, Table
 from allocator.adapters.emulator.wire import Call, Endpoint, Reply
 
 PRECISION = 34
@@ -137,6 +138,15 @@ class Venue(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Time, the books' seed, and a factor on every rate limit."""
+
+    clock: Clock = field(default_factory=Clock)
+    seed: int = 7
+    limit_scale: int = 1
+
+
 class Exchange:
     """The one object that handlers see.
 
@@ -148,8 +158,8 @@ class Exchange:
         The venues it speaks for.
     directory
         Where state is kept; None keeps it in memory.
-    clock, seed, limit_scale
-        Time, the books' seed, and a factor on every rate limit.
+    options
+        Clock, seed and limits.
     """
 
     def __init__(
@@ -157,16 +167,14 @@ class Exchange:
         world: World,
         venues: Sequence[Venue],
         directory: Path | None = None,
-        *,
-        clock: Clock | None = None,
-        seed: int = 7,
-        limit_scale: int = 1,
+        options: Options | None = None,
     ) -> None:
+        options = options or Options()
         self.world = world
         self.venues = {venue.name: venue for venue in venues}
-        self.clock = clock or Clock()
-        self.seed = seed
-        self.limiter = Limiter(limit_scale)
+        self.clock = options.clock
+        self.seed = options.seed
+        self.limiter = Limiter(options.limit_scale)
         self.faults = Faults()
         self.instruments = {i.id: i for i in world.instruments}
         self.ledger = Ledger()
@@ -179,7 +187,7 @@ class Exchange:
         self.clock.offset_ms = 0 if offset is None else offset.value
 
     @contextmanager
-    def unit(self) -> Iterator[Ledger]:
+    def unit(self) -> Generator[Ledger, None, None]:
         """Commit everything changed inside, or nothing when it raises."""
         with decimal.localcontext(decimal.Context(prec=PRECISION)):
             try:
@@ -231,20 +239,21 @@ class Exchange:
 
     def _seed(self) -> None:
         ledger, world, now_ms = self.ledger, self.world, self.clock.now_ms()
-        rows = (
-            (ledger.users, world.users),
-            (ledger.keys, world.keys),
-            (ledger.prices, world.prices),
-            (ledger.balances, world.balances),
-            (ledger.positions, world.positions),
-            (ledger.leverages, world.leverages),
-            (ledger.addresses, world.addresses),
-        )
-        for table, values in rows:
-            for row in values:
-                table.put(row)  # type: ignore[attr-defined]
+        fill(ledger.users, world.users)
+        fill(ledger.keys, world.keys)
+        fill(ledger.prices, world.prices)
+        fill(ledger.balances, world.balances)
+        fill(ledger.positions, world.positions)
+        fill(ledger.leverages, world.leverages)
+        fill(ledger.addresses, world.addresses)
         for instrument in world.instruments:
             ledger.quotes.put(quote_at(instrument, ledger.coin_usd(instrument.base), now_ms))
+
+
+def fill(table: Table[Row], rows: Sequence[Row]) -> None:
+    """Put rows into a table."""
+    for row in rows:
+        table.put(row)
 
 
 def quote_at(instrument: Instrument, index: Decimal, now_ms: int) -> Quote:

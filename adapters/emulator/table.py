@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from allocator.adapters.emulator.wire import Endpoint
 
-HEADER = ("| host | method | path | access | cases | page |\n|-|-|-|-|-|-|",)
+HEADER: tuple[str, ...] = ("| host | method | path | access | cases | page |\n|-|-|-|-|-|-|",)
 
 
 def rows(endpoints: Iterable[Endpoint]) -> dict[tuple[str, str, str], Endpoint]:

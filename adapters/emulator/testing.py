@@ -8,7 +8,7 @@ import asyncio
 import http.client
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +66,7 @@ def running_emulator(
     world: World | None = None,
     clock: Clock | None = None,
     limit_scale: int = 1000,
-) -> Iterator[Emulator]:
+) -> Generator[Emulator, None, None]:
     """Run the emulator on a free loopback port; state in memory unless a directory is given."""
     ready: list[int] = []
     failed: list[BaseException] = []

@@ -10,7 +10,7 @@ from pathlib import Path
 from allocator.adapters.emulator.bybit import world as bybit_world
 from allocator.adapters.emulator.bybit.venue import Bybit
 from allocator.adapters.emulator.clock import Clock
-from allocator.adapters.emulator.exchange import Exchange, World
+from allocator.adapters.emulator.exchange import Exchange, Options, World
 from allocator.adapters.emulator.ledger import CoinPrice
 
 PRICES = (
@@ -52,7 +52,5 @@ def demo_exchange(
         world or demo_world(),
         (Bybit(),),
         directory,
-        clock=clock,
-        seed=seed,
-        limit_scale=limit_scale,
+        Options(clock or Clock(), seed, limit_scale),
     )

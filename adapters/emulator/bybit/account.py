@@ -1,9 +1,13 @@
 """The account: key and sub-accounts, mode, balances, fees, collateral."""
 
+from decimal import Decimal
+
 from allocator.adapters.emulator.bybit import margin
-from allocator.adapters.emulator.bybit.host import row
+from allocator.adapters.emulator.bybit.host import PUBLIC, row
 from allocator.adapters.emulator.bybit.words import category, instruments, uid, usd
 from allocator.adapters.emulator.errors import VenueError
+from allocator.adapters.emulator.ledger import ZERO
+from allocator.adapters.emulator.market import EIGHT
 from allocator.adapters.emulator.wire import Call, Json, plain
 
 NEVER_MS = 0
@@ -112,7 +116,7 @@ def wallet_balance(call: Call) -> Json:
         "totalEquity": usd(state.equity),
         "totalWalletBalance": usd(state.wallet),
         "totalMarginBalance": usd(state.margin_balance),
-        "totalAvailableBalance": usd(max(state.available, margin.ZERO)),
+        "totalAvailableBalance": usd(max(state.available, ZERO)),
         "totalPerpUPL": usd(state.profit),
         "totalInitialMargin": usd(state.initial),
         "totalMaintenanceMargin": usd(state.maintenance),
@@ -186,8 +190,8 @@ def withdrawal(call: Call) -> Json:
     return {"availableWithdrawal": free[names[0]], "availableWithdrawalMap": free}
 
 
-def _steps(steps: tuple[tuple[margin.Decimal, margin.Decimal], ...]) -> list[Json]:
-    floor, rows = margin.ZERO, list[Json]()
+def _steps(steps: tuple[tuple[Decimal, Decimal], ...]) -> list[Json]:
+    floor, rows = ZERO, list[Json]()
     for cap, ratio in steps:
         rows.append(
             {
@@ -201,10 +205,10 @@ def _steps(steps: tuple[tuple[margin.Decimal, margin.Decimal], ...]) -> list[Jso
 
 
 def _coin(coin: margin.Coin) -> Json:
-    borrowed = plain(max(margin.ZERO, -coin.wallet))
+    borrowed = plain(max(ZERO, -coin.wallet))
     return {
         "coin": coin.coin,
-        "equity": plain(coin.equity.quantize(margin.EIGHT)),
+        "equity": plain(coin.equity.quantize(EIGHT)),
         "usdValue": usd(coin.equity * coin.usd),
         "walletBalance": plain(coin.wallet),
         "locked": plain(coin.locked),
@@ -227,18 +231,18 @@ def _coin(coin: margin.Coin) -> Json:
 
 _KEY = "bad key 10003, signature 10004, window 10002, limit 10006"
 ENDPOINTS = (
-    row("GET", "/v5/user/query-api", query_api, "v5/user/apikey-info", _KEY),
-    row("GET", "/v5/user/query-sub-members", sub_members, "v5/user/subuid-list",
+    row("GET /v5/user/query-api", query_api, "v5/user/apikey-info", _KEY),
+    row("GET /v5/user/query-sub-members", sub_members, "v5/user/subuid-list",
         "a sub-account asks: 10005", _KEY),
-    row("GET", "/v5/account/info", account_info, "v5/account/account-info", _KEY, per_second=50),
-    row("GET", "/v5/account/wallet-balance", wallet_balance, "v5/account/wallet-balance",
+    row("GET /v5/account/info", account_info, "v5/account/account-info", _KEY, per_second=50),
+    row("GET /v5/account/wallet-balance", wallet_balance, "v5/account/wallet-balance",
         "accountType other than UNIFIED: 10001", _KEY, per_second=50),
-    row("GET", "/v5/account/fee-rate", fee_rate, "v5/account/fee-rate",
+    row("GET /v5/account/fee-rate", fee_rate, "v5/account/fee-rate",
         "category missing or unknown: 10001", _KEY, per_second=10),
-    row("GET", "/v5/account/collateral-info", collateral_info, "v5/account/collateral-info", _KEY,
+    row("GET /v5/account/collateral-info", collateral_info, "v5/account/collateral-info", _KEY,
         per_second=50),
-    row("GET", "/v5/spot-margin-trade/collateral", collateral_steps,
-        "v5/spot-margin-uta/tier-collateral-ratio", access="public"),
-    row("GET", "/v5/account/withdrawal", withdrawal, "v5/account/unified-trans-amnt",
+    row("GET /v5/spot-margin-trade/collateral", collateral_steps,
+        "v5/spot-margin-uta/tier-collateral-ratio", needs=PUBLIC),
+    row("GET /v5/account/withdrawal", withdrawal, "v5/account/unified-trans-amnt",
         "no coin or more than twenty: 10001", _KEY, per_second=10),
 )  # fmt: skip

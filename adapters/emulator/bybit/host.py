@@ -1,21 +1,29 @@
-"""Where Bybit is meant to be, and the names of its documentation pages."""
+"""Where Bybit is meant to be, and how a row of its table is written."""
 
-from allocator.adapters.emulator.wire import Access, Endpoint, Handler
+from allocator.adapters.emulator.wire import Endpoint, Handler
 
 HOST = "api.bybit.com"
+PUBLIC = "public"
 
 
 def row(
-    method: str,
-    path: str,
-    handler: Handler,
-    page: str,
-    *cases: str,
-    access: Access = "signed",
-    per_second: int = 10,
-    permission: str = "",
+    route: str, handler: Handler, page: str, *cases: str, per_second: int = 10, needs: str = ""
 ) -> Endpoint:
-    """Return one row: `per_second` is the venue's limit a key, `permission` what a key needs."""
+    """Return one row.
+
+    `per_second` is the venue's limit a key and endpoint, `needs` the permission a key must have:
+    PUBLIC asks for no key, empty for any.
+    """
+    method, path = route.split()
+    public = needs == PUBLIC
     return Endpoint(
-        HOST, method, path, access, handler, ("ok", *cases), page, per_second, permission
+        HOST,
+        method,
+        path,
+        "public" if public else "signed",
+        handler,
+        ("ok", *cases),
+        page,
+        per_second,
+        "" if public else needs,
     )

@@ -276,19 +276,19 @@ def _type(order: Order) -> str:
 _KEY = "bad key 10003, signature 10004, window 10002, limit 10006"
 _WRONG = "category, side, type, lot or tick wrong: 10001 (spot 1701xx)"
 ENDPOINTS = (
-    row("POST", "/v5/order/create", create, "v5/order/create-order",
+    row("POST /v5/order/create", create, "v5/order/create-order",
         "margin short: 110007", "spot balance short: 170131", "above the risk limit: 110090",
         "reduce-only would not reduce: 110017", "link id used before: 110072 (spot 170141)",
         "below minimum value: 110094 (spot 170140)", "post-only would take: accepted, cancelled",
-        "nothing to fill at once: accepted, cancelled", _WRONG, _KEY, permission="trade"),
-    row("POST", "/v5/order/cancel", cancel, "v5/order/cancel-order",
-        "unknown or ended: 110001 (spot 170213)", _KEY, permission="trade"),
-    row("POST", "/v5/order/cancel-all", cancel_all, "v5/order/cancel-all", _KEY,
-        permission="trade"),
-    row("GET", "/v5/order/realtime", realtime, "v5/order/open-order", "by orderId or orderLinkId",
+        "nothing to fill at once: accepted, cancelled", _WRONG, _KEY, needs="trade"),
+    row("POST /v5/order/cancel", cancel, "v5/order/cancel-order",
+        "unknown or ended: 110001 (spot 170213)", _KEY, needs="trade"),
+    row("POST /v5/order/cancel-all", cancel_all, "v5/order/cancel-all", _KEY,
+        needs="trade"),
+    row("GET /v5/order/realtime", realtime, "v5/order/open-order", "by orderId or orderLinkId",
         "next page", "linear without symbol or coin: 10001", _KEY, per_second=50),
-    row("GET", "/v5/order/history", history, "v5/order/order-list", "by orderId or orderLinkId",
+    row("GET /v5/order/history", history, "v5/order/order-list", "by orderId or orderLinkId",
         "next page", _KEY, per_second=50),
-    row("GET", "/v5/execution/list", executions, "v5/order/execution", "by execType",
+    row("GET /v5/execution/list", executions, "v5/order/execution", "by execType",
         "funding payments", "next page", _KEY, per_second=50),
 )  # fmt: skip

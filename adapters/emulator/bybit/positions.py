@@ -94,7 +94,8 @@ def move_positions(call: Call) -> Json:
     block = new_id(exchange, "block").replace("-", "")
     for number, (instrument, side, quantity, price) in enumerate(legs):
         other: Side = "sell" if side == "buy" else "buy"
-        for user, turn in ((source, side), (target, other)):
+        turns: tuple[tuple[str, Side], ...] = ((source, side), (target, other))
+        for user, turn in turns:
             margin.admit(exchange, Intent(user, instrument, turn, quantity, price, False))
             order = uuid_of(f"{block}|{number}|{user}")
             trade = matching.Block(user, instrument, turn, quantity, price, order)
@@ -236,14 +237,14 @@ def _position(exchange: Exchange, instrument: Instrument, held: Position) -> dic
 
 _KEY = "bad key 10003, signature 10004, window 10002, limit 10006"
 ENDPOINTS = (
-    row("GET", "/v5/position/list", position_list, "v5/position", "one symbol, flat",
+    row("GET /v5/position/list", position_list, "v5/position", "one symbol, flat",
         "next page", "linear without symbol or settleCoin: 10001", _KEY, per_second=50),
-    row("POST", "/v5/position/set-leverage", set_leverage, "v5/position/leverage",
+    row("POST /v5/position/set-leverage", set_leverage, "v5/position/leverage",
         "unchanged: 110043", "above the tier: 110013", "margin short: 110044",
-        "sides differ: 10001", _KEY, permission="trade"),
-    row("POST", "/v5/position/move-positions", move_positions, "v5/position/move-position",
+        "sides differ: 10001", _KEY, needs="trade"),
+    row("POST /v5/position/move-positions", move_positions, "v5/position/move-position",
         "a sub-account asks: 10005", "not one owner: 10001", "price off the mark: 110003",
-        "margin short: 110007", _KEY, permission="sub"),
-    row("GET", "/v5/position/move-history", move_history, "v5/position/move-position-history",
+        "margin short: 110007", _KEY, needs="sub"),
+    row("GET /v5/position/move-history", move_history, "v5/position/move-position-history",
         "by blockTradeId", "next page", _KEY),
 )  # fmt: skip

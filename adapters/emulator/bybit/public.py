@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from allocator.adapters.emulator.bybit.host import row
+from allocator.adapters.emulator.bybit.host import PUBLIC, row
 from allocator.adapters.emulator.bybit.words import (
     category,
     instrument_of,
@@ -265,18 +265,17 @@ def _tier(instrument: Instrument, number: int) -> Json:
 _ILLEGAL = "category missing or unknown: 10001"
 _SYMBOL = "symbol unknown: 10001"
 ENDPOINTS = (
-    row("GET", "/v5/market/time", market_time, "v5/market/time", access="public"),
-    row("GET", "/v5/system/status", system_status, "v5/system-status", access="public"),
-    row(
-        "GET", "/v5/market/instruments-info", instruments_info, "v5/market/instrument",
-        "spot: one page, no cursor", "pre-launch: empty", _ILLEGAL, _SYMBOL, access="public",
+    row("GET /v5/market/time", market_time, "v5/market/time", needs=PUBLIC),
+    row("GET /v5/system/status", system_status, "v5/system-status", needs=PUBLIC),
+    row("GET /v5/market/instruments-info", instruments_info, "v5/market/instrument",
+        "spot: one page, no cursor", "pre-launch: empty", _ILLEGAL, _SYMBOL, needs=PUBLIC,
     ),
-    row("GET", "/v5/market/tickers", tickers, "v5/market/tickers", _ILLEGAL, _SYMBOL,
-        access="public"),
-    row("GET", "/v5/market/orderbook", orderbook, "v5/market/orderbook", _ILLEGAL, _SYMBOL,
-        "limit out of range: 10001", access="public"),
-    row("GET", "/v5/market/risk-limit", risk_limit, "v5/market/risk-limit", "next page",
-        _ILLEGAL, _SYMBOL, access="public"),
-    row("GET", "/v5/market/funding/history", funding_history, "v5/market/history-fund-rate",
-        _ILLEGAL, _SYMBOL, access="public"),
+    row("GET /v5/market/tickers", tickers, "v5/market/tickers", _ILLEGAL, _SYMBOL,
+        needs=PUBLIC),
+    row("GET /v5/market/orderbook", orderbook, "v5/market/orderbook", _ILLEGAL, _SYMBOL,
+        "limit out of range: 10001", needs=PUBLIC),
+    row("GET /v5/market/risk-limit", risk_limit, "v5/market/risk-limit", "next page",
+        _ILLEGAL, _SYMBOL, needs=PUBLIC),
+    row("GET /v5/market/funding/history", funding_history, "v5/market/history-fund-rate",
+        _ILLEGAL, _SYMBOL, needs=PUBLIC),
 )  # fmt: skip
