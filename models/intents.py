@@ -29,6 +29,9 @@ class OrderIntent(Value):
         A multiple of tick.
     style
         ``ioc``: fill at once what fills, cancel the rest; ``post_only``: never take.
+    stamped_at
+        Time stamp that the request carries, so that the venue's receive window refuses a
+        sender that was paused; None: the time of sending.
     """
 
     kind: Literal["order"] = "order"
@@ -40,6 +43,7 @@ class OrderIntent(Value):
     limit_price: Positive
     reduce_only: bool = False
     style: Literal["ioc", "post_only"] = "ioc"
+    stamped_at: Utc | None = None
 
 
 class TransferIntent(Value):
@@ -52,6 +56,7 @@ class TransferIntent(Value):
     target: Name
     asset: Name
     amount: Positive
+    stamped_at: Utc | None = None
 
 
 class MoveIntent(Value):
@@ -73,6 +78,7 @@ class MoveIntent(Value):
     side: Side
     quantity: Positive
     price: Positive
+    stamped_at: Utc | None = None
 
 
 Intent = Annotated[OrderIntent | TransferIntent | MoveIntent, Field(discriminator="kind")]

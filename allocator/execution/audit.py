@@ -1,0 +1,101 @@
+"""The audit: append-only events, each with the hash of the one before."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from allocator.models.base import stamp
+from allocator.models.canonical import canonical_json
+from allocator.models.records import AttemptRow, EventRow
+
+GENESIS = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A place where the audit does not hold.
+
+    Attributes
+    ----------
+    seq
+        The event, or None when rows and audit differ elsewhere.
+    """
+
+    seq: int | None
+    what: str
+
+
+def digest(row: EventRow) -> str:
+    """Hash an event with its predecessor's hash (sha256, hex)."""
+    data = {
+        "seq": row.seq,
+        "at": stamp(row.at),
+        "epoch": row.epoch,
+        "subject": row.subject,
+        "what": row.what,
+        "facts": row.facts_json,
+        "previous": row.previous,
+    }
+    return hashlib.sha256(canonical_json(data).encode()).hexdigest()
+
+
+def line(at: datetime, epoch: int, subject: str, what: str, **facts: Any) -> EventRow:
+    """Make an event that is not in the chain yet."""
+    return EventRow(
+        seq=0,
+        at=at,
+        epoch=epoch,
+        subject=subject,
+        what=what,
+        facts_json=canonical_json(facts),
+        previous="",
+        hash="",
+    )
+
+
+def append(session: Session, row: EventRow) -> None:
+    """Chain an event to the last one, in the transaction of the change it tells of."""
+    last = session.exec(select(EventRow).order_by(col(EventRow.seq).desc()).limit(1)).first()
+    row.seq = 1 if last is None else last.seq + 1
+    row.previous = GENESIS if last is None else last.hash
+    row.hash = digest(row)
+    session.add(row)
+    session.flush()
+
+
+def verify(session: Session) -> tuple[Fault, ...]:
+    """Check the whole chain, and that every attempt stands where the audit left it."""
+    faults: list[Fault] = []
+    previous, expected = GENESIS, 1
+    states: dict[str, str] = {}
+    for row in session.exec(select(EventRow).order_by(col(EventRow.seq))):
+        if row.seq != expected:
+            faults.append(Fault(row.seq, f"event {expected} is missing"))
+        if row.previous != previous:
+            faults.append(Fault(row.seq, "does not follow the event before"))
+        if row.hash != digest(row):
+            faults.append(Fault(row.seq, "was changed after it was written"))
+        previous, expected = row.hash, row.seq + 1
+        if row.what == "state":
+            states[row.subject] = json.loads(row.facts_json)["to"]
+    return (*faults, *_strays(session, states))
+
+
+def _strays(session: Session, states: Mapping[str, str]) -> list[Fault]:
+    out: list[Fault] = []
+    seen: set[str] = set()
+    for row in session.exec(select(AttemptRow)):
+        subject = f"attempt:{row.client_id}"
+        seen.add(subject)
+        told = states.get(subject)
+        if told != row.state:
+            out.append(Fault(None, f"{subject} is {row.state}; the audit says {told}"))
+    out += [Fault(None, f"{name} is in the audit only") for name in states.keys() - seen]
+    return out

@@ -1,0 +1,145 @@
+"""What one transaction of the journal is made of: rows stepped, and the audit told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from allocator.execution import audit
+from allocator.execution.attempts import intent_hash, intent_text, of_row, sender, touched
+from allocator.execution.reservations import settle
+from allocator.execution.transitions import Stage, State, advance, advance_stage
+from allocator.models.base import plain
+from allocator.models.canonical import canonical_json
+from allocator.models.errors import JournalError, RefusedError
+from allocator.models.intents import Intent
+from allocator.models.records import ActionRow, AttemptRow, FreezeRow, OutboxRow, PlanRow
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A transaction under way."""
+
+    session: Session
+    at: datetime
+    epoch: int
+
+    def event(self, subject: str, what: str, **facts: Any) -> None:
+        """Add a line to the audit."""
+        row = audit.line(self.at, self.epoch, subject, what, **facts)
+        audit.append(self.session, row)
+
+    def alert(self, topic: str, **body: Any) -> None:
+        """Leave an alert to be delivered."""
+        self.session.add(OutboxRow(at=self.at, topic=topic, body_json=canonical_json(body)))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which slice of which action an intent is, and which try."""
+
+    plan_hash: str
+    seq: int
+    part: int
+    number: int
+
+
+def plan_row(session: Session, plan_hash: str) -> PlanRow:
+    """Read a plan that must be there."""
+    row = session.get(PlanRow, plan_hash)
+    if row is None:
+        raise JournalError(f"NO_PLAN: plan_hash={plan_hash}")
+    return row
+
+
+def action_rows(session: Session, plan_hash: str) -> Sequence[ActionRow]:
+    """List the actions of a plan."""
+    query = select(ActionRow).where(col(ActionRow.plan_hash) == plan_hash)
+    return session.exec(query.order_by(col(ActionRow.seq))).all()
+
+
+def attempt_row(session: Session, client_id: str) -> AttemptRow:
+    """Read an attempt that must be there."""
+    row = session.get(AttemptRow, client_id)
+    if row is None:
+        raise JournalError(f"NO_ATTEMPT: client_id={client_id}")
+    return row
+
+
+def new_row(place: Place, intent: Intent, window_s: Decimal, entry: Entry) -> AttemptRow:
+    """Make the row of an attempt that is about to be sent."""
+    text = intent_text(intent)
+    at = intent.stamped_at or entry.at
+    return AttemptRow(
+        client_id=intent.client_id,
+        plan_hash=place.plan_hash,
+        seq=place.seq,
+        part=place.part,
+        number=place.number,
+        kind=intent.kind,
+        account=sender(intent),
+        state=advance(intent.kind, State.CHECKED, State.SENDING),
+        intent_json=text,
+        intent_hash=intent_hash(text),
+        epoch=entry.epoch,
+        intent_at=at,
+        fence_at=at + timedelta(seconds=float(window_s)),
+        updated_at=entry.at,
+    )
+
+
+def tell_state(entry: Entry, row: AttemptRow, before: State, **facts: Any) -> None:
+    """Write a change of state into the audit."""
+    entry.event(f"attempt:{row.client_id}", "state", **{"from": before, "to": row.state, **facts})
+
+
+def move_attempt(entry: Entry, row: AttemptRow, to: State, why: str) -> None:
+    """Step an attempt, settle its reservations and tell the audit."""
+    attempt = of_row(row)
+    row.state = advance(attempt.kind, attempt.state, to)
+    row.reason, row.updated_at = why, entry.at
+    entry.session.add(row)
+    settle(entry.session, row.client_id, to, row.filled, entry.at)
+    facts = {"venue_id": row.venue_id, "filled": plain(row.filled), "fees": row.fees_json}
+    tell_state(entry, row, attempt.state, why=why, **facts)
+
+
+def step_action(entry: Entry, action: ActionRow, to: Stage, reason: str) -> None:
+    """Step an action and tell the audit."""
+    before = Stage(action.stage)
+    action.stage = advance_stage(before, to)
+    action.reason, action.updated_at = reason, entry.at
+    entry.session.add(action)
+    facts: Mapping[str, Any] = {"from": before, "to": to, "reason": reason}
+    entry.event(f"action:{action.plan_hash}:{action.seq}", "stage", **facts)
+
+
+def refuse_frozen(session: Session, intent: Intent) -> None:
+    """Refuse an intent that touches a frozen account."""
+    rows = session.exec(
+        select(FreezeRow).where(
+            col(FreezeRow.account).in_(touched(intent)), col(FreezeRow.lifted_at).is_(None)
+        )
+    )
+    for row in rows:
+        raise RefusedError(f"FROZEN: account={row.account} reason={row.reason}")
+
+
+def freeze_account(entry: Entry, account: str, reason: str, client_id: str | None) -> None:
+    """Stop an account."""
+    entry.session.add(
+        FreezeRow(account=account, reason=reason, client_id=client_id, frozen_at=entry.at)
+    )
+    entry.event(f"account:{account}", "frozen", reason=reason, client_id=client_id)
+
+
+def lift(entry: Entry, row: FreezeRow, operator: str, evidence: str) -> None:
+    """Let an account act again."""
+    row.lifted_at, row.lifted_by, row.evidence = entry.at, operator, evidence
+    entry.session.add(row)
+    entry.event(f"account:{row.account}", "thawed", operator=operator, evidence=evidence)

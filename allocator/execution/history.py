@@ -1,0 +1,254 @@
+"""Reading the durable record back, and checking that nobody rewrote it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlmodel import Session, col, select
+
+from allocator.execution import audit
+from allocator.execution.attempts import Attempt, of_row
+from allocator.execution.database import READ_ONLY
+from allocator.execution.transitions import OPEN_STATES, Stage, State
+from allocator.models.canonical import plan_hash
+from allocator.models.errors import JournalError
+from allocator.models.mandate import Mandate
+from allocator.models.plan import Plan
+from allocator.models.records import (
+    ActionRow,
+    AttemptRow,
+    CycleRow,
+    EventRow,
+    FreezeRow,
+    OutboxRow,
+    PlanRow,
+)
+from allocator.models.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """One run over the book.
+
+    Attributes
+    ----------
+    status
+        ``open``, ``parked`` (stopped on request), ``ended``, ``superseded`` or ``failed``.
+    """
+
+    id: int
+    slot: str
+    status: str
+    opened_at: datetime
+    ended_at: datetime | None
+    note: str
+    plan_hash: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRecord:
+    """Where a line of a plan stands."""
+
+    seq: int
+    kind: str
+    stage: Stage
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRecord:
+    """A plan with what it was made from.
+
+    Attributes
+    ----------
+    baseline
+        What the venues said before its first action, as JSON data; None: not read yet.
+    """
+
+    cycle_id: int
+    plan: Plan
+    snapshot: Snapshot
+    mandate: Mandate
+    baseline: Any
+    proposer: str
+    approver: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the audit."""
+
+    seq: int
+    at: datetime
+    epoch: int
+    subject: str
+    what: str
+    facts: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something somebody should know."""
+
+    id: int
+    at: datetime
+    topic: str
+    body: Any
+
+
+class History:
+    """Reads the record; takes no lock that would hold up the writer."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine.execution_options(**{READ_ONLY: True})
+
+    def _session(self) -> Session:
+        return Session(self._engine)
+
+    def cycles(self, limit: int = 100) -> tuple[Cycle, ...]:
+        """List cycles, the latest first."""
+        with self._session() as session:
+            rows = session.exec(
+                select(CycleRow, PlanRow)
+                .join(PlanRow, isouter=True)
+                .order_by(col(CycleRow.id).desc())
+                .limit(limit)
+            ).all()
+            return tuple(_cycle(row, plan) for row, plan in rows)
+
+    def cycle(self, cycle_id: int) -> Cycle:
+        """Read one cycle.
+
+        Raises
+        ------
+        JournalError
+            When there is none.
+        """
+        with self._session() as session:
+            row = session.get(CycleRow, cycle_id)
+            if row is None:
+                raise JournalError(f"NO_CYCLE: id={cycle_id}")
+            plan = session.exec(select(PlanRow).where(PlanRow.cycle_id == cycle_id)).first()
+            return _cycle(row, plan)
+
+    def unfinished(self) -> tuple[Cycle, ...]:
+        """List cycles that were begun and not ended, the oldest first."""
+        return tuple(c for c in reversed(self.cycles(10_000)) if c.status in ("open", "parked"))
+
+    def plan(self, hash_: str) -> PlanRecord | None:
+        """Read a plan by its hash.
+
+        Raises
+        ------
+        JournalError
+            When what is stored is not what was hashed.
+        """
+        with self._session() as session:
+            row = session.get(PlanRow, hash_)
+            if row is None:
+                return None
+            plan = Plan.model_validate_json(row.plan_json)
+            if plan_hash(plan) != hash_:
+                raise JournalError(f"PLAN_CHANGED: plan_hash={hash_}")
+            return PlanRecord(
+                cycle_id=row.cycle_id,
+                plan=plan,
+                snapshot=Snapshot.model_validate_json(row.snapshot_json),
+                mandate=Mandate.model_validate_json(row.mandate_json),
+                baseline=None if row.baseline_json is None else json.loads(row.baseline_json),
+                proposer=row.proposer,
+                approver=row.approver,
+            )
+
+    def actions(self, hash_: str) -> tuple[ActionRecord, ...]:
+        """List the actions of a plan by sequence number."""
+        with self._session() as session:
+            rows = session.exec(
+                select(ActionRow)
+                .where(col(ActionRow.plan_hash) == hash_)
+                .order_by(col(ActionRow.seq))
+            )
+            return tuple(ActionRecord(r.seq, r.kind, Stage(r.stage), r.reason) for r in rows)
+
+    def attempts(self, hash_: str, seq: int | None = None) -> tuple[Attempt, ...]:
+        """List the attempts of a plan, or of one of its actions, in the order they were made."""
+        query = select(AttemptRow).where(col(AttemptRow.plan_hash) == hash_)
+        if seq is not None:
+            query = query.where(AttemptRow.seq == seq)
+        query = query.order_by(col(AttemptRow.seq), col(AttemptRow.part), col(AttemptRow.number))
+        with self._session() as session:
+            return tuple(of_row(row) for row in session.exec(query))
+
+    def attempt(self, client_id: str) -> Attempt | None:
+        """Read one attempt."""
+        with self._session() as session:
+            row = session.get(AttemptRow, client_id)
+            return None if row is None else of_row(row)
+
+    def with_state(self, *states: State) -> tuple[Attempt, ...]:
+        """List attempts of any plan that stand in one of these states, the oldest first."""
+        with self._session() as session:
+            rows = session.exec(
+                select(AttemptRow)
+                .where(col(AttemptRow.state).in_([str(state) for state in states]))
+                .order_by(col(AttemptRow.intent_at), col(AttemptRow.client_id))
+            )
+            return tuple(of_row(row) for row in rows)
+
+    def open_attempts(self) -> tuple[Attempt, ...]:
+        """List attempts whose end is not known."""
+        return self.with_state(*sorted(OPEN_STATES))
+
+    def frozen(self) -> dict[str, str]:
+        """Tell which accounts stand still, and why."""
+        with self._session() as session:
+            rows = session.exec(select(FreezeRow).where(col(FreezeRow.lifted_at).is_(None)))
+            return {row.account: row.reason for row in rows}
+
+    def events(self, subject: str | None = None, after: int = 0) -> tuple[Event, ...]:
+        """List audit events in order."""
+        query = select(EventRow).where(EventRow.seq > after).order_by(col(EventRow.seq))
+        if subject is not None:
+            query = query.where(EventRow.subject == subject)
+        with self._session() as session:
+            return tuple(
+                Event(r.seq, r.at, r.epoch, r.subject, r.what, json.loads(r.facts_json))
+                for r in session.exec(query)
+            )
+
+    def alerts(self) -> tuple[Alert, ...]:
+        """List alerts that were not delivered yet, the oldest first."""
+        with self._session() as session:
+            rows: Sequence[OutboxRow] = session.exec(
+                select(OutboxRow)
+                .where(col(OutboxRow.delivered_at).is_(None))
+                .order_by(col(OutboxRow.id))
+            ).all()
+            return tuple(
+                Alert(r.id, r.at, r.topic, json.loads(r.body_json))
+                for r in rows
+                if r.id is not None
+            )
+
+    def verify(self) -> tuple[audit.Fault, ...]:
+        """Check the audit's hash chain, and the rows against it; empty when all is well."""
+        with self._session() as session:
+            return audit.verify(session)
+
+
+def _cycle(row: CycleRow, plan: PlanRow | None) -> Cycle:
+    assert row.id is not None
+    return Cycle(
+        id=row.id,
+        slot=row.slot,
+        status=row.status,
+        opened_at=row.opened_at,
+        ended_at=row.ended_at,
+        note=row.note,
+        plan_hash=None if plan is None else plan.plan_hash,
+    )

@@ -1,0 +1,345 @@
+"""The durable record: written before anything is sent, fenced by epoch, audited.
+
+Every method is one transaction: the change, its audit event and its alert stand together or not
+at all, and are on the disk when it returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlmodel import Session, col, select
+
+from allocator.execution.attempts import Attempt, fees_text, of_row, quantity, touched
+from allocator.execution.entries import (
+    Entry,
+    Place,
+    action_rows,
+    attempt_row,
+    freeze_account,
+    lift,
+    move_attempt,
+    new_row,
+    plan_row,
+    refuse_frozen,
+    step_action,
+    tell_state,
+)
+from allocator.execution.history import History
+from allocator.execution.leader import Lease, fence
+from allocator.execution.reservations import Reservation, reserve
+from allocator.execution.transitions import Stage, State, of_found, of_outcome
+from allocator.models.base import json_value, stamp
+from allocator.models.canonical import canonical_json, mandate_hash, snapshot_hash
+from allocator.models.errors import JournalError, RefusedError
+from allocator.models.intents import Ack, Found, Intent, Outcome, Rejected
+from allocator.models.mandate import Mandate
+from allocator.models.plan import Plan
+from allocator.models.records import ActionRow, AttemptRow, CycleRow, FreezeRow, OutboxRow, PlanRow
+from allocator.models.snapshot import Snapshot
+from allocator.ports import Clock
+
+
+class Journal:
+    """Writes the record as the leader of one epoch.
+
+    Parameters
+    ----------
+    engine
+        A database at the schema of this release.
+    lease
+        Who writes; a later epoch fences this one.
+    clock
+        Tells the time of every entry.
+    """
+
+    def __init__(self, engine: Engine, lease: Lease, clock: Clock) -> None:
+        self._engine = engine
+        self._lease = lease
+        self._clock = clock
+        self.history = History(engine)
+
+    @property
+    def lease(self) -> Lease:
+        """The epoch it writes under."""
+        return self._lease
+
+    @contextmanager
+    def write(self) -> Iterator[Entry]:
+        """Open a transaction that only the present leader can commit."""
+        with Session(self._engine) as session, session.begin():
+            fence(session, self._lease)
+            yield Entry(session, self._clock.now(), self._lease.epoch)
+
+    # Cycles and plans
+
+    def open_cycle(self, portfolio: str, slot: str) -> int | None:
+        """Begin a cycle; None when the slot has had its cycle."""
+        with self.write() as entry:
+            same = select(CycleRow).where(CycleRow.portfolio == portfolio, CycleRow.slot == slot)
+            if entry.session.exec(same).first() is not None:
+                return None
+            row = CycleRow(
+                portfolio=portfolio,
+                slot=slot,
+                status="open",
+                epoch=entry.epoch,
+                opened_at=entry.at,
+            )
+            entry.session.add(row)
+            entry.session.flush()
+            entry.event(f"cycle:{row.id}", "opened", portfolio=portfolio, slot=slot)
+            return row.id
+
+    def close_cycle(self, cycle_id: int, status: str, note: str = "") -> None:
+        """End, park or supersede a cycle."""
+        with self.write() as entry:
+            row = entry.session.get(CycleRow, cycle_id)
+            if row is None:
+                raise JournalError(f"NO_CYCLE: id={cycle_id}")
+            row.status, row.note = status, note
+            row.ended_at = None if status in ("open", "parked") else entry.at
+            entry.session.add(row)
+            entry.event(f"cycle:{cycle_id}", status, note=note)
+            if status in ("superseded", "failed"):
+                entry.alert(f"cycle_{status}", cycle=cycle_id, note=note)
+
+    def record_plan(
+        self, cycle_id: int, plan: Plan, snapshot: Snapshot, mandate: Mandate, proposer: str = ""
+    ) -> None:
+        """Keep a plan and what it was made from; its actions are PLANNED.
+
+        Raises
+        ------
+        RefusedError
+            When the plan was recorded before: a plan is carried out once.
+        """
+        facts = {"snapshot": snapshot_hash(snapshot), "mandate": mandate_hash(mandate)}
+        with self.write() as entry:
+            if entry.session.get(PlanRow, plan.plan_hash) is not None:
+                raise RefusedError(f"PLAN_KNOWN: plan_hash={plan.plan_hash}")
+            entry.session.add(
+                PlanRow(
+                    plan_hash=plan.plan_hash,
+                    cycle_id=cycle_id,
+                    snapshot_hash=facts["snapshot"],
+                    mandate_hash=facts["mandate"],
+                    plan_json=canonical_json(plan.to_json()),
+                    snapshot_json=canonical_json(json_value(snapshot)),
+                    mandate_json=canonical_json(json_value(mandate)),
+                    proposer=proposer,
+                )
+            )
+            entry.session.flush()
+            for action in plan.actions:
+                entry.session.add(
+                    ActionRow(
+                        plan_hash=plan.plan_hash,
+                        seq=action.seq,
+                        kind=action.kind,
+                        stage=Stage.PLANNED,
+                        updated_at=entry.at,
+                    )
+                )
+            subject = f"plan:{plan.plan_hash}"
+            entry.event(subject, "recorded", cycle=cycle_id, actions=len(plan.actions), **facts)
+
+    def approve(self, plan_hash: str, approver: str) -> None:
+        """Approve a recorded plan, bound to its hash.
+
+        Raises
+        ------
+        RefusedError
+            When the approver is the one who proposed it.
+        """
+        with self.write() as entry:
+            row = plan_row(entry.session, plan_hash)
+            if not approver or approver == row.proposer:
+                raise RefusedError(f"SAME_EYES: proposer={row.proposer} approver={approver}")
+            row.approver, row.approved_at = approver, entry.at
+            entry.session.add(row)
+            entry.event(f"plan:{plan_hash}", "approved", approver=approver)
+            for action in action_rows(entry.session, plan_hash):
+                if action.stage == Stage.CHECKED:
+                    step_action(entry, action, Stage.APPROVED, f"by {approver}")
+
+    def set_baseline(self, plan_hash: str, baseline: Any) -> None:
+        """Keep what the venues said before the plan's first action."""
+        with self.write() as entry:
+            row = plan_row(entry.session, plan_hash)
+            if row.baseline_json is not None:
+                raise JournalError(f"BASELINE_KNOWN: plan_hash={plan_hash}")
+            row.baseline_json = canonical_json(baseline)
+            entry.session.add(row)
+            entry.event(f"plan:{plan_hash}", "baseline", readings=baseline)
+
+    def set_stage(self, plan_hash: str, seqs: Sequence[int], to: Stage, reason: str = "") -> None:
+        """Step actions of a plan."""
+        with self.write() as entry:
+            for action in action_rows(entry.session, plan_hash):
+                if action.seq in seqs:
+                    step_action(entry, action, to, reason)
+
+    # Attempts
+
+    def intend(
+        self,
+        place: Place,
+        intent: Intent,
+        window_s: Decimal,
+        rows: Sequence[Reservation] = (),
+        held: Decimal | None = None,
+    ) -> Attempt:
+        """Write down what is about to be sent: CHECKED to SENDING, on the disk on return.
+
+        Parameters
+        ----------
+        window_s
+            Seconds after the intent's time at which the venue refuses the request.
+        rows, held
+            What it takes and brings, and what its account was last seen to hold.
+
+        Raises
+        ------
+        RefusedError
+            When an account it touches is frozen, or holds too little.
+        JournalError
+            When the id was used before.
+        """
+        with self.write() as entry:
+            refuse_frozen(entry.session, intent)
+            if entry.session.get(AttemptRow, intent.client_id) is not None:
+                raise JournalError(f"ID_USED: client_id={intent.client_id}")
+            row = new_row(place, intent, window_s, entry)
+            entry.session.add(row)
+            entry.session.flush()
+            reserve(entry.session, row.client_id, rows, held, entry.at)
+            for action in action_rows(entry.session, place.plan_hash):
+                if action.seq == place.seq and action.stage != Stage.WORKING:
+                    step_action(entry, action, Stage.WORKING, "")
+            facts = {"seq": place.seq, "part": place.part, "number": place.number}
+            fence_at = stamp(row.fence_at)
+            tell_state(entry, row, State.CHECKED, **facts, request=row.intent_hash, fence=fence_at)
+            return of_row(row)
+
+    def outcome(self, client_id: str, outcome: Outcome) -> Attempt:
+        """Record what the venue answered to the request."""
+        with self.write() as entry:
+            row = attempt_row(entry.session, client_id)
+            match outcome:
+                case Ack():
+                    row.venue_id, why = outcome.venue_id, ""
+                case Rejected():
+                    why = f"{outcome.code}: {outcome.message}"
+                case _:
+                    why = outcome.why
+            move_attempt(entry, row, of_outcome(outcome), why)
+            return of_row(row)
+
+    def found(self, client_id: str, found: Found) -> Attempt:
+        """Record what the venue says of an attempt; unchanged facts are not written again."""
+        with self.write() as entry:
+            row = attempt_row(entry.session, client_id)
+            attempt = of_row(row)
+            state = of_found(attempt.kind, found, quantity(attempt.intent), attempt.filled)
+            fees = fees_text(found.fees)
+            known = (attempt.state, attempt.filled, row.fees_json, attempt.average_price)
+            if known == (state, found.filled, fees, found.average_price):
+                return attempt
+            row.venue_id, row.filled = found.venue_id, found.filled
+            row.average_price, row.fees_json = found.average_price, fees
+            move_attempt(entry, row, state, "")
+            return of_row(row)
+
+    def mark(self, client_id: str, to: State, why: str) -> Attempt:
+        """Step an attempt by our own conclusion: UNKNOWN or NOT_EXECUTED."""
+        if to not in (State.UNKNOWN, State.NOT_EXECUTED):
+            raise JournalError(f"NOT_OURS_TO_SAY: to={to}")
+        with self.write() as entry:
+            row = attempt_row(entry.session, client_id)
+            move_attempt(entry, row, to, why)
+            return of_row(row)
+
+    def hand_over(self, client_id: str, why: str) -> Attempt:
+        """Give an attempt to an operator: MANUAL, its accounts frozen, an alert left."""
+        with self.write() as entry:
+            row = attempt_row(entry.session, client_id)
+            if row.state == State.SENDING:
+                move_attempt(entry, row, State.UNKNOWN, why)
+            move_attempt(entry, row, State.MANUAL, why)
+            attempt = of_row(row)
+            for account in touched(attempt.intent):
+                freeze_account(entry, account, why, client_id)
+            entry.alert("manual", client_id=client_id, why=why, intent=row.intent_json)
+            return attempt
+
+    def resolve(
+        self, client_id: str, to: State, filled: Decimal, operator: str, evidence: str
+    ) -> Attempt:
+        """End an attempt that was handed over, by an operator's evidence; thaws its accounts.
+
+        Raises
+        ------
+        RefusedError
+            Without an operator or evidence.
+        """
+        if not operator.strip() or not evidence.strip():
+            raise RefusedError("NO_EVIDENCE: an operator and evidence are needed")
+        with self.write() as entry:
+            row = attempt_row(entry.session, client_id)
+            if row.state != State.MANUAL:
+                raise JournalError(f"NOT_MANUAL: client_id={client_id} state={row.state}")
+            row.filled = filled
+            move_attempt(entry, row, to, f"{operator}: {evidence}")
+            for held in entry.session.exec(
+                select(FreezeRow).where(
+                    FreezeRow.client_id == client_id, col(FreezeRow.lifted_at).is_(None)
+                )
+            ):
+                lift(entry, held, operator, evidence)
+            return of_row(row)
+
+    # Freezes, notes, alerts
+
+    def freeze(self, account: str, reason: str) -> None:
+        """Stop an account until an operator thaws it."""
+        with self.write() as entry:
+            freeze_account(entry, account, reason, None)
+            entry.alert("frozen", account=account, reason=reason)
+
+    def thaw(self, account: str, operator: str, evidence: str) -> None:
+        """Let an account act again.
+
+        Raises
+        ------
+        RefusedError
+            Without an operator or evidence, or while an attempt of it is MANUAL.
+        """
+        if not operator.strip() or not evidence.strip():
+            raise RefusedError("NO_EVIDENCE: an operator and evidence are needed")
+        with self.write() as entry:
+            for row in entry.session.exec(
+                select(FreezeRow).where(
+                    FreezeRow.account == account, col(FreezeRow.lifted_at).is_(None)
+                )
+            ):
+                if row.client_id is not None:
+                    raise RefusedError(f"MANUAL_OPEN: client_id={row.client_id}")
+                lift(entry, row, operator, evidence)
+
+    def note(self, subject: str, what: str, **facts: Any) -> None:
+        """Add a line to the audit without changing anything."""
+        with self.write() as entry:
+            entry.event(subject, what, **facts)
+
+    def delivered(self, alert_id: int) -> None:
+        """Mark an alert as delivered."""
+        with self.write() as entry:
+            row = entry.session.get(OutboxRow, alert_id)
+            if row is not None:
+                row.delivered_at = entry.at
+                entry.session.add(row)

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Engine, inspect
+
+from allocator.execution import schema
+from allocator.execution.schema import current, head, upgrade
+from allocator.models.records import Record
+
+
+def test_newest_schema_is_what_the_rows_say(engine: Engine) -> None:
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Record.metadata) == []
+
+
+def test_upgrade_may_be_repeated(engine: Engine) -> None:
+    assert current(engine) == head()
+    upgrade(engine)
+    assert current(engine) == head()
+
+
+def test_downgrade_leaves_nothing_behind(engine: Engine) -> None:
+    config = schema._config()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+    assert set(inspect(engine).get_table_names()) <= {"alembic_version"}
+    upgrade(engine)
+    assert "attempt" in inspect(engine).get_table_names()
+
+
+def test_migrations_are_packaged() -> None:
+    names = {path.name for path in (schema.MIGRATIONS / "versions").glob("*.py")}
+    assert "0001_first_schema.py" in names
+    assert (schema.MIGRATIONS / "env.py").is_file()
+    assert (schema.MIGRATIONS / "script.py.mako").is_file()
