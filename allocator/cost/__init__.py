@@ -1,0 +1,5 @@
+"""The cost law of problem.md section 3, in its eight parts."""
+
+from allocator.cost.law import cost
+
+__all__ = ["cost"]

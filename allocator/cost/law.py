@@ -1,0 +1,128 @@
+"""The cost of a plan, numeraire, lower is better (problem.md section 3).
+
+tracking       risk_aversion/2 h g' Sigma g + band_penalty sum_u max(0, |g_u| - B_u), g = D - T
+fees, spread   what orders pay at taker rate and half the spread
+impact         sum_i 2/3 impact sigma_i N_i^1.5 / sqrt(V_i), N_i over all accounts: one book
+transfers      charges, capital under way, fees of moves
+carry          funding less alpha on what is held, interest on negative wallets
+concentration  expected loss by venue on the equity held there
+actions        fixed costs
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+
+from allocator.exposure import exposures, goals
+from allocator.models.base import ZERO
+from allocator.models.errors import Problem, SnapshotError
+from allocator.models.plan import Cost
+from allocator.state import Book, Effect, State, equity, lawful, published
+
+HOURS_A_YEAR = Decimal(8760)
+
+
+@lawful
+def cost(book: Book, effects: Sequence[Effect], final: State | None = None) -> Cost:
+    """Compute every part of the cost of a plan, its total, and the total of doing nothing.
+
+    Parameters
+    ----------
+    effects
+        The plan's actions.
+    final
+        The state after all of them, where the caller has it already.
+    """
+    start = State.start(book)
+    parts = _parts(book, effects, start.after(effects) if final is None else final)
+    idle = sum(_parts(book, (), start).values(), ZERO) if effects else None
+    total = sum(parts.values(), ZERO)
+    rounded = {name: published(value) for name, value in parts.items()}
+    return Cost(
+        **rounded, total=published(total), do_nothing=published(total if idle is None else idle)
+    )
+
+
+def _parts(book: Book, effects: Sequence[Effect], final: State) -> dict[str, Decimal]:
+    return {
+        "tracking": tracking(book, exposures(book, final)),
+        "fees": sum((e.fees for e in effects), ZERO),
+        "spread": sum((e.spread for e in effects), ZERO),
+        "impact": impact(book, effects),
+        "transfers": sum((e.transfer_cost for e in effects), ZERO),
+        "carry": carry(book, final),
+        "concentration": concentration(book, final),
+        "actions": fixed(book, effects),
+    }
+
+
+@lawful
+def tracking(book: Book, after: Mapping[str, Decimal]) -> Decimal:
+    """Charge the risk of the gaps to the targets and what lies outside the bands."""
+    wanted, policy = goals(book), book.policy
+    gaps = {u: value - wanted[u].target for u, value in after.items()}
+    form = sum((gaps[u] * gaps[v] * s for (u, v), s in book.covariance.items()), ZERO)
+    outside = sum((max(ZERO, abs(g) - wanted[u].band) for u, g in gaps.items()), ZERO)
+    return policy.risk_aversion / 2 * policy.horizon_h / 24 * form + policy.band_penalty * outside
+
+
+@lawful
+def impact(book: Book, effects: Iterable[Effect]) -> Decimal:
+    """Charge the 3/2-power law on the notional that all accounts order in one book.
+
+    Raises
+    ------
+    SnapshotError
+        When an instrument that is ordered has no volume or volatility.
+    """
+    sizes: dict[str, Decimal] = {}
+    for effect in effects:
+        if effect.action.kind == "order":
+            name = effect.action.instrument
+            sizes[name] = sizes.get(name, ZERO) + effect.notional
+    total = ZERO
+    for name, size in sizes.items():
+        row = book.instruments[name]
+        if not row.daily_volume or row.daily_volatility is None:
+            path = ("snapshot", "instruments", name)
+            raise SnapshotError([Problem(path, "what is traded needs volume and volatility")])
+        total += row.daily_volatility * size * (size / row.daily_volume).sqrt()
+    return Decimal(2) / 3 * book.policy.impact * total
+
+
+@lawful
+def carry(book: Book, final: State) -> Decimal:
+    """Charge funding less expected return on positions, and interest on negative wallets."""
+    total, hours = ZERO, book.policy.horizon_h
+    for holding in final.holdings.values():
+        for name, contracts in holding.quantity.items():
+            total += contracts * book.units[name].carry
+        for asset, units in holding.wallet.items():
+            if units < 0:
+                row = book.asset(asset)
+                total -= row.borrow_rate * units * row.price * hours / HOURS_A_YEAR
+    return total
+
+
+@lawful
+def concentration(book: Book, final: State) -> Decimal:
+    """Charge the expected loss by venue on the equity held there, if positive."""
+    held: dict[str, Decimal] = {}
+    for name, row in book.accounts.items():
+        if book.policy.venue_risk.get(row.venue):
+            held[row.venue] = held.get(row.venue, ZERO) + equity(book, final, name)
+    rates = book.policy.venue_risk
+    years = book.policy.horizon_h / HOURS_A_YEAR
+    return sum((rates[v] * max(ZERO, value) * years for v, value in held.items()), ZERO)
+
+
+def fixed(book: Book, effects: Iterable[Effect]) -> Decimal:
+    """Charge the fixed cost of every action."""
+    policy = book.policy
+    prices = {
+        "order": policy.order_cost,
+        "transfer": policy.transfer_cost,
+        "move": policy.move_cost,
+    }
+    return sum((prices[e.action.kind] for e in effects), ZERO)

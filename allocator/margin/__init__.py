@@ -1,0 +1,34 @@
+"""Margin: collateral, requirements, stress, ratios and shortfall of one account at a time."""
+
+from allocator.margin.brackets import Requirement, bracket_cap, peak, requirement
+from allocator.margin.collateral import collateral, collateral_units, marginal_value, set_aside
+from allocator.margin.pools import (
+    contracts_carried,
+    margin_ratio,
+    pools,
+    requirements,
+    scenario_loss,
+)
+from allocator.margin.shortfall import Missing, margin_shortfalls
+from allocator.margin.stress import Shocked, binding_stresses, liquidation_distances
+
+__all__ = [
+    "Missing",
+    "Requirement",
+    "Shocked",
+    "binding_stresses",
+    "bracket_cap",
+    "collateral",
+    "collateral_units",
+    "contracts_carried",
+    "liquidation_distances",
+    "margin_ratio",
+    "margin_shortfalls",
+    "marginal_value",
+    "peak",
+    "pools",
+    "requirement",
+    "requirements",
+    "scenario_loss",
+    "set_aside",
+]

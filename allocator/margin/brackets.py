@@ -1,0 +1,132 @@
+"""Margin that one pair needs, from its brackets.
+
+tiered:          MM = max_k(maintenance_k N - deduction_k), IM = N / leverage
+whole_position:  MM = maintenance_k N with k the bracket that holds N, on all of N
+Where brackets carry `initial`, IM = max_k(initial_k N - initial_deduction_k).
+N is the notional, numeraire; in hedge mode both legs count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from allocator.models.base import ZERO
+from allocator.models.errors import Problem, SnapshotError
+from allocator.models.market import Tier
+from allocator.state import Book, lawful
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """Initial and maintenance margin, numeraire."""
+
+    initial: Decimal = ZERO
+    maintenance: Decimal = ZERO
+
+    def __add__(self, other: Requirement) -> Requirement:
+        return Requirement(self.initial + other.initial, self.maintenance + other.maintenance)
+
+
+NONE_NEEDED = Requirement()
+
+
+def tiers_of(book: Book, account: str, instrument: str) -> Sequence[Tier]:
+    """Look up the brackets of a pair.
+
+    Raises
+    ------
+    SnapshotError
+        When the pair is held under a bracket model without brackets.
+    """
+    tiers = book.tiers.get((account, instrument), ())
+    if not tiers:
+        path = ("snapshot", "accounts", account, "positions", instrument, "tiers")
+        raise SnapshotError([Problem(path, "the margin model needs brackets")])
+    return tiers
+
+
+def contracts_of(book: Book, account: str, instrument: str, quantity: Decimal) -> Decimal:
+    """Count the unsigned contracts that need margin: both legs in hedge mode."""
+    place = book.position(account, instrument)
+    if place is not None and place.legs is not None:
+        return place.legs.long + place.legs.short
+    return abs(quantity)
+
+
+@lawful
+def requirement(
+    book: Book, account: str, instrument: str, quantity: Decimal, scale: Decimal | None = None
+) -> Requirement:
+    """Compute the margin of one pair.
+
+    Parameters
+    ----------
+    quantity
+        Signed contracts.
+    scale
+        Factor on the notional per contract, for shocked prices; None: one.
+    """
+    notional = contracts_of(book, account, instrument, quantity) * book.notional(instrument)
+    if scale is not None:
+        notional *= scale
+    return of_notional(book, account, instrument, notional)
+
+
+def of_notional(book: Book, account: str, instrument: str, notional: Decimal) -> Requirement:
+    """Compute the margin of one pair from its notional, numeraire."""
+    if not notional:
+        return NONE_NEEDED
+    tiers = tiers_of(book, account, instrument)
+    held = bracket(tiers, notional)
+    place = book.position(account, instrument)
+    selected = None if place is None else place.leverage
+    leverage = held.max_leverage if selected is None else selected
+    if held.initial is not None:
+        initial = _marginal(notional, [(t.initial or ZERO, t.initial_deduction) for t in tiers])
+    else:
+        assert leverage is not None
+        initial = notional / leverage
+    if book.accounts[account].margin.model == "whole_position":
+        return Requirement(initial, notional * held.maintenance)
+    return Requirement(initial, _marginal(notional, [(t.maintenance, t.deduction) for t in tiers]))
+
+
+def bracket(tiers: Sequence[Tier], notional: Decimal) -> Tier:
+    """Find the bracket that holds a notional; the last one above all caps."""
+    return next((tier for tier in tiers if notional <= tier.cap), tiers[-1])
+
+
+def _marginal(notional: Decimal, rows: Sequence[tuple[Decimal, Decimal]]) -> Decimal:
+    return max(ZERO, *(notional * rate - deduction for rate, deduction in rows))
+
+
+def peak(book: Book, account: str, instrument: str, low: Decimal, high: Decimal) -> Requirement:
+    """Bound the margin of a pair whose quantity lies anywhere in [low, high].
+
+    Within one bracket margin rises with |q|, so it is largest at an end or at a cap on the way;
+    under whole_position margin jumps there.
+    """
+    ends = [low, high]
+    unit = book.notional(instrument)
+    largest = max(abs(low), abs(high)) * unit
+    sizes = [abs(end) * unit for end in ends]
+    sizes += [t.cap for t in book.tiers.get((account, instrument), ()) if t.cap < largest]
+    rows = [of_notional(book, account, instrument, size) for size in sizes]
+    return Requirement(max(r.initial for r in rows), max(r.maintenance for r in rows))
+
+
+def bracket_cap(book: Book, account: str, instrument: str) -> Decimal | None:
+    """Find the largest notional that the pair's leverage allows, numeraire; None: no brackets."""
+    tiers = book.tiers.get((account, instrument), ())
+    if not tiers or book.accounts[account].margin.model == "scenario":
+        return None
+    place = book.position(account, instrument)
+    leverage = ZERO if place is None or place.leverage is None else place.leverage
+    caps = [
+        tier.cap
+        for tier in tiers
+        if tier.initial is not None or (tier.max_leverage or ZERO) >= leverage
+    ]
+    return max(caps, default=ZERO)

@@ -1,0 +1,55 @@
+"""Margin that is missing: the margin part of S in problem.md section 3."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from allocator.margin.collateral import collateral
+from allocator.margin.pools import pools, requirements
+from allocator.margin.stress import Shocked, binding_stresses
+from allocator.models.base import ONE, ZERO
+from allocator.state import Book, State, lawful
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Something that is missing.
+
+    Attributes
+    ----------
+    what
+        ``margin <account>``, ``margin <account> <asset>`` or ``limit <id>``.
+    amount
+        Numeraire, not negative.
+    frozen
+        Whether only frozen accounts could mend it, so that it is outside S.
+    """
+
+    what: str
+    amount: Decimal
+    frozen: bool
+
+
+@lawful
+def margin_shortfalls(book: Book, state: State, account: str) -> tuple[Missing, ...]:
+    """Work out, pool by pool, the largest of initial, buffered maintenance and stress shortfall.
+
+    Money that was on its way before the plan counts as collateral here, and here only.
+    """
+    out = list[Missing]()
+    row = book.accounts[account]
+    for pool in pools(book, account):
+        held = collateral(book, state, account, pool, arrivals=True)
+        needed = requirements(book, state, account, pool)
+        gaps = [
+            needed.initial - held,
+            (ONE + book.policy.margin_buffer) * needed.maintenance - held,
+        ]
+        stresses = binding_stresses(book, account)
+        if stresses:
+            shocked = Shocked(book, state, account, pool, arrivals=True)
+            gaps += [shocked.gap(stress.prices) for stress in stresses]
+        what = f"margin {account}" if pool is None else f"margin {account} {pool}"
+        out.append(Missing(what, max(ZERO, *gaps), row.state == "frozen"))
+    return tuple(out)
