@@ -64,8 +64,12 @@ class Venue(Protocol):
         """Send one action; a transfer or move is sent by its source account."""
         ...
 
-    async def find(self, intent: Intent, since: datetime) -> Finding:
-        """Look an action up by its client id, in open and past records since a time."""
+    async def find(self, intent: Intent, since: datetime, venue_id: str | None = None) -> Finding:
+        """Look an action up by its client id, in open and past records since a time.
+
+        Where the venue keeps no client id of that kind of action, it is found by the `venue_id`
+        of its `Ack`, else by what was sent, of which no two may be under way.
+        """
         ...
 
     async def cancel(self, intent: OrderIntent) -> Outcome:

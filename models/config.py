@@ -69,6 +69,22 @@ class AccountConfig(Value):
     live: bool = False
 
 
+class AddressConfig(Value):
+    """Where an on-chain route ends, as registered at the sending venue.
+
+    Attributes
+    ----------
+    network
+        The network, as the sending venue names it.
+    tag
+        Memo or tag, where the network has one.
+    """
+
+    network: Name
+    address: Name
+    tag: Name | None = None
+
+
 class AssetConfig(Value):
     """What no venue tells of an asset."""
 
@@ -118,6 +134,7 @@ class Config(Value):
     accounts: tuple[AccountConfig, ...] = ()
     assets: Mapping[str, AssetConfig] = Field(default_factory=dict[str, AssetConfig])
     routes: tuple[Route, ...] = ()
+    addresses: Mapping[str, AddressConfig] = Field(default_factory=dict[str, AddressConfig])
     moves: tuple[MoveRule, ...] = ()
     mandate: Mandate = Mandate()
     gather: GatherConfig = GatherConfig()
@@ -131,6 +148,9 @@ class Config(Value):
         for name, login in self.logins.items():
             if login.master is not None and login.master not in self.logins:
                 raise ValueError(f"login {name}: no master login {login.master}")
+        unknown = self.addresses.keys() - {route.id for route in self.routes}
+        if unknown:
+            raise ValueError(f"addresses: no route {sorted(unknown)[0]}")
         if self.mode == "loopback" and not self.loopback_url:
             raise ValueError("mode loopback needs loopback_url")
         return self
