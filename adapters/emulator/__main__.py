@@ -2,6 +2,9 @@
 
 import argparse
 import asyncio
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from allocator.adapters.emulator.server import serve
@@ -15,7 +18,21 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="0 picks a free port")
     parser.add_argument("--seed", type=int, default=7, help="seed of the books")
     options = parser.parse_args()
-    asyncio.run(serve(demo_exchange(options.state, seed=options.seed), options.port))
+    options.state.mkdir(parents=True, exist_ok=True)
+    with alone(options.state):
+        exchange = demo_exchange(options.state, seed=options.seed)
+        asyncio.run(serve(exchange, options.port, options.state / "server.json"))
+
+
+@contextmanager
+def alone(state: Path) -> Iterator[None]:
+    """Hold the state folder: two servers on one state would contradict each other."""
+    with (state / "lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise SystemExit(f"another loopback exchange holds {state}") from error
+        yield
 
 
 if __name__ == "__main__":

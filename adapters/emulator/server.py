@@ -8,6 +8,7 @@ import json
 import os
 import signal
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -146,8 +147,12 @@ def parameters(query: str, text: str) -> dict[str, Json]:
     return merged
 
 
-async def serve(exchange: Exchange, port: int) -> None:
-    """Serve on the loopback interface until SIGTERM or SIGINT; print one JSON line when ready."""
+async def serve(exchange: Exchange, port: int, ready_file: Path | None = None) -> None:
+    """Serve on the loopback interface until SIGTERM or SIGINT; tell when ready.
+
+    One JSON line on stdout gives port and process id; the same goes to the ready file, so that
+    a process that did not start the server can find it.
+    """
     runner = web.AppRunner(Server(exchange).application(), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
@@ -155,10 +160,15 @@ async def serve(exchange: Exchange, port: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     ready = {"port": runner.addresses[0][1], "pid": os.getpid()}
-    os.write(1, (json.dumps(ready) + "\n").encode())
+    text = json.dumps(ready) + "\n"
+    os.write(1, text.encode())
+    if ready_file is not None:
+        ready_file.write_text(text)
     try:
         await stop.wait()
     finally:
+        if ready_file is not None:
+            ready_file.unlink(missing_ok=True)
         await runner.cleanup()
         exchange.close()
 
