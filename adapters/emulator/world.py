@@ -7,6 +7,8 @@ its target, one account is short of headroom and funding differs between the ven
 from decimal import Decimal
 from pathlib import Path
 
+from allocator.adapters.emulator.binance import world as binance_world
+from allocator.adapters.emulator.binance.venue import Binance
 from allocator.adapters.emulator.bybit import world as bybit_world
 from allocator.adapters.emulator.bybit.venue import Bybit
 from allocator.adapters.emulator.clock import Clock
@@ -24,7 +26,7 @@ DELAYS_MS = {"withdrawal": 1500, "transfer": 0}
 
 def demo_world() -> World:
     """Return the demo world."""
-    parts = (bybit_world,)
+    parts = (bybit_world, binance_world)
     return World(
         users=tuple(row for part in parts for row in part.USERS),
         keys=tuple(row for part in parts for row in part.KEYS),
@@ -50,7 +52,7 @@ def demo_exchange(
     """Return an exchange over the demo world (or another), every venue on it."""
     return Exchange(
         world or demo_world(),
-        (Bybit(),),
+        (Bybit(), Binance()),
         directory,
         Options(clock or Clock(), seed, limit_scale),
     )
