@@ -148,6 +148,7 @@ def collateral_info(call: Call) -> Json:
             "hourlyBorrowRate": "0.00000147",
             "maxBorrowingAmount": "0",
             "freeBorrowingLimit": "0",
+            "freeBorrowingAmount": "",
             "freeBorrowAmount": "0",
             "borrowAmount": "0",
             "otherBorrowAmount": "0",

@@ -171,7 +171,7 @@ def withdrawable(call: Call) -> Json:
     coin = required(call, "coin")
     amounts: dict[str, Json] = {
         name: _withdrawable(call, wallet, coin)
-        for name, wallet in (("UTAWalletBalance", margin.UNIFIED), ("FUND", margin.FUND))
+        for name, wallet in (("UTA", margin.UNIFIED), ("FUND", margin.FUND))
     }
     return {"limitAmountUsd": "999999999.99", "withdrawableAmount": amounts}
 
@@ -344,7 +344,7 @@ def _deposited(done: Deposit) -> Json:
         "batchReleaseLimit": "-1",
         "depositType": "0",
         "fromAddress": "",
-        "taxDepositRecordsId": "",
+        "taxDepositRecordsId": "0",
         "taxStatus": 0,
         "id": str(done.seq),
     }

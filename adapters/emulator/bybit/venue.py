@@ -54,7 +54,7 @@ class Bybit:
             raise VenueError(10003, "API key is invalid.")
         _check_window(stamp, window, call.now_ms)
         payload = stamp + name + window + (call.body if call.method == "POST" else call.query)
-        expected = hmac.new(key.secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
+        expected = signature(key.secret, payload)
         if not hmac.compare_digest(expected, headers.get("X-BAPI-SIGN", "")):
             raise VenueError(
                 10004, f"error sign! origin_string[{payload}], please check your signature."
@@ -104,6 +104,11 @@ class Bybit:
         return _envelope(
             call, 10017, "request path not found or request method is invalid", {}, 404
         )
+
+
+def signature(secret: str, payload: str) -> str:
+    """Return the HMAC-SHA256 of timestamp + key + window + (query or body), in hex."""
+    return hmac.new(secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
 
 
 def _check_window(stamp: str, window: str, now_ms: int) -> None:

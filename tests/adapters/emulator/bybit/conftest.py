@@ -1,0 +1,63 @@
+"""A running emulator, and a raw signed caller beside the real client."""
+
+import http.client
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from allocator.adapters.emulator.bybit.venue import signature
+from allocator.adapters.emulator.testing import Emulator, running_emulator
+
+Raw = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    with running_emulator() as running:
+        yield running
+
+
+@pytest.fixture
+def raw(emulator: Emulator) -> Raw:
+    """`raw("GET", path, login="bybit-main", stamp=None, **params)` returns the reply's JSON."""
+    return caller(emulator.port)
+
+
+def caller(port: int) -> Raw:
+    def call(
+        method: str,
+        path: str,
+        login: str = "bybit-main",
+        secret: str | None = None,
+        age_ms: int = 0,
+        **params: Any,
+    ) -> dict[str, Any]:
+        query = urlencode(params) if method == "GET" else ""
+        body = json.dumps(params) if method == "POST" else ""
+        stamp = str(time.time_ns() // 1_000_000 - age_ms)
+        key = f"{login}-key"
+        payload = stamp + key + "5000" + (query or body)
+        headers = {
+            "X-Orig-Host": "api.bybit.com",
+            "Content-Type": "application/json",
+            "X-BAPI-API-KEY": key,
+            "X-BAPI-TIMESTAMP": stamp,
+            "X-BAPI-RECV-WINDOW": "5000",
+            "X-BAPI-SIGN": signature(secret or f"{login}-secret", payload),
+        }
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        try:
+            connection.request(method, f"{path}?{query}" if query else path, body or None, headers)
+            response = connection.getresponse()
+            text = response.read().decode()
+        finally:
+            connection.close()
+        answer: dict[str, Any] = json.loads(text)
+        answer["status"] = response.status
+        return answer
+
+    return call
