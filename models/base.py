@@ -6,9 +6,11 @@ Numbers are `decimal.Decimal`. A float is refused, because it cannot say what wa
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -22,6 +24,9 @@ from pydantic import (
 
 MOST_DIGITS = 40
 """Largest power of ten, either way, that a number of a market may have."""
+
+NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+"""How a number is written: no underscores, no other digits, no NaN."""
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
@@ -38,6 +43,13 @@ class Value(BaseModel):
         allow_inf_nan=False,
     )
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Copy with changes; what was derived from the old values is forgotten."""
+        out = super().model_copy(update=update, deep=deep)
+        for name in set(out.__dict__) - set(type(self).model_fields):
+            del out.__dict__[name]
+        return out
+
 
 def exact(value: object) -> Decimal:
     """Turn text, an integer or a Decimal into a finite Decimal.
@@ -51,6 +63,8 @@ def exact(value: object) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         kind = type(value).__name__
         raise ValueError(f"a number is wanted as text, integer or Decimal, not as {kind}")
+    if isinstance(value, str) and not NUMBER.fullmatch(value.strip()):
+        raise ValueError(f"not a number: {value!r}")
     try:
         out = Decimal(value.strip() if isinstance(value, str) else value)
     except InvalidOperation as error:
