@@ -1,0 +1,1 @@
+"""What-if: scenario files, shocks, overrides, and what is expected of a plan."""
