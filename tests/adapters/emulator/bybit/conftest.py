@@ -24,10 +24,16 @@ def emulator() -> Iterator[Emulator]:
 @pytest.fixture
 def raw(emulator: Emulator) -> Raw:
     """`raw("GET", path, login="bybit-main", stamp=None, **params)` returns the reply's JSON."""
-    return caller(emulator.port)
+    return call_on(emulator.port)
 
 
-def caller(port: int) -> Raw:
+@pytest.fixture
+def caller() -> Callable[[int], Raw]:
+    """`caller(port)` returns what `raw` is, for another server."""
+    return call_on
+
+
+def call_on(port: int) -> Raw:
     def call(
         method: str,
         path: str,

@@ -1,0 +1,95 @@
+"""What was acknowledged outlives the process, and nothing is done twice."""
+
+import json
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from allocator.adapters.emulator.testing import Emulator
+
+Raw = Callable[..., dict[str, Any]]
+ORDER = {
+    "category": "linear",
+    "symbol": "BTCUSDT",
+    "side": "Buy",
+    "orderType": "Limit",
+    "qty": "0.01",
+    "price": "64100",
+    "timeInForce": "IOC",
+}
+TRANSFER = {
+    "coin": "USDT",
+    "amount": "10",
+    "fromMemberId": "10000001",
+    "toMemberId": "10000002",
+    "fromAccountType": "UNIFIED",
+    "toAccountType": "UNIFIED",
+}
+
+
+@contextmanager
+def server(state: Path) -> Iterator[tuple[Emulator, "subprocess.Popen[str]"]]:
+    """Run the real server process; end it with SIGKILL."""
+    command = [sys.executable, "-m", "allocator.adapters.emulator", "--state", str(state)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            ready = json.loads(process.stdout.readline())
+            assert ready["pid"] == process.pid
+            yield Emulator(ready["port"]), process
+        finally:
+            process.kill()
+
+
+def test_state_outlives_sigkill_and_ids_stay_used(
+    tmp_path: Path, caller: Callable[[int], Raw]
+) -> None:
+    move = str(uuid.UUID(int=3))
+    with server(tmp_path) as (emulator, _):
+        raw = caller(emulator.port)
+        for number in range(5):
+            assert (
+                raw("POST", "/v5/order/create", **ORDER, orderLinkId=f"k{number}")["retCode"] == 0
+            )
+        path = "/v5/asset/transfer/universal-transfer"
+        assert raw("POST", path, **TRANSFER, transferId=move)["retCode"] == 0
+        before = emulator.admin("GET", "state")
+    with server(tmp_path) as (emulator, _):
+        raw = caller(emulator.port)
+        assert emulator.admin("GET", "state") == before
+        again = raw("POST", "/v5/order/create", **ORDER, orderLinkId="k3")
+        assert again["retCode"] == 110072
+        assert raw("POST", path, **TRANSFER, transferId=move)["retCode"] == 131214
+        effects: Any = emulator.admin("GET", "effects")
+    assert {o["client_id"]: o["count"] for o in effects["orders"]} == {
+        f"k{number}": 1 for number in range(5)
+    }
+
+
+@pytest.mark.parametrize("kind", ["drop_before", "drop_after"])
+def test_a_lost_reply_is_settled_by_asking_for_the_link_id(
+    kind: str, tmp_path: Path, caller: Callable[[int], Raw]
+) -> None:
+    with server(tmp_path) as (emulator, _):
+        raw = caller(emulator.port)
+        emulator.fault({"kind": kind, "path": "/v5/order/create"})
+        with pytest.raises(ConnectionError):
+            raw("POST", "/v5/order/create", **ORDER, orderLinkId="lost")
+    with server(tmp_path) as (emulator, _):
+        asked = {"category": "linear", "orderLinkId": "lost"}
+        found = caller(emulator.port)("GET", "/v5/order/realtime", **asked)["result"]["list"]
+        assert [o["orderStatus"] for o in found] == (["Filled"] if kind == "drop_after" else [])
+
+
+def test_sigterm_ends_the_server_gracefully(tmp_path: Path) -> None:
+    with server(tmp_path) as (emulator, process):
+        assert emulator.admin("GET", "health")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0

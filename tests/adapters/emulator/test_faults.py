@@ -1,0 +1,92 @@
+"""The fault seam: what the client sees, and what the exchange did all the same."""
+
+import asyncio
+from typing import Any
+
+import aiohttp
+import pytest
+
+from allocator.adapters.ccxt.loopback import LoopbackSession
+from allocator.adapters.emulator.testing import Emulator, running_emulator
+
+PATH = "/v5/order/create"
+URL = f"https://api.bybit.com{PATH}"
+
+
+def ask(emulator: Emulator, times: int = 1) -> list[tuple[int, str] | type[Exception]]:
+    """Post over fresh connections (reads are repeated by aiohttp itself when one breaks).
+
+    An error's class stands for the reply.
+    """
+
+    async def one() -> tuple[int, str] | type[Exception]:
+        session = LoopbackSession(emulator.base_url)
+        try:
+            async with session.post(URL) as response:
+                return response.status, await response.text()
+        except aiohttp.ClientError as error:
+            return type(error)
+        finally:
+            await session.close()
+
+    async def all_of_them() -> list[tuple[int, str] | type[Exception]]:
+        return [await one() for _ in range(times)]
+
+    return asyncio.run(all_of_them())
+
+
+def log(emulator: Emulator) -> list[tuple[int, str]]:
+    requests: Any = emulator.admin("GET", "requests")
+    return [(r["status"], r["fault"]) for r in requests]
+
+
+def test_a_dropped_connection_looks_the_same_before_and_after() -> None:
+    with running_emulator() as emulator:
+        emulator.fault({"kind": "drop_before", "path": PATH}, {"kind": "drop_after", "nth": 2})
+        first, second, third = ask(emulator, 3)
+        assert first is second is aiohttp.ServerDisconnectedError
+        assert isinstance(third, tuple)
+        assert log(emulator) == [(0, "drop_before"), (200, "drop_after"), (200, "")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "text"),
+    [
+        ("http_500_after", 500, "Internal Server Error"),
+        ("html", 200, "<html>"),
+        ("429", 429, ""),
+    ],
+)
+def test_a_fault_replaces_the_reply(kind: str, status: int, text: str) -> None:
+    with running_emulator() as emulator:
+        emulator.fault({"kind": kind, "host": "api.bybit.com", "method": "POST"})
+        struck, clean = ask(emulator, 2)
+        assert isinstance(struck, tuple)
+        assert isinstance(clean, tuple)
+        assert struck[0] == status
+        assert text in struck[1]
+        assert "retCode" in clean[1]
+
+
+def test_a_truncated_reply_breaks_off() -> None:
+    with running_emulator() as emulator:
+        emulator.fault({"kind": "truncate"})
+        (seen,) = ask(emulator)
+        assert seen is aiohttp.ClientPayloadError
+
+
+def test_a_rule_strikes_from_its_nth_match_on_and_no_longer() -> None:
+    with running_emulator() as emulator:
+        emulator.fault({"kind": "http_500_after", "path": PATH, "nth": 2, "times": 2})
+        statuses = [seen[0] for seen in ask(emulator, 4) if isinstance(seen, tuple)]
+        assert statuses == [200, 500, 500, 200]
+        emulator.fault()
+        assert isinstance(ask(emulator)[0], tuple)
+
+
+def test_a_delayed_reply_comes_late() -> None:
+    with running_emulator() as emulator:
+        emulator.fault({"kind": "delay", "delay_s": 0.05})
+        (seen,) = ask(emulator)
+        assert isinstance(seen, tuple)
+        assert seen[0] == 200
