@@ -47,7 +47,7 @@ class Value(BaseModel):
         """Copy with changes; what was derived from the old values is forgotten."""
         out = super().model_copy(update=update, deep=deep)
         for name in set(out.__dict__) - set(type(self).model_fields):
-            del out.__dict__[name]
+            out.__dict__.pop(name)
         return out
 
 

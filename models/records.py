@@ -3,6 +3,9 @@
 Loads SQLModel: import it only where a database is at hand.
 """
 
+# SQLModel takes a table name as a plain string where SQLAlchemy declares an attribute.
+# pyright: reportAssignmentType=false
+
 from __future__ import annotations
 
 from datetime import datetime

@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def main() -> None:
 
 
 @contextmanager
-def alone(state: Path) -> Iterator[None]:
+def alone(state: Path) -> Generator[None]:
     """Hold the state folder: two servers on one state would contradict each other."""
     with (state / "lock").open("w") as handle:
         try:

@@ -6,7 +6,7 @@ at all, and are on the disk when it returns.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
@@ -69,7 +69,7 @@ class Journal:
         return self._lease
 
     @contextmanager
-    def write(self) -> Iterator[Entry]:
+    def write(self) -> Generator[Entry]:
         """Open a transaction that only the present leader can commit."""
         with Session(self._engine) as session, session.begin():
             fence(session, self._lease)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -54,7 +54,7 @@ class Lease:
 
 
 @contextmanager
-def lead(engine: Engine, name: str, holder: str, now: datetime) -> Iterator[Lease]:
+def lead(engine: Engine, name: str, holder: str, now: datetime) -> Generator[Lease]:
     """Hold the lead for as long as the block runs.
 
     Raises
@@ -99,7 +99,7 @@ def fence(session: Session, lease: Lease) -> None:
 
 
 @contextmanager
-def _file_lock(database: Path, name: str) -> Iterator[None]:
+def _file_lock(database: Path, name: str) -> Generator[None]:
     tag = hashlib.sha256(name.encode()).hexdigest()[:8]
     path = database.with_name(f"{database.name}.{tag}.lock")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -115,7 +115,7 @@ def _file_lock(database: Path, name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _advisory_lock(engine: Engine, name: str) -> Iterator[None]:
+def _advisory_lock(engine: Engine, name: str) -> Generator[None]:
     digest = hashlib.sha256(f"allocator:{name}".encode()).digest()
     key = int.from_bytes(digest[:8], "big", signed=True)
     connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")

@@ -256,6 +256,7 @@ def load_scenario(path: str | Path, *, store: Store | None = None) -> Scenario:
     data = reading.mount(path)
     if data is None:
         reading.check()
+    assert data is not None
     reading.add_unknown("scenario", data)
     head_data = {key: value for key, value in data.items() if key not in HALVES}
     head = reading.value(ScenarioHead, "scenario", head_data)
