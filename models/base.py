@@ -46,8 +46,9 @@ class Value(BaseModel):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Copy with changes; what was derived from the old values is forgotten."""
         out = super().model_copy(update=update, deep=deep)
-        for name in set(out.__dict__) - set(type(self).model_fields):
-            out.__dict__.pop(name)
+        values = vars(out)
+        for name in set(values) - set(type(self).model_fields):
+            del values[name]
         return out
 
 
