@@ -192,7 +192,8 @@ class Exchange:
         with decimal.localcontext(decimal.Context(prec=PRECISION)):
             try:
                 yield self.ledger
-                self.store.commit(self.ledger.take_changes())
+                self.store.commit(self.ledger.changes())
+                self.ledger.accept()
             except BaseException:
                 self.ledger.rollback()
                 raise

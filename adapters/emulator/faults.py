@@ -10,7 +10,8 @@ class Fault(StrEnum):
     `drop_before`: the connection dies before the request is carried out; `drop_after`: after;
     `delay`: carried out at once, the reply leaves `delay_s` later; `http_500_after`: carried out,
     the reply is a bare 500; `truncate`: carried out, the reply is cut; `html`: carried out, the
-    reply is a web page with status 200; `throttle`: not carried out, HTTP 429.
+    reply is a web page with status 200; `throttle`: not carried out, HTTP 429; `stale`: a read is
+    answered with what the same read was answered last time, when there was one.
     """
 
     DROP_BEFORE = "drop_before"
@@ -20,6 +21,7 @@ class Fault(StrEnum):
     TRUNCATE = "truncate"
     HTML = "html"
     THROTTLE = "429"
+    STALE = "stale"
 
 
 @dataclass(frozen=True, slots=True)

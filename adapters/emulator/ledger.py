@@ -369,12 +369,17 @@ class Ledger:
         """Return every table, in the order of the class."""
         return tuple(getattr(self, name) for name in self.__slots__)
 
-    def take_changes(self) -> list[Change]:
-        """Return everything changed since the last call."""
-        return [change for table in self.tables() for change in table.take_changes()]
+    def changes(self) -> list[Change]:
+        """Return everything changed since the last `accept`."""
+        return [change for table in self.tables() for change in table.changes()]
+
+    def accept(self) -> None:
+        """Forget the undo: what changed stays."""
+        for table in self.tables():
+            table.accept()
 
     def rollback(self) -> None:
-        """Restore everything changed since the last `take_changes`."""
+        """Restore everything changed since the last `accept`."""
         for table in self.tables():
             table.rollback()
 

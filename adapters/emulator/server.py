@@ -21,6 +21,7 @@ from allocator.adapters.emulator.requestlog import Request
 from allocator.adapters.emulator.wire import Call, Json, Reply
 
 ORIGINAL_HOST = "X-Orig-Host"
+REMEMBERED = 256
 PAGE = b"<html><head><title>Just a moment...</title></head><body>checking</body></html>"
 
 
@@ -32,6 +33,7 @@ class Server:
         self._venues: dict[str, Venue] = {
             host: venue for venue in exchange.venues.values() for host in venue.hosts
         }
+        self._replies: dict[tuple[str, ...], Reply] = {}
         self._table = table.rows(e for v in exchange.venues.values() for e in v.endpoints)
 
     def application(self) -> web.Application:
@@ -55,7 +57,7 @@ class Server:
         )  # fmt: skip
         if rule is not None and rule.kind in {Fault.DROP_BEFORE, Fault.THROTTLE}:
             return self._before(request, call, rule)
-        call, reply = self.carry_out(call)
+        call, reply = self._remembered(call, rule)
         self._note(call, reply.status, reply.code, "" if rule is None else rule.kind.value)
         if rule is not None:
             return await self._after(request, rule, reply)
@@ -79,9 +81,24 @@ class Server:
             with self.exchange.unit():
                 body = endpoint.handler(call)
                 reply = venue.answer(call, body)
+        except ArithmeticError as error:
+            return call, venue.refuse(call, ValueError(f"not a number: {error}"))
         except (VenueError, Refused, ValueError) as error:
             return call, venue.refuse(call, error)
         return call, replace(reply, headers={**headers, **reply.headers})
+
+    def _remembered(self, call: Call, rule: Rule | None) -> tuple[Call, Reply]:
+        """Carry out a call; keep a read's reply, and give the kept one to a stale read."""
+        if call.method != "GET":
+            return self.carry_out(call)
+        name = _same_read(call)
+        kept = self._replies.pop(name, None)
+        if rule is None or rule.kind is not Fault.STALE or kept is None:
+            call, kept = self.carry_out(call)
+        self._replies[name] = kept
+        while len(self._replies) > REMEMBERED:
+            del self._replies[next(iter(self._replies))]
+        return call, kept
 
     def _admin(self, method: str, path: str, query: str, text: str) -> web.Response:
         try:
@@ -107,6 +124,8 @@ class Server:
                 return web.Response()
             case Fault.DELAY:
                 await asyncio.sleep(rule.delay_s)
+                return _response(reply)
+            case Fault.STALE:
                 return _response(reply)
             case Fault.HTTP_500_AFTER:
                 return web.Response(status=500, text="Internal Server Error")
@@ -171,6 +190,14 @@ async def serve(exchange: Exchange, port: int, ready_file: Path | None = None) -
             ready_file.unlink(missing_ok=True)
         await runner.cleanup()
         exchange.close()
+
+
+def _same_read(call: Call) -> tuple[str, ...]:
+    """Name a read by everything but when and how it was signed."""
+    moment = {"timestamp", "signature", "recvWindow"}
+    asked = sorted(f"{k}={v}" for k, v in call.params.items() if k not in moment)
+    keys = (call.headers.get(name, "") for name in ("X-BAPI-API-KEY", "X-MBX-APIKEY"))
+    return (call.host, call.path, *keys, *asked)
 
 
 def _response(reply: Reply) -> web.Response:

@@ -1,7 +1,7 @@
 """Rows by key, with indexes and an undo.
 
-A request mutates tables, then either `take_changes` hands everything it changed to the store, which
-commits it before the reply leaves, or `rollback` restores what was there.
+A request mutates tables; `changes` goes to the store, which commits it before the reply leaves, and
+`accept` forgets the undo. When anything raises on the way, `rollback` restores what was there.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
@@ -65,14 +65,16 @@ class Table(Generic[Row]):
         """Insert a row read back from the store."""
         self._set(key, row)
 
-    def take_changes(self) -> list[Change]:
-        """Return `(kind, key, row or None)` for what changed, and forget the old rows."""
-        changes: list[Change] = [(self.kind, key, self._rows.get(key)) for key in self._before]
+    def changes(self) -> list[Change]:
+        """Return `(kind, key, row or None)` for what changed since the last `accept`."""
+        return [(self.kind, key, self._rows.get(key)) for key in self._before]
+
+    def accept(self) -> None:
+        """Forget the old rows: what changed stays."""
         self._before.clear()
-        return changes
 
     def rollback(self) -> None:
-        """Restore every row changed since the last `take_changes`."""
+        """Restore every row changed since the last `accept`."""
         for key, row in self._before.items():
             self._set(key, row)
         self._before.clear()

@@ -102,8 +102,8 @@ def wallet_balance(call: Call) -> Json:
         raise VenueError(10001, "params error: accountType only support UNIFIED.")
     state = margin.account(call.exchange, call.user)
     wanted = {name for name in call.text("coin").split(",") if name}
-    rate = margin.rate(state.initial, state.margin_balance)
-    mm_rate = margin.rate(state.maintenance, state.margin_balance)
+    rate = state.rate(state.initial)
+    mm_rate = state.rate(state.maintenance)
     body: Json = {
         "accountType": margin.UNIFIED,
         "accountLTV": "0",

@@ -1,9 +1,10 @@
 """The unified account's margin law (regular, cross), in USD.
 
-Margin balance = coins at their collateral ratio (debts in full) + unrealised profit of perpetuals.
+Margin balance = coins + unrealised profit of perpetuals; the haircut is what the coins lose at
+their collateral ratio (debts count in full).
 Initial margin = value / leverage, of positions and of resting orders that add risk; maintenance =
 value * rate - deduction of the tier (venue's page "margin parameters"). Available = margin balance
-- initial margin. Fees to close are left out, as on that page.
+- haircut - initial margin. Fees to close are left out, as on that page.
 """
 
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ class Account:
     positions: tuple[PositionMargin, ...]
     wallet: Decimal
     equity: Decimal
-    margin_balance: Decimal
+    haircut: Decimal
     profit: Decimal
     initial: Decimal
     maintenance: Decimal
@@ -89,7 +90,19 @@ class Account:
     @property
     def available(self) -> Decimal:
         """Return what new risk may use; negative when there is none."""
-        return self.margin_balance - self.initial
+        return self.margin_balance - self.haircut - self.initial
+
+    @property
+    def margin_balance(self) -> Decimal:
+        """Return coins plus profit, before the haircut."""
+        return self.wallet + self.profit
+
+    def rate(self, requirement: Decimal) -> Decimal:
+        """Return a requirement over what backs it; one when nothing does."""
+        backing = self.margin_balance - self.haircut
+        if requirement == 0:
+            return ZERO
+        return requirement / backing if backing > 0 else Decimal(1)
 
 
 def collateral(coin: str, amount: Decimal) -> Decimal:
@@ -135,9 +148,7 @@ def account(exchange: Exchange, user: str) -> Account:
         positions,
         wallet=sum((c.wallet * c.usd for c in coins), ZERO),
         equity=sum((c.equity * c.usd for c in coins), ZERO),
-        margin_balance=sum(
-            ((collateral(c.coin, c.wallet) + c.profit) * c.usd for c in coins), ZERO
-        ),
+        haircut=sum(((c.wallet - collateral(c.coin, c.wallet)) * c.usd for c in coins), ZERO),
         profit=sum((c.profit * c.usd for c in coins), ZERO),
         initial=sum(((c.position_initial + c.order_initial) * c.usd for c in coins), ZERO),
         maintenance=sum((c.maintenance * c.usd for c in coins), ZERO),
@@ -252,10 +263,3 @@ def _locked(exchange: Exchange, order: Order, coin: str) -> Decimal:
     if order.side == "buy":
         return order.remaining * order.price if instrument.quote == coin else ZERO
     return order.remaining if instrument.base == coin else ZERO
-
-
-def rate(requirement: Decimal, balance: Decimal) -> Decimal:
-    """Return requirement over balance; zero without a requirement, one without a balance."""
-    if requirement == 0:
-        return ZERO
-    return requirement / balance if balance > 0 else Decimal(1)

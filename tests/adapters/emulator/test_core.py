@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
+import sqlite3
 from decimal import Decimal
 from pathlib import Path
+
+import pytest
 
 from allocator.adapters.ccxt.loopback import LoopbackSession
 from allocator.adapters.emulator.ledger import Balance
@@ -18,6 +21,15 @@ def test_a_unit_that_raises_leaves_nothing_behind() -> None:
             ledger.credit("bybit:10000001", "UNIFIED", "USDT", Decimal(5))
             raise RuntimeError
         assert exchange.ledger.amount("bybit:10000001", "UNIFIED", "USDT") == before
+
+
+def test_a_unit_the_store_cannot_keep_leaves_nothing_behind() -> None:
+    exchange = demo_exchange(None)
+    before = exchange.ledger.amount("bybit:10000001", "UNIFIED", "USDT")
+    exchange.close()
+    with pytest.raises(sqlite3.ProgrammingError), exchange.unit() as ledger:
+        ledger.credit("bybit:10000001", "UNIFIED", "USDT", Decimal(5))
+    assert exchange.ledger.amount("bybit:10000001", "UNIFIED", "USDT") == before
 
 
 def test_a_committed_unit_is_there_after_a_restart(tmp_path: Path) -> None:

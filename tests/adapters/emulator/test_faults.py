@@ -84,6 +84,23 @@ def test_a_rule_strikes_from_its_nth_match_on_and_no_longer() -> None:
         assert isinstance(ask(emulator)[0], tuple)
 
 
+def test_a_stale_read_repeats_what_it_said_before() -> None:
+    async def read(base: str) -> str:
+        session = LoopbackSession(base)
+        try:
+            async with session.get("https://api.bybit.com/v5/market/time") as response:
+                return await response.text()
+        finally:
+            await session.close()
+
+    with running_emulator() as emulator:
+        first = asyncio.run(read(emulator.base_url))
+        emulator.admin("POST", "clock", advance_ms=60_000)
+        emulator.fault({"kind": "stale", "path": "/v5/market/time"})
+        assert asyncio.run(read(emulator.base_url)) == first
+        assert asyncio.run(read(emulator.base_url)) != first
+
+
 def test_a_delayed_reply_comes_late() -> None:
     with running_emulator() as emulator:
         emulator.fault({"kind": "delay", "delay_s": 0.05})

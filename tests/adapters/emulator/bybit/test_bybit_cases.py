@@ -169,6 +169,21 @@ def test_the_rate_limit_answers_10006(caller: Callable[[int], Raw]) -> None:
     assert 10006 in codes
 
 
+def test_the_account_s_figures_follow_the_venue_s_formulas(raw: Raw) -> None:
+    (row,) = raw("GET", "/v5/account/wallet-balance", accountType="UNIFIED")["result"]["list"]
+    figure = {name: D(text) for name, text in row.items() if name.startswith(("total", "account"))
+              and name not in {"accountType"}}  # fmt: skip
+    assert figure["totalWalletBalance"] == D(250_000) + 2 * D(64_000)
+    assert figure["totalPerpUPL"] == 3 * (D("64006.4") - D(63_200))
+    assert figure["totalMarginBalance"] == figure["totalWalletBalance"] + figure["totalPerpUPL"]
+    haircut = 2 * D(64_000) * D("0.05")
+    assert figure["totalInitialMargin"] == 3 * D("64006.4") / 10
+    assert figure["totalMaintenanceMargin"] == 3 * D("64006.4") * D("0.005")
+    assert figure["totalAvailableBalance"] == (
+        figure["totalMarginBalance"] - haircut - figure["totalInitialMargin"]
+    )
+
+
 def test_collateral_counts_by_step_and_debts_in_full() -> None:
     assert margin.collateral("BTC", D(2)) == D("1.9")
     assert margin.collateral("BTC", D(600)) == D(500) * D("0.95") + D(100) * D("0.9")
