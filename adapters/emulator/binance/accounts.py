@@ -42,6 +42,7 @@ def account_v2(call: Call) -> Json:
     found = pools(call.exchange, call.user, USDM)
     return {
         **_permissions(),
+        "feeBurn": False,
         "multiAssetsMargin": False,
         "tradeGroupId": -1,
         **_totals(list(found.values())),
@@ -251,12 +252,9 @@ def _position_v2(held: Holding) -> dict[str, Json]:
         "leverage": plain(held.leverage),
         "isolated": False,
         "entryPrice": plain(held.entry),
-        "breakEvenPrice": plain(held.entry),
         "maxNotional": plain(_cap(held)),
         "bidNotional": plain(held.bids),
         "askNotional": plain(held.asks),
-        "notional": eight(held.notional),
-        "isolatedWallet": "0",
         "updateTime": held.updated_ms,
     }
 
@@ -274,7 +272,6 @@ def _coinm_position(held: Holding) -> dict[str, Json]:
         "breakEvenPrice": eight(held.entry),
         "maxQty": plain(_cap(held)),
         "notionalValue": eight(held.notional),
-        "isolatedWallet": "0",
         "updateTime": held.updated_ms,
     }
 

@@ -89,8 +89,9 @@ def _public(host: str, root: str, where: str) -> tuple[Endpoint, ...]:
 
 def _futures(host: str, root: str, where: str) -> tuple[Endpoint, ...]:
     """Return the rows that USD-M and COIN-M share."""
+    brackets = settings.brackets if host == FAPI else settings.pair_brackets
     rows = (
-        ("GET", "leverageBracket", settings.brackets, "Leverage Brackets", SYMBOL, 1),
+        ("GET", "leverageBracket", brackets, "Leverage Brackets", SYMBOL, 1),
         ("GET", "commissionRate", settings.commission, "User Commission Rate", SYMBOL, 20),
         ("POST", "leverage", settings.change_leverage, "Change Initial Leverage",
          (*SYMBOL, "outside the brackets: -4028", "position above the cap: -2027",
@@ -114,7 +115,6 @@ def _futures(host: str, root: str, where: str) -> tuple[Endpoint, ...]:
          (*SYMBOL, "more than seven days: -4165", "fromId with times: -1128"), 5),
         ("GET", "income", trades.income, "Get Income History",
          (*SYMBOL, "more than seven days: -4165"), 30),
-        ("GET", "balance", accounts.balances, "Futures Account Balance", (), 5),
     )  # fmt: skip
     create = row(
         host, "POST", f"{root}/order", orders.create, f"New Order ({where})", (*SYMBOL, *PLACING),
@@ -153,6 +153,7 @@ USDM_ONLY = (
         "Get Current Multi-Assets Mode", weight=30),
 )  # fmt: skip
 COINM_ONLY = (
+    row(DAPI, "GET", "/dapi/v1/balance", accounts.balances, "Futures Account Balance (COIN-M)"),
     row(DAPI, "GET", "/dapi/v1/account", accounts.coinm_account, "Account Information (COIN-M)",
         weight=5),
     row(DAPI, "GET", "/dapi/v1/positionRisk", accounts.coinm_positions,

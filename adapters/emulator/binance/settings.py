@@ -14,6 +14,7 @@ from allocator.adapters.emulator.binance.words import (
     instrument_of,
     instruments_of,
     market_of,
+    pair,
     required,
     whole,
 )
@@ -28,6 +29,16 @@ def brackets(call: Call) -> Json:
     """Return the tiers: notional in USDT for USD-M, quantity in the base coin for COIN-M."""
     build = _notional_brackets if call.host == FAPI else _quantity_brackets
     return [{"symbol": i.symbol, "brackets": build(i)} for i in instruments_of(call)]
+
+
+def pair_brackets(call: Call) -> Json:
+    """Return the COIN-M tiers in the older form, by pair."""
+    asked = call.text("pair")
+    return [
+        {"pair": pair(i), "brackets": _quantity_brackets(i)}
+        for i in instruments_of(call)
+        if asked in {"", pair(i)}
+    ]
 
 
 def commission(call: Call) -> Json:

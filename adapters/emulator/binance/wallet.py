@@ -288,7 +288,6 @@ def _network(chain: Chain, default: bool) -> Json:
         "name": chain.network,
         "resetAddressStatus": False,
         "addressRegex": "^[0-9A-Za-z]{20,64}$",
-        "addressRule": "",
         "memoRegex": "",
         "withdrawFee": plain(chain.withdraw_fee),
         "withdrawMin": plain(chain.withdraw_min),

@@ -36,6 +36,12 @@ def raw(emulator: Emulator) -> Callable[..., Answer]:
 
 
 @pytest.fixture
+def caller_on() -> Callable[..., Callable[..., Answer]]:
+    """`caller_on(port)` returns a raw caller of another emulator."""
+    return caller
+
+
+@pytest.fixture
 def run(emulator: Emulator) -> Callable[..., Any]:
     """`run(work, login="binance-main")` gives `work` a real client and returns its result."""
     return runner(emulator.base_url)
@@ -75,9 +81,11 @@ def caller(port: int) -> Callable[..., Answer]:
         login: str = "binance-main",
         secret: str | None = None,
         age_ms: int = 0,
+        window_ms: int = 10_000,
         **params: Any,
     ) -> Answer:
-        signed = {**params, "recvWindow": 10000, "timestamp": time.time_ns() // 10**6 - age_ms}
+        now_ms = time.time_ns() // 10**6
+        signed = {**params, "recvWindow": window_ms, "timestamp": now_ms - age_ms}
         text = urlencode(params if not login else signed)
         headers = {"X-Orig-Host": f"{host}.binance.com"}
         if login:
