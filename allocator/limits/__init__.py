@@ -1,27 +1,25 @@
 """Limits: measures over scopes, and by how much they are exceeded."""
 
 from allocator.limits.measures import (
+    Bound,
     Counting,
+    Meter,
     accounts_of,
-    band_of,
-    excesses,
+    is_of_plan,
     plan_excess,
-    scope_equity,
     selects,
-    state_excess,
     weight,
 )
 from allocator.limits.shortfall import limit_shortfalls
 
 __all__ = [
+    "Bound",
     "Counting",
+    "Meter",
     "accounts_of",
-    "band_of",
-    "excesses",
+    "is_of_plan",
     "limit_shortfalls",
     "plan_excess",
-    "scope_equity",
     "selects",
-    "state_excess",
     "weight",
 ]

@@ -3,7 +3,6 @@
 Per pair, with standing buys B and sells A that may fill: high = q + B, low = q - A. Long counts
 max(high, 0), short max(-low, 0), gross and quantity max(|high|, |low|), net the larger of
 |sum high| and |sum low|. In hedge mode both legs count. Spot has no q.
-Excess is in the measure's own unit; of leverage it is gross - max x equity, numeraire.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ from typing import Literal
 
 from allocator.models.base import ONE, ZERO
 from allocator.models.errors import Problem, SnapshotError
-from allocator.models.mandate import PLAN_MEASURES, Limit, Selector
+from allocator.models.mandate import PLAN_MEASURES, Limit, Measure, Selector
 from allocator.models.market import Instrument
 from allocator.models.plan import Order, Transfer
-from allocator.state import Book, Effect, State, equity, lawful
+from allocator.state import Book, Effect, Pair, State, equity, lawful
 
 Bound = Literal["max", "min"]
 
@@ -90,8 +89,127 @@ class Counting:
             return sum(self.legs, ZERO) + self.buys + self.sells
         return max(abs(quantity + self.buys), abs(quantity - self.sells))
 
+    def counted(self, measure: Measure, quantity: Decimal) -> Decimal:
+        """Count a pair for a measure: contracts for quantity, else numeraire."""
+        if measure == "quantity":
+            return self.gross(quantity)
+        if measure == "long_notional":
+            return self.long(quantity) * self.notional
+        if measure == "short_notional":
+            return self.short(quantity) * self.notional
+        return self.gross(quantity) * self.notional
 
-def band_of(book: Book, limit: Limit, account: str) -> dict[str, Counting]:
+
+class Meter:
+    """One limit, ready to measure states: scope and counting worked out once.
+
+    Parameters
+    ----------
+    book
+        The book.
+    limit
+        A limit on states; measures of the plan itself are `plan_excess`.
+
+    Attributes
+    ----------
+    accounts
+        Accounts of the scope, sorted.
+    pairs
+        How each selected pair counts, by (account, instrument).
+    weight
+        Numeraire per unit of the measure; quantity at the largest n_i selected.
+    """
+
+    def __init__(self, book: Book, limit: Limit) -> None:
+        self.book, self.limit = book, limit
+        self.accounts = accounts_of(book, limit)
+        self.pairs: dict[Pair, Counting] = {}
+        for account in self.accounts:
+            for name, pair in counted_pairs(book, limit, account).items():
+                self.pairs[account, name] = pair
+        self.weight = weight(book, limit)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether every account of the scope is frozen, so that no plan can mend a breach."""
+        return all(self.book.accounts[name].state == "frozen" for name in self.accounts)
+
+    @property
+    def bounds(self) -> tuple[Bound, ...]:
+        """The bounds that the limit has."""
+        rows: tuple[tuple[Bound, Decimal | None], ...]
+        rows = (("max", self.limit.max), ("min", self.limit.min))
+        return tuple(name for name, value in rows if value is not None)
+
+    def cap(self, bound: Bound) -> Decimal:
+        """Read the figure of a bound."""
+        value = self.limit.max if bound == "max" else self.limit.min
+        assert value is not None
+        return value
+
+    @lawful
+    def excess(self, state: State, bound: Bound = "max") -> Decimal:
+        """Compute by how much a state exceeds a bound; negative within it.
+
+        In the measure's own unit; of leverage it is gross - max x equity, numeraire.
+        """
+        cap = self.cap(bound)
+        if self.limit.measure == "equity":
+            value = self.equity(state, bound)
+            return cap - value if bound == "min" else value - cap
+        if self.limit.measure == "leverage":
+            return self.total(state) - cap * self.equity(state)
+        if self.limit.measure == "net_notional":
+            return max(abs(side) for side in self.net(state)) - cap
+        return self.total(state) - cap
+
+    @lawful
+    def total(self, state: State) -> Decimal:
+        """Add up what the measure counts of every pair; of leverage the gross notional."""
+        total = ZERO
+        for (account, name), pair in self.pairs.items():
+            quantity = state.holdings[account].quantity.get(name, ZERO)
+            total += pair.counted(self.limit.measure, quantity)
+        return total
+
+    @lawful
+    def net(self, state: State) -> tuple[Decimal, Decimal]:
+        """Add up signed notionals with every standing buy filled, and with every sell filled."""
+        up = down = ZERO
+        for (account, name), pair in self.pairs.items():
+            quantity = state.holdings[account].quantity.get(name, ZERO)
+            up += (quantity + pair.buys) * pair.notional
+            down += (quantity - pair.sells) * pair.notional
+        return up, down
+
+    @lawful
+    def equity(self, state: State, bound: Bound = "min") -> Decimal:
+        """Add up the equity of the scope, numeraire, or what of it is in one asset.
+
+        The plan's money in transit counts when both ends lie in the scope. For the measure
+        equity, arrivals from before the plan count too, and what the plan spends is no way to
+        obey a max.
+        """
+        asset, inside = self.limit.of.asset, set(self.accounts)
+        total = sum((equity(self.book, state, name, asset) for name in self.accounts), ZERO)
+        for row in state.transit:
+            if row.source in inside and row.target in inside:
+                total += self._value([(row.asset, row.amount)])
+        if self.limit.measure != "equity":
+            return total
+        for name in self.accounts:
+            if bound == "max":
+                total += self._value(state.holdings[name].spent.items())
+            if "in_flight" in self.limit.counts:
+                total += self._value(self.book.arriving(name).items())
+        return total
+
+    def _value(self, units: Iterable[tuple[str, Decimal]]) -> Decimal:
+        asset = self.limit.of.asset
+        return sum((v * self.book.price(c) for c, v in units if asset in (None, c)), ZERO)
+
+
+def counted_pairs(book: Book, limit: Limit, account: str) -> dict[str, Counting]:
     """Say how each selected pair of an account counts, by instrument."""
     working: dict[str, list[Decimal]] = {}
     if "open_orders" in limit.counts:
@@ -106,90 +224,10 @@ def band_of(book: Book, limit: Limit, account: str) -> dict[str, Counting]:
         if row is None or row.is_spot or not selects(limit.of, row):
             continue
         buys, sells = working.get(name, (ZERO, ZERO))
-        place = positions.get(name)
-        legs = None if place is None or place.legs is None else place.legs
+        legs = positions[name].legs if name in positions else None
         pair = None if legs is None else (legs.long, legs.short)
         out[name] = Counting(book.notional(name), buys, sells, pair)
     return out
-
-
-@dataclass(frozen=True, slots=True)
-class Sums:
-    """Measures of a scope: numeraire; quantity in contracts; up and down signed."""
-
-    long: Decimal
-    short: Decimal
-    gross: Decimal
-    up: Decimal
-    down: Decimal
-    quantity: Decimal
-
-
-@lawful
-def sums(book: Book, limit: Limit, state: State) -> Sums:
-    """Add up a limit's scope."""
-    long = short = gross = up = down = quantity = ZERO
-    for account in accounts_of(book, limit):
-        held = state.holdings[account].quantity
-        for name, pair in band_of(book, limit, account).items():
-            q, n = held.get(name, ZERO), pair.notional
-            long += pair.long(q) * n
-            short += pair.short(q) * n
-            gross += pair.gross(q) * n
-            quantity += pair.gross(q)
-            up += (q + pair.buys) * n
-            down += (q - pair.sells) * n
-    return Sums(long, short, gross, up, down, quantity)
-
-
-@lawful
-def scope_equity(book: Book, limit: Limit, state: State, bound: Bound = "min") -> Decimal:
-    """Add up the equity of a scope, numeraire, or what of it is in one asset.
-
-    The plan's money in transit counts when both ends lie in the scope. For the measure equity
-    arrivals from before the plan count too, and what the plan spends is no way to obey a max.
-    """
-    inside, asset = set(accounts_of(book, limit)), limit.of.asset
-    total = sum((equity(book, state, name, asset) for name in sorted(inside)), ZERO)
-    for row in state.transit:
-        if row.source in inside and row.target in inside and asset in (None, row.asset):
-            total += row.amount * book.price(row.asset)
-    if limit.measure != "equity":
-        return total
-    for name in sorted(inside):
-        if bound == "max":
-            total += _value(book, state.holdings[name].spent.items(), asset)
-        if "in_flight" in limit.counts:
-            total += _value(book, book.arriving(name).items(), asset)
-    return total
-
-
-def _value(book: Book, units: Iterable[tuple[str, Decimal]], asset: str | None) -> Decimal:
-    return sum((v * book.price(c) for c, v in units if asset in (None, c)), ZERO)
-
-
-@lawful
-def state_excess(book: Book, limit: Limit, state: State, bound: Bound) -> Decimal:
-    """Compute by how much a state exceeds a bound; negative below it.
-
-    For measures of states; a measure of the plan is `plan_excess`.
-    """
-    cap = limit.max if bound == "max" else limit.min
-    assert cap is not None
-    if limit.measure == "equity":
-        value = scope_equity(book, limit, state, bound)
-        return cap - value if bound == "min" else value - cap
-    found = sums(book, limit, state)
-    if limit.measure == "leverage":
-        return found.gross - cap * scope_equity(book, limit, state)
-    values = {
-        "long_notional": found.long,
-        "short_notional": found.short,
-        "gross_notional": found.gross,
-        "net_notional": max(abs(found.up), abs(found.down)),
-        "quantity": found.quantity,
-    }
-    return values[limit.measure] - cap
 
 
 @lawful
@@ -211,20 +249,9 @@ def plan_excess(book: Book, limit: Limit, effects: Iterable[Effect]) -> Decimal:
     return total - limit.max
 
 
-def bounds(limit: Limit) -> tuple[Bound, ...]:
-    """Name the bounds that a limit has."""
-    given: tuple[tuple[Bound, Decimal | None], ...] = (("max", limit.max), ("min", limit.min))
-    return tuple(name for name, value in given if value is not None)
-
-
-@lawful
-def excesses(
-    book: Book, limit: Limit, state: State, effects: Iterable[Effect]
-) -> dict[Bound, Decimal]:
-    """Compute the excess over each bound of a limit, in its own unit."""
-    if limit.measure in PLAN_MEASURES:
-        return {"max": plan_excess(book, limit, effects)}
-    return {bound: state_excess(book, limit, state, bound) for bound in bounds(limit)}
+def is_of_plan(limit: Limit) -> bool:
+    """Tell whether a limit measures the plan itself instead of a state."""
+    return limit.measure in PLAN_MEASURES
 
 
 def weight(book: Book, limit: Limit) -> Decimal:

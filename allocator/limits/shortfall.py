@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from allocator.limits.measures import accounts_of, excesses, weight
+from allocator.limits.measures import Meter, is_of_plan
 from allocator.margin import Missing
 from allocator.models.base import ZERO
-from allocator.models.mandate import PLAN_MEASURES
 from allocator.state import Book, State, lawful
 
 
@@ -14,10 +13,10 @@ def limit_shortfalls(book: Book, state: State) -> tuple[Missing, ...]:
     """Work out the excess over every limit on states, numeraire."""
     out = list[Missing]()
     for limit in book.mandate.limits:
-        if limit.measure in PLAN_MEASURES:
+        if is_of_plan(limit):
             continue
-        frozen = all(book.accounts[name].state == "frozen" for name in accounts_of(book, limit))
-        unit = weight(book, limit)
-        for excess in excesses(book, limit, state, ()).values():
-            out.append(Missing(f"limit {limit.id}", max(ZERO, excess) * unit, frozen))
+        meter = Meter(book, limit)
+        for bound in meter.bounds:
+            missing = max(ZERO, meter.excess(state, bound)) * meter.weight
+            out.append(Missing(f"limit {limit.id}", missing, meter.frozen))
     return tuple(out)
