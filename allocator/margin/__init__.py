@@ -10,11 +10,18 @@ from allocator.margin.pools import (
     scenario_loss,
 )
 from allocator.margin.shortfall import Missing, margin_shortfalls
-from allocator.margin.stress import Shocked, binding_stresses, liquidation_distances
+from allocator.margin.stress import (
+    Response,
+    Shocked,
+    binding_stresses,
+    liquidation_distances,
+    response,
+)
 
 __all__ = [
     "Missing",
     "Requirement",
+    "Response",
     "Shocked",
     "binding_stresses",
     "bracket_cap",
@@ -29,6 +36,7 @@ __all__ = [
     "pools",
     "requirement",
     "requirements",
+    "response",
     "scenario_loss",
     "set_aside",
 ]

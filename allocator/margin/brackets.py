@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from allocator.models.base import ZERO
+from allocator.models.base import ONE, ZERO
 from allocator.models.errors import Problem, SnapshotError
 from allocator.models.market import Tier
 from allocator.state import Book, lawful
@@ -57,7 +57,7 @@ def contracts_of(book: Book, account: str, instrument: str, quantity: Decimal) -
 
 @lawful
 def requirement(
-    book: Book, account: str, instrument: str, quantity: Decimal, scale: Decimal | None = None
+    book: Book, account: str, instrument: str, quantity: Decimal, scale: Decimal = ONE
 ) -> Requirement:
     """Compute the margin of one pair.
 
@@ -66,11 +66,10 @@ def requirement(
     quantity
         Signed contracts.
     scale
-        Factor on the notional per contract, for shocked prices; None: one.
+        Factor on the notional per contract, for shocked prices.
     """
-    notional = contracts_of(book, account, instrument, quantity) * book.notional(instrument)
-    if scale is not None:
-        notional *= scale
+    contracts = contracts_of(book, account, instrument, quantity)
+    notional = contracts * book.notional(instrument) * scale
     return of_notional(book, account, instrument, notional)
 
 
@@ -102,17 +101,19 @@ def _marginal(notional: Decimal, rows: Sequence[tuple[Decimal, Decimal]]) -> Dec
     return max(ZERO, *(notional * rate - deduction for rate, deduction in rows))
 
 
-def peak(book: Book, account: str, instrument: str, low: Decimal, high: Decimal) -> Requirement:
-    """Bound the margin of a pair whose quantity lies anywhere in [low, high].
+@lawful
+def peak(
+    book: Book, account: str, instrument: str, ends: tuple[Decimal, Decimal], scale: Decimal = ONE
+) -> Requirement:
+    """Bound the margin of a pair whose quantity lies anywhere between two ends.
 
     Within one bracket margin rises with |q|, so it is largest at an end or at a cap on the way;
-    under whole_position margin jumps there.
+    under whole_position margin jumps there. `scale` multiplies the notional, for shocked prices.
     """
-    ends = [low, high]
-    unit = book.notional(instrument)
-    largest = max(abs(low), abs(high)) * unit
+    unit = book.notional(instrument) * scale
     sizes = [abs(end) * unit for end in ends]
-    sizes += [t.cap for t in book.tiers.get((account, instrument), ()) if t.cap < largest]
+    tiers = book.tiers.get((account, instrument), ())
+    sizes += [tier.cap for tier in tiers if tier.cap < max(sizes)]
     rows = [of_notional(book, account, instrument, size) for size in sizes]
     return Requirement(max(r.initial for r in rows), max(r.maintenance for r in rows))
 

@@ -4,5 +4,22 @@ Shares nothing with the optimiser: it knows the Decimal law alone.
 """
 
 from allocator.verify.blocks import PlanBlocks, Shortfall, plan_blocks, shortfall
+from allocator.verify.orders import closes_whole, price_range
+from allocator.verify.prefixes import Breach
+from allocator.verify.replay import broken_prefixes, first_broken_prefix, verify
+from allocator.verify.steps import Step, steps_of
 
-__all__ = ["PlanBlocks", "Shortfall", "plan_blocks", "shortfall"]
+__all__ = [
+    "Breach",
+    "PlanBlocks",
+    "Shortfall",
+    "Step",
+    "broken_prefixes",
+    "closes_whole",
+    "first_broken_prefix",
+    "plan_blocks",
+    "price_range",
+    "shortfall",
+    "steps_of",
+    "verify",
+]

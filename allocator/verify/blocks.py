@@ -21,9 +21,7 @@ from allocator.margin import (
 from allocator.models.base import ZERO
 from allocator.models.plan import AccountState, Action, Cost, Exposure
 from allocator.state import Book, State, effect_of, equity, lawful, published
-
-NOISE = Decimal("0.000001")
-"""Numeraire that rounding of divisions may leave; not a licence."""
+from allocator.verify.faces import NOISE
 
 
 @dataclass(frozen=True, slots=True)

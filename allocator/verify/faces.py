@@ -1,0 +1,126 @@
+"""Rules as sums of one-dimensional curves, so that prefixes can be bounded without enumeration.
+
+A rule on states is ``excess(x) = base + sum_k (f_k(x_k) - f_k(start_k))`` over coordinates k:
+contracts of a pair, units of an asset, equity of a scope, exposure to an underlying. Every f_k is
+convex, except margin under whole_position, which rises with |q| and jumps. A maximum of several
+such sums (scenarios, both signs of a net limit) is a rule with several faces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from allocator.models.base import ZERO
+from allocator.state import Effect, State
+from allocator.verify.steps import Step
+
+Key = tuple[str, ...]
+Changes = dict[Key, Decimal]
+NOISE = Decimal("0.000001")
+"""Excess that rounding of divisions may leave; not a licence."""
+
+ChangeOf = Callable[[Effect], tuple[Changes, Changes]]
+"""What an action changes at once (orders: in proportion), and when it has arrived."""
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A function of one coordinate.
+
+    Attributes
+    ----------
+    function
+        The function.
+    start
+        The coordinate before the plan.
+    jumps
+        Bound on the function over an interval; None for a convex function, whose ends bound it.
+    """
+
+    function: Callable[[Decimal], Decimal]
+    start: Decimal
+    jumps: Callable[[Decimal, Decimal], Decimal] | None = None
+    known: dict[Decimal, Decimal] = field(default_factory=dict[Decimal, Decimal], repr=False)
+
+    def at(self, change: Decimal) -> Decimal:
+        """Evaluate the function at the start moved by a change."""
+        if change not in self.known:
+            self.known[change] = self.function(self.start + change)
+        return self.known[change]
+
+    def peak(self, low: Decimal, high: Decimal) -> Decimal:
+        """Bound the function from above between two changes."""
+        if self.jumps is None:
+            return max(self.at(low), self.at(high))
+        return self.jumps(self.start + low, self.start + high)
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One sum of curves.
+
+    Attributes
+    ----------
+    base
+        Excess before the plan.
+    curve
+        Makes the curve of a coordinate that the plan changes.
+    changes
+        What an action changes.
+    """
+
+    base: Decimal
+    curve: Callable[[Key], Curve]
+    changes: ChangeOf
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule on states: ``excess <= max(0, excess before the plan)``.
+
+    Attributes
+    ----------
+    code, name
+        For messages; prefixes report ``step_<code>``.
+    accounts
+        Accounts whose actions matter.
+    before
+        Excess before the plan.
+    excess
+        The law's excess of a state.
+    faces
+        The same as curves; called only if actions touch the rule.
+    width
+        By how much prefixes may stand out further.
+    """
+
+    code: str
+    name: str
+    accounts: frozenset[str]
+    before: Decimal
+    excess: Callable[[State], Decimal]
+    faces: Callable[[], Sequence[Face]]
+    width: Decimal = ZERO
+
+    @property
+    def allowed(self) -> Decimal:
+        """Largest excess after the plan."""
+        return max(ZERO, self.before) + NOISE
+
+
+def step_changes(step: Step, face: Face) -> tuple[Changes, Changes]:
+    """Add up what a step changes at once and on arrival; zeros left out."""
+    now: Changes = {}
+    later: Changes = {}
+    for effect in step.effects:
+        for total, part in zip((now, later), face.changes(effect), strict=True):
+            for key, value in part.items():
+                total[key] = total.get(key, ZERO) + value
+    return {k: v for k, v in now.items() if v}, {k: v for k, v in later.items() if v}
+
+
+def linear(start: Decimal, slope: Decimal) -> Curve:
+    """Make a straight line."""
+    return Curve(lambda x: slope * x, start)

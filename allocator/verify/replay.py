@@ -1,0 +1,157 @@
+"""Replay a plan from scratch and check every rule of problem.md section 4."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from allocator.exposure import exposures, goals
+from allocator.limits import Meter, is_of_plan, plan_excess
+from allocator.models.errors import AllocatorError
+from allocator.models.mandate import Mandate
+from allocator.models.plan import Action, Plan, Violation
+from allocator.models.snapshot import Snapshot
+from allocator.state import Book, Effect, State, effect_of, lawful
+from allocator.verify.blocks import plan_blocks
+from allocator.verify.carriage import move_violations, transfer_violations
+from allocator.verify.claims import (
+    certificate_violations,
+    figure_violations,
+    hash_violations,
+    status_violations,
+    unrepairable_violations,
+)
+from allocator.verify.faces import NOISE, Rule
+from allocator.verify.orders import order_violations, state_violations
+from allocator.verify.prefixes import Breach, breach_of
+from allocator.verify.rules import account_rules
+from allocator.verify.scopes import corridor_rules, limit_rules
+from allocator.verify.steps import steps_of, topology_violations
+
+
+@lawful
+def verify(snapshot: Snapshot, mandate: Mandate, plan: Plan) -> tuple[Violation, ...]:
+    """Check a plan against its snapshot and mandate, from scratch.
+
+    Returns
+    -------
+    tuple of Violation
+        Every rule that is broken; empty for a plan that may be released. Codes of prefixes
+        start with ``step_``. What cannot be replayed is refused with the code ``unreplayable``.
+    """
+    try:
+        return tuple(_violations(Book.of(snapshot, mandate), plan))
+    except AllocatorError as error:
+        return (Violation(code="unreplayable", message=str(error)),)
+
+
+def _violations(book: Book, plan: Plan) -> Iterator[Violation]:
+    yield from hash_violations(book, plan)
+    effects = list[Effect]()
+    for action in plan.actions:
+        try:
+            effects.append(effect_of(book, action))
+        except AllocatorError as error:
+            yield Violation(code="action", message=f"seq {action.seq}: {error}")
+    if len(effects) < len(plan.actions):
+        return
+    final = State.start(book).after(effects)
+    single = [
+        *order_violations(book, effects),
+        *transfer_violations(book, effects),
+        *move_violations(book, effects),
+        *state_violations(book, effects, final),
+    ]
+    yield from single
+    tangled = topology_violations(plan.actions)
+    yield from tangled
+    try:
+        yield from _replayed(book, plan, effects, final, ordered=not tangled)
+    except AllocatorError as error:
+        yield Violation(code="unreplayable", message=str(error))
+
+
+def _replayed(
+    book: Book, plan: Plan, effects: Sequence[Effect], final: State, *, ordered: bool
+) -> Iterator[Violation]:
+    yield from _plan_limits(book, effects)
+    rules = state_rules(book, effects)
+    broken = [rule for rule in rules if rule.excess(final) > rule.allowed]
+    for rule in broken:
+        text = f"{rule.name}: exceeded by {rule.excess(final)} after the plan, {rule.before} before"
+        yield Violation(code=rule.code, message=text)
+    if ordered:
+        kept = [rule for rule in rules if rule not in broken]
+        yield from (violation_of(breach) for breach in _breaches(kept, book, effects))
+    true = plan_blocks(book, plan.actions)
+    acting = {name for effect in effects for name in effect.accounts}
+    yield from figure_violations(plan, true, acting)
+    yield from certificate_violations(plan, true)
+    yield from status_violations(book, plan, true)
+    yield from unrepairable_violations(plan, true.after)
+
+
+def _plan_limits(book: Book, effects: Sequence[Effect]) -> Iterator[Violation]:
+    for limit in book.mandate.limits:
+        if is_of_plan(limit):
+            excess = plan_excess(book, limit, effects)
+            if excess > NOISE:
+                text = f"{limit.id}: {limit.measure} exceeded by {excess}"
+                yield Violation(code="limit", message=text)
+
+
+def state_rules(book: Book, effects: Sequence[Effect]) -> list[Rule]:
+    """Make every rule on states that the actions touch."""
+    start = State.start(book)
+    touched = {name for effect in effects for name in effect.accounts}
+    out = list[Rule]()
+    for account in sorted(touched):
+        out += account_rules(book, start, account, effects)
+    for limit in book.mandate.limits:
+        if not is_of_plan(limit):
+            meter = Meter(book, limit)
+            if touched & set(meter.accounts):
+                out += limit_rules(book, start, meter, effects)
+    return out
+
+
+def _breaches(rules: Sequence[Rule], book: Book, effects: Sequence[Effect]) -> Iterator[Breach]:
+    steps = steps_of(effects)
+    before = exposures(book, State.start(book))
+    for rule in (*rules, *corridor_rules(book, before, goals(book), effects)):
+        found = breach_of(rule, steps)
+        if found is not None:
+            yield found
+
+
+def violation_of(breach: Breach) -> Violation:
+    """Tell a breach as a violation."""
+    rule = breach.rule
+    code = rule.code if rule.code == "corridor" else f"step_{rule.code}"
+    begun = ", ".join(breach.steps)
+    how = "with only" if breach.proven else "not excluded by `after` with"
+    text = f"{rule.name}: exceeded by {breach.excess} {how} [{begun}]"
+    return Violation(code=code, message=text)
+
+
+@lawful
+def broken_prefixes(book: Book, actions: Sequence[Action]) -> tuple[Breach, ...]:
+    """Find the rules that some prefix of an ordered list of actions breaks.
+
+    For a planner that looks for a safe order; `verify` replays the finished plan itself.
+
+    Raises
+    ------
+    InputError
+        When an action names what the book does not have.
+    ValueError
+        When `after` and groups contradict each other.
+    """
+    effects = [effect_of(book, action) for action in actions]
+    return tuple(_breaches(state_rules(book, effects), book, effects))
+
+
+@lawful
+def first_broken_prefix(book: Book, actions: Sequence[Action]) -> Breach | None:
+    """Find the first rule that some prefix breaks; None if the order of steps is safe."""
+    effects = [effect_of(book, action) for action in actions]
+    return next(_breaches(state_rules(book, effects), book, effects), None)
