@@ -1,9 +1,11 @@
 """What was acknowledged outlives the process, and nothing is done twice."""
 
+import http.client
 import json
 import signal
 import subprocess
 import sys
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -71,6 +73,40 @@ def test_state_outlives_sigkill_and_ids_stay_used(
     assert {o["client_id"]: o["count"] for o in effects["orders"]} == {
         f"k{number}": 1 for number in range(5)
     }
+
+
+@pytest.mark.parametrize("after", [1, 4, 9])
+def test_a_server_killed_amid_a_burst_keeps_each_acknowledged_order_once(
+    after: int, tmp_path: Path, caller: Callable[[int], Raw]
+) -> None:
+    acknowledged: list[str] = []
+    enough = threading.Event()
+
+    def burst(raw: Raw) -> None:
+        for number in range(200):
+            try:
+                reply = raw("POST", "/v5/order/create", **ORDER, orderLinkId=f"b{number}")
+            except (OSError, http.client.HTTPException):
+                return
+            assert reply["retCode"] == 0
+            acknowledged.append(f"b{number}")
+            if len(acknowledged) == after:
+                enough.set()
+
+    with server(tmp_path) as (emulator, process):
+        sender = threading.Thread(target=burst, args=(caller(emulator.port),))
+        sender.start()
+        assert enough.wait(timeout=10)
+        process.kill()
+        sender.join(timeout=10)
+    with server(tmp_path) as (emulator, _):
+        effects: Any = emulator.admin("GET", "effects")
+        state: Any = emulator.admin("GET", "state")
+    counts = {o["client_id"]: o["count"] for o in effects["orders"]}
+    assert set(acknowledged) <= set(counts)
+    assert set(counts.values()) == {1}
+    assert len(counts) <= len(acknowledged) + 1, "more than the one under way"
+    assert sum(e["kind"] == "trade" for e in state["execution"]) == len(counts)
 
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after"])
