@@ -1,0 +1,73 @@
+"""The table of commands. A command's module is imported when the command is run.
+
+To add one: write a function with typer's annotations (or a `typer.Typer` for a group) in a module
+beside this one, and name it here. Its docstring is its help and ends in an example.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+HERE = "allocator.service.cli"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command and where it stands.
+
+    Attributes
+    ----------
+    module
+        Below this package.
+    attribute
+        The function or `typer.Typer`.
+    brief
+        The line in the list of commands.
+    """
+
+    name: str
+    module: str
+    attribute: str
+    brief: str
+
+    def load(self) -> Any:
+        """Import the command."""
+        found = getattr(import_module(f"{HERE}.{self.module}"), self.attribute)
+        if not isinstance(found, typer.Typer):
+            app = typer.Typer(add_completion=False)
+            app.command(self.name)(found)
+            found = app
+        command: Any = typer.main.get_command(found)
+        command.name = self.name
+        return command
+
+
+COMMANDS = (
+    Entry("validate", "files", "validate", "Check files and tell every mistake with its place."),
+    Entry("plan", "plans", "plan", "Decide what to do about a book."),
+    Entry("explain", "plans", "explain", "Tell a plan in plain words."),
+    Entry("diff", "plans", "diff", "Compare two plans."),
+    Entry("report", "plans", "report", "Write a plan as Markdown or as one HTML page."),
+    Entry("scenario", "scenarios", "app", "Resolve and run scenario files."),
+    Entry("schema", "files", "schema", "Print the JSON Schema of a file."),
+)
+
+
+class LazyGroup(TyperGroup):
+    """A group that lists its commands from the table and imports only the one that is run."""
+
+    def __init__(self, **attrs: Any) -> None:
+        super().__init__(**attrs)
+        for row in COMMANDS:
+            self.add_command(TyperCommand(row.name, short_help=row.brief, help=row.brief))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Find the command in the table, then import it."""
+        name, command, rest = super().resolve_command(ctx, args)
+        entry = next((row for row in COMMANDS if row.name == name), None)
+        return name, entry.load() if entry is not None else command, rest

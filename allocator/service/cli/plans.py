@@ -1,0 +1,172 @@
+"""Commands about plans: plan, explain, diff, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from allocator.service.cli.codes import ExitCode, of_plan
+from allocator.service.cli.output import (
+    Format,
+    OutputOption,
+    console,
+    write_csv,
+    write_json,
+    write_table,
+)
+
+if TYPE_CHECKING:
+    from allocator.models.mandate import Mandate
+    from allocator.models.plan import Plan
+    from allocator.models.snapshot import Snapshot
+
+ScenarioArgument = Annotated[Path | None, typer.Argument(help="A scenario.", show_default=False)]
+PlanArgument = Annotated[
+    Path, typer.Argument(help="A plan (JSON), or a scenario to decide.", show_default=False)
+]
+DetailedOption = Annotated[
+    bool, typer.Option("--detailed-exitcode", help="End with 3 if there is something to do.")
+]
+ACTION_COLUMNS = (
+    "seq", "kind", "account", "instrument", "side", "quantity", "limit_price", "reduce_only",
+    "group", "route", "from", "to", "asset", "amount", "after",
+)  # fmt: skip
+
+
+def plan(
+    file: ScenarioArgument = None,
+    *,
+    snapshot: Annotated[Path | None, typer.Option(help="A snapshot, with --mandate.")] = None,
+    mandate: Annotated[Path | None, typer.Option(help="A mandate, with --snapshot.")] = None,
+    output: OutputOption = Format.TABLE,
+    detailed_exitcode: DetailedOption = False,
+) -> None:
+    """Decide what to do about a book: transfers, moves and orders, or nothing.
+
+    Needs no database and no venue. Ends with 4 if something stays broken, 6 if the verifier
+    refuses.
+
+    \b
+    Example: allocator plan scenarios/margin-rescue.yaml -o json > plan.json
+    """  # noqa: D301
+    book = _book(file, snapshot, mandate)
+    from allocator.decide import decide
+
+    made = decide(*book)
+    show(made, output)
+    raise typer.Exit(of_plan(made, detailed=detailed_exitcode))
+
+
+def explain(file: PlanArgument) -> None:
+    """Tell a plan in plain words: what it does, why, what it costs, what stays broken.
+
+    \b
+    Example: allocator explain plan.json
+    """  # noqa: D301
+    print(_made(file).explain())
+
+
+def diff(
+    before: Annotated[Path, typer.Argument(help="A plan (JSON).", show_default=False)],
+    after: Annotated[Path, typer.Argument(help="Another one.", show_default=False)],
+    *,
+    output: OutputOption = Format.TABLE,
+    detailed_exitcode: DetailedOption = False,
+) -> None:
+    """Compare two plans: actions and figures that differ.
+
+    \b
+    Example: allocator diff yesterday.json today.json
+    """  # noqa: D301
+    from allocator.whatif.difference import differences
+    from allocator.whatif.reader import load_plan
+
+    rows = differences(load_plan(before), load_plan(after))
+    match output:
+        case Format.JSON:
+            write_json([{"what": what, "before": a, "after": b} for what, a, b in rows])
+        case Format.CSV:
+            write_csv(("what", "before", "after"), rows)
+        case Format.TABLE:
+            if rows:
+                write_table(("what", "before>", "after>"), rows)
+            else:
+                print("no difference")
+    if rows and detailed_exitcode:
+        raise typer.Exit(ExitCode.CHANGES)
+
+
+def report(
+    file: PlanArgument,
+    *,
+    out: Annotated[
+        Path | None, typer.Option(help="Where to; .html makes a page. Default: the output.")
+    ] = None,
+) -> None:
+    """Write a plan as Markdown, or as one HTML page that needs nothing beside itself.
+
+    \b
+    Example: allocator report plan.json --out plan.html
+    """  # noqa: D301
+    from allocator.whatif.report import html, markdown
+
+    made = _made(file)
+    page = out is not None and out.suffix.lower() in (".html", ".htm")
+    text = (html if page else markdown)(made, title=file.stem)
+    if out is None:
+        print(text, end="")
+    else:
+        out.write_text(text, encoding="utf-8")
+
+
+def show(made: Plan, output: Format) -> None:
+    """Write a plan; CSV has its actions only."""
+    match output:
+        case Format.JSON:
+            write_json(made.to_json())
+        case Format.CSV:
+            actions = made.to_json()["actions"]
+            cells = [[_cell(row.get(name)) for name in ACTION_COLUMNS] for row in actions]
+            write_csv(ACTION_COLUMNS, cells)
+        case Format.TABLE:
+            from allocator.whatif.report import headline, tables
+
+            console().print(headline(made))
+            for heading, columns, rows in tables(made):
+                words = {"action", "why", "after", "account", "underlying", "part", "limit", "what"}
+                flush = [name if name in words else f"{name}>" for name in columns]
+                write_table(flush, rows, title=heading)
+
+
+def _cell(value: object) -> object:
+    return " ".join(map(str, value)) if isinstance(value, list) else value
+
+
+def _book(
+    file: Path | None, snapshot: Path | None, mandate: Path | None
+) -> tuple[Snapshot, Mandate]:
+    """Load what to decide about from the arguments."""
+    from allocator.whatif.reader import load_book, load_scenario
+
+    if file is not None and snapshot is None and mandate is None:
+        scenario = load_scenario(file)
+        return scenario.snapshot, scenario.mandate
+    if file is None and snapshot is not None and mandate is not None:
+        return load_book(snapshot, mandate)
+    raise typer.BadParameter("give a scenario, or --snapshot and --mandate")
+
+
+def _made(file: Path) -> Plan:
+    """Load a plan, or decide a scenario."""
+    from allocator.whatif.check import kind_of
+    from allocator.whatif.document import read
+    from allocator.whatif.reader import load_plan
+
+    if kind_of(read(file).data) == "plan":
+        return load_plan(file)
+    book = _book(file, None, None)
+    from allocator.decide import decide
+
+    return decide(*book)
