@@ -13,7 +13,7 @@ from allocator.whatif.reader import load_scenario
 
 BOOK = Path(__file__).with_name("book.yaml").read_text()
 SETTINGS = settings(
-    max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    max_examples=80, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
 PIECES = st.sampled_from(
     ["{", "}", "[", "]", ":", ",", "-", "\n", "  ", "\t", "&a ", "*a", "<<: ", "!x ", "!!float ",
