@@ -109,12 +109,12 @@ def check_type(call: Call, known: Iterable[str]) -> str:
 
 
 def check_band(call: Call, instrument: Instrument, price: Decimal) -> None:
-    """Raise -4016 or -4024 for a limit price too far from the mark."""
+    """Raise -4016 or -4024 for a limit price above zero too far from the mark."""
     mark = call.exchange.quote(instrument).mark
     highest, lowest = mark * PRICE_BAND[0], mark * PRICE_BAND[1]
     if price > highest:
         raise error(-4016, f"Limit price can't be higher than {stepped(highest, instrument.tick)}.")
-    if price < lowest:
+    if 0 < price < lowest:
         raise error(-4024, f"Limit price can't be lower than {stepped(lowest, instrument.tick)}.")
 
 

@@ -13,14 +13,10 @@ Facts = Mapping[str, object]
 Words = tuple[int, str | Callable[[Facts], str]]
 
 FUTURES: dict[Refusal, Words] = {
-    Refusal.BALANCE: (-2019, "Margin is insufficient."),
     Refusal.MARGIN: (-2019, "Margin is insufficient."),
     Refusal.RISK_LIMIT: (-2027, "Exceeded the maximum allowable position at current leverage."),
     Refusal.REDUCE_ONLY: (-2022, "ReduceOnly Order is rejected."),
     Refusal.DUPLICATE: (-4116, "ClientOrderId is duplicated."),
-    Refusal.UNKNOWN_INSTRUMENT: (-1121, "Invalid symbol."),
-    Refusal.UNKNOWN_ORDER: (-2013, "Order does not exist."),
-    Refusal.ORDER_CLOSED: (-2011, "Unknown order sent."),
     Refusal.BELOW_MINIMUM: (-4004, "Quantity less than min quantity."),
     Refusal.ABOVE_MAXIMUM: (-4005, "Quantity greater than max quantity."),
     Refusal.BELOW_NOTIONAL: (
@@ -44,14 +40,10 @@ FUTURES: dict[Refusal, Words] = {
         "Due to the order could not be filled immediately, the FOK order has been rejected. "
         "The order will not be recorded in the order history",
     ),
-    Refusal.LEVERAGE: (-4028, lambda f: f"Leverage {f['leverage']} is not valid"),
 }
 SPOT: dict[Refusal, Words] = {
     Refusal.BALANCE: (-2010, "Account has insufficient balance for requested action."),
     Refusal.DUPLICATE: (-2010, "Duplicate order sent."),
-    Refusal.UNKNOWN_INSTRUMENT: (-1121, "Invalid symbol."),
-    Refusal.UNKNOWN_ORDER: (-2013, "Order does not exist."),
-    Refusal.ORDER_CLOSED: (-2011, "Unknown order sent."),
     Refusal.BELOW_MINIMUM: (-1013, "Filter failure: LOT_SIZE"),
     Refusal.ABOVE_MAXIMUM: (-1013, "Filter failure: LOT_SIZE"),
     Refusal.LOT: (-1013, "Filter failure: LOT_SIZE"),
@@ -64,8 +56,6 @@ TRANSFER: dict[Refusal, Words] = {
     Refusal.BALANCE: (-5013, "Asset transfer failed: insufficient balance"),
     Refusal.DUPLICATE: (-4115, "clientTranId is duplicated"),
     Refusal.BELOW_MINIMUM: (-5007, "Quantity must be greater than zero."),
-    Refusal.UNKNOWN_ACCOUNT: (-5021, "This parent sub have no relation"),
-    Refusal.FORBIDDEN: (-5021, "This parent sub have no relation"),
 }
 WITHDRAW: dict[Refusal, Words] = {
     Refusal.BALANCE: (-4026, "You have insufficient balance."),

@@ -20,6 +20,7 @@ KEY = (
     "no key: -2014",
     "unknown key or right not granted: -2015",
     "outside the window: -1021",
+    "window above a minute: -1131",
     "wrong signature: -1022",
     "no timestamp or signature: -1102",
 )
@@ -36,6 +37,7 @@ PLACING = (
     "below minimum notional: -4164",
     "off the step: -1111",
     "off the tick: -4014",
+    "price not above zero: -4001",
     "too far from the mark: -4016, -4024",
     "wrong position side: -4061",
     "post-only would take: -5022",

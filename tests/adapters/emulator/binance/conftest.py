@@ -13,6 +13,7 @@ import pytest
 
 from allocator.adapters.ccxt.loopback import LoopbackSession
 from allocator.adapters.emulator.binance.signing import sign
+from allocator.adapters.emulator.clock import Clock
 from allocator.adapters.emulator.testing import Emulator, running_emulator
 
 
@@ -33,6 +34,16 @@ def emulator() -> Iterator[Emulator]:
 def raw(emulator: Emulator) -> Callable[..., Answer]:
     """`raw("GET", "fapi", "/fapi/v1/order", login="binance-main", **params)`."""
     return caller(emulator.port)
+
+
+@pytest.fixture
+def stopped() -> Clock:
+    """A clock that stands still, so that no window of a limit ends inside a test.
+
+    It is ahead by less than the receive window, for callers whose own clock goes on.
+    """
+    stands_ms = time.time_ns() // 10**6 + 8000
+    return Clock(lambda: stands_ms)
 
 
 @pytest.fixture
