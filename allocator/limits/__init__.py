@@ -10,7 +10,7 @@ from allocator.limits.measures import (
     selects,
     weight,
 )
-from allocator.limits.shortfall import limit_shortfalls
+from allocator.limits.shortfall import limit_shortfalls, meters_of
 
 __all__ = [
     "Bound",
@@ -19,6 +19,7 @@ __all__ = [
     "accounts_of",
     "is_of_plan",
     "limit_shortfalls",
+    "meters_of",
     "plan_excess",
     "selects",
     "weight",

@@ -219,7 +219,8 @@ def counted_pairs(book: Book, limit: Limit, account: str) -> dict[str, Counting]
                 sides[0 if order.side == "buy" else 1] += order.quantity
     positions = book.accounts[account].positions
     out: dict[str, Counting] = {}
-    for name in sorted(set(positions) | set(working)):
+    names = {*positions, *working}
+    for name in sorted(names if limit.of.instrument is None else names & {limit.of.instrument}):
         row = book.instruments.get(name)
         if row is None or row.is_spot or not selects(limit.of, row):
             continue

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from allocator.limits.measures import Meter, is_of_plan
 from allocator.margin import Missing
 from allocator.models.base import ZERO
 from allocator.state import Book, State, lawful
 
 
+def meters_of(book: Book) -> tuple[Meter, ...]:
+    """Prepare every limit on states."""
+    return tuple(Meter(book, limit) for limit in book.mandate.limits if not is_of_plan(limit))
+
+
 @lawful
-def limit_shortfalls(book: Book, state: State) -> tuple[Missing, ...]:
-    """Work out the excess over every limit on states, numeraire."""
+def limit_shortfalls(meters: Iterable[Meter], state: State) -> tuple[Missing, ...]:
+    """Work out the excess over limits on states, numeraire."""
     out = list[Missing]()
-    for limit in book.mandate.limits:
-        if is_of_plan(limit):
-            continue
-        meter = Meter(book, limit)
+    for meter in meters:
         for bound in meter.bounds:
             missing = max(ZERO, meter.excess(state, bound)) * meter.weight
-            out.append(Missing(f"limit {limit.id}", missing, meter.frozen))
+            out.append(Missing(f"limit {meter.limit.id}", missing, meter.frozen))
     return tuple(out)

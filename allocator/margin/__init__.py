@@ -1,7 +1,7 @@
 """Margin: collateral, requirements, stress, ratios and shortfall of one account at a time."""
 
 from allocator.margin.brackets import Requirement, bracket_cap, peak, requirement
-from allocator.margin.collateral import collateral, collateral_units, marginal_value, set_aside
+from allocator.margin.collateral import collateral, collateral_units, marginal_value
 from allocator.margin.pools import (
     contracts_carried,
     margin_ratio,
@@ -38,5 +38,4 @@ __all__ = [
     "requirements",
     "response",
     "scenario_loss",
-    "set_aside",
 ]

@@ -83,22 +83,20 @@ def of_notional(book: Book, account: str, instrument: str, notional: Decimal) ->
     selected = None if place is None else place.leverage
     leverage = held.max_leverage if selected is None else selected
     if held.initial is not None:
-        initial = _marginal(notional, [(t.initial or ZERO, t.initial_deduction) for t in tiers])
+        rows = [notional * (t.initial or ZERO) - t.initial_deduction for t in tiers]
+        initial = max(ZERO, *rows)
     else:
         assert leverage is not None
         initial = notional / leverage
     if book.accounts[account].margin.model == "whole_position":
         return Requirement(initial, notional * held.maintenance)
-    return Requirement(initial, _marginal(notional, [(t.maintenance, t.deduction) for t in tiers]))
+    rows = [notional * t.maintenance - t.deduction for t in tiers]
+    return Requirement(initial, max(ZERO, *rows))
 
 
 def bracket(tiers: Sequence[Tier], notional: Decimal) -> Tier:
     """Find the bracket that holds a notional; the last one above all caps."""
     return next((tier for tier in tiers if notional <= tier.cap), tiers[-1])
-
-
-def _marginal(notional: Decimal, rows: Sequence[tuple[Decimal, Decimal]]) -> Decimal:
-    return max(ZERO, *(notional * rate - deduction for rate, deduction in rows))
 
 
 @lawful

@@ -35,16 +35,6 @@ def marginal_value(tiers: Sequence[CollateralTier], units: Decimal) -> Decimal:
 
 
 @lawful
-def set_aside(book: Book, account: str, asset: str) -> Decimal:
-    """Add up what isolated pairs keep from the account's collateral, asset units, not negative."""
-    total = ZERO
-    for name, place in book.accounts[account].positions.items():
-        if place.isolated is not None and book.instruments[name].cash == asset:
-            total += max(ZERO, place.isolated.wallet + book.unrealised[account, name])
-    return total
-
-
-@lawful
 def collateral_units(
     book: Book, state: State, account: str, asset: str, arrivals: bool = False
 ) -> Decimal:
@@ -55,7 +45,7 @@ def collateral_units(
     arrivals
         Whether to count money that was on its way before the plan.
     """
-    units = equity_units(book, state, account, asset) - set_aside(book, account, asset)
+    units = equity_units(book, state, account, asset) - book.set_aside.get((account, asset), ZERO)
     return units + book.arriving(account).get(asset, ZERO) if arrivals else units
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 
 from allocator.margin.brackets import requirement
 from allocator.margin.collateral import collateral_units, marginal_value, pool_assets
@@ -54,6 +55,16 @@ def response(book: Book, row: Instrument, moves: Mapping[str, Decimal]) -> Respo
     return Response(row.size * row.mark * (own - 1), own * cash)
 
 
+@dataclass(frozen=True, slots=True)
+class _Split:
+    """What moves with some underlyings, and the sums of what does not, numeraire."""
+
+    moved: tuple[str, ...]
+    assets: tuple[str, ...]
+    needed: Decimal
+    collateral: Decimal
+
+
 class Shocked:
     """One margin pool whose prices can be moved; what a move leaves alone is computed once.
 
@@ -78,7 +89,7 @@ class Shocked:
         self.fixed: Decimal | None = None
         if book.accounts[account].margin.model == "scenario":
             self.fixed = requirements(book, state, account, pool).maintenance
-        self.still: dict[str, Decimal] = {}
+        self.splits: dict[frozenset[str], _Split] = {}
 
     @property
     def underlyings(self) -> tuple[str, ...]:
@@ -91,25 +102,48 @@ class Shocked:
     @lawful
     def gap(self, moves: Mapping[str, Decimal]) -> Decimal:
         """Compute maintenance margin less collateral at moved prices, numeraire."""
-        needed, units = ZERO, dict(self.units)
-        for name, quantity in self.held.items():
-            row = self.book.instruments[name]
-            if row.underlying not in moves and self.book.asset(row.cash).underlying not in moves:
-                needed += self._unmoved(name, quantity)
-                continue
-            answer = response(self.book, row, moves)
-            units[row.cash] = units.get(row.cash, ZERO) + quantity * answer.gain
-            if self.fixed is None:
-                moved = requirement(self.book, self.account, name, quantity, answer.scale)
-                needed += moved.maintenance
-        return (needed if self.fixed is None else self.fixed) - self._value(units, moves)
+        split = self._split(frozenset(moves))
+        needed, units = split.needed, dict.fromkeys(split.assets, ZERO)
+        for asset in split.assets:
+            units[asset] = self.units.get(asset, ZERO)
+        for name in split.moved:
+            answer = response(self.book, self.book.instruments[name], moves)
+            units[self.book.instruments[name].cash] += self.held[name] * answer.gain
+            needed += self._needed(name, answer.scale)
+        return needed - split.collateral - self._value(units, moves)
 
-    def _unmoved(self, name: str, quantity: Decimal) -> Decimal:
+    @cached_property
+    def at_rest(self) -> Mapping[str, Decimal]:
+        """Maintenance margin at the snapshot's prices, by instrument, numeraire."""
+        return {name: self._needed(name, ONE) for name in self.held}
+
+    def _split(self, underlyings: frozenset[str]) -> _Split:
+        """Separate what moves with some underlyings from what stays; once for each set."""
+        if underlyings not in self.splits:
+            book = self.book
+            rows = {name: book.instruments[name] for name in self.held}
+            moved = tuple(
+                name
+                for name, row in rows.items()
+                if row.underlying in underlyings or book.asset(row.cash).underlying in underlyings
+            )
+            cash = {rows[name].cash for name in moved}
+            assets = tuple(
+                asset
+                for asset in {**dict.fromkeys(self.units), **dict.fromkeys(sorted(cash))}
+                if asset in cash or book.asset(asset).underlying in underlyings
+            )
+            needed = sum((v for name, v in self.at_rest.items() if name not in moved), ZERO)
+            if self.fixed is not None:
+                needed = self.fixed
+            kept = {c: units for c, units in self.units.items() if c not in assets}
+            self.splits[underlyings] = _Split(moved, assets, needed, self._value(kept, {}))
+        return self.splits[underlyings]
+
+    def _needed(self, name: str, scale: Decimal) -> Decimal:
         if self.fixed is not None:
             return ZERO
-        if name not in self.still:
-            self.still[name] = requirement(self.book, self.account, name, quantity).maintenance
-        return self.still[name]
+        return requirement(self.book, self.account, name, self.held[name], scale).maintenance
 
     def _value(self, units: Mapping[str, Decimal], moves: Mapping[str, Decimal]) -> Decimal:
         total = ZERO

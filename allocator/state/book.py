@@ -46,6 +46,11 @@ class Book:
         Settle units by (account, instrument).
     gains
         The same added up by (account, settle asset).
+    set_aside
+        Settle units that isolated pairs keep from collateral, wallet and profit, by (account,
+        asset); a pair whose loss exceeds its wallet keeps nothing.
+    assets
+        By account, every asset that its equity may hold before the plan, sorted.
     tiers
         Brackets by (account, instrument): the account's own, else the instrument's.
     pairs
@@ -70,6 +75,8 @@ class Book:
     wallet: Mapping[Pair, Decimal]
     unrealised: Mapping[Pair, Decimal]
     gains: Mapping[Pair, Decimal]
+    set_aside: Mapping[Pair, Decimal]
+    assets: Mapping[str, tuple[str, ...]]
     tiers: Mapping[Pair, tuple[Tier, ...]]
     pairs: tuple[Pair, ...]
     spot_pairs: tuple[Pair, ...]
@@ -111,6 +118,8 @@ class Book:
             wallet=_wallets(snapshot),
             unrealised=unrealised,
             gains=gains,
+            set_aside=_set_aside(snapshot, unrealised),
+            assets={row.id: _assets(snapshot, row) for row in snapshot.accounts},
             tiers={key: place.tiers or row.tiers for key, (row, place) in listed.items()},
             pairs=tuple(sorted(key for key, (_, place) in listed.items() if place.may_trade)),
             spot_pairs=_spot_pairs(snapshot),
@@ -203,6 +212,22 @@ def unrealised_of(row: Instrument, place: Position) -> Decimal:
     if row.payoff == "inverse":
         return place.net * row.size * (1 / place.entry_price - 1 / row.mark)
     return place.net * row.size * (row.mark - place.entry_price)
+
+
+def _set_aside(snapshot: Snapshot, unrealised: Mapping[Pair, Decimal]) -> dict[Pair, Decimal]:
+    out: dict[Pair, Decimal] = {}
+    for account in snapshot.accounts:
+        for name, place in account.positions.items():
+            if place.isolated is not None:
+                key = (account.id, snapshot.instrument[name].cash)
+                kept = max(ZERO, place.isolated.wallet + unrealised[account.id, name])
+                out[key] = out.get(key, ZERO) + kept
+    return out
+
+
+def _assets(snapshot: Snapshot, account: Account) -> tuple[str, ...]:
+    names = set(account.balances) | set(account.ring_fenced)
+    return tuple(sorted(names | {snapshot.instrument[i].cash for i in account.positions}))
 
 
 def _instrument(instruments: Mapping[str, Instrument], account: Account, name: str) -> Instrument:

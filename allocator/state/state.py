@@ -126,10 +126,10 @@ class _Draft:
 
 def held_assets(book: Book, state: State, account: str) -> tuple[str, ...]:
     """Name every asset that the account's equity may hold, sorted."""
-    names = set(state.holdings[account].wallet) | set(book.accounts[account].ring_fenced)
-    row = book.accounts[account]
-    names |= {book.instruments[name].cash for name in row.positions}
-    return tuple(sorted(names))
+    known, wallet = book.assets[account], state.holdings[account].wallet
+    if len(wallet) <= len(known) and all(name in known for name in wallet):
+        return known
+    return tuple(sorted({*known, *wallet}))
 
 
 @lawful

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from allocator.cost import cost
 from allocator.exposure import exposures, goals
-from allocator.limits import limit_shortfalls
+from allocator.limits import Meter, limit_shortfalls, meters_of
 from allocator.margin import (
     Missing,
     Requirement,
@@ -70,21 +70,27 @@ def plan_blocks(book: Book, actions: Sequence[Action]) -> PlanBlocks:
     """
     effects = [effect_of(book, action) for action in actions]
     start = State.start(book)
-    final = start.after(effects)
+    final, meters = start.after(effects), meters_of(book)
     return PlanBlocks(
         cost=cost(book, effects, final),
         exposure=exposure_block(book, start, final),
         accounts=accounts_block(book, start, final),
-        before=shortfall(book, start),
-        after=shortfall(book, final),
+        before=shortfall(book, start, meters),
+        after=shortfall(book, final, meters),
     )
 
 
 @lawful
-def shortfall(book: Book, state: State) -> Shortfall:
-    """Compute S of a state and its parts (problem.md section 3)."""
+def shortfall(book: Book, state: State, meters: Sequence[Meter] | None = None) -> Shortfall:
+    """Compute S of a state and its parts (problem.md section 3).
+
+    Parameters
+    ----------
+    meters
+        The book's limits, where the caller has prepared them already.
+    """
     rows = [row for name in book.accounts for row in margin_shortfalls(book, state, name)]
-    rows += limit_shortfalls(book, state)
+    rows += limit_shortfalls(meters_of(book) if meters is None else meters, state)
     broken = [row for row in rows if row.amount > NOISE]
     parts = tuple(row for row in broken if not row.frozen)
     total = sum((row.amount for row in parts), ZERO)

@@ -8,13 +8,12 @@ such sums (scenarios, both signs of a net limit) is a rule with several faces.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from allocator.models.base import ZERO
 from allocator.state import Effect, State
-from allocator.verify.steps import Step
 
 Key = tuple[str, ...]
 Changes = dict[Key, Decimal]
@@ -110,11 +109,11 @@ class Rule:
         return max(ZERO, self.before) + NOISE
 
 
-def step_changes(step: Step, face: Face) -> tuple[Changes, Changes]:
-    """Add up what a step changes at once and on arrival; zeros left out."""
+def sum_changes(effects: Iterable[Effect], face: Face) -> tuple[Changes, Changes]:
+    """Add up what actions change at once and on arrival; zeros left out."""
     now: Changes = {}
     later: Changes = {}
-    for effect in step.effects:
+    for effect in effects:
         for total, part in zip((now, later), face.changes(effect), strict=True):
             for key, value in part.items():
                 total[key] = total.get(key, ZERO) + value

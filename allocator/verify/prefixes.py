@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from allocator.models.base import ZERO
-from allocator.state import lawful
-from allocator.verify.faces import Changes, Curve, Face, Key, Rule, step_changes
-from allocator.verify.steps import Step
+from allocator.state import Effect, lawful
+from allocator.verify.faces import Changes, Curve, Face, Key, Rule, sum_changes
+from allocator.verify.steps import Step, Timeline
 
 MOST_STEPS = 10
 """Steps that touch one rule up to which prefixes are enumerated."""
@@ -46,15 +46,9 @@ class Breach:
 
 
 @lawful
-def breach_of(rule: Rule, steps: Sequence[Step]) -> Breach | None:
-    """Find a prefix that breaks a rule, or None if every prefix keeps it.
-
-    Parameters
-    ----------
-    steps
-        Steps of the plan, each after those it needs.
-    """
-    touching = [s for s in steps if any(set(e.accounts) & rule.accounts for e in s.effects)]
+def breach_of(rule: Rule, timeline: Timeline) -> Breach | None:
+    """Find a prefix that breaks a rule, or None if every prefix keeps it."""
+    touching = timeline.touching(rule.accounts)
     if not touching:
         return None
     for face in rule.faces():
@@ -64,8 +58,10 @@ def breach_of(rule: Rule, steps: Sequence[Step]) -> Breach | None:
     return None
 
 
-def _face_breach(rule: Rule, face: Face, steps: Sequence[Step]) -> Breach | None:
-    stages = [(step, *step_changes(step, face)) for step in steps]
+def _face_breach(
+    rule: Rule, face: Face, steps: Sequence[tuple[Step, Sequence[Effect]]]
+) -> Breach | None:
+    stages = [(step, *sum_changes(effects, face)) for step, effects in steps]
     stages = [row for row in stages if row[1] or row[2]]
     if not stages:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from allocator.exposure import exposures, goals
-from allocator.limits import Meter, is_of_plan, plan_excess
+from allocator.limits import is_of_plan, meters_of, plan_excess
 from allocator.models.errors import AllocatorError
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Action, Plan, Violation
@@ -25,7 +25,7 @@ from allocator.verify.orders import order_violations, state_violations
 from allocator.verify.prefixes import Breach, breach_of
 from allocator.verify.rules import account_rules
 from allocator.verify.scopes import corridor_rules, limit_rules
-from allocator.verify.steps import steps_of, topology_violations
+from allocator.verify.steps import Timeline, topology_violations
 
 
 @lawful
@@ -106,19 +106,17 @@ def state_rules(book: Book, effects: Sequence[Effect]) -> list[Rule]:
     out = list[Rule]()
     for account in sorted(touched):
         out += account_rules(book, start, account, effects)
-    for limit in book.mandate.limits:
-        if not is_of_plan(limit):
-            meter = Meter(book, limit)
-            if touched & set(meter.accounts):
-                out += limit_rules(book, start, meter, effects)
+    for meter in meters_of(book):
+        if touched & set(meter.accounts):
+            out += limit_rules(book, start, meter, effects)
     return out
 
 
 def _breaches(rules: Sequence[Rule], book: Book, effects: Sequence[Effect]) -> Iterator[Breach]:
-    steps = steps_of(effects)
+    timeline = Timeline(effects)
     before = exposures(book, State.start(book))
     for rule in (*rules, *corridor_rules(book, before, goals(book), effects)):
-        found = breach_of(rule, steps)
+        found = breach_of(rule, timeline)
         if found is not None:
             yield found
 

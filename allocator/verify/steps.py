@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from allocator.models.plan import Action, Order, Violation
@@ -41,6 +41,39 @@ class Step:
     def label(self) -> str:
         """The actions' numbers, for messages."""
         return "+".join(str(effect.seq) for effect in self.effects)
+
+
+class Timeline:
+    """The steps of a plan, ready to be asked which of their actions concern some accounts.
+
+    Parameters
+    ----------
+    effects
+        The plan's actions.
+
+    Raises
+    ------
+    ValueError
+        When a group waits for itself, which `topology_violations` reports.
+    """
+
+    def __init__(self, effects: Sequence[Effect]) -> None:
+        self.steps = steps_of(effects)
+        self.by_account: dict[str, dict[tuple[int, int], Effect]] = {}
+        for index, step in enumerate(self.steps):
+            for place, effect in enumerate(step.effects):
+                for account in effect.accounts:
+                    self.by_account.setdefault(account, {})[index, place] = effect
+
+    def touching(self, accounts: Iterable[str]) -> list[tuple[Step, list[Effect]]]:
+        """List steps in order, each with those of its actions that concern the accounts."""
+        found: dict[tuple[int, int], Effect] = {}
+        for account in accounts:
+            found |= self.by_account.get(account, {})
+        out: dict[int, list[Effect]] = {}
+        for index, place in sorted(found):
+            out.setdefault(index, []).append(found[index, place])
+        return [(self.steps[index], effects) for index, effects in out.items()]
 
 
 def group_of(action: Action) -> str | None:
