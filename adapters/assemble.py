@@ -1,0 +1,253 @@
+"""Puts what was read into one snapshot: nothing is dropped in silence, nothing is made up.
+
+An account that was not read stands frozen with its last known numbers, or empty if there never
+were any, and is named. So is one that holds something no price is known of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from allocator.adapters.figures import scaled
+from allocator.adapters.routes import internal_routes, merged, onchain_routes
+from allocator.adapters.sources import AccountSource, AssetPrices, NetworkTerms
+from allocator.models.account import Account, Balance, Fees
+from allocator.models.base import ONE, ZERO
+from allocator.models.config import AssetConfig, Config
+from allocator.models.market import Asset, Instrument
+from allocator.models.snapshot import Snapshot
+
+DOLLARS = frozenset({"USD", "USDT", "USDC", "FDUSD", "USDE", "DAI", "TUSD", "PYUSD"})
+"""Assets that are exposure to nothing unless the configuration says otherwise."""
+
+VOLATILITY = Decimal("0.03")
+"""A day's volatility where the mandate names none (problem.md, section 2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotRead:
+    """Something that a gather could not read, and why."""
+
+    account: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """A snapshot and what is missing from it."""
+
+    snapshot: Snapshot
+    missing: tuple[NotRead, ...]
+
+
+@dataclass(slots=True)
+class Parts:
+    """What was read, before it is put together.
+
+    Attributes
+    ----------
+    accounts
+        By id; absent: not read.
+    failures
+        Why, by account.
+    prices, terms
+        By venue.
+    """
+
+    as_of: datetime
+    accounts: dict[str, Account] = field(default_factory=dict[str, Account])
+    failures: list[NotRead] = field(default_factory=list[NotRead])
+    instruments: dict[str, Instrument] = field(default_factory=dict[str, Instrument])
+    prices: dict[str, AssetPrices] = field(default_factory=dict[str, AssetPrices])
+    terms: dict[str, Mapping[str, NetworkTerms]] = field(
+        default_factory=dict[str, Mapping[str, NetworkTerms]]
+    )
+
+    def fail(self, account: str, what: str) -> None:
+        """Name something that is missing."""
+        self.failures.append(NotRead(account, what))
+
+
+def assemble(
+    config: Config, sources: Sequence[AccountSource], parts: Parts, last: Snapshot | None
+) -> Book:
+    """Build the snapshot; `last` is the one before it, from which frozen accounts take numbers."""
+    accounts = {source.config.id: _account(config, source, parts, last) for source in sources}
+    instruments = _instruments(parts, accounts, last)
+    prices = _prices(config, parts, last)
+    accounts = {
+        name: _representable(row, instruments, prices, parts) for name, row in accounts.items()
+    }
+    routes, problems = onchain_routes(
+        config, {row.config.id: row.venue for row in sources}, parts.terms
+    )
+    for account, what in problems:
+        parts.fail(account, what)
+    found = merged(routes, internal_routes(sources, accounts))
+    used = _used_assets(accounts, instruments) | {row.asset for row in found}
+    volatility = config.mandate.policy.risk.daily_volatility
+    snapshot = Snapshot(
+        as_of=parts.as_of,
+        assets={name: _asset(config.assets.get(name), name, prices[name])
+                for name in sorted(used & prices.keys())},
+        instruments=tuple(
+            _finished(row, prices, volatility) for _, row in sorted(instruments.items())
+            if _payable(row, prices)
+        ),
+        accounts=tuple(accounts.values()),
+        routes=tuple(row for row in found if row.asset in prices),
+        moves=tuple(row for row in config.moves if row.instrument in instruments),
+    )  # fmt: skip
+    return Book(snapshot, tuple(dict.fromkeys(parts.failures)))
+
+
+def _account(config: Config, source: AccountSource, parts: Parts, last: Snapshot | None) -> Account:
+    mine = source.config
+    read = parts.accounts.get(mine.id)
+    if read is not None:
+        asleep = config.mode == "live" and not mine.live
+        return read.model_copy(update={"state": "frozen"}) if asleep else read
+    if last is not None and mine.id in last.account:
+        return last.account[mine.id].model_copy(update={"state": "frozen"})
+    return Account(
+        id=mine.id,
+        venue=source.venue,
+        owner=mine.owner,
+        control_group=mine.control_group,
+        login=mine.login,
+        state="frozen",
+        fees=Fees(taker=ZERO),
+    )
+
+
+def _instruments(
+    parts: Parts, accounts: Mapping[str, Account], last: Snapshot | None
+) -> dict[str, Instrument]:
+    """Take what was read; a market that was not keeps its last prices and is halted."""
+    found = dict(parts.instruments)
+    if last is not None:
+        for account in accounts.values():
+            for name in mentioned(account):
+                if name not in found and name in last.instrument:
+                    found[name] = last.instrument[name].model_copy(update={"status": "halted"})
+    return found
+
+
+def mentioned(account: Account) -> set[str]:
+    """List the instruments an account refers to."""
+    return {*account.positions, *account.spot, *(row.instrument for row in account.open_orders)}
+
+
+def _prices(config: Config, parts: Parts, last: Snapshot | None) -> dict[str, Decimal]:
+    """Choose each asset's price: configured, else told by a venue, else the last known."""
+    found = {} if last is None else {name: row.price for name, row in last.assets.items()}
+    for _, told in sorted(parts.prices.items(), reverse=True):
+        found |= told
+    for row in parts.instruments.values():
+        if row.kind == "perpetual" and row.underlying and row.underlying not in found:
+            found[row.underlying] = row.mark
+    found |= {name: row.price for name, row in config.assets.items() if row.price is not None}
+    return found
+
+
+def _asset(config: AssetConfig | None, name: str, price: Decimal) -> Asset:
+    """Describe an asset; where no haircut is configured it is no collateral at all.
+
+    Accounts bring the ratios that their venue grants, so this one holds only where nobody knows.
+    """
+    underlying = None if name in DOLLARS else name
+    haircut = ONE
+    if config is not None:
+        underlying = config.underlying or underlying
+        haircut = haircut if config.haircut is None else config.haircut
+    return Asset(price=price, underlying=underlying, haircut=haircut)
+
+
+def _representable(
+    account: Account,
+    instruments: Mapping[str, Instrument],
+    prices: Mapping[str, Decimal],
+    parts: Parts,
+) -> Account:
+    """Freeze an account of which something cannot be written down, and name that."""
+    unpriced = sorted(account.balances.keys() - prices.keys())
+    unknown = sorted(
+        name for name in mentioned(account)
+        if name not in instruments or not _payable(instruments[name], prices)
+    )  # fmt: skip
+    account = _referring(_quiet(account, instruments, parts), instruments, prices)
+    if not unpriced and not unknown:
+        return account
+    for name in unpriced:
+        if account.balances[name].wallet:
+            parts.fail(account.id, f"{name} has no price: set assets.{name}.price")
+    for name in unknown:
+        parts.fail(account.id, f"no market data of {name}")
+    held = any(account.balances[name].wallet for name in unpriced)
+    return account.model_copy(
+        update={
+            "state": "frozen" if held or unknown else account.state,
+            "balances": _without(account.balances, unpriced),
+            "positions": {k: v for k, v in account.positions.items() if k not in unknown},
+            "spot": tuple(name for name in account.spot if name not in unknown),
+            "open_orders": tuple(r for r in account.open_orders if r.instrument not in unknown),
+        }
+    )
+
+
+def _referring(
+    account: Account, instruments: Mapping[str, Instrument], prices: Mapping[str, Decimal]
+) -> Account:
+    """Leave out rates and ratios of what is not in the snapshot; they are held by nobody."""
+    by = {name: row for name, row in account.fees.by.items() if name in instruments}
+    collateral = {name: row for name, row in account.collateral.items() if name in prices}
+    fees = account.fees.model_copy(update={"by": by})
+    return account.model_copy(update={"fees": fees, "collateral": collateral})
+
+
+def _without(balances: Mapping[str, Balance], names: Sequence[str]) -> dict[str, Balance]:
+    return {asset: row for asset, row in balances.items() if asset not in names}
+
+
+def _quiet(account: Account, instruments: Mapping[str, Instrument], parts: Parts) -> Account:
+    """Stop trading what is not quoted on both sides, or has no leverage to margin it by."""
+    positions = dict(account.positions)
+    silent = {name for name, row in instruments.items() if not row.bid or not row.ask}
+    for name, row in account.positions.items():
+        if row.may_trade and name in silent:
+            parts.fail(account.id, f"{name} is not quoted on both sides: not traded")
+            positions[name] = row.model_copy(update={"tradable": False})
+        elif row.may_trade and row.leverage is None:
+            parts.fail(account.id, f"{name} has no leverage: not traded")
+            positions[name] = row.model_copy(update={"tradable": False})
+    spot = tuple(name for name in account.spot if name not in silent)
+    return account.model_copy(update={"positions": positions, "spot": spot})
+
+
+def _payable(row: Instrument, prices: Mapping[str, Decimal]) -> bool:
+    return row.cash in prices and (not row.is_spot or row.base in prices)
+
+
+def _used_assets(
+    accounts: Mapping[str, Account], instruments: Mapping[str, Instrument]
+) -> set[str]:
+    used = {asset for row in accounts.values() for asset in row.balances}
+    used |= {asset for row in accounts.values() for asset in row.ring_fenced}
+    used |= {asset for row in accounts.values() for asset in row.collateral}
+    for row in instruments.values():
+        used.add(row.cash)
+        if row.is_spot and row.base is not None:
+            used.add(row.base)
+    return used
+
+
+def _finished(
+    row: Instrument, prices: Mapping[str, Decimal], volatility: Mapping[str, Decimal]
+) -> Instrument:
+    """Turn quote figures into dollars; take the larger of the day's range and the mandate's."""
+    floor = volatility.get(row.underlying or row.base or "", VOLATILITY)
+    daily = max(floor, row.daily_volatility or ZERO)
+    return scaled(row, prices[row.cash]).model_copy(update={"daily_volatility": daily})

@@ -1,0 +1,219 @@
+"""An account at a venue behind the ports: what an answer means for an action.
+
+* ``Ack``: the venue named its id.
+* ``Rejected``: a code of the venue's definitive list, or the request certainly never left.
+* ``Unknown``: everything else. It is looked up, never sent again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from allocator.adapters.ccxt.dialect import Dialect
+from allocator.adapters.ccxt.failures import NotSentError, RefusalError
+from allocator.adapters.ccxt.place import Place
+from allocator.models.base import ZERO
+from allocator.models.config import AddressConfig
+from allocator.models.errors import VenueError
+from allocator.models.intents import (
+    AbsentNow,
+    AccountReading,
+    Ack,
+    Capabilities,
+    Finding,
+    Found,
+    Intent,
+    OrderIntent,
+    Outcome,
+    Quote,
+    Rejected,
+    TransferIntent,
+    Unknown,
+    Unsure,
+)
+from allocator.ports import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """Every configured account, how each venue is spoken to, where on-chain routes end."""
+
+    places: Mapping[str, Place]
+    dialects: Mapping[str, Dialect]
+    addresses: Mapping[str, AddressConfig]
+
+    def place(self, account: str) -> Place:
+        """Find an account's place.
+
+        Raises
+        ------
+        NotSentError
+            When it is not configured.
+        """
+        if account not in self.places:
+            raise NotSentError(f"account {account} is not configured")
+        return self.places[account]
+
+
+class CcxtVenue:
+    """One account, ready to trade.
+
+    Parameters
+    ----------
+    place
+        The account.
+    directory
+        Where its money may go.
+    clock
+        Dates a reading that failed.
+    """
+
+    def __init__(self, place: Place, directory: Directory, clock: Clock) -> None:
+        self._place = place
+        self._directory = directory
+        self._dialect = directory.dialects[place.venue]
+        self._clock = clock
+
+    @property
+    def account(self) -> str:
+        """The account's id."""
+        return self._place.account
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What may be asked."""
+        return self._dialect.capabilities(self._place)
+
+    async def server_time(self) -> datetime:
+        """Read the venue's clock, UTC."""
+        await self._place.login.prepare()
+        return await self._place.login.server_time()
+
+    async def submit(self, intent: Intent) -> Outcome:
+        """Send one action, once."""
+        try:
+            venue_id = await self._send(intent)
+        except NotSentError as error:
+            return Rejected(code="NOT_SENT", message=str(error))
+        except RefusalError as error:
+            return await self._refused(intent, error)
+        except Exception as error:  # noqa: BLE001 - whatever it was, it may have been carried out
+            return Unknown(why=f"{type(error).__name__}: {error}")
+        return Ack(venue_id=venue_id)
+
+    async def find(self, intent: Intent, since: datetime, venue_id: str | None = None) -> Finding:
+        """Look an action up; only a well-formed answer without it is an absence."""
+        try:
+            await self._place.login.prepare()
+            now = await self._place.login.server_time()
+            found = await self._find(intent, since, venue_id)
+        except Exception as error:  # noqa: BLE001 - an error is never a negative
+            return Unsure(why=f"{type(error).__name__}: {error}")
+        return AbsentNow(venue_time=now) if found is None else found
+
+    async def cancel(self, intent: OrderIntent) -> Outcome:
+        """Cancel what is left of an order."""
+        try:
+            await self._prepare(self._place)
+            return Ack(venue_id=await self._dialect.cancel_order(self._place, intent))
+        except NotSentError as error:
+            return Unknown(why=str(error))
+        except RefusalError as error:
+            if error.code in self._dialect.facts.gone:
+                return Rejected(code=error.code, message=error.message)
+            return Unknown(why=str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it was, it may have been carried out
+            return Unknown(why=f"{type(error).__name__}: {error}")
+
+    async def read(self) -> AccountReading:
+        """Read wallets, positions and open orders."""
+        try:
+            await self._place.login.prepare()
+            return await self._dialect.reading(self._place)
+        except Exception as error:  # noqa: BLE001 - a reading that failed says so, and nothing else
+            why = (f"{type(error).__name__}: {error}",)
+            return AccountReading(
+                account=self.account, at=self._clock.now(), complete=False, missing=why
+            )
+
+    async def quote(self, instrument: str) -> Quote:
+        """Read best prices."""
+        await self._place.login.prepare()
+        return await self._dialect.quote(self._place, instrument)
+
+    async def close(self) -> None:
+        """Release nothing: the clients are shared and closed together."""
+
+    async def _prepare(self, *places: Place) -> None:
+        try:
+            for place in places:
+                await place.login.prepare()
+                await place.master.prepare()
+        except VenueError as error:
+            raise NotSentError(f"{places[0].venue} does not answer: {error}") from error
+
+    async def _send(self, intent: Intent) -> str:
+        dialect = self._dialect
+        await self._prepare(self._place)
+        if isinstance(intent, OrderIntent):
+            return await dialect.send_order(self._place, intent)
+        source, target = self._directory.place(intent.source), self._directory.place(intent.target)
+        if not isinstance(intent, TransferIntent):
+            return await dialect.send_move(source, target, intent)
+        address = self._directory.addresses.get(intent.route)
+        if address is not None:
+            return await dialect.send_withdrawal(source, address, intent)
+        if source.venue != target.venue:
+            raise NotSentError(f"route {intent.route} has no registered address")
+        return await dialect.send_transfer(source, target, intent)
+
+    async def _refused(self, intent: Intent, error: RefusalError) -> Outcome:
+        facts = self._dialect.facts
+        if error.code in facts.duplicate:
+            found = await self.find(intent, intent.stamped_at or self._clock.now())
+            if isinstance(found, Found):
+                return Ack(venue_id=found.venue_id)
+            return Unknown(why=f"{error}: known already, and not found")
+        if error.code in facts.stale:
+            with contextlib.suppress(Exception):
+                await self._place.login.synchronise()
+        if error.code in facts.definitive | facts.stale:
+            return Rejected(code=error.code, message=error.message)
+        return Unknown(why=str(error))
+
+    async def _find(self, intent: Intent, since: datetime, venue_id: str | None) -> Found | None:
+        dialect = self._dialect
+        if isinstance(intent, OrderIntent):
+            return await dialect.find_order(self._place, intent)
+        source, target = self._directory.place(intent.source), self._directory.place(intent.target)
+        for login in (source.master, target.login):
+            await login.prepare()
+        if not isinstance(intent, TransferIntent):
+            return await dialect.find_move(source, intent, since, venue_id)
+        address = self._directory.addresses.get(intent.route)
+        if address is None:
+            return await dialect.find_transfer(source, target, intent, since)
+        return await self._find_withdrawal(source, target, intent, since)
+
+    async def _find_withdrawal(
+        self, source: Place, target: Place, intent: TransferIntent, since: datetime
+    ) -> Found | None:
+        address = self._directory.addresses[intent.route]
+        sent = await self._dialect.find_withdrawal(source, address, intent, since)
+        if sent is None:
+            return None
+        arrived = False
+        if sent.txid:
+            with contextlib.suppress(VenueError):
+                receiver = self._directory.dialects[target.venue]
+                arrived = await receiver.has_deposit(target, intent.asset, sent.txid)
+        return Found(
+            venue_id=sent.venue_id,
+            state="returned" if sent.failed else "settled" if arrived else "in_transit",
+            filled=intent.amount if arrived else ZERO,
+            fees={intent.asset: sent.fee} if sent.fee else {},
+            venue_time=sent.at,
+        )

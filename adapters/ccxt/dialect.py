@@ -1,0 +1,146 @@
+"""What differs between venues, as one interface: facts as data, calls as methods.
+
+The methods raise `VenueError` and its kinds from `failures`; what that means for an action is
+decided in one place, `base.CcxtVenue`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from allocator.adapters.ccxt.place import Place
+from allocator.adapters.sources import AssetPrices, NetworkTerms
+from allocator.models.account import Account
+from allocator.models.config import AddressConfig
+from allocator.models.intents import (
+    AccountReading,
+    Capabilities,
+    Found,
+    MoveIntent,
+    OrderIntent,
+    Quote,
+    TransferIntent,
+)
+from allocator.models.market import Instrument
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a venue beforehand.
+
+    Attributes
+    ----------
+    definitive
+        Codes after which an action was certainly not carried out. Any other code is Unknown.
+    duplicate
+        Codes that say the client id is known already: the action was taken before.
+    gone
+        Codes of a cancel that came too late.
+    stale
+        Codes that say the request's time stamp is outside the window; they are definitive.
+    """
+
+    definitive: frozenset[str]
+    duplicate: frozenset[str]
+    gone: frozenset[str]
+    stale: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """A withdrawal as the sending venue shows it; `txid` once it is on its chain."""
+
+    venue_id: str
+    failed: bool
+    txid: str | None
+    fee: Decimal
+    at: datetime
+
+
+class Dialect(Protocol):
+    """One venue."""
+
+    @property
+    def facts(self) -> Facts:
+        """What is known beforehand."""
+        ...
+
+    def capabilities(self, place: Place) -> Capabilities:
+        """Tell what may be asked of an account."""
+        ...
+
+    async def send_order(self, place: Place, intent: OrderIntent) -> str:
+        """Send an order and return the venue's id."""
+        ...
+
+    async def find_order(self, place: Place, intent: OrderIntent) -> Found | None:
+        """Look an order up by its client id, in open orders and in history."""
+        ...
+
+    async def cancel_order(self, place: Place, intent: OrderIntent) -> str:
+        """Cancel by client id and return the venue's id."""
+        ...
+
+    async def send_transfer(self, source: Place, target: Place, intent: TransferIntent) -> str:
+        """Send money between two accounts of one venue and return the venue's id."""
+        ...
+
+    async def find_transfer(
+        self, source: Place, target: Place, intent: TransferIntent, since: datetime
+    ) -> Found | None:
+        """Look such a transfer up."""
+        ...
+
+    async def send_withdrawal(
+        self, source: Place, address: AddressConfig, intent: TransferIntent
+    ) -> str:
+        """Send money to a registered address and return the venue's id."""
+        ...
+
+    async def find_withdrawal(
+        self, source: Place, address: AddressConfig, intent: TransferIntent, since: datetime
+    ) -> Withdrawal | None:
+        """Look a withdrawal up at the venue that sends."""
+        ...
+
+    async def has_deposit(self, target: Place, asset: str, txid: str) -> bool:
+        """Tell whether a transaction was credited at the venue that receives."""
+        ...
+
+    async def send_move(self, source: Place, target: Place, intent: MoveIntent) -> str:
+        """Move a position and return the venue's id."""
+        ...
+
+    async def find_move(
+        self, source: Place, intent: MoveIntent, since: datetime, venue_id: str | None
+    ) -> Found | None:
+        """Look a move up."""
+        ...
+
+    async def reading(self, place: Place) -> AccountReading:
+        """Read wallets, positions and open orders; what fails is named in the reading."""
+        ...
+
+    async def quote(self, place: Place, instrument: str) -> Quote:
+        """Read best prices."""
+        ...
+
+    async def account(self, place: Place) -> Account:
+        """Read everything a snapshot says of an account, whole or not at all."""
+        ...
+
+    async def instruments(self, place: Place, wanted: Collection[str]) -> tuple[Instrument, ...]:
+        """Read markets by id; a market the venue does not have is left out."""
+        ...
+
+    async def prices(self, place: Place) -> AssetPrices:
+        """Read prices of assets in dollars, as far as the venue tells them."""
+        ...
+
+    async def networks(self, place: Place, assets: Collection[str]) -> Mapping[str, NetworkTerms]:
+        """Read fee, minimum and state of withdrawals, by ``asset:network``."""
+        ...

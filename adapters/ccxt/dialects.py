@@ -1,0 +1,10 @@
+"""The dialects by venue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from allocator.adapters.ccxt.bybit import Bybit
+from allocator.adapters.ccxt.dialect import Dialect
+
+DIALECTS: Mapping[str, Dialect] = {"bybit": Bybit()}

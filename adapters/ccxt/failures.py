@@ -1,0 +1,72 @@
+"""What can go wrong when a venue is asked, told apart by what is certain.
+
+Only an answer that carries the venue's own code is a refusal. Silence, a reset, a truncated body,
+HTML with status 200 or an error page say nothing about what happened. ccxt's classes are not
+enough to tell the two apart: a body cut short is a plain `ExchangeError`, and an unknown outcome
+of Binance (-1007) may come as one too.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from allocator.models.errors import VenueError
+
+CODE_KEYS = ("retCode", "code")
+
+
+class RefusalError(VenueError):
+    """The venue answered with a code of its own.
+
+    Attributes
+    ----------
+    code
+        The code as text, e.g. ``110007`` or ``-2010``.
+    message
+        The venue's words.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        self.message = message
+        super().__init__(f"{code}: {message}")
+
+
+class UnansweredError(VenueError):
+    """No usable answer came: the request may have been carried out."""
+
+
+class NotSentError(VenueError):
+    """The request certainly never left."""
+
+
+def venue_code(text: str) -> tuple[str, str] | None:
+    """Read code and message from the text of a ccxt error; None: it holds no whole answer.
+
+    >>> venue_code('bybit {"retCode":110007,"retMsg":"ab not enough for new order"}')
+    ('110007', 'ab not enough for new order')
+    >>> venue_code('bybit {"retCode":110007,"retM') is None
+    True
+    """
+    start = text.find("{")
+    if start < 0:
+        return None
+    try:
+        body: Any = json.loads(text[start:])
+    except ValueError:
+        return None
+    if not isinstance(body, dict):
+        return None
+    code = next((str(body[key]) for key in CODE_KEYS if key in body), "")
+    if not code.lstrip("-").isdigit():
+        return None
+    return code, str(body.get("retMsg") or body.get("msg") or "")
+
+
+def failure(error: Exception) -> VenueError:
+    """Translate an error of the client."""
+    found = venue_code(str(error))
+    if found is not None:
+        return RefusalError(*found)
+    return UnansweredError(f"{type(error).__name__}: {str(error)[:200]}")

@@ -1,0 +1,65 @@
+"""What a ccxt market says of an instrument, the same for every venue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from allocator.adapters.ccxt.session import JsonObject, number
+from allocator.models.base import ZERO
+from allocator.models.errors import VenueError
+from allocator.models.market import Instrument
+
+
+def _required(market: JsonObject, group: str, key: str) -> Decimal:
+    found = number(market[group][key])
+    if not found:
+        raise VenueError(f"market {market.get('symbol')}: no {group} {key}")
+    return found
+
+
+def _expiry(market: JsonObject) -> datetime | None:
+    milliseconds = market.get("expiry")
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC) if milliseconds else None
+
+
+def instrument_of(venue: str, market: JsonObject, figures: Mapping[str, object]) -> Instrument:
+    """Build an instrument from a ccxt market and what the venue itself told.
+
+    ccxt's amounts are contracts for derivatives and base units for spot, as ours are. For an
+    inverse contract the contract size is in quote units.
+
+    Parameters
+    ----------
+    figures
+        Prices, volume, volatility, funding, status, tiers and the minimum notional.
+    """
+    limits = market["limits"]["amount"]
+    kind = "spot" if market["spot"] else "perpetual" if market["swap"] else "future"
+    shape: dict[str, object] = {
+        "id": f"{venue}:{market['symbol']}",
+        "kind": kind,
+        "base": market["base"],
+        "quote": market["quote"],
+        "lot": _required(market, "precision", "amount"),
+        "tick": _required(market, "precision", "price"),
+        "min_quantity": number(limits["min"]) or ZERO,
+        "max_quantity": number(limits["max"]) or None,
+    }
+    if kind != "spot":
+        shape |= {
+            "payoff": payoff_of(market),
+            "underlying": market["base"],
+            "settle": market["settle"],
+            "contract_size": number(market["contractSize"]),
+            "expiry": _expiry(market),
+        }
+    return Instrument.model_validate({**shape, **figures})
+
+
+def payoff_of(market: JsonObject) -> str:
+    """Name the payoff of a derivative."""
+    if market["inverse"]:
+        return "inverse"
+    return "linear" if market["settle"] == market["quote"] else "quanto"

@@ -1,0 +1,77 @@
+"""Where an account lives: its wallet, and the clients that sign for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from allocator.adapters.ccxt.failures import NotSentError
+from allocator.adapters.ccxt.session import JsonObject, Login
+from allocator.models.config import AccountConfig
+from allocator.models.errors import VenueError
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An account and its logins.
+
+    Attributes
+    ----------
+    login
+        Signs orders and reads.
+    master
+        Signs transfers between the members of one master; the login itself where none is named.
+    """
+
+    config: AccountConfig
+    login: Login
+    master: Login
+
+    @property
+    def account(self) -> str:
+        """The account's id."""
+        return self.config.id
+
+    @property
+    def venue(self) -> str:
+        """The venue's name."""
+        return self.login.venue
+
+    @property
+    def member(self) -> str:
+        """The venue's id of the user, needed to move money between members.
+
+        Raises
+        ------
+        NotSentError
+            When the configuration does not tell it.
+        """
+        if self.login.config.member is None:
+            raise NotSentError(f"login {self.login.name}: member is not configured")
+        return self.login.config.member
+
+    def symbol(self, instrument: str) -> str:
+        """Take the venue off an instrument's id."""
+        return instrument.removeprefix(f"{self.venue}:")
+
+    def market(self, instrument: str) -> JsonObject:
+        """Look up the ccxt market of an instrument's id."""
+        return self.login.market(self.symbol(instrument))
+
+    def instrument(self, market_id: str, kind: str) -> str | None:
+        """Name the instrument of a venue's market id; None: an unknown market."""
+        symbol = self.login.symbol(market_id, kind)
+        return None if symbol is None else f"{self.venue}:{symbol}"
+
+
+def text(row: JsonObject, key: str) -> str:
+    """Read a field that must be there.
+
+    Raises
+    ------
+    VenueError
+        When it is absent or empty.
+    """
+    value = row.get(key)
+    if value is None or value == "":
+        raise VenueError(f"the answer has no {key}")
+    return str(value)

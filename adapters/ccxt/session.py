@@ -1,0 +1,333 @@
+"""One ccxt client per login; what can be shared between them is shared.
+
+Shared: the HTTP session, the rate limiter of a venue (limits are by address), the markets, a
+pause that a venue asked for. Not shared: keys, clock offset. Nothing is ever retried here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import ccxt.async_support as exchanges
+from pydantic import SecretStr
+
+from allocator.adapters.ccxt.failures import NotSentError, UnansweredError, failure
+from allocator.adapters.ccxt.gate import DirectSession, ReadsOnly, check_loopback
+from allocator.adapters.ccxt.loopback import LoopbackSession
+from allocator.models.config import Config, LoginConfig
+from allocator.models.errors import ConfigError, VenueError
+
+RECEIVE_WINDOW_MS = 5000
+TIMEOUT_MS = 10_000
+DEFAULT_PAUSE_S = 2.0
+LONGEST_PAUSE_S = 120.0
+
+JsonObject = dict[str, Any]
+
+_stamp_ms: contextvars.ContextVar[int | None] = contextvars.ContextVar("stamp_ms", default=None)
+
+OPTIONS: Mapping[str, JsonObject] = {
+    "bybit": {
+        "fetchMarkets": {"types": ["spot", "linear", "inverse"]},
+        "enableUnifiedMargin": False,
+        "enableUnifiedAccount": True,
+        "unifiedMarginStatus": 5,
+    },
+    "binance": {
+        "fetchMarkets": {"types": ["spot", "linear", "inverse"]},
+        "fetchMargins": False,
+        "warnOnFetchOpenOrdersWithoutSymbol": False,
+    },
+}
+
+
+SHARED_LIMIT = frozenset({"binance"})
+"""Venues that count requests by address: their clients share one limiter. Bybit counts by user."""
+
+BURST = {"bybit": 100, "binance": 40}
+"""Cost that may be spent at once. Bybit counts each endpoint by itself while ccxt counts them
+together, so that twenty calls to different endpoints are inside every count."""
+
+
+def secret(reference: str) -> SecretStr:
+    """Read a secret from ``file:PATH`` or ``env:NAME``.
+
+    Raises
+    ------
+    ConfigError
+        When it is not there; the message names the reference, never the value.
+    """
+    kind, _, name = reference.partition(":")
+    if kind == "env":
+        value = os.environ.get(name, "")
+    else:
+        try:
+            value = Path(name).expanduser().read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ConfigError(f"no secret can be read at {reference}") from error
+    if not value:
+        raise ConfigError(f"the secret at {reference} is empty")
+    return SecretStr(value)
+
+
+@dataclass(slots=True)
+class _VenueState:
+    """What all clients of one venue share."""
+
+    throttler: Any = None
+    source: Any = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    paused_until: float = 0.0
+
+
+class Login:
+    """A ccxt client with one set of keys.
+
+    Attributes
+    ----------
+    name, config
+        As configured.
+    client
+        The ccxt client; numbers come out of it as text.
+    """
+
+    def __init__(self, name: str, config: LoginConfig, client: Any, shared: _VenueState) -> None:
+        self.name = name
+        self.config = config
+        self.client = client
+        self._shared = shared
+        self._synchronised = False
+
+    @property
+    def venue(self) -> str:
+        """The venue's name."""
+        return self.config.venue
+
+    async def prepare(self) -> None:
+        """Load markets (once a venue) and measure the clock's offset (once a login).
+
+        Raises
+        ------
+        VenueError
+            When the venue does not answer.
+        """
+        try:
+            async with self._shared.lock:
+                if self._shared.source is None:
+                    await self.client.load_markets()
+                    self._shared.source = self.client
+                elif not self.client.markets:
+                    self.client.set_markets_from_exchange(self._shared.source)
+            if not self._synchronised:
+                await self.synchronise()
+        except exchanges.BaseError as error:
+            raise failure(error) from error
+
+    async def synchronise(self) -> int:
+        """Measure by how many milliseconds our clock is ahead of the venue's."""
+        offset: int = await self.client.load_time_difference()
+        self._synchronised = True
+        return offset
+
+    async def server_time(self) -> datetime:
+        """Read the venue's clock."""
+        try:
+            return moment(await self.client.fetch_time())
+        except exchanges.BaseError as error:
+            raise failure(error) from error
+
+    def market(self, symbol: str) -> JsonObject:
+        """Look a market up by ccxt's symbol.
+
+        Raises
+        ------
+        VenueError
+            When the venue has none of that name.
+        """
+        try:
+            found: JsonObject = self.client.market(symbol)
+        except exchanges.BaseError as error:
+            raise NotSentError(f"{self.venue} has no market {symbol}") from error
+        return found
+
+    def symbol(self, market_id: str, kind: str) -> str | None:
+        """Name the market of a venue's own id; kind is ``spot``, ``linear`` or ``inverse``."""
+        rows: list[JsonObject] = self.client.markets_by_id.get(market_id, [])
+        return next((str(row["symbol"]) for row in rows if row[kind]), None)
+
+    async def call(
+        self, endpoint: str, params: Mapping[str, object], at: datetime | None = None
+    ) -> Any:
+        """Ask one endpoint by ccxt's name for it, once, and return the venue's own JSON.
+
+        Parameters
+        ----------
+        at
+            Time the request is stamped with; None: now.
+
+        Raises
+        ------
+        NotSentError
+            When it never left.
+        RefusalError
+            When the venue answered with a code.
+        UnansweredError
+            In every other case.
+        """
+        wait = self._shared.paused_until - time.monotonic()
+        if wait > 0:
+            raise NotSentError(f"{self.venue} asked for a pause of {wait:.1f} s more")
+        token = _stamp_ms.set(None if at is None else round(at.timestamp() * 1000))
+        try:
+            reply = await getattr(self.client, endpoint)(dict(params))
+        except exchanges.BaseError as error:
+            self._note_pause(error)
+            raise failure(error) from error
+        finally:
+            _stamp_ms.reset(token)
+        if not isinstance(reply, dict | list):
+            raise UnansweredError(f"{endpoint}: not JSON: {str(reply)[:80]!r}")
+        return reply
+
+    def _note_pause(self, error: Exception) -> None:
+        limits = (exchanges.DDoSProtection, exchanges.RateLimitExceeded)
+        if not isinstance(error, limits):
+            return
+        headers = self.client.last_response_headers or {}
+        try:
+            pause_s = float(headers.get("Retry-After", DEFAULT_PAUSE_S))
+        except ValueError:
+            pause_s = DEFAULT_PAUSE_S
+        self._shared.paused_until = time.monotonic() + min(pause_s, LONGEST_PAUSE_S)
+
+
+class Sessions:
+    """The clients of every login of a configuration.
+
+    Parameters
+    ----------
+    config
+        Logins, and whether requests go to a loopback exchange.
+    reads_only
+        Whether nothing but reads may leave.
+    """
+
+    def __init__(self, config: Config, *, reads_only: bool) -> None:
+        if config.mode == "live" and config.loopback_url:
+            raise ConfigError("mode live and loopback_url exclude each other")
+        base = check_loopback(config.loopback_url) if config.loopback_url else None
+        self._session = LoopbackSession(base) if base else DirectSession()
+        self._reads_only = reads_only
+        self._venues: dict[str, _VenueState] = {}
+        self.logins = {name: self._login(name, row) for name, row in config.logins.items()}
+
+    async def close(self) -> None:
+        """Close every client and the shared session."""
+        await asyncio.gather(*(login.client.close() for login in self.logins.values()))
+        await self._session.close()
+
+    def _login(self, name: str, row: LoginConfig) -> Login:
+        session = ReadsOnly(self._session) if self._reads_only else self._session
+        shared = self._venues.setdefault(row.venue, _VenueState())
+        client = new_client(row, session)
+        if row.venue in SHARED_LIMIT:
+            shared.throttler = shared.throttler or client.throttler
+            client.throttler = shared.throttler
+        return Login(name, row, client, shared)
+
+
+def new_client(row: LoginConfig, session: Any) -> Any:
+    """Make a ccxt client: numbers as text, no retries, receive window of 5 s.
+
+    Raises
+    ------
+    ConfigError
+        For a venue without an adapter, or a secret that is not there.
+    """
+    if row.venue not in OPTIONS:
+        raise ConfigError(f"no adapter speaks to {row.venue}")
+    client = getattr(exchanges, row.venue)(
+        {
+            "apiKey": secret(row.key).get_secret_value(),
+            "secret": secret(row.secret).get_secret_value(),
+            "session": session,
+            "enableRateLimit": True,
+            "timeout": TIMEOUT_MS,
+            "number": str,
+            "aiohttp_trust_env": False,
+            "timeout_on_exit": 0,
+            "options": {**OPTIONS[row.venue], "recvWindow": RECEIVE_WINDOW_MS},
+        }
+    )
+    client.throttler.config |= {"capacity": BURST[row.venue], "tokens": BURST[row.venue]}
+    client.has["fetchCurrencies"] = False
+    client.on_json_response = partial(json.loads, parse_float=str)
+    client.nonce = partial(_nonce, client)
+    check_client(client)
+    return client
+
+
+def check_client(client: Any) -> None:
+    """Refuse a client that would send anything twice or read numbers through floats.
+
+    Raises
+    ------
+    ConfigError
+        Naming the setting.
+    """
+    if client.options.get("maxRetriesOnFailure"):
+        raise ConfigError("maxRetriesOnFailure must be 0: it sends orders again")
+    if client.number is not str:
+        raise ConfigError("ccxt must hand numbers over as text")
+    if int(client.options["recvWindow"]) > RECEIVE_WINDOW_MS:
+        raise ConfigError(f"recvWindow must be at most {RECEIVE_WINDOW_MS} ms")
+
+
+def moment(milliseconds: object) -> datetime:
+    """Turn a venue's time, milliseconds since 1970 as a number or text, into UTC.
+
+    Raises
+    ------
+    VenueError
+        When it is none.
+    """
+    try:
+        return datetime.fromtimestamp(int(str(milliseconds)) / 1000, UTC)
+    except ValueError as error:
+        raise VenueError(f"not a time: {milliseconds!r}") from error
+
+
+def number(value: object) -> Decimal | None:
+    """Read a venue's number; None: absent or empty, which is not zero.
+
+    Raises
+    ------
+    VenueError
+        When it is there and no number.
+    """
+    if value is None or value == "":
+        return None
+    try:
+        found = Decimal(str(value))
+    except ArithmeticError as error:
+        raise VenueError(f"not a number: {value!r}") from error
+    if isinstance(value, float | bool) or not found.is_finite():
+        raise VenueError(f"not an exact number: {value!r}")
+    return found
+
+
+def _nonce(client: Any) -> int:
+    stamp = _stamp_ms.get()
+    local = client.milliseconds() if stamp is None else stamp
+    return int(local) - int(client.options.get("timeDifference") or 0)

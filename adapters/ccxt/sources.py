@@ -1,0 +1,86 @@
+"""Accounts and venues as gathering asks for them, through a dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from allocator.adapters.ccxt.dialect import Dialect
+from allocator.adapters.ccxt.place import Place
+from allocator.adapters.sources import AssetPrices, NetworkTerms
+from allocator.models.account import Account
+from allocator.models.config import AccountConfig
+from allocator.models.market import Instrument
+
+MARGINED_IN = {"usdm": "linear", "coinm": "inverse"}
+
+
+class CcxtAccount:
+    """One account, read through its dialect."""
+
+    def __init__(self, place: Place, dialect: Dialect) -> None:
+        self._place = place
+        self._dialect = dialect
+
+    @property
+    def config(self) -> AccountConfig:
+        """The account as configured."""
+        return self._place.config
+
+    @property
+    def venue(self) -> str:
+        """The venue's name."""
+        return self._place.venue
+
+    @property
+    def family(self) -> str:
+        """The login that moves money between members."""
+        return self._place.master.name
+
+    def accepts(self, asset: str) -> bool:
+        """Tell whether the wallet can hold an asset: a futures wallet holds settle assets."""
+        kind = MARGINED_IN.get(self.config.wallet)
+        if kind is None:
+            return True
+        markets = (self._place.login.client.markets or {}).values()
+        return any(row[kind] and row["settle"] == asset for row in markets)
+
+    async def account(self) -> Account:
+        """Read everything a snapshot says of the account."""
+        await self._place.login.prepare()
+        return await self._dialect.account(self._place)
+
+
+class CcxtMarkets:
+    """One venue's public data, read through the first login of it."""
+
+    def __init__(self, place: Place, dialect: Dialect) -> None:
+        self._place = place
+        self._dialect = dialect
+
+    @property
+    def venue(self) -> str:
+        """The venue's name."""
+        return self._place.venue
+
+    async def prepare(self) -> None:
+        """Load markets and measure the clock's offset, once."""
+        await self._place.login.prepare()
+
+    async def server_time(self) -> datetime:
+        """Read the venue's clock."""
+        return await self._place.login.server_time()
+
+    async def instruments(self, wanted: Collection[str]) -> tuple[Instrument, ...]:
+        """Read markets by instrument id."""
+        await self.prepare()
+        return await self._dialect.instruments(self._place, wanted)
+
+    async def prices(self) -> AssetPrices:
+        """Read prices of assets in dollars."""
+        return await self._dialect.prices(self._place)
+
+    async def networks(self, assets: Collection[str]) -> Mapping[str, NetworkTerms]:
+        """Read the terms of withdrawals."""
+        await self.prepare()
+        return await self._dialect.networks(self._place, assets)

@@ -1,0 +1,170 @@
+"""Reads every account and market at once, within a deadline, into one snapshot.
+
+Accounts, prices and clocks are read first and may take three fifths of the time, markets and
+networks after them (which markets are needed depends on what the accounts hold). Whatever has
+not come by then counts as not read: see `assemble`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Hashable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from allocator.adapters.assemble import Book, Parts, assemble, mentioned
+from allocator.adapters.sources import AccountSource, VenueSource
+from allocator.models.config import Config
+from allocator.models.snapshot import Snapshot
+from allocator.ports import Clock
+
+Key = TypeVar("Key", bound=Hashable)
+Result = TypeVar("Result")
+FIRST_SHARE = 0.6
+
+
+class Gatherer:
+    """Market data of a configuration's accounts; remembers the last snapshot.
+
+    Parameters
+    ----------
+    config
+        Deadline, tolerated clock skew, configured prices and routes.
+    venues, accounts
+        Where to read.
+    clock
+        Dates the snapshot: the time before the first read.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        venues: Sequence[VenueSource],
+        accounts: Sequence[AccountSource],
+        clock: Clock,
+    ) -> None:
+        self._config = config
+        self._venues = {row.venue: row for row in venues}
+        self._accounts = tuple(accounts)
+        self._clock = clock
+        self._last: Snapshot | None = None
+
+    async def gather(self) -> Book:
+        """Read everything; what cannot be read is named and stands frozen."""
+        parts = Parts(self._clock.now())
+        whole = float(self._config.gather.deadline_s)
+        started = asyncio.get_running_loop().time()
+        await self._read_accounts(parts, started + whole * FIRST_SHARE)
+        await self._read_markets(parts, started + whole)
+        book = assemble(self._config, self._accounts, parts, self._last)
+        self._last = book.snapshot
+        return book
+
+    async def _read_accounts(self, parts: Parts, until: float) -> None:
+        accounts, skews, prices = await asyncio.gather(
+            within({row.config.id: row.account() for row in self._accounts}, until),
+            within({name: self._skew(row) for name, row in self._venues.items()}, until),
+            within({name: _prices(row) for name, row in self._venues.items()}, until),
+        )
+        for name, told in prices.items():
+            if not isinstance(told, Exception):
+                parts.prices[name] = told
+        for source in self._accounts:
+            name, read = source.config.id, accounts[source.config.id]
+            skew = skews[source.venue]
+            if isinstance(read, Exception):
+                parts.fail(name, describe(read))
+            elif isinstance(skew, Exception):
+                parts.fail(name, f"clock: {describe(skew)}")
+            elif skew > self._config.gather.max_clock_skew_s:
+                parts.fail(name, f"CLOCK_SKEW: {skew:.3f} s from {source.venue}'s clock")
+            else:
+                parts.accounts[name] = read
+
+    async def _read_markets(self, parts: Parts, until: float) -> None:
+        wanted = self._wanted(parts)
+        instruments, terms = await asyncio.gather(
+            within({name: row.instruments(wanted[name]) for name, row in self._venues.items()},
+                   until),
+            within({name: row.networks(self._sent_from(name))
+                    for name, row in self._venues.items() if self._sent_from(name)}, until),
+        )  # fmt: skip
+        for venue, found in instruments.items():
+            if isinstance(found, Exception):
+                mine = [row.config.id for row in self._accounts if row.venue == venue]
+                for name in mine:
+                    parts.fail(name, f"markets of {venue}: {describe(found)}")
+            else:
+                parts.instruments |= {row.id: row for row in found}
+        for venue, known_terms in terms.items():
+            if not isinstance(known_terms, Exception):
+                parts.terms[venue] = known_terms
+
+    def _wanted(self, parts: Parts) -> dict[str, set[str]]:
+        """List, by venue, the instruments that are configured or that an account refers to."""
+        wanted = {name: set[str]() for name in self._venues}
+        known = dict(self._last.account) if self._last is not None else {}
+        known |= parts.accounts
+        for source in self._accounts:
+            wanted[source.venue] |= {f"{source.venue}:{row}" for row in source.config.instruments}
+            if source.config.id in known:
+                wanted[source.venue] |= mentioned(known[source.config.id])
+        return wanted
+
+    def _sent_from(self, venue: str) -> set[str]:
+        """List the assets that configured on-chain routes carry away from a venue."""
+        here = {row.config.id for row in self._accounts if row.venue == venue}
+        return {
+            row.asset for row in self._config.routes
+            if row.kind == "onchain" and row.source in here
+        }  # fmt: skip
+
+    async def _skew(self, venue: VenueSource) -> float:
+        """Measure by how many seconds the venue's clock is off, less half the way there."""
+        await venue.prepare()
+        before = self._clock.now()
+        theirs = await venue.server_time()
+        after = self._clock.now()
+        return _outside(before, theirs, after)
+
+
+async def _prices(venue: VenueSource) -> Any:
+    await venue.prepare()
+    return await venue.prices()
+
+
+def _outside(before: datetime, theirs: datetime, after: datetime) -> float:
+    """Tell by how many seconds a time lies outside an interval."""
+    early, late = (before - theirs).total_seconds(), (theirs - after).total_seconds()
+    return max(0.0, early, late)
+
+
+async def within(
+    jobs: Mapping[Key, Coroutine[Any, Any, Result]], until: float
+) -> dict[Key, Result | Exception]:
+    """Run jobs at once until a time of the loop's clock; a failure is a value.
+
+    A job that is not done by then is cancelled and counts as `TimeoutError`.
+    """
+    tasks = {key: asyncio.ensure_future(job) for key, job in jobs.items()}
+    if not tasks:
+        return {}
+    left = max(0.0, until - asyncio.get_running_loop().time())
+    _, pending = await asyncio.wait(tasks.values(), timeout=left)
+    for task in pending:
+        task.cancel()
+    done = await asyncio.gather(*tasks.values(), return_exceptions=True)
+    results = dict[Key, Result | Exception]()
+    for key, outcome in zip(tasks, done, strict=True):
+        if isinstance(outcome, asyncio.CancelledError):
+            results[key] = TimeoutError("not read within the deadline")
+        elif isinstance(outcome, BaseException) and not isinstance(outcome, Exception):
+            raise outcome
+        else:
+            results[key] = outcome
+    return results
+
+
+def describe(error: Exception) -> str:
+    """Say in one line what went wrong."""
+    return f"{type(error).__name__}: {error}".splitlines()[0][:300]

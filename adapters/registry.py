@@ -1,0 +1,72 @@
+"""Opens what a configuration names: where snapshots come from, and what may trade.
+
+In mode ``dry`` no object that could trade is made, and the HTTP session behind the readers
+refuses everything but GET. In mode ``live`` only accounts marked ``live`` can trade.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from allocator.adapters.gather import Gatherer
+from allocator.models.config import Config
+from allocator.models.errors import ConfigError
+from allocator.ports import Clock, MarketData, Venue
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Open connections.
+
+    Attributes
+    ----------
+    market
+        Where snapshots come from.
+    venues
+        By account; empty in a dry run.
+    close
+        Releases everything.
+    """
+
+    market: MarketData
+    venues: Mapping[str, Venue]
+    close: Callable[[], Awaitable[None]]
+
+
+def open_venues(config: Config, clock: Clock) -> Opened:
+    """Open every account of a configuration.
+
+    Raises
+    ------
+    ConfigError
+        When a secret is not there, or a venue has no adapter.
+    """
+    from allocator.adapters.ccxt.base import CcxtVenue, Directory
+    from allocator.adapters.ccxt.dialects import DIALECTS
+    from allocator.adapters.ccxt.place import Place
+    from allocator.adapters.ccxt.session import Sessions
+    from allocator.adapters.ccxt.sources import CcxtAccount, CcxtMarkets
+
+    if not config.accounts:
+        raise ConfigError("no accounts are configured")
+    sessions = Sessions(config, reads_only=config.mode == "dry")
+    logins = sessions.logins
+    places = {
+        row.id: Place(row, logins[row.login], logins[config.logins[row.login].master or row.login])
+        for row in config.accounts
+    }
+    directory = Directory(places, DIALECTS, config.addresses)
+    first = {place.venue: place for place in reversed(list(places.values()))}
+    market = Gatherer(
+        config,
+        [CcxtMarkets(place, DIALECTS[venue]) for venue, place in first.items()],
+        [CcxtAccount(place, DIALECTS[place.venue]) for place in places.values()],
+        clock,
+    )
+    venues: dict[str, Venue] = {
+        name: CcxtVenue(place, directory, clock)
+        for name, place in places.items()
+        if config.mode == "loopback" or (config.mode == "live" and place.config.live)
+    }
+    return Opened(market, venues, sessions.close)

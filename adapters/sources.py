@@ -1,0 +1,96 @@
+"""What gathering needs of an account and of a venue, whatever stands behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from allocator.models.account import Account
+from allocator.models.base import ZERO
+from allocator.models.config import AccountConfig
+from allocator.models.market import Instrument
+
+AssetPrices = Mapping[str, Decimal]
+"""Dollars a unit, by asset."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkTerms:
+    """What a withdrawal of one asset over one network costs.
+
+    Attributes
+    ----------
+    fee
+        Asset units on top of the amount.
+    minimum, step
+        Bounds of the amount, asset units.
+    open
+        Whether the venue sends now.
+    """
+
+    fee: Decimal
+    minimum: Decimal = ZERO
+    step: Decimal = ZERO
+    open: bool = True
+
+
+class AccountSource(Protocol):
+    """One account, read whole or not at all.
+
+    All methods raise `VenueError` when the venue does not give a usable answer.
+    """
+
+    @property
+    def config(self) -> AccountConfig:
+        """The account as configured."""
+        ...
+
+    @property
+    def venue(self) -> str:
+        """The venue's name."""
+        ...
+
+    @property
+    def family(self) -> str:
+        """The login that may move money between the accounts of one family; empty: none may."""
+        ...
+
+    def accepts(self, asset: str) -> bool:
+        """Tell whether the wallet can hold an asset; asked after `account` was read."""
+        ...
+
+    async def account(self) -> Account:
+        """Read everything a snapshot says of the account."""
+        ...
+
+
+class VenueSource(Protocol):
+    """One venue's public data, and what all its accounts share."""
+
+    @property
+    def venue(self) -> str:
+        """The venue's name."""
+        ...
+
+    async def prepare(self) -> None:
+        """Load markets and measure the clock's offset, once."""
+        ...
+
+    async def server_time(self) -> datetime:
+        """Read the venue's clock."""
+        ...
+
+    async def instruments(self, wanted: Collection[str]) -> tuple[Instrument, ...]:
+        """Read markets by instrument id."""
+        ...
+
+    async def prices(self) -> AssetPrices:
+        """Read prices of assets in dollars."""
+        ...
+
+    async def networks(self, assets: Collection[str]) -> Mapping[str, NetworkTerms]:
+        """Read the terms of withdrawals, by ``asset:network``."""
+        ...

@@ -1,0 +1,85 @@
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from allocator.adapters.emulator.testing import Emulator, running_emulator
+from allocator.adapters.registry import Opened, open_venues
+from allocator.models.config import Config
+
+BYBIT = ("BTC/USDT:USDT", "ETH/USDT:USDT", "BTC/USD:BTC", "BTC/USDT")
+Run = Callable[[Config, Callable[[Opened], Awaitable[Any]]], Any]
+
+
+class RealClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+def run_with(config: Config, work: Callable[[Opened], Awaitable[Any]]) -> Any:
+    async def whole() -> Any:
+        opened = open_venues(config, RealClock())
+        try:
+            return await work(opened)
+        finally:
+            await opened.close()
+
+    return asyncio.run(whole())
+
+
+@pytest.fixture
+def run() -> Run:
+    return run_with
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    with running_emulator() as running:
+        yield running
+
+
+@pytest.fixture
+def bybit_data(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    logins, accounts = dict[str, Any](), list[dict[str, Any]]()
+    for name, member in (("main", "10000001"), ("a", "10000002"), ("b", "10000003")):
+        monkeypatch.setenv(f"BYBIT_{name.upper()}_KEY", f"bybit-{name}-key")
+        monkeypatch.setenv(f"BYBIT_{name.upper()}_SECRET", f"bybit-{name}-secret")
+        logins[f"bybit-{name}"] = {
+            "venue": "bybit",
+            "key": f"env:BYBIT_{name.upper()}_KEY",
+            "secret": f"env:BYBIT_{name.upper()}_SECRET",
+            "member": member,
+            "master": None if name == "main" else "bybit-main",
+        }
+        accounts.append(
+            {
+                "id": f"bybit-{name}",
+                "login": f"bybit-{name}",
+                "wallet": "unified",
+                "owner": "fund-one",
+                "instruments": BYBIT,
+            }
+        )
+    fund = {
+        "id": "bybit-fund",
+        "login": "bybit-main",
+        "wallet": "funding",
+        "owner": "fund-one",
+    }
+    return {
+        "mode": "loopback",
+        "loopback_url": emulator.base_url,
+        "logins": logins,
+        "accounts": [*accounts, fund],
+        "assets": {"USDT": {"price": 1, "haircut": 0}},
+    }
+
+
+@pytest.fixture
+def bybit(bybit_data: dict[str, Any]) -> Config:
+    return Config.model_validate(bybit_data)
