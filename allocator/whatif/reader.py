@@ -16,6 +16,7 @@ from allocator.models.mandate import Mandate
 from allocator.models.parts import Parts
 from allocator.models.plan import Plan
 from allocator.models.refusals import book_problems, doubled_instruments, problems
+from allocator.models.refusals_config import config_problems
 from allocator.models.scenario import Scenario
 from allocator.models.snapshot import Snapshot
 from allocator.whatif.document import Document, FileError, Located, Where, in_order, read
@@ -91,10 +92,13 @@ class Reading:
         mark = document.mark(place, key=keys)
         return Located(path, message, document.file, mark.line, mark.column)
 
-    def value(self, model: type[V], kind: str, data: Any, at: Where = ()) -> V | None:
+    def value(
+        self, model: type[V], kind: str, data: Any, at: Where = (), *, whole: bool = True
+    ) -> V | None:
         """Validate a part of the tree; None, with problems, if it is wrong.
 
-        A required key that stands there misspelt is one mistake and is told once.
+        A required key that stands there misspelt is one mistake and is told once. `whole`:
+        whether what concerns the part as a whole is told; it may have been told better before.
         """
         try:
             return model.model_validate(data)
@@ -102,7 +106,8 @@ class Reading:
             self.add(
                 row
                 for row in validation_problems(error, data, at)
-                if row.message != REQUIRED or row.path not in self.meant
+                if (row.message != REQUIRED or row.path not in self.meant)
+                and (whole or row.path != at)
             )
         except (RecursionError, OverflowError) as error:
             self.add([Problem(at, f"is no {kind}: {error}")])
@@ -153,7 +158,17 @@ def load_config(path: str | Path) -> Config:
     FileError
         With every problem of the file.
     """
-    return _load(Config, "config", path)
+    reading = Reading(str(path))
+    data = reading.mount(path)
+    value = None
+    if data is not None:
+        reading.add_unknown("config", data)
+        references = list(config_problems(data))
+        reading.add(references)
+        value = reading.value(Config, "config", data, whole=not references)
+    reading.check(value)
+    assert value is not None
+    return value
 
 
 def load_snapshot(path: str | Path) -> Snapshot:

@@ -269,6 +269,27 @@ def test_plan_and_config_are_read_with_their_own_errors(tmp_path: Path) -> None:
         "2:72: actions[0].side: one of buy, sell is wanted, not 'by' - did you mean 'buy'?",
         "3:39: actions[0].limt: unknown key 'limt'",
     ]
-    config = write(tmp_path, "mode: dri\naccounts: [{id: a, login: k, wallet: spot, owner: o}]\n")
-    with pytest.raises(InputError, match="did you mean 'dry'"):
+
+
+def test_a_config_tells_every_reference_that_leads_nowhere(tmp_path: Path) -> None:
+    config = write(
+        tmp_path,
+        "mode: dri\n"
+        "logins:\n"
+        "  main: {venue: bybit, key: 'env:K', secret: plain, master: boss}\n"
+        "accounts:\n"
+        "  - {id: a, login: mian, wallet: unified, owner: fund}\n"
+        "  - {id: a, login: main, wallet: unified, owner: fund}\n"
+        "routes:\n"
+        "  - {id: r, from: a, to: b, asset: USDT}\n",
+    )
+    with pytest.raises(FileError) as caught:
         load_config(config)
+    assert [str(row).removeprefix(f"{config}:") for row in caught.value.problems] == [
+        "1:7: mode: one of dry, loopback, live is wanted, not 'dri' - did you mean 'dry'?",
+        "3:46: logins.main.secret: a secret is given by reference: file:PATH or env:NAME",
+        "3:61: logins.main.master: unknown login 'boss'",
+        "5:20: accounts[0].login: unknown login 'mian' - did you mean 'main'?",
+        "6:5: accounts[1]: a second account 'a'",
+        "8:25: routes[0].to: unknown account 'b'",
+    ]

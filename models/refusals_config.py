@@ -1,0 +1,51 @@
+"""What makes a configuration unusable though each of its parts is well-formed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from allocator.models.errors import Problem
+from allocator.models.parts import Names, Path
+from allocator.models.refusals_mandate import seen_before
+
+
+def config_problems(data: Any) -> Iterator[Problem]:
+    """Yield references of a configuration that lead nowhere, from its plain data."""
+    config = _dict(data)
+    logins, accounts = _dict(config.get("logins")), _rows(config.get("accounts"))
+    ids = [(_text(row.get("id")), ("accounts", i)) for i, row in accounts]
+    yield from seen_before([(name, path) for name, path in ids], "account")
+    known_logins = Names("login", frozenset(logins))
+    known_accounts = Names("account", frozenset(name for name, _ in ids if name))
+    for i, row in accounts:
+        yield from _known(known_logins, row, ("accounts", i, "login"))
+    for name, row in logins.items():
+        yield from _known(known_logins, _dict(row), ("logins", name, "master"))
+    for key in ("routes", "moves"):
+        for i, row in _rows(config.get(key)):
+            for end in ("from", "to"):
+                yield from _known(known_accounts, row, (key, i, end))
+    routes = frozenset(_text(row.get("id")) for _, row in _rows(config.get("routes")))
+    for name in _dict(config.get("addresses")):
+        yield from Names("route", routes).unknown(name, ("addresses", name))
+    if config.get("mode") == "loopback" and not config.get("loopback_url"):
+        yield Problem(("mode",), "mode loopback needs loopback_url")
+
+
+def _known(names: Names, row: dict[str, Any], path: Path) -> Iterator[Problem]:
+    name = _text(row.get(str(path[-1])))
+    if name:
+        yield from names.unknown(name, path)
+
+
+def _dict(raw: Any) -> dict[str, Any]:
+    return raw if isinstance(raw, dict) else {}
+
+
+def _rows(raw: Any) -> list[tuple[int, dict[str, Any]]]:
+    return [(i, _dict(row)) for i, row in enumerate(raw if isinstance(raw, list) else [])]
+
+
+def _text(raw: Any) -> str:
+    return raw if isinstance(raw, str) else ""
