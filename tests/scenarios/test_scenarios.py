@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from allocator.decide import decide
 
 from allocator.models.plan import Plan
 from allocator.models.scenario import Scenario

@@ -291,5 +291,5 @@ def test_a_config_tells_every_reference_that_leads_nowhere(tmp_path: Path) -> No
         "3:61: logins.main.master: unknown login 'boss'",
         "5:20: accounts[0].login: unknown login 'mian' - did you mean 'main'?",
         "6:5: accounts[1]: a second account 'a'",
-        "8:25: routes[0].to: unknown account 'b'",
+        "8:26: routes[0].to: unknown account 'b'",
     ]
