@@ -18,7 +18,7 @@ Table = tuple[str, Row, list[Row]]
 def tables(plan: Plan) -> list[Table]:
     """Put a plan into tables, the important one first; empty ones are left out."""
     rows: list[Table] = [
-        ("Actions", ("#", "action", "after", "why"), _actions(plan)),
+        ("Actions", ("#", "action", "waits for", "why"), _actions(plan)),
         ("Exposure (USD)", ("underlying", "before", "after", "target", "band"), _exposure(plan)),
         ("Accounts (USD)", ACCOUNT_COLUMNS, _accounts(plan)),
         ("Cost (USD)", ("part", "plan"), _cost(plan)),

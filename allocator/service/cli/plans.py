@@ -135,12 +135,14 @@ def show(made: Plan, output: Format) -> None:
 
             console().print(headline(made))
             for heading, columns, rows in tables(made):
-                words = {"action", "why", "after", "account", "underlying", "part", "limit", "what"}
+                words = {"action", "why", "account", "underlying", "part", "limit", "what"}
                 flush = [name if name in words else f"{name}>" for name in columns]
                 write_table(flush, rows, title=heading)
 
 
 def _cell(value: object) -> object:
+    if isinstance(value, bool):
+        return str(value).lower()
     return " ".join(map(str, value)) if isinstance(value, list) else value
 
 
