@@ -1,14 +1,22 @@
-"""What happens on the exchange without a request: arrivals, funding, price moves."""
+"""What happens on the exchange without a request: arrivals, funding, price moves, silence."""
 
 from dataclasses import replace
 from decimal import ROUND_FLOOR, Decimal
 
 from allocator.adapters.emulator import matching
 from allocator.adapters.emulator.exchange import Exchange, quote_at
-from allocator.adapters.emulator.ledger import CoinPrice, Deposit, Execution, Position, Withdrawal
+from allocator.adapters.emulator.ledger import (
+    CoinPrice,
+    Counter,
+    Deposit,
+    Execution,
+    Position,
+    Withdrawal,
+)
 from allocator.adapters.emulator.market import EIGHT, Instrument, value
 
 HOUR_MS = 3_600_000
+COUNTDOWN = "countdown"
 
 
 def catch_up(exchange: Exchange) -> None:
@@ -26,6 +34,12 @@ def catch_up(exchange: Exchange) -> None:
     for instrument in exchange.instruments.values():
         if instrument.payoff != "spot":
             _fund(exchange, instrument, now_ms)
+    _hear_silence(exchange, now_ms)
+
+
+def set_countdown(exchange: Exchange, user: str, instrument: Instrument, due_ms: int) -> None:
+    """Cancel a user's orders on an instrument at `due_ms` unless set anew; zero calls it off."""
+    exchange.ledger.counters.put(Counter(f"{COUNTDOWN}|{user}|{instrument.id}", due_ms))
 
 
 def set_price(exchange: Exchange, coin: str, usd: Decimal) -> None:
@@ -48,6 +62,18 @@ def next_funding_ms(instrument: Instrument, now_ms: int) -> int:
     """Return the next funding time after now: multiples of the interval since the epoch."""
     interval_ms = instrument.funding_interval_h * HOUR_MS
     return (now_ms // interval_ms + 1) * interval_ms
+
+
+def _hear_silence(exchange: Exchange, now_ms: int) -> None:
+    for counter in exchange.ledger.counters:
+        kind, _, rest = counter.name.partition("|")
+        if kind != COUNTDOWN or not 0 < counter.value <= now_ms:
+            continue
+        user, _, instrument = rest.partition("|")
+        for order in exchange.ledger.orders.by("open", (user, True)):
+            if order.instrument == instrument:
+                matching.cancel(exchange, order)
+        exchange.ledger.counters.put(replace(counter, value=0))
 
 
 def _arrive(exchange: Exchange, withdrawal: Withdrawal) -> None:

@@ -1,7 +1,7 @@
 """Orders of the futures hosts.
 
 Pages: New Order, Cancel Order, Query Order, Query Current Open Order, Current All Open Orders,
-All Orders, Cancel All Open Orders (USD-M and COIN-M).
+All Orders, Cancel All Open Orders, Auto-Cancel All Open Orders (USD-M and COIN-M).
 """
 
 from dataclasses import dataclass, replace
@@ -22,8 +22,10 @@ from allocator.adapters.emulator.binance.words import (
     required,
     status_word,
     stepped,
+    whole,
 )
 from allocator.adapters.emulator.errors import Refusal, Refused
+from allocator.adapters.emulator.events import set_countdown
 from allocator.adapters.emulator.ledger import ZERO, Leg, Order, OrderType, Side, TimeInForce
 from allocator.adapters.emulator.market import Instrument
 from allocator.adapters.emulator.wire import Call, Json, plain
@@ -95,6 +97,22 @@ def cancel_all(call: Call) -> Json:
     for order in intake.open_orders(call):
         matching.cancel(call.exchange, order)
     return {"code": 200, "msg": "The operation of cancel all open order is done."}
+
+
+def countdown(call: Call) -> Json:
+    """Cancel the symbol's orders after so many milliseconds of silence; zero calls it off.
+
+    Raises
+    ------
+    VenueError
+        -1102 when no time is sent.
+    """
+    instrument = instrument_of(call)
+    required(call, "countdownTime")
+    wait_ms = whole(call, "countdownTime", 0)
+    due_ms = call.now_ms + wait_ms if wait_ms else 0
+    set_countdown(call.exchange, call.user, instrument, due_ms)
+    return {"symbol": instrument.symbol, "countdownTime": str(wait_ms)}
 
 
 def query(call: Call) -> Json:

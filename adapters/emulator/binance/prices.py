@@ -1,7 +1,8 @@
 """Public market data: time, books, tickers, mark prices and funding terms.
 
 Pages: Order Book, Symbol Order Book Ticker, Symbol Price Ticker, 24hr Ticker Price Change
-Statistics, Mark Price, Get Funding Rate Info (USD-M and COIN-M); Market Data (spot).
+Statistics, Mark Price, Get Funding Rate Info, Get Funding Rate History (USD-M and COIN-M);
+Market Data (spot).
 """
 
 from decimal import Decimal
@@ -17,7 +18,7 @@ from allocator.adapters.emulator.binance.words import (
     stepped,
     whole,
 )
-from allocator.adapters.emulator.events import next_funding_ms
+from allocator.adapters.emulator.events import HOUR_MS, next_funding_ms
 from allocator.adapters.emulator.market import Instrument
 from allocator.adapters.emulator.wire import Call, Json, plain
 
@@ -110,6 +111,28 @@ def funding_info(call: Call) -> Json:
         }
         for i in instruments_of(call)
     ]
+
+
+def funding_history(call: Call) -> Json:
+    """Return the rates at the funding times before now: the current one, unchanged."""
+    instrument = instrument_of(call)
+    interval_ms = instrument.funding_interval_h * HOUR_MS
+    last_ms = next_funding_ms(instrument, call.now_ms) - interval_ms
+    end_ms = min(last_ms, whole(call, "endTime", last_ms)) // interval_ms * interval_ms
+    limit = whole(call, "limit", 100, 1000)
+    start_ms = whole(call, "startTime", end_ms - (limit - 1) * interval_ms)
+    first_ms = -(-start_ms // interval_ms) * interval_ms
+    quote = call.exchange.quote(instrument)
+    rows: list[Json] = [
+        {
+            "symbol": instrument.symbol,
+            "fundingTime": time_ms,
+            "fundingRate": eight(quote.funding_rate),
+            "markPrice": eight(quote.mark),
+        }
+        for time_ms in range(first_ms, end_ms + 1, interval_ms)
+    ]
+    return rows[:limit]
 
 
 def _one_or_all(call: Call, rows: list[Json]) -> Json:

@@ -89,55 +89,60 @@ def _public(host: str, root: str, where: str) -> tuple[Endpoint, ...]:
     )  # fmt: skip
 
 
+FUTURES = (
+    ("GET", "commissionRate", settings.commission, "User Commission Rate", SYMBOL, 20),
+    ("POST", "leverage", settings.change_leverage, "Change Initial Leverage",
+     (*SYMBOL, "outside the brackets: -4028", "position above the cap: -2027",
+      "margin short: -2028"), 1),
+    ("GET", "positionSide/dual", settings.position_mode, "Get Current Position Mode", (), 30),
+    ("POST", "positionSide/dual", settings.change_position_mode, "Change Position Mode",
+     ("nothing to change: -4059", "open orders: -4067", "positions: -4068"), 1),
+    ("POST", "marginType", settings.change_margin_type, "Change Margin Type",
+     (*SYMBOL, "already crossed: -4046", "open orders: -4047", "positions: -4048",
+      "isolated: -4084"), 1),
+    ("DELETE", "order", orders.cancel, "Cancel Order", (*SYMBOL, "unknown or ended: -2011"), 1),
+    ("GET", "order", orders.query, "Query Order",
+     (*SYMBOL, "by orderId or origClientOrderId", "unknown or forgotten: -2013"), 1),
+    ("GET", "openOrder", orders.query_open, "Query Current Open Order",
+     (*SYMBOL, "not resting: -2013"), 1),
+    ("GET", "openOrders", orders.open_orders, "Current All Open Orders", SYMBOL, 1),
+    ("GET", "allOrders", orders.all_orders, "All Orders", SYMBOL, 5),
+    ("DELETE", "allOpenOrders", orders.cancel_all, "Cancel All Open Orders", SYMBOL, 1),
+    ("POST", "countdownCancelAll", orders.countdown, "Auto-Cancel All Open Orders",
+     (*SYMBOL, "called off with zero"), 10),
+    ("GET", "userTrades", trades.user_trades, "Account Trade List",
+     (*SYMBOL, "more than seven days: -4165", "fromId with times: -1128"), 5),
+    ("GET", "income", trades.income, "Get Income History",
+     (*SYMBOL, "more than seven days: -4165"), 30),
+)  # fmt: skip
+FUTURES_PUBLIC = (
+    ("premiumIndex", prices.premium_index, "Mark Price / Index Price", SYMBOL, 10),
+    ("fundingInfo", prices.funding_info, "Get Funding Rate Info", (), 1),
+    ("fundingRate", prices.funding_history, "Get Funding Rate History", SYMBOL, 1),
+)
+
+
 def _futures(host: str, root: str, where: str) -> tuple[Endpoint, ...]:
     """Return the rows that USD-M and COIN-M share."""
-    brackets = settings.brackets if host == FAPI else settings.pair_brackets
-    rows = (
-        ("GET", "leverageBracket", brackets, "Leverage Brackets", SYMBOL, 1),
-        ("GET", "commissionRate", settings.commission, "User Commission Rate", SYMBOL, 20),
-        ("POST", "leverage", settings.change_leverage, "Change Initial Leverage",
-         (*SYMBOL, "outside the brackets: -4028", "position above the cap: -2027",
-          "margin short: -2028"), 1),
-        ("GET", "positionSide/dual", settings.position_mode, "Get Current Position Mode", (), 30),
-        ("POST", "positionSide/dual", settings.change_position_mode, "Change Position Mode",
-         ("nothing to change: -4059", "open orders: -4067", "positions: -4068"), 1),
-        ("POST", "marginType", settings.change_margin_type, "Change Margin Type",
-         (*SYMBOL, "already crossed: -4046", "open orders: -4047", "positions: -4048",
-          "isolated: -4084"), 1),
-        ("DELETE", "order", orders.cancel, "Cancel Order",
-         (*SYMBOL, "unknown or ended: -2011"), 1),
-        ("GET", "order", orders.query, "Query Order",
-         (*SYMBOL, "by orderId or origClientOrderId", "unknown or forgotten: -2013"), 1),
-        ("GET", "openOrder", orders.query_open, "Query Current Open Order",
-         (*SYMBOL, "not resting: -2013"), 1),
-        ("GET", "openOrders", orders.open_orders, "Current All Open Orders", SYMBOL, 1),
-        ("GET", "allOrders", orders.all_orders, "All Orders", SYMBOL, 5),
-        ("DELETE", "allOpenOrders", orders.cancel_all, "Cancel All Open Orders", SYMBOL, 1),
-        ("GET", "userTrades", trades.user_trades, "Account Trade List",
-         (*SYMBOL, "more than seven days: -4165", "fromId with times: -1128"), 5),
-        ("GET", "income", trades.income, "Get Income History",
-         (*SYMBOL, "more than seven days: -4165"), 30),
-    )  # fmt: skip
     create = row(
         host, "POST", f"{root}/order", orders.create, f"New Order ({where})", (*SYMBOL, *PLACING),
         weight=0, budget="orders",
     )  # fmt: skip
-    index = row(
-        host, "GET", f"{root}/premiumIndex", prices.premium_index,
-        f"Mark Price / Index Price ({where})", SYMBOL, access="public", weight=10,
-    )  # fmt: skip
-    info = row(
-        host, "GET", f"{root}/fundingInfo", prices.funding_info,
-        f"Get Funding Rate Info ({where})", access="public",
+    public = tuple(
+        row(host, "GET", f"{root}/{name}", handler, f"{page} ({where})", cases,
+            access="public", weight=weight)
+        for name, handler, page, cases, weight in FUTURES_PUBLIC
     )  # fmt: skip
     signed = tuple(
         row(host, method, f"{root}/{name}", handler, f"{page} ({where})", cases, weight=weight)
-        for method, name, handler, page, cases, weight in rows
+        for method, name, handler, page, cases, weight in FUTURES
     )
-    return (index, info, create, *signed)
+    return (*public, create, *signed)
 
 
 USDM_ONLY = (
+    row(FAPI, "GET", "/fapi/v1/leverageBracket", settings.brackets, "Leverage Brackets (USD-M)",
+        SYMBOL),
     row(FAPI, "GET", "/fapi/v2/account", accounts.account_v2, "Account Information V2", weight=5),
     row(FAPI, "GET", "/fapi/v3/account", accounts.account_v3, "Account Information V3", weight=5),
     row(FAPI, "GET", "/fapi/v2/balance", accounts.balances, "Futures Account Balance V2",
@@ -160,6 +165,8 @@ COINM_ONLY = (
         weight=5),
     row(DAPI, "GET", "/dapi/v1/positionRisk", accounts.coinm_positions,
         "Position Information (COIN-M)", ("by marginAsset or pair",)),
+    row(DAPI, "GET", "/dapi/v1/leverageBracket", settings.pair_brackets,
+        "Leverage Brackets (COIN-M)", ("by pair",)),
     row(DAPI, "GET", "/dapi/v2/leverageBracket", settings.brackets,
         "Notional Bracket for Symbol (COIN-M)", SYMBOL),
 )  # fmt: skip

@@ -102,6 +102,25 @@ def test_funding_is_income_and_no_trade(raw: Raw, emulator: Emulator) -> None:
     assert raw("GET", "fapi", "/fapi/v1/userTrades", symbol="BTCUSDT", **ahead).body == []
 
 
+def test_orders_are_cancelled_after_silence_unless_it_is_broken(
+    raw: Raw, emulator: Emulator
+) -> None:
+    def resting(behind_ms: int) -> int:
+        return len(raw("GET", "fapi", "/fapi/v1/openOrders", age_ms=-behind_ms).body)
+
+    countdown = ("fapi", "/fapi/v1/countdownCancelAll")
+    terms = {"symbol": "BTCUSDT", "countdownTime": "30000"}
+    raw("POST", *FAPI, **REST)
+    raw("POST", *FAPI, **{**REST, "symbol": "ETHUSDT", "quantity": "0.1", "price": "3000"})
+    raw("POST", *countdown, **terms)
+    emulator.admin("POST", "clock", advance_ms=20_000)
+    raw("POST", *countdown, **terms, age_ms=-20_000)
+    emulator.admin("POST", "clock", advance_ms=20_000)
+    assert resting(40_000) == 2
+    emulator.admin("POST", "clock", advance_ms=20_000)
+    assert resting(60_000) == 1
+
+
 def test_orders_survive_a_restart_and_numbers_go_on(
     caller_on: Callable[..., Raw], tmp_path: Path
 ) -> None:

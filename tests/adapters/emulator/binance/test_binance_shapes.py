@@ -30,9 +30,12 @@ NAMED = (
     "Trades",
     "account/commission",
     "v3/openOrders",
+    "fundingRate",
+    "countdownCancelAll",
 )
 EXTRA: dict[str, dict[str, Any]] = {
     "/leverage": {"leverage": "12"},
+    "countdownCancelAll": {"countdownTime": "30000"},
     "positionSide/dual": {"dualSidePosition": "true"},
     "marginType": {"marginType": "ISOLATED"},
     "withdraw/apply": {
