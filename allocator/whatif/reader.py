@@ -299,7 +299,7 @@ def _scenario(
             reading.add(Problem(("shock",), f"leaves a senseless book: {row}") for row in rows)
     reading.check()
     return Scenario(
-        name=head.name,
+        name=head.name or Path(reading.file).stem,
         description=head.description,
         snapshot=snapshot,
         mandate=mandate,

@@ -44,6 +44,8 @@ class ScenarioHead(Value):
     ----------
     version
         Of the format; 1.
+    name
+        By default the file's own, without its ending.
     shock
         What happens to the book before anything is decided.
     override
@@ -56,7 +58,7 @@ class ScenarioHead(Value):
     """
 
     version: int = Field(default=1, ge=1, le=1)
-    name: str
+    name: str = ""
     description: str = ""
     shock: Shock | None = None
     override: Mapping[str, Any] = Field(default_factory=dict[str, Any])
@@ -71,6 +73,8 @@ class ScenarioFile(ScenarioHead):
     ----------
     version
         Of the format; 1.
+    name
+        By default the file's own, without its ending.
     snapshot, mandate
         Inline, or a reference.
     shock

@@ -43,6 +43,10 @@ def broken(folder: Path, *changes: tuple[str, str]) -> list[str]:
     return errors(write(folder, text))
 
 
+def test_a_scenario_without_a_name_has_its_file_s(tmp_path: Path) -> None:
+    assert load_scenario(write(tmp_path, BOOK.replace("name: small\n", ""), "b.yaml")).name == "b"
+
+
 def test_a_good_book_is_read_exactly(tmp_path: Path) -> None:
     scenario = load_scenario(write(tmp_path, BOOK))
     assert scenario.snapshot.instruments[0].tick == Decimal("0.1")
