@@ -14,6 +14,8 @@ from allocator.models.account import Account, Position
 from allocator.models.base import ZERO
 from allocator.models.market import Instrument
 
+LAST_PLACE = Decimal("1e-24")
+
 
 def worth(instrument: Instrument, quantity: Decimal, price: Decimal) -> Decimal:
     """Value contracts at a price, in the asset that pays, signed as the quantity."""
@@ -25,6 +27,11 @@ def worth(instrument: Instrument, quantity: Decimal, price: Decimal) -> Decimal:
 def gain(instrument: Instrument, before: Decimal, after: Decimal) -> Decimal:
     """Tell the profit of a value that went from `before` to `after`."""
     return before - after if instrument.payoff == "inverse" else after - before
+
+
+def booked(amount: Decimal) -> Decimal:
+    """Round an amount to 24 places, as a ledger does to some: a division has no last digit."""
+    return amount.quantize(LAST_PLACE)
 
 
 @dataclass(slots=True)
@@ -58,9 +65,8 @@ class Holding:
         closed = ZERO
         if self.quantity * signed < 0:
             closed = min(abs(signed), abs(self.quantity)).copy_sign(self.quantity)
-        share = closed / self.quantity if closed else ZERO
-        out = share * self.basis
-        realised = gain(instrument, out, worth(instrument, closed, price))
+        out = booked(self.basis * closed / self.quantity) if closed else ZERO
+        realised = booked(gain(instrument, out, worth(instrument, closed, price)))
         opened = signed + closed
         self.basis += worth(instrument, opened, price) - out
         self.quantity += signed
@@ -116,7 +122,7 @@ class Holdings:
     ) -> Decimal:
         """Apply a fill and tell its fee, in the asset that pays."""
         value = worth(instrument, signed, price)
-        fee = abs(value) * fee_rate
+        fee = booked(abs(value) * fee_rate)
         cash = self.wallet(instrument.cash)
         if instrument.is_spot:
             assert instrument.base is not None
