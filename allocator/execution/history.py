@@ -221,6 +221,12 @@ class History:
                 for r in session.exec(query)
             )
 
+    def last_event_at(self) -> datetime | None:
+        """Tell when the record was last written; None: never."""
+        with self._session() as session:
+            query = select(EventRow.at).order_by(col(EventRow.seq).desc()).limit(1)
+            return session.exec(query).first()
+
     def alerts(self) -> tuple[Alert, ...]:
         """List alerts that were not delivered yet, the oldest first."""
         with self._session() as session:

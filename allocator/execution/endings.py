@@ -1,0 +1,49 @@
+"""How an action of the plan ended, by its attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from allocator.execution.attempts import Attempt
+from allocator.execution.run import Run
+from allocator.execution.transitions import Stage, State
+from allocator.models.base import ZERO, plain
+from allocator.models.plan import Action, Order, Transfer
+
+
+def wanted(action: Action) -> Decimal:
+    """Tell what an action is to do: contracts, or asset units."""
+    return action.amount if isinstance(action, Transfer) else action.quantity
+
+
+def ending(action: Action, attempts: Sequence[Attempt]) -> tuple[Stage, str]:
+    """Tell the stage that an action has reached, and why; WORKING while something is open."""
+    states = {row.state for row in attempts}
+    reasons = [row.reason for row in attempts if row.reason]
+    why = reasons[-1] if reasons else ""
+    if State.MANUAL in states:
+        return Stage.MANUAL, why
+    if not all(row.final for row in attempts):
+        return Stage.WORKING, ""
+    if isinstance(action, Order):
+        return _of_order(action, sum((row.filled for row in attempts), ZERO), why)
+    return (Stage.DONE, "") if State.SETTLED in states else (Stage.FAILED, why or "returned")
+
+
+def _of_order(action: Order, filled: Decimal, why: str) -> tuple[Stage, str]:
+    if filled == action.quantity:
+        return Stage.DONE, ""
+    rest = f"{plain(action.quantity - filled)} of {plain(action.quantity)} not filled"
+    return (Stage.PART_DONE if filled else Stage.FAILED), (f"{rest}: {why}" if why else rest)
+
+
+def close(run: Run, action: Action, why: str = "") -> Stage:
+    """Write down how an action ended, if it has."""
+    attempts = run.attempts(action.seq)
+    stage, told = ending(action, attempts)
+    if stage is not Stage.WORKING and run.stages()[action.seq] is Stage.WORKING:
+        note = told if not why or stage is Stage.DONE else f"{told}; {why}".strip("; ")
+        run.shell.journal.set_stage(run.plan.plan_hash, [action.seq], stage, note)
+        run.tell_stage(action, stage, note)
+    return stage

@@ -1,0 +1,232 @@
+"""Carries out plans, one at a time: admits, sends in order, guards, reconciles, reports."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from decimal import Decimal
+
+from allocator.execution.admission import admit
+from allocator.execution.endings import close
+from allocator.execution.expectation import of_snapshot
+from allocator.execution.journal import Journal
+from allocator.execution.orders import Orders
+from allocator.execution.readings import guard, read_complete
+from allocator.execution.reconcile import reconcile
+from allocator.execution.recovery import Recovery
+from allocator.execution.release import WAITING, Unit, accounts_of, ready
+from allocator.execution.report import ExecutionReport, Watch, nothing
+from allocator.execution.requests import Requests
+from allocator.execution.run import Abort, OutsideChange, Parked, Release, Run, Shell
+from allocator.execution.summary import Course, outcome, summarise
+from allocator.execution.transfers import Transfers
+from allocator.execution.transitions import Stage, State
+from allocator.models.base import stamp
+from allocator.models.config import ExecutionConfig
+from allocator.models.errors import RefusedError
+from allocator.models.mandate import Mandate
+from allocator.models.plan import Plan, PositionMove, Transfer
+from allocator.models.snapshot import Snapshot
+from allocator.ports import Clock, Venue
+
+_Begin = Callable[[Run], Awaitable[None]]
+
+
+class Executor:
+    """Carries out plans through the venues of their accounts.
+
+    Parameters
+    ----------
+    journal
+        The durable record, written as leader.
+    venues
+        By account.
+    release
+        Checks a plan independently; nothing is sent that it has not let through.
+    max_age_s
+        Seconds a snapshot may be old when its plan begins.
+    watch
+        Is told of everything that happens, as it happens.
+    """
+
+    def __init__(  # noqa: PLR0913 - the ports it works with
+        self,
+        journal: Journal,
+        venues: Mapping[str, Venue],
+        clock: Clock,
+        *,
+        release: Release,
+        config: ExecutionConfig | None = None,
+        max_age_s: Decimal = Decimal(60),
+        watch: Watch = nothing,
+    ) -> None:
+        self._release = release
+        self._max_age_s = max_age_s
+        self._shell = Shell(
+            journal=journal,
+            venues=venues,
+            clock=clock,
+            config=config or ExecutionConfig(),
+            watch=watch,
+            stopping=asyncio.Event(),
+        )
+
+    def stop(self) -> None:
+        """Ask to stop: what is being sent is followed to its end, the rest is parked."""
+        self._shell.stopping.set()
+
+    async def run(  # noqa: PLR0913 - who and when, beside what
+        self,
+        plan: Plan,
+        snapshot: Snapshot,
+        mandate: Mandate,
+        *,
+        slot: str | None = None,
+        proposer: str = "",
+        approver: str | None = None,
+    ) -> ExecutionReport:
+        """Carry out a plan.
+
+        Parameters
+        ----------
+        slot
+            Names the cycle; each slot has one.
+        proposer, approver
+            Who made the plan, and who let it go; not the same.
+
+        Raises
+        ------
+        RefusedError
+            When the plan is not let in: nothing was sent.
+        StaleError
+            When its snapshot is too old: nothing was sent.
+        JournalError
+            When the record contradicts itself, or another leader took over.
+        """
+        shell = self._shell
+        self._check_clean(plan)
+        admit(
+            shell,
+            plan,
+            snapshot,
+            mandate,
+            release=self._release,
+            max_age_s=self._max_age_s,
+            approver=approver,
+        )
+        run = self._begin(plan, snapshot, mandate, slot, proposer)
+        if approver is not None:
+            shell.journal.approve(plan.plan_hash, approver)
+        return await self._carry(run, self._start)
+
+    async def resume(self) -> ExecutionReport | None:
+        """Settle what an earlier start left open, and go on with its plan if that is safe.
+
+        Must end before anything new is sent. None: there was no unfinished plan.
+        """
+        recovery = Recovery(self._shell)
+        await recovery.settle_attempts()
+        report: ExecutionReport | None = None
+        for cycle in self._shell.journal.history.unfinished():
+            if cycle.plan_hash is None:
+                self._shell.journal.close_cycle(cycle.id, "superseded", "it had no plan yet")
+                continue
+            run = Run.of_record(self._shell, cycle.plan_hash)
+            report = await self._carry(run, recovery.take_up, resumed=True)
+        return report
+
+    def _check_clean(self, plan: Plan) -> None:
+        history = self._shell.journal.history
+        open_ = [row for row in history.open_attempts() if row.state is not State.IN_TRANSIT]
+        if open_ or history.unfinished():
+            raise RefusedError("UNRESOLVED: an earlier start left something open: resume first")
+        if history.plan(plan.plan_hash) is not None:
+            raise RefusedError(f"PLAN_KNOWN: plan_hash={plan.plan_hash}")
+
+    def _begin(
+        self, plan: Plan, snapshot: Snapshot, mandate: Mandate, slot: str | None, proposer: str
+    ) -> Run:
+        journal = self._shell.journal
+        name = f"{stamp(snapshot.as_of)} {plan.plan_hash[:12]}" if slot is None else slot
+        cycle = journal.open_cycle(journal.lease.name, name)
+        if cycle is None:
+            raise RefusedError(f"SLOT_TAKEN: slot={name}")
+        journal.record_plan(cycle, plan, snapshot, mandate, proposer)
+        journal.set_stage(plan.plan_hash, [row.seq for row in plan.actions], Stage.CHECKED)
+        return Run.of_record(self._shell, plan.plan_hash)
+
+    async def _start(self, run: Run) -> None:
+        """Read every account of a plan; it must hold what the plan was made for."""
+        names = {name for action in run.plan.actions for name in accounts_of(action)}
+        readings = await read_complete(run.shell, names)
+        expected = of_snapshot(run.book, names)
+        breaks = [row for name in sorted(names) for row in expected.breaks(readings[name])]
+        run.set_baseline(readings)
+        if breaks:
+            told = "; ".join(str(row) for row in breaks)
+            raise OutsideChange(f"the book is not the snapshot's: {told}")
+
+    async def _carry(self, run: Run, begin: _Begin, *, resumed: bool = False) -> ExecutionReport:
+        """Go through a plan from wherever it stands to its end."""
+        journal = run.shell.journal
+        course = Course(run.shell.clock.now(), resumed)
+        gave_up = False
+        try:
+            await begin(run)
+            await self._work(run)
+        except Abort as error:
+            course.why, gave_up = str(error), True
+            course.outside = isinstance(error, OutsideChange)
+        except Parked:
+            course.status, course.why = "parked", "stopped on request"
+            journal.close_cycle(run.cycle_id, "parked", course.why)
+            return summarise(run, course)
+        except asyncio.CancelledError:
+            journal.close_cycle(run.cycle_id, "parked", "cancelled")
+            raise
+        self._give_up_rest(run, course.why or "what it waits for did not end well")
+        course.breaks, course.reconciled = await reconcile(run, explained=course.outside)
+        course.status = outcome(journal.history.actions(run.plan.plan_hash), gave_up=gave_up)
+        ended = "superseded" if course.status == "superseded" else "ended"
+        journal.close_cycle(run.cycle_id, ended, course.why)
+        return summarise(run, course)
+
+    async def _work(self, run: Run) -> None:
+        """Release the plan's actions until none may go and nothing is under way."""
+        requests = Requests(run)
+        transfers, orders = Transfers(run, requests), Orders(run, requests)
+        while True:
+            run.shell.check_stop()
+            await transfers.follow()
+            unit = next(
+                (row for row in ready(run.plan, run.stages()) if _free(transfers, row)), None
+            )
+            if unit is None:
+                if not transfers.under_way():
+                    return
+                await run.shell.pause()
+                continue
+            await guard(run, unit.accounts)
+            first = unit.actions[0]
+            if isinstance(first, Transfer | PositionMove):
+                await transfers.start(first)
+            else:
+                await orders.work(unit)
+
+    def _give_up_rest(self, run: Run, why: str) -> None:
+        stages = run.stages()
+        for action in run.plan.actions:
+            if stages[action.seq] is Stage.WORKING:
+                close(run, action, why)
+        before = WAITING | {Stage.PLANNED}
+        rest = [action for action in run.plan.actions if stages[action.seq] in before]
+        if rest:
+            seqs = [action.seq for action in rest]
+            run.shell.journal.set_stage(run.plan.plan_hash, seqs, Stage.SUPERSEDED, why)
+        for action in rest:
+            run.tell_stage(action, Stage.SUPERSEDED, why)
+
+
+def _free(transfers: Transfers, unit: Unit) -> bool:
+    first = unit.actions[0]
+    return not isinstance(first, Transfer) or transfers.may_start(first)

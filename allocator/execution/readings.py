@@ -1,0 +1,90 @@
+"""Reading accounts, and the guard: nothing goes on while something is not as it should be."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from allocator.execution.expectation import Break
+from allocator.execution.run import Abort, OutsideChange, Run, Shell
+from allocator.models.intents import AccountReading
+
+PATIENCE_S = Decimal(10)
+"""Seconds for which a reading may stay incomplete before the plan is given up."""
+
+
+async def read_all(shell: Shell, accounts: Iterable[str]) -> dict[str, AccountReading]:
+    """Read accounts at the same time, complete or not."""
+    names = sorted(set(accounts))
+    rows = await asyncio.gather(*(shell.venue(name).read() for name in names))
+    return dict(zip(names, rows, strict=True))
+
+
+async def read_complete(shell: Shell, accounts: Iterable[str]) -> dict[str, AccountReading]:
+    """Read accounts until every reading is complete: a missing position is not flat.
+
+    Raises
+    ------
+    Abort
+        When one stays incomplete.
+    """
+    names = sorted(set(accounts))
+    until = shell.clock.now() + timedelta(seconds=float(PATIENCE_S))
+    while True:
+        rows = await read_all(shell, names)
+        missing = [name for name, row in rows.items() if not row.complete]
+        if not missing:
+            return rows
+        if shell.clock.now() >= until:
+            what = ", ".join(f"{name} ({'; '.join(rows[name].missing)})" for name in missing)
+            raise Abort(f"not read completely: {what}")
+        await shell.pause()
+
+
+def lag_s(shell: Shell, accounts: Iterable[str]) -> Decimal:
+    """Tell after how many seconds every one of these venues shows what it did."""
+    return max((shell.venue(name).capabilities.read_lag_s for name in accounts), default=Decimal(0))
+
+
+async def differences(run: Run, accounts: Iterable[str]) -> tuple[Break, ...]:
+    """Compare accounts with what they should hold, allowing for the lag of reads.
+
+    Raises
+    ------
+    Abort
+        When an account cannot be read completely.
+    """
+    names = sorted(set(accounts) & set(run.baseline))
+    until: datetime | None = None
+    while True:
+        rows = await read_complete(run.shell, names)
+        run.seen.update(rows)
+        expected = run.expected()
+        breaks = tuple(row for name in names for row in expected.breaks(rows[name]))
+        now = run.shell.clock.now()
+        if until is None:
+            until = now + timedelta(seconds=float(lag_s(run.shell, names)))
+        if not breaks or now >= until:
+            return breaks
+        await run.shell.pause()
+
+
+async def guard(run: Run, accounts: Iterable[str]) -> None:
+    """Refuse to go on after a change that is not ours.
+
+    Raises
+    ------
+    OutsideChange
+        When an account holds what we did not cause.
+    Abort
+        When an account is frozen or cannot be read.
+    """
+    names = set(accounts)
+    frozen = run.shell.journal.history.frozen()
+    if stopped := sorted(names & set(frozen)):
+        raise Abort(f"frozen: {', '.join(f'{name} ({frozen[name]})' for name in stopped)}")
+    breaks = await differences(run, names)
+    if breaks:
+        raise OutsideChange("outside change: " + "; ".join(str(row) for row in breaks))

@@ -1,0 +1,40 @@
+"""Compare, at the end, what the venues hold with what the journal says they hold.
+
+Positions are compared exactly, wallets within the tolerances of `expectation`. A difference is
+recorded, and its account stands still until somebody explains it.
+"""
+
+from __future__ import annotations
+
+from allocator.execution.expectation import Break
+from allocator.execution.readings import differences
+from allocator.execution.run import Abort, Run
+
+
+async def reconcile(run: Run, *, explained: bool) -> tuple[tuple[Break, ...], bool]:
+    """Compare every account of a plan with the journal, and freeze where they differ.
+
+    Parameters
+    ----------
+    explained
+        Whether a change from outside is known to have happened: then differences are recorded
+        and the next snapshot takes them in, without a freeze.
+
+    Returns
+    -------
+    tuple
+        The differences, and whether every account could be read.
+    """
+    journal, subject = run.shell.journal, f"plan:{run.plan.plan_hash}"
+    try:
+        breaks = await differences(run, run.accounts)
+    except Abort as error:
+        journal.note(subject, "not_reconciled", why=str(error))
+        return (), False
+    journal.note(subject, "reconciled", breaks=[str(row) for row in breaks])
+    if not explained:
+        for account in sorted({row.account for row in breaks}):
+            mine = "; ".join(str(row) for row in breaks if row.account == account)
+            if account not in journal.history.frozen():
+                journal.freeze(account, f"break: {mine}")
+    return breaks, True

@@ -1,0 +1,75 @@
+"""What a start does first: settle every open attempt, then decide about the plan half way."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from allocator.execution.endings import close
+from allocator.execution.readings import guard
+from allocator.execution.requests import Requests
+from allocator.execution.run import Abort, Run, Shell
+from allocator.execution.transfers import Transfers
+from allocator.execution.transitions import Stage, State
+
+RESUME_WITHIN = timedelta(minutes=5)
+"""Silence after which a plan is given up: the market it was made for is gone."""
+
+
+class Recovery:
+    """Settles what an earlier start left open.
+
+    Parameters
+    ----------
+    shell
+        What the executor works with.
+    """
+
+    def __init__(self, shell: Shell) -> None:
+        self._shell = shell
+        self._history = shell.journal.history
+        # The recovery itself writes events: what counts is the silence before it.
+        self._silent_since = self._history.last_event_at()
+
+    async def settle_attempts(self) -> None:
+        """Learn the end of everything that is open; money on its way is looked at once."""
+        active = {cycle.plan_hash for cycle in self._history.unfinished()}
+        runs: dict[str, Run] = {}
+        for attempt in self._history.open_attempts():
+            if attempt.plan_hash not in runs:
+                run = Run.of_record(self._shell, attempt.plan_hash)
+                run.confirms = attempt.plan_hash in active
+                runs[attempt.plan_hash] = run
+            if attempt.state is not State.IN_TRANSIT:
+                run = runs[attempt.plan_hash]
+                run.tell(await Requests(run).settle(attempt))
+        for hash_, run in runs.items():
+            if hash_ not in active:
+                await self._close(run)
+
+    async def _close(self, run: Run) -> None:
+        """Follow the money of a plan that was given up, and end its actions."""
+        try:
+            await Transfers(run, Requests(run)).follow()
+        except Abort as error:
+            self._shell.journal.note(f"plan:{run.plan.plan_hash}", "manual", why=str(error))
+        for action in run.plan.actions:
+            if run.stages()[action.seq] is Stage.WORKING:
+                close(run, action)
+
+    async def take_up(self, run: Run) -> None:
+        """Check that a plan half way may go on.
+
+        Raises
+        ------
+        Abort
+            When it may not: it was never begun, stood still too long, went to an operator, or
+            the book has changed under it.
+        """
+        if not run.baseline:
+            raise Abort("the process ended before it began")
+        now = self._shell.clock.now()
+        if self._silent_since is not None and now - self._silent_since > RESUME_WITHIN:
+            raise Abort(f"stood still since {self._silent_since:%Y-%m-%d %H:%M:%S} UTC")
+        if any(row.state is State.MANUAL for row in run.attempts()):
+            raise Abort("an attempt waits for an operator")
+        await guard(run, run.accounts)

@@ -1,0 +1,224 @@
+"""One request from its intent to its end: written down, sent once, looked up, never resent."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from allocator.execution.attempts import Attempt, sender, touched
+from allocator.execution.entries import Place
+from allocator.execution.readings import read_all
+from allocator.execution.reservations import reservations
+from allocator.execution.run import Run
+from allocator.execution.transitions import State
+from allocator.models.base import ZERO
+from allocator.models.errors import JournalError
+from allocator.models.intents import (
+    AbsentNow,
+    Found,
+    Intent,
+    OrderIntent,
+    Outcome,
+    TransferIntent,
+    Unknown,
+    Unsure,
+)
+from allocator.ports import Venue
+
+NEGATIVES = 3
+"""Well-formed answers without it, before an attempt may be taken not to have happened."""
+
+LOOK_BACK = timedelta(minutes=1)
+"""How long before the intent a look-up begins: a venue's clock may be behind ours."""
+
+MOST_WINDOW_S = Decimal(5)
+
+
+@dataclass(slots=True)
+class Absence:
+    """Negative answers so far, spaced and after the fence."""
+
+    not_before: datetime
+    spacing: timedelta
+    count: int = 0
+    last: datetime | None = None
+
+    def add(self, at: datetime) -> None:
+        """Count an answer, by the venue's clock."""
+        if at <= self.not_before:
+            return
+        if self.last is None or at >= self.last + self.spacing:
+            self.count += 1
+            self.last = at
+
+    @property
+    def enough(self) -> bool:
+        """Whether it has been absent often enough."""
+        return self.count >= NEGATIVES
+
+
+class Requests:
+    """Sends requests of a run and follows them.
+
+    Parameters
+    ----------
+    run
+        The plan they belong to.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._shell = run.shell
+        self._journal = run.shell.journal
+
+    async def send(self, place: Place, intent: Intent, parts: int = 1) -> Attempt:
+        """Send a request and follow it until its end, or until money is seen under way.
+
+        Raises
+        ------
+        RefusedError
+            When an account is frozen or holds too little: nothing was sent.
+        """
+        venue = self._shell.venue(sender(intent))
+        window_s = min(venue.capabilities.receive_window_s, MOST_WINDOW_S)
+        rows = reservations(intent, self._run.book.snapshot)
+        leaving = next((row for row in rows if row.direction == "out"), None)
+        held = None
+        if leaving is not None:
+            seen = self._run.seen.get(leaving.account)
+            held = None if seen is None else seen.wallets.get(leaving.asset, ZERO)
+        attempt = self._journal.intend(place, intent, window_s, rows, held)
+        self._run.tell(attempt, parts)
+        outcome = await self._submit(venue, attempt, window_s)
+        attempt = self._journal.outcome(attempt.client_id, outcome)
+        self._run.tell(attempt, parts)
+        attempt = await self.settle(attempt)
+        self._run.tell(attempt, parts)
+        return attempt
+
+    async def _submit(self, venue: Venue, attempt: Attempt, window_s: Decimal) -> Outcome:
+        stalled = (self._shell.clock.now() - attempt.intent_at).total_seconds()
+        if stalled > float(window_s) / 2:
+            return Unknown(why="held up before it was sent; not sent")
+        try:
+            async with asyncio.timeout(float(window_s + self._shell.config.order_timeout_s)):
+                return await venue.submit(attempt.intent)
+        except TimeoutError:
+            return Unknown(why="no answer in time")
+        except asyncio.CancelledError:
+            self._journal.outcome(attempt.client_id, Unknown(why="cancelled while sending"))
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it may have been sent
+            return Unknown(why=f"the adapter failed: {type(error).__name__}")
+
+    async def settle(self, attempt: Attempt) -> Attempt:
+        """Follow an attempt until nothing about it is open but money on its way."""
+        while attempt.state not in (State.MANUAL, State.IN_TRANSIT) and not attempt.final:
+            if attempt.state is State.SENDING:
+                why = "the process ended before an answer was written down"
+                attempt = self._journal.mark(attempt.client_id, State.UNKNOWN, why)
+            elif attempt.state is State.UNKNOWN:
+                attempt = await self._resolve(attempt)
+            else:
+                attempt = await self._follow(attempt)
+        return attempt
+
+    async def look(self, attempt: Attempt) -> Found | AbsentNow | Unsure:
+        """Look an attempt up by its client id."""
+        venue = self._shell.venue(sender(attempt.intent))
+        try:
+            async with asyncio.timeout(float(self._shell.config.order_timeout_s)):
+                return await venue.find(attempt.intent, attempt.intent_at - LOOK_BACK)
+        except TimeoutError:
+            return Unsure(why="no answer in time")
+
+    async def take(self, attempt: Attempt, found: Found) -> Attempt:
+        """Record what a venue says; what cannot be goes to an operator."""
+        if found.state == "settled" and not await self._arrived(attempt):
+            found = found.model_copy(update={"state": "in_transit", "filled": ZERO})
+        try:
+            return self._journal.found(attempt.client_id, found)
+        except JournalError as error:
+            if error.code == "FENCED":
+                raise
+            return self._journal.hand_over(attempt.client_id, str(error))
+
+    async def _arrived(self, attempt: Attempt) -> bool:
+        """Whether the receiver shows the money: until then it cannot be used."""
+        intent = attempt.intent
+        if not isinstance(intent, TransferIntent) or not self._run.confirms:
+            return True
+        row = (await read_all(self._shell, (intent.target,)))[intent.target]
+        wanted = self._run.expected(without=attempt.client_id).wallet(intent.target, intent.asset)
+        least = wanted.value - wanted.below + intent.amount
+        return row.complete and row.wallets.get(intent.asset, ZERO) >= least
+
+    async def _follow(self, attempt: Attempt) -> Attempt:
+        """Follow what the venue took until it ends; cancel what is left of an order in time."""
+        config, clock = self._shell.config, self._shell.clock
+        begun = clock.now()
+        end = begun + timedelta(seconds=float(config.unknown_deadline_s))
+        cancel_at = _cancel_at(attempt, begun, config.order_timeout_s)
+        while True:
+            finding = await self.look(attempt)
+            if isinstance(finding, Found):
+                attempt = await self.take(attempt, finding)
+                if attempt.state in (State.MANUAL, State.IN_TRANSIT) or attempt.final:
+                    return attempt
+            now = clock.now()
+            if now >= end:
+                why = "was taken, and its end was not told in time"
+                return self._journal.hand_over(attempt.client_id, why)
+            if isinstance(attempt.intent, OrderIntent) and now >= cancel_at:
+                await self._cancel(attempt, attempt.intent)
+                cancel_at = now + timedelta(seconds=float(config.order_timeout_s))
+            await self._shell.pause()
+
+    async def _cancel(self, attempt: Attempt, intent: OrderIntent) -> None:
+        """Ask to cancel; whatever the answer, the order is looked up again."""
+        self._journal.note(f"attempt:{attempt.client_id}", "cancel", filled=str(attempt.filled))
+        await self._shell.venue(intent.account).cancel(intent)
+
+    async def _resolve(self, attempt: Attempt) -> Attempt:
+        """Learn what became of a request whose outcome nobody told."""
+        shell = self._shell
+        lag = shell.venue(sender(attempt.intent)).capabilities.read_lag_s
+        deadline = max(attempt.fence_at, shell.clock.now())
+        deadline += timedelta(seconds=float(shell.config.unknown_deadline_s))
+        absence = Absence(
+            not_before=attempt.fence_at + timedelta(seconds=float(shell.clock_skew_s + lag)),
+            spacing=timedelta(seconds=float(max(lag, shell.config.poll_s))),
+        )
+        while True:
+            finding = await self.look(attempt)
+            if isinstance(finding, Found):
+                return await self.take(attempt, finding)
+            if isinstance(finding, AbsentNow):
+                absence.add(finding.venue_time)
+            if absence.enough and await self._books_agree(attempt):
+                why = f"absent {NEGATIVES} times after its fence, and the account agrees"
+                return self._journal.mark(attempt.client_id, State.NOT_EXECUTED, why)
+            if shell.clock.now() >= deadline:
+                why = f"nobody could say in time what became of it ({attempt.reason})"
+                return self._journal.hand_over(attempt.client_id, why)
+            await shell.pause(min(lag, Decimal(1)))
+
+    async def _books_agree(self, attempt: Attempt) -> bool:
+        """Whether its accounts hold what they should if it had not happened."""
+        rows = await read_all(self._shell, touched(attempt.intent))
+        if not all(row.complete for row in rows.values()):
+            return False
+        expected = self._run.expected(without=attempt.client_id)
+        if isinstance(attempt.intent, TransferIntent):
+            # Half the amount tells a transfer that left from charges that were not told yet.
+            half = attempt.intent.amount / 2
+            for account in touched(attempt.intent):
+                expected.wallet(account, attempt.intent.asset).widen(half)
+        return not any(expected.breaks(row) for row in rows.values())
+
+
+def _cancel_at(attempt: Attempt, begun: datetime, timeout_s: Decimal) -> datetime:
+    """Tell when an order is cancelled: at once when it was sent by an earlier start."""
+    return max(begun, attempt.intent_at + timedelta(seconds=float(timeout_s)))

@@ -1,0 +1,189 @@
+"""The report of a run, from the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from allocator.execution.attempts import Attempt
+from allocator.execution.endings import wanted
+from allocator.execution.expectation import Break
+from allocator.execution.history import ActionRecord
+from allocator.execution.report import (
+    ActionReport,
+    BreakReport,
+    ExecutionReport,
+    ExposureReport,
+    RunStatus,
+)
+from allocator.execution.run import Run
+from allocator.execution.transitions import Stage, State
+from allocator.exposure import exposures, goals
+from allocator.models.base import ONE, ZERO
+from allocator.models.plan import Action, Order, PositionMove, Transfer
+from allocator.state import State as BookState
+from allocator.state import effect_of, lawful, published
+
+_LEFT = frozenset({State.IN_TRANSIT, State.SETTLED})
+
+
+def describe(action: Action) -> str:
+    """Say what an action does, in one line."""
+    match action:
+        case Transfer():
+            return f"{action.amount:f} {action.asset} {action.source} -> {action.target}"
+        case Order():
+            return f"{action.side} {action.quantity:f} {action.instrument} in {action.account}"
+        case PositionMove():
+            size = f"{action.quantity:f} {action.instrument}"
+            return f"{size} {action.source} -> {action.target}"
+
+
+@dataclass(slots=True)
+class Course:
+    """How a run went, beside what is in the journal.
+
+    Attributes
+    ----------
+    why
+        What ended it early.
+    outside
+        Whether a change that is not ours was found.
+    reconciled
+        Whether every account could be read at the end.
+    """
+
+    began_at: datetime
+    resumed: bool
+    status: RunStatus = "done"
+    why: str = ""
+    outside: bool = False
+    breaks: Sequence[Break] = ()
+    reconciled: bool = False
+
+
+@lawful
+def summarise(run: Run, course: Course) -> ExecutionReport:
+    """Put together how a plan was carried out."""
+    records = run.shell.journal.history.actions(run.plan.plan_hash)
+    attempts = run.attempts()
+    by_seq = {row.seq: row for row in records}
+    rows = tuple(
+        _action(run, action, by_seq[action.seq], [a for a in attempts if a.seq == action.seq])
+        for action in run.plan.actions
+    )
+    return ExecutionReport(
+        cycle=run.cycle_id,
+        plan_hash=run.plan.plan_hash,
+        status=course.status,
+        replan=course.status in ("superseded", "partial"),
+        why=course.why,
+        actions=rows,
+        exposure=_exposure(run, attempts),
+        fees=published(_fees(run, attempts)),
+        breaks=tuple(
+            BreakReport(
+                account=row.account,
+                what=row.what,
+                expected=published(row.expected),
+                tolerance=published(row.tolerance),
+                seen=row.seen,
+            )
+            for row in course.breaks
+        ),
+        reconciled=course.reconciled,
+        frozen=run.shell.journal.history.frozen(),
+        resumed=course.resumed,
+        began_at=course.began_at,
+        ended_at=run.shell.clock.now(),
+    )
+
+
+def _action(
+    run: Run, action: Action, record: ActionRecord, attempts: Sequence[Attempt]
+) -> ActionReport:
+    filled = sum((row.filled for row in attempts), ZERO)
+    fees: dict[str, Decimal] = {}
+    for row in attempts:
+        for asset, fee in row.fees.items():
+            fees[asset] = fees.get(asset, ZERO) + fee
+    price = _average(attempts)
+    return ActionReport(
+        seq=action.seq,
+        kind=action.kind,
+        what=describe(action),
+        stage=record.stage,
+        state=attempts[-1].state if attempts else None,
+        reason=record.reason,
+        quantity=wanted(action),
+        filled=filled,
+        average_price=None if price is None else published(price),
+        fees=fees,
+        slippage=_slippage(run, action, filled, price),
+        attempts=len(attempts),
+    )
+
+
+def _average(attempts: Sequence[Attempt]) -> Decimal | None:
+    priced = [(row.filled, row.average_price) for row in attempts if row.average_price is not None]
+    filled = sum((quantity for quantity, _ in priced), ZERO)
+    if not filled:
+        return None
+    return sum((quantity * price for quantity, price in priced), ZERO) / filled
+
+
+def _slippage(run: Run, action: Action, filled: Decimal, price: Decimal | None) -> Decimal | None:
+    if not isinstance(action, Order) or price is None:
+        return None
+    mark = run.book.instruments[action.instrument].mark
+    worse = (price - mark) / mark * (ONE if action.side == "buy" else -ONE)
+    return published(worse * filled * run.book.notional(action.instrument))
+
+
+def _fees(run: Run, attempts: Sequence[Attempt]) -> Decimal:
+    priced = run.book.snapshot.assets
+    return sum(
+        (
+            fee * priced[asset].price
+            for row in attempts
+            for asset, fee in row.fees.items()
+            if asset in priced
+        ),
+        ZERO,
+    )
+
+
+def _exposure(run: Run, attempts: Sequence[Attempt]) -> dict[str, ExposureReport]:
+    book = run.book
+    start = BookState.start(book)
+    effects = [effect_of(book, action) for action in run.plan.actions]
+    after = start
+    for effect in effects:
+        mine = [row for row in attempts if row.seq == effect.seq]
+        states = {row.state for row in mine}
+        if isinstance(effect.action, Order):
+            share = sum((row.filled for row in mine), ZERO) / effect.action.quantity
+            after = after.after([effect], share)
+        elif states & _LEFT:
+            after = after.after([effect], arrived=State.SETTLED in states)
+    before, now = exposures(book, start), exposures(book, after)
+    planned, wanted_ = exposures(book, start.after(effects)), goals(book)
+    return {
+        name: ExposureReport(
+            before=published(before[name]),
+            after=published(now[name]),
+            planned=published(planned[name]),
+            target=published(wanted_[name].target),
+            band=published(wanted_[name].band),
+        )
+        for name in sorted(before)
+    }
+
+
+def outcome(records: Sequence[ActionRecord], *, gave_up: bool) -> RunStatus:
+    """Tell how a plan ended as a whole."""
+    if all(row.stage is Stage.DONE for row in records):
+        return "done"
+    return "superseded" if gave_up else "partial"
