@@ -70,16 +70,19 @@ def account(name: str, venue: str, quantity: str, wallet: str = "100000") -> dic
     }
 
 
+ROUTES = [
+    {"id": "a-b", "from": "a", "to": "b", "asset": "USDT", "fee": "1", "latency_s": "60"},
+    {"id": "b-a", "from": "b", "to": "a", "asset": "USDT", "fee": "1", "latency_s": "60"},
+]
+
+
 def snapshot(**over: Any) -> Snapshot:
     data: dict[str, Any] = {
         "as_of": START,
         "assets": {"USDT": {"price": "1"}, "BTC": {"price": "50000", "underlying": "BTC"}},
         "instruments": [instrument(BTC_A), instrument(BTC_B)],
         "accounts": [account("a", "alpha", "1"), account("b", "beta", "-1")],
-        "routes": [
-            {"id": "a-b", "from": "a", "to": "b", "asset": "USDT", "fee": "1", "latency_s": "60"},
-            {"id": "b-a", "from": "b", "to": "a", "asset": "USDT", "fee": "1", "latency_s": "60"},
-        ],
+        "routes": ROUTES,
         "moves": [{"from": "a", "to": "b", "instrument": BTC_A}],
     }
     return Snapshot.model_validate(data | over)
@@ -117,14 +120,19 @@ def transfer(seq: int, amount: str, route: str = "a-b", **over: Any) -> dict[str
     return row | over
 
 
-def plan(*actions: dict[str, Any], at: Snapshot | None = None, status: str = "act") -> Plan:
+def plan(
+    *actions: dict[str, Any],
+    at: Snapshot | None = None,
+    status: str = "act",
+    mandate: Mandate = MANDATE,
+) -> Plan:
     at = snapshot() if at is None else at
     return with_hash(
         Plan.model_validate(
             {
                 "status": status,
                 "snapshot_hash": snapshot_hash(at),
-                "mandate_hash": mandate_hash(MANDATE),
+                "mandate_hash": mandate_hash(mandate),
                 "actions": actions,
             }
         )
