@@ -1,0 +1,196 @@
+"""Build the program of a book: one pass, sparse, every rule and every term."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import scipy.sparse as sp
+
+from allocator.program.affine import WIDER, Affine, Draft
+from allocator.program.arrays import Arrays
+from allocator.program.core import Core, collateral_reach, core_of
+from allocator.program.form import Direction, Form, Mask, Vector
+from allocator.program.limits import limit_rows, members, selects
+from allocator.program.margin import margin_rows, wallet_rows
+from allocator.program.objective import COST_UNIT, Costs
+from allocator.program.requirements import Brackets, initial_rates, positions_of
+
+LARGEST = 1e6
+"""Largest gross notional of a pair, in units, where no rule bounds it."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A form with the actions it is about.
+
+    Attributes
+    ----------
+    core
+        The actions and their effects.
+    form
+        Columns and rows.
+    """
+
+    core: Core
+    form: Form
+
+
+def build(arrays: Arrays, brackets: Brackets | None) -> Program:
+    """Build the program.
+
+    Parameters
+    ----------
+    arrays
+        The book.
+    brackets
+        Ceilings of whole-position pairs, for a plan; None for a lower bound.
+    """
+    core = core_of(arrays, _with_ceilings(arrays, rooms(arrays), brackets))
+    draft = Draft(core.layout.count)
+    draft.columns(np.zeros(core.layout.count), core.top)
+    positions = positions_of(core, draft, brackets)
+    margin_rows(core, draft, positions)
+    wallet_rows(core, draft)
+    limit_rows(core, draft, positions)
+    costs = Costs(core, draft)
+    costs.tolls()
+    hulls = costs.impact()
+    costs.transfers()
+    costs.actions()
+    costs.carry()
+    costs.concentration()
+    costs.tracking()
+    return Program(core, _form(core, draft, costs, hulls))
+
+
+def _form(core: Core, draft: Draft, costs: Costs, hulls: tuple[object, ...]) -> Form:
+    weight = np.concatenate(draft.weight)
+    at = np.flatnonzero(weight)
+    empty = sp.csr_array((1, core.layout.count), dtype=np.float64)
+    row = draft.rows(
+        Affine(empty, empty, np.zeros(1)),
+        -np.inf,
+        np.inf,
+        [("shortfall", "")],
+        (np.zeros(at.size, dtype=np.int64), at, weight[at]),
+    )
+    A, Z = draft.matrix()
+    c = np.concatenate(draft.cost)
+    c[: core.layout.count] += costs.linear
+    return Form(
+        A=A,
+        Z=Z,
+        row_low=np.concatenate(draft.row_low),
+        row_high=np.concatenate(draft.row_high),
+        low=np.concatenate(draft.low),
+        high=np.concatenate(draft.high),
+        c=c,
+        p=np.concatenate(draft.p),
+        k=np.concatenate(draft.k),
+        fixed=costs.fixed,
+        least=core.least,
+        top=core.top,
+        closes=core.closes,
+        shortfall=weight,
+        shortfall_row=int(row[0]),
+        hulls=hulls,  # type: ignore[arg-type]
+        directions=_directions(core),
+        exclusive=_exclusive(core),
+        labels=tuple(draft.labels),
+        unit=core.arrays.unit,
+        cost_unit=COST_UNIT,
+        constant=costs.constant,
+    )
+
+
+def _directions(core: Core) -> tuple[Direction, ...]:
+    """Group order pairs by owner and instrument."""
+    arrays, layout = core.arrays, core.layout
+    owners = [arrays.book.accounts[a].owner for a, _ in arrays.orders.keys]
+    rows: dict[tuple[str, str], list[int]] = {}
+    for at, (owner, key) in enumerate(zip(owners, arrays.orders.keys, strict=True)):
+        rows.setdefault((owner, key[1]), []).append(at)
+    out = list[Direction]()
+    for _, numbers in sorted(rows.items()):
+        at = np.array(numbers, dtype=np.int64)
+        out.append(Direction(layout.buys[at], layout.sells[at]))
+    return tuple(out)
+
+
+def _exclusive(core: Core) -> tuple[tuple[int, int], ...]:
+    """Pair each move with the sender's orders in the same instrument."""
+    arrays, layout = core.arrays, core.layout
+    order_of = {int(pair): at for at, pair in enumerate(arrays.orders.pair) if pair >= 0}
+    out = list[tuple[int, int]]()
+    for number, source in enumerate(arrays.moves.source):
+        at = order_of.get(int(source))
+        if at is not None:
+            move = int(layout.moved[number])
+            out += [(int(layout.buys[at]), move), (int(layout.sells[at]), move)]
+    return tuple(out)
+
+
+def rooms(arrays: Arrays) -> Vector:
+    """Largest gross notional of each pair that margin and limits can leave, in units.
+
+    Initial margin alone must fit the most collateral that could ever be there, plus what is
+    missing already.
+    """
+    pairs = arrays.pairs
+    rates = initial_rates(arrays)
+    gross = np.where(pairs.legged, 0.0, np.abs(pairs.start))
+    owed = np.bincount(pairs.account, rates * gross, len(arrays.accounts))
+    reach = np.maximum(collateral_reach(arrays), owed)
+    out = np.full(len(pairs.keys), LARGEST)
+    known = rates > 0
+    out[known] = np.minimum(LARGEST, reach[pairs.account][known] / rates[known] * WIDER)
+    return np.minimum(out, _limit_rooms(arrays))
+
+
+def _limit_rooms(arrays: Arrays) -> Vector:
+    """Bound pairs by the limits on gross notional and quantity that cover them."""
+    pairs, out = arrays.pairs, np.full(len(arrays.pairs.keys), np.inf)
+    book = arrays.book
+    for limit in book.mandate.limits:
+        if limit.measure not in ("gross_notional", "quantity") or limit.max is None:
+            continue
+        inside = members(_Named(arrays), limit)  # type: ignore[arg-type]
+        chosen = np.array(
+            [
+                bool(inside[a]) and selects(limit, book.instruments[key[1]])
+                for a, key in zip(pairs.account, pairs.keys, strict=True)
+            ],
+            dtype=bool,
+        )
+        out = np.where(
+            chosen, np.minimum(out, _room(arrays, limit.measure, float(limit.max), chosen)), out
+        )
+    return out
+
+
+@dataclass(frozen=True)
+class _Named:
+    arrays: Arrays
+
+
+def _room(arrays: Arrays, measure: str, cap: float, chosen: Mask) -> Vector:
+    """Cap, or what is held already, as notional of each pair."""
+    pairs = arrays.pairs
+    legs = np.nan_to_num(pairs.fixed_gross)
+    held = np.where(pairs.legged, legs, np.abs(pairs.start)) + pairs.buying + pairs.selling
+    if measure == "gross_notional":
+        return np.full(held.size, max(cap / arrays.unit, float(held[chosen].sum())) * WIDER)
+    contracts = held / pairs.scale
+    return max(cap, float(contracts[chosen].sum())) * pairs.scale * WIDER
+
+
+def _with_ceilings(arrays: Arrays, room: Vector, brackets: Brackets | None) -> Vector:
+    out = room.copy()
+    for at, ceiling in (brackets or {}).items():
+        out[at] = min(out[at], ceiling)
+    return out
+
+
+__all__ = ["Program", "build", "pairwise", "rooms"]

@@ -1,0 +1,285 @@
+"""The actions with their bounds, and what they do to positions and wallets.
+
+Actions are numbered: buys of every order pair, sells of every order pair, transfers, moves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import scipy.sparse as sp
+
+from allocator.program.affine import WIDER, Affine, groups
+from allocator.program.arrays import Arrays
+from allocator.program.form import Index, Mask, Matrix, Vector
+
+REACH = 1.02
+"""Room on derived bounds of spot orders, for what prices of base and mark may differ by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Numbers of the actions by kind."""
+
+    orders: int
+    routes: int
+    moves: int
+
+    @property
+    def buys(self) -> Index:
+        """Buys, one for each order pair."""
+        return np.arange(self.orders, dtype=np.int64)
+
+    @property
+    def sells(self) -> Index:
+        """Sells, one for each order pair."""
+        return np.arange(self.orders, 2 * self.orders, dtype=np.int64)
+
+    @property
+    def transfers(self) -> Index:
+        """Transfers, one for each route."""
+        return np.arange(2 * self.orders, 2 * self.orders + self.routes, dtype=np.int64)
+
+    @property
+    def moved(self) -> Index:
+        """Moves, one for each rule."""
+        start = 2 * self.orders + self.routes
+        return np.arange(start, start + self.moves, dtype=np.int64)
+
+    @property
+    def count(self) -> int:
+        """Number of actions."""
+        return 2 * self.orders + self.routes + self.moves
+
+
+@dataclass(frozen=True)
+class Core:
+    """Actions and the vectors that are affine in them.
+
+    Attributes
+    ----------
+    top, least, closes
+        Of each action, shape ``(n_actions,)``.
+    position
+        Signed notional of each pair after the plan.
+    flow
+        Wallet changes by transfers and spot orders without charges, by wallet.
+    paid
+        Fees, spread and charges by wallet, positive.
+    spot_paid
+        The part of `paid` that transfers and spot orders cause.
+    settled
+        Unrealised profit that becomes wallet.
+    live
+        Pairs that some action can change.
+    box
+        Least and largest signed notional of each pair.
+    """
+
+    arrays: Arrays
+    layout: Layout
+    top: Vector
+    least: Vector
+    closes: Vector
+    position: Affine
+    flow: Affine
+    paid: Affine
+    spot_paid: Affine
+    settled: Affine
+    live: Mask
+    box: tuple[Vector, Vector]
+    empty: Affine = field(repr=False)
+
+    @property
+    def equity(self) -> Affine:
+        """Equity of each wallet key after the plan, without what is ring-fenced."""
+        return (self.flow - self.paid).shifted(self.arrays.wallets.equity)
+
+    @property
+    def wallet(self) -> Affine:
+        """Wallet of each wallet key after the plan."""
+        return (self.flow - self.paid + self.settled).shifted(self.arrays.wallets.wallet)
+
+
+def core_of(arrays: Arrays, rooms: Vector) -> Core:
+    """Bound the actions and collect their effects.
+
+    Parameters
+    ----------
+    arrays
+        The book.
+    rooms
+        Largest gross notional of each pair that margin and limits can leave.
+    """
+    layout = Layout(arrays.orders.keys.__len__(), len(arrays.routes.ids), len(arrays.moves.keys))
+    box = _box(arrays, rooms)
+    top, least, closes = _sizes(arrays, layout, box)
+    flow, paid, spot_paid, settled = _effects(arrays, layout)
+    live = np.zeros(len(arrays.pairs.keys), dtype=bool)
+    position = _position(arrays, layout)
+    touched = position.X != 0
+    live[:] = np.asarray(touched @ (top > 0).astype(np.float64)).ravel() > 0
+    return Core(
+        arrays=arrays,
+        layout=layout,
+        top=top,
+        least=least,
+        closes=closes,
+        position=position,
+        flow=flow,
+        paid=paid,
+        spot_paid=spot_paid,
+        settled=settled,
+        live=live,
+        box=box,
+        empty=_affine(0, layout, [], []),
+    )
+
+
+def _box(arrays: Arrays, rooms: Vector) -> tuple[Vector, Vector]:
+    """Least and largest signed notional of each pair: brackets, states, room, never less than now."""
+    pairs = arrays.pairs
+    wide = np.maximum(np.minimum(pairs.cap, rooms), np.abs(pairs.start))
+    low, high = -wide, wide.copy()
+    book = arrays.book
+    tight = np.array(
+        [
+            "reduce_only" in (book.accounts[a].state, book.status(i)) or not book.may_trade(a, i)
+            for a, i in pairs.keys
+        ],
+        dtype=bool,
+    )
+    low = np.where(tight, np.minimum(pairs.start, 0.0), low)
+    high = np.where(tight, np.maximum(pairs.start, 0.0), high)
+    return low, high
+
+
+def _sizes(
+    arrays: Arrays, layout: Layout, box: tuple[Vector, Vector]
+) -> tuple[Vector, Vector, Vector]:
+    orders, routes, moves = arrays.orders, arrays.routes, arrays.moves
+    spot = orders.pair < 0
+    at = np.maximum(orders.pair, 0)
+    start = np.where(spot, 0.0, arrays.pairs.start[at] if at.size else 0.0)
+    reach = _reach(arrays)[orders.account]
+    room_up = np.where(spot, reach, (box[1][at] if at.size else 0.0) - start)
+    room_down = np.where(spot, reach, start - (box[0][at] if at.size else 0.0))
+    buy = np.where(orders.may_buy, np.minimum(room_up, orders.most), 0.0)
+    sell = np.where(orders.may_sell, np.minimum(room_down, orders.most), 0.0)
+    closing_buy = np.where(~spot & (start < 0), orders.closes, 0.0)
+    closing_sell = np.where(~spot & (start > 0), orders.closes, 0.0)
+    top = np.concatenate([buy, sell, routes.most, moves.most])
+    closes = np.concatenate(
+        [closing_buy, closing_sell, np.zeros(layout.routes), np.zeros(layout.moves)]
+    )
+    least = np.concatenate([orders.least, orders.least, routes.least, moves.lot])
+    small = (closes > 0) & (closes < least)
+    least = np.where(small, closes, least)
+    top = np.where((top < least * (1 - 1e-12)) | (top <= 0), 0.0, top)
+    return np.maximum(top, 0.0), least, closes
+
+
+def _reach(arrays: Arrays) -> Vector:
+    """Most that an account could ever pay for spot: everything it holds and may be sent."""
+    wallets, routes = arrays.wallets, arrays.routes
+    held = np.maximum(wallets.wallet - wallets.ring, 0.0)
+    n = len(arrays.accounts)
+    total = np.bincount(wallets.account, held, n)
+    if len(routes.ids):
+        total += np.bincount(wallets.account[routes.target], routes.most, n)
+    return np.asarray(total * REACH, dtype=np.float64)
+
+
+def collateral_reach(arrays: Arrays) -> Vector:
+    """Most collateral that an account could ever have, by account."""
+    wallets, routes = arrays.wallets, arrays.routes
+    n = len(arrays.accounts)
+    total = np.bincount(wallets.account, np.maximum(wallets.equity, 0.0), n)
+    if len(routes.ids):
+        total += np.bincount(wallets.account[routes.target], routes.most, n)
+    spot = arrays.orders.pair < 0
+    if spot.any():
+        total *= np.where(np.bincount(arrays.orders.account[spot], minlength=n) > 0, REACH, 1.0)
+    return np.asarray(total, dtype=np.float64) * WIDER
+
+
+def _affine(
+    rows: int,
+    layout: Layout,
+    x: list[tuple[Index, Index, Vector]],
+    z: list[tuple[Index, Index, Vector]],
+    const: Vector | None = None,
+) -> Affine:
+    shape = (rows, layout.count)
+    return Affine(
+        _coo(x, shape), _coo(z, shape), np.zeros(rows) if const is None else const.astype(float)
+    )
+
+
+def _coo(parts: list[tuple[Index, Index, Vector]], shape: tuple[int, int]) -> Matrix:
+    if not parts:
+        return sp.csr_array(shape, dtype=np.float64)
+    row, column, value = (np.concatenate([part[at] for part in parts]) for at in range(3))
+    return sp.coo_array((value, (row, column)), shape=shape).tocsr()
+
+
+def _position(arrays: Arrays, layout: Layout) -> Affine:
+    orders, moves = arrays.orders, arrays.moves
+    at = np.flatnonzero(orders.pair >= 0)
+    one = np.ones(at.size)
+    parts = [
+        (orders.pair[at], layout.buys[at], one),
+        (orders.pair[at], layout.sells[at], -one),
+        (moves.source, layout.moved, -moves.sign),
+        (moves.target, layout.moved, moves.sign),
+    ]
+    return _affine(len(arrays.pairs.keys), layout, parts, [], arrays.pairs.start)
+
+
+def _effects(arrays: Arrays, layout: Layout) -> tuple[Affine, Affine, Affine, Affine]:
+    """Flow, paid, the flows' part of paid, settled; each by wallet key."""
+    orders, routes, moves = arrays.orders, arrays.routes, arrays.moves
+    rows = len(arrays.wallets.keys)
+    spot = np.flatnonzero(orders.pair < 0)
+    deal = np.flatnonzero(orders.pair >= 0)
+    one = np.ones(spot.size)
+    flow = _affine(
+        rows,
+        layout,
+        [
+            (orders.base[spot], layout.buys[spot], orders.gain[spot]),
+            (orders.base[spot], layout.sells[spot], -orders.gain[spot]),
+            (orders.cash[spot], layout.buys[spot], -one),
+            (orders.cash[spot], layout.sells[spot], one),
+            (routes.source, layout.transfers, -np.ones(layout.routes)),
+            (routes.target, layout.transfers, np.ones(layout.routes)),
+        ],
+        [],
+    )
+    spot_paid = _affine(
+        rows,
+        layout,
+        [
+            (orders.cash[spot], layout.buys[spot], orders.toll[spot]),
+            (orders.cash[spot], layout.sells[spot], orders.toll[spot]),
+            (routes.source, layout.transfers, routes.rate),
+        ],
+        [(routes.source, layout.transfers, routes.fee)],
+    )
+    own = _affine(
+        rows,
+        layout,
+        [
+            (orders.cash[deal], layout.buys[deal], orders.toll[deal]),
+            (orders.cash[deal], layout.sells[deal], orders.toll[deal]),
+        ],
+        [(moves.cash, layout.moved, moves.fee)],
+    )
+    settled = _affine(rows, layout, [(moves.cash, layout.moved, moves.settled)], [])
+    return flow, spot_paid + own, spot_paid, settled
+
+
+def by_account(arrays: Arrays) -> Matrix:
+    """Build the matrix that adds wallet keys up by account."""
+    return groups(arrays.wallets.account, len(arrays.accounts))

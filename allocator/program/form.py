@@ -1,0 +1,214 @@
+"""The program as arrays: a separable objective over linear rows, and the uses of its actions.
+
+::
+
+    minimise    constant + f'z + sum_j  c_j x_j + p_j x_j^2 / 2 + k_j ((o_j + x_j)^1.5 - o_j^1.5)
+    subject to  row_low <= A x + Z z <= row_high,   low <= x <= high
+                least_j z_j <= x_j <= top_j z_j,    z_j in {0, 1}       for every action j
+
+The first columns of x are the actions: buys, sells, transfers, moves, all unsigned. Everything
+that couples columns stands in the rows, so the Lagrangian falls apart into single columns: a lower
+bound from any row prices is a sum of one-dimensional minima (`allocator.program.certify`).
+Amounts are in `Form.unit` numeraire, the objective in `Form.cost_unit` numeraire.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float64]
+Index = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+Matrix = Any
+"""A scipy sparse matrix in CSR form (scipy brings no types)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Separable:
+    """A convex program with a separable objective; see the module for the symbols."""
+
+    A: Matrix
+    row_low: Vector
+    row_high: Vector
+    low: Vector
+    high: Vector
+    c: Vector
+    p: Vector
+    k: Vector
+    o: Vector
+    constant: float = 0.0
+
+    def objective(self, x: Vector) -> float:
+        """Evaluate the objective at `x`, shape ``(n,)``."""
+        base = np.maximum(self.o + x, 0.0)
+        power = self.k * (base * np.sqrt(base) - self.o * np.sqrt(self.o))
+        return float(self.constant + self.c @ x + 0.5 * self.p @ (x * x) + power.sum())
+
+    def residual(self, x: Vector) -> float:
+        """Return the largest violation of a row or a bound."""
+        rows = self.A @ x
+        parts = (self.row_low - rows, rows - self.row_high, self.low - x, x - self.high)
+        return max((float(part.max()) for part in parts if part.size), default=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Hull:
+    """Cheapest way to pay at least one order cost on an instrument's turnover column.
+
+    The convex hull of ``f 1[y > 0] + k y^1.5``: a slope up to `tau`, the power beyond it.
+
+    Attributes
+    ----------
+    first, rest
+        Columns of the turnover up to and beyond `tau`.
+    orders
+        Actions that feed the turnover.
+    """
+
+    first: int
+    rest: int
+    k: float
+    fixed: float
+    top: float
+    orders: Index
+
+    @property
+    def tau(self) -> float:
+        """Turnover from which the power law itself is the hull."""
+        if self.fixed <= 0 or self.top <= 0:
+            return 0.0
+        if self.k <= 0:
+            return self.top
+        return float(min((2 * self.fixed / self.k) ** (2 / 3), self.top))
+
+    @property
+    def slope(self) -> float:
+        """Cost per unit of turnover up to `tau`."""
+        tau = self.tau
+        return 0.0 if tau <= 0 else self.fixed / tau + self.k * tau**0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """Buys and sells of one owner in one instrument, of which only one side may be used."""
+
+    buys: Index
+    sells: Index
+
+
+@dataclass(frozen=True)
+class Form:
+    """The whole decision; see the module for the symbols.
+
+    Attributes
+    ----------
+    fixed, least, top
+        Cost, smallest and largest size of a used action, shape ``(n_actions,)``.
+    shortfall
+        Weight of each column in S, shape ``(n,)``.
+    shortfall_row
+        The row that keeps S at or below a cap.
+    exclusive
+        Pairs of actions of which at most one is used.
+    closes
+        Size at which an action closes a position whole and is free of its minimum; else 0.
+    labels
+        Family and names of each row, to tell which limit binds.
+    """
+
+    A: Matrix
+    Z: Matrix
+    row_low: Vector
+    row_high: Vector
+    low: Vector
+    high: Vector
+    c: Vector
+    p: Vector
+    k: Vector
+    fixed: Vector
+    least: Vector
+    top: Vector
+    closes: Vector
+    shortfall: Vector
+    shortfall_row: int
+    hulls: tuple[Hull, ...]
+    directions: tuple[Direction, ...]
+    exclusive: tuple[tuple[int, int], ...]
+    labels: tuple[tuple[str, ...], ...]
+    unit: float
+    cost_unit: float
+    constant: float
+    shortfall_constant: float = 0.0
+    _memo: dict[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
+
+    @property
+    def n_actions(self) -> int:
+        """Number of actions."""
+        return int(self.fixed.size)
+
+    def capped(self, shortfall: float) -> Form:
+        """Keep S (in units) at or below a cap."""
+        high = self.row_high.copy()
+        high[self.shortfall_row] = shortfall
+        return replace(self, row_high=high)
+
+    def relaxed(self) -> Separable:
+        """Build the relaxation: a use is the fraction of its largest size, orders pay the hull."""
+        share = np.divide(1.0, self.top, out=np.zeros_like(self.top), where=self.top > 0)
+        slope = self.fixed * share
+        c, o = self.c.copy(), np.zeros_like(self.c)
+        high = self.high.copy()
+        for hull in self.hulls:
+            if hull.tau > 0:
+                slope[hull.orders] = 0.0
+                c[hull.first] += hull.slope
+                o[hull.rest] = hull.tau
+                high[hull.first] = hull.tau
+        c[: self.n_actions] += slope
+        A = self.A + self._spread(self.Z, share)
+        constant = self.constant
+        return Separable(
+            A, self.row_low, self.row_high, self.low, high, c, self.p, self.k, o, constant
+        )
+
+    def weighted(self, slope: Vector, allowed: Mask) -> Separable:
+        """Build the program with a cost per unit in place of fixed costs, on allowed actions."""
+        share = np.divide(1.0, self.top, out=np.zeros_like(self.top), where=self.top > 0)
+        c, high = self.c.copy(), self.high.copy()
+        c[: self.n_actions] += slope
+        high[: self.n_actions] = np.where(allowed, high[: self.n_actions], 0.0)
+        A = self.A + self._spread(self.Z, share)
+        o = np.zeros_like(c)
+        return Separable(
+            A, self.row_low, self.row_high, self.low, high, c, self.p, self.k, o, self.constant
+        )
+
+    def supported(self, used: Mask, least: bool = True) -> Separable:
+        """Build the program in which exactly the used actions are paid for."""
+        z = used.astype(np.float64)
+        low, high = self.low.copy(), self.high.copy()
+        n = self.n_actions
+        high[:n] = np.where(used, self.top, 0.0)
+        low[:n] = np.where(used & least, np.minimum(self.least, self.top), 0.0)
+        shift = self.Z @ z
+        return Separable(
+            self.A,
+            self.row_low - shift,
+            self.row_high - shift,
+            low,
+            high,
+            self.c,
+            self.p,
+            self.k,
+            np.zeros_like(self.c),
+            self.constant + float(self.fixed @ z),
+        )
+
+    def _spread(self, Z: Matrix, share: Vector) -> Matrix:
+        wide = sp.csr_matrix((Z.data, Z.indices, Z.indptr), shape=(Z.shape[0], self.low.size))
+        return (wide @ sp.diags_array(np.pad(share, (0, self.low.size - share.size)))).tocsr()

@@ -1,0 +1,242 @@
+"""Solve a separable convex program: a chain of solvers whose answers are checked here.
+
+The 3/2 powers are majorised by parabolas that touch at the last point,
+``t^1.5 <= 3/4 t^2 / sqrt(t0) + 1/4 t0^1.5``, so that each pass is a quadratic program; the bound
+uses the powers themselves (`allocator.program.certify`). Limits are iteration counts, never time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.sparse as sp
+
+from allocator.models.errors import SolverError
+from allocator.program.certify import lower_bound
+from allocator.program.form import Separable, Vector
+
+TOLERANCE = 1e-6
+"""Largest residual of a row or bound, in units, that a used answer may have."""
+
+GAP = 1e-7
+"""Relative gap at which the passes over the powers end."""
+
+PASSES = 12
+POWER_FLOOR = 1e-5
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A certified answer.
+
+    Attributes
+    ----------
+    x, y
+        Columns, row prices (positive where the upper side binds).
+    value, bound
+        Objective at x, proven lower bound of the optimum.
+    residual
+        Largest violation of a row or bound, in units.
+    solver
+        Which solver gave it.
+    """
+
+    x: Vector
+    y: Vector
+    value: float
+    bound: float
+    residual: float
+    solver: str
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """What a solver says: columns and row prices, not yet believed."""
+
+    x: Vector
+    y: Vector
+
+
+Solver = Callable[[Separable], Raw | None]
+
+
+def by_piqp(problem: Separable) -> Raw | None:
+    """Solve with PIQP's interior point."""
+    import piqp
+
+    equal = problem.row_low == problem.row_high
+    sided = ~equal & (np.isfinite(problem.row_low) | np.isfinite(problem.row_high))
+    A, G = problem.A[equal].tocsc(), problem.A[sided].tocsc()
+    solver = piqp.SparseSolver()
+    settings = solver.settings
+    settings.verbose = False
+    settings.eps_abs = settings.eps_rel = 1e-9
+    settings.eps_duality_gap_abs = settings.eps_duality_gap_rel = 1e-9
+    settings.eps_primal_inf = settings.eps_dual_inf = 1e-10
+    settings.max_iter = 200
+    settings.num_threads = 1
+    settings.preconditioner_scale_cost = True
+    solver.setup(
+        sp.diags_array(problem.p).tocsc(),
+        problem.c,
+        A,
+        problem.row_low[equal],
+        G,
+        problem.row_low[sided],
+        problem.row_high[sided],
+        problem.low,
+        problem.high,
+    )
+    status = solver.solve()
+    if status not in (piqp.PIQP_SOLVED, piqp.PIQP_MAX_ITER_REACHED, piqp.PIQP_NUMERICS):
+        return None
+    result = solver.result
+    y = np.zeros(equal.size)
+    y[equal], y[sided] = result.y, result.z_u - result.z_l
+    return Raw(np.array(result.x), y)
+
+
+def by_clarabel(problem: Separable) -> Raw | None:
+    """Solve with Clarabel's interior point."""
+    import clarabel
+
+    n, equal = problem.low.size, problem.row_low == problem.row_high
+    up = ~equal & np.isfinite(problem.row_high)
+    down = ~equal & np.isfinite(problem.row_low)
+    eye = sp.eye_array(n, format="csr")
+    A = sp.vstack([problem.A[equal], problem.A[up], -problem.A[down], eye, -eye], format="csc")
+    b = np.concatenate(
+        [
+            problem.row_low[equal],
+            problem.row_high[up],
+            -problem.row_low[down],
+            problem.high,
+            -problem.low,
+        ]
+    )
+    cones = [
+        clarabel.ZeroConeT(int(equal.sum())),
+        clarabel.NonnegativeConeT(int(b.size - equal.sum())),
+    ]
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    settings.max_iter = 300
+    settings.max_threads = 1
+    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-9
+    P = sp.diags_array(problem.p).tocsc()
+    solution = clarabel.DefaultSolver(P, problem.c, A, b, cones, settings).solve()
+    if str(solution.status) not in ("Solved", "AlmostSolved", "MaxIterations"):
+        return None
+    z, y = np.array(solution.z), np.zeros(equal.size)
+    counts = np.cumsum([equal.sum(), up.sum(), down.sum()])
+    y[equal] = z[: counts[0]]
+    y[up] += z[counts[0] : counts[1]]
+    y[down] -= z[counts[1] : counts[2]]
+    return Raw(np.array(solution.x), y)
+
+
+def by_osqp(problem: Separable) -> Raw | None:
+    """Solve with OSQP's splitting, its adaptive step tied to iterations instead of the clock."""
+    import osqp
+
+    n = problem.low.size
+    A = sp.vstack([problem.A, sp.eye_array(n, format="csr")], format="csc")
+    low = np.concatenate([problem.row_low, problem.low])
+    high = np.concatenate([problem.row_high, problem.high])
+    solver = osqp.OSQP()
+    solver.setup(
+        sp.csc_matrix(sp.diags_array(problem.p)),
+        problem.c,
+        sp.csc_matrix(A),
+        low,
+        high,
+        verbose=False,
+        eps_abs=1e-8,
+        eps_rel=1e-8,
+        max_iter=50_000,
+        adaptive_rho=1,
+        adaptive_rho_interval=50,
+    )
+    result = solver.solve(raise_error=False)
+    if result.info.status not in ("solved", "solved inaccurate", "maximum iterations reached"):
+        return None
+    return Raw(np.array(result.x), np.array(result.y[: problem.row_low.size]))
+
+
+def by_highs(problem: Separable) -> Raw | None:
+    """Solve with HiGHS: simplex for a linear program, its active set for a quadratic one."""
+    import highspy
+
+    from allocator.program.highs import hessian, linear_model, quiet
+
+    highs = quiet(highspy.Highs())
+    model = linear_model(problem)
+    if np.any(problem.p > 0):
+        model = hessian(model, problem.p)
+    highs.passModel(model)
+    highs.run()
+    if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        return None
+    solution = highs.getSolution()
+    return Raw(np.array(solution.col_value), -np.array(solution.row_dual))
+
+
+CHAIN: tuple[tuple[str, Solver], ...] = (
+    ("piqp", by_piqp),
+    ("clarabel", by_clarabel),
+    ("osqp", by_osqp),
+    ("highs", by_highs),
+)
+"""Solvers in the order in which they are asked."""
+
+
+def solve(problem: Separable, chain: tuple[tuple[str, Solver], ...] = CHAIN) -> Answer:
+    """Solve a program and certify the answer.
+
+    Raises
+    ------
+    SolverError
+        When no solver's answer keeps rows and bounds to `TOLERANCE`.
+    """
+    last = "no solver was asked"
+    for name, solver in chain:
+        answer = _passes(problem, name, solver)
+        if answer is not None and answer.residual <= TOLERANCE:
+            return answer
+        last = f"{name}: " + ("no answer" if answer is None else f"residual {answer.residual:.1e}")
+    raise SolverError(f"no solver's answer could be certified; the last one, {last}")
+
+
+def _passes(problem: Separable, name: str, solver: Solver) -> Answer | None:
+    bent = problem.k > 0
+    point = np.maximum(problem.o, POWER_FLOOR)
+    best: Answer | None = None
+    bound = -np.inf
+    for _ in range(PASSES):
+        raw = solver(_majorised(problem, point))
+        if raw is None or not np.all(np.isfinite(raw.x)):
+            break
+        x = np.clip(raw.x, problem.low, problem.high)
+        bound = max(bound, lower_bound(problem, raw.y))
+        value, residual = problem.objective(x), problem.residual(x)
+        if best is None or value < best.value or best.residual > TOLERANCE:
+            best = Answer(x, raw.y, value, bound, residual, name)
+        if not bent.any() or best.value - bound <= GAP * (1.0 + abs(best.value)):
+            break
+        point = np.maximum(problem.o + x, POWER_FLOOR)
+    return None if best is None else replace(best, bound=bound)
+
+
+def _majorised(problem: Separable, point: Vector) -> Separable:
+    """Replace each power by the parabola that touches it at `point` and lies above it."""
+    bent = problem.k > 0
+    half = np.where(bent, 0.75 * problem.k / np.sqrt(point), 0.0)
+    return replace(
+        problem,
+        p=problem.p + 2 * half,
+        c=problem.c + 2 * half * problem.o,
+        k=np.zeros_like(problem.k),
+        o=np.zeros_like(problem.o),
+    )
