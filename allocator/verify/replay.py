@@ -132,6 +132,33 @@ def violation_of(breach: Breach) -> Violation:
 
 
 @lawful
+def final_violations(book: Book, actions: Sequence[Action]) -> tuple[Violation, ...]:
+    """Check actions and the state they lead to, whatever the order of steps.
+
+    For a planner that weighs sizes; `verify` replays the finished plan itself.
+
+    Raises
+    ------
+    InputError
+        When an action names what the book does not have.
+    """
+    effects = [effect_of(book, action) for action in actions]
+    final = State.start(book).after(effects)
+    out = [
+        *order_violations(book, effects),
+        *transfer_violations(book, effects),
+        *move_violations(book, effects),
+        *state_violations(book, effects, final),
+        *_plan_limits(book, effects),
+    ]
+    for rule in state_rules(book, effects):
+        excess = rule.excess(final)
+        if excess > rule.allowed:
+            out.append(Violation(code=rule.code, message=f"{rule.name}: exceeded by {excess}"))
+    return tuple(out)
+
+
+@lawful
 def broken_prefixes(book: Book, actions: Sequence[Action]) -> tuple[Breach, ...]:
     """Find the rules that some prefix of an ordered list of actions breaks.
 
