@@ -1,3 +1,51 @@
-"""Runs many crypto-derivatives accounts as one book."""
+"""Runs many crypto-derivatives accounts as one book.
+
+>>> from allocator import decide, load_scenario          # doctest: +SKIP
+>>> scenario = load_scenario("scenarios/two_venues.yaml")  # doctest: +SKIP
+>>> print(decide(scenario.snapshot, scenario.mandate).explain())  # doctest: +SKIP
+
+Names are loaded when they are first used, so that ``import allocator`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from allocator.decide import Engine, decide
+    from allocator.models.mandate import Mandate
+    from allocator.models.plan import Plan
+    from allocator.models.snapshot import Snapshot
+    from allocator.verify import verify
+    from allocator.whatif.reader import load_scenario
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "Engine": "allocator.decide",
+    "Mandate": "allocator.models.mandate",
+    "Plan": "allocator.models.plan",
+    "Snapshot": "allocator.models.snapshot",
+    "decide": "allocator.decide",
+    "load_scenario": "allocator.whatif.reader",
+    "verify": "allocator.verify",
+}
+
+__all__ = [
+    "Engine",
+    "Mandate",
+    "Plan",
+    "Snapshot",
+    "__version__",
+    "decide",
+    "load_scenario",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its home."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,55 @@
+"""Decide: the pure path from a snapshot and a mandate to a verified plan, on one screen."""
+
+from __future__ import annotations
+
+from allocator.minimise import search
+from allocator.minimise.choose import choose
+from allocator.models.errors import SolverError
+from allocator.models.mandate import Mandate
+from allocator.models.plan import Plan
+from allocator.models.snapshot import Snapshot
+from allocator.plan.write import idle, released, written
+from allocator.program.arrays import arrays_of
+from allocator.state import Book, lawful
+
+
+@lawful
+def decide(snapshot: Snapshot, mandate: Mandate) -> Plan:
+    """Find the least-cost plan that keeps every rule, prove it, and verify it exactly.
+
+    Pure: equal inputs give equal plans, whatever was decided before.
+
+    Returns
+    -------
+    A plan that `allocator.verify.verify` has released; or one with status ``refused`` and no
+    actions that says why there is none.
+
+    Raises
+    ------
+    SnapshotError
+        When snapshot and mandate make no sensible problem.
+    """
+    book = Book.of(snapshot, mandate)
+    try:
+        found = search(arrays_of(book))  # relaxation, bound, support
+    except SolverError as error:
+        return released(book, idle(book, str(error)))
+    chosen = choose(book, found)  # whole lots, order of steps
+    return released(book, written(book, chosen))  # certificate, explanation, exact replay
+
+
+class Engine:
+    """Decides for one mandate again and again.
+
+    Parameters
+    ----------
+    mandate
+        What the owner wants.
+    """
+
+    def __init__(self, mandate: Mandate) -> None:
+        self.mandate = mandate
+
+    def decide(self, snapshot: Snapshot) -> Plan:
+        """Decide as `decide` does, byte for byte, whatever was decided before."""
+        return decide(snapshot, self.mandate)

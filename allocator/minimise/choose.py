@@ -1,0 +1,113 @@
+"""Choose among candidates by the exact law: whole lots, a safe order, do nothing among them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from allocator.minimise.prices import against_of, binding_of
+from allocator.minimise.search import Search, polished, wish_of
+from allocator.models.plan import Action
+from allocator.plan.judge import EXACT, Verdict, judged
+from allocator.plan.lots import Sizes, rounded
+from allocator.plan.lots_search import mended
+from allocator.plan.outcome import Outcome, Proof
+from allocator.plan.sequence import sequenced
+from allocator.program.form import Form
+from allocator.state import Book
+
+CLOSE_TO_LEAST = Decimal(1)
+"""By how much S may miss the least attainable one where that is not zero, numeraire."""
+
+CANDIDATES = 4
+MARGIN_ROOM = 4e-7
+"""Room that polishing leaves in margin rows for steps and lots, units."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """Sizes in a safe order with their verdict."""
+
+    sizes: Sizes
+    actions: tuple[Action, ...]
+    verdict: Verdict
+
+
+def choose(book: Book, found: Search) -> Outcome:
+    """Round, mend and order the candidates, and take the best that is safe."""
+    options = [Option(Sizes(), (), judged(book, Sizes()))]
+    unsafe: Verdict | None = None
+    for wish in _wishes(book, found):
+        sizes, verdict = mended(book, wish)
+        if verdict.broken:
+            continue
+        actions = sequenced(book, sizes)
+        if actions is None:
+            unsafe = verdict if unsafe is None else min(unsafe, verdict, key=lambda v: v.rank)
+        else:
+            options.append(Option(sizes, actions, verdict))
+    best = _best(options, found)
+    if best.verdict.shortfall > EXACT and book.policy.infeasible == "hold":
+        best = options[0]
+    return Outcome(best.sizes, best.actions, _proof(found, best), _note(options, best, unsafe))
+
+
+def _wishes(book: Book, found: Search) -> list[Sizes]:
+    """Round the best candidates, each polished again with a little room in its margin rows."""
+    form = found.program.form
+    roomy = _roomier(form, found)
+    out = list[Sizes]()
+    for candidate in found.candidates[:CANDIDATES]:
+        again = polished(roomy, candidate.used)
+        for row in (*again, candidate):
+            sizes = rounded(book, wish_of(found.program, row))
+            if sizes.count and sizes not in out:
+                out.append(sizes)
+    return out
+
+
+def _roomier(form: Form, found: Search) -> Form:
+    high = form.row_high.copy()
+    for at, label in enumerate(form.labels):
+        if label[0] in ("margin", "missing", "limit"):
+            high[at] -= MARGIN_ROOM
+    high[form.shortfall_row] = found.cap if found.cap == 0 else found.cap + 10 * MARGIN_ROOM
+    return replace(form, row_high=high)
+
+
+def _best(options: list[Option], found: Search) -> Option:
+    least = min(option.verdict.shortfall for option in options)
+    allowed = least + CLOSE_TO_LEAST if least > EXACT else EXACT
+    del found
+    fit = [option for option in options if option.verdict.shortfall <= allowed]
+    return min(fit, key=lambda option: (option.verdict.total, len(option.actions)))
+
+
+def _proof(found: Search, best: Option) -> Proof:
+    bound = found.bound
+    if float(best.verdict.shortfall) > found.cap * found.program.form.unit + 1e-6:
+        bound = found.bound_at(float(best.verdict.shortfall))
+    return Proof(
+        lower_bound=Decimal(repr(bound)),
+        shortfall_lower_bound=Decimal(repr(found.shortfall_bound)),
+        method=found.proof if bound == found.bound else "convex_hull_dual",
+        solver=found.relaxed.solver,
+        binding=binding_of(found),
+        against=against_of(found) if best.verdict.shortfall > EXACT else (),
+    )
+
+
+def _note(options: list[Option], best: Option, unsafe: Verdict | None) -> str:
+    if best.actions:
+        return ""
+    others = [option for option in options if option.actions]
+    idle = options[0].verdict.total
+    if others:
+        other = min(others, key=lambda option: option.verdict.rank)
+        return (
+            f"The best plan with actions would take {len(other.actions)} and cost "
+            f"{other.verdict.total:.2f}, doing nothing costs {idle:.2f}."
+        )
+    if unsafe is not None:
+        return f"A plan at {unsafe.total:.2f} was found, but no safe order for its steps."
+    return f"No action pays for itself; doing nothing costs {idle:.2f}."

@@ -1,0 +1,221 @@
+"""The mixed-integer program of a small book, by outer approximation.
+
+Every curved cost gets a column that lies above its tangents, so each linear mixed-integer program
+bounds the true one from below; tangents are added where its answer lies, until cost and bound
+meet. Nodes and rounds are limited, time is not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import highspy
+import numpy as np
+import scipy.sparse as sp
+
+from allocator.program.form import Form, Index, Mask, Vector
+from allocator.program.highs import quiet
+
+ROUNDS = 8
+NODES = 20_000
+CLOSE = 2e-6
+"""Gap in objective units at which the rounds end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """What the exact step found.
+
+    Attributes
+    ----------
+    used
+        Actions of the best answer.
+    x
+        Its columns.
+    bound
+        No choice of actions costs less, objective units.
+    """
+
+    used: Mask
+    x: Vector
+    bound: float
+
+
+def exact(form: Form, near: Vector) -> Exact | None:
+    """Solve the mixed-integer program; None if no answer is found.
+
+    Parameters
+    ----------
+    form
+        The program.
+    near
+        Columns of the relaxation: where the first tangents go.
+    """
+    curved = np.flatnonzero((form.p > 0) | (form.k > 0))
+    model = _Model(form, curved)
+    for point in _first_points(form, curved, near):
+        model.cut(point)
+    best: Exact | None = None
+    best_value, bound = np.inf, -np.inf
+    for _ in range(ROUNDS):
+        solved = model.run()
+        if solved is None:
+            break
+        x, z, dual = solved
+        bound = max(bound, dual)
+        used = z > 0.5
+        value = model.true_value(x, used)
+        if value < best_value:
+            best, best_value = Exact(used, x, bound), value
+        if best_value - bound <= CLOSE or not model.cut(x[curved]):
+            break
+    return None if best is None else Exact(best.used, best.x, bound)
+
+
+def _first_points(form: Form, curved: Index, near: Vector) -> list[Vector]:
+    low, high, at = form.low[curved], form.high[curved], near[curved]
+    spread = [at + (high - at) * t for t in (0.0, 0.003, 0.01, 0.03, 0.1, 0.3)]
+    spread += [at + (low - at) * t for t in (0.003, 0.01, 0.03, 0.1, 0.3)]
+    return [*spread, low, 0.25 * at, 0.5 * at, 0.75 * at, 1.25 * at, 1.5 * at, 2.0 * at]
+
+
+class _Model:
+    """Columns: the form's, uses, directions, one above each curved cost."""
+
+    def __init__(self, form: Form, curved: Index) -> None:
+        self.form, self.curved = form, curved
+        self.n, self.nz = form.low.size, form.n_actions
+        self.sided = [d for d in form.directions if d.buys.size and _both(form, d)]
+        self.above = self.n + self.nz + len(self.sided)
+        self.width = self.above + curved.size
+        self.highs = quiet(highspy.Highs())
+        for name, value in (
+            ("mip_rel_gap", 0.0),
+            ("mip_abs_gap", CLOSE / 2),
+            ("mip_max_nodes", NODES),
+            ("mip_heuristic_effort", 0.1),
+        ):
+            self.highs.setOptionValue(name, value)
+        self.highs.passModel(self._model())
+
+    def _model(self) -> Any:
+        form = self.form
+        rows, row_low, row_high = self._rows()
+        lp = highspy.HighsLp()
+        A = rows.tocsc()
+        lp.num_col_, lp.num_row_ = self.width, A.shape[0]
+        lp.col_cost_ = np.concatenate(
+            [form.c, form.fixed, np.zeros(len(self.sided)), np.ones(self.curved.size)]
+        )
+        lp.offset_ = form.constant
+        least, most = self._curved_range()
+        unused = form.top <= 0
+        lp.col_lower_ = np.concatenate([form.low, np.zeros(self.nz + len(self.sided)), least])
+        lp.col_upper_ = np.concatenate(
+            [form.high, np.where(unused, 0.0, 1.0), np.ones(len(self.sided)), most]
+        )
+        lp.row_lower_, lp.row_upper_ = row_low, row_high
+        lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = A.indptr, A.indices, A.data
+        whole = highspy.HighsVarType.kInteger
+        free = highspy.HighsVarType.kContinuous
+        lp.integrality_ = (
+            [free] * self.n + [whole] * (self.nz + len(self.sided)) + [free] * self.curved.size
+        )
+        model = highspy.HighsModel()
+        model.lp_ = lp
+        return model
+
+    def _rows(self) -> tuple[Any, Vector, Vector]:
+        form, n, nz = self.form, self.n, self.nz
+        own = np.arange(nz)
+        parts = [sp.hstack([form.A, form.Z, sp.csr_array((form.A.shape[0], self.width - n - nz))])]
+        low, high = [form.row_low], [form.row_high]
+        shape = (nz, self.width)
+        for size, ends in ((form.top, (-np.inf, 0.0)), (form.least, (0.0, np.inf))):
+            values = np.concatenate([np.ones(nz), -size])
+            at = (np.concatenate([own, own]), np.concatenate([own, n + own]))
+            parts.append(sp.coo_array((values, at), shape=shape))
+            low.append(np.full(nz, ends[0]))
+            high.append(np.full(nz, ends[1]))
+        row, column, value, cap = self._choices()
+        parts.append(sp.coo_array((value, (row, column)), shape=(cap.size, self.width)))
+        low.append(np.full(cap.size, -np.inf))
+        high.append(cap)
+        return sp.vstack(parts, format="csr"), np.concatenate(low), np.concatenate(high)
+
+    def _choices(self) -> tuple[Index, Index, Vector, Vector]:
+        """One direction per owner and instrument; a move or the sender's order."""
+        row, column, value, cap = list[int](), list[int](), list[float](), list[float]()
+        for number, group in enumerate(self.sided):
+            side = self.n + self.nz + number
+            for actions, sign, most in ((group.buys, -1.0, 0.0), (group.sells, 1.0, 1.0)):
+                for action in actions:
+                    row += [len(cap)] * 2
+                    column += [self.n + int(action), side]
+                    value += [1.0, sign]
+                    cap.append(most)
+        for one, other in self.form.exclusive:
+            row += [len(cap)] * 2
+            column += [self.n + one, self.n + other]
+            value += [1.0, 1.0]
+            cap.append(1.0)
+        return (
+            np.array(row, dtype=np.int64),
+            np.array(column, dtype=np.int64),
+            np.array(value, dtype=np.float64),
+            np.array(cap, dtype=np.float64),
+        )
+
+    def _curved_range(self) -> tuple[Vector, Vector]:
+        ends = [self._curve(self.form.low[self.curved]), self._curve(self.form.high[self.curved])]
+        return np.zeros(self.curved.size), np.maximum(*ends) + 1.0
+
+    def _curve(self, x: Vector) -> Vector:
+        p, k = self.form.p[self.curved], self.form.k[self.curved]
+        base = np.maximum(x, 0.0)
+        return np.asarray(0.5 * p * x * x + k * base * np.sqrt(base), dtype=np.float64)
+
+    def cut(self, x: Vector) -> bool:
+        """Add the tangent of every curved cost at `x`; tell whether there are any."""
+        p, k = self.form.p[self.curved], self.form.k[self.curved]
+        slope = p * x + 1.5 * k * np.sqrt(np.maximum(x, 0.0))
+        base = self._curve(x) - slope * x
+        count = self.curved.size
+        if not count:
+            return False
+        own = np.arange(count)
+        at = np.stack([self.curved, self.above + own], axis=1)
+        value = np.stack([-slope, np.ones(count)], axis=1)
+        self.highs.addRows(
+            count,
+            base,
+            np.full(count, np.inf),
+            2 * count,
+            (2 * own).astype(np.int32),
+            at.ravel().astype(np.int32),
+            value.ravel(),
+        )
+        return True
+
+    def run(self) -> tuple[Vector, Vector, float] | None:
+        """Solve; returns (columns, uses, bound)."""
+        self.highs.run()
+        status = self.highs.getModelStatus()
+        fine = (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kSolutionLimit)
+        info = self.highs.getInfo()
+        if status not in fine or info.primal_solution_status != 2:
+            return None
+        values = np.array(self.highs.getSolution().col_value)
+        return values[: self.n], values[self.n : self.n + self.nz], float(info.mip_dual_bound)
+
+    def true_value(self, x: Vector, used: Mask) -> float:
+        """Evaluate the true objective."""
+        form = self.form
+        smooth = float(form.c @ x + self._curve(x[self.curved]).sum())
+        return form.constant + smooth + float(form.fixed @ used)
+
+
+def _both(form: Form, group: Any) -> bool:
+    return bool((form.top[group.buys] > 0).any() and (form.top[group.sells] > 0).any())

@@ -1,0 +1,59 @@
+"""Mend and improve whole lots by the exact law: one lot or step more or less at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+
+from allocator.models.base import ZERO
+from allocator.plan.judge import Verdict, judged
+from allocator.plan.lots import Sizes, smallest, step_of
+from allocator.state import Book, lawful
+
+ROUNDS = 6
+LOOKS = 240
+"""Most states that are judged for one plan."""
+
+WORTH = Decimal("0.5")
+"""Numeraire of a lot below which trying one more or less cannot pay."""
+
+
+@lawful
+def mended(book: Book, sizes: Sizes) -> tuple[Sizes, Verdict]:
+    """Change sizes by single lots while rules, S or total get better."""
+    best, verdict = sizes, judged(book, sizes)
+    looks = 0
+    for _ in range(ROUNDS):
+        before = verdict.rank
+        for other in _neighbours(book, best, bool(verdict.broken)):
+            if looks >= LOOKS:
+                return best, verdict
+            looks += 1
+            seen = judged(book, other)
+            if seen.rank < verdict.rank:
+                best, verdict = other, seen
+        if verdict.rank == before:
+            break
+    return best, verdict
+
+
+def _neighbours(book: Book, sizes: Sizes, broken: bool) -> Iterator[Sizes]:
+    for name, amount in sizes.transfers.items():
+        for by in (1, -1, 4, -4, 64) if broken else ():
+            changed = amount + by * step_of(book, name)
+            if changed > 0:
+                yield replace(sizes, transfers={**sizes.transfers, name: changed})
+    for key, size in sizes.orders.items():
+        row = book.instruments[key[1]]
+        if not broken and row.lot * book.notional(row.id) < WORTH:
+            continue
+        for by in (row.lot, -row.lot):
+            changed = size + by
+            if changed * size > 0 and abs(changed) >= smallest(book, row):
+                yield replace(sizes, orders={**sizes.orders, key: changed})
+    for key, size in sizes.moves.items():
+        for by in (1, -1):
+            changed = size + by * book.instruments[key[2]].lot
+            if changed > ZERO:
+                yield replace(sizes, moves={**sizes.moves, key: changed})

@@ -1,0 +1,113 @@
+"""Write an outcome as a plan: figures, certificate, explanation; release it only if it verifies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import ROUND_FLOOR, Decimal
+
+from allocator.models.base import ONE, ZERO
+from allocator.models.canonical import mandate_hash, snapshot_hash, with_hash
+from allocator.models.plan import Certificate, Infeasible, Plan, PlanStatus
+from allocator.plan.judge import EXACT
+from allocator.plan.outcome import Outcome
+from allocator.plan.reasons import reasons
+from allocator.state import Book, lawful, published
+from allocator.verify import PlanBlocks, plan_blocks, verify
+
+CENT_OF_A_CENT = Decimal("0.0001")
+
+
+@lawful
+def written(book: Book, outcome: Outcome) -> Plan:
+    """Write an outcome as a plan with its hash."""
+    blocks = plan_blocks(book, outcome.actions)
+    status = _status(outcome, blocks)
+    return with_hash(
+        Plan(
+            status=status,
+            snapshot_hash=snapshot_hash(book.snapshot),
+            mandate_hash=mandate_hash(book.mandate),
+            actions=outcome.actions,
+            cost=blocks.cost,
+            exposure=blocks.exposure,
+            accounts=blocks.accounts,
+            certificate=_certificate(outcome, blocks),
+            infeasible=_infeasible(outcome, blocks) if status == "infeasible" else (),
+            unrepairable=blocks.after.unrepairable,
+            reasons=reasons(book, outcome),
+            note=outcome.note,
+        )
+    )
+
+
+def _status(outcome: Outcome, blocks: PlanBlocks) -> PlanStatus:
+    if blocks.after.total > EXACT:
+        return "infeasible"
+    return "act" if outcome.actions else "nothing"
+
+
+def _certificate(outcome: Outcome, blocks: PlanBlocks) -> Certificate:
+    cost, proof = blocks.cost, outcome.proof
+    bound = min(proof.lower_bound, cost.total).quantize(CENT_OF_A_CENT, ROUND_FLOOR)
+    missing = published(blocks.after.total)
+    gap = cost.total - bound
+    return Certificate(
+        lower_bound=bound,
+        gap=published(gap),
+        gap_relative=published(gap / max(ONE, cost.worked)),
+        shortfall=missing,
+        shortfall_lower_bound=min(
+            max(ZERO, proof.shortfall_lower_bound.quantize(CENT_OF_A_CENT, ROUND_FLOOR)), missing
+        ),
+        proof="exact" if proof.method == "exact" else "convex_hull_dual",
+        binding=proof.binding,
+        solver=proof.solver,
+    )
+
+
+def _infeasible(outcome: Outcome, blocks: PlanBlocks) -> tuple[Infeasible, ...]:
+    """Tell what stays broken, what stands against it, and the smallest way out."""
+    return tuple(
+        Infeasible(
+            what=row.what,
+            missing=published(row.amount),
+            conflicts=outcome.proof.against,
+            smallest_relaxation=_remedy(row.what, row.amount),
+        )
+        for row in blocks.after.parts
+    )
+
+
+def _remedy(what: str, amount: Decimal) -> str:
+    kind, _, name = what.partition(" ")
+    money = f"{amount:,.2f}"
+    if kind == "margin":
+        return f"add {money} USD of collateral to {name}"
+    return f"raise {name} by {money} (numeraire)"
+
+
+@lawful
+def idle(book: Book, why: str, refusals: Mapping[str, str] | None = None) -> Plan:
+    """Write the plan that does nothing because no decision could be certified."""
+    blocks = plan_blocks(book, ())
+    del refusals
+    return with_hash(
+        Plan(
+            status="refused",
+            snapshot_hash=snapshot_hash(book.snapshot),
+            mandate_hash=mandate_hash(book.mandate),
+            cost=blocks.cost,
+            exposure=blocks.exposure,
+            accounts=blocks.accounts,
+            note=f"Nothing is done: {why}",
+        )
+    )
+
+
+def released(book: Book, plan: Plan) -> Plan:
+    """Return the plan if the exact verifier finds nothing; else an empty one that says why."""
+    found = verify(book.snapshot, book.mandate, plan)
+    if not found:
+        return plan
+    refused = idle(book, "the verifier refused the plan")
+    return with_hash(refused.model_copy(update={"refusals": found}))
