@@ -1,6 +1,6 @@
 """Margin: collateral, requirements, stress, ratios and shortfall of one account at a time."""
 
-from allocator.margin.brackets import Requirement, bracket_cap, peak, requirement
+from allocator.margin.brackets import Requirement, bracket_cap, breaks, requirement
 from allocator.margin.collateral import collateral, collateral_units, marginal_value
 from allocator.margin.pools import (
     contracts_carried,
@@ -25,6 +25,7 @@ __all__ = [
     "Shocked",
     "binding_stresses",
     "bracket_cap",
+    "breaks",
     "collateral",
     "collateral_units",
     "contracts_carried",
@@ -32,7 +33,6 @@ __all__ = [
     "margin_ratio",
     "margin_shortfalls",
     "marginal_value",
-    "peak",
     "pools",
     "requirement",
     "requirements",

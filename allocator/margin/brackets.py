@@ -100,20 +100,15 @@ def bracket(tiers: Sequence[Tier], notional: Decimal) -> Tier:
 
 
 @lawful
-def peak(
-    book: Book, account: str, instrument: str, ends: tuple[Decimal, Decimal], scale: Decimal = ONE
-) -> Requirement:
-    """Bound the margin of a pair whose quantity lies anywhere between two ends.
+def breaks(book: Book, account: str, instrument: str, scale: Decimal = ONE) -> tuple[Decimal, ...]:
+    """Name the quantities at which the margin of a pair jumps or bends, ascending.
 
-    Within one bracket margin rises with |q|, so it is largest at an end or at a cap on the way;
-    under whole_position margin jumps there. `scale` multiplies the notional, for shocked prices.
+    Between two of them whole_position margin is proportional to |q|. `scale` multiplies the
+    notional, for shocked prices.
     """
     unit = book.notional(instrument) * scale
-    sizes = [abs(end) * unit for end in ends]
-    tiers = book.tiers.get((account, instrument), ())
-    sizes += [tier.cap for tier in tiers if tier.cap < max(sizes)]
-    rows = [of_notional(book, account, instrument, size) for size in sizes]
-    return Requirement(max(r.initial for r in rows), max(r.maintenance for r in rows))
+    caps = [tier.cap / unit for tier in book.tiers.get((account, instrument), ())]
+    return tuple(sorted({*caps, *(-cap for cap in caps), ZERO}))
 
 
 def bracket_cap(book: Book, account: str, instrument: str) -> Decimal | None:

@@ -35,12 +35,13 @@ class Curve:
     start
         The coordinate before the plan.
     jumps
-        Bound on the function over an interval; None for a convex function, whose ends bound it.
+        Empty for a convex function; else where it jumps or bends, ascending: between two of
+        these coordinates it is proportional to their size.
     """
 
     function: Callable[[Decimal], Decimal]
     start: Decimal
-    jumps: Callable[[Decimal, Decimal], Decimal] | None = None
+    jumps: tuple[Decimal, ...] = ()
     known: dict[Decimal, Decimal] = field(default_factory=dict[Decimal, Decimal], repr=False)
 
     def at(self, change: Decimal) -> Decimal:
@@ -51,9 +52,18 @@ class Curve:
 
     def peak(self, low: Decimal, high: Decimal) -> Decimal:
         """Bound the function from above between two changes."""
-        if self.jumps is None:
-            return max(self.at(low), self.at(high))
-        return self.jumps(self.start + low, self.start + high)
+        inside = [x - self.start for x in self.jumps if low < x - self.start < high]
+        return max(self.at(change) for change in (low, high, *inside))
+
+    def fractions(self, change: Decimal) -> list[Decimal]:
+        """Name the fractions of a change at which the function jumps or bends."""
+        shares = [(x - self.start) / change for x in self.jumps] if change else []
+        return [share for share in shares if 0 < share < 1]
+
+    def towards(self, change: Decimal, inside: Decimal) -> Decimal:
+        """Evaluate the limit at a change, coming from another one in the same piece."""
+        there = abs(self.start + inside)
+        return self.at(inside) * abs(self.start + change) / there if there else self.at(change)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,14 @@ steps; beyond, the plan is refused and needs more `after` edges.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
+from itertools import pairwise
 
-from allocator.models.base import ZERO
+from allocator.models.base import ONE, ZERO
 from allocator.state import Effect, lawful
 from allocator.verify.faces import Changes, Curve, Face, Key, Rule, sum_changes
 from allocator.verify.steps import Step, Timeline
@@ -67,12 +70,13 @@ def _face_breach(
         return None
     keys = {key for _, now, later in stages for key in (*now, *later)}
     curves = {key: face.curve(key) for key in sorted(keys)}
-    bound, raising = _bound(face.base, curves, stages)
+    ladder = _Ladder(face.base, curves, stages)
+    bound, raising = ladder.bound()
     if bound <= rule.allowed + rule.width:
         return None
     if len(stages) > MOST_STEPS:
         return Breach(rule, bound, raising, proven=False)
-    for excess, begun in _enumerated(face.base, curves, stages):
+    for excess, begun in ladder.enumerated():
         if excess > rule.allowed + rule.width:
             return Breach(rule, excess, begun, proven=True)
     return None
@@ -83,54 +87,118 @@ _Node = tuple[str, int]
 """A step's name and how far it has got: 0 begun, 1 ended."""
 
 
-def _bound(
-    base: Decimal, curves: Mapping[Key, Curve], stages: _Stages
-) -> tuple[Decimal, tuple[str, ...]]:
-    """Bound the excess over all prefixes; also name the steps that raise it."""
-    low, high = dict.fromkeys(curves, ZERO), dict.fromkeys(curves, ZERO)
-    touched = dict.fromkeys(curves, 0)
-    for _, now, later in stages:
-        for changes in (now, later):
-            for key, value in changes.items():
-                touched[key] += 1
-                (high if value > 0 else low)[key] += value
-    jumpy = {key for key, curve in curves.items() if curve.jumps is not None}
-    shared = {key for key in jumpy if touched[key] > 1}
-    for key in shared:
-        base += curves[key].peak(low[key], high[key]) - curves[key].at(ZERO)
+@dataclass(frozen=True)
+class _Ladder:
+    """The stages of a face's steps with the curves they move along."""
 
-    def rise(changes: Changes) -> list[Decimal]:
-        rows = ((curves[k], v, low[k], high[k]) for k, v in changes.items() if k not in shared)
-        return [_rise(*row) for row in rows]
+    base: Decimal
+    curves: Mapping[Key, Curve]
+    stages: _Stages
 
-    weights = dict[_Node, Decimal]()
-    for step, now, later in stages:
-        whole = sum(rise(now), ZERO)
-        if step.is_order and jumpy & set(now):
-            part = _part(curves, now, rise({k: v for k, v in now.items() if k not in jumpy}))
-            weights[step.name, 0], weights[step.name, 1] = part, whole - part
-        else:
-            weights[step.name, 0], weights[step.name, 1] = whole, sum(rise(later), ZERO)
-    return _closure(base, weights, {step.name: step.needs for step, _, _ in stages})
+    @cached_property
+    def reach(self) -> Mapping[Key, tuple[Decimal, Decimal]]:
+        """The lowest and highest change of every coordinate over all prefixes."""
+        low, high = dict.fromkeys(self.curves, ZERO), dict.fromkeys(self.curves, ZERO)
+        for _, now, later in self.stages:
+            for changes in (now, later):
+                for key, value in changes.items():
+                    (high if value > 0 else low)[key] += value
+        return {key: (low[key], high[key]) for key in self.curves}
 
+    @cached_property
+    def jumpy(self) -> frozenset[Key]:
+        """Coordinates whose curve is not convex."""
+        return frozenset(key for key, curve in self.curves.items() if curve.jumps)
 
-def _rise(curve: Curve, change: Decimal, low: Decimal, high: Decimal) -> Decimal:
-    """Bound what a change adds to a convex curve, whatever has happened before it."""
-    if curve.jumps is not None:
-        return curve.at(change) - curve.at(ZERO)
-    if change > 0:
-        return curve.at(high) - curve.at(high - change)
-    return curve.at(low) - curve.at(low - change)
+    @cached_property
+    def shared(self) -> frozenset[Key]:
+        """Those that several stages change: they are taken at their peak throughout."""
+        found = Counter(key for _, *pair in self.stages for changes in pair for key in changes)
+        return frozenset(key for key in self.jumpy if found[key] > 1)
 
+    def rise(self, key: Key, change: Decimal) -> Decimal:
+        """Bound what a change adds to a curve, whatever has happened before it."""
+        curve, (low, high) = self.curves[key], self.reach[key]
+        if curve.jumps:
+            return curve.at(change) - curve.at(ZERO)
+        if change > 0:
+            return curve.at(high) - curve.at(high - change)
+        return curve.at(low) - curve.at(low - change)
 
-def _part(curves: Mapping[Key, Curve], changes: Changes, smooth: Sequence[Decimal]) -> Decimal:
-    """Bound what any part of a step adds where curves jump on the way."""
-    total = sum((max(ZERO, rise) for rise in smooth), ZERO)
-    for key, value in changes.items():
-        curve = curves[key]
-        if curve.jumps is not None:
-            total += max(ZERO, curve.peak(min(value, ZERO), max(value, ZERO)) - curve.at(ZERO))
-    return total
+    def whole(self, changes: Changes) -> Decimal:
+        """Bound what a whole stage adds."""
+        rows = (self.rise(k, v) for k, v in changes.items() if k not in self.shared)
+        return sum(rows, ZERO)
+
+    def part(self, changes: Changes) -> Decimal:
+        """Bound what any common fraction of an order or a group adds where curves jump.
+
+        Between two jumps the sum is convex in the fraction, so its limits at both ends bound it.
+        """
+        alone = {k: v for k, v in changes.items() if k in self.jumpy and k not in self.shared}
+        smooth = {k: v for k, v in changes.items() if k not in self.jumpy}
+        cuts = {f for key, value in alone.items() for f in self.curves[key].fractions(value)}
+        worst = ZERO
+        for start, end in pairwise(sorted({ZERO, ONE, *cuts})):
+            middle = (start + end) / 2
+            for share in (start, end):
+                total = sum((self.rise(k, v * share) for k, v in smooth.items()), ZERO)
+                for key, value in alone.items():
+                    curve = self.curves[key]
+                    total += curve.towards(value * share, value * middle) - curve.at(ZERO)
+                worst = max(worst, total)
+        return worst
+
+    def bound(self) -> tuple[Decimal, tuple[str, ...]]:
+        """Bound the excess over all prefixes; also name the steps that raise it."""
+        base = self.base
+        for key in self.shared:
+            base += self.curves[key].peak(*self.reach[key]) - self.curves[key].at(ZERO)
+        weights = dict[_Node, Decimal]()
+        for step, now, later in self.stages:
+            whole = self.whole(now)
+            if step.is_order and self.jumpy & set(now):
+                part = self.part(now)
+                weights[step.name, 0], weights[step.name, 1] = part, whole - part
+            else:
+                weights[step.name, 0], weights[step.name, 1] = whole, self.whole(later)
+        return _closure(base, weights, {step.name: step.needs for step, _, _ in self.stages})
+
+    def enumerated(self) -> Iterator[tuple[Decimal, tuple[str, ...]]]:
+        """Yield the excess of every prefix; a part of an order is taken at its worst."""
+        names = {step.name for step, _, _ in self.stages}
+        parts = {step.name: self.part(now) for step, now, _ in self.stages if self.jumpy & set(now)}
+        rest = self.base - sum((curve.at(ZERO) for curve in self.curves.values()), ZERO)
+
+        def walk(
+            index: int, done: Changes, extra: Decimal, reached: Mapping[str, int]
+        ) -> Iterator[tuple[Decimal, tuple[str, ...]]]:
+            if index == len(self.stages):
+                begun = tuple(name for name, stage in reached.items() if stage)
+                yield rest + extra + self.value(done), begun
+                return
+            step, now, later = self.stages[index]
+            name = step.name
+            yield from walk(index + 1, done, extra, {**reached, name: 0})
+            if any(reached[other] < 2 for other in step.needs & names):
+                return
+            yield from walk(index + 1, _sum(done, now, later), extra, {**reached, name: 2})
+            if step.is_transfer:
+                yield from walk(index + 1, _sum(done, now), extra, {**reached, name: 1})
+            elif step.is_order and name in parts:
+                yield from walk(index + 1, done, extra + parts[name], {**reached, name: 1})
+
+        return walk(0, {}, ZERO, {})
+
+    def value(self, done: Changes) -> Decimal:
+        """Add up the curves; shared ones that jump at their peak."""
+        total = ZERO
+        for key, curve in self.curves.items():
+            if key in self.shared:
+                total += curve.peak(*self.reach[key])
+            else:
+                total += curve.at(done.get(key, ZERO))
+        return total
 
 
 def _closure(
@@ -156,52 +224,9 @@ def _closure(
     return total, tuple(dict.fromkeys(raising))
 
 
-def _enumerated(
-    base: Decimal, curves: Mapping[Key, Curve], stages: _Stages
-) -> Iterator[tuple[Decimal, tuple[str, ...]]]:
-    """Yield the excess of every prefix; a part of an order is taken at its worst."""
-    jumpy = any(curve.jumps is not None for curve in curves.values())
-    names = {step.name for step, _, _ in stages}
-    rest = base - sum((curve.at(ZERO) for curve in curves.values()), ZERO)
-
-    def walk(
-        index: int, done: Changes, parts: Sequence[Changes], reached: Mapping[str, int]
-    ) -> Iterator[tuple[Decimal, tuple[str, ...]]]:
-        if index == len(stages):
-            begun = tuple(name for name, stage in reached.items() if stage)
-            yield rest + _worst(curves, done, parts), begun
-            return
-        step, now, later = stages[index]
-        name = step.name
-        yield from walk(index + 1, done, parts, {**reached, name: 0})
-        if any(reached[other] < 2 for other in step.needs & names):
-            return
-        yield from walk(index + 1, _sum(done, now, later), parts, {**reached, name: 2})
-        if step.is_transfer:
-            yield from walk(index + 1, _sum(done, now), parts, {**reached, name: 1})
-        elif step.is_order and jumpy:
-            yield from walk(index + 1, done, (*parts, now), {**reached, name: 1})
-
-    return walk(0, {}, (), {})
-
-
 def _sum(*rows: Changes) -> Changes:
     out: Changes = {}
     for row in rows:
         for key, value in row.items():
             out[key] = out.get(key, ZERO) + value
     return out
-
-
-def _worst(curves: Mapping[Key, Curve], done: Changes, parts: Sequence[Changes]) -> Decimal:
-    total = ZERO
-    for key, curve in curves.items():
-        at = done.get(key, ZERO)
-        moves = [part[key] for part in parts if key in part]
-        if not moves:
-            total += curve.at(at)
-            continue
-        low = at + sum((v for v in moves if v < 0), ZERO)
-        high = at + sum((v for v in moves if v > 0), ZERO)
-        total += curve.peak(low, high)
-    return total

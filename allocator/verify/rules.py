@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -13,11 +13,11 @@ from allocator.margin import (
     Shocked,
     binding_stresses,
     bracket_cap,
+    breaks,
     collateral,
     collateral_units,
     contracts_carried,
     marginal_value,
-    peak,
     pools,
     requirement,
     requirements,
@@ -176,11 +176,9 @@ def _contracts_curve(
     pool: Pool, instrument: str, part: Part, factor: Decimal, scale: Decimal
 ) -> Curve:
     book, account = pool.book, pool.account
-    jumps: Callable[[Decimal, Decimal], Decimal] | None = None
+    jumps = tuple[Decimal, ...]()
     if book.accounts[account].margin.model == "whole_position" and part == "maintenance":
-
-        def jumps(low: Decimal, high: Decimal) -> Decimal:
-            return peak(book, account, instrument, (low, high), scale).maintenance * factor
+        jumps = breaks(book, account, instrument, scale)
 
     def needed(quantity: Decimal) -> Decimal:
         return _part(requirement(book, account, instrument, quantity, scale), part) * factor
