@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 
 from allocator.execution.run import Release, Shell
@@ -13,16 +14,24 @@ from allocator.models.plan import Action, Order, Plan, PositionMove, Transfer
 from allocator.models.snapshot import Snapshot
 
 
-def admit(  # noqa: PLR0913 - everything that a plan is checked against
-    shell: Shell,
-    plan: Plan,
-    snapshot: Snapshot,
-    mandate: Mandate,
-    *,
-    release: Release,
-    max_age_s: Decimal,
-    approver: str | None,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A plan that asks to be let in.
+
+    Attributes
+    ----------
+    proposer, approver
+        Who made it, and who lets it go; None: nobody was asked.
+    """
+
+    plan: Plan
+    snapshot: Snapshot
+    mandate: Mandate
+    proposer: str = ""
+    approver: str | None = None
+
+
+def admit(shell: Shell, case: Case, release: Release, max_age_s: Decimal) -> None:
     """Let a plan in, or refuse it.
 
     Raises
@@ -32,10 +41,11 @@ def admit(  # noqa: PLR0913 - everything that a plan is checked against
     StaleError
         When its snapshot is too old, or from the future.
     """
-    _check_status(plan, approver)
-    _check_hashes(plan, snapshot, mandate)
+    plan, snapshot = case.plan, case.snapshot
+    _check_approval(case)
+    _check_hashes(plan, snapshot, case.mandate)
     _check_age(shell, snapshot, max_age_s)
-    violations = release(snapshot, mandate, plan)
+    violations = release(snapshot, case.mandate, plan)
     if violations:
         told = "; ".join(f"{row.code}: {row.message}" for row in violations)
         raise RefusedError(f"NOT_RELEASED: {told}")
@@ -44,11 +54,14 @@ def admit(  # noqa: PLR0913 - everything that a plan is checked against
         _check_possible(shell, action, snapshot, frozen)
 
 
-def _check_status(plan: Plan, approver: str | None) -> None:
+def _check_approval(case: Case) -> None:
+    plan, approver = case.plan, case.approver
     if plan.status == "refused":
         raise RefusedError("PLAN_REFUSED: the verifier did not release it")
-    if plan.status == "infeasible" and plan.actions and not approver:
+    if plan.status == "infeasible" and plan.actions and approver is None:
         raise RefusedError("NOT_APPROVED: a plan that leaves something broken needs an approver")
+    if approver is not None and (not approver.strip() or approver == case.proposer):
+        raise RefusedError(f"SAME_EYES: proposer={case.proposer} approver={approver}")
 
 
 def _check_hashes(plan: Plan, snapshot: Snapshot, mandate: Mandate) -> None:

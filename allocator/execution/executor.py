@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 
-from allocator.execution.admission import admit
+from allocator.execution.admission import Case, admit
 from allocator.execution.endings import close
 from allocator.execution.expectation import of_snapshot
 from allocator.execution.journal import Journal
@@ -103,20 +103,12 @@ class Executor:
         JournalError
             When the record contradicts itself, or another leader took over.
         """
-        shell = self._shell
+        case = Case(plan, snapshot, mandate, proposer, approver)
         self._check_clean(plan)
-        admit(
-            shell,
-            plan,
-            snapshot,
-            mandate,
-            release=self._release,
-            max_age_s=self._max_age_s,
-            approver=approver,
-        )
-        run = self._begin(plan, snapshot, mandate, slot, proposer)
+        admit(self._shell, case, self._release, self._max_age_s)
+        run = self._begin(case, slot)
         if approver is not None:
-            shell.journal.approve(plan.plan_hash, approver)
+            self._shell.journal.approve(plan.plan_hash, approver)
         return await self._carry(run, self._start)
 
     async def resume(self) -> ExecutionReport | None:
@@ -143,15 +135,13 @@ class Executor:
         if history.plan(plan.plan_hash) is not None:
             raise RefusedError(f"PLAN_KNOWN: plan_hash={plan.plan_hash}")
 
-    def _begin(
-        self, plan: Plan, snapshot: Snapshot, mandate: Mandate, slot: str | None, proposer: str
-    ) -> Run:
-        journal = self._shell.journal
-        name = f"{stamp(snapshot.as_of)} {plan.plan_hash[:12]}" if slot is None else slot
+    def _begin(self, case: Case, slot: str | None) -> Run:
+        journal, plan = self._shell.journal, case.plan
+        name = f"{stamp(case.snapshot.as_of)} {plan.plan_hash[:12]}" if slot is None else slot
         cycle = journal.open_cycle(journal.lease.name, name)
         if cycle is None:
             raise RefusedError(f"SLOT_TAKEN: slot={name}")
-        journal.record_plan(cycle, plan, snapshot, mandate, proposer)
+        journal.record_plan(cycle, plan, case.snapshot, case.mandate, case.proposer)
         journal.set_stage(plan.plan_hash, [row.seq for row in plan.actions], Stage.CHECKED)
         return Run.of_record(self._shell, plan.plan_hash)
 

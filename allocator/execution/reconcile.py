@@ -25,6 +25,8 @@ async def reconcile(run: Run, *, explained: bool) -> tuple[tuple[Break, ...], bo
     tuple
         The differences, and whether every account could be read.
     """
+    if not run.baseline:
+        return (), False
     journal, subject = run.shell.journal, f"plan:{run.plan.plan_hash}"
     try:
         breaks = await differences(run, run.accounts)

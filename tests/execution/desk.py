@@ -14,7 +14,7 @@ from allocator.adapters.paper import Behaviour, Fault, PaperExchange, open_paper
 from allocator.execution.executor import Executor
 from allocator.execution.journal import Journal
 from allocator.execution.leader import next_epoch
-from allocator.execution.report import ExecutionReport, Progress
+from allocator.execution.report import ExecutionReport, Progress, Watch, nothing
 from allocator.models.config import ExecutionConfig
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan, Violation
@@ -42,6 +42,7 @@ class Desk:
     start: Snapshot
     mandate: Mandate = MANDATE
     seen: list[Progress] = field(default_factory=list[Progress])
+    watch: Watch = nothing
 
     @classmethod
     def open(
@@ -70,8 +71,12 @@ class Desk:
             self.clock,
             release=let_through,
             config=CONFIG,
-            watch=self.seen.append,
+            watch=self.told,
         )
+
+    def told(self, row: Progress) -> None:
+        self.seen.append(row)
+        self.watch(row)
 
     def plan(self, *actions: dict[str, Any], status: str = "act") -> Plan:
         return plan(*actions, at=self.start, status=status, mandate=self.mandate)

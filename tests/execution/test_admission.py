@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from allocator.adapters.paper import Behaviour
+from allocator.models.canonical import with_hash
+from allocator.models.errors import RefusedError, StaleError
+from allocator.models.intents import Capabilities
+from allocator.models.mandate import Mandate
+from allocator.models.plan import Plan, Violation
+from tests.execution.book import BTC_A, order, transfer
+from tests.execution.desk import Desk
+
+
+def run(desk: Desk, made: Plan, **over: Any) -> Any:
+    return asyncio.run(desk.executor().run(made, desk.start, desk.mandate, **over))
+
+
+def test_plan_goes_once(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    made = desk.plan(order(1, "a", "sell", "0.1"))
+    assert run(desk, made).status == "done"
+    with pytest.raises(RefusedError, match="PLAN_KNOWN"):
+        run(desk, made)
+
+
+def test_slot_has_one_cycle(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    assert run(desk, desk.plan(), slot="08:00").status == "done"
+    with pytest.raises(RefusedError, match="SLOT_TAKEN: slot=08:00"):
+        run(desk, desk.plan(order(1, "a", "sell", "0.1")), slot="08:00")
+
+
+@pytest.mark.parametrize("what", ["plan_hash", "snapshot_hash", "mandate_hash"])
+def test_changed_plan_is_refused(lite: Engine, what: str) -> None:
+    desk = Desk.open(lite)
+    made = desk.plan(order(1, "a", "sell", "0.1")).model_copy(update={what: "0" * 64})
+    if what != "plan_hash":
+        made = with_hash(made)
+    with pytest.raises(RefusedError, match=f"HASH_DIFFERS: what={what.split('_', maxsplit=1)[0]}"):
+        run(desk, made)
+
+
+def test_other_mandate_is_refused(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    made = desk.plan(order(1, "a", "sell", "0.1"))
+    desk.mandate = Mandate()
+    with pytest.raises(RefusedError, match="what=mandate"):
+        run(desk, made)
+
+
+@pytest.mark.parametrize(
+    ("age", "fresh"), [(59.9, True), (60, True), (60.1, False), (-1, True), (-1.1, False)]
+)
+def test_snapshot_must_be_fresh(lite: Engine, age: float, fresh: bool) -> None:
+    desk = Desk.open(lite)
+    desk.clock.at += timedelta(seconds=age)
+    made = desk.plan(order(1, "a", "sell", "0.1"))
+    if fresh:
+        assert run(desk, made).status == "done"
+    else:
+        with pytest.raises(StaleError, match="SNAPSHOT_AGE"):
+            run(desk, made)
+        assert not desk.exchange.received
+
+
+def test_plan_that_the_verifier_holds_back_is_refused(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    executor = desk.executor()
+    executor._release = lambda *_: (Violation(code="MARGIN", message="a"),)
+    made = desk.plan(order(1, "a", "sell", "0.1"))
+    with pytest.raises(RefusedError, match="NOT_RELEASED: MARGIN: a"):
+        asyncio.run(executor.run(made, desk.start, desk.mandate))
+    assert desk.journal().history.cycles() == ()
+
+
+def test_refused_plan_is_refused(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    with pytest.raises(RefusedError, match="PLAN_REFUSED"):
+        run(desk, desk.plan(status="refused"))
+
+
+def test_plan_that_leaves_something_broken_needs_an_approver(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    made = desk.plan(order(1, "a", "sell", "0.1"), status="infeasible")
+    with pytest.raises(RefusedError, match="NOT_APPROVED"):
+        run(desk, made)
+    assert run(desk, made, proposer="engine", approver="ann").status == "done"
+    record = desk.journal().history.plan(made.plan_hash)
+    assert record is not None
+    assert (record.proposer, record.approver) == ("engine", "ann")
+
+
+def test_proposer_cannot_approve_his_own_plan(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    with pytest.raises(RefusedError, match="SAME_EYES"):
+        run(desk, desk.plan(order(1, "a", "sell", "0.1")), proposer="ann", approver="ann")
+    assert not desk.exchange.received
+    assert desk.journal().history.cycles() == ()
+
+
+def test_frozen_account_is_refused(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    desk.journal().freeze("b", "break")
+    with pytest.raises(RefusedError, match="FROZEN: account=b"):
+        run(desk, desk.plan(transfer(1, "10")))
+
+
+def test_account_without_a_venue_is_refused(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    desk.venues = {"a": desk.venues["a"]}
+    with pytest.raises(RefusedError, match="NO_VENUE: account=b"):
+        run(desk, desk.plan(order(1, "b", "buy", "0.1")))
+
+
+MOVE = {"seq": 1, "kind": "move", "from": "a", "to": "b", "instrument": BTC_A, "quantity": "1"}
+
+
+@pytest.mark.parametrize(
+    ("able", "action"),
+    [
+        (Capabilities(orders=False), order(1, "a", "sell", "0.1")),
+        (Capabilities(transfers=False), transfer(1, "10")),
+        (Capabilities(moves=False), MOVE),
+    ],
+)
+def test_what_a_venue_cannot_do_is_refused(
+    lite: Engine, able: Capabilities, action: dict[str, Any]
+) -> None:
+    desk = Desk.open(lite, behaviour=Behaviour(capabilities=able))
+    with pytest.raises(RefusedError, match="NOT_SUPPORTED: seq=1"):
+        run(desk, desk.plan(action))
+
+
+def test_withdrawal_needs_the_right_to_withdraw(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    data = desk.start.model_dump(by_alias=True)
+    data["routes"] = [{**row, "kind": "onchain"} for row in data["routes"]]
+    start = desk.start.model_validate(data)
+    for able, allowed in ((False, False), (True, True)):
+        behaviour = Behaviour(capabilities=Capabilities(withdrawals=able, transfers=False))
+        desk = Desk.open(lite, behaviour=behaviour, start=start)
+        made = desk.plan(transfer(1, "10"))
+        if allowed:
+            assert run(desk, made).status == "done"
+        else:
+            with pytest.raises(RefusedError, match="NOT_SUPPORTED"):
+                run(desk, made)
+
+
+def test_plan_of_nothing_is_a_cycle_of_nothing(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    report = run(desk, desk.plan(status="nothing"))
+    assert (report.status, report.actions) == ("done", ())
+    assert desk.journal().history.cycles()[0].status == "ended"
