@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from allocator.minimise import search
 from allocator.minimise.choose import choose
-from allocator.models.errors import SolverError
+from allocator.models.errors import SnapshotError, SolverError
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan
+from allocator.models.refusals import book_problems
 from allocator.models.snapshot import Snapshot
 from allocator.plan.write import idle, released, written
 from allocator.program.arrays import arrays_of
@@ -29,6 +30,9 @@ def decide(snapshot: Snapshot, mandate: Mandate) -> Plan:
     SnapshotError
         When snapshot and mandate make no sensible problem.
     """
+    problems = book_problems(snapshot, mandate)
+    if problems:
+        raise SnapshotError(problems)
     book = Book.of(snapshot, mandate)
     try:
         found = search(arrays_of(book))  # relaxation, bound, support
