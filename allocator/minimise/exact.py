@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from allocator.program.form import Form, Index, Mask, Vector
-from allocator.program.highs import quiet
+from allocator.program.highs import Silent, quiet
 
 ROUNDS = 8
 NODES = 20_000
@@ -89,7 +89,7 @@ class _Model:
         self.sided = [d for d in form.directions if d.buys.size and _both(form, d)]
         self.above = self.n + self.nz + len(self.sided)
         self.width = self.above + curved.size
-        self.highs = quiet(highspy.Highs())
+        self.highs = quiet(Silent())
         for name, value in (
             ("mip_rel_gap", 0.0),
             ("mip_abs_gap", CLOSE / 2),

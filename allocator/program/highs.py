@@ -10,6 +10,15 @@ import numpy as np
 from allocator.program.form import Separable, Vector
 
 
+class Silent(highspy.Highs):
+    """A solver that prints no banner: the base prints one while its callbacks are set up."""
+
+    def enableCallbacks(self) -> Any:  # noqa: N802
+        """Turn the output off before the base uses it."""
+        self.setOptionValue("output_flag", False)
+        return super().enableCallbacks()
+
+
 def quiet(highs: Any) -> Any:
     """Set every option that matters: silent, one thread, tight, no clock."""
     for name, value in (

@@ -169,9 +169,9 @@ def by_highs(problem: Separable) -> Raw | None:
     """Solve with HiGHS: simplex for a linear program, its active set for a quadratic one."""
     import highspy
 
-    from allocator.program.highs import hessian, linear_model, quiet
+    from allocator.program.highs import Silent, hessian, linear_model, quiet
 
-    highs = quiet(highspy.Highs())
+    highs = quiet(Silent())
     model = linear_model(problem)
     if np.any(problem.p > 0):
         model = hessian(model, problem.p)
