@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from allocator.decide import decide
 from allocator.models.plan import Plan
 from allocator.models.scenario import Scenario
 from allocator.whatif.expectations import check_expect
@@ -35,7 +36,6 @@ REFEREE = next(
 @cache
 def decided(path: Path) -> tuple[Scenario, Plan]:
     """Load and decide a file once for all tests of it."""
-    decide = pytest.importorskip("allocator.decide").decide
     scenario = load_scenario(path)
     return scenario, decide(scenario.snapshot, scenario.mandate)
 

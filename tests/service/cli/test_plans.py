@@ -1,0 +1,108 @@
+"""Deciding from the command line: only data on standard output, the status as documented."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from allocator.service.cli.main import run
+
+ROOT = Path(__file__).parents[3]
+SCENARIOS = ROOT / "scenarios"
+MOVE = str(SCENARIOS / "position-move.yaml")
+
+
+def allocator(*args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "allocator", *args],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+
+
+def test_a_plan_as_json_is_all_that_goes_to_standard_output(tmp_path: Path) -> None:
+    done = allocator("plan", MOVE, "-o", "json")
+    assert done.returncode == 0
+    plan = json.loads(done.stdout)
+    assert plan["schema"] == "allocator.plan/1"
+    assert [row["kind"] for row in plan["actions"]] == ["move"]
+    (tmp_path / "plan.json").write_text(done.stdout)
+    told = allocator("explain", str(tmp_path / "plan.json"))
+    assert told.returncode == 0
+    assert told.stdout == allocator("explain", MOVE).stdout
+
+
+@pytest.mark.parametrize(
+    ("scenario", "plain", "detailed"),
+    [
+        ("position-move", 0, 3),
+        ("nothing-worth-doing", 0, 0),
+        ("infeasible-named-cause", 4, 4),
+    ],
+)
+def test_the_status_tells_what_the_plan_comes_to(
+    scenario: str, plain: int, detailed: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(SCENARIOS / f"{scenario}.yaml")
+    assert run(["plan", path]) == plain
+    assert run(["plan", path, "--detailed-exitcode"]) == detailed
+    assert capsys.readouterr().err == ""
+
+
+def test_an_infeasible_plan_names_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["plan", str(SCENARIOS / "infeasible-named-cause.yaml")]) == 4
+    out = capsys.readouterr().out
+    assert "Missing" in out
+    assert "bybit-a" in out.split("Missing")[1]
+
+
+def test_a_plan_as_csv_has_a_row_for_every_action(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["plan", MOVE, "-o", "csv"]) == 0
+    heading, row = capsys.readouterr().out.splitlines()
+    cells = dict(zip(heading.split(","), row.split(","), strict=True))
+    assert (cells["kind"], cells["from"], cells["to"]) == ("move", "bybit-tight", "bybit-ample")
+
+
+def test_the_halves_of_a_book_may_be_two_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["scenario", "resolve", MOVE, "-o", "json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    for key in ("snapshot", "mandate"):
+        (tmp_path / f"{key}.json").write_text(json.dumps(data[key]))
+    halves = ["--snapshot", str(tmp_path / "snapshot.json")]
+    halves += ["--mandate", str(tmp_path / "mandate.json")]
+    assert run(["plan", *halves, "-o", "json"]) == 0
+    two = json.loads(capsys.readouterr().out)
+    assert run(["plan", MOVE, "-o", "json"]) == 0
+    assert two["plan_hash"] == json.loads(capsys.readouterr().out)["plan_hash"]
+
+
+def test_scenarios_are_run_and_an_unmet_expectation_ends_with_eight(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["scenario", "run", MOVE]) == 0
+    assert "as expected" in capsys.readouterr().out
+    text = Path(MOVE).read_text().replace("moves: {min: 1, max: 1}", "moves: {min: 2}")
+    (tmp_path / "wrong.yaml").write_text(text)
+    assert run(["scenario", "run", MOVE, str(tmp_path / "wrong.yaml")]) == 8
+    assert "position-move: moves: expected at least 2, got 1" in capsys.readouterr().out
+    assert run(["scenario", "run", MOVE, str(tmp_path / "wrong.yaml"), "-o", "json"]) == 8
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["expected"] for row in rows] == [True, False]
+
+
+def test_an_unreadable_scenario_does_not_keep_the_others_from_running(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad.yaml").write_text("name: bad\n")
+    assert run(["scenario", "run", str(tmp_path / "bad.yaml"), MOVE]) == 2
+    captured = capsys.readouterr()
+    assert "snapshot: is required" in captured.err
+    assert "position-move" in captured.out
