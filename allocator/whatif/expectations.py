@@ -90,3 +90,7 @@ def _names(expect: Expect, plan: Plan) -> Iterator[str]:
     for name in expect.infeasible:
         if not any(name in text for text in broken):
             yield f"infeasible: expected {name} to be named in {'; '.join(broken) or 'nothing'}"
+    for name in expect.unrepairable:
+        if not any(name in text for text in plan.unrepairable):
+            listed = "; ".join(plan.unrepairable) or "nothing"
+            yield f"unrepairable: expected {name} to be named in {listed}"

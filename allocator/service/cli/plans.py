@@ -56,6 +56,8 @@ def plan(
 
     made = decide(*book)
     show(made, output)
+    if output is Format.TABLE:
+        _say_where(made, file)
     raise typer.Exit(of_plan(made, detailed=detailed_exitcode))
 
 
@@ -65,7 +67,9 @@ def explain(file: PlanArgument) -> None:
     \b
     Example: allocator explain plan.json
     """  # noqa: D301
-    print(_made(file).explain())
+    made = _made(file)
+    print(made.explain())
+    _say_where(made, file)
 
 
 def diff(
@@ -138,6 +142,16 @@ def show(made: Plan, output: Format) -> None:
                 words = {"action", "why", "account", "underlying", "part", "limit", "what"}
                 flush = [name if name in words else f"{name}>" for name in columns]
                 write_table(flush, rows, title=heading)
+
+
+def _say_where(made: Plan, file: Path | None) -> None:
+    """Tell where what stays broken, and what stands against it, is declared."""
+    if file is None or not (made.infeasible or made.unrepairable):
+        return
+    from allocator.whatif.places import blamed, declarations
+
+    for name, place in blamed(made, declarations(file)):
+        print(f"  declared: {name} at {place}")
 
 
 def _cell(value: object) -> object:

@@ -55,11 +55,17 @@ def test_the_status_tells_what_the_plan_comes_to(
     assert capsys.readouterr().err == ""
 
 
-def test_an_infeasible_plan_names_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["plan", str(SCENARIOS / "infeasible-named-cause.yaml")]) == 4
-    out = capsys.readouterr().out
-    assert "Missing" in out
-    assert "bybit-a" in out.split("Missing")[1]
+def test_an_infeasible_plan_names_what_is_missing_and_where_it_is_declared(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = SCENARIOS / "infeasible-named-cause.yaml"
+    line = path.read_text().splitlines().index("    - id: bybit-a") + 1
+    assert run(["plan", str(path)]) == 4
+    missing = capsys.readouterr().out.split("Missing")[1]
+    assert "margin bybit-a" in missing
+    assert f"declared: bybit-a at {path}:{line}" in missing
+    assert run(["explain", str(path)]) == 0
+    assert f"declared: bybit-a at {path}:{line}" in capsys.readouterr().out
 
 
 def test_a_plan_as_csv_has_a_row_for_every_action(capsys: pytest.CaptureFixture[str]) -> None:
