@@ -38,8 +38,9 @@ class Expect(Value):
         Of the certificate.
     exposure
         After the plan, by underlying, numeraire.
-    binding, infeasible
-        Names that must occur among the binding limits, or in what is reported missing.
+    binding, infeasible, unrepairable
+        Names that must occur among the binding limits, in what is reported missing, or among
+        what is broken and frozen.
     """
 
     feasible: bool | None = None
@@ -56,6 +57,7 @@ class Expect(Value):
     exposure: dict[str, Range] = Field(default_factory=dict[str, Range])
     binding: tuple[str, ...] = ()
     infeasible: tuple[str, ...] = ()
+    unrepairable: tuple[str, ...] = ()
 
 
 class Scenario(Value):

@@ -77,6 +77,7 @@ def test_what_is_met_is_not_mentioned(expect: dict[str, Any]) -> None:
         ({"exposure": {"BTC": {"max": 2}}}, "exposure BTC: expected at most 2, got 2.5"),
         ({"exposure": {"ETH": {"max": 2}}}, "exposure ETH: the plan does not tell"),
         ({"binding": ["other"]}, "binding: expected other among cap"),
+        ({"unrepairable": ["a"]}, "unrepairable: expected a to be named in nothing"),
         ({"infeasible": ["margin a"]}, "infeasible: expected margin a to be named in nothing"),
     ],
 )
