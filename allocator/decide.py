@@ -10,7 +10,7 @@ from allocator.models.plan import Plan
 from allocator.models.refusals import book_problems
 from allocator.models.snapshot import Snapshot
 from allocator.plan.write import idle, released, written
-from allocator.program.arrays import arrays_of
+from allocator.program.crossing import arrays_of
 from allocator.state import Book, lawful
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import highspy
 import numpy as np
-import scipy.sparse as sp
 
 from allocator.program.form import Form, Index, Mask, Vector
 from allocator.program.highs import Silent, quiet
+from allocator.program.sparse import sp
 
 ROUNDS = 8
 NODES = 20_000

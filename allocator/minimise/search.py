@@ -221,16 +221,18 @@ def wish_of(program: Program, candidate: Candidate) -> Wish:
     for at, key in enumerate(arrays.orders.keys):
         net = size[layout.buys[at]] - size[layout.sells[at]]
         if abs(net) > DUST:
-            orders[key] = float(net / arrays.orders.scale[at])
+            orders[key] = float(net) / float(arrays.orders.scale[at])
     transfers: dict[str, float] = {}
     for at, name in enumerate(arrays.routes.ids):
-        amount = size[layout.transfers[at]] * unit
+        amount = float(size[layout.transfers[at]]) * unit
         if amount > DUST * unit:
             transfers[name] = amount / float(_price(arrays.book, name))
     moves: dict[tuple[str, str, str], float] = {}
-    for at, key in enumerate(arrays.moves.keys):
+    for at, rule in enumerate(arrays.moves.keys):
         if size[layout.moved[at]] > DUST:
-            moves[key] = float(size[layout.moved[at]] / arrays.pairs.scale[arrays.moves.source[at]])
+            moves[rule] = float(
+                size[layout.moved[at]] / arrays.pairs.scale[arrays.moves.source[at]]
+            )
     return Wish(orders, transfers, moves)
 
 

@@ -39,11 +39,21 @@ def mended(book: Book, sizes: Sizes) -> tuple[Sizes, Verdict]:
 
 
 def _neighbours(book: Book, sizes: Sizes, broken: bool) -> Iterator[Sizes]:
+    if broken:
+        yield from _other_amounts(book, sizes)
+    yield from _other_orders(book, sizes, broken)
+    yield from _other_moves(book, sizes)
+
+
+def _other_amounts(book: Book, sizes: Sizes) -> Iterator[Sizes]:
     for name, amount in sizes.transfers.items():
-        for by in (1, -1, 4, -4, 64) if broken else ():
+        for by in (1, -1, 4, -4, 64):
             changed = amount + by * step_of(book, name)
             if changed > 0:
                 yield replace(sizes, transfers={**sizes.transfers, name: changed})
+
+
+def _other_orders(book: Book, sizes: Sizes, broken: bool) -> Iterator[Sizes]:
     for key, size in sizes.orders.items():
         row = book.instruments[key[1]]
         if not broken and row.lot * book.notional(row.id) < WORTH:
@@ -52,8 +62,11 @@ def _neighbours(book: Book, sizes: Sizes, broken: bool) -> Iterator[Sizes]:
             changed = size + by
             if changed * size > 0 and abs(changed) >= smallest(book, row):
                 yield replace(sizes, orders={**sizes.orders, key: changed})
-    for key, size in sizes.moves.items():
+
+
+def _other_moves(book: Book, sizes: Sizes) -> Iterator[Sizes]:
+    for rule, size in sizes.moves.items():
         for by in (1, -1):
-            changed = size + by * book.instruments[key[2]].lot
+            changed = size + by * book.instruments[rule[2]].lot
             if changed > ZERO:
-                yield replace(sizes, moves={**sizes.moves, key: changed})
+                yield replace(sizes, moves={**sizes.moves, rule: changed})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import ROUND_FLOOR, Decimal
 
 from allocator.models.base import ONE, ZERO
@@ -87,10 +86,9 @@ def _remedy(what: str, amount: Decimal) -> str:
 
 
 @lawful
-def idle(book: Book, why: str, refusals: Mapping[str, str] | None = None) -> Plan:
+def idle(book: Book, why: str) -> Plan:
     """Write the plan that does nothing because no decision could be certified."""
     blocks = plan_blocks(book, ())
-    del refusals
     return with_hash(
         Plan(
             status="refused",

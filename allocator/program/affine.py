@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import scipy.sparse as sp
 
-from allocator.program.form import Index, Matrix, Vector
+from allocator.program.form import Index, Vector
+from allocator.program.sparse import Matrix, sp
 
 WIDER = 1.0 + 1e-9
 """Factor on derived bounds, so that rounding never cuts off a state."""
@@ -93,14 +94,21 @@ class Draft:
         low: Vector,
         high: Vector,
         cost: Vector | float = 0.0,
-        p: Vector | float = 0.0,
-        k: Vector | float = 0.0,
         weight: Vector | float = 0.0,
     ) -> Index:
-        """Add columns; returns their numbers."""
+        """Add columns with a linear cost and a weight in S; returns their numbers."""
+        return self._columns(low, high, (cost, 0.0, 0.0, weight))
+
+    def curved(
+        self, low: Vector, high: Vector, p: Vector | float = 0.0, k: Vector | float = 0.0
+    ) -> Index:
+        """Add columns with a quadratic or a 3/2-power cost; returns their numbers."""
+        return self._columns(low, high, (0.0, p, k, 0.0))
+
+    def _columns(self, low: Vector, high: Vector, price: tuple[Vector | float, ...]) -> Index:
         count = low.size
-        wide = (self.low, low), (self.high, high), (self.cost, cost)
-        for kept, values in (*wide, (self.p, p), (self.k, k), (self.weight, weight)):
+        kinds = (self.low, self.high, self.cost, self.p, self.k, self.weight)
+        for kept, values in zip(kinds, (low, high, *price), strict=True):
             kept.append(np.broadcast_to(np.asarray(values, dtype=np.float64), (count,)).copy())
         self.n_columns += count
         return np.arange(self.n_columns - count, self.n_columns, dtype=np.int64)
@@ -110,7 +118,7 @@ class Draft:
         actions: Affine,
         low: Vector | float,
         high: Vector | float,
-        labels: list[tuple[str, ...]],
+        labels: Sequence[tuple[str, ...]],
         *entries: tuple[Index, Index, Vector | float],
     ) -> Index:
         """Add rows ``low <= actions + entries <= high``; entries are (row, column, value)."""

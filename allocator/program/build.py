@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
-import scipy.sparse as sp
 
 from allocator.program.affine import WIDER, Affine, Draft
 from allocator.program.arrays import Arrays
 from allocator.program.core import Core, collateral_reach, core_of
-from allocator.program.form import Direction, Form, Mask, Vector
+from allocator.program.form import Direction, Form, Hull, Mask, Vector
 from allocator.program.limits import limit_rows, members, selects
-from allocator.program.margin import margin_rows, wallet_rows
+from allocator.program.margin import margin_rows
 from allocator.program.objective import COST_UNIT, Costs
 from allocator.program.requirements import Brackets, initial_rates, positions_of
+from allocator.program.sparse import sp
+from allocator.program.wallets import wallet_rows
 
 LARGEST = 1e6
 """Largest gross notional of a pair, in units, where no rule bounds it."""
@@ -47,7 +47,7 @@ def build(arrays: Arrays, brackets: Brackets | None) -> Program:
     brackets
         Ceilings of whole-position pairs, for a plan; None for a lower bound.
     """
-    core = core_of(arrays, _with_ceilings(arrays, rooms(arrays), brackets))
+    core = core_of(arrays, _with_ceilings(rooms(arrays), brackets))
     draft = Draft(core.layout.count)
     draft.columns(np.zeros(core.layout.count), core.top)
     positions = positions_of(core, draft, brackets)
@@ -65,7 +65,7 @@ def build(arrays: Arrays, brackets: Brackets | None) -> Program:
     return Program(core, _form(core, draft, costs, hulls))
 
 
-def _form(core: Core, draft: Draft, costs: Costs, hulls: tuple[object, ...]) -> Form:
+def _form(core: Core, draft: Draft, costs: Costs, hulls: tuple[Hull, ...]) -> Form:
     weight = np.concatenate(draft.weight)
     at = np.flatnonzero(weight)
     empty = sp.csr_array((1, core.layout.count), dtype=np.float64)
@@ -95,7 +95,7 @@ def _form(core: Core, draft: Draft, costs: Costs, hulls: tuple[object, ...]) -> 
         closes=core.closes,
         shortfall=weight,
         shortfall_row=int(row[0]),
-        hulls=hulls,  # type: ignore[arg-type]
+        hulls=hulls,
         directions=_directions(core),
         exclusive=_exclusive(core),
         labels=tuple(draft.labels),
@@ -110,8 +110,8 @@ def _directions(core: Core) -> tuple[Direction, ...]:
     arrays, layout = core.arrays, core.layout
     owners = [arrays.book.accounts[a].owner for a, _ in arrays.orders.keys]
     rows: dict[tuple[str, str], list[int]] = {}
-    for at, (owner, key) in enumerate(zip(owners, arrays.orders.keys, strict=True)):
-        rows.setdefault((owner, key[1]), []).append(at)
+    for number, (owner, key) in enumerate(zip(owners, arrays.orders.keys, strict=True)):
+        rows.setdefault((owner, key[1]), []).append(number)
     out = list[Direction]()
     for _, numbers in sorted(rows.items()):
         at = np.array(numbers, dtype=np.int64)
@@ -146,7 +146,7 @@ def rooms(arrays: Arrays) -> Vector:
     out = np.full(len(pairs.keys), LARGEST)
     known = rates > 0
     out[known] = np.minimum(LARGEST, reach[pairs.account][known] / rates[known] * WIDER)
-    return np.minimum(out, _limit_rooms(arrays))
+    return np.asarray(np.minimum(out, _limit_rooms(arrays)), dtype=np.float64)
 
 
 def _limit_rooms(arrays: Arrays) -> Vector:
@@ -156,7 +156,7 @@ def _limit_rooms(arrays: Arrays) -> Vector:
     for limit in book.mandate.limits:
         if limit.measure not in ("gross_notional", "quantity") or limit.max is None:
             continue
-        inside = members(_Named(arrays), limit)  # type: ignore[arg-type]
+        inside = members(arrays, limit)
         chosen = np.array(
             [
                 bool(inside[a]) and selects(limit, book.instruments[key[1]])
@@ -170,11 +170,6 @@ def _limit_rooms(arrays: Arrays) -> Vector:
     return out
 
 
-@dataclass(frozen=True)
-class _Named:
-    arrays: Arrays
-
-
 def _room(arrays: Arrays, measure: str, cap: float, chosen: Mask) -> Vector:
     """Cap, or what is held already, as notional of each pair."""
     pairs = arrays.pairs
@@ -183,14 +178,12 @@ def _room(arrays: Arrays, measure: str, cap: float, chosen: Mask) -> Vector:
     if measure == "gross_notional":
         return np.full(held.size, max(cap / arrays.unit, float(held[chosen].sum())) * WIDER)
     contracts = held / pairs.scale
-    return max(cap, float(contracts[chosen].sum())) * pairs.scale * WIDER
+    most = max(cap, float(contracts[chosen].sum())) * WIDER
+    return np.asarray(most * pairs.scale, dtype=np.float64)
 
 
-def _with_ceilings(arrays: Arrays, room: Vector, brackets: Brackets | None) -> Vector:
+def _with_ceilings(room: Vector, brackets: Brackets | None) -> Vector:
     out = room.copy()
     for at, ceiling in (brackets or {}).items():
         out[at] = min(out[at], ceiling)
     return out
-
-
-__all__ = ["Program", "build", "pairwise", "rooms"]

@@ -5,14 +5,14 @@ Actions are numbered: buys of every order pair, sells of every order pair, trans
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
 
-from allocator.program.affine import WIDER, Affine, groups
+from allocator.program.affine import WIDER, Affine
 from allocator.program.arrays import Arrays
-from allocator.program.form import Index, Mask, Matrix, Vector
+from allocator.program.form import Index, Mask, Vector
+from allocator.program.sparse import Matrix, sp
 
 REACH = 1.02
 """Room on derived bounds of spot orders, for what prices of base and mark may differ by."""
@@ -89,7 +89,6 @@ class Core:
     settled: Affine
     live: Mask
     box: tuple[Vector, Vector]
-    empty: Affine = field(repr=False)
 
     @property
     def equity(self) -> Affine:
@@ -112,7 +111,7 @@ def core_of(arrays: Arrays, rooms: Vector) -> Core:
     rooms
         Largest gross notional of each pair that margin and limits can leave.
     """
-    layout = Layout(arrays.orders.keys.__len__(), len(arrays.routes.ids), len(arrays.moves.keys))
+    layout = Layout(len(arrays.orders.keys), len(arrays.routes.ids), len(arrays.moves.keys))
     box = _box(arrays, rooms)
     top, least, closes = _sizes(arrays, layout, box)
     flow, paid, spot_paid, settled = _effects(arrays, layout)
@@ -133,12 +132,11 @@ def core_of(arrays: Arrays, rooms: Vector) -> Core:
         settled=settled,
         live=live,
         box=box,
-        empty=_affine(0, layout, [], []),
     )
 
 
 def _box(arrays: Arrays, rooms: Vector) -> tuple[Vector, Vector]:
-    """Least and largest signed notional of each pair: brackets, states, room, never less than now."""
+    """Least and largest signed notional of each pair by brackets, states and room."""
     pairs = arrays.pairs
     wide = np.maximum(np.minimum(pairs.cap, rooms), np.abs(pairs.start))
     low, high = -wide, wide.copy()
@@ -204,20 +202,16 @@ def collateral_reach(arrays: Arrays) -> Vector:
     return np.asarray(total, dtype=np.float64) * WIDER
 
 
-def _affine(
-    rows: int,
-    layout: Layout,
-    x: list[tuple[Index, Index, Vector]],
-    z: list[tuple[Index, Index, Vector]],
-    const: Vector | None = None,
-) -> Affine:
+Part = tuple[Index, Index, Vector]
+"""Rows, columns and values of a sparse block."""
+
+
+def _affine(rows: int, layout: Layout, x: list[Part], z: list[Part]) -> Affine:
     shape = (rows, layout.count)
-    return Affine(
-        _coo(x, shape), _coo(z, shape), np.zeros(rows) if const is None else const.astype(float)
-    )
+    return Affine(_coo(x, shape), _coo(z, shape), np.zeros(rows))
 
 
-def _coo(parts: list[tuple[Index, Index, Vector]], shape: tuple[int, int]) -> Matrix:
+def _coo(parts: list[Part], shape: tuple[int, int]) -> Matrix:
     if not parts:
         return sp.csr_array(shape, dtype=np.float64)
     row, column, value = (np.concatenate([part[at] for part in parts]) for at in range(3))
@@ -234,7 +228,7 @@ def _position(arrays: Arrays, layout: Layout) -> Affine:
         (moves.source, layout.moved, -moves.sign),
         (moves.target, layout.moved, moves.sign),
     ]
-    return _affine(len(arrays.pairs.keys), layout, parts, [], arrays.pairs.start)
+    return _affine(len(arrays.pairs.keys), layout, parts, []).shifted(arrays.pairs.start)
 
 
 def _effects(arrays: Arrays, layout: Layout) -> tuple[Affine, Affine, Affine, Affine]:
@@ -278,8 +272,3 @@ def _effects(arrays: Arrays, layout: Layout) -> tuple[Affine, Affine, Affine, Af
     )
     settled = _affine(rows, layout, [(moves.cash, layout.moved, moves.settled)], [])
     return flow, spot_paid + own, spot_paid, settled
-
-
-def by_account(arrays: Arrays) -> Matrix:
-    """Build the matrix that adds wallet keys up by account."""
-    return groups(arrays.wallets.account, len(arrays.accounts))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -89,7 +90,7 @@ def lower_hull(caps: Sequence[float], rates: Sequence[float], top: float) -> Cur
             points.pop()
         points.append((x, y))
     starts = [x for x, _ in points[:-1]]
-    slopes = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in zip(points[:-1], points[1:], strict=True)]
+    slopes = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in pairwise(points)]
     return Curve(0.0, np.array(starts or [0.0]), np.array(slopes or [rates[0]]))
 
 

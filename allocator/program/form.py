@@ -14,18 +14,16 @@ Amounts are in `Form.unit` numeraire, the objective in `Form.cost_unit` numerair
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
+
+from allocator.program.sparse import Matrix, sp
 
 Vector = NDArray[np.float64]
 Index = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-Matrix = Any
-"""A scipy sparse matrix in CSR form (scipy brings no types)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +142,6 @@ class Form:
     cost_unit: float
     constant: float
     shortfall_constant: float = 0.0
-    _memo: dict[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
 
     @property
     def n_actions(self) -> int:

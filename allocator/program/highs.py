@@ -10,7 +10,7 @@ import numpy as np
 from allocator.program.form import Separable, Vector
 
 
-class Silent(highspy.Highs):
+class Silent(highspy.Highs):  # type: ignore[misc]
     """A solver that prints no banner: the base prints one while its callbacks are set up."""
 
     def enableCallbacks(self) -> Any:  # noqa: N802

@@ -9,15 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
 
 from allocator.models.mandate import Limit
 from allocator.models.market import Instrument
-from allocator.program.affine import Affine, Draft, groups
+from allocator.program.affine import Affine, Draft
+from allocator.program.arrays import UNIT, Arrays
 from allocator.program.core import Core
-from allocator.program.form import Index, Mask, Matrix, Vector
+from allocator.program.form import Index, Mask, Vector
 from allocator.program.margin import BROKEN
 from allocator.program.requirements import Positions
+from allocator.program.sparse import sp
 
 Entries = tuple[Index, Index, Vector]
 NONE: Entries = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))
@@ -40,11 +41,11 @@ def selects(limit: Limit, row: Instrument) -> bool:
     return all(name is None or name == own for name, own in wanted)
 
 
-def members(core: Core, limit: Limit) -> Mask:
+def members(arrays: Arrays, limit: Limit) -> Mask:
     """Accounts in the scope of a limit."""
-    scope, book = limit.scope, core.arrays.book
+    scope, book = limit.scope, arrays.book
     out = list[bool]()
-    for name in core.arrays.accounts:
+    for name in arrays.accounts:
         account = book.accounts[name]
         wanted = (
             (scope.account, name),
@@ -60,35 +61,28 @@ def limit_rows(core: Core, draft: Draft, positions: Positions) -> None:
     """Add every row of every limit, and order budgets."""
     worst = WorstSides(core, draft, positions)
     for limit in sorted(core.arrays.book.mandate.limits, key=lambda row: row.id):
-        inside = members(core, limit)
+        inside = members(core.arrays, limit)
         if not inside.any():
             continue
+        frozen = bool(core.arrays.frozen[inside].all())
         for measure, cap, family in _measures(core, worst, limit, inside):
-            _add(core, draft, limit, inside, measure, cap, family)
+            _add(draft, measure, (limit.id, family), cap, counted=not frozen)
     _budgets(core, draft)
 
 
 def _add(
-    core: Core,
-    draft: Draft,
-    limit: Limit,
-    inside: Mask,
-    measure: Measure,
-    cap: float,
-    family: str,
+    draft: Draft, measure: Measure, name: tuple[str, str], cap: float, *, counted: bool
 ) -> None:
+    """Add the hard row and, if it is counted, a column of S where it is broken now."""
     excess = measure.now - cap
-    idle = measure.actions.X.nnz + measure.actions.Z.nnz + measure.entries[0].size == 0
-    if idle and not np.isfinite(excess):
-        return
-    broken = excess * core.arrays.unit > BROKEN
+    broken = excess > BROKEN / float(UNIT)
     actions = measure.actions.shifted(-cap)
-    label = [("limit", limit.id, family)]
+    label = [("limit", *name)]
     draft.rows(actions, -np.inf, excess if broken else 0.0, label, measure.entries)
-    if broken and not core.arrays.frozen[inside].all():
-        slack = draft.columns(np.zeros(1), np.array([excess]), weight=measure.weight)
+    if broken and counted:
+        slack = draft.columns(np.zeros(1), np.array([excess]), weight=1.0)
         back = (np.zeros(1, dtype=np.int64), slack, -np.ones(1))
-        draft.rows(actions, -np.inf, 0.0, [("missing", *label[0][1:])], measure.entries, back)
+        draft.rows(actions, -np.inf, 0.0, [("missing", *name)], measure.entries, back)
 
 
 class WorstSides:
@@ -129,20 +123,17 @@ class WorstSides:
             for column in self._columns(side, counted, int(pair)):
                 columns.append(column)
                 values.append(float(factor))
-        empty = self.core.empty
-        shape = (1, self.core.layout.count)
-        zero = sp.csr_array(shape, dtype=np.float64)
-        actions = Affine(zero, zero, np.array([const])) if not empty.const.size else empty
+        zero = sp.csr_array((1, self.core.layout.count), dtype=np.float64)
         entries = (
             np.zeros(len(columns), dtype=np.int64),
             np.array(columns, dtype=np.int64),
             np.array(values),
         )
-        return Measure(actions, entries, float((weight * now).sum()))
+        return Measure(Affine(zero, zero, np.array([const])), entries, float((weight * now).sum()))
 
     def _columns(self, side: str, counted: bool, pair: int) -> list[int]:
         if side == "gross" and not (counted and self.working[pair]):
-            return self.segments[self.first[pair] : self.first[pair + 1]].tolist()
+            return [int(at) for at in self.segments[self.first[pair] : self.first[pair + 1]]]
         key = (side, counted and bool(self.working[pair]), pair)
         if key not in self.made:
             self.made[key] = self._new(*key)
@@ -189,7 +180,7 @@ def _measures(
     ones = np.ones(at.size)
     if kind == "leverage":
         gross = worst.measure("gross", counted, at, ones)
-        equity = _summed(core, core.equity, _wallets(core, limit, inside)).scaled(-cap)
+        equity = _summed(core.equity, _wallets(core, limit, inside)).scaled(-cap)
         now = gross.now + float(equity.const[0])
         return [(Measure(gross.actions + equity, gross.entries, now), 0.0, kind)]
     if kind == "net_notional":
@@ -222,7 +213,7 @@ def _wallets(core: Core, limit: Limit, inside: Mask) -> Index:
     return np.flatnonzero(chosen).astype(np.int64)
 
 
-def _summed(core: Core, of: Affine, at: Index) -> Affine:
+def _summed(of: Affine, at: Index) -> Affine:
     S = sp.csr_array(
         (np.ones(at.size), (np.zeros(at.size, dtype=np.int64), at)), shape=(1, of.const.size)
     )
@@ -231,7 +222,7 @@ def _summed(core: Core, of: Affine, at: Index) -> Affine:
 
 def _net(core: Core, at: Index, counted: bool, cap: float) -> list[tuple[Measure, float, str]]:
     pairs = core.arrays.pairs
-    total = _summed(core, core.position, at)
+    total = _summed(core.position, at)
     up = total.shifted(float(pairs.buying[at].sum()) * counted)
     down = -total.shifted(-float(pairs.selling[at].sum()) * counted)
     now = max(abs(float(up.const[0])), abs(float(down.const[0])))
@@ -244,10 +235,10 @@ def _equity(core: Core, limit: Limit, inside: Mask) -> list[tuple[Measure, float
     coming = core.arrays.wallets.arriving[at].sum() if "in_flight" in limit.counts else 0.0
     out = list[tuple[Measure, float, str]]()
     if limit.max is not None:
-        rule = _summed(core, core.equity + core.paid, at).shifted(float(coming))
+        rule = _summed(core.equity + core.paid, at).shifted(float(coming))
         out.append((Measure(rule, NONE, float(rule.const[0])), float(limit.max) / unit, "max"))
     if limit.min is not None:
-        rule = -_summed(core, core.equity, at).shifted(float(coming))
+        rule = -_summed(core.equity, at).shifted(float(coming))
         out.append((Measure(rule, NONE, float(rule.const[0])), -float(limit.min) / unit, "min"))
     return out
 
@@ -292,9 +283,6 @@ def _budgets(core: Core, draft: Draft) -> None:
     both = np.concatenate([layout.buys[kept], layout.sells[kept]])
     Z = sp.csr_array((np.ones(both.size), (np.concatenate([row, row]), both)), shape=shape)
     caps = np.array([float(budgets[at] or 0) for at in rows])
-    empty: Matrix = sp.csr_array(shape, dtype=np.float64)
+    empty = sp.csr_array(shape, dtype=np.float64)
     labels = [("order_budget", arrays.accounts[at]) for at in rows]
     draft.rows(Affine(empty, Z, np.zeros(len(rows))), -np.inf, caps, labels)
-
-
-__all__ = ["Measure", "WorstSides", "groups", "limit_rows", "members", "selects"]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from math import sqrt
+
 import numpy as np
-import scipy.sparse as sp
 
 from allocator.exposure import exposures, goals
 from allocator.program.affine import Affine, Draft, groups
 from allocator.program.core import Core
 from allocator.program.form import Hull, Index, Vector
+from allocator.program.sparse import sp
 from allocator.state import Book, State
 
 HOURS_A_YEAR = 8760.0
@@ -67,11 +69,11 @@ class Costs:
         number = np.searchsorted(used, arrays.orders.instrument)
         top = self.core.top
         tops = np.maximum(top[layout.buys], top[layout.sells])
-        most = np.bincount(number, tops, used.size)
+        most = np.bincount(number, tops, used.size).astype(np.float64)
         k = np.array([self._power(arrays.instruments[at]) for at in used])
         zero = np.zeros(used.size)
         first = self.draft.columns(zero, zero)
-        rest = self.draft.columns(zero, most, k=k)
+        rest = self.draft.curved(zero, most, k=k)
         at = np.concatenate([number, number])
         X = sp.csr_array(
             (
@@ -106,19 +108,19 @@ class Costs:
         row = self.core.arrays.book.instruments[instrument]
         volume, volatility = row.daily_volume, row.daily_volatility
         assert volume is not None
-        rate = 2 / 3 * float(self.policy.impact) * float(volatility or 0) / float(volume) ** 0.5
-        return rate * self.core.arrays.unit**1.5 / COST_UNIT
+        rate = 2 / 3 * float(self.policy.impact) * float(volatility or 0) / sqrt(float(volume))
+        unit = self.core.arrays.unit
+        return rate * unit * sqrt(unit) / COST_UNIT
 
     def carry(self) -> None:
         """Charge funding less expected return, and interest on negative wallets."""
-        arrays, layout, book = self.core.arrays, self.core.layout, self.core.arrays.book
+        arrays, book = self.core.arrays, self.core.arrays.book
         per = np.array(
             [float(book.units[i].carry / book.notional(i)) for _, i in arrays.pairs.keys]
         )
         total = self.core.position.scaled(per)
         self.linear += self.rate * np.asarray(total.X.sum(axis=0)).ravel()
         self.constant += self.rate * float(total.const.sum())
-        del layout
         rates = np.array([float(book.asset(c).borrow_rate) for _, c in arrays.wallets.keys])
         self._positive_part(
             -self.core.wallet, rates * self.hours / HOURS_A_YEAR, np.zeros(rates.size), "borrowed"
@@ -197,7 +199,7 @@ class Costs:
             return
         F = factors(book)
         up, down = np.maximum(F, 0.0), np.minimum(F, 0.0)
-        y = self.draft.columns(up @ low + down @ high, up @ high + down @ low, p=weight)
+        y = self.draft.curved(up @ low + down @ high, up @ high + down @ low, p=weight)
         row, column = np.nonzero(F)
         own = np.arange(y.size)
         self.draft.rows(

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from allocator.models.account import Account
 from allocator.models.market import Instrument, Tier
 from allocator.program.affine import WIDER, Draft, every
 from allocator.program.arrays import Arrays
@@ -27,6 +26,7 @@ from allocator.program.curves import (
     upper_envelope,
 )
 from allocator.program.form import Index, Vector
+from allocator.state import Book
 
 Brackets = Mapping[int, float]
 """Ceiling of gross notional chosen for whole-position pairs, by pair number."""
@@ -92,14 +92,9 @@ def shocks_of(arrays: Arrays) -> tuple[Shock, ...]:
             name: change.get(row.underlying or "", 1.0)
             for name, row in book.snapshot.assets.items()
         }
+        rows = [book.instruments[i] for _, i in arrays.pairs.keys]
         moves = [
-            _revalued(
-                arrays,
-                book.instruments[i],
-                change.get(book.instruments[i].underlying or "", 1.0),
-                factor,
-            )
-            for _, i in arrays.pairs.keys
+            _revalued(book, row, change.get(row.underlying or "", 1.0), factor) for row in rows
         ]
         out.append(
             Shock(
@@ -113,10 +108,9 @@ def shocks_of(arrays: Arrays) -> tuple[Shock, ...]:
 
 
 def _revalued(
-    arrays: Arrays, row: Instrument, factor: float, assets: Mapping[str, float]
+    book: Book, row: Instrument, factor: float, assets: Mapping[str, float]
 ) -> tuple[float, float]:
     """Profit per signed notional, and factor on gross notional, when the underlying moves."""
-    book = arrays.book
     if row.kind == "option":
         return float(book.exposure(row.id) / book.notional(row.id)) * (factor - 1), factor
     if row.payoff == "inverse":
@@ -158,8 +152,8 @@ def positions_of(core: Core, draft: Draft, brackets: Brackets | None) -> Positio
     gross_base = np.where(core.live, 0.0, gross)
     tops = np.maximum(np.abs(core.box[0]), np.abs(core.box[1])) * WIDER
     seg_pair, widths, slopes = list[int](), list[Vector](), list[Vector]()
-    for at, (account, instrument) in enumerate(pairs.keys):
-        rule = _Rule(arrays, at, book_account := arrays.book.accounts[account], shocks)
+    for at in range(count):
+        rule = _Rule(arrays, at, shocks)
         start[at] = rule.now(float(gross[at]))
         if not core.live[at]:
             base[at] = start[at]
@@ -171,7 +165,6 @@ def positions_of(core: Core, draft: Draft, brackets: Brackets | None) -> Positio
         seg_pair += [at] * cut.size
         widths.append(cut)
         slopes.append(slope)
-        del book_account, instrument
     flat = np.concatenate(widths) if widths else np.zeros(0)
     columns = draft.columns(np.zeros(flat.size), flat)
     owner = np.array(seg_pair, dtype=np.int64)
@@ -218,12 +211,10 @@ def _gross_rows(core: Core, draft: Draft, owner: Index, columns: Index) -> None:
 class _Rule:
     """The requirement of one pair."""
 
-    def __init__(
-        self, arrays: Arrays, at: int, account: Account, shocks: tuple[Shock, ...]
-    ) -> None:
+    def __init__(self, arrays: Arrays, at: int, shocks: tuple[Shock, ...]) -> None:
         key = arrays.pairs.keys[at]
         self.unit = arrays.unit
-        self.model = account.margin.model
+        self.model = arrays.book.accounts[key[0]].margin.model
         self.tiers: tuple[Tier, ...] = arrays.book.tiers.get(key, ())
         place = arrays.book.position(*key)
         picked = None if place is None else place.leverage
@@ -287,8 +278,8 @@ class _Rule:
 def initial_rates(arrays: Arrays) -> Vector:
     """Least initial margin per gross notional of each pair; 0 where nothing is known."""
     out = np.zeros(len(arrays.pairs.keys))
-    for at, key in enumerate(arrays.pairs.keys):
-        rule = _Rule(arrays, at, arrays.book.accounts[key[0]], ())
+    for at in range(out.size):
+        rule = _Rule(arrays, at, ())
         if not rule.idle:
             out[at] = rule.curves(1.0, None)[0].slopes[0]
     return out

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from allocator.models.errors import SolverError
 from allocator.program.certify import lower_bound
 from allocator.program.form import Separable, Vector
+from allocator.program.sparse import sp
 
 TOLERANCE = 1e-6
 """Largest residual of a row or bound, in units, that a used answer may have."""
@@ -100,7 +102,7 @@ def by_piqp(problem: Separable) -> Raw | None:
 
 def by_clarabel(problem: Separable) -> Raw | None:
     """Solve with Clarabel's interior point."""
-    import clarabel
+    clarabel: Any = import_module("clarabel")
 
     n, equal = problem.low.size, problem.row_low == problem.row_high
     up = ~equal & np.isfinite(problem.row_high)

@@ -1,0 +1,39 @@
+"""Rows of wallets: what transfers and spot orders may take, and what may leave."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from allocator.program.affine import Affine, Draft
+from allocator.program.core import Core
+from allocator.program.sparse import sp
+
+
+def wallet_rows(core: Core, draft: Draft) -> None:
+    """Keep wallets that transfers and spot orders touch, and what may leave.
+
+    A wallet that starts below what is ring-fenced takes no net outflow; derivative fees may take
+    any below.
+    """
+    wallets = core.arrays.wallets
+    net = core.flow - core.spot_paid
+    touched = np.flatnonzero(np.asarray(abs(net.X).sum(axis=1)).ravel() > 0)
+    room = np.maximum(wallets.wallet - wallets.ring, 0.0)
+    names = ["/".join(key) for key in wallets.keys]
+    labels = [("balance", names[at]) for at in touched]
+    draft.rows(net.take(touched), -room[touched], np.inf, labels)
+    _withdrawable(core, draft, names)
+
+
+def _withdrawable(core: Core, draft: Draft, names: list[str]) -> None:
+    wallets, routes, at = core.arrays.wallets, core.arrays.routes, core.layout.transfers
+    shape = (len(wallets.keys), core.layout.count)
+    X = sp.csr_array((1.0 + routes.rate, (routes.source, at)), shape=shape)
+    Z = sp.csr_array((routes.fee, (routes.source, at)), shape=shape)
+    senders = np.unique(routes.source)
+    draft.rows(
+        Affine(X, Z, np.zeros(shape[0])).take(senders),
+        -np.inf,
+        wallets.withdrawable[senders],
+        [("withdrawable", names[wallet]) for wallet in senders],
+    )
