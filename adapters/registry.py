@@ -61,7 +61,7 @@ def open_venues(config: Config, clock: Clock) -> Opened:
     market = Gatherer(
         config,
         [CcxtMarkets(place, DIALECTS[venue]) for venue, place in first.items()],
-        [CcxtAccount(place, DIALECTS[place.venue]) for place in places.values()],
+        [CcxtAccount(place, DIALECTS[place.venue], config.logins) for place in places.values()],
         clock,
     )
     venues: dict[str, Venue] = {

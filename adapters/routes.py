@@ -18,7 +18,7 @@ LATENCY_S = Decimal(1)
 def internal_routes(
     sources: Sequence[AccountSource], accounts: Mapping[str, Account]
 ) -> tuple[Route, ...]:
-    """List free routes between accounts of one family, for every asset that may leave.
+    """List free routes between accounts that reach each other, for every asset that may leave.
 
     A route's id is ``internal:FROM>TO:ASSET``.
     """
@@ -35,15 +35,10 @@ def internal_routes(
         )
         for source in sources
         for target in sources
-        if _related(source, target)
+        if source is not target and source.reaches(target.config)
         for asset, balance in sorted(accounts[source.config.id].balances.items())
         if balance.withdrawable is not None and target.accepts(asset)
     )
-
-
-def _related(source: AccountSource, target: AccountSource) -> bool:
-    one_family = (source.venue, source.family) == (target.venue, target.family)
-    return source is not target and one_family and bool(source.family)
 
 
 def onchain_routes(

@@ -53,9 +53,8 @@ class AccountSource(Protocol):
         """The venue's name."""
         ...
 
-    @property
-    def family(self) -> str:
-        """The login that may move money between the accounts of one family; empty: none may."""
+    def reaches(self, target: AccountConfig) -> bool:
+        """Tell whether money goes directly from this account to another."""
         ...
 
     def accepts(self, asset: str) -> bool:

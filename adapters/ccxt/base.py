@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from allocator.adapters.ccxt.dialect import Dialect
+from allocator.adapters.ccxt.dialect import Dialect, Trace
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
 from allocator.adapters.ccxt.place import Place
 from allocator.models.base import ZERO
@@ -109,7 +109,7 @@ class CcxtVenue:
         try:
             await self._place.login.prepare()
             now = await self._place.login.server_time()
-            found = await self._find(intent, since, venue_id)
+            found = await self._find(intent, Trace(since, venue_id))
         except Exception as error:  # noqa: BLE001 - an error is never a negative
             return Unsure(why=f"{type(error).__name__}: {error}")
         return AbsentNow(venue_time=now) if found is None else found
@@ -184,25 +184,24 @@ class CcxtVenue:
             return Rejected(code=error.code, message=error.message)
         return Unknown(why=str(error))
 
-    async def _find(self, intent: Intent, since: datetime, venue_id: str | None) -> Found | None:
+    async def _find(self, intent: Intent, trace: Trace) -> Found | None:
         dialect = self._dialect
         if isinstance(intent, OrderIntent):
-            return await dialect.find_order(self._place, intent)
+            return await dialect.find_order(self._place, intent, trace)
         source, target = self._directory.place(intent.source), self._directory.place(intent.target)
         for login in (source.master, target.login):
             await login.prepare()
         if not isinstance(intent, TransferIntent):
-            return await dialect.find_move(source, intent, since, venue_id)
-        address = self._directory.addresses.get(intent.route)
-        if address is None:
-            return await dialect.find_transfer(source, target, intent, since)
-        return await self._find_withdrawal(source, target, intent, since)
+            return await dialect.find_move(source, intent, trace)
+        if intent.route not in self._directory.addresses:
+            return await dialect.find_transfer(source, target, intent, trace)
+        return await self._find_withdrawal(source, target, intent, trace)
 
     async def _find_withdrawal(
-        self, source: Place, target: Place, intent: TransferIntent, since: datetime
+        self, source: Place, target: Place, intent: TransferIntent, trace: Trace
     ) -> Found | None:
         address = self._directory.addresses[intent.route]
-        sent = await self._dialect.find_withdrawal(source, address, intent, since)
+        sent = await self._dialect.find_withdrawal(source, address, intent, trace)
         if sent is None:
             return None
         arrived = False

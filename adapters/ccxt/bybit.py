@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Mapping
-from datetime import datetime
 from decimal import Decimal
 
 from allocator.adapters.ccxt import bybit_accounts, bybit_markets
@@ -20,7 +19,7 @@ from allocator.adapters.ccxt.bybit_reads import (
     pages,
     result,
 )
-from allocator.adapters.ccxt.dialect import Facts, Withdrawal
+from allocator.adapters.ccxt.dialect import Facts, Trace, Withdrawal
 from allocator.adapters.ccxt.failures import RefusalError
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.session import JsonObject, moment, number
@@ -97,6 +96,10 @@ class Bybit:
             moves=trades and place.master.config.member is not None,
         )
 
+    def linked(self, source: str, target: str, *, one_login: bool) -> bool:
+        """Tell that every wallet reaches every other of one master."""
+        return source != target or not one_login
+
     async def send_order(self, place: Place, intent: OrderIntent) -> str:
         """Send a limit order; one-way mode."""
         market = place.market(intent.instrument)
@@ -118,8 +121,9 @@ class Bybit:
         reply = await place.login.call("private_post_v5_order_create", body, intent.stamped_at)
         return text(result(reply), "orderId")
 
-    async def find_order(self, place: Place, intent: OrderIntent) -> Found | None:
+    async def find_order(self, place: Place, intent: OrderIntent, trace: Trace) -> Found | None:
         """Look an order up by its link id, in current and then in past orders."""
+        del trace
         market = place.market(intent.instrument)
         asked = {
             "category": category(market),
@@ -161,10 +165,10 @@ class Bybit:
         return text(result(reply), "transferId")
 
     async def find_transfer(
-        self, source: Place, target: Place, intent: TransferIntent, since: datetime
+        self, source: Place, target: Place, intent: TransferIntent, trace: Trace
     ) -> Found | None:
         """Look a transfer up by its key."""
-        del since
+        del trace
         own = source.login is target.login
         word = "inter" if own else "universal"
         key = transfer_id(intent.client_id)
@@ -199,16 +203,22 @@ class Bybit:
         return text(result(reply), "id")
 
     async def find_withdrawal(
-        self, source: Place, address: AddressConfig, intent: TransferIntent, since: datetime
+        self, source: Place, address: AddressConfig, intent: TransferIntent, trace: Trace
     ) -> Withdrawal | None:
         """Look a withdrawal up by what was sent: the venue's records do not show its key."""
         rows = await pages(
             source.login,
             "private_get_v5_asset_withdraw_query_record",
-            {"coin": intent.asset, "startTime": round(since.timestamp() * 1000), "limit": 50},
+            {"coin": intent.asset, "startTime": trace.since_ms, "limit": 50},
             "rows",
         )
-        same = [row for row in rows if _is_same(row, address, intent)]
+        same = [
+            row
+            for row in rows
+            if _is_same(row, address, intent)
+            and trace.venue_id in (None, row.get("withdrawId"))
+            and int(text(row, "createTime")) >= trace.since_ms
+        ]
         if len(same) > 1:
             raise VenueError("two withdrawals look the same")
         if not same:
@@ -251,18 +261,16 @@ class Bybit:
             raise RefusalError("10001", f"rejected by {moved.get('rejectParty')}")
         return text(moved, "blockTradeId")
 
-    async def find_move(
-        self, source: Place, intent: MoveIntent, since: datetime, venue_id: str | None
-    ) -> Found | None:
+    async def find_move(self, source: Place, intent: MoveIntent, trace: Trace) -> Found | None:
         """Look a move up by the venue's id, else by what was sent: it has no client id."""
         market = source.market(intent.instrument)
         asked: JsonObject = {"category": category(market), "symbol": market["id"]}
-        if venue_id is not None:
-            asked["blockTradeId"] = venue_id
+        if trace.venue_id is not None:
+            asked["blockTradeId"] = trace.venue_id
         else:
-            asked["startTime"] = round(since.timestamp() * 1000)
+            asked["startTime"] = trace.since_ms
         rows = await pages(source.master, "private_get_v5_position_move_history", asked)
-        same = [row for row in rows if _is_move(row, source, intent, since)]
+        same = [row for row in rows if _is_move(row, source, intent, trace)]
         if len(same) > 1:
             raise VenueError("two moves look the same")
         return _found_move(same[0]) if same else None
@@ -339,14 +347,14 @@ def _is_same(row: JsonObject, address: AddressConfig, intent: TransferIntent) ->
     )
 
 
-def _is_move(row: JsonObject, source: Place, intent: MoveIntent, since: datetime) -> bool:
+def _is_move(row: JsonObject, source: Place, intent: MoveIntent, trace: Trace) -> bool:
     side = SIDES["sell" if intent.side == "buy" else "buy"]
     return (
         str(row.get("userId")) == source.member
         and row.get("side") == side
         and number(row.get("qty")) == intent.quantity
         and number(row.get("price")) == intent.price
-        and moment(text(row, "createdAt")) >= since.replace(microsecond=0)
+        and int(text(row, "createdAt")) >= trace.since_ms
     )
 
 

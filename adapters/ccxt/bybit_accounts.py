@@ -25,7 +25,7 @@ from allocator.adapters.ccxt.bybit_reads import (
     wallet,
 )
 from allocator.adapters.ccxt.failures import UnansweredError
-from allocator.adapters.ccxt.place import Place, text
+from allocator.adapters.ccxt.place import Place, text, who
 from allocator.adapters.ccxt.session import JsonObject, number
 from allocator.adapters.exact import exactly
 from allocator.models.account import (
@@ -111,7 +111,7 @@ async def account(place: Place) -> Account:
     leverages = await _leverages(place, rows)
     free = await _withdrawable(place, [text(row, "coin") for row in coins])
     return Account(
-        **_who(place),
+        **who(place),
         state=_state(rows),
         fees=fees,
         margin=Margin(asset_mode="multi"),
@@ -126,26 +126,13 @@ async def account(place: Place) -> Account:
     )
 
 
-def _who(place: Place) -> JsonObject:
-    config = place.config
-    return {
-        "id": config.id,
-        "venue": place.venue,
-        "owner": config.owner,
-        "control_group": config.control_group,
-        "login": config.login,
-        "order_budget": config.order_budget,
-        "ring_fenced": config.ring_fenced,
-    }
-
-
 async def _funding(place: Place) -> Account:
     held = await funding_wallet(place)
     balances = {
         coin: Balance(wallet=units, withdrawable=min(units, free))
         for coin, (units, free) in held.items()
     }
-    return Account(**_who(place), fees=Fees(taker=ZERO), balances=balances)
+    return Account(**who(place), fees=Fees(taker=ZERO), balances=balances)
 
 
 def _tradable(place: Place, names: Collection[str]) -> tuple[str, ...]:

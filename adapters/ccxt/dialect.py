@@ -27,6 +27,8 @@ from allocator.models.intents import (
 )
 from allocator.models.market import Instrument
 
+SKEW_MS = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -48,6 +50,27 @@ class Facts:
     duplicate: frozenset[str]
     gone: frozenset[str]
     stale: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What is known of an action that is looked up.
+
+    Attributes
+    ----------
+    since
+        No earlier than this can it have happened.
+    venue_id
+        The id the venue gave it, if its acknowledgement arrived.
+    """
+
+    since: datetime
+    venue_id: str | None = None
+
+    @property
+    def since_ms(self) -> int:
+        """Milliseconds since 1970, less what clocks may differ by."""
+        return round(self.since.timestamp() * 1000) - SKEW_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +96,15 @@ class Dialect(Protocol):
         """Tell what may be asked of an account."""
         ...
 
+    def linked(self, source: str, target: str, *, one_login: bool) -> bool:
+        """Tell whether money goes directly between two kinds of wallet of one master."""
+        ...
+
     async def send_order(self, place: Place, intent: OrderIntent) -> str:
         """Send an order and return the venue's id."""
         ...
 
-    async def find_order(self, place: Place, intent: OrderIntent) -> Found | None:
+    async def find_order(self, place: Place, intent: OrderIntent, trace: Trace) -> Found | None:
         """Look an order up by its client id, in open orders and in history."""
         ...
 
@@ -90,7 +117,7 @@ class Dialect(Protocol):
         ...
 
     async def find_transfer(
-        self, source: Place, target: Place, intent: TransferIntent, since: datetime
+        self, source: Place, target: Place, intent: TransferIntent, trace: Trace
     ) -> Found | None:
         """Look such a transfer up."""
         ...
@@ -102,7 +129,7 @@ class Dialect(Protocol):
         ...
 
     async def find_withdrawal(
-        self, source: Place, address: AddressConfig, intent: TransferIntent, since: datetime
+        self, source: Place, address: AddressConfig, intent: TransferIntent, trace: Trace
     ) -> Withdrawal | None:
         """Look a withdrawal up at the venue that sends."""
         ...
@@ -115,9 +142,7 @@ class Dialect(Protocol):
         """Move a position and return the venue's id."""
         ...
 
-    async def find_move(
-        self, source: Place, intent: MoveIntent, since: datetime, venue_id: str | None
-    ) -> Found | None:
+    async def find_move(self, source: Place, intent: MoveIntent, trace: Trace) -> Found | None:
         """Look a move up."""
         ...
 

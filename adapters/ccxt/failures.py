@@ -2,13 +2,15 @@
 
 Only an answer that carries the venue's own code is a refusal. Silence, a reset, a truncated body,
 HTML with status 200 or an error page say nothing about what happened. ccxt's classes are not
-enough to tell the two apart: a body cut short is a plain `ExchangeError`, and an unknown outcome
-of Binance (-1007) may come as one too.
+enough to tell the two apart (a body cut short is a plain `ExchangeError`), and its texts do not
+always keep the code, so the answer itself is read.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from allocator.models.errors import VenueError
@@ -41,19 +43,25 @@ class NotSentError(VenueError):
     """The request certainly never left."""
 
 
-def venue_code(text: str) -> tuple[str, str] | None:
-    """Read code and message from the text of a ccxt error; None: it holds no whole answer.
+@dataclass(slots=True)
+class Answer:
+    """What came back for one request; empty when nothing did."""
 
-    >>> venue_code('bybit {"retCode":110007,"retMsg":"ab not enough for new order"}')
+    status: int = 0
+    body: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def venue_code(text: str) -> tuple[str, str] | None:
+    """Read code and message from the body of an answer; None: it is not a whole one.
+
+    >>> venue_code('{"retCode":110007,"retMsg":"ab not enough for new order"}')
     ('110007', 'ab not enough for new order')
-    >>> venue_code('bybit {"retCode":110007,"retM') is None
+    >>> venue_code('{"retCode":110007,"retM') is None
     True
     """
-    start = text.find("{")
-    if start < 0:
-        return None
     try:
-        body: Any = json.loads(text[start:])
+        body: Any = json.loads(text)
     except ValueError:
         return None
     if not isinstance(body, dict):
@@ -64,9 +72,9 @@ def venue_code(text: str) -> tuple[str, str] | None:
     return code, str(body.get("retMsg") or body.get("msg") or "")
 
 
-def failure(error: Exception) -> VenueError:
-    """Translate an error of the client."""
-    found = venue_code(str(error))
+def failure(error: Exception, answer: Answer) -> VenueError:
+    """Translate an error of the client by the answer that it was made from."""
+    found = venue_code(answer.body)
     if found is not None:
         return RefusalError(*found)
     return UnansweredError(f"{type(error).__name__}: {str(error)[:200]}")

@@ -63,6 +63,20 @@ class Place:
         return None if symbol is None else f"{self.venue}:{symbol}"
 
 
+def who(place: Place) -> JsonObject:
+    """Give the fields of an account that the configuration knows."""
+    config = place.config
+    return {
+        "id": config.id,
+        "venue": place.venue,
+        "owner": config.owner,
+        "control_group": config.control_group,
+        "login": config.login,
+        "order_budget": config.order_budget,
+        "ring_fenced": config.ring_fenced,
+    }
+
+
 def text(row: JsonObject, key: str) -> str:
     """Read a field that must be there.
 

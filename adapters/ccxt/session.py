@@ -11,7 +11,7 @@ import contextvars
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -22,7 +22,13 @@ from typing import Any
 import ccxt.async_support as exchanges
 from pydantic import SecretStr
 
-from allocator.adapters.ccxt.failures import NotSentError, UnansweredError, failure
+from allocator.adapters.ccxt.failures import (
+    Answer,
+    NotSentError,
+    UnansweredError,
+    failure,
+    venue_code,
+)
 from allocator.adapters.ccxt.gate import DirectSession, ReadsOnly, check_loopback
 from allocator.adapters.ccxt.loopback import LoopbackSession
 from allocator.models.config import Config, LoginConfig
@@ -32,9 +38,13 @@ RECEIVE_WINDOW_MS = 5000
 TIMEOUT_MS = 10_000
 DEFAULT_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 120.0
+PAUSE_STATUS = frozenset({403, 418, 429})
+PAUSE_CODES = frozenset({"10006", "10018", "-1003"})
+"""Too many requests, by key and by address (Bybit), by weight (Binance)."""
 
 JsonObject = dict[str, Any]
 
+_answer: contextvars.ContextVar[Answer | None] = contextvars.ContextVar("answer", default=None)
 _stamp_ms: contextvars.ContextVar[int | None] = contextvars.ContextVar("stamp_ms", default=None)
 
 OPTIONS: Mapping[str, JsonObject] = {
@@ -132,7 +142,7 @@ class Login:
             if not self._synchronised:
                 await self.synchronise()
         except exchanges.BaseError as error:
-            raise failure(error) from error
+            raise failure(error, Answer()) from error
 
     async def synchronise(self) -> int:
         """Measure by how many milliseconds our clock is ahead of the venue's."""
@@ -145,7 +155,11 @@ class Login:
         try:
             return moment(await self.client.fetch_time())
         except exchanges.BaseError as error:
-            raise failure(error) from error
+            raise failure(error, Answer()) from error
+
+    def venue_now(self) -> datetime:
+        """Tell the venue's time by our clock and the offset measured."""
+        return moment(self.client.nonce())
 
     def market(self, symbol: str) -> JsonObject:
         """Look a market up by ccxt's symbol.
@@ -188,25 +202,27 @@ class Login:
         wait = self._shared.paused_until - time.monotonic()
         if wait > 0:
             raise NotSentError(f"{self.venue} asked for a pause of {wait:.1f} s more")
-        token = _stamp_ms.set(None if at is None else round(at.timestamp() * 1000))
+        stamp = _stamp_ms.set(None if at is None else round(at.timestamp() * 1000))
+        answer = Answer()
+        holder = _answer.set(answer)
         try:
             reply = await getattr(self.client, endpoint)(dict(params))
         except exchanges.BaseError as error:
-            self._note_pause(error)
-            raise failure(error) from error
+            self._note_pause(answer)
+            raise failure(error, answer) from error
         finally:
-            _stamp_ms.reset(token)
+            _stamp_ms.reset(stamp)
+            _answer.reset(holder)
         if not isinstance(reply, dict | list):
             raise UnansweredError(f"{endpoint}: not JSON: {str(reply)[:80]!r}")
         return reply
 
-    def _note_pause(self, error: Exception) -> None:
-        limits = (exchanges.DDoSProtection, exchanges.RateLimitExceeded)
-        if not isinstance(error, limits):
+    def _note_pause(self, answer: Answer) -> None:
+        found = venue_code(answer.body)
+        if answer.status not in PAUSE_STATUS and (found is None or found[0] not in PAUSE_CODES):
             return
-        headers = self.client.last_response_headers or {}
         try:
-            pause_s = float(headers.get("Retry-After", DEFAULT_PAUSE_S))
+            pause_s = float(answer.headers.get("Retry-After", DEFAULT_PAUSE_S))
         except ValueError:
             pause_s = DEFAULT_PAUSE_S
         self._shared.paused_until = time.monotonic() + min(pause_s, LONGEST_PAUSE_S)
@@ -274,6 +290,7 @@ def new_client(row: LoginConfig, session: Any) -> Any:
     client.has["fetchCurrencies"] = False
     client.on_json_response = partial(json.loads, parse_float=str)
     client.nonce = partial(_nonce, client)
+    client.handle_errors = partial(_keep_answer, client.handle_errors)
     check_client(client)
     return client
 
@@ -325,6 +342,14 @@ def number(value: object) -> Decimal | None:
     if isinstance(value, float | bool) or not found.is_finite():
         raise VenueError(f"not an exact number: {value!r}")
     return found
+
+
+def _keep_answer(check: Callable[..., Any], *args: Any) -> Any:
+    """Keep status, headers and body of an answer for `Login.call`, then let ccxt check it."""
+    answer = _answer.get()
+    if answer is not None:
+        answer.status, answer.headers, answer.body = int(args[0]), args[4], str(args[5] or "")
+    return check(*args)
 
 
 def _nonce(client: Any) -> int:

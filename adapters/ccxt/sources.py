@@ -9,7 +9,7 @@ from allocator.adapters.ccxt.dialect import Dialect
 from allocator.adapters.ccxt.place import Place
 from allocator.adapters.sources import AssetPrices, NetworkTerms
 from allocator.models.account import Account
-from allocator.models.config import AccountConfig
+from allocator.models.config import AccountConfig, LoginConfig
 from allocator.models.market import Instrument
 
 MARGINED_IN = {"usdm": "linear", "coinm": "inverse"}
@@ -18,9 +18,12 @@ MARGINED_IN = {"usdm": "linear", "coinm": "inverse"}
 class CcxtAccount:
     """One account, read through its dialect."""
 
-    def __init__(self, place: Place, dialect: Dialect) -> None:
+    def __init__(
+        self, place: Place, dialect: Dialect, logins: Mapping[str, LoginConfig]
+    ) -> None:
         self._place = place
         self._dialect = dialect
+        self._logins = logins
 
     @property
     def config(self) -> AccountConfig:
@@ -32,10 +35,15 @@ class CcxtAccount:
         """The venue's name."""
         return self._place.venue
 
-    @property
-    def family(self) -> str:
-        """The login that moves money between members."""
-        return self._place.master.name
+    def reaches(self, target: AccountConfig) -> bool:
+        """Tell whether money goes directly from this account to another of the same master."""
+        place, other = self._place, self._logins.get(target.login)
+        if other is None or (other.master or target.login) != place.master.name:
+            return False
+        one_login = target.login == self.config.login
+        if not one_login and (place.login.config.member is None or other.member is None):
+            return False
+        return self._dialect.linked(self.config.wallet, target.wallet, one_login=one_login)
 
     def accepts(self, asset: str) -> bool:
         """Tell whether the wallet can hold an asset: a futures wallet holds settle assets."""
