@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from allocator.adapters.ccxt.binance import Binance
 from allocator.adapters.ccxt.bybit import Bybit
 from allocator.adapters.ccxt.dialect import Dialect
 
-DIALECTS: Mapping[str, Dialect] = {"bybit": Bybit()}
+DIALECTS: Mapping[str, Dialect] = {"binance": Binance(), "bybit": Bybit()}

@@ -65,9 +65,10 @@ OPTIONS: Mapping[str, JsonObject] = {
 SHARED_LIMIT = frozenset({"binance"})
 """Venues that count requests by address: their clients share one limiter. Bybit counts by user."""
 
-BURST = {"bybit": 100, "binance": 40}
+BURST = {"bybit": 100, "binance": 1000}
 """Cost that may be spent at once. Bybit counts each endpoint by itself while ccxt counts them
-together, so that twenty calls to different endpoints are inside every count."""
+together, so that twenty calls to different endpoints are inside every count. Binance counts 2,400
+a minute, of which ccxt refills 1,200."""
 
 
 def secret(reference: str) -> SecretStr:

@@ -18,9 +18,7 @@ MARGINED_IN = {"usdm": "linear", "coinm": "inverse"}
 class CcxtAccount:
     """One account, read through its dialect."""
 
-    def __init__(
-        self, place: Place, dialect: Dialect, logins: Mapping[str, LoginConfig]
-    ) -> None:
+    def __init__(self, place: Place, dialect: Dialect, logins: Mapping[str, LoginConfig]) -> None:
         self._place = place
         self._dialect = dialect
         self._logins = logins

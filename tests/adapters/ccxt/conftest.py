@@ -83,3 +83,57 @@ def bybit_data(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> dict[str,
 @pytest.fixture
 def bybit(bybit_data: dict[str, Any]) -> Config:
     return Config.model_validate(bybit_data)
+
+
+BINANCE = {
+    "binance-spot": ("main", "spot", ("BTC/USDT",)),
+    "binance-usdm": ("main", "usdm", ("BTC/USDT:USDT", "ETH/USDT:USDT")),
+    "binance-coinm": ("main", "coinm", ("BTC/USD:BTC",)),
+    "sub1-spot": ("sub1", "spot", ("BTC/USDT",)),
+    "sub1-usdm": ("sub1", "usdm", ("BTC/USDT:USDT", "ETH/USDT:USDT")),
+}
+
+
+@pytest.fixture
+def binance_data(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    logins = dict[str, Any]()
+    for name in ("main", "sub1"):
+        monkeypatch.setenv(f"BINANCE_{name.upper()}_KEY", f"binance-{name}-key")
+        monkeypatch.setenv(f"BINANCE_{name.upper()}_SECRET", f"binance-{name}-secret")
+        logins[f"binance-{name}"] = {
+            "venue": "binance",
+            "key": f"env:BINANCE_{name.upper()}_KEY",
+            "secret": f"env:BINANCE_{name.upper()}_SECRET",
+            "member": f"binance-{name}@fund-one.example",
+            "master": None if name == "main" else "binance-main",
+        }
+    return {
+        "mode": "loopback",
+        "loopback_url": emulator.base_url,
+        "logins": logins,
+        "accounts": [
+            {
+                "id": account,
+                "login": f"binance-{login}",
+                "wallet": wallet,
+                "owner": "fund-one",
+                "instruments": instruments,
+            }
+            for account, (login, wallet, instruments) in BINANCE.items()
+        ],
+        "assets": {"USDT": {"price": 1, "haircut": 0}},
+    }
+
+
+@pytest.fixture
+def binance(binance_data: dict[str, Any]) -> Config:
+    return Config.model_validate(binance_data)
+
+
+@pytest.fixture
+def both_data(bybit_data: dict[str, Any], binance_data: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **bybit_data,
+        "logins": bybit_data["logins"] | binance_data["logins"],
+        "accounts": bybit_data["accounts"] + binance_data["accounts"],
+    }

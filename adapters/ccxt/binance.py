@@ -1,0 +1,361 @@
+"""Binance: facts, and how actions are sent and looked up at its three hosts.
+
+Sources: the venue's pages New Order, Query Order, All Orders, Account Trade List (spot, USD-M,
+COIN-M), User Universal Transfer, Universal Transfer (sub-account), Withdraw, Error Codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from decimal import Decimal
+
+from allocator.adapters.ccxt import binance_accounts, binance_markets
+from allocator.adapters.ccxt.binance_reads import HOSTS, order_state, rows, wallet_of
+from allocator.adapters.ccxt.dialect import Facts, Trace, Withdrawal
+from allocator.adapters.ccxt.failures import NotSentError, RefusalError
+from allocator.adapters.ccxt.place import Place, text
+from allocator.adapters.ccxt.session import JsonObject, moment, number
+from allocator.adapters.exact import exactly
+from allocator.adapters.sources import AssetPrices, NetworkTerms
+from allocator.models.account import Account
+from allocator.models.base import ZERO, plain
+from allocator.models.config import AddressConfig
+from allocator.models.errors import VenueError
+from allocator.models.intents import (
+    AccountReading,
+    Capabilities,
+    Found,
+    MoveIntent,
+    OrderIntent,
+    Quote,
+    TransferIntent,
+)
+from allocator.models.market import Instrument
+
+OWN = {"spot": "MAIN", "usdm": "UMFUTURE", "coinm": "CMFUTURE"}
+MEMBER = {"spot": "SPOT", "usdm": "USDT_FUTURE", "coinm": "COIN_FUTURE"}
+OWN_STATES = {"CONFIRMED": "settled", "PENDING": "in_transit", "FAILED": "returned"}
+MEMBER_STATES = {"SUCCESS": "settled", "PROCESS": "in_transit", "FAILURE": "returned"}
+FAILED_WITHDRAWALS = frozenset({"1", "3", "5"})
+CREDITED = frozenset({"1", "6"})
+DUPLICATE = "duplicate"
+
+REQUEST_CODES = (
+    "-1013 -1014 -1022 -1100 -1101 -1102 -1103 -1104 -1105 -1106 -1108 -1111 -1112 -1114 -1115 "
+    "-1116 -1117 -1118 -1119 -1120 -1121 -1125 -1127 -1128 -1130 -1131"
+)
+ORDER_CODES = (
+    "-2010 -2014 -2015 -2018 -2019 -2020 -2021 -2022 -2024 -2025 -2026 -2027 -2028 -4001 -4002 "
+    "-4003 -4004 -4005 -4006 -4013 -4014 -4015 -4016 -4023 -4024 -4029 -4030 -4061 -4087 -4088 "
+    "-4109 -4112 -4118 -4120 -4131 -4164 -5021 -5022"
+)
+FUND_CODES = "-4018 -4019 -4021 -4022 -4026 -4033 -5007 -5009 -5010 -5013"
+FACTS = Facts(
+    definitive=frozenset(" ".join([REQUEST_CODES, ORDER_CODES, FUND_CODES]).split()),
+    duplicate=frozenset({"-4116", "-4111", "-4115", DUPLICATE}),
+    gone=frozenset({"-2011"}),
+    stale=frozenset({"-1021", "-5028", "-4188"}),
+)
+
+
+class Binance:
+    """The spot, USD-M and COIN-M wallets of each member, each a pool of its own."""
+
+    @property
+    def facts(self) -> Facts:
+        """What is known beforehand."""
+        return FACTS
+
+    def capabilities(self, place: Place) -> Capabilities:
+        """Tell what may be asked of an account; transfers between own wallets bear no key."""
+        return Capabilities(
+            withdrawals=place.login is place.master and place.config.wallet == "spot",
+            transfer_key=False,
+            client_id_reusable=True,
+            read_lag_s=Decimal(2),
+        )
+
+    def linked(self, source: str, target: str, *, one_login: bool) -> bool:
+        """Tell whether a transfer goes through: one side of it is always a spot wallet."""
+        return "spot" in (source, target) and (source != target or not one_login)
+
+    async def send_order(self, place: Place, intent: OrderIntent) -> str:
+        """Send a limit order; one-way mode."""
+        market = place.market(intent.instrument)
+        wallet = wallet_of(market)
+        if wallet != place.config.wallet:
+            raise NotSentError(f"{intent.instrument} is not traded from {place.account}")
+        body = {
+            "symbol": market["id"],
+            "side": intent.side.upper(),
+            "quantity": plain(intent.quantity),
+            "price": plain(intent.limit_price),
+            "newClientOrderId": intent.client_id,
+            "newOrderRespType": "ACK",
+            **_style(wallet, intent),
+        }
+        try:
+            reply = await place.login.call(f"{HOSTS[wallet]}_post_order", body, intent.stamped_at)
+        except RefusalError as error:
+            if error.code == "-2010" and "duplicate" in error.message.lower():
+                raise RefusalError(DUPLICATE, error.message) from error
+            raise
+        return text(reply, "orderId")
+
+    async def find_order(self, place: Place, intent: OrderIntent, trace: Trace) -> Found | None:
+        """Look an order up by its client id, then among all orders since it was sent."""
+        market = place.market(intent.instrument)
+        host = HOSTS[wallet_of(market)]
+        asked = {"symbol": market["id"]}
+        try:
+            row = await place.login.call(
+                f"{host}_get_order", {**asked, "origClientOrderId": intent.client_id}
+            )
+        except RefusalError as error:
+            if error.code != "-2013":
+                raise
+            every = await place.login.call(
+                f"{host}_get_allorders", {**asked, "startTime": trace.since_ms, "limit": 1000}
+            )
+            same = [row for row in rows(every) if row.get("clientOrderId") == intent.client_id]
+            if not same:
+                return None
+            row = same[-1]
+        if row.get("clientOrderId") != intent.client_id:
+            raise VenueError("the answer is about another order")
+        return await _found_order(place, market, row)
+
+    async def cancel_order(self, place: Place, intent: OrderIntent) -> str:
+        """Cancel by client id."""
+        market = place.market(intent.instrument)
+        asked = {"symbol": market["id"], "origClientOrderId": intent.client_id}
+        reply = await place.login.call(f"{HOSTS[wallet_of(market)]}_delete_order", asked)
+        return text(reply, "orderId")
+
+    async def send_transfer(self, source: Place, target: Place, intent: TransferIntent) -> str:
+        """Send between wallets of one login, or (signed by the master) between members."""
+        body: JsonObject = {"asset": intent.asset, "amount": plain(intent.amount)}
+        if source.login is target.login:
+            body["type"] = f"{OWN[source.config.wallet]}_{OWN[target.config.wallet]}"
+            reply = await source.login.call("sapi_post_asset_transfer", body, intent.stamped_at)
+            return text(reply, "tranId")
+        body |= {
+            "fromAccountType": MEMBER[source.config.wallet],
+            "toAccountType": MEMBER[target.config.wallet],
+            "clientTranId": intent.client_id,
+            **_emails(source, target),
+        }
+        reply = await source.master.call(
+            "sapi_post_sub_account_universaltransfer", body, intent.stamped_at
+        )
+        return text(reply, "tranId")
+
+    async def find_transfer(
+        self, source: Place, target: Place, intent: TransferIntent, trace: Trace
+    ) -> Found | None:
+        """Look a transfer up: between members by its key, between own wallets by what was sent."""
+        if source.login is target.login:
+            return await _find_own(source, target, intent, trace)
+        asked: JsonObject = {"clientTranId": intent.client_id, "limit": 500}
+        if source.login is not source.master:
+            asked["fromEmail"] = source.member
+        reply = await source.master.call("sapi_get_sub_account_universaltransfer", asked)
+        same = [row for row in rows(reply, "result") if row.get("clientTranId") == intent.client_id]
+        return _found_transfer(same[0], MEMBER_STATES, "createTimeStamp") if same else None
+
+    async def send_withdrawal(
+        self, source: Place, address: AddressConfig, intent: TransferIntent
+    ) -> str:
+        """Withdraw to a registered address; the venue takes its fee out of what is asked."""
+        fee = await _withdrawal_fee(source, address, intent)
+        body = {
+            "coin": intent.asset,
+            "network": address.network,
+            "address": address.address,
+            "amount": plain(intent.amount + fee),
+            "withdrawOrderId": intent.client_id,
+            "walletType": 0,
+        }
+        if address.tag is not None:
+            body["addressTag"] = address.tag
+        try:
+            reply = await source.login.call(
+                "sapi_post_capital_withdraw_apply", body, intent.stamped_at
+            )
+        except RefusalError as error:
+            if error.code == "-4001":
+                raise RefusalError(DUPLICATE, error.message) from error
+            raise
+        return text(reply, "id")
+
+    async def find_withdrawal(
+        self, source: Place, address: AddressConfig, intent: TransferIntent, trace: Trace
+    ) -> Withdrawal | None:
+        """Look a withdrawal up by its key."""
+        del address
+        found = rows(
+            await source.login.call(
+                "sapi_get_capital_withdraw_history", {"withdrawOrderId": intent.client_id}
+            )
+        )
+        same = [row for row in found if row.get("withdrawOrderId") == intent.client_id]
+        if not same:
+            return None
+        row = same[0]
+        return Withdrawal(
+            venue_id=text(row, "id"),
+            failed=str(row.get("status")) in FAILED_WITHDRAWALS,
+            txid=str(row.get("txId") or "") or None,
+            fee=number(row.get("transactionFee")) or ZERO,
+            at=trace.since,
+        )
+
+    async def has_deposit(self, target: Place, asset: str, txid: str) -> bool:
+        """Tell whether a transaction was credited."""
+        found = rows(
+            await target.login.call(
+                "sapi_get_capital_deposit_hisrec", {"coin": asset, "txId": txid}
+            )
+        )
+        return any(row.get("txId") == txid and str(row.get("status")) in CREDITED for row in found)
+
+    async def send_move(self, source: Place, target: Place, intent: MoveIntent) -> str:
+        """Refuse: position moves are not offered by this adapter."""
+        del target
+        raise NotSentError(f"{source.venue} moves no positions for {intent.client_id}")
+
+    async def find_move(self, source: Place, intent: MoveIntent, trace: Trace) -> Found | None:
+        """Find none: none is ever sent."""
+        del source, intent, trace
+        return None
+
+    async def reading(self, place: Place) -> AccountReading:
+        """Read wallets, positions and open orders."""
+        return await binance_accounts.reading(place)
+
+    async def quote(self, place: Place, instrument: str) -> Quote:
+        """Read best prices."""
+        return await binance_markets.quote(place, instrument)
+
+    async def account(self, place: Place) -> Account:
+        """Read everything a snapshot says of an account."""
+        return await binance_accounts.account(place)
+
+    async def instruments(self, place: Place, wanted: Collection[str]) -> tuple[Instrument, ...]:
+        """Read markets by id."""
+        return await binance_markets.instruments(place, wanted)
+
+    async def prices(self, place: Place) -> AssetPrices:
+        """Read prices of assets in dollars."""
+        return await binance_markets.prices(place)
+
+    async def networks(self, place: Place, assets: Collection[str]) -> Mapping[str, NetworkTerms]:
+        """Read the terms of withdrawals."""
+        return await binance_markets.networks(place, assets)
+
+
+def _style(wallet: str, intent: OrderIntent) -> JsonObject:
+    """Write how an order is to rest or fill, as the host wants it."""
+    if wallet == "spot":
+        if intent.style == "post_only":
+            return {"type": "LIMIT_MAKER"}
+        return {"type": "LIMIT", "timeInForce": "IOC"}
+    times = {"ioc": "IOC", "post_only": "GTX"}
+    body: JsonObject = {"type": "LIMIT", "timeInForce": times[intent.style]}
+    return {**body, "reduceOnly": "true"} if intent.reduce_only else body
+
+
+def _emails(source: Place, target: Place) -> JsonObject:
+    """Name the members; the master is the one that is not named."""
+    sides = {"fromEmail": source, "toEmail": target}
+    return {key: place.member for key, place in sides.items() if place.login is not place.master}
+
+
+async def _found_order(place: Place, market: JsonObject, row: JsonObject) -> Found:
+    filled = number(row.get("executedQty")) or ZERO
+    fees = await _fees(place, market, text(row, "orderId")) if filled else {}
+    return Found(
+        venue_id=text(row, "orderId"),
+        state=order_state(row),
+        filled=filled,
+        average_price=_average(row, filled),
+        fees=fees,
+        venue_time=moment(text(row, "updateTime")),
+    )
+
+
+@exactly
+def _average(row: JsonObject, filled: Decimal) -> Decimal | None:
+    average = number(row.get("avgPrice"))
+    if average:
+        return average
+    value = number(row.get("cummulativeQuoteQty"))
+    return value / filled if value and filled else None
+
+
+async def _fees(place: Place, market: JsonObject, order_id: str) -> dict[str, Decimal]:
+    wallet = wallet_of(market)
+    name = "mytrades" if wallet == "spot" else "usertrades"
+    reply = await place.login.call(
+        f"{HOSTS[wallet]}_get_{name}", {"symbol": market["id"], "orderId": order_id}
+    )
+    return _added([row for row in rows(reply) if str(row.get("orderId")) == order_id])
+
+
+@exactly
+def _added(trades: list[JsonObject]) -> dict[str, Decimal]:
+    fees = dict[str, Decimal]()
+    for row in trades:
+        coin = text(row, "commissionAsset")
+        fees[coin] = fees.get(coin, ZERO) + (number(text(row, "commission")) or ZERO)
+    return fees
+
+
+async def _find_own(
+    source: Place, target: Place, intent: TransferIntent, trace: Trace
+) -> Found | None:
+    reply = await source.login.call(
+        "sapi_get_asset_transfer",
+        {
+            "type": f"{OWN[source.config.wallet]}_{OWN[target.config.wallet]}",
+            "startTime": trace.since_ms,
+            "size": 100,
+        },
+    )
+    found = [] if isinstance(reply, dict) and not reply.get("total") else rows(reply, "rows")
+    same = [row for row in found if _is_own(row, intent, trace)]
+    if len(same) > 1:
+        raise VenueError("two transfers look the same")
+    return _found_transfer(same[0], OWN_STATES, "timestamp") if same else None
+
+
+def _is_own(row: JsonObject, intent: TransferIntent, trace: Trace) -> bool:
+    if trace.venue_id is not None:
+        return str(row.get("tranId")) == trace.venue_id
+    return row.get("asset") == intent.asset and number(row.get("amount")) == intent.amount
+
+
+def _found_transfer(row: JsonObject, states: Mapping[str, str], time_key: str) -> Found:
+    status = text(row, "status")
+    if status not in states:
+        raise VenueError(f"transfer status {status} is not known")
+    state = states[status]
+    return Found.model_validate(
+        {
+            "venue_id": text(row, "tranId"),
+            "state": state,
+            "filled": text(row, "amount") if state == "settled" else ZERO,
+            "venue_time": moment(text(row, time_key)),
+        }
+    )
+
+
+async def _withdrawal_fee(source: Place, address: AddressConfig, intent: TransferIntent) -> Decimal:
+    try:
+        terms = await binance_markets.networks(source, {intent.asset})
+    except VenueError as error:
+        raise NotSentError(f"the fee of {address.network} was not read: {error}") from error
+    found = terms.get(f"{intent.asset}:{address.network}")
+    if found is None or not found.open:
+        raise NotSentError(f"{intent.asset} does not leave over {address.network} now")
+    return found.fee

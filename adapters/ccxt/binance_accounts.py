@@ -1,0 +1,292 @@
+"""Binance: the spot, USD-M or COIN-M wallet of a login as an account of a snapshot.
+
+Each wallet is one margin pool (USD-M in single-asset mode and COIN-M: one a coin). Sources: the
+venue's pages Account Config, Symbol Config, User Commission Rate, Multi-Assets Mode Asset Index.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from allocator.adapters.ccxt.binance_reads import (
+    HOSTS,
+    futures_assets,
+    instrument_id,
+    net_positions,
+    open_orders,
+    position_rows,
+    rows,
+    spot_balances,
+    wallet_of,
+    wallets,
+)
+from allocator.adapters.ccxt.place import Place, text, who
+from allocator.adapters.ccxt.session import JsonObject, number
+from allocator.adapters.exact import exactly
+from allocator.models.account import (
+    Account,
+    Balance,
+    FeeRates,
+    Fees,
+    Isolated,
+    Legs,
+    Margin,
+    Position,
+)
+from allocator.models.base import ONE, ZERO
+from allocator.models.errors import VenueError
+from allocator.models.intents import AccountReading
+from allocator.models.market import CollateralTier
+
+CONFIGURED = ("spot", "usdm", "coinm")
+
+
+def check_wallet(place: Place) -> None:
+    """Refuse a wallet this adapter does not read.
+
+    Raises
+    ------
+    VenueError
+        For the unified and the funding wallet.
+    """
+    if place.config.wallet not in CONFIGURED:
+        raise VenueError(f"wallet {place.config.wallet} of binance is not read by this adapter")
+
+
+async def reading(place: Place) -> AccountReading:
+    """Read wallets, positions and open orders; a part that fails is named."""
+    check_wallet(place)
+    at = datetime.now(UTC)
+    held, legs, orders = await asyncio.gather(
+        wallets(place), position_rows(place), open_orders(place), return_exceptions=True
+    )
+    parts = {"wallets": held, "positions": legs, "open orders": orders}
+    missing = [f"{name}: {part}" for name, part in parts.items() if isinstance(part, BaseException)]
+    return AccountReading(
+        account=place.account,
+        at=at,
+        complete=not missing,
+        missing=tuple(missing),
+        wallets={} if isinstance(held, BaseException) else held,
+        positions={} if isinstance(legs, BaseException) else net_positions(place, legs),
+        open_orders=() if isinstance(orders, BaseException) else orders,
+    )
+
+
+async def account(place: Place) -> Account:
+    """Read everything a snapshot says of an account, whole or not at all.
+
+    Raises
+    ------
+    VenueError
+        When any part fails, or the figures do not add up.
+    """
+    check_wallet(place)
+    return await (_spot(place) if place.config.wallet == "spot" else _futures(place))
+
+
+def _mine(place: Place) -> list[JsonObject]:
+    """List the configured markets that this wallet trades.
+
+    Raises
+    ------
+    VenueError
+        When one belongs to another wallet: it would silently never be traded.
+    """
+    markets = [place.login.market(symbol) for symbol in place.config.instruments]
+    for market in markets:
+        if wallet_of(market) != place.config.wallet:
+            raise VenueError(
+                f"{market['symbol']} is traded from the {wallet_of(market)} wallet, "
+                f"not from {place.config.wallet}"
+            )
+    return markets
+
+
+def _name(place: Place, market: JsonObject) -> str:
+    return f"{place.venue}:{market['symbol']}"
+
+
+async def _each(place: Place, endpoint: str, markets: list[JsonObject]) -> dict[str, JsonObject]:
+    """Ask for each market, and return the answers by instrument."""
+    replies: list[JsonObject] = await asyncio.gather(
+        *(place.login.call(endpoint, {"symbol": row["id"]}) for row in markets)
+    )
+    return {_name(place, row): reply for row, reply in zip(markets, replies, strict=True)}
+
+
+async def _spot(place: Place) -> Account:
+    markets = _mine(place)
+    held, orders, rates = await asyncio.gather(
+        spot_balances(place),
+        open_orders(place),
+        _each(place, "private_get_account_commission", markets),
+    )
+    fees = {name: _spot_rates(reply) for name, reply in rates.items()}
+    return Account(
+        **who(place),
+        fees=_fees(fees),
+        balances={
+            coin: Balance(wallet=units, withdrawable=free) for coin, (units, free) in held.items()
+        },
+        spot=tuple(_name(place, market) for market in markets),
+        open_orders=orders,
+    )
+
+
+@exactly
+def _spot_rates(reply: JsonObject) -> FeeRates:
+    """Add up what a spot order pays: standard, special and tax commission."""
+    parts = [reply.get(f"{name}Commission") or {} for name in ("standard", "special", "tax")]
+    return FeeRates(
+        maker=sum((number(row.get("maker")) or ZERO for row in parts), ZERO),
+        taker=sum((number(row.get("taker")) or ZERO for row in parts), ZERO),
+    )
+
+
+def _fees(by: Mapping[str, FeeRates]) -> Fees:
+    """Let the highest taker fee stand for what is not listed."""
+    takers = [row.taker for row in by.values() if row.taker is not None]
+    return Fees(taker=max(takers, default=ZERO), by=by)
+
+
+async def _futures(place: Place) -> Account:
+    markets = _mine(place)
+    assets, legs, orders, rates = await asyncio.gather(
+        futures_assets(place),
+        position_rows(place),
+        open_orders(place),
+        _each(place, f"{HOSTS[place.config.wallet]}_get_commissionrate", markets),
+    )
+    terms, multi = await asyncio.gather(_terms(place), _is_multi(place))
+    _check_complete(assets, legs)
+    fees = {
+        name: FeeRates(
+            maker=number(reply.get("makerCommissionRate")),
+            taker=number(text(reply, "takerCommissionRate")),
+        )
+        for name, reply in rates.items()
+    }
+    return Account(
+        **who(place),
+        fees=_fees(fees),
+        margin=Margin(asset_mode="multi" if multi else "single"),
+        balances={
+            text(row, "asset"): Balance(
+                wallet=number(text(row, "walletBalance")) or ZERO,
+                withdrawable=max(ZERO, number(text(row, "maxWithdrawAmount")) or ZERO),
+            )
+            for row in assets
+        },
+        collateral=await _collateral(place, multi=multi),
+        positions=_positions(place, markets, legs, terms),
+        open_orders=orders,
+    )
+
+
+async def _is_multi(place: Place) -> bool:
+    if place.config.wallet == "coinm":
+        return False
+    reply = await place.login.call("fapiprivate_get_accountconfig", {})
+    found = reply.get("multiAssetsMargin")
+    if not isinstance(found, bool):
+        raise VenueError("the answer has no multiAssetsMargin")
+    return found
+
+
+async def _terms(place: Place) -> dict[str, tuple[Decimal, bool]]:
+    """Read leverage, and whether margin is isolated, of every market of the wallet."""
+    if place.config.wallet == "usdm":
+        found = rows(await place.login.call("fapiprivate_get_symbolconfig", {}))
+    else:
+        found = rows(await place.login.call("dapiprivate_get_positionrisk", {}))
+    return {
+        text(row, "symbol"): (
+            number(text(row, "leverage")) or ONE,
+            text(row, "marginType").upper() == "ISOLATED",
+        )
+        for row in found
+    }
+
+
+async def _collateral(place: Place, *, multi: bool) -> dict[str, tuple[CollateralTier, ...]]:
+    """Count settle assets in full in single-asset mode; else each at its bid buffer."""
+    if not multi:
+        kind = "linear" if place.config.wallet == "usdm" else "inverse"
+        markets = place.login.client.markets.values()
+        coins = sorted({str(row["settle"]) for row in markets if row[kind]})
+        return {coin: (CollateralTier(upto=None, ratio=ONE),) for coin in coins}
+    found = rows(await place.login.call("fapipublic_get_assetindex", {}))
+    return {
+        text(row, "symbol").removesuffix("USD"): (
+            CollateralTier(upto=None, ratio=_left(number(text(row, "bidBuffer")) or ZERO)),
+        )
+        for row in found
+    }
+
+
+@exactly
+def _left(buffer: Decimal) -> Decimal:
+    return max(ZERO, ONE - buffer)
+
+
+def _check_complete(assets: list[JsonObject], legs: list[JsonObject]) -> None:
+    """Refuse assets that carry position margin when no position at all was read.
+
+    Raises
+    ------
+    VenueError
+        Naming the asset.
+    """
+    for row in assets:
+        if number(row.get("positionInitialMargin")) and not legs:
+            raise VenueError(f"EQUITY_IDENTITY: {row['asset']} has position margin, no position")
+
+
+def _positions(
+    place: Place,
+    markets: list[JsonObject],
+    legs: list[JsonObject],
+    terms: Mapping[str, tuple[Decimal, bool]],
+) -> dict[str, Position]:
+    tradable = {_name(place, market): str(market["id"]) for market in markets}
+    found = {
+        name: Position(quantity=ZERO, leverage=terms[market_id][0] if market_id in terms else None)
+        for name, market_id in tradable.items()
+    }
+    pairs = dict[str, list[JsonObject]]()
+    for row in legs:
+        pairs.setdefault(instrument_id(place, row), []).append(row)
+    for name, pair in pairs.items():
+        leverage, isolated = terms.get(text(pair[0], "symbol"), (None, False))
+        found[name] = _position(pair, leverage, tradable=name in tradable, isolated=isolated)
+    return found
+
+
+@exactly
+def _position(
+    pair: list[JsonObject], leverage: Decimal | None, *, tradable: bool, isolated: bool
+) -> Position:
+    """Describe a pair; an isolated one's wallet may be below zero after funding: then zero."""
+    apart = [max(ZERO, number(row.get("isolatedWallet")) or ZERO) for row in pair]
+    separate = Isolated(wallet=sum(apart, ZERO)) if isolated else None
+    row = pair[0]
+    if text(row, "positionSide") == "BOTH":
+        return Position(
+            quantity=number(text(row, "positionAmt")),
+            entry_price=number(text(row, "entryPrice")),
+            leverage=leverage,
+            tradable=tradable,
+            isolated=separate,
+        )
+    sizes = {text(leg, "positionSide"): number(text(leg, "positionAmt")) or ZERO for leg in pair}
+    return Position(
+        legs=Legs(long=abs(sizes.get("LONG", ZERO)), short=abs(sizes.get("SHORT", ZERO))),
+        unrealised=sum((number(leg.get("unRealizedProfit")) or ZERO for leg in pair), ZERO),
+        leverage=leverage,
+        tradable=False,
+        isolated=separate,
+    )

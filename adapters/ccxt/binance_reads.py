@@ -1,0 +1,173 @@
+"""Binance: its three hosts, and positions, orders and wallets in the allocator's terms.
+
+Sources: the venue's pages Account Information V3, Position Information V3, Current All Open
+Orders (USD-M); Account Information, Position Information (COIN-M); Account Information (spot).
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from allocator.adapters.ccxt.failures import UnansweredError
+from allocator.adapters.ccxt.place import Place, text
+from allocator.adapters.ccxt.session import JsonObject, number
+from allocator.adapters.exact import exactly
+from allocator.models.account import OpenOrder
+from allocator.models.base import ONE, ZERO
+from allocator.models.errors import VenueError
+from allocator.models.intents import FoundState
+
+HOSTS = {"spot": "private", "usdm": "fapiprivate", "coinm": "dapiprivate"}
+KINDS = {"spot": "spot", "usdm": "linear", "coinm": "inverse"}
+WALLET_OF = {kind: wallet for wallet, kind in KINDS.items()}
+IDENTITY = Decimal("0.000001")
+
+STATES: dict[str, FoundState] = {
+    "NEW": "open",
+    "PENDING_NEW": "open",
+    "PARTIALLY_FILLED": "partial",
+    "FILLED": "filled",
+    "CANCELED": "cancelled",
+    "EXPIRED": "cancelled",
+    "EXPIRED_IN_MATCH": "cancelled",
+    "REJECTED": "cancelled",
+}
+
+
+def wallet_of(market: JsonObject) -> str:
+    """Name the wallet that a ccxt market is traded from."""
+    if market["spot"]:
+        return "spot"
+    return "usdm" if market["linear"] else "coinm"
+
+
+def rows(reply: Any, key: str | None = None) -> list[JsonObject]:
+    """Take a list out of an answer.
+
+    Raises
+    ------
+    UnansweredError
+        When there is none.
+    """
+    found = reply if key is None else reply.get(key) if isinstance(reply, dict) else None
+    if not isinstance(found, list):
+        raise UnansweredError(f"no {key or 'list'} in the answer")
+    return found
+
+
+async def spot_balances(place: Place) -> dict[str, tuple[Decimal, Decimal]]:
+    """Read the spot wallet: all units and free units by coin."""
+    reply = await place.login.call("private_get_account", {"omitZeroBalances": "true"})
+    return {text(row, "asset"): _spot_balance(row) for row in rows(reply, "balances")}
+
+
+@exactly
+def _spot_balance(row: JsonObject) -> tuple[Decimal, Decimal]:
+    free = number(text(row, "free")) or ZERO
+    return free + (number(text(row, "locked")) or ZERO), free
+
+
+async def futures_assets(place: Place) -> list[JsonObject]:
+    """Read the assets of a futures wallet that hold anything, their figures checked."""
+    wallet = place.config.wallet
+    endpoint = "fapiprivatev3_get_account" if wallet == "usdm" else "dapiprivate_get_account"
+    found = rows(await place.login.call(endpoint, {}), "assets")
+    for row in found:
+        check_identity(row)
+    return [row for row in found if _is_used(row)]
+
+
+def _is_used(row: JsonObject) -> bool:
+    keys = ("walletBalance", "unrealizedProfit", "initialMargin")
+    return any(number(row.get(key)) for key in keys)
+
+
+@exactly
+def check_identity(row: JsonObject) -> None:
+    """Hold margin balance against wallet and unrealised profit of the same answer.
+
+    Raises
+    ------
+    VenueError
+        When they do not add up.
+    """
+    wallet = number(text(row, "walletBalance")) or ZERO
+    profit = number(text(row, "unrealizedProfit")) or ZERO
+    margin = number(row.get("marginBalance"))
+    if margin is None:
+        return
+    if abs(wallet + profit - margin) > IDENTITY * max(ONE, abs(margin)):
+        raise VenueError(
+            f"EQUITY_IDENTITY: {row.get('asset')} wallet={wallet} unrealised={profit} "
+            f"margin={margin}"
+        )
+
+
+async def wallets(place: Place) -> dict[str, Decimal]:
+    """Read units by coin, without unrealised profit."""
+    if place.config.wallet == "spot":
+        return {coin: units for coin, (units, _) in (await spot_balances(place)).items()}
+    found = await futures_assets(place)
+    return {text(row, "asset"): number(text(row, "walletBalance")) or ZERO for row in found}
+
+
+async def position_rows(place: Place) -> list[JsonObject]:
+    """Read every leg that is not flat."""
+    wallet = place.config.wallet
+    if wallet == "spot":
+        return []
+    usdm = wallet == "usdm"
+    endpoint = "fapiprivatev3_get_positionrisk" if usdm else "dapiprivate_get_positionrisk"
+    found = rows(await place.login.call(endpoint, {}))
+    return [row for row in found if number(text(row, "positionAmt"))]
+
+
+def instrument_id(place: Place, row: JsonObject) -> str:
+    """Name the instrument of a row.
+
+    Raises
+    ------
+    VenueError
+        For a market that is not known.
+    """
+    name = place.instrument(text(row, "symbol"), KINDS[place.config.wallet])
+    if name is None:
+        raise VenueError(f"a row of an unknown market: {row.get('symbol')}")
+    return name
+
+
+@exactly
+def net_positions(place: Place, legs: list[JsonObject]) -> dict[str, Decimal]:
+    """Add legs up by instrument; a short leg's amount is negative already."""
+    held = dict[str, Decimal]()
+    for row in legs:
+        name = instrument_id(place, row)
+        held[name] = held.get(name, ZERO) + (number(text(row, "positionAmt")) or ZERO)
+    return held
+
+
+async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
+    """Read every order that stands in a book of the wallet's host."""
+    found = rows(await place.login.call(f"{HOSTS[place.config.wallet]}_get_openorders", {}))
+    return tuple(_open_order(place, row) for row in found)
+
+
+@exactly
+def _open_order(place: Place, row: JsonObject) -> OpenOrder:
+    whole = number(text(row, "origQty")) or ZERO
+    return OpenOrder(
+        instrument=instrument_id(place, row),
+        side="buy" if text(row, "side") == "BUY" else "sell",
+        quantity=whole - (number(row.get("executedQty")) or ZERO),
+        price=number(row.get("price")) or None,
+        reduce_only=bool(row.get("reduceOnly")),
+    )
+
+
+def order_state(row: JsonObject) -> FoundState:
+    """Translate the venue's order status."""
+    status = text(row, "status")
+    if status not in STATES:
+        raise VenueError(f"order status {status} is not known")
+    return STATES[status]

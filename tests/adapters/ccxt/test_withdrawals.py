@@ -1,0 +1,105 @@
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from allocator.adapters.emulator.testing import Emulator
+from allocator.adapters.registry import Opened
+from allocator.models.config import Config
+from allocator.models.intents import AbsentNow, Ack, Found, Rejected, TransferIntent, Unknown
+
+Run = Callable[[Config, Callable[[Opened], Awaitable[Any]]], Any]
+ID = "0123456789abcdef0123456789abcdef"
+ROUTES = {
+    "out": ("bybit-fund", "binance-spot", "TRX", "TBinanceFundOne11111111111111111111"),
+    "back": ("binance-spot", "bybit-fund", "TRX", "TBybitFundOne1111111111111111111111"),
+}
+
+
+@pytest.fixture
+def both(both_data: dict[str, Any]) -> Config:
+    routes = [
+        {"id": name, "from": source, "to": target, "asset": "USDT", "kind": "onchain",
+         "latency_s": 600}
+        for name, (source, target, _, _) in ROUTES.items()
+    ]  # fmt: skip
+    return Config.model_validate(
+        {
+            **both_data,
+            "routes": routes,
+            "addresses": {
+                name: {"network": network, "address": address}
+                for name, (_, _, network, address) in ROUTES.items()
+            },
+        }
+    )
+
+
+def withdrawal(route: str) -> TransferIntent:
+    source, target, _, _ = ROUTES[route]
+    return TransferIntent(
+        client_id=ID,
+        route=route,
+        source=source,
+        target=target,
+        asset="USDT",
+        amount=Decimal("5000.5"),
+    )
+
+
+@pytest.mark.parametrize("route", list(ROUTES))
+@pytest.mark.parametrize("fault", ["", "drop_after"])
+def test_a_withdrawal_is_under_way_until_the_other_venue_credits_it(
+    run: Run, both: Config, emulator: Emulator, route: str, fault: str
+) -> None:
+    sent = withdrawal(route)
+
+    async def work(opened: Opened) -> None:
+        source, target = opened.venues[sent.source], opened.venues[sent.target]
+        since = datetime.now(UTC) - timedelta(seconds=1)
+        before = (await target.read()).wallets["USDT"], (await source.read()).wallets["USDT"]
+        assert isinstance(await source.find(sent, since), AbsentNow)
+        if fault:
+            emulator.fault({"kind": fault, "method": "POST"})
+        assert isinstance(await source.submit(sent), Unknown if fault else Ack)
+        found = await source.find(sent, since)
+        assert isinstance(found, Found)
+        assert (found.state, found.filled) == ("in_transit", 0)
+        assert found.fees == {"USDT": Decimal(1)}
+        emulator.admin("POST", "clock", advance_ms=1600)
+        found = await source.find(sent, since)
+        assert isinstance(found, Found)
+        assert (found.state, found.filled) == ("settled", sent.amount)
+        assert (await target.read()).wallets["USDT"] == before[0] + sent.amount
+        assert (await source.read()).wallets["USDT"] == before[1] - sent.amount - 1
+
+    run(both, work)
+    effects: Any = emulator.admin("GET", "effects")
+    assert [row["count"] for row in effects["withdrawals"]] == [1]
+
+
+def test_a_route_takes_fee_minimum_and_step_from_the_sending_venue(run: Run, both: Config) -> None:
+    async def work(opened: Opened) -> None:
+        book = await opened.market.gather()
+        route = book.snapshot.route["out"]
+        assert (route.fee, route.min, route.step) == (1, 10, Decimal("0.000001"))
+        assert route.enabled
+        assert route.latency_s == 600
+
+    run(both, work)
+
+
+def test_a_route_without_an_address_is_switched_off_and_named(run: Run, both: Config) -> None:
+    bare = both.model_copy(update={"addresses": {"out": both.addresses["out"]}})
+
+    async def work(opened: Opened) -> None:
+        book = await opened.market.gather()
+        assert not book.snapshot.route["back"].enabled
+        assert [row.account for row in book.missing] == ["binance-spot"]
+        outcome = await opened.venues["binance-spot"].submit(withdrawal("back"))
+        assert isinstance(outcome, Rejected)
+        assert outcome.code == "NOT_SENT"
+
+    run(bare, work)
