@@ -35,12 +35,15 @@ class Part(Generic[V]):
         None: it could not be read.
     unread
         Fields of it that could not be read and stand at their defaults.
+    flaw
+        What is wrong with it as a whole, apart from these fields.
     """
 
     path: Path
     id: str
     value: V | None
     unread: frozenset[str] = frozenset()
+    flaw: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,20 @@ class Parts:
             ),
         )
 
+    @property
+    def flaws(self) -> Iterator[Problem]:
+        """Problems of parts as a whole that were hidden by those of their fields."""
+        rows: list[Part[Any]] = [*self.assets.values(), *self.instruments, *self.accounts]
+        rows += [*self.routes, *self.moves, *self.targets, *self.limits, self.policy]
+        for row in rows:
+            if row.flaw is not None:
+                yield Problem(row.path, row.flaw)
+
+    @property
+    def by_id(self) -> dict[str, Part[Instrument]]:
+        """Instruments by id; of two with one id the last."""
+        return {row.id: row for row in self.instruments}
+
     def names(self, kind: str) -> Names:
         """Names of assets, instruments or accounts; `kind` is the word for one of them."""
         key = f"{kind}s"
@@ -153,8 +170,11 @@ def _parts(model: type[V], path: Path, rows: list[Any], key: str) -> tuple[Part[
     return tuple(out)
 
 
-STAND_INS: Mapping[str, Any] = {"fees": {"taker": "0"}}
-"""What takes the place of a required part that could not be read and that nothing refers to."""
+STAND_INS: Mapping[str, Any] = {
+    "fees": {"taker": "0"},
+    **dict.fromkeys(("lot", "tick", "mark", "price"), "1"),
+}
+"""What takes the place of a required part that could not be read and that no check looks at."""
 
 
 def _part(model: type[V], path: Path, name: str, raw: Any) -> Part[V]:
@@ -167,7 +187,7 @@ def _part(model: type[V], path: Path, name: str, raw: Any) -> Part[V]:
         except ValidationError as error:
             changed = _without_errors(data, error)
             if changed is None:
-                return Part(path, name, None)
+                return Part(path, name, None, frozenset(unread), _flaw(error, unread))
             data, dropped = changed
             unread |= dropped
 
@@ -193,6 +213,15 @@ def _without_errors(
                 return None
             out[name] = STAND_INS[name]
     return out, dropped
+
+
+def _flaw(error: ValidationError, unread: set[str]) -> str | None:
+    """Tell what is wrong with a part as a whole, unless the fields left out explain it."""
+    for row in error.errors(include_url=False, include_input=False):
+        if not row["loc"] and row["type"] == "value_error" and unread:
+            text = str(row.get("ctx", {}).get("error", row["msg"]))
+            return None if any(name in text for name in unread) else text
+    return None
 
 
 def _file_keys(model: type[Value]) -> set[str]:

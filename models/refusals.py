@@ -45,6 +45,7 @@ def doubled_instruments(parts: Parts) -> list[Problem]:
 
 def problems(parts: Parts) -> Iterator[Problem]:
     """Yield what crosses fields in the parts that could be read."""
+    yield from parts.flaws
     yield from _doubles(parts)
     yield from _instruments(parts)
     for account in parts.accounts:
@@ -52,6 +53,8 @@ def problems(parts: Parts) -> Iterator[Problem]:
             yield from _references(parts, account, account.value)
             yield from _pairs(parts, account, account.value)
             yield from _spot(parts, account, account.value)
+    yield from _quotes(parts)
+    yield from _tiers(parts)
     yield from _convexity(parts)
     yield from _routes(parts)
     yield from _moves(parts)
@@ -109,36 +112,34 @@ def _references(parts: Parts, row: Part[Account], account: Account) -> Iterator[
 def _pairs(parts: Parts, row: Part[Account], account: Account) -> Iterator[Problem]:
     """Check each derivative of an account."""
     names = parts.names("instrument")
-    known = {part.id: part.value for part in parts.instruments}
+    known = parts.by_id
     for name, position in account.positions.items():
         path = (*row.path, "positions", name)
         yield from names.unknown(name, path)
-        inst = known.get(name)
-        if inst is None:
+        part = known.get(name)
+        if part is None or part.value is None:
             continue
-        if inst.is_spot:
+        if part.value.is_spot:
             yield Problem(path, "is spot: balances carry it; list it under `spot` to trade it")
             continue
-        yield from _at_venue(account, inst, path)
-        if position.may_trade:
-            yield from _quoted(inst, path)
-        if "margin" not in row.unread:
-            yield from _margined(parts, account, inst, position, path)
+        yield from _at_venue(account, part.value, path)
+        if "margin" not in row.unread and _margined(position):
+            yield from _margin(parts, account, part, position, path)
 
 
 def _spot(parts: Parts, row: Part[Account], account: Account) -> Iterator[Problem]:
     """Check each spot instrument an account may trade."""
     names = parts.names("instrument")
-    known = {part.id: part.value for part in parts.instruments}
+    known = parts.by_id
     for i, name in enumerate(account.spot):
         path = (*row.path, "spot", i)
         yield from names.unknown(name, path)
-        inst = known.get(name)
+        part = known.get(name)
+        inst = part.value if part is not None else None
         if inst is not None and not inst.is_spot:
             yield Problem(path, f"{name} is not spot but a {inst.kind}; list it under `positions`")
         elif inst is not None:
             yield from _at_venue(account, inst, path)
-            yield from _quoted(inst, path)
 
 
 def _at_venue(account: Account, inst: Instrument, path: Path) -> Iterator[Problem]:
@@ -146,44 +147,85 @@ def _at_venue(account: Account, inst: Instrument, path: Path) -> Iterator[Proble
         yield Problem(path, f"{inst.id} is not traded at {account.venue}")
 
 
-def _quoted(inst: Instrument, path: Path) -> Iterator[Problem]:
-    missing = [key for key in QUOTES if not getattr(inst, key)]
-    missing += ["daily_volatility"] if inst.daily_volatility is None else []
-    if missing:
-        yield Problem(
-            path,
-            f"may be traded, but {inst.id} has no {', '.join(missing)}; or set tradable: false",
-        )
-
-
-def _margined(
-    parts: Parts, account: Account, inst: Instrument, position: Position, path: Path
-) -> Iterator[Problem]:
-    """Check that the margin of a pair can be computed, and stays bounded if it is traded."""
+def _margined(position: Position) -> bool:
+    """Tell whether a pair has margin now or may come to have it."""
     legs = position.legs
     held = bool(position.net) or (legs is not None and bool(legs.long or legs.short))
-    if not held and not position.may_trade:
-        return
+    return held or position.may_trade
+
+
+def _quotes(parts: Parts) -> Iterator[Problem]:
+    """Check that what may be traded is quoted; what lacks is told once, where it lacks."""
+    traders: dict[str, list[str]] = {}
+    for account in (row.value for row in parts.accounts if row.value is not None):
+        pairs = [name for name, pair in account.positions.items() if pair.may_trade]
+        for name in (*pairs, *account.spot):
+            traders.setdefault(name, []).append(account.id)
+    for name, part in parts.by_id.items():
+        inst = part.value
+        if inst is None or name not in traders:
+            continue
+        missing = [key for key in QUOTES if not getattr(inst, key)]
+        missing += ["daily_volatility"] if inst.daily_volatility is None else []
+        missing = [key for key in missing if key not in part.unread]
+        if missing:
+            message = f"has no {', '.join(missing)}, but {_listed(traders[name])} may trade it"
+            yield Problem(part.path, f"{message}; set tradable: false where that is not meant")
+
+
+def _tiers(parts: Parts) -> Iterator[Problem]:
+    """Check that there are brackets where a margin model needs them, told once likewise."""
+    users: dict[str, list[str]] = {}
+    for row in parts.accounts:
+        account = row.value
+        if account is None or account.margin.model == "scenario" or "margin" in row.unread:
+            continue
+        for name, position in account.positions.items():
+            if not position.tiers and _margined(position):
+                users.setdefault(name, []).append(account.id)
+    for name, part in parts.by_id.items():
+        inst = part.value
+        if inst is None or inst.is_spot or inst.tiers or "tiers" in part.unread:
+            continue
+        if name in users:
+            yield Problem(
+                part.path, f"has no tiers, which the margin of {_listed(users[name])} needs"
+            )
+
+
+def _listed(names: list[str]) -> str:
+    """Write a few names out."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _margin(
+    parts: Parts, account: Account, part: Part[Instrument], position: Position, path: Path
+) -> Iterator[Problem]:
+    """Check that the margin of a pair can be computed, and stays bounded if it is traded."""
+    inst = part.value
+    assert inst is not None
     tiers = position.tiers or inst.tiers
     if account.margin.model == "scenario":
-        yield from _in_scenarios(parts, account, inst, position, path)
-    elif not tiers:
-        yield Problem(path, f"has no tiers, which margin model {account.margin.model} needs")
-    elif position.may_trade and position.leverage is None and tiers[0].initial is None:
+        yield from _in_scenarios(account, inst, position, path)
+        if position.may_trade and not tiers and "tiers" not in part.unread:
+            yield from _bounded(parts, account, inst, path)
+    elif position.may_trade and position.leverage is None and tiers and tiers[0].initial is None:
         yield Problem(path, "leverage is required: the pair may be traded and its tiers need it")
 
 
 def _in_scenarios(
-    parts: Parts, account: Account, inst: Instrument, position: Position, path: Path
+    account: Account, inst: Instrument, position: Position, path: Path
 ) -> Iterator[Problem]:
     if not position.isolated:
         for i, scenario in enumerate(account.margin.scenarios):
             if inst.id not in scenario.pnl:
                 yield Problem(path, f"margin.scenarios[{i}] of {account.id} has no pnl for it")
-    if not position.may_trade or position.tiers or inst.tiers or not parts.has_mandate:
-        return
+
+
+def _bounded(parts: Parts, account: Account, inst: Instrument, path: Path) -> Iterator[Problem]:
     rows = [row.value for row in parts.limits]
-    if all(limit is not None and not _bounds(limit, account, inst) for limit in rows):
+    unread = any(limit is None for limit in rows)
+    if parts.has_mandate and not unread and not any(_bounds(x, account, inst) for x in rows if x):
         yield Problem(
             path,
             "is unbounded: under scenario margin it needs tiers, for their caps, or a limit "

@@ -11,6 +11,7 @@ from allocator.models.errors import Problem
 from allocator.whatif.document import Where, suggest
 
 Row = Mapping[str, Any]
+NO_NUMBER: Final = "a number is wanted"
 REQUIRED: Final = "is required"
 
 
@@ -64,7 +65,10 @@ def _wanted(what: str) -> Callable[[Row], str]:
 
 
 def _value_error(row: Row) -> str:
-    return str(row["ctx"]["error"])
+    text, found = str(row["ctx"]["error"]), row["input"]
+    if text.startswith(NO_NUMBER) and isinstance(found, dict | list | bool | None):
+        return f"a number is wanted, not {_shown(found)}"
+    return text
 
 
 WORDS: Final[Mapping[str, Callable[[Row], str]]] = {

@@ -165,14 +165,14 @@ CASES: list[tuple[Callable[[dict[str, Any]], None], str]] = [
     (put(*ACC, "spot", value=[PERP]), f"spot[0]: {PERP} is not spot but a perpetual"),
     (put(*ACC, "spot", value=["X"]), "spot[0]: unknown instrument 'X'"),
     (put(*ACC, "venue", value="bybit"), f"positions.{PERP}: {PERP} is not traded at bybit"),
-    (put(*INST, "bid", value=DELETE), f"may be traded, but {PERP} has no bid"),
-    (put(*INST, "ask", value=DELETE), f"may be traded, but {PERP} has no ask"),
-    (put(*INST, "bid", value="0"), f"may be traded, but {PERP} has no bid"),
-    (put(*INST, "daily_volume", value="0"), f"may be traded, but {PERP} has no daily_volume"),
-    (put(*INST, "daily_volatility", value=DELETE), f"{PERP} has no daily_volatility"),
-    (put(S, "instruments", 1, "daily_volume", value=DELETE), f"{SPOT} has no daily_volume"),
+    (put(*INST, "bid", value=DELETE), "instruments[0]: has no bid, but a, b may trade it"),
+    (put(*INST, "ask", value=DELETE), "instruments[0]: has no ask, but a, b may trade it"),
+    (put(*INST, "bid", value="0"), "instruments[0]: has no bid, but a, b may trade it"),
+    (put(*INST, "daily_volume", value="0"), "instruments[0]: has no daily_volume, but a, b may"),
+    (put(*INST, "daily_volatility", value=DELETE), "instruments[0]: has no daily_volatility, but"),
+    (put(S, "instruments", 1, "daily_volume", value=DELETE), "instruments[1]: has no daily"),
     (put(*ACC, "positions", PERP, "leverage", value=DELETE), "leverage is required"),
-    (put(*INST, "tiers", value=[]), "has no tiers, which margin model tiered needs"),
+    (put(*INST, "tiers", value=[]), "instruments[0]: has no tiers, which the margin of a, b needs"),
     (put(*INST, "tiers", 1, "maintenance", value="0.003"),
      "instruments[0].tiers: not convex, which margin model tiered needs: maintenance rates fall"),
     (put(*ACC, "positions", PERP, "tiers", value=[TIERS[0], {**TIERS[1], "deduction": "200"}]),
@@ -255,6 +255,24 @@ def test_an_account_that_cannot_be_read_hides_no_other_mistake() -> None:
         "unknown instrument 'X'",
         "unknown instrument 'Y'",
     ]
+
+
+def test_a_field_that_cannot_be_read_hides_no_mistake_of_the_whole() -> None:
+    data = good()
+    data["snapshot"]["instruments"][0] |= {"lot": "x", "bid": "2", "ask": "1"}
+    data["mandate"]["limits"][0] |= {"counts": ["x"], "scope": {"account": "a"}}
+    rows = [str(row) for row in problems(Parts.read(data["snapshot"], data["mandate"]))]
+    assert rows == [
+        "snapshot.instruments[0]: ask 1 is below bid 2",
+        "mandate.limits[0]: a limit of the narrow scope of one account needs a source",
+    ]
+
+
+def test_what_an_unread_field_explains_is_no_mistake_of_the_whole() -> None:
+    data = good()
+    data["snapshot"]["instruments"][0]["funding"] = "x"
+    data["mandate"]["limits"][0]["max"] = "x"
+    assert list(problems(Parts.read(data["snapshot"], data["mandate"]))) == []
 
 
 def test_a_part_that_cannot_be_read_is_still_known_by_its_id() -> None:

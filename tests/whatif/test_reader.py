@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from copy import deepcopy
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,6 +76,33 @@ def test_five_mistakes_are_five_located_errors(tmp_path: Path) -> None:
         "88:5: mandate.policy.margin_bufer: unknown key 'margin_bufer' "
         "- did you mean 'margin_buffer'?",
     ]
+
+
+NAMES = {"id", "name", "venue", "owner", "underlying"}
+
+
+def leaves(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    if isinstance(node, dict | list) and node:
+        for key in node if isinstance(node, dict) else range(len(node)):
+            yield from leaves(node[key], (*path, key))
+    else:
+        yield path
+
+
+def test_one_wrong_value_is_one_problem_at_its_place(tmp_path: Path) -> None:
+    tree = parse(BOOK, "b.yaml").data
+    for path in leaves(tree):
+        if path[-1] in NAMES:
+            continue
+        wrong = deepcopy(tree)
+        node = wrong
+        for key in path[:-1]:
+            node = node[key]
+        node[path[-1]] = {"odd": 1}
+        with pytest.raises(FileError) as caught:
+            load_scenario(write(tmp_path, json.dumps(wrong, default=str), "x.json"))
+        (problem,) = caught.value.problems
+        assert problem.path[: len(path)] == path
 
 
 @pytest.mark.parametrize(

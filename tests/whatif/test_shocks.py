@@ -146,7 +146,7 @@ def test_an_outage_freezes_a_venue_and_an_account_takes_its_state(tmp_path: Path
         ("{prices: {BTC: much}}", "shock.prices.BTC: not a number: 'much'"),
         ("{funding: {set: 1, add: 1}}", "exactly one of multiply, add and set"),
         ("{volatilty: {multiply: 2}}", "unknown key 'volatilty' - did you mean 'volatility'?"),
-        ("{volume: {set: 0}}", "shock: leaves a senseless book: snapshot.accounts[0]"),
+        ("{volume: {set: 0}}", "shock: leaves a senseless book: snapshot.instruments[0]: has no"),
     ],
 )  # fmt: skip
 def test_a_wrong_shock_is_told_where_it_stands(tmp_path: Path, shock: str, message: str) -> None:
