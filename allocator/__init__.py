@@ -1,7 +1,7 @@
 """Runs many crypto-derivatives accounts as one book.
 
 >>> from allocator import decide, load_scenario          # doctest: +SKIP
->>> scenario = load_scenario("scenarios/two_venues.yaml")  # doctest: +SKIP
+>>> scenario = load_scenario("scenarios/position-move.yaml")  # doctest: +SKIP
 >>> print(decide(scenario.snapshot, scenario.mandate).explain())  # doctest: +SKIP
 
 Names are loaded when they are first used, so that ``import allocator`` costs nothing.

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from allocator.models.errors import SnapshotError
 from allocator.models.mandate import Mandate
 from allocator.models.parts import Parts
 from allocator.models.refusals import book_problems, problems
@@ -338,3 +339,19 @@ def test_a_halted_pair_that_is_not_tradable_needs_no_quotes() -> None:
 )
 def test_semidefiniteness_is_exact(rows: list[list[str]], answer: bool) -> None:
     assert is_semidefinite([[Decimal(x) for x in row] for row in rows]) is answer
+
+
+def test_decide_refuses_a_senseless_book_with_every_problem() -> None:
+    from allocator.decide import decide
+
+    data = good()
+    data["snapshot"]["routes"][0]["from"] = "c"
+    data["mandate"]["targets"][0]["underlying"] = "BTCC"
+    snapshot = Snapshot.model_validate(data["snapshot"])
+    mandate = Mandate.model_validate(data["mandate"])
+    with pytest.raises(SnapshotError) as caught:
+        decide(snapshot, mandate)
+    assert [str(row) for row in caught.value.problems] == [
+        "snapshot.routes[0].from: unknown account 'c'",
+        "mandate.targets[0].underlying: unknown underlying 'BTCC' - did you mean 'BTC'?",
+    ]

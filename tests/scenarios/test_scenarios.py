@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from allocator.decide import decide
+from allocator.models.canonical import mandate_hash, snapshot_hash
 from allocator.models.plan import Plan
 from allocator.models.scenario import Scenario
 from allocator.whatif.expectations import check_expect
@@ -58,6 +59,16 @@ def test_a_scenario_comes_out_as_expected(path: Path) -> None:
     scenario, plan = decided(path)
     assert scenario.expect is not None
     assert check_expect(scenario.expect, plan) == [], plan.explain()
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_a_resolved_scenario_is_the_same_book(path: Path, tmp_path: Path) -> None:
+    scenario = load_scenario(path)
+    (tmp_path / "plain.yaml").write_text(yaml_text(resolve(scenario)))
+    plain = load_scenario(tmp_path / "plain.yaml")
+    assert snapshot_hash(plain.snapshot) == snapshot_hash(scenario.snapshot)
+    assert mandate_hash(plain.mandate) == mandate_hash(scenario.mandate)
+    assert plain.expect == scenario.expect
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
