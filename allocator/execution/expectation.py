@@ -3,7 +3,7 @@
 Every figure is an interval. Positions move by fills only and are compared exactly. Wallets move by
 fees, funding and profits too, of which a venue may tell late; they get a tolerance:
 
-- 0.1 % of what was traded (charges and profits not told yet),
+- 0.1 % of what was traded (profits not told yet), and the taker fee where no fee was told,
 - twice the funding of one settlement on every perpetual held,
 - one millionth of the wallet and one hundredth of a numeraire unit (interest, rounding).
 
@@ -151,6 +151,8 @@ def _apply_order(out: Expected, attempt: Attempt, intent: OrderIntent) -> None:
     if attempt.filled:
         price = intent.limit_price if attempt.average_price is None else attempt.average_price
         _fill(out, intent.account, row, sign * attempt.filled, price)
+        if not attempt.fees:
+            _untold_fee(out, intent, row, attempt.filled)
     for asset, fee in attempt.fees.items():
         out.wallet(intent.account, asset).value -= fee
     if not attempt.final:
@@ -191,6 +193,15 @@ def _book_fill(
     opened = abs(signed) - closed
     out.basis[pair] = basis + _worth_at(row, opened if signed > 0 else -opened, price)
     return realised
+
+
+def _untold_fee(out: Expected, intent: OrderIntent, row: Instrument, filled: Decimal) -> None:
+    """Allow for a fee that the venue did not tell with the order."""
+    rate = out.book.taker(intent.account, row.id)
+    traded = filled * out.book.notional(row.id) / out.book.price(row.cash)
+    out.wallet(intent.account, row.cash).below += rate * traded
+    if row.base is not None and row.is_spot:
+        out.wallet(intent.account, row.base).below += rate * filled
 
 
 def _may_still_fill(out: Expected, intent: OrderIntent, row: Instrument, rest: Decimal) -> None:

@@ -130,7 +130,8 @@ class Requests:
         venue = self._shell.venue(sender(attempt.intent))
         try:
             async with asyncio.timeout(float(self._shell.config.order_timeout_s)):
-                return await venue.find(attempt.intent, attempt.intent_at - LOOK_BACK)
+                since = attempt.intent_at - LOOK_BACK
+                return await venue.find(attempt.intent, since, attempt.venue_id)
         except TimeoutError:
             return Unsure(why="no answer in time")
 

@@ -34,9 +34,11 @@ class Transfers:
     def may_start(self, action: Transfer) -> bool:
         """Whether a transfer may be sent beside those under way.
 
-        Without an idempotency key of the venue at most one is under way for the same money.
+        Without an idempotency key of the venue, and for withdrawals, which no venue lists by
+        key, at most one is under way for the same money.
         """
-        if self._run.shell.venue(action.source).capabilities.transfer_key:
+        keyed = self._run.shell.venue(action.source).capabilities.transfer_key
+        if keyed and self._run.book.routes[action.route].kind == "internal":
             return True
         same = (action.source, action.target, action.asset)
         return not any(

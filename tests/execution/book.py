@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -29,6 +30,7 @@ class JumpingClock:
 
     async def sleep(self, seconds: float) -> None:
         self.at += timedelta(seconds=max(seconds, 0.001))
+        await asyncio.sleep(0)
 
 
 def instrument(name: str) -> dict[str, Any]:

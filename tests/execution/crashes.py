@@ -94,9 +94,9 @@ class DyingVenue:
         self._fuse.point()
         return out
 
-    async def find(self, intent: Intent, since: datetime) -> Finding:
+    async def find(self, intent: Intent, since: datetime, venue_id: str | None = None) -> Finding:
         self._fuse.point()
-        return await self._venue.find(intent, since)
+        return await self._venue.find(intent, since, venue_id)
 
     async def cancel(self, intent: OrderIntent) -> Outcome:
         self._fuse.point()

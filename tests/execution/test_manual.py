@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import Engine
+
+from allocator.adapters.paper import Fault
+from allocator.execution.attempts import Attempt
+from allocator.execution.manual import Verdict, resolve
+from allocator.execution.transitions import IllegalTransitionError, Stage, State
+from allocator.models.errors import JournalError, RefusedError
+from tests.execution.book import order
+from tests.execution.desk import Desk
+
+
+def handed_over(engine: Engine) -> tuple[Desk, Attempt]:
+    faults = [Fault("order", "lost_after"), Fault("find", "error", times=10_000)]
+    desk = Desk.open(engine, faults=faults)
+    desk.run(order(1, "a", "sell", "0.5"))
+    (attempt,) = desk.journal().history.with_state(State.MANUAL)
+    return desk, attempt
+
+
+@pytest.mark.parametrize(
+    ("to", "filled", "stage"),
+    [
+        (State.FILLED, "0.5", Stage.DONE),
+        (State.CANCELLED, "0.2", Stage.PART_DONE),
+        (State.NOT_EXECUTED, "0", Stage.FAILED),
+    ],
+)
+def test_operator_ends_the_attempt_its_action_and_the_freeze(
+    engine: Engine, to: State, filled: str, stage: Stage
+) -> None:
+    desk, attempt = handed_over(engine)
+    journal = desk.journal()
+    ended = resolve(journal, attempt.client_id, Verdict(to, Decimal(filled), "ann", "order page"))
+    assert (ended.state, ended.filled) == (to, Decimal(filled))
+    assert journal.history.actions(ended.plan_hash)[0].stage is stage
+    assert journal.history.frozen() == {}
+    assert journal.history.verify() == ()
+
+
+@pytest.mark.parametrize(
+    ("to", "filled"),
+    [
+        (State.FILLED, "0.4"),
+        (State.FILLED, "0.6"),
+        (State.NOT_EXECUTED, "0.1"),
+        (State.CANCELLED, "0.6"),
+    ],
+)
+def test_what_does_not_add_up_is_refused(lite: Engine, to: State, filled: str) -> None:
+    desk, attempt = handed_over(lite)
+    journal = desk.journal()
+    with pytest.raises(RefusedError, match="FILLED_DIFFERS"):
+        resolve(journal, attempt.client_id, Verdict(to, Decimal(filled), "ann", "x"))
+    assert set(journal.history.frozen()) == {"a"}
+
+
+def test_end_of_another_kind_is_refused(lite: Engine) -> None:
+    desk, attempt = handed_over(lite)
+    verdict = Verdict(State.SETTLED, Decimal("0.5"), "ann", "x")
+    with pytest.raises(IllegalTransitionError):
+        resolve(desk.journal(), attempt.client_id, verdict)
+
+
+def test_only_what_was_handed_over_is_resolved(lite: Engine) -> None:
+    desk, attempt = handed_over(lite)
+    journal = desk.journal()
+    with pytest.raises(JournalError, match="NO_ATTEMPT"):
+        resolve(journal, "0" * 32, Verdict(State.FILLED, Decimal(1), "ann", "x"))
+    verdict = Verdict(State.CANCELLED, Decimal("0.1"), "ann", "x")
+    resolve(journal, attempt.client_id, verdict)
+    with pytest.raises(JournalError, match="NOT_MANUAL"):
+        resolve(journal, attempt.client_id, verdict)

@@ -1,0 +1,191 @@
+"""Orders that a venue leaves standing, answers that never come, and clocks that stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import Engine
+
+from allocator.adapters.paper import Behaviour
+from allocator.execution.requests import Absence
+from allocator.execution.transitions import State
+from allocator.models.intents import (
+    AccountReading,
+    Ack,
+    Capabilities,
+    Finding,
+    Found,
+    Intent,
+    OrderIntent,
+    Outcome,
+    Quote,
+)
+from allocator.ports import Venue
+from tests.execution.book import START, JumpingClock, order
+from tests.execution.desk import Desk
+
+
+class Standing:
+    """Leaves every order standing until it is cancelled; fills some of it before."""
+
+    def __init__(self, venue: Venue, filled: str = "0", ends: bool = True) -> None:
+        self._venue, self._filled, self._ends = venue, Decimal(filled), ends
+        self.cancels = 0
+
+    @property
+    def account(self) -> str:
+        return self._venue.account
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._venue.capabilities
+
+    async def server_time(self) -> datetime:
+        return await self._venue.server_time()
+
+    async def submit(self, intent: Intent) -> Outcome:
+        return Ack(venue_id="s1")
+
+    async def find(self, intent: Intent, since: datetime, venue_id: str | None = None) -> Finding:
+        assert venue_id == "s1"
+        state = "partial" if self._filled else "open"
+        if self.cancels and self._ends:
+            state = "cancelled"
+        return Found.model_validate({"venue_id": "s1", "state": state, "filled": self._filled})
+
+    async def cancel(self, intent: OrderIntent) -> Outcome:
+        self.cancels += 1
+        return Ack(venue_id="s1")
+
+    async def read(self) -> AccountReading:
+        return await self._venue.read()
+
+    async def quote(self, instrument: str) -> Quote:
+        return await self._venue.quote(instrument)
+
+    async def close(self) -> None:
+        await self._venue.close()
+
+
+def standing(desk: Desk, **how: object) -> Standing:
+    venue = Standing(desk.venues["a"], **how)  # type: ignore[arg-type]
+    desk.venues = {**desk.venues, "a": venue}
+    return venue
+
+
+def test_order_that_stands_is_cancelled_in_time(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    venue = standing(desk)
+    report = desk.run(order(1, "a", "sell", "0.5"))
+    assert venue.cancels >= 1
+    assert report.actions[0].state == State.CANCELLED
+    assert report.actions[0].stage == "failed"
+    assert "nothing filled" in report.actions[0].reason
+
+
+def test_order_whose_end_is_never_told_goes_to_an_operator(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    venue = standing(desk, ends=False)
+    report = desk.run(order(1, "a", "sell", "0.5"))
+    assert venue.cancels > 5
+    assert report.actions[0].stage == "manual"
+    assert set(report.frozen) == {"a"}
+
+
+@pytest.mark.parametrize("filled", ["0.6", "-0.1"])
+def test_fills_that_cannot_be_go_to_an_operator(lite: Engine, filled: str) -> None:
+    desk = Desk.open(lite)
+    if Decimal(filled) < 0:
+        with pytest.raises(ValueError, match="greater than or equal to 0"):
+            Found.model_validate({"venue_id": "v", "state": "partial", "filled": filled})
+        return
+    standing(desk, filled=filled)
+    report = desk.run(order(1, "a", "sell", "0.5"))
+    assert report.actions[0].stage == "manual"
+    assert "OVERFILLED" in report.actions[0].reason
+
+
+class Silent(Standing):
+    """Never answers a request, and fails in ways no port allows."""
+
+    async def submit(self, intent: Intent) -> Outcome:
+        await self._venue.submit(intent)
+        raise RuntimeError("a bug that shows a key: hunter2")
+
+    async def find(self, intent: Intent, since: datetime, venue_id: str | None = None) -> Finding:
+        return await self._venue.find(intent, since, venue_id)
+
+
+def test_adapter_that_fails_leaves_an_unknown_outcome(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    desk.venues = {**desk.venues, "a": Silent(desk.venues["a"])}
+    report = desk.run(order(1, "a", "sell", "0.5"))
+    assert report.status == "done"
+    assert set(desk.exchange.received.values()) == {1}
+    told = [str(row.facts) for row in desk.journal().history.events()]
+    assert any("RuntimeError" in row for row in told)
+    assert not any("hunter2" in row for row in told)
+
+
+class Stalling(JumpingClock):
+    """Stops the process for a while whenever it is asked the time of an intent."""
+
+    stall_s = 0.0
+
+    def now(self) -> datetime:
+        self.at += timedelta(seconds=self.stall_s)
+        return self.at
+
+
+def test_request_that_was_held_up_too_long_is_not_sent(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    clock = Stalling()
+    desk.clock = clock
+    desk.exchange.clock = clock
+    desk.watch = lambda row: setattr(clock, "stall_s", 3.0 if row.state == "sending" else 0.0)
+    report = desk.run(order(1, "a", "sell", "0.5"))
+    assert not desk.exchange.received
+    assert report.actions[0].state == State.NOT_EXECUTED
+
+
+def test_negatives_count_only_after_the_fence_and_spaced() -> None:
+    absence = Absence(START, timedelta(seconds=1))
+    for after_s, count in ((-1, 0), (0, 0), (0.1, 1), (0.5, 1), (1.1, 2), (1.2, 2), (2.1, 3)):
+        absence.add(START + timedelta(seconds=after_s))
+        assert absence.count == count
+        assert absence.enough is (count >= 3)
+
+
+def test_absence_of_what_the_venue_shows_late_is_not_believed(lite: Engine) -> None:
+    able = Capabilities(read_lag_s=Decimal(3), moves=True)
+    behaviour = Behaviour(visible_after_s=Decimal(3), capabilities=able)
+    desk = Desk.open(lite, behaviour=behaviour)
+    assert desk.run(order(1, "a", "sell", "0.5")).status == "done"
+
+
+def test_restart_cancels_the_order_that_stands(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    venue = standing(desk, filled="0.2")
+
+    async def killed() -> None:
+        task = asyncio.create_task(
+            desk.executor().run(desk.plan(order(1, "a", "sell", "0.5")), desk.start, desk.mandate)
+        )
+        desk.watch = lambda row: task.cancel() if row.state == "acked" else None
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(killed())
+    desk.watch = lambda row: None
+    assert venue.cancels == 0
+    report = desk.resume()
+    assert report is not None
+    assert venue.cancels >= 1
+    states: Mapping[str, State] = {
+        row.client_id: row.state for row in desk.journal().history.attempts(report.plan_hash)
+    }
+    assert set(states.values()) == {State.CANCELLED}
