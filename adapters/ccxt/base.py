@@ -36,6 +36,9 @@ from allocator.models.intents import (
 )
 from allocator.ports import Clock
 
+CLOCK_ERROR_MS = 200
+"""Milliseconds by which the measured offset of a venue's clock may be wrong."""
+
 
 @dataclass(frozen=True, slots=True)
 class Directory:
@@ -109,7 +112,7 @@ class CcxtVenue:
         try:
             await self._place.login.prepare()
             now = await self._place.login.server_time()
-            found = await self._find(intent, Trace(since, venue_id))
+            found = await self._find(intent, self._trace(intent, since, venue_id))
         except Exception as error:  # noqa: BLE001 - an error is never a negative
             return Unsure(why=f"{type(error).__name__}: {error}")
         return AbsentNow(venue_time=now) if found is None else found
@@ -183,6 +186,11 @@ class CcxtVenue:
         if error.code in facts.definitive | facts.stale:
             return Rejected(code=error.code, message=error.message)
         return Unknown(why=str(error))
+
+    def _trace(self, intent: Intent, since: datetime, venue_id: str | None) -> Trace:
+        """Tell since when to look: nothing can have happened before its request was stamped."""
+        earliest = intent.stamped_at or since
+        return Trace(self._place.login.venue_ms(earliest) - CLOCK_ERROR_MS, venue_id)
 
     async def _find(self, intent: Intent, trace: Trace) -> Found | None:
         dialect = self._dialect

@@ -7,6 +7,7 @@ COIN-M), User Universal Transfer, Universal Transfer (sub-account), Withdraw, Er
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from allocator.adapters.ccxt import binance_accounts, binance_markets
@@ -192,7 +193,7 @@ class Binance:
         self, source: Place, address: AddressConfig, intent: TransferIntent, trace: Trace
     ) -> Withdrawal | None:
         """Look a withdrawal up by its key."""
-        del address
+        del address, trace
         found = rows(
             await source.login.call(
                 "sapi_get_capital_withdraw_history", {"withdrawOrderId": intent.client_id}
@@ -207,7 +208,7 @@ class Binance:
             failed=str(row.get("status")) in FAILED_WITHDRAWALS,
             txid=str(row.get("txId") or "") or None,
             fee=number(row.get("transactionFee")) or ZERO,
-            at=trace.since,
+            at=_instant(text(row, "applyTime")),
         )
 
     async def has_deposit(self, target: Place, asset: str, txid: str) -> bool:
@@ -252,6 +253,11 @@ class Binance:
     async def networks(self, place: Place, assets: Collection[str]) -> Mapping[str, NetworkTerms]:
         """Read the terms of withdrawals."""
         return await binance_markets.networks(place, assets)
+
+
+def _instant(told: str) -> datetime:
+    """Read the withdrawal page's time, ``2026-11-20 08:00:00`` in UTC."""
+    return datetime.strptime(told, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
 
 
 def _style(wallet: str, intent: OrderIntent) -> JsonObject:

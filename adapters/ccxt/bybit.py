@@ -206,18 +206,20 @@ class Bybit:
         self, source: Place, address: AddressConfig, intent: TransferIntent, trace: Trace
     ) -> Withdrawal | None:
         """Look a withdrawal up by what was sent: the venue's records do not show its key."""
+        named = trace.venue_id is not None
+        asked = {"withdrawID": trace.venue_id} if named else {"startTime": trace.since_ms}
         rows = await pages(
             source.login,
             "private_get_v5_asset_withdraw_query_record",
-            {"coin": intent.asset, "startTime": trace.since_ms, "limit": 50},
+            {"coin": intent.asset, "limit": 50, **asked},
             "rows",
         )
         same = [
             row
             for row in rows
-            if _is_same(row, address, intent)
-            and trace.venue_id in (None, row.get("withdrawId"))
-            and int(text(row, "createTime")) >= trace.since_ms
+            if (
+                row.get("withdrawId") == trace.venue_id if named else _is_same(row, address, intent)
+            )
         ]
         if len(same) > 1:
             raise VenueError("two withdrawals look the same")

@@ -27,8 +27,6 @@ from allocator.models.intents import (
 )
 from allocator.models.market import Instrument
 
-SKEW_MS = 1000
-
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -58,19 +56,14 @@ class Trace:
 
     Attributes
     ----------
-    since
-        No earlier than this can it have happened.
+    since_ms
+        No earlier than this can it have happened, by the venue's clock.
     venue_id
         The id the venue gave it, if its acknowledgement arrived.
     """
 
-    since: datetime
+    since_ms: int
     venue_id: str | None = None
-
-    @property
-    def since_ms(self) -> int:
-        """Milliseconds since 1970, less what clocks may differ by."""
-        return round(self.since.timestamp() * 1000) - SKEW_MS
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,6 +162,10 @@ class Login:
         """Tell the venue's time by our clock and the offset measured."""
         return moment(self.client.nonce())
 
+    def venue_ms(self, at: datetime) -> int:
+        """Turn a time of our clock into the venue's, milliseconds since 1970."""
+        return round(at.timestamp() * 1000) - offset_ms(self.client)
+
     def market(self, symbol: str) -> JsonObject:
         """Look a market up by ccxt's symbol.
 
@@ -356,4 +360,9 @@ def _keep_answer(check: Callable[..., Any], *args: Any) -> Any:
 def _nonce(client: Any) -> int:
     stamp = _stamp_ms.get()
     local = client.milliseconds() if stamp is None else stamp
-    return int(local) - int(client.options.get("timeDifference") or 0)
+    return int(local) - offset_ms(client)
+
+
+def offset_ms(client: Any) -> int:
+    """Tell by how many milliseconds our clock was found ahead of the venue's."""
+    return int(client.options.get("timeDifference") or 0)
