@@ -170,9 +170,10 @@ def _covariance(
     parts: Parts, risk: Risk, rho: dict[frozenset[str], Decimal], path: Path
 ) -> Iterator[Problem]:
     """Refuse correlations of some pairs only, and a covariance that is no covariance."""
-    targets = {row.id for row in parts.targets if row.id}
-    known = set(risk.daily_volatility) | {name for pair in rho for name in pair}
-    names = sorted(set(parts.underlyings) | targets | (set() if parts.has_snapshot else known))
+    names = sorted(parts.underlyings)
+    if not parts.has_snapshot:
+        targets = {row.id for row in parts.targets if row.id}
+        names = sorted({*targets, *risk.daily_volatility, *(name for pair in rho for name in pair)})
     pairs = [frozenset(pair) for pair in itertools.combinations(names, 2)]
     missing = [" and ".join(sorted(pair)) for pair in pairs if pair not in rho]
     if rho and missing:
