@@ -48,12 +48,18 @@ class Entry:
 
 
 COMMANDS = (
+    Entry("demo", "demo", "demo", "Run the whole line once on bundled loopback exchanges."),
     Entry("validate", "files", "validate", "Check files and tell every mistake with its place."),
     Entry("plan", "plans", "plan", "Decide what to do about a book."),
     Entry("explain", "plans", "explain", "Tell a plan in plain words."),
     Entry("diff", "plans", "diff", "Compare two plans."),
     Entry("report", "plans", "report", "Write a plan as Markdown or as one HTML page."),
     Entry("scenario", "scenarios", "app", "Resolve and run scenario files."),
+    Entry("doctor", "doctor", "doctor", "Check everything a run stands on."),
+    Entry("gather", "venues", "gather", "Read every account into one snapshot."),
+    Entry("accounts", "venues", "accounts", "List accounts with equity and margin."),
+    Entry("history", "records", "history", "Read the record of what was done."),
+    Entry("db", "records", "db", "Bring the database to this release's schema."),
     Entry("schema", "files", "schema", "Print the JSON Schema of a file."),
 )
 

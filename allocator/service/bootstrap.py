@@ -1,0 +1,106 @@
+"""The one place that picks what stands behind the ports."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from allocator.adapters.registry import open_venues
+from allocator.execution import schema
+from allocator.execution.database import connect, sqlite_path
+from allocator.execution.executor import Executor
+from allocator.execution.history import History
+from allocator.execution.journal import Journal
+from allocator.execution.leader import lead
+from allocator.execution.report import Progress, nothing
+from allocator.models.config import Config
+from allocator.ports import MarketData, Venue
+from allocator.service.clock import SystemClock
+from allocator.verify import verify
+
+Watch = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A book that can be read and acted on.
+
+    Attributes
+    ----------
+    venues
+        By account.
+    """
+
+    config: Config
+    market: MarketData
+    venues: Mapping[str, Venue]
+    executor: Executor
+    history: History
+
+
+@asynccontextmanager
+async def open_market(config: Config) -> AsyncGenerator[MarketData]:
+    """Open a book for reading only: no client that can trade is made."""
+    opened = open_venues(config.model_copy(update={"mode": "dry"}), SystemClock())
+    try:
+        yield opened.market
+    finally:
+        await opened.close()
+
+
+@asynccontextmanager
+async def open_desk(
+    config: Config, portfolio: str, *, watch: Watch = nothing
+) -> AsyncGenerator[Desk]:
+    """Open a book for acting on, as the portfolio's only leader.
+
+    Raises
+    ------
+    ConfigError
+        When the configuration cannot be used.
+    NotLeaderError
+        When another process leads this portfolio.
+    """
+    clock = SystemClock()
+    path = sqlite_path(config.database)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    engine = connect(config.database)
+    opened = open_venues(config, clock)
+    holder = f"{socket.gethostname()}:{os.getpid()}"
+    try:
+        schema.upgrade(engine)
+        with lead(engine, portfolio, holder, clock.now()) as lease:
+            executor = Executor(
+                Journal(engine, lease, clock),
+                opened.venues,
+                clock,
+                release=verify,
+                config=config.execution,
+                max_age_s=config.gather.max_age_s,
+                watch=watch,
+            )
+            yield Desk(config, opened.market, opened.venues, executor, History(engine))
+    finally:
+        await opened.close()
+        engine.dispose()
+
+
+def anchored(config: Config, folder: Path) -> Config:
+    """Read ``file:`` references of secrets as relative to the configuration's own folder."""
+    logins = {
+        name: row.model_copy(
+            update={key: _anchor(getattr(row, key), folder) for key in ("key", "secret")}
+        )
+        for name, row in config.logins.items()
+    }
+    return config.model_copy(update={"logins": logins})
+
+
+def _anchor(reference: str, folder: Path) -> str:
+    kind, _, name = reference.partition(":")
+    return f"file:{(folder / Path(name).expanduser()).resolve()}" if kind == "file" else reference

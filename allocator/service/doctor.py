@@ -1,0 +1,162 @@
+"""Checks of everything a run stands on: each with what was found and what to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from allocator.models.config import Config
+from allocator.models.errors import AllocatorError, ConfigError
+
+PACKAGES = ("cvxpy", "clarabel", "piqp", "osqp", "highspy", "ccxt")
+SQLITE_REMEDY = "use Python with a newer SQLite library, or PostgreSQL"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found.
+
+    Attributes
+    ----------
+    state
+        ``ok``; ``note``: works, worth knowing; ``wrong``: a run would not work.
+    remedy
+        What to do; empty when nothing is wrong.
+    """
+
+    check: str
+    state: Literal["ok", "note", "wrong"]
+    found: str
+    remedy: str = ""
+
+
+def examine(config: Config | None) -> Iterator[Finding]:
+    """Check packages and database; with a configuration, secrets and venues as well."""
+    yield from _packages(needs_exchanges=config is not None)
+    yield _sqlite()
+    if config is None:
+        return
+    yield _mode(config)
+    yield _database(config)
+    secrets = list(_secrets(config))
+    yield from secrets
+    if all(row.state == "ok" for row in secrets):
+        yield from _venues(config)
+
+
+def _packages(*, needs_exchanges: bool) -> Iterator[Finding]:
+    for name in PACKAGES:
+        try:
+            yield Finding(f"package {name}", "ok", version(name))
+        except PackageNotFoundError:
+            needed = name != "ccxt" or needs_exchanges
+            remedy = "pip install 'allocator[exchanges]'" if name == "ccxt" else f"install {name}"
+            state: Literal["note", "wrong"] = "wrong" if needed else "note"
+            yield Finding(f"package {name}", state, "not installed", remedy)
+
+
+def _sqlite() -> Finding:
+    from allocator.execution.database import journal_mode
+
+    journal, synchronous = journal_mode(sqlite3.sqlite_version_info)
+    told = f"SQLite {sqlite3.sqlite_version}: journal {journal}, synchronous {synchronous}"
+    if journal == "WAL":
+        return Finding("sqlite", "ok", told)
+    why = "its write-ahead log can be corrupted on reset; the slower, safe mode is used"
+    return Finding("sqlite", "note", f"{told}: {why}", SQLITE_REMEDY)
+
+
+def _mode(config: Config) -> Finding:
+    match config.mode:
+        case "dry":
+            return Finding("mode", "ok", "dry: nothing can be sent")
+        case "loopback":
+            return Finding("mode", "ok", f"loopback: {config.loopback_url}")
+        case "live":
+            live = [row.id for row in config.accounts if row.live]
+            return Finding("mode", "note", f"live for {', '.join(live) or 'no account'}")
+
+
+def _database(config: Config) -> Finding:
+    from allocator.execution import schema
+    from allocator.execution.database import connect, sqlite_path
+
+    remedy = "allocator db upgrade --config FILE"
+    path = sqlite_path(config.database)
+    if path is not None and not path.exists():
+        return Finding("database", "note", f"{path} is not there yet", remedy)
+    engine = connect(config.database)
+    try:
+        found, wanted = schema.current(engine), schema.head()
+    except Exception as error:  # noqa: BLE001 - whatever a driver raises is the finding
+        remedy = "start the database, or mend `database` in the configuration"
+        return Finding("database", "wrong", f"cannot be opened: {error}", remedy)
+    finally:
+        engine.dispose()
+    if found != wanted:
+        return Finding("database", "wrong", f"schema {found}, this release: {wanted}", remedy)
+    return Finding("database", "ok", f"schema {found}")
+
+
+def _secrets(config: Config) -> Iterator[Finding]:
+    from allocator.adapters.ccxt.session import secret
+
+    for name, login in config.logins.items():
+        for kind in ("key", "secret"):
+            reference = getattr(login, kind)
+            try:
+                secret(reference)
+            except ConfigError as error:
+                remedy = f"put it there, or mend logins.{name}.{kind}"
+                yield Finding(f"{kind} of {name}", "wrong", str(error), remedy)
+            else:
+                yield _private(f"{kind} of {name}", reference)
+
+
+def _private(check: str, reference: str) -> Finding:
+    kind, _, name = reference.partition(":")
+    if kind == "file" and Path(name).stat().st_mode & 0o077:
+        return Finding(check, "wrong", f"{name} can be read by others", f"chmod 600 {name}")
+    return Finding(check, "ok", reference)
+
+
+def _venues(config: Config) -> Iterator[Finding]:
+    from allocator.service.bootstrap import open_market
+
+    async def read() -> dict[str, str]:
+        async with open_market(config) as market:
+            gathered = await market.gather()
+        return {row.account: row.what for row in gathered.missing}
+
+    try:
+        missing = asyncio.run(read())
+    except AllocatorError as error:
+        yield Finding("venues", "wrong", str(error), "mend the configuration")
+        return
+    for row in config.accounts:
+        what = missing.get(row.id)
+        if what is None:
+            yield Finding(f"account {row.id}", "ok", "read in full")
+        else:
+            yield Finding(f"account {row.id}", "wrong", what, remedy_for(what))
+
+
+def remedy_for(what: str) -> str:
+    """Tell what to do about something that could not be read."""
+    signs = {
+        "CLOCK_SKEW": "set this machine's clock by NTP",
+        "signature": "check the key and the secret of the login",
+        "api key": "check the key of the login, and that it may read",
+        "deadline": "check the network, or raise gather.deadline_s",
+        "hedge": "switch the account to one-way mode",
+    }
+    lower = what.lower()
+    return next(
+        (remedy for sign, remedy in signs.items() if sign.lower() in lower),
+        "check that the venue answers and that the key may read",
+    )
