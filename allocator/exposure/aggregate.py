@@ -46,8 +46,12 @@ def _add_asset(book: Book, out: dict[str, Decimal], asset: str, units: Decimal) 
         out[row.underlying] = out.get(row.underlying, ZERO) + units * row.price
 
 
-@lawful
-def goals(book: Book) -> dict[str, Goal]:
+def present(book: Book) -> Mapping[str, Decimal]:
+    """Tell the exposures before any plan, numeraire."""
+    return book.once("present exposures", lambda: exposures(book, State.start(book)))
+
+
+def goals(book: Book) -> Mapping[str, Goal]:
     """Work out target and band of every underlying.
 
     One without a target keeps its present exposure, or goes to zero under
@@ -58,9 +62,13 @@ def goals(book: Book) -> dict[str, Goal]:
     SnapshotError
         When a target in base units has no single price.
     """
-    present = exposures(book, State.start(book))
+    return book.once("goals", lambda: _goals(book))
+
+
+@lawful
+def _goals(book: Book) -> dict[str, Goal]:
     keep = book.mandate.targets_default == "hold"
-    out = {u: Goal(value if keep else ZERO, ZERO) for u, value in present.items()}
+    out = {u: Goal(value if keep else ZERO, ZERO) for u, value in present(book).items()}
     for row in book.mandate.targets:
         scale = book.underlying_price(row.underlying) if row.unit == "base" else ONE
         out[row.underlying] = Goal(row.delta * scale, row.band * scale)

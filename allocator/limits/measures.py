@@ -219,8 +219,10 @@ def counted_pairs(book: Book, limit: Limit, account: str) -> dict[str, Counting]
                 sides[0 if order.side == "buy" else 1] += order.quantity
     positions = book.accounts[account].positions
     out: dict[str, Counting] = {}
-    names = {*positions, *working}
-    for name in sorted(names if limit.of.instrument is None else names & {limit.of.instrument}):
+    only = limit.of.instrument
+    for name in sorted({*positions, *working}) if only is None else (only,):
+        if name not in positions and name not in working:
+            continue
         row = book.instruments.get(name)
         if row is None or row.is_spot or not selects(limit.of, row):
             continue

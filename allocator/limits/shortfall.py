@@ -11,8 +11,9 @@ from allocator.state import Book, State, lawful
 
 
 def meters_of(book: Book) -> tuple[Meter, ...]:
-    """Prepare every limit on states."""
-    return tuple(Meter(book, limit) for limit in book.mandate.limits if not is_of_plan(limit))
+    """Prepare every limit on states, once for a book."""
+    limits = (limit for limit in book.mandate.limits if not is_of_plan(limit))
+    return book.once("meters", lambda: tuple(Meter(book, limit) for limit in limits))
 
 
 @lawful

@@ -68,9 +68,15 @@ def requirement(
     scale
         Factor on the notional per contract, for shocked prices.
     """
-    contracts = contracts_of(book, account, instrument, quantity)
-    notional = contracts * book.notional(instrument) * scale
-    return of_notional(book, account, instrument, notional)
+
+    def compute() -> Requirement:
+        contracts = contracts_of(book, account, instrument, quantity)
+        notional = contracts * book.notional(instrument) * scale
+        return of_notional(book, account, instrument, notional)
+
+    if scale != ONE:
+        return compute()
+    return book.once(("requirement", account, instrument, quantity), compute)
 
 
 def of_notional(book: Book, account: str, instrument: str, notional: Decimal) -> Requirement:

@@ -10,6 +10,7 @@ from decimal import (
     DivisionByZero,
     InvalidOperation,
     Overflow,
+    getcontext,
     localcontext,
 )
 from functools import wraps
@@ -22,10 +23,13 @@ LAW = Context(
     prec=50,
     rounding=ROUND_HALF_EVEN,
     Emin=-999_999,
-    Emax=999_999,
+    Emax=999_983,
     traps=[InvalidOperation, DivisionByZero, Overflow],
 )
-"""Digits enough that sums of money in any order agree to far below a cent."""
+"""Digits enough that sums of money in any order agree to far below a cent.
+
+Its odd Emax tells a function that is called from another one of the law that it is in force.
+"""
 
 PUBLISHED = Decimal("1e-12")
 """The last digit of a figure that leaves the law: plans carry no noise of divisions."""
@@ -36,6 +40,9 @@ def lawful(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def under_law(*args: P.args, **kwargs: P.kwargs) -> R:
+        now = getcontext()
+        if now.prec == LAW.prec and now.Emax == LAW.Emax:
+            return function(*args, **kwargs)
         with localcontext(LAW):
             return function(*args, **kwargs)
 

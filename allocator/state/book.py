@@ -6,9 +6,10 @@ Symbols: a account, i instrument, c asset, u underlying; n notional and e exposu
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any, TypeVar
 
 from allocator.models.account import Account, Position
 from allocator.models.base import ONE, ZERO
@@ -19,8 +20,13 @@ from allocator.models.snapshot import MoveRule, Route, Snapshot
 from allocator.state.arithmetic import lawful
 from allocator.state.units import Units, asset_of, underlying_price, units_of
 
+T = TypeVar("T")
+
 Pair = tuple[str, str]
 """An account's id and an instrument's (or an asset's)."""
+
+MOST_KEPT = 200_000
+"""Results that a book keeps; beyond, they are computed anew."""
 
 DEFAULT_VOLATILITY = Decimal("0.03")
 DEFAULT_CORRELATION = Decimal("0.5")
@@ -63,6 +69,8 @@ class Book:
         Every underlying that an instrument, asset or target names, sorted.
     covariance
         Daily covariance of returns by (underlying, underlying).
+    memo
+        What follows from the book alone, kept by `once`.
     """
 
     snapshot: Snapshot
@@ -83,6 +91,7 @@ class Book:
     moves: Mapping[tuple[str, str, str], MoveRule]
     underlyings: tuple[str, ...]
     covariance: Mapping[Pair, Decimal] = field(repr=False)
+    memo: dict[Hashable, Any] = field(default_factory=dict[Hashable, Any], repr=False)
 
     @classmethod
     @lawful
@@ -127,6 +136,16 @@ class Book:
             underlyings=underlyings,
             covariance=_covariance(underlyings, mandate.policy),
         )
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Compute what follows from the book and the key alone, the first time it is asked for."""
+        if key in self.memo:
+            found: T = self.memo[key]
+            return found
+        made = make()
+        if len(self.memo) < MOST_KEPT:
+            self.memo[key] = made
+        return made
 
     @property
     def policy(self) -> Policy:

@@ -58,6 +58,10 @@ class State:
     @classmethod
     def start(cls, book: Book) -> State:
         """Take the snapshot as it stands."""
+        return book.once("start", lambda: cls._taken(book))
+
+    @classmethod
+    def _taken(cls, book: Book) -> State:
         quantity: dict[str, dict[str, Decimal]] = {name: {} for name in book.accounts}
         wallet: dict[str, dict[str, Decimal]] = {name: {} for name in book.accounts}
         for (account, instrument), value in book.quantity.items():

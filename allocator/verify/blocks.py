@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from allocator.cost import cost
-from allocator.exposure import exposures, goals
-from allocator.limits import Meter, limit_shortfalls, meters_of
+from allocator.exposure import exposures, goals, present
+from allocator.limits import limit_shortfalls, meters_of
 from allocator.margin import (
     Missing,
     Requirement,
@@ -20,7 +20,7 @@ from allocator.margin import (
 )
 from allocator.models.base import ZERO
 from allocator.models.plan import AccountState, Action, Cost, Exposure
-from allocator.state import Book, State, effect_of, equity, lawful, published
+from allocator.state import Book, Effect, State, effect_of, equity, lawful, published
 from allocator.verify.faces import NOISE
 
 
@@ -69,28 +69,27 @@ def plan_blocks(book: Book, actions: Sequence[Action]) -> PlanBlocks:
         When an action names what the book does not have.
     """
     effects = [effect_of(book, action) for action in actions]
+    return blocks_of(book, effects, State.start(book).after(effects))
+
+
+@lawful
+def blocks_of(book: Book, effects: Sequence[Effect], final: State) -> PlanBlocks:
+    """Compute the blocks of a plan whose effects and end are at hand."""
     start = State.start(book)
-    final, meters = start.after(effects), meters_of(book)
     return PlanBlocks(
         cost=cost(book, effects, final),
-        exposure=exposure_block(book, start, final),
+        exposure=exposure_block(book, final),
         accounts=accounts_block(book, start, final),
-        before=shortfall(book, start, meters),
-        after=shortfall(book, final, meters),
+        before=shortfall(book, start),
+        after=shortfall(book, final),
     )
 
 
 @lawful
-def shortfall(book: Book, state: State, meters: Sequence[Meter] | None = None) -> Shortfall:
-    """Compute S of a state and its parts (problem.md section 3).
-
-    Parameters
-    ----------
-    meters
-        The book's limits, where the caller has prepared them already.
-    """
+def shortfall(book: Book, state: State) -> Shortfall:
+    """Compute S of a state and its parts (problem.md section 3)."""
     rows = [row for name in book.accounts for row in margin_shortfalls(book, state, name)]
-    rows += limit_shortfalls(meters_of(book) if meters is None else meters, state)
+    rows += limit_shortfalls(meters_of(book), state)
     broken = [row for row in rows if row.amount > NOISE]
     parts = tuple(row for row in broken if not row.frozen)
     total = sum((row.amount for row in parts), ZERO)
@@ -98,9 +97,9 @@ def shortfall(book: Book, state: State, meters: Sequence[Meter] | None = None) -
 
 
 @lawful
-def exposure_block(book: Book, start: State, final: State) -> dict[str, Exposure]:
+def exposure_block(book: Book, final: State) -> dict[str, Exposure]:
     """Set every underlying's exposure before and after beside its target, numeraire."""
-    before, after, wanted = exposures(book, start), exposures(book, final), goals(book)
+    before, after, wanted = present(book), exposures(book, final), goals(book)
     return {
         name: Exposure(
             before=published(before[name]),

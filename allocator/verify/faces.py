@@ -93,8 +93,8 @@ class Rule:
     ----------
     code, name
         For messages; prefixes report ``step_<code>``.
-    accounts
-        Accounts whose actions matter.
+    effects
+        Actions that may change it.
     before
         Excess before the plan.
     excess
@@ -107,7 +107,7 @@ class Rule:
 
     code: str
     name: str
-    accounts: frozenset[str]
+    effects: Sequence[Effect]
     before: Decimal
     excess: Callable[[State], Decimal]
     faces: Callable[[], Sequence[Face]]

@@ -51,7 +51,7 @@ class Breach:
 @lawful
 def breach_of(rule: Rule, timeline: Timeline) -> Breach | None:
     """Find a prefix that breaks a rule, or None if every prefix keeps it."""
-    touching = timeline.touching(rule.accounts)
+    touching = timeline.touching(rule.effects)
     if not touching:
         return None
     for face in rule.faces():

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from allocator.exposure import exposures, goals
+from allocator.exposure import goals, present
 from allocator.limits import is_of_plan, meters_of, plan_excess
 from allocator.models.errors import AllocatorError
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Action, Plan, Violation
 from allocator.models.snapshot import Snapshot
 from allocator.state import Book, Effect, State, effect_of, lawful
-from allocator.verify.blocks import plan_blocks
+from allocator.verify.blocks import blocks_of
 from allocator.verify.carriage import move_violations, transfer_violations
 from allocator.verify.claims import (
     certificate_violations,
@@ -25,7 +25,7 @@ from allocator.verify.orders import order_violations, state_violations
 from allocator.verify.prefixes import Breach, breach_of
 from allocator.verify.rules import account_rules
 from allocator.verify.scopes import corridor_rules, limit_rules
-from allocator.verify.steps import Timeline, topology_violations
+from allocator.verify.steps import Index, Timeline, topology_violations
 
 
 @lawful
@@ -74,15 +74,17 @@ def _replayed(
     book: Book, plan: Plan, effects: Sequence[Effect], final: State, *, ordered: bool
 ) -> Iterator[Violation]:
     yield from _plan_limits(book, effects)
-    rules = state_rules(book, effects)
+    index = Index(effects)
+    rules = state_rules(book, index)
     broken = [rule for rule in rules if rule.excess(final) > rule.allowed]
     for rule in broken:
         text = f"{rule.name}: exceeded by {rule.excess(final)} after the plan, {rule.before} before"
         yield Violation(code=rule.code, message=text)
     if ordered:
-        kept = [rule for rule in rules if rule not in broken]
-        yield from (violation_of(breach) for breach in _breaches(kept, book, effects))
-    true = plan_blocks(book, plan.actions)
+        names = {(rule.code, rule.name) for rule in broken}
+        kept = [rule for rule in rules if (rule.code, rule.name) not in names]
+        yield from (violation_of(breach) for breach in _breaches(kept, book, index))
+    true = blocks_of(book, effects, final)
     acting = {name for effect in effects for name in effect.accounts}
     yield from figure_violations(plan, true, acting)
     yield from certificate_violations(plan, true)
@@ -99,23 +101,21 @@ def _plan_limits(book: Book, effects: Sequence[Effect]) -> Iterator[Violation]:
                 yield Violation(code="limit", message=text)
 
 
-def state_rules(book: Book, effects: Sequence[Effect]) -> list[Rule]:
+def state_rules(book: Book, index: Index) -> list[Rule]:
     """Make every rule on states that the actions touch."""
     start = State.start(book)
-    touched = {name for effect in effects for name in effect.accounts}
     out = list[Rule]()
-    for account in sorted(touched):
+    for account, effects in sorted(index.by_account.items()):
         out += account_rules(book, start, account, effects)
     for meter in meters_of(book):
-        if touched & set(meter.accounts):
-            out += limit_rules(book, start, meter, effects)
+        if any(name in index.by_account for name in meter.accounts):
+            out += limit_rules(book, start, meter, index)
     return out
 
 
-def _breaches(rules: Sequence[Rule], book: Book, effects: Sequence[Effect]) -> Iterator[Breach]:
-    timeline = Timeline(effects)
-    before = exposures(book, State.start(book))
-    for rule in (*rules, *corridor_rules(book, before, goals(book), effects)):
+def _breaches(rules: Sequence[Rule], book: Book, index: Index) -> Iterator[Breach]:
+    timeline = Timeline(index.effects)
+    for rule in (*rules, *corridor_rules(book, present(book), goals(book), index)):
         found = breach_of(rule, timeline)
         if found is not None:
             yield found
@@ -151,7 +151,7 @@ def final_violations(book: Book, actions: Sequence[Action]) -> tuple[Violation, 
         *state_violations(book, effects, final),
         *_plan_limits(book, effects),
     ]
-    for rule in state_rules(book, effects):
+    for rule in state_rules(book, Index(effects)):
         excess = rule.excess(final)
         if excess > rule.allowed:
             out.append(Violation(code=rule.code, message=f"{rule.name}: exceeded by {excess}"))
@@ -171,12 +171,15 @@ def broken_prefixes(book: Book, actions: Sequence[Action]) -> tuple[Breach, ...]
     ValueError
         When `after` and groups contradict each other.
     """
-    effects = [effect_of(book, action) for action in actions]
-    return tuple(_breaches(state_rules(book, effects), book, effects))
+    return tuple(_all_breaches(book, actions))
 
 
 @lawful
 def first_broken_prefix(book: Book, actions: Sequence[Action]) -> Breach | None:
     """Find the first rule that some prefix breaks; None if the order of steps is safe."""
-    effects = [effect_of(book, action) for action in actions]
-    return next(_breaches(state_rules(book, effects), book, effects), None)
+    return next(_all_breaches(book, actions), None)
+
+
+def _all_breaches(book: Book, actions: Sequence[Action]) -> Iterator[Breach]:
+    index = Index([effect_of(book, action) for action in actions])
+    return _breaches(state_rules(book, index), book, index)

@@ -40,13 +40,14 @@ def account_rules(
     Parameters
     ----------
     effects
-        The plan's actions: they say which pairs and wallets need looking at.
+        The account's actions: they say which pairs and wallets need looking at.
     """
     for pool in pools(book, account):
-        yield from _margin_rules(Pool(book, start, account, pool))
+        yield from _margin_rules(Pool(book, start, account, pool), effects)
     touched = sorted({key for e in effects for key in e.contracts if key[0] == account})
     for _, instrument in touched:
-        yield from _bracket_rule(book, account, instrument)
+        changing = [e for e in effects if (account, instrument) in e.contracts]
+        yield from _bracket_rule(book, account, instrument, changing)
     wallets = sorted({key for e in effects for key in e.flows if key[0] == account})
     for _, asset in wallets:
         yield _wallet_rule(book, account, asset, effects)
@@ -98,7 +99,7 @@ class Pool:
         return Curve(lambda units: -marginal_value(ratios, units) * price, start)
 
 
-def _margin_rules(pool: Pool) -> Iterator[Rule]:
+def _margin_rules(pool: Pool, effects: Sequence[Effect]) -> Iterator[Rule]:
     book, account, asset = pool.book, pool.account, pool.asset
     factors: dict[Part, Decimal] = {
         "initial": ONE,
@@ -114,7 +115,7 @@ def _margin_rules(pool: Pool) -> Iterator[Rule]:
         return Rule(
             f"margin_{part}",
             pool.label,
-            frozenset({account}),
+            effects,
             before,
             excess,
             lambda: _margin_faces(pool, part, factor, before),
@@ -128,7 +129,7 @@ def _margin_rules(pool: Pool) -> Iterator[Rule]:
         return Rule(
             "margin_stress",
             f"{pool.label} {stress.id}",
-            frozenset({account}),
+            effects,
             before,
             excess,
             lambda: [_stress_face(pool, stress, before)],
@@ -215,8 +216,13 @@ def _stress_face(pool: Pool, stress: Stress, before: Decimal) -> Face:
     return Face(before, curve, changes)
 
 
-def _bracket_rule(book: Book, account: str, instrument: str) -> Iterator[Rule]:
-    """Keep a pair within the largest notional that its leverage allows."""
+def _bracket_rule(
+    book: Book, account: str, instrument: str, effects: Sequence[Effect]
+) -> Iterator[Rule]:
+    """Keep a pair within the largest notional that its leverage allows.
+
+    One action alone is at its worst before it or after it: its way needs no faces.
+    """
     cap = bracket_cap(book, account, instrument)
     if cap is None:
         return
@@ -237,7 +243,7 @@ def _bracket_rule(book: Book, account: str, instrument: str) -> Iterator[Rule]:
     yield Rule(
         "bracket",
         f"{account} {instrument}",
-        frozenset({account}),
+        effects if len(effects) > 1 else (),
         size(held),
         excess,
         lambda: [face],
@@ -261,6 +267,4 @@ def _wallet_rule(book: Book, account: str, asset: str, effects: Sequence[Effect]
         return ring - state.holdings[account].wallet.get(asset, ZERO) - fees
 
     face = Face(ring - held, lambda _: linear(held, -ONE), changes)
-    return Rule(
-        "balance", f"{account} {asset}", frozenset({account}), ring - held, excess, lambda: [face]
-    )
+    return Rule("balance", f"{account} {asset}", effects, ring - held, excess, lambda: [face])

@@ -8,46 +8,41 @@ from decimal import Decimal
 from functools import cached_property
 
 from allocator.exposure import Goal, exposure_change
-from allocator.limits import Bound, Meter, selects
+from allocator.limits import Bound, Meter
 from allocator.models.base import ONE, ZERO
 from allocator.models.plan import Order, Transfer
 from allocator.state import Book, Effect, Pair, State
 from allocator.verify.faces import Changes, Curve, Face, Key, Rule, linear
+from allocator.verify.steps import Index
 
 EQUITY: Key = ("equity",)
 
 
-def widening(book: Book, effects: Sequence[Effect], underlying: str | None) -> Decimal:
+def widening(book: Book, index: Index, underlying: str | None) -> Decimal:
     """Compute w: the larger of max_slice and the smallest sendable order of the plan, numeraire."""
     sizes = [
         book.units[name].smallest
-        for name in _ordered(effects)
+        for name in index.ordered
         if book.instruments[name].underlying == underlying
     ]
     return max(book.policy.max_slice, min(sizes, default=ZERO))
 
 
-def _ordered(effects: Sequence[Effect]) -> set[str]:
-    return {e.action.instrument for e in effects if isinstance(e.action, Order)}
-
-
-def limit_rules(
-    book: Book, start: State, meter: Meter, effects: Sequence[Effect]
-) -> Iterator[Rule]:
+def limit_rules(book: Book, start: State, meter: Meter, index: Index) -> Iterator[Rule]:
     """Make the rules of one limit on states, one for each bound."""
+    measure = meter.limit.measure
+    if measure in ("equity", "leverage"):
+        effects = index.of_accounts(meter.accounts)
+    else:
+        effects = index.of_pairs(meter.pairs)
     width = ZERO
-    if meter.limit.measure == "net_notional":
-        inside = set(meter.accounts)
-        within = [e for e in effects if inside & set(e.accounts)]
-        names = {
-            book.instruments[name].underlying
-            for name in _ordered(within)
-            if selects(meter.limit.of, book.instruments[name])
-        }
-        widths = [widening(book, effects, name) for name in names]
-        width = max(book.policy.max_slice, *widths) if widths else book.policy.max_slice
+    if measure == "net_notional":
+        ordered = {e.action.instrument for e in effects if isinstance(e.action, Order)}
+        names = {book.instruments[name].underlying for name in ordered}
+        widths = [widening(book, index, name) for name in names]
+        width = max([book.policy.max_slice, *widths])
     for bound in meter.bounds:
-        yield _Bounded(book, start, meter, bound).rule(width)
+        yield _Bounded(book, start, meter, bound).rule(effects, width)
 
 
 @dataclass(frozen=True)
@@ -59,11 +54,11 @@ class _Bounded:
     meter: Meter
     bound: Bound
 
-    def rule(self, width: Decimal) -> Rule:
+    def rule(self, effects: Sequence[Effect], width: Decimal) -> Rule:
         return Rule(
             "limit",
             self.meter.limit.id,
-            frozenset(self.meter.accounts),
+            effects,
             self.before,
             lambda state: self.meter.excess(state, self.bound),
             self.faces,
@@ -132,7 +127,7 @@ def corridor_rules(
     book: Book,
     before: Mapping[str, Decimal],
     wanted: Mapping[str, Goal],
-    effects: Sequence[Effect],
+    index: Index,
 ) -> Iterator[Rule]:
     """Keep each exposure between start, target +- band and the plan's end, widened by w.
 
@@ -143,33 +138,35 @@ def corridor_rules(
     wanted
         Targets and bands, numeraire.
     """
-    changes = [exposure_change(book, effect) for effect in effects]
-    everyone = frozenset(book.accounts)
-    parts = {id(effect): change for effect, change in zip(effects, changes, strict=True)}
-    for name in sorted({name for change in changes for name in change}):
+    parts: dict[str, dict[int, Decimal]] = {}
+    for effect in index.effects:
+        for name, value in exposure_change(book, effect).items():
+            parts.setdefault(name, {})[id(effect)] = value
+    for name, part in sorted(parts.items()):
         first, goal = before[name], wanted[name]
-        end = first + sum((change.get(name, ZERO) for change in changes), ZERO)
-        width = widening(book, effects, name)
+        end = first + sum(part.values(), ZERO)
+        width = widening(book, index, name)
         high = max(first, goal.target + goal.band, end) + width
         low = min(first, goal.target - goal.band, end) - width
-        yield _corridor(name, everyone, (first - high, low - first), parts)
+        effects = [effect for effect in index.effects if id(effect) in part]
+        yield _corridor(name, effects, (first - high, low - first), part)
 
 
 def _corridor(
     name: str,
-    everyone: frozenset[str],
+    effects: Sequence[Effect],
     bases: tuple[Decimal, Decimal],
-    parts: Mapping[int, Mapping[str, Decimal]],
+    part: Mapping[int, Decimal],
 ) -> Rule:
     def changes(effect: Effect) -> tuple[Changes, Changes]:
-        return {("exposure",): parts[id(effect)].get(name, ZERO)}, {}
+        return {("exposure",): part[id(effect)]}, {}
 
     def faces() -> Sequence[Face]:
         return [
             Face(base, _line(sign), changes) for base, sign in zip(bases, (ONE, -ONE), strict=True)
         ]
 
-    return Rule("corridor", name, everyone, ZERO, lambda _: ZERO, faces)
+    return Rule("corridor", name, effects, ZERO, lambda _: ZERO, faces)
 
 
 def _line(sign: Decimal) -> Callable[[Key], Curve]:

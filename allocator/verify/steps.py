@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from allocator.models.plan import Action, Order, Violation
-from allocator.state import Effect
+from allocator.state import Effect, Pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,45 @@ class Step:
         return "+".join(str(effect.seq) for effect in self.effects)
 
 
+class Index:
+    """The actions of a plan by what they touch.
+
+    Attributes
+    ----------
+    effects
+        The plan's actions.
+    by_account, by_pair
+        Actions by account, and by (account, instrument) whose contracts they change.
+    ordered
+        Instruments that the plan orders.
+    """
+
+    def __init__(self, effects: Sequence[Effect]) -> None:
+        self.effects = tuple(effects)
+        self.by_account: dict[str, list[Effect]] = {}
+        self.by_pair: dict[Pair, list[Effect]] = {}
+        self.ordered: set[str] = set()
+        for effect in effects:
+            for account in dict.fromkeys(effect.accounts):
+                self.by_account.setdefault(account, []).append(effect)
+            for pair in effect.contracts:
+                self.by_pair.setdefault(pair, []).append(effect)
+            if isinstance(effect.action, Order):
+                self.ordered.add(effect.action.instrument)
+
+    def of_accounts(self, accounts: Iterable[str]) -> list[Effect]:
+        """List the actions of some accounts, each once."""
+        found = [e for name in accounts for e in self.by_account.get(name, ())]
+        return list({id(effect): effect for effect in found}.values())
+
+    def of_pairs(self, pairs: Iterable[Pair]) -> list[Effect]:
+        """List the actions that change the contracts of some pairs, each once."""
+        found = [e for pair in pairs for e in self.by_pair.get(pair, ())]
+        return list({id(effect): effect for effect in found}.values())
+
+
 class Timeline:
-    """The steps of a plan, ready to be asked which of their actions concern some accounts.
+    """The steps of a plan, ready to be asked to which of them some actions belong.
 
     Parameters
     ----------
@@ -59,21 +96,16 @@ class Timeline:
 
     def __init__(self, effects: Sequence[Effect]) -> None:
         self.steps = steps_of(effects)
-        self.by_account: dict[str, dict[tuple[int, int], Effect]] = {}
-        for index, step in enumerate(self.steps):
-            for place, effect in enumerate(step.effects):
-                for account in effect.accounts:
-                    self.by_account.setdefault(account, {})[index, place] = effect
+        self.place = {
+            id(effect): index for index, step in enumerate(self.steps) for effect in step.effects
+        }
 
-    def touching(self, accounts: Iterable[str]) -> list[tuple[Step, list[Effect]]]:
-        """List steps in order, each with those of its actions that concern the accounts."""
-        found: dict[tuple[int, int], Effect] = {}
-        for account in accounts:
-            found |= self.by_account.get(account, {})
+    def touching(self, effects: Iterable[Effect]) -> list[tuple[Step, list[Effect]]]:
+        """List the steps of some actions in order, each with those actions."""
         out: dict[int, list[Effect]] = {}
-        for index, place in sorted(found):
-            out.setdefault(index, []).append(found[index, place])
-        return [(self.steps[index], effects) for index, effects in out.items()]
+        for effect in effects:
+            out.setdefault(self.place[id(effect)], []).append(effect)
+        return [(self.steps[index], out[index]) for index in sorted(out)]
 
 
 def group_of(action: Action) -> str | None:
