@@ -167,7 +167,7 @@ class PaperExchange:
             return Ack(venue_id=known.venue_id)
         if fault is not None and fault.how == "rejected":
             return Rejected(code=fault.code, message="ordered by a fault")
-        reason = refusal(self, intent)
+        reason = self._stale(intent) or refusal(self, intent)
         if reason is not None:
             return Rejected(code=reason, message=f"{intent.kind} {intent.client_id}")
         self.effects[intent.client_id] += 1
@@ -178,6 +178,13 @@ class PaperExchange:
         else:
             self._move(intent)
         return Ack(venue_id=self.records[intent.client_id].venue_id)
+
+    def _stale(self, intent: Intent) -> str | None:
+        """Refuse what was stamped longer ago than the receive window."""
+        if intent.stamped_at is None:
+            return None
+        age = (self.clock.now() - intent.stamped_at).total_seconds()
+        return "STALE_STAMP" if age > self.behaviour.capabilities.receive_window_s else None
 
     def _stamp(self) -> tuple[str, datetime, datetime]:
         now = self.clock.now()
