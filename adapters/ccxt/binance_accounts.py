@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -161,7 +162,7 @@ async def _futures(place: Place) -> Account:
         open_orders(place),
         _each(place, f"{HOSTS[place.config.wallet]}_get_commissionrate", markets),
     )
-    terms, multi = await asyncio.gather(_terms(place), _is_multi(place))
+    terms, mode = await asyncio.gather(_terms(place), _mode(place))
     _check_complete(assets, legs)
     fees = {
         name: FeeRates(
@@ -173,7 +174,7 @@ async def _futures(place: Place) -> Account:
     return Account(
         **who(place),
         fees=_fees(fees),
-        margin=Margin(asset_mode="multi" if multi else "single"),
+        margin=Margin(asset_mode="multi" if mode.multi else "single"),
         balances={
             text(row, "asset"): Balance(
                 wallet=number(text(row, "walletBalance")) or ZERO,
@@ -181,20 +182,28 @@ async def _futures(place: Place) -> Account:
             )
             for row in assets
         },
-        collateral=await _collateral(place, multi=multi),
-        positions=_positions(place, markets, legs, terms),
+        collateral=await _collateral(place, multi=mode.multi),
+        positions=_positions(place, legs, terms, two_legs=mode.two_legs),
         open_orders=orders,
     )
 
 
-async def _is_multi(place: Place) -> bool:
-    if place.config.wallet == "coinm":
-        return False
-    reply = await place.login.call("fapiprivate_get_accountconfig", {})
-    found = reply.get("multiAssetsMargin")
-    if not isinstance(found, bool):
-        raise VenueError("the answer has no multiAssetsMargin")
-    return found
+@dataclass(frozen=True, slots=True)
+class _Mode:
+    """Whether assets margin one another, and whether long and short legs are kept apart."""
+
+    multi: bool
+    two_legs: bool
+
+
+async def _mode(place: Place) -> _Mode:
+    usdm = place.config.wallet == "usdm"
+    endpoint = "fapiprivate_get_accountconfig" if usdm else "dapiprivate_get_positionside_dual"
+    reply = await place.login.call(endpoint, {})
+    multi, two_legs = reply.get("multiAssetsMargin", False), reply.get("dualSidePosition")
+    if not isinstance(multi, bool) or not isinstance(two_legs, bool):
+        raise VenueError("the answer does not tell the account's mode")
+    return _Mode(multi, two_legs)
 
 
 async def _terms(place: Place) -> dict[str, tuple[Decimal, bool]]:
@@ -248,13 +257,14 @@ def _check_complete(assets: list[JsonObject], legs: list[JsonObject]) -> None:
 
 def _positions(
     place: Place,
-    markets: list[JsonObject],
     legs: list[JsonObject],
     terms: Mapping[str, tuple[Decimal, bool]],
+    *,
+    two_legs: bool,
 ) -> dict[str, Position]:
-    tradable = {_name(place, market): str(market["id"]) for market in markets}
+    tradable = {_name(place, market): str(market["id"]) for market in _mine(place)}
     found = {
-        name: Position(quantity=ZERO, leverage=terms[market_id][0] if market_id in terms else None)
+        name: _flat(*terms.get(market_id, (None, False)), two_legs=two_legs)
         for name, market_id in tradable.items()
     }
     pairs = dict[str, list[JsonObject]]()
@@ -264,6 +274,17 @@ def _positions(
         leverage, isolated = terms.get(text(pair[0], "symbol"), (None, False))
         found[name] = _position(pair, leverage, tradable=name in tradable, isolated=isolated)
     return found
+
+
+def _flat(leverage: Decimal | None, isolated: bool, *, two_legs: bool) -> Position:
+    """Describe a pair that is flat: it is traded only in one-way mode and cross margin."""
+    return Position(
+        quantity=ZERO,
+        leverage=leverage,
+        tradable=not two_legs,
+        legs=Legs() if two_legs else None,
+        isolated=Isolated(wallet=ZERO) if isolated else None,
+    )
 
 
 @exactly

@@ -108,7 +108,7 @@ async def account(place: Place) -> Account:
         raise VenueError("portfolio margin is not read by this adapter")
     coins: list[JsonObject] = whole["coin"]
     check_identity(place, coins, rows)
-    leverages = await _leverages(place, rows)
+    flat = await _flat(place, rows)
     free = await _withdrawable(place, [text(row, "coin") for row in coins])
     return Account(
         **who(place),
@@ -120,7 +120,7 @@ async def account(place: Place) -> Account:
             for row in coins
         },
         collateral=_collateral(place, coins, steps),
-        positions=_positions(place, rows, leverages, isolated=mode == "ISOLATED_MARGIN"),
+        positions=_positions(place, rows, flat, isolated=mode == "ISOLATED_MARGIN"),
         spot=_tradable(place, {"spot"}),
         open_orders=orders,
     )
@@ -173,8 +173,8 @@ async def _fees(place: Place) -> Fees:
     return Fees(taker=max(takers), by={name: rates[name] for name in mine if name in rates})
 
 
-async def _leverages(place: Place, rows: list[PositionRow]) -> dict[str, Decimal]:
-    """Read the leverage selected for configured pairs that are flat."""
+async def _flat(place: Place, rows: list[PositionRow]) -> dict[str, Position]:
+    """Read how configured pairs that are flat are set: leverage, one leg or two, margin apart."""
     held = {(name, str(row.get("symbol"))) for name, row in rows}
     markets = [place.login.market(symbol) for symbol in place.config.instruments]
     flat = [row for row in markets if row["contract"] and (category(row), row["id"]) not in held]
@@ -189,10 +189,22 @@ async def _leverages(place: Place, rows: list[PositionRow]) -> dict[str, Decimal
         )
     )
     return {
-        f"{place.venue}:{market['symbol']}": number(text(answer[0], "leverage")) or ZERO
+        f"{place.venue}:{market['symbol']}": _flat_pair(answer[0])
         for market, answer in zip(flat, found, strict=True)
         if answer
     }
+
+
+def _flat_pair(row: JsonObject) -> Position:
+    leverage = number(row.get("leverage")) or None
+    two_legs = str(row.get("positionIdx") or "0") != "0"
+    return Position(
+        quantity=ZERO,
+        leverage=leverage,
+        tradable=not two_legs,
+        legs=Legs() if two_legs else None,
+        isolated=Isolated(wallet=ZERO) if str(row.get("tradeMode")) == "1" else None,
+    )
 
 
 async def _withdrawable(place: Place, coins: list[str]) -> dict[str, Decimal]:
@@ -239,12 +251,13 @@ def _collateral(
 
 
 def _positions(
-    place: Place, rows: list[PositionRow], leverages: Mapping[str, Decimal], *, isolated: bool
+    place: Place, rows: list[PositionRow], flat: Mapping[str, Position], *, isolated: bool
 ) -> dict[str, Position]:
     tradable = set(_tradable(place, {"linear", "inverse"}))
+    apart = Isolated(wallet=ZERO) if isolated else None
     found = {
-        name: Position(quantity=ZERO, leverage=leverages.get(name) or None)
-        for name in sorted(tradable)
+        name: row.model_copy(update={"isolated": apart}) if isolated else row
+        for name, row in flat.items()
     }
     legs = dict[str, list[JsonObject]]()
     for name, row in rows:

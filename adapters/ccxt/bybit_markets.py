@@ -83,7 +83,7 @@ def _instrument(
             ),
             "funding": _funding(info, ticker) if market["swap"] else None,
             "status": STATUS.get(str(info.get("status")), "halted"),
-            "tiers": _tiers(rows, mark if inverse else ONE),
+            "tiers": tiers_of(rows, mark if inverse else ONE),
         },
     )
 
@@ -100,7 +100,8 @@ def _funding(info: JsonObject, ticker: JsonObject) -> Funding:
     )
 
 
-def _tiers(rows: list[JsonObject], price: Decimal) -> tuple[Tier, ...]:
+@exactly
+def tiers_of(rows: list[JsonObject], price: Decimal) -> tuple[Tier, ...]:
     """Read risk limits; those of inverse contracts are in coin and are turned at mark.
 
     Older answers give percentages (0.5 for 0.005): a rate above one over the leverage is one.

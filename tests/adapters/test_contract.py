@@ -125,7 +125,7 @@ def paper(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> Subject:
     return Subject(
         lambda work: asyncio.run(_awaited(work, venues)),
         lose,
-        lambda: exchange.effects.total(),
+        exchange.effects.total,
         "x:BTC/USDT:USDT",
         "0.003",
         "a",
