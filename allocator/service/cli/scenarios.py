@@ -61,7 +61,6 @@ def run(
     Example: allocator scenario run scenarios/*.yaml
     """  # noqa: D301
     from allocator.decide import decide
-
     from allocator.models.errors import InputError
     from allocator.whatif.expectations import check_expect
     from allocator.whatif.reader import load_scenario
