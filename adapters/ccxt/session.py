@@ -36,6 +36,8 @@ from allocator.models.errors import ConfigError, VenueError
 
 RECEIVE_WINDOW_MS = 5000
 TIMEOUT_MS = 10_000
+MARKETS_AGE_S = 3600.0
+CLOCK_AGE_S = 600.0
 DEFAULT_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 120.0
 PAUSE_STATUS = frozenset({403, 418, 429})
@@ -65,9 +67,9 @@ OPTIONS: Mapping[str, JsonObject] = {
 SHARED_LIMIT = frozenset({"binance"})
 """Venues that count requests by address: their clients share one limiter. Bybit counts by user."""
 
-BURST = {"bybit": 100, "binance": 1000}
+BURST = {"bybit": 250, "binance": 1000}
 """Cost that may be spent at once. Bybit counts each endpoint by itself while ccxt counts them
-together, so that twenty calls to different endpoints are inside every count. Binance counts 2,400
+together: fifty calls, spread as ours are, stay inside every count. Binance counts 2,400
 a minute, of which ccxt refills 1,200."""
 
 
@@ -98,6 +100,7 @@ class _VenueState:
 
     throttler: Any = None
     source: Any = None
+    loaded_at: float = -MARKETS_AGE_S
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     paused_until: float = 0.0
 
@@ -118,7 +121,8 @@ class Login:
         self.config = config
         self.client = client
         self._shared = shared
-        self._synchronised = False
+        self._markets_of = 0.0
+        self._synchronised_at = -CLOCK_AGE_S
 
     @property
     def venue(self) -> str:
@@ -126,7 +130,7 @@ class Login:
         return self.config.venue
 
     async def prepare(self) -> None:
-        """Load markets (once a venue) and measure the clock's offset (once a login).
+        """Load markets (for all logins of a venue) and measure the clock's offset, when due.
 
         Raises
         ------
@@ -135,20 +139,24 @@ class Login:
         """
         try:
             async with self._shared.lock:
-                if self._shared.source is None:
-                    await self.client.load_markets()
-                    self._shared.source = self.client
-                elif not self.client.markets:
-                    self.client.set_markets_from_exchange(self._shared.source)
-            if not self._synchronised:
+                await self._share_markets(self._shared)
+            if time.monotonic() - self._synchronised_at >= CLOCK_AGE_S:
                 await self.synchronise()
         except exchanges.BaseError as error:
             raise failure(error, Answer()) from error
 
+    async def _share_markets(self, shared: _VenueState) -> None:
+        if time.monotonic() - shared.loaded_at >= MARKETS_AGE_S:
+            await self.client.load_markets(True)
+            shared.source, shared.loaded_at = self.client, time.monotonic()
+        elif self._markets_of != shared.loaded_at:
+            self.client.set_markets_from_exchange(shared.source)
+        self._markets_of = shared.loaded_at
+
     async def synchronise(self) -> int:
         """Measure by how many milliseconds our clock is ahead of the venue's."""
         offset: int = await self.client.load_time_difference()
-        self._synchronised = True
+        self._synchronised_at = time.monotonic()
         return offset
 
     async def server_time(self) -> datetime:

@@ -14,7 +14,7 @@ from allocator.adapters.ccxt.binance_markets import tiers_of
 from allocator.adapters.ccxt.bybit_reads import wallet
 from allocator.adapters.ccxt.place import Place
 from allocator.adapters.ccxt.session import Login, Sessions, number
-from allocator.adapters.emulator.testing import running_emulator
+from allocator.adapters.emulator.testing import Emulator, running_emulator
 from allocator.adapters.emulator.world import demo_world
 from allocator.adapters.registry import Opened
 from allocator.models.account import Account
@@ -291,3 +291,33 @@ def test_hedge_mode_at_binance_is_read_as_legs(run: Run, binance_data: dict[str,
             assert reading.position("binance:BTC/USDT:USDT") == Decimal("0.3")
 
         run(config, work)
+
+
+def test_markets_and_clock_are_read_again_when_they_are_old(
+    run: Run, bybit: Config, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(path: str) -> int:
+        requests: Any = emulator.admin("GET", "requests")
+        return sum(row["path"] == path for row in requests)
+
+    async def work(opened: Opened) -> None:
+        sessions = Sessions(bybit, reads_only=True)
+        main, other = sessions.logins["bybit-main"], sessions.logins["bybit-a"]
+        try:
+            for login in (main, other, main, other):
+                await login.prepare()
+            loads, clocks = asked("/v5/market/instruments-info"), asked("/v5/market/time")
+            assert clocks == 2
+            assert other.client.markets is main.client.markets
+            monkeypatch.setattr("allocator.adapters.ccxt.session.MARKETS_AGE_S", 0.0)
+            monkeypatch.setattr("allocator.adapters.ccxt.session.CLOCK_AGE_S", 0.0)
+            await other.prepare()
+            assert asked("/v5/market/instruments-info") == 2 * loads
+            assert asked("/v5/market/time") == clocks + 1
+            monkeypatch.undo()
+            await main.prepare()
+            assert main.client.markets is other.client.markets
+        finally:
+            await sessions.close()
+
+    run(bybit, work)
