@@ -9,6 +9,7 @@ always keep the code, so the answer itself is read.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -72,9 +73,26 @@ def venue_code(text: str) -> tuple[str, str] | None:
     return code, str(body.get("retMsg") or body.get("msg") or "")
 
 
-def failure(error: Exception, answer: Answer) -> VenueError:
-    """Translate an error of the client by the answer that it was made from."""
+def failure(error: Exception, answer: Answer, hide: tuple[str, ...] = ()) -> VenueError:
+    """Translate an error of the client by the answer that it was made from.
+
+    Parameters
+    ----------
+    hide
+        Keys and secrets: a venue may repeat them in its words, a client in the request's address.
+    """
     found = venue_code(answer.body)
     if found is not None:
-        return RefusalError(*found)
-    return UnansweredError(f"{type(error).__name__}: {str(error)[:200]}")
+        return RefusalError(found[0], without(found[1], hide))
+    return UnansweredError(f"{type(error).__name__}: {without(str(error), hide)[:200]}")
+
+
+def without(text: str, hide: tuple[str, ...]) -> str:
+    """Take keys, secrets and the queries of addresses out of a text.
+
+    >>> without("GET https://x.example/a?timestamp=1&signature=2 key-1", ("key-1",))
+    'GET https://x.example/a *'
+    """
+    for word in hide:
+        text = text.replace(word, "*") if word else text
+    return re.sub(r"(https?://[^\s?]*)\?\S*", r"\1", text)

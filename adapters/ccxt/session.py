@@ -222,7 +222,9 @@ class Login:
             reply = await getattr(self.client, endpoint)(dict(params))
         except exchanges.BaseError as error:
             self._note_pause(answer)
-            raise failure(error, answer) from error
+            hide = (str(self.client.apiKey), str(self.client.secret))
+            # Not chained: the original's text may hold the key and the signed address.
+            raise failure(error, answer, hide) from None
         finally:
             _stamp_ms.reset(stamp)
             _answer.reset(holder)

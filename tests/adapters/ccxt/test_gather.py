@@ -269,3 +269,22 @@ def test_a_secret_that_is_not_there_is_named_by_its_reference_alone(
 
     with pytest.raises(ConfigError, match="env:BYBIT_A_SECRET"):
         run(bybit, work)
+
+
+def test_no_key_secret_or_signature_stands_in_what_went_wrong(
+    run: Run, both: Config, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    canary = "canary-secret-that-signs-nothing"
+    for name in ("BYBIT_A", "BINANCE_SUB1"):
+        monkeypatch.setenv(f"{name}_SECRET", canary)
+
+    async def work(opened: Opened) -> None:
+        emulator.fault({"kind": "html", "path": "/dapi/v1/account", "times": 5})
+        book = await opened.market.gather()
+        words = " ".join(row.what for row in book.missing)
+        assert {row.account for row in book.missing} >= {"bybit-a", "sub1-usdm", "binance-coinm"}
+        assert "10004" in words
+        for secret in (canary, "bybit-a-key", "binance-sub1-key", "signature="):
+            assert secret not in words
+
+    run(both, work)
