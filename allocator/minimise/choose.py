@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from allocator.minimise.lots import settled
 from allocator.minimise.prices import against_of, binding_of
 from allocator.minimise.search import Search, polished, wish_of
 from allocator.models.plan import Action
@@ -19,6 +20,7 @@ from allocator.state import Book
 CLOSE_TO_LEAST = Decimal(1)
 """By how much S may miss the least attainable one where that is not zero, numeraire."""
 
+NOISE = Decimal("1e-6")
 CANDIDATES = 4
 MARGIN_ROOM = 4e-7
 """Room that polishing leaves in margin rows for steps and lots, units."""
@@ -58,7 +60,7 @@ def _wishes(book: Book, found: Search) -> list[Sizes]:
     roomy = _roomier(form, found)
     out = list[Sizes]()
     for candidate in found.candidates[:CANDIDATES]:
-        again = polished(roomy, candidate.used)
+        again = [settled(roomy, found.program.core, row) for row in polished(roomy, candidate.used)]
         for row in (*again, candidate):
             sizes = rounded(book, wish_of(found.program, row))
             if sizes.count and sizes not in out:
@@ -77,7 +79,7 @@ def _roomier(form: Form, found: Search) -> Form:
 
 def _best(options: list[Option], found: Search) -> Option:
     least = min(option.verdict.shortfall for option in options)
-    allowed = least + CLOSE_TO_LEAST if least > EXACT else EXACT
+    allowed = least + CLOSE_TO_LEAST if least > EXACT else least + NOISE
     del found
     fit = [option for option in options if option.verdict.shortfall <= allowed]
     return min(fit, key=lambda option: (option.verdict.total, len(option.actions)))

@@ -7,6 +7,7 @@ meet. Nodes and rounds are limited, time is not.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +43,7 @@ class Exact:
     bound: float
 
 
-def exact(form: Form, near: Vector) -> Exact | None:
+def exact(form: Form, near: Vector, tried: Sequence[Mask]) -> Exact | None:
     """Solve the mixed-integer program; None if no answer is found.
 
     Parameters
@@ -51,6 +52,8 @@ def exact(form: Form, near: Vector) -> Exact | None:
         The program.
     near
         Columns of the relaxation: where the first tangents go.
+    tried
+        Sets of actions that are known to be feasible, to start from.
     """
     curved = np.flatnonzero((form.p > 0) | (form.k > 0))
     model = _Model(form, curved)
@@ -58,6 +61,8 @@ def exact(form: Form, near: Vector) -> Exact | None:
         model.cut(point)
     best: Exact | None = None
     best_value, bound = np.inf, -np.inf
+    for used in tried:
+        model.start_from(used)
     for _ in range(ROUNDS):
         solved = model.run()
         if solved is None:
@@ -198,6 +203,11 @@ class _Model:
             value.ravel(),
         )
         return True
+
+    def start_from(self, used: Mask) -> None:
+        """Offer a set of actions as a start; the solver finds the sizes."""
+        at = np.arange(self.n, self.n + self.nz, dtype=np.int32)
+        self.highs.setSolution(at.size, at, used.astype(np.float64))
 
     def run(self) -> tuple[Vector, Vector, float] | None:
         """Solve; returns (columns, uses, bound)."""

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import numpy as np
 
+from allocator.minimise.candidate import DUST, Candidate
 from allocator.minimise.exact import exact
 from allocator.models.errors import SolverError
 from allocator.plan.lots import Wish
@@ -17,7 +18,7 @@ from allocator.program.requirements import ceilings
 from allocator.program.solve import Answer, solve
 from allocator.state import Book
 
-SMALL = 64
+SMALL = 160
 """Number of usable actions up to which the mixed-integer program is solved."""
 
 NOTHING_MISSING = 1e-8
@@ -25,28 +26,6 @@ NOTHING_MISSING = 1e-8
 
 SPARE = 2e-6
 """Room on an unattainable S, in units: within the one numeraire that the law leaves."""
-
-DUST = 1e-7
-"""Size in units below which an action is none."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A set of actions with its sizes.
-
-    Attributes
-    ----------
-    used
-        Which actions.
-    x
-        Columns of the program.
-    value
-        Total in objective units.
-    """
-
-    used: Mask
-    x: Vector
-    value: float
 
 
 @dataclass(frozen=True)
@@ -95,32 +74,87 @@ def search(arrays: Arrays) -> Search:
     """
     below = build(arrays, None)
     least = least_shortfall(below.form)
-    cap = max(least.value, 0.0)
-    bounding = below.form.capped(0.0 if cap < NOTHING_MISSING else cap + SPARE)
-    relaxed = solve(bounding.relaxed())
-    planning = _planning(arrays, below, relaxed)
-    form = planning.form.capped(bounding.row_high[bounding.shortfall_row])
-    found = list[Candidate]()
+    goal = _Goal(below, least)
+    planning = _planning(arrays, below, solve(goal.capped(below.form).relaxed()))
+    if usable(below.form) <= SMALL:
+        goal.sharpen(planning.form)
+    relaxed = solve(goal.capped(below.form).relaxed())
+    form = goal.capped(planning.form)
+    found = supports(form, relaxed.x)
     bound, proof = relaxed.bound, "convex_hull_dual"
-    if int((form.top > 0).sum()) <= SMALL:
-        sharp = exact(form, _near(planning, below, relaxed))
+    if usable(below.form) <= SMALL:
+        sharp = exact(form, _near(form, relaxed.x), [row.used for row in found])
         if sharp is not None:
             found += polished(form, sharp.used)
             if planning is below and sharp.bound > bound:
                 bound, proof = sharp.bound, "exact"
-    found += supports(form, relaxed)
     found.sort(key=lambda row: row.value)
-    unit = below.form.cost_unit
     return Search(
         program=Program(planning.core, form),
         candidates=tuple(found),
-        bound=bound * unit,
-        shortfall_bound=max(0.0, least.bound) * below.form.unit,
+        bound=bound * below.form.cost_unit,
+        shortfall_bound=max(0.0, goal.bound) * below.form.unit,
         relaxed=relaxed,
         proof=proof,
         below=below,
         least=least,
-        cap=float(bounding.row_high[bounding.shortfall_row]),
+        cap=goal.cap,
+    )
+
+
+def usable(form: Form) -> int:
+    """Count the actions that may be used at all."""
+    return int((form.top > 0).sum())
+
+
+class _Goal:
+    """The least S: what the relaxation attains, or what whole uses do.
+
+    Attributes
+    ----------
+    cap
+        S that plans may have, units.
+    bound
+        Proven least S, units.
+    """
+
+    def __init__(self, below: Program, least: Answer) -> None:
+        self.below = below
+        self.bound = least.bound
+        self.cap = self._with_room(least.value)
+
+    @staticmethod
+    def _with_room(value: float) -> float:
+        return 0.0 if value < NOTHING_MISSING else value + SPARE
+
+    def capped(self, form: Form) -> Form:
+        """Keep S of a form within the cap."""
+        return form.capped(self.cap)
+
+    def sharpen(self, form: Form) -> None:
+        """Raise cap and bound to what whole uses can attain, if the relaxation promised more."""
+        if not np.any(form.shortfall):
+            return
+        alone = only_shortfall(form)
+        sharp = exact(alone, np.clip(np.zeros(form.low.size), form.low, form.high), [])
+        if sharp is not None:
+            value = float(form.shortfall @ sharp.x)
+            self.cap = max(self.cap, self._with_room(value))
+            if form is self.below.form:
+                self.bound = max(self.bound, sharp.bound)
+
+
+def only_shortfall(form: Form) -> Form:
+    """Keep the rows and price S alone."""
+    zero = np.zeros_like(form.c)
+    return replace(
+        form,
+        c=form.shortfall.copy(),
+        p=zero,
+        k=zero,
+        fixed=np.zeros_like(form.fixed),
+        constant=0.0,
+        hulls=(),
     )
 
 
@@ -134,11 +168,11 @@ def _planning(arrays: Arrays, below: Program, relaxed: Answer) -> Program:
     return build(arrays, ceilings(arrays, gross))
 
 
-def _near(planning: Program, below: Program, relaxed: Answer) -> Vector:
-    if planning is below:
-        return relaxed.x
-    form = planning.form
-    return np.clip(np.zeros(form.low.size), form.low, form.high)
+def _near(form: Form, x: Vector) -> Vector:
+    """Take a point of the form near `x`, which may be of the other form."""
+    if x.size != form.low.size:
+        x = np.concatenate([x[: form.n_actions], np.zeros(form.low.size - form.n_actions)])
+    return np.clip(x, form.low, form.high)
 
 
 def least_shortfall(form: Form) -> Answer:
@@ -147,16 +181,16 @@ def least_shortfall(form: Form) -> Answer:
     if not np.any(form.shortfall):
         x = np.clip(np.zeros(base.low.size), base.low, base.high)
         return Answer(x, np.zeros(base.row_low.size), 0.0, 0.0, 0.0, "")
-    zero = np.zeros_like(base.c)
-    return solve(replace(base, c=form.shortfall.copy(), p=zero, k=zero, constant=0.0))
+    return solve(only_shortfall(form).relaxed())
 
 
-def supports(form: Form, relaxed: Answer) -> list[Candidate]:
+def supports(form: Form, x: Vector) -> list[Candidate]:
     """Choose supports by reweighting the relaxation, then drop what does not pay."""
     n = form.n_actions
-    x = relaxed.x[:n]
+    x = x[:n]
     out = list[Candidate]()
     allowed = _one_way(form, x)
+    form = _attainable(form, allowed)
     for _ in range(4):
         slope = form.fixed / np.maximum(x, np.maximum(form.least, DUST) * 0.1)
         try:
@@ -164,12 +198,21 @@ def supports(form: Form, relaxed: Answer) -> list[Candidate]:
         except SolverError:
             break
         x = answer.x[:n]
-        allowed = _one_way(form, x) & allowed
         used = allowed & (x > np.maximum(0.5 * form.least, DUST))
         out += polished(form, used)
-    if not out:
-        out += polished(form, np.zeros(n, dtype=bool))
+    out += polished(form, np.zeros(n, dtype=bool))
     return [_dropped(form, min(out, key=lambda row: row.value))] if out else []
+
+
+def _attainable(form: Form, allowed: Mask) -> Form:
+    """Raise the cap on S to what the allowed actions can attain."""
+    cap = float(form.row_high[form.shortfall_row])
+    try:
+        alone = only_shortfall(form.capped(np.inf))
+        least = solve(alone.weighted(np.zeros(form.n_actions), allowed)).value
+    except SolverError:
+        return form
+    return form.capped(least + SPARE) if least > cap + NOTHING_MISSING else form
 
 
 def _one_way(form: Form, x: Vector) -> Mask:

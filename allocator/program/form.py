@@ -185,13 +185,25 @@ class Form:
             A, self.row_low, self.row_high, self.low, high, c, self.p, self.k, o, self.constant
         )
 
-    def supported(self, used: Mask, least: bool = True) -> Separable:
-        """Build the program in which exactly the used actions are paid for."""
+    def supported(self, used: Mask, held: Vector | None = None) -> Separable:
+        """Build the program in which exactly the used actions are paid for.
+
+        Parameters
+        ----------
+        used
+            Which actions.
+        held
+            Sizes that are settled already, NaN for the rest, shape ``(n_actions,)``.
+        """
         z = used.astype(np.float64)
         low, high = self.low.copy(), self.high.copy()
         n = self.n_actions
         high[:n] = np.where(used, self.top, 0.0)
-        low[:n] = np.where(used & least, np.minimum(self.least, self.top), 0.0)
+        low[:n] = np.where(used, np.minimum(self.least, self.top), 0.0)
+        if held is not None:
+            settled = used & ~np.isnan(held)
+            low[:n] = np.where(settled, held, low[:n])
+            high[:n] = np.where(settled, held, high[:n])
         shift = self.Z @ z
         return Separable(
             self.A,

@@ -186,7 +186,7 @@ def _measures(
     if kind == "net_notional":
         return _net(core, at, counted, cap / unit)
     if kind == "quantity":
-        per = 1.0 / (core.arrays.pairs.scale[at] * unit)
+        per = 1.0 / core.arrays.pairs.scale[at]
         rows = [row for row in core.arrays.book.instruments.values() if not row.is_spot]
         sizes = [float(core.arrays.book.notional(r.id)) for r in rows if selects(limit, r)]
         big = max(sizes, default=0.0) or 1.0

@@ -216,8 +216,9 @@ def _passes(problem: Separable, name: str, solver: Solver) -> Answer | None:
     point = np.maximum(problem.o, POWER_FLOOR)
     best: Answer | None = None
     bound = -np.inf
+    small = Reduced(problem)
     for _ in range(PASSES):
-        raw = solver(_majorised(problem, point))
+        raw = small.solve(solver, _majorised(problem, point))
         if raw is None or not np.all(np.isfinite(raw.x)):
             break
         x = np.clip(raw.x, problem.low, problem.high)
@@ -229,6 +230,40 @@ def _passes(problem: Separable, name: str, solver: Solver) -> Answer | None:
             break
         point = np.maximum(problem.o + x, POWER_FLOOR)
     return None if best is None else replace(best, bound=bound)
+
+
+class Reduced:
+    """A program without its fixed columns and empty rows, which interior points do not like."""
+
+    def __init__(self, problem: Separable) -> None:
+        self.free = np.flatnonzero(problem.high > problem.low)
+        self.fixed = np.where(problem.high > problem.low, 0.0, problem.low)
+        A = problem.A[:, self.free].tocsr()
+        self.rows = np.flatnonzero(np.diff(A.indptr) > 0)
+        self.A = A[self.rows]
+        self.shift = (problem.A @ self.fixed)[self.rows]
+
+    def solve(self, solver: Solver, problem: Separable) -> Raw | None:
+        """Solve what is left, and fill in the rest."""
+        at, rows = self.free, self.rows
+        left = Separable(
+            self.A,
+            problem.row_low[rows] - self.shift,
+            problem.row_high[rows] - self.shift,
+            problem.low[at],
+            problem.high[at],
+            problem.c[at],
+            problem.p[at],
+            problem.k[at],
+            problem.o[at],
+        )
+        x, y = self.fixed.copy(), np.zeros(problem.row_low.size)
+        if at.size:
+            raw = solver(left)
+            if raw is None:
+                return None
+            x[at], y[rows] = raw.x, raw.y
+        return Raw(x, y)
 
 
 def _majorised(problem: Separable, point: Vector) -> Separable:
