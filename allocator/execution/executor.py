@@ -194,7 +194,7 @@ class Executor:
             if unit is None:
                 if not transfers.under_way():
                     return
-                await run.shell.pause()
+                await run.shell.pause(transfers.next_look_s())
                 continue
             await guard(run, unit.accounts)
             first = unit.actions[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 from allocator.execution.attempts import Attempt
 from allocator.execution.client_ids import client_id
@@ -15,6 +16,9 @@ from allocator.models.base import ZERO
 from allocator.models.errors import RefusedError, VenueError
 from allocator.models.intents import Found, MoveIntent, TransferIntent
 from allocator.models.plan import PositionMove, Transfer
+
+MOST_WAIT_S = Decimal(10)
+"""Seconds between two looks at money that has been under way for long."""
 
 
 class Transfers:
@@ -99,6 +103,12 @@ class Transfers:
     def under_way(self) -> tuple[Attempt, ...]:
         """List the plan's transfers that are on their way."""
         return tuple(row for row in self._run.attempts() if row.state is State.IN_TRANSIT)
+
+    def next_look_s(self) -> Decimal:
+        """Tell how long to wait before the next look: the longer they take, the longer."""
+        now = self._run.shell.clock.now()
+        waited = [(now - row.intent_at).total_seconds() for row in self.under_way()]
+        return min(MOST_WAIT_S, Decimal(str(min(waited, default=0))) / 10)
 
     async def follow(self) -> None:
         """Look at every transfer under way once; one that is late goes to an operator."""
