@@ -1,0 +1,90 @@
+"""The verifier and an independent judge agree on random plans for random books.
+
+The judge is no part of the project; without it (`ALLOCATOR_SHARED`, by default a folder
+`shared` beside the checkout) these tests are skipped.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import random
+import sys
+from decimal import Context, Decimal, localcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from allocator.models.plan import Plan
+from allocator.models.scenario import Scenario
+from allocator.state import Book
+from allocator.verify import verify
+from tests.books import FLAVOURS, random_book
+from tests.random_plans import random_plan
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = Path(os.environ.get("ALLOCATOR_SHARED", ROOT.parent / "shared"))
+SOURCE = SHARED / "referee" / "referee.py"
+LONG = 10
+"""Steps up to which both look at every prefix; beyond, the verifier's bound may refuse more."""
+CENT = Decimal("0.000002")
+
+pytestmark = pytest.mark.skipif(not SOURCE.exists(), reason="the independent judge is not here")
+
+
+@pytest.fixture(scope="module")
+def referee() -> Any:
+    spec = importlib.util.spec_from_file_location("independent_judge", SOURCE)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    with localcontext():
+        spec.loader.exec_module(module)
+    yield module
+    del sys.modules[spec.name]
+
+
+def judged(referee: Any, raw: dict[str, Any], plan: Plan, folder: Path) -> dict[str, Any]:
+    """Ask the judge, which reads files and counts with 50 digits."""
+    scenario, answer = folder / "scenario.json", folder / "plan.json"
+    scenario.write_text(json.dumps(raw), encoding="utf-8")
+    answer.write_text(json.dumps(plan.to_json()), encoding="utf-8")
+    with localcontext(Context(prec=50)):
+        out: dict[str, Any] = referee.judge(str(scenario), str(answer))
+    return out
+
+
+def stricter(plan: Plan, message: str, code: str) -> bool:
+    """Tell what the verifier refuses and the judge does not look at.
+
+    It wants a moved pair to be tradable on both sides, and where steps are many it refuses
+    what its bound cannot exclude.
+    """
+    bound = len(plan.actions) > LONG and code.startswith(("step_", "corridor"))
+    return bound or (code == "tradable" and " move " in message)
+
+
+@pytest.mark.parametrize("most", [6, 14])
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_both_find_the_same_violations_and_costs(
+    referee: Any, flavour: str, most: int, tmp_path: Path
+) -> None:
+    for seed in range(10):
+        raw = random_book(seed, flavour)
+        scenario = Scenario.model_validate(raw)
+        book = Book.of(scenario.snapshot, scenario.mandate)
+        if any(book.set_aside.values()):
+            continue  # the judge counts isolated wallets as collateral of the whole account
+        plan = random_plan(random.Random(f"{flavour} {seed} {most}"), book, most)
+        theirs = judged(referee, raw, plan, tmp_path)
+        ours = verify(scenario.snapshot, scenario.mandate, plan)
+        codes = {row["code"] for row in theirs["violations"]}
+        known = {row.code for row in ours}
+        assert codes <= known, (seed, theirs["violations"])
+        extra = [row for row in ours if row.code not in codes]
+        assert all(stricter(plan, row.message, row.code) for row in extra), (seed, extra)
+        for part, value in theirs["cost"].items():
+            assert abs(Decimal(value) - getattr(plan.cost, part)) <= CENT, (seed, part)
