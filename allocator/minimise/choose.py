@@ -14,6 +14,7 @@ from allocator.plan.lots import Sizes, rounded
 from allocator.plan.lots_search import mended
 from allocator.plan.outcome import Outcome, Proof
 from allocator.plan.sequence import sequenced
+from allocator.plan.tight import tight_rules
 from allocator.program.form import Form
 from allocator.state import Book
 
@@ -51,7 +52,9 @@ def choose(book: Book, found: Search) -> Outcome:
     best = _best(options, found)
     if best.verdict.shortfall > EXACT and book.policy.infeasible == "hold":
         best = options[0]
-    return Outcome(best.sizes, best.actions, _proof(found, best), _note(options, best, unsafe))
+    return Outcome(
+        best.sizes, best.actions, _proof(book, found, best), _note(options, best, unsafe)
+    )
 
 
 def _wishes(book: Book, found: Search) -> list[Sizes]:
@@ -85,7 +88,7 @@ def _best(options: list[Option], found: Search) -> Option:
     return min(fit, key=lambda option: (option.verdict.total, len(option.actions)))
 
 
-def _proof(found: Search, best: Option) -> Proof:
+def _proof(book: Book, found: Search, best: Option) -> Proof:
     bound = found.bound
     if float(best.verdict.shortfall) > found.cap * found.program.form.unit + 1e-6:
         bound = found.bound_at(float(best.verdict.shortfall))
@@ -94,7 +97,7 @@ def _proof(found: Search, best: Option) -> Proof:
         shortfall_lower_bound=Decimal(repr(found.shortfall_bound)),
         method=found.proof if bound == found.bound else "convex_hull_dual",
         solver=found.relaxed.solver,
-        binding=binding_of(found),
+        binding=binding_of(found, tight_rules(book, best.actions)),
         against=against_of(found) if best.verdict.shortfall > EXACT else (),
     )
 

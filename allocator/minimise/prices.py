@@ -2,32 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+from dataclasses import replace
 from decimal import Decimal
 
+import numpy as np
+
 from allocator.minimise.search import Search
+from allocator.models.errors import SolverError
 from allocator.models.plan import Binding
 from allocator.program.form import Vector
+from allocator.program.solve import solve
 
-NAMED = ("limit", "margin", "withdrawable", "balance", "order_budget")
+NAMED = ("limit", "margin", "missing", "withdrawable", "order_budget")
 LEAST_PRICE = 1e-7
 MOST = 20
 
 
-def binding_of(found: Search) -> tuple[Binding, ...]:
-    """List the rules that bind in the relaxation, dearest first.
+def binding_of(found: Search, tight: Container[str]) -> tuple[Binding, ...]:
+    """List the rules that bind, dearest first.
+
+    Parameters
+    ----------
+    tight
+        Names of the rules that the plan's end is up against, by the exact law.
 
     The price is numeraire per unit of the limit: per numeraire of room for money, per order for
     counts.
     """
-    prices = _priced(found, found.relaxed.y)
+    prices = _priced(found, _repaired(found))
     scale = found.program.form.cost_unit
     rows = sorted(prices.items(), key=lambda row: (-row[1], row[0]))
     out = [
         Binding(limit=name, price=Decimal(f"{price * scale:.10f}").normalize() + 0)
         for name, price in rows
-        if price * scale > LEAST_PRICE
+        if price * scale > LEAST_PRICE and name in tight
     ]
     return tuple(out[:MOST])
+
+
+def _repaired(found: Search) -> Vector:
+    """Price the rows with what can be repaired held at nothing missing.
+
+    Where S can be zero, a cap on it has no room inside and any price would do; shortfalls that
+    are held at zero one by one leave the rules themselves, with prices of their own.
+    """
+    if found.cap > 0:
+        return found.relaxed.y
+    form = found.below.form
+    high = np.where(form.shortfall > 0, np.minimum(form.high, np.maximum(form.low, 0.0)), form.high)
+    try:
+        return solve(replace(form.capped(np.inf), high=high).relaxed()).y
+    except SolverError:
+        return found.relaxed.y
 
 
 def against_of(found: Search) -> tuple[str, ...]:
@@ -42,7 +69,8 @@ def _priced(found: Search, y: Vector) -> dict[str, float]:
     for label, price in zip(form.labels, y, strict=True):
         if label[0] not in NAMED or abs(price) * form.cost_unit / form.unit < LEAST_PRICE:
             continue
-        name = label[1] if label[0] == "limit" else " ".join(label[:2])
+        kind = "margin" if label[0] == "missing" else label[0]
+        name = label[1] if kind == "limit" else f"{kind} {label[1]}"
         counted = label[0] == "order_budget" or label[-1] == "orders"
         worth = abs(float(price)) / (1.0 if counted else form.unit)
         out[name] = max(out.get(name, 0.0), worth)
