@@ -1,13 +1,19 @@
-"""A set of actions with its sizes."""
+"""A set of actions with its sizes, and the goal of least S."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from allocator.program.form import Mask, Vector
+import numpy as np
+
+from allocator.program.form import Form, Mask, Vector
 
 DUST = 1e-7
 """Size in units below which an action is none."""
+
+
+SPARE = 2e-6
+"""Room on an unattainable S, in units: within the one numeraire that the law leaves."""
 
 
 @dataclass(frozen=True)
@@ -27,3 +33,17 @@ class Candidate:
     used: Mask
     x: Vector
     value: float
+
+
+def only_shortfall(form: Form) -> Form:
+    """Keep the rows and price S alone."""
+    zero = np.zeros_like(form.c)
+    return replace(
+        form,
+        c=form.shortfall.copy(),
+        p=zero,
+        k=zero,
+        fixed=np.zeros_like(form.fixed),
+        constant=0.0,
+        hulls=(),
+    )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 from allocator.minimise.lots import settled
 from allocator.minimise.prices import against_of, binding_of
 from allocator.minimise.search import Search, polished, wish_of
+from allocator.models.base import ZERO
 from allocator.models.plan import Action
 from allocator.plan.judge import EXACT, Verdict, judged
 from allocator.plan.lots import Sizes, rounded
@@ -39,22 +40,36 @@ class Option:
 def choose(book: Book, found: Search) -> Outcome:
     """Round, mend and order the candidates, and take the best that is safe."""
     options = [Option(Sizes(), (), judged(book, Sizes()))]
-    unsafe: Verdict | None = None
-    for wish in _wishes(book, found):
-        sizes, verdict = mended(book, wish)
-        if verdict.broken:
-            continue
-        actions = sequenced(book, sizes)
-        if actions is None:
-            unsafe = verdict if unsafe is None else min(unsafe, verdict, key=lambda v: v.rank)
-        else:
-            options.append(Option(sizes, actions, verdict))
-    best = _best(options, found)
+    unsafe = _add(book, options, _wishes(book, found))
+    if unsafe is not None and _rank(unsafe) < _rank(_best(options).verdict):
+        _add(book, options, _wishes(book, found.funded_first()))
+    best = _best(options)
     if best.verdict.shortfall > EXACT and book.policy.infeasible == "hold":
         best = options[0]
     return Outcome(
         best.sizes, best.actions, _proof(book, found, best), _note(options, best, unsafe)
     )
+
+
+def _add(book: Book, options: list[Option], wishes: list[Sizes]) -> Verdict | None:
+    """Add what has a safe order to the options; returns the best verdict of what has none."""
+    unsafe: Verdict | None = None
+    for wish in wishes:
+        sizes, verdict = mended(book, wish)
+        if verdict.broken:
+            continue
+        actions = sequenced(book, sizes)
+        if actions is not None:
+            options.append(Option(sizes, actions, verdict))
+        elif unsafe is None or verdict.rank < unsafe.rank:
+            unsafe = verdict
+    return unsafe
+
+
+def _rank(verdict: Verdict) -> tuple[Decimal, Decimal]:
+    """Compare S first, by whole numeraire where something is missing, then totals."""
+    short = verdict.shortfall if verdict.shortfall > EXACT else ZERO
+    return short.quantize(CLOSE_TO_LEAST, ROUND_CEILING), verdict.total
 
 
 def _wishes(book: Book, found: Search) -> list[Sizes]:
@@ -63,7 +78,7 @@ def _wishes(book: Book, found: Search) -> list[Sizes]:
     roomy = _roomier(form, found)
     out = list[Sizes]()
     for candidate in found.candidates[:CANDIDATES]:
-        again = [settled(roomy, found.program.core, row) for row in polished(roomy, candidate.used)]
+        again = [settled(roomy, row) for row in polished(roomy, candidate.used)]
         for row in (*again, candidate):
             sizes = rounded(book, wish_of(found.program, row))
             if sizes.count and sizes not in out:
@@ -80,10 +95,9 @@ def _roomier(form: Form, found: Search) -> Form:
     return replace(form, row_high=high)
 
 
-def _best(options: list[Option], found: Search) -> Option:
+def _best(options: list[Option]) -> Option:
     least = min(option.verdict.shortfall for option in options)
     allowed = least + CLOSE_TO_LEAST if least > EXACT else least + NOISE
-    del found
     fit = [option for option in options if option.verdict.shortfall <= allowed]
     return min(fit, key=lambda option: (option.verdict.total, len(option.actions)))
 

@@ -20,6 +20,9 @@ from allocator.program.sparse import sp
 
 ROUNDS = 8
 NODES = 20_000
+COARSE = 1e-3
+"""Lot in units from which sizes are whole lots in the mixed-integer program."""
+
 CLOSE = 2e-6
 """Gap in objective units at which the rounds end."""
 
@@ -92,7 +95,9 @@ class _Model:
         self.form, self.curved = form, curved
         self.n, self.nz = form.low.size, form.n_actions
         self.sided = [d for d in form.directions if d.buys.size and _both(form, d)]
-        self.above = self.n + self.nz + len(self.sided)
+        self.coarse = np.flatnonzero((form.lot >= COARSE) & (form.top > 0))
+        self.counts = self.n + self.nz + len(self.sided)
+        self.above = self.counts + self.coarse.size
         self.width = self.above + curved.size
         self.highs = quiet(Silent())
         for name, value in (
@@ -111,14 +116,15 @@ class _Model:
         A = rows.tocsc()
         lp.num_col_, lp.num_row_ = self.width, A.shape[0]
         lp.col_cost_ = np.concatenate(
-            [form.c, form.fixed, np.zeros(len(self.sided)), np.ones(self.curved.size)]
+            [form.c, form.fixed, np.zeros(self.above - self.n - self.nz), np.ones(self.curved.size)]
         )
         lp.offset_ = form.constant
         least, most = self._curved_range()
         unused = form.top <= 0
-        lp.col_lower_ = np.concatenate([form.low, np.zeros(self.nz + len(self.sided)), least])
+        lots = np.floor(form.top[self.coarse] / form.lot[self.coarse] * (1 + 1e-9))
+        lp.col_lower_ = np.concatenate([form.low, np.zeros(self.above - self.n), least])
         lp.col_upper_ = np.concatenate(
-            [form.high, np.where(unused, 0.0, 1.0), np.ones(len(self.sided)), most]
+            [form.high, np.where(unused, 0.0, 1.0), np.ones(len(self.sided)), lots, most]
         )
         lp.row_lower_, lp.row_upper_ = row_low, row_high
         lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
@@ -126,7 +132,7 @@ class _Model:
         whole = highspy.HighsVarType.kInteger
         free = highspy.HighsVarType.kContinuous
         lp.integrality_ = (
-            [free] * self.n + [whole] * (self.nz + len(self.sided)) + [free] * self.curved.size
+            [free] * self.n + [whole] * (self.above - self.n) + [free] * self.curved.size
         )
         model = highspy.HighsModel()
         model.lp_ = lp
@@ -144,6 +150,12 @@ class _Model:
             parts.append(sp.coo_array((values, at), shape=shape))
             low.append(np.full(nz, ends[0]))
             high.append(np.full(nz, ends[1]))
+        own = np.arange(self.coarse.size)
+        values = np.concatenate([np.ones(own.size), -form.lot[self.coarse]])
+        at = (np.concatenate([own, own]), np.concatenate([self.coarse, self.counts + own]))
+        parts.append(sp.coo_array((values, at), shape=(own.size, self.width)))
+        low.append(np.zeros(own.size))
+        high.append(np.zeros(own.size))
         row, column, value, cap = self._choices()
         parts.append(sp.coo_array((value, (row, column)), shape=(cap.size, self.width)))
         low.append(np.full(cap.size, -np.inf))

@@ -6,13 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from allocator.minimise.candidate import DUST, Candidate
+from allocator.minimise.candidate import DUST, SPARE, Candidate, only_shortfall
 from allocator.models.errors import SolverError
-from allocator.program.core import Core
-from allocator.program.form import Form, Vector
+from allocator.program.form import Form, Mask, Vector
 from allocator.program.solve import Answer, solve
 
-COARSE = 2e-4
+COARSE = 2e-5
 """Lot in units from which rounding it by itself could cost or break something."""
 
 MOST = 40
@@ -22,16 +21,12 @@ WHOLE = 1e-6
 """Distance from a whole lot, in lots, that counts as none."""
 
 
-def lots_of(core: Core) -> Vector:
-    """Size of one lot or step of each action, units."""
-    arrays = core.arrays
-    lot = arrays.orders.lot
-    return np.concatenate([lot, lot, arrays.routes.step, arrays.moves.lot])
+def settled(form: Form, candidate: Candidate) -> Candidate:
+    """Settle coarse actions on whole lots, the coarsest first, each the cheaper way.
 
-
-def settled(form: Form, core: Core, candidate: Candidate) -> Candidate:
-    """Settle coarse actions on whole lots, the coarsest first, each the cheaper way."""
-    lots = lots_of(core)
+    Where no whole lot keeps S within its cap, the cap rises to the least that one does.
+    """
+    lots = form.lot
     order = [
         int(at)
         for at in np.argsort(-lots, kind="stable")
@@ -42,8 +37,11 @@ def settled(form: Form, core: Core, candidate: Candidate) -> Candidate:
     held = np.full(form.n_actions, np.nan)
     best = candidate
     for at in order:
-        ways = [_with(form, best, held, at, size) for size in _whole(best.x[at], lots[at])]
-        fits = [(answer.value, size, answer) for size, answer in ways if answer is not None]
+        sizes = [size for size in _whole(best.x[at], lots[at]) if _allowed(form, at, size)]
+        fits = _tried(form, best.used, held, at, sizes)
+        if not fits:
+            form = _raised(form, best.used, held, at, sizes)
+            fits = _tried(form, best.used, held, at, sizes)
         if not fits:
             return candidate
         value, size, answer = min(fits, key=lambda row: row[0])
@@ -61,15 +59,32 @@ def _whole(size: float, lot: float) -> list[float]:
     return [np.floor(lots) * lot, np.ceil(lots) * lot]
 
 
-def _with(
-    form: Form, best: Candidate, held: Vector, at: int, size: float
-) -> tuple[float, Answer | None]:
-    """Solve with one more action settled."""
-    if not form.least[at] * (1 - 1e-9) <= size <= form.top[at] * (1 + 1e-9) or size < DUST:
-        return size, None
-    trial = held.copy()
-    trial[at] = size
-    try:
-        return size, solve(form.supported(best.used, trial))
-    except SolverError:
-        return size, None
+def _allowed(form: Form, at: int, size: float) -> bool:
+    inside = form.least[at] * (1 - 1e-9) <= size <= form.top[at] * (1 + 1e-9)
+    return bool(inside and size >= DUST)
+
+
+Fit = tuple[float, float, Answer]
+"""Value, size and answer of one way to settle an action."""
+
+
+def _tried(form: Form, used: Mask, held: Vector, at: int, sizes: list[float]) -> list[Fit]:
+    """Solve with one more action settled, for each size; leaves out what is infeasible."""
+    out = list[Fit]()
+    for size in sizes:
+        trial = held.copy()
+        trial[at] = size
+        try:
+            answer = solve(form.supported(used, trial))
+        except SolverError:
+            continue
+        out.append((answer.value, size, answer))
+    return out
+
+
+def _raised(form: Form, used: Mask, held: Vector, at: int, sizes: list[float]) -> Form:
+    """Raise the cap on S to the least that one of the sizes leaves."""
+    alone = only_shortfall(form.capped(np.inf))
+    least = min((value for value, _, _ in _tried(alone, used, held, at, sizes)), default=np.nan)
+    cap = float(form.row_high[form.shortfall_row])
+    return form.capped(least + SPARE) if least > cap else form

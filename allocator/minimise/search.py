@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from allocator.minimise.candidate import DUST, Candidate
+from allocator.minimise.candidate import DUST, SPARE, Candidate, only_shortfall
 from allocator.minimise.exact import exact
 from allocator.models.errors import SolverError
 from allocator.plan.lots import Wish
@@ -23,9 +23,6 @@ SMALL = 160
 
 NOTHING_MISSING = 1e-8
 """S in units (a tenth of a cent) below which everything is repaired."""
-
-SPARE = 2e-6
-"""Room on an unattainable S, in units: within the one numeraire that the law leaves."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +60,18 @@ class Search:
         form = self.below.form.capped(shortfall / self.below.form.unit + SPARE)
         return solve(form.relaxed()).bound * form.cost_unit
 
+    def funded_first(self) -> Search:
+        """Search again among plans whose transfers can all come before any order."""
+        core = self.program.core
+        brackets = ceilings(core.arrays, core.gross(self.relaxed.x))
+        program = build(core.arrays, brackets, funded_first=True)
+        goal = _Goal(program, least_shortfall(program.form))
+        goal.cap = max(goal.cap, self.cap)
+        form = goal.capped(program.form)
+        found, _ = candidates(form, self.relaxed.x)
+        kept = Program(program.core, form)
+        return replace(self, program=kept, candidates=found, cap=goal.cap)
+
 
 def search(arrays: Arrays) -> Search:
     """Search the least-cost set of actions.
@@ -80,18 +89,13 @@ def search(arrays: Arrays) -> Search:
         goal.sharpen(planning.form)
     relaxed = solve(goal.capped(below.form).relaxed())
     form = goal.capped(planning.form)
-    found = supports(form, relaxed.x)
+    found, sharp = candidates(form, relaxed.x)
     bound, proof = relaxed.bound, "convex_hull_dual"
-    if usable(below.form) <= SMALL:
-        sharp = exact(form, _near(form, relaxed.x), [row.used for row in found])
-        if sharp is not None:
-            found += polished(form, sharp.used)
-            if planning is below and sharp.bound > bound:
-                bound, proof = sharp.bound, "exact"
-    found.sort(key=lambda row: row.value)
+    if planning is below and sharp is not None and sharp > bound:
+        bound, proof = sharp, "exact"
     return Search(
         program=Program(planning.core, form),
-        candidates=tuple(found),
+        candidates=found,
         bound=bound * below.form.cost_unit,
         shortfall_bound=max(0.0, goal.bound) * below.form.unit,
         relaxed=relaxed,
@@ -100,6 +104,26 @@ def search(arrays: Arrays) -> Search:
         least=least,
         cap=goal.cap,
     )
+
+
+def candidates(form: Form, x: Vector) -> tuple[tuple[Candidate, ...], float | None]:
+    """Find sets of actions, best first, and the exact step's bound where the book is small.
+
+    Parameters
+    ----------
+    form
+        The program, its S capped.
+    x
+        Columns of the relaxation.
+    """
+    found = supports(form, x)
+    bound: float | None = None
+    if usable(form) <= SMALL:
+        sharp = exact(form, _near(form, x), [row.used for row in found])
+        if sharp is not None:
+            found += polished(form, sharp.used)
+            bound = sharp.bound
+    return tuple(sorted(found, key=lambda row: row.value)), bound
 
 
 def usable(form: Form) -> int:
@@ -144,28 +168,12 @@ class _Goal:
                 self.bound = max(self.bound, sharp.bound)
 
 
-def only_shortfall(form: Form) -> Form:
-    """Keep the rows and price S alone."""
-    zero = np.zeros_like(form.c)
-    return replace(
-        form,
-        c=form.shortfall.copy(),
-        p=zero,
-        k=zero,
-        fixed=np.zeros_like(form.fixed),
-        constant=0.0,
-        hulls=(),
-    )
-
-
 def _planning(arrays: Arrays, below: Program, relaxed: Answer) -> Program:
     """Build the conservative program where some margin is on the whole position."""
     models = {row.margin.model for row in arrays.book.accounts.values() if row.state != "frozen"}
     if "whole_position" not in models:
         return below
-    X = below.core.position
-    gross = np.abs(X.X @ relaxed.x[: below.core.layout.count] + X.const)
-    return build(arrays, ceilings(arrays, gross))
+    return build(arrays, ceilings(arrays, below.core.gross(relaxed.x)))
 
 
 def _near(form: Form, x: Vector) -> Vector:

@@ -42,16 +42,18 @@ def _shapes(book: Book, sizes: Sizes) -> Iterator[list[Wave]]:
     routes = [Step(route=name) for name in _by_funding(book, sizes)]
     moves = [Step(move=key) for key in sizes.moves]
     orders = _group(tuple(sizes.orders))
-    less, more = (_group(part) for part in _by_reduction(book, sizes))
     queue = [[step] for step in routes]
     carried = [[step] for step in moves]
     yield [routes, moves, orders]
     yield [*_funding_waves(book, sizes), moves, orders]
     yield [*queue, *carried, orders]
     yield [*carried, *queue, orders]
-    yield [less, routes, moves, more]
-    yield [less, *queue, *carried, more]
-    yield [less, *carried, *queue, more]
+    for first in _freeing(book, sizes):
+        less = _group(first)
+        more = _group(tuple(key for key in sizes.orders if key not in first))
+        yield [less, routes, moves, more]
+        yield [less, *queue, *carried, more]
+        yield [less, *carried, *queue, more]
     yield [orders, routes, moves]
     yield [orders, *queue, *carried]
     yield [orders, *carried, *queue]
@@ -97,10 +99,14 @@ def _funding_waves(book: Book, sizes: Sizes) -> list[list[Step]]:
     return waves
 
 
-def _by_reduction(book: Book, sizes: Sizes) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
-    """Split orders into those that bring a position nearer to zero and the rest."""
+def _freeing(book: Book, sizes: Sizes) -> list[tuple[Pair, ...]]:
+    """List sets of orders that may free margin for transfers, smallest first."""
+    senders = {book.routes[name].source for name in sizes.transfers}
+    senders |= {move[1] for move in sizes.moves}
     less = tuple(key for key in sizes.orders if _reduces(book, key, sizes))
-    return less, tuple(key for key in sizes.orders if key not in less)
+    own = tuple(key for key in less if key[0] in senders)
+    every = tuple(key for key in sizes.orders if key[0] in senders)
+    return [part for part in (own, every, less) if part]
 
 
 def _reduces(book: Book, key: Pair, sizes: Sizes) -> bool:

@@ -48,6 +48,13 @@ class Affine:
         D = sp.diags_array(np.broadcast_to(np.asarray(by, dtype=np.float64), self.const.shape))
         return Affine((D @ self.X).tocsr(), (D @ self.Z).tocsr(), self.const * by)
 
+    def only(self, at: Index) -> Affine:
+        """Keep the effect of some actions alone."""
+        chosen = np.zeros(self.X.shape[1])
+        chosen[at] = 1.0
+        D = sp.diags_array(chosen)
+        return Affine((self.X @ D).tocsr(), (self.Z @ D).tocsr(), self.const)
+
     def range(self, low: Vector, high: Vector) -> tuple[Vector, Vector]:
         """Bound each row over a box of the actions, uses anywhere in [0, 1]."""
         up, down = self.X.maximum(0), self.X.minimum(0)

@@ -37,7 +37,7 @@ class Program:
     form: Form
 
 
-def build(arrays: Arrays, brackets: Brackets | None) -> Program:
+def build(arrays: Arrays, brackets: Brackets | None, *, funded_first: bool = False) -> Program:
     """Build the program.
 
     Parameters
@@ -46,13 +46,15 @@ def build(arrays: Arrays, brackets: Brackets | None) -> Program:
         The book.
     brackets
         Ceilings of whole-position pairs, for a plan; None for a lower bound.
+    funded_first
+        Whether all transfers must be able to come before any order.
     """
     core = core_of(arrays, _with_ceilings(rooms(arrays), brackets))
     draft = Draft(core.layout.count)
     draft.columns(np.zeros(core.layout.count), core.top)
     positions = positions_of(core, draft, brackets)
-    margin_rows(core, draft, positions)
-    wallet_rows(core, draft)
+    margin_rows(core, draft, positions, funded_first=funded_first)
+    wallet_rows(core, draft, funded_first=funded_first)
     limit_rows(core, draft, positions)
     costs = Costs(core, draft)
     costs.tolls()
@@ -92,6 +94,7 @@ def _form(core: Core, draft: Draft, costs: Costs, hulls: tuple[Hull, ...]) -> Fo
         fixed=costs.fixed,
         least=core.least,
         top=core.top,
+        lot=core.lot,
         closes=core.closes,
         shortfall=weight,
         shortfall_row=int(row[0]),

@@ -90,6 +90,17 @@ class Core:
     live: Mask
     box: tuple[Vector, Vector]
 
+    def gross(self, x: Vector) -> Vector:
+        """Gross notional of each pair after the actions in the first columns of `x`."""
+        net = self.position.X @ x[: self.layout.count] + self.position.const
+        return np.asarray(np.abs(net), dtype=np.float64)
+
+    @property
+    def lot(self) -> Vector:
+        """Size of one lot or step of each action, 0 where any size is allowed."""
+        orders, arrays = self.arrays.orders.lot, self.arrays
+        return np.concatenate([orders, orders, arrays.routes.step, arrays.moves.lot])
+
     @property
     def equity(self) -> Affine:
         """Equity of each wallet key after the plan, without what is ring-fenced."""

@@ -105,8 +105,9 @@ class Form:
 
     Attributes
     ----------
-    fixed, least, top
-        Cost, smallest and largest size of a used action, shape ``(n_actions,)``.
+    fixed, least, top, lot
+        Cost, smallest and largest size of a used action, and the step of its sizes (0: none),
+        shape ``(n_actions,)``.
     shortfall
         Weight of each column in S, shape ``(n,)``.
     shortfall_row
@@ -131,6 +132,7 @@ class Form:
     fixed: Vector
     least: Vector
     top: Vector
+    lot: Vector
     closes: Vector
     shortfall: Vector
     shortfall_row: int

@@ -121,8 +121,19 @@ class Part:
     family: str
 
 
-def margin_rows(core: Core, draft: Draft, positions: Positions) -> None:
-    """Add every margin row of every key that is not frozen."""
+def margin_rows(
+    core: Core, draft: Draft, positions: Positions, *, funded_first: bool = False
+) -> None:
+    """Add every margin row of every key that is not frozen.
+
+    Parameters
+    ----------
+    core, draft, positions
+        The program so far.
+    funded_first
+        Whether every account must also stand with its present positions once all transfers are
+        done, so that money may move before any order.
+    """
     rows = _Rows(core, draft, positions)
     buffered = 1.0 + float(core.arrays.book.policy.margin_buffer)
     plain = (Part(INITIAL, 1.0, "initial"), Part(MAINTENANCE, buffered, "maintenance"))
@@ -131,9 +142,16 @@ def margin_rows(core: Core, draft: Draft, positions: Positions) -> None:
             rows.required(view, part)
             rows.scenarios(view, part)
         rows.whole(view)
-    for at, shock in enumerate(positions.shocks):
+    stressed = [
+        Part(STRESSED + at, 1.0, f"stress {shock.id}") for at, shock in enumerate(positions.shocks)
+    ]
+    for at, part in enumerate(stressed):
         for view in rows.views(at):
-            rows.required(view, Part(STRESSED + at, 1.0, f"stress {shock.id}"))
+            rows.required(view, part)
+    if funded_first:
+        rows.standing(None, plain)
+        for at, part in enumerate(stressed):
+            rows.standing(at, (part,))
 
 
 class _Rows:
@@ -157,10 +175,32 @@ class _Rows:
         late = bool(np.any(self.keys.late & (self.slack >= 0)))
         return [self._view(shock, arrivals) for arrivals in ((False, True) if late else (False,))]
 
+    def standing(self, shock: int | None, parts: tuple[Part, ...]) -> None:
+        """Add the same rules for present positions after all transfers and nothing else."""
+        start = self._start()
+        equity, factor = self._shocked(shock, arrivals=False)
+        view = self._seen(equity.only(self.core.layout.transfers), factor, arrivals=False)
+        among = ~self.keys.scenario if shock is not None else np.ones_like(self.keys.scenario)
+        chosen = np.flatnonzero(among)
+        flat, covered = self._covered(chosen, view)
+        for part in parts:
+            now = part.factor * start[chosen, part.column]
+            excess = now - view.held[chosen]
+            allowed = np.where(excess * self.arrays.unit > BROKEN, excess, 0.0)
+            labels = [("funding", self._name(int(at)), part.family) for at in chosen]
+            self.draft.rows(flat.shifted(now), -np.inf, allowed, labels, covered)
+
+    def _name(self, key: int) -> str:
+        return " ".join(part for part in self.keys.names[key] if part)
+
     def _view(self, shock: int | None, arrivals: bool) -> View:
         equity, factor = self._shocked(shock, arrivals)
+        return self._seen(equity, factor, arrivals, "collateral" if shock is None else "stressed")
+
+    def _seen(
+        self, equity: Affine, factor: Vector, arrivals: bool, label: str = "collateral"
+    ) -> View:
         keep = np.flatnonzero(np.asarray(self.keys.of_wallet.sum(axis=0)).ravel() > 0)
-        label = "collateral" if shock is None else "stressed collateral"
         cover = self.collateral.cover(equity, keep, label)
         held = self.keys.of_wallet @ (self.collateral.value(equity.const) * factor)
         return View(cover, factor, np.asarray(held), arrivals)
@@ -189,9 +229,7 @@ class _Rows:
 
     def _shortfall_now(self) -> Vector:
         """Shortfall of each key at the start as S counts it: with arrivals."""
-        start = self.keys.of_pair @ self.positions.start
-        for at, losses in self.losses:
-            start[at, :STRESSED] = max(0.0, float(losses.const.max()))
+        start = self._start()
         start[:, MAINTENANCE] *= 1.0 + float(self.arrays.book.policy.margin_buffer)
         worst = np.zeros(len(self.keys.names))
         for column in range(start.shape[1]):
@@ -201,6 +239,13 @@ class _Rows:
             gap = np.maximum(worst, start[:, column] - held)
             worst = gap if shock is None else np.where(self.keys.scenario, worst, gap)
         return worst
+
+    def _start(self) -> Vector:
+        """Tabulate the requirement of each key now, shape ``(n_keys, 2 + n_shocks)``."""
+        start = self.keys.of_pair @ self.positions.start
+        for at, losses in self.losses:
+            start[at, :STRESSED] = max(0.0, float(losses.const.max()))
+        return np.asarray(start, dtype=np.float64)
 
     def _losses(self) -> list[tuple[int, Affine]]:
         """Loss in each scenario of each scenario key, by scenario."""
@@ -268,7 +313,7 @@ class _Rows:
         self, view: View, chosen: Index, family: str, rule: Affine, now: Vector, *entries: Entries
     ) -> None:
         """Add hard rows against growing, and rows against the shortfall columns."""
-        names = [" ".join(part for part in self.keys.names[at] if part) for at in chosen]
+        names = [self._name(int(at)) for at in chosen]
         if not view.arrivals:
             allowed = np.where(now * self.arrays.unit > BROKEN, now, 0.0)
             labels = [("margin", name, family) for name in names]

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from allocator.models.market import Instrument, Tier
+from allocator.margin import response
+from allocator.models.market import Tier
 from allocator.program.affine import WIDER, Draft, every
 from allocator.program.arrays import Arrays
 from allocator.program.core import Core
@@ -26,7 +27,6 @@ from allocator.program.curves import (
     upper_envelope,
 )
 from allocator.program.form import Index, Vector
-from allocator.state import Book
 
 Brackets = Mapping[int, float]
 """Ceiling of gross notional chosen for whole-position pairs, by pair number."""
@@ -83,41 +83,19 @@ class Positions:
 
 
 def shocks_of(arrays: Arrays) -> tuple[Shock, ...]:
-    """Cross the stress cases."""
+    """Cross the stress cases, by the law's own response of each instrument."""
     book = arrays.book
+    rows = [book.instruments[i] for _, i in arrays.pairs.keys]
+    per = [float(book.price(row.cash) / book.notional(row.id)) for row in rows]
     out = list[Shock]()
     for stress in book.policy.stress:
         change = {name: 1.0 + float(value) for name, value in stress.prices.items()}
-        factor = {
-            name: change.get(row.underlying or "", 1.0)
-            for name, row in book.snapshot.assets.items()
-        }
-        rows = [book.instruments[i] for _, i in arrays.pairs.keys]
-        moves = [
-            _revalued(book, row, change.get(row.underlying or "", 1.0), factor) for row in rows
-        ]
-        out.append(
-            Shock(
-                stress.id,
-                np.array([factor[name] for name in arrays.assets]),
-                np.array([gain for gain, _ in moves]),
-                np.array([scale for _, scale in moves]),
-            )
-        )
+        factor = [change.get(book.asset(name).underlying or "", 1.0) for name in arrays.assets]
+        answers = [response(book, row, stress.prices) for row in rows]
+        gains = [float(a.gain) * worth for a, worth in zip(answers, per, strict=True)]
+        scales = [float(answer.scale) for answer in answers]
+        out.append(Shock(stress.id, np.array(factor), np.array(gains), np.array(scales)))
     return tuple(out)
-
-
-def _revalued(
-    book: Book, row: Instrument, factor: float, assets: Mapping[str, float]
-) -> tuple[float, float]:
-    """Profit per signed notional, and factor on gross notional, when the underlying moves."""
-    if row.kind == "option":
-        return float(book.exposure(row.id) / book.notional(row.id)) * (factor - 1), factor
-    if row.payoff == "inverse":
-        per = float(row.size / row.mark * book.price(row.cash) / book.notional(row.id))
-        return per * (1 - 1 / factor), 1.0
-    per = float(row.size * row.mark * book.price(row.cash) / book.notional(row.id))
-    return per * (factor - 1), factor * assets[row.cash]
 
 
 def ceilings(arrays: Arrays, gross: Vector) -> dict[int, float]:
