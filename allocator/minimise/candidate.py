@@ -12,7 +12,7 @@ DUST = 1e-7
 """Size in units below which an action is none."""
 
 
-SPARE = 2e-6
+SPARE = 6e-6
 """Room on an unattainable S, in units: within the one numeraire that the law leaves."""
 
 

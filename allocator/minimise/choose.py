@@ -91,8 +91,7 @@ def _roomier(form: Form, found: Search) -> Form:
     for at, label in enumerate(form.labels):
         if label[0] in ("margin", "missing", "limit"):
             high[at] -= MARGIN_ROOM
-    high[form.shortfall_row] = found.cap if found.cap == 0 else found.cap + 10 * MARGIN_ROOM
-    return replace(form, row_high=high)
+    return replace(form.capped(found.cap), row_high=high)
 
 
 def _best(options: list[Option]) -> Option:

@@ -82,7 +82,7 @@ def exact(form: Form, near: Vector, tried: Sequence[Mask]) -> Exact | None:
 
 
 def _first_points(form: Form, curved: Index, near: Vector) -> list[Vector]:
-    low, high, at = form.low[curved], form.high[curved], near[curved]
+    low, high, at = form.low[curved], form.most[curved], near[curved]
     spread = [at + (high - at) * t for t in (0.0, 0.003, 0.01, 0.03, 0.1, 0.3)]
     spread += [at + (low - at) * t for t in (0.003, 0.01, 0.03, 0.1, 0.3)]
     return [*spread, low, 0.25 * at, 0.5 * at, 0.75 * at, 1.25 * at, 1.5 * at, 2.0 * at]
@@ -124,7 +124,7 @@ class _Model:
         lots = np.floor(form.top[self.coarse] / form.lot[self.coarse] * (1 + 1e-9))
         lp.col_lower_ = np.concatenate([form.low, np.zeros(self.above - self.n), least])
         lp.col_upper_ = np.concatenate(
-            [form.high, np.where(unused, 0.0, 1.0), np.ones(len(self.sided)), lots, most]
+            [form.most, np.where(unused, 0.0, 1.0), np.ones(len(self.sided)), lots, most]
         )
         lp.row_lower_, lp.row_upper_ = row_low, row_high
         lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
@@ -142,7 +142,7 @@ class _Model:
         form, n, nz = self.form, self.n, self.nz
         own = np.arange(nz)
         parts = [sp.hstack([form.A, form.Z, sp.csr_array((form.A.shape[0], self.width - n - nz))])]
-        low, high = [form.row_low], [form.row_high]
+        low, high = [form.row_low], [form.row_most]
         shape = (nz, self.width)
         for size, ends in ((form.top, (-np.inf, 0.0)), (form.least, (0.0, np.inf))):
             values = np.concatenate([np.ones(nz), -size])
@@ -186,7 +186,7 @@ class _Model:
         )
 
     def _curved_range(self) -> tuple[Vector, Vector]:
-        ends = [self._curve(self.form.low[self.curved]), self._curve(self.form.high[self.curved])]
+        ends = [self._curve(self.form.low[self.curved]), self._curve(self.form.most[self.curved])]
         return np.zeros(self.curved.size), np.maximum(*ends) + 1.0
 
     def _curve(self, x: Vector) -> Vector:

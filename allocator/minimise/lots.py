@@ -86,5 +86,4 @@ def _raised(form: Form, used: Mask, held: Vector, at: int, sizes: list[float]) -
     """Raise the cap on S to the least that one of the sizes leaves."""
     alone = only_shortfall(form.capped(np.inf))
     least = min((value for value, _, _ in _tried(alone, used, held, at, sizes)), default=np.nan)
-    cap = float(form.row_high[form.shortfall_row])
-    return form.capped(least + SPARE) if least > cap else form
+    return form.capped(least + SPARE) if least > form.cap else form

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import replace
 from decimal import Decimal
 
-import numpy as np
-
 from allocator.minimise.search import Search
-from allocator.models.errors import SolverError
 from allocator.models.plan import Binding
 from allocator.program.form import Vector
-from allocator.program.solve import solve
 
 NAMED = ("limit", "margin", "missing", "withdrawable", "order_budget")
 LEAST_PRICE = 1e-7
@@ -30,7 +25,7 @@ def binding_of(found: Search, tight: Container[str]) -> tuple[Binding, ...]:
     The price is numeraire per unit of the limit: per numeraire of room for money, per order for
     counts.
     """
-    prices = _priced(found, _repaired(found))
+    prices = _priced(found, found.relaxed.y)
     scale = found.program.form.cost_unit
     rows = sorted(prices.items(), key=lambda row: (-row[1], row[0]))
     out = [
@@ -39,22 +34,6 @@ def binding_of(found: Search, tight: Container[str]) -> tuple[Binding, ...]:
         if price * scale > LEAST_PRICE and name in tight
     ]
     return tuple(out[:MOST])
-
-
-def _repaired(found: Search) -> Vector:
-    """Price the rows with what can be repaired held at nothing missing.
-
-    Where S can be zero, a cap on it has no room inside and any price would do; shortfalls that
-    are held at zero one by one leave the rules themselves, with prices of their own.
-    """
-    if found.cap > 0:
-        return found.relaxed.y
-    form = found.below.form
-    high = np.where(form.shortfall > 0, np.minimum(form.high, np.maximum(form.low, 0.0)), form.high)
-    try:
-        return solve(replace(form.capped(np.inf), high=high).relaxed()).y
-    except SolverError:
-        return found.relaxed.y
 
 
 def against_of(found: Search) -> tuple[str, ...]:

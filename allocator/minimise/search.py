@@ -214,13 +214,12 @@ def supports(form: Form, x: Vector) -> list[Candidate]:
 
 def _attainable(form: Form, allowed: Mask) -> Form:
     """Raise the cap on S to what the allowed actions can attain."""
-    cap = float(form.row_high[form.shortfall_row])
     try:
         alone = only_shortfall(form.capped(np.inf))
         least = solve(alone.weighted(np.zeros(form.n_actions), allowed)).value
     except SolverError:
         return form
-    return form.capped(least + SPARE) if least > cap + NOTHING_MISSING else form
+    return form.capped(least + SPARE) if least > form.cap + NOTHING_MISSING else form
 
 
 def _one_way(form: Form, x: Vector) -> Mask:

@@ -169,11 +169,10 @@ def _sizes(
 ) -> tuple[Vector, Vector, Vector]:
     orders, routes, moves = arrays.orders, arrays.routes, arrays.moves
     spot = orders.pair < 0
-    at = np.maximum(orders.pair, 0)
-    start = np.where(spot, 0.0, arrays.pairs.start[at] if at.size else 0.0)
+    start = np.append(arrays.pairs.start, 0.0)[orders.pair]
     reach = _reach(arrays)[orders.account]
-    room_up = np.where(spot, reach, (box[1][at] if at.size else 0.0) - start)
-    room_down = np.where(spot, reach, start - (box[0][at] if at.size else 0.0))
+    room_up = np.where(spot, reach, np.append(box[1], 0.0)[orders.pair] - start)
+    room_down = np.where(spot, reach, start - np.append(box[0], 0.0)[orders.pair])
     buy = np.where(orders.may_buy, np.minimum(room_up, orders.most), 0.0)
     sell = np.where(orders.may_sell, np.minimum(room_down, orders.most), 0.0)
     closing_buy = np.where(~spot & (start < 0), orders.closes, 0.0)

@@ -118,6 +118,8 @@ class Form:
         Size at which an action closes a position whole and is free of its minimum; else 0.
     labels
         Family and names of each row, to tell which limit binds.
+    cap
+        Largest S, units.
     """
 
     A: Matrix
@@ -143,7 +145,7 @@ class Form:
     unit: float
     cost_unit: float
     constant: float
-    shortfall_constant: float = 0.0
+    cap: float = np.inf
 
     @property
     def n_actions(self) -> int:
@@ -151,17 +153,31 @@ class Form:
         return int(self.fixed.size)
 
     def capped(self, shortfall: float) -> Form:
-        """Keep S (in units) at or below a cap."""
-        high = self.row_high.copy()
-        high[self.shortfall_row] = shortfall
-        return replace(self, row_high=high)
+        """Keep S (in units) at or below a cap; at zero, shortfall by shortfall.
+
+        A row that caps a sum at zero has no room inside, and its price is any; the columns
+        themselves held at zero leave the rules with prices of their own.
+        """
+        return replace(self, cap=shortfall)
+
+    @property
+    def most(self) -> Vector:
+        """Upper bounds of the columns under the cap."""
+        return np.where((self.shortfall > 0) & (self.cap <= 0), 0.0, self.high)
+
+    @property
+    def row_most(self) -> Vector:
+        """Upper bounds of the rows under the cap."""
+        out = self.row_high.copy()
+        out[self.shortfall_row] = self.cap if self.cap > 0 else np.inf
+        return out
 
     def relaxed(self) -> Separable:
         """Build the relaxation: a use is the fraction of its largest size, orders pay the hull."""
         share = np.divide(1.0, self.top, out=np.zeros_like(self.top), where=self.top > 0)
         slope = self.fixed * share
         c, o = self.c.copy(), np.zeros_like(self.c)
-        high = self.high.copy()
+        high = self.most
         for hull in self.hulls:
             if hull.tau > 0:
                 slope[hull.orders] = 0.0
@@ -172,19 +188,19 @@ class Form:
         A = self.A + self._spread(self.Z, share)
         constant = self.constant
         return Separable(
-            A, self.row_low, self.row_high, self.low, high, c, self.p, self.k, o, constant
+            A, self.row_low, self.row_most, self.low, high, c, self.p, self.k, o, constant
         )
 
     def weighted(self, slope: Vector, allowed: Mask) -> Separable:
         """Build the program with a cost per unit in place of fixed costs, on allowed actions."""
         share = np.divide(1.0, self.top, out=np.zeros_like(self.top), where=self.top > 0)
-        c, high = self.c.copy(), self.high.copy()
+        c, high = self.c.copy(), self.most
         c[: self.n_actions] += slope
         high[: self.n_actions] = np.where(allowed, high[: self.n_actions], 0.0)
         A = self.A + self._spread(self.Z, share)
         o = np.zeros_like(c)
         return Separable(
-            A, self.row_low, self.row_high, self.low, high, c, self.p, self.k, o, self.constant
+            A, self.row_low, self.row_most, self.low, high, c, self.p, self.k, o, self.constant
         )
 
     def supported(self, used: Mask, held: Vector | None = None) -> Separable:
@@ -198,7 +214,7 @@ class Form:
             Sizes that are settled already, NaN for the rest, shape ``(n_actions,)``.
         """
         z = used.astype(np.float64)
-        low, high = self.low.copy(), self.high.copy()
+        low, high = self.low.copy(), self.most
         n = self.n_actions
         high[:n] = np.where(used, self.top, 0.0)
         low[:n] = np.where(used, np.minimum(self.least, self.top), 0.0)
@@ -210,7 +226,7 @@ class Form:
         return Separable(
             self.A,
             self.row_low - shift,
-            self.row_high - shift,
+            self.row_most - shift,
             low,
             high,
             self.c,
