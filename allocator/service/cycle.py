@@ -10,10 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from allocator.execution.executor import Executor
+from allocator.execution.history import History
 from allocator.execution.report import ExecutionReport
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan
+from allocator.models.snapshot import Snapshot
 from allocator.ports import Gathered, MarketData
+from allocator.service.overlay import with_record
 
 PROPOSER = "allocator"
 
@@ -40,21 +43,26 @@ class Outcome:
 
 
 async def propose(
-    market: MarketData, mandate: Mandate, tell: Step = lambda _name, _value: None
-) -> tuple[Gathered, Plan]:
-    """Gather and decide; nothing is sent."""
+    market: MarketData,
+    mandate: Mandate,
+    history: History,
+    tell: Step = lambda _name, _value: None,
+) -> tuple[Gathered, Snapshot, Plan]:
+    """Gather, add what the record knows, and decide; nothing is sent."""
     from allocator.decide import decide
 
     gathered = await market.gather()
     tell("gather", gathered)
-    plan = await asyncio.to_thread(decide, gathered.snapshot, mandate)
+    snapshot = with_record(gathered.snapshot, history)
+    plan = await asyncio.to_thread(decide, snapshot, mandate)
     tell("decide", plan)
-    return gathered, plan
+    return gathered, snapshot, plan
 
 
 async def run_cycle(  # noqa: PLR0913 - the line's parts
     market: MarketData,
     executor: Executor,
+    history: History,
     mandate: Mandate,
     *,
     approver: str | None,
@@ -84,11 +92,11 @@ async def run_cycle(  # noqa: PLR0913 - the line's parts
     """
     resumed = await executor.resume()
     tell("resume", resumed)
-    gathered, plan = await propose(market, mandate, tell)
+    gathered, snapshot, plan = await propose(market, mandate, history, tell)
     report = None
     if plan.status == "act" and approver is not None:
         report = await executor.run(
-            plan, gathered.snapshot, mandate, slot=slot, proposer=PROPOSER, approver=approver
+            plan, snapshot, mandate, slot=slot, proposer=PROPOSER, approver=approver
         )
         tell("execute", report)
     return Outcome(resumed, gathered, plan, report)

@@ -71,7 +71,7 @@ async def play(config: Config, *, watch: Callable[[Progress], None], tell: Step)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, desk.executor.stop)
         return await run_cycle(
-            desk.market, desk.executor, config.mandate, approver=OPERATOR, tell=tell
+            desk.market, desk.executor, desk.history, config.mandate, approver=OPERATOR, tell=tell
         )
 
 

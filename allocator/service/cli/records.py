@@ -25,14 +25,20 @@ ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="A configuration file.", show_default=False)
 ]
 
-history = typer.Typer(
-    add_completion=False,
-    invoke_without_command=True,
-    help="Read the record: cycles, their actions, and whether anybody rewrote it.",
-)
-db = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="Bring the database to this release's schema."
-)
+HISTORY_HELP = """Read the record: cycles, their requests, and whether anybody rewrote it.
+
+\b
+Example: allocator history -d sqlite:///var/demo/journal.db
+Example: allocator history -d sqlite:///var/demo/journal.db show 1
+"""
+DB_HELP = """Bring the database to this release's schema.
+
+\b
+Example: allocator db upgrade -d sqlite:///var/allocator.db
+"""
+
+history = typer.Typer(add_completion=False, invoke_without_command=True, help=HISTORY_HELP)
+db = typer.Typer(add_completion=False, no_args_is_help=True, help=DB_HELP)
 
 
 def open_database(database: str | None, config: Path | None, *, create: bool = False) -> Engine:
@@ -67,12 +73,7 @@ def cycles(
     config: ConfigOption = None,
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """List the latest cycles.
-
-    \b
-    Example: allocator history -d sqlite:///var/demo/journal.db
-    Example: allocator history -d sqlite:///var/demo/journal.db show 1
-    """  # noqa: D301
+    """List the latest cycles."""
     ctx.obj = (database, config, output)
     if ctx.invoked_subcommand is not None:
         return

@@ -1,0 +1,50 @@
+"""What the record knows of a book that no venue tells: frozen accounts, money on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from allocator.execution.attempts import Attempt
+from allocator.execution.history import History
+from allocator.execution.transitions import State
+from allocator.models.account import Account, InFlight
+from allocator.models.intents import TransferIntent
+from allocator.models.snapshot import Snapshot
+
+
+def with_record(snapshot: Snapshot, history: History) -> Snapshot:
+    """Add to a gathered snapshot what the journal knows.
+
+    An account that stands still until an operator has looked at it is frozen. What was sent and
+    has not arrived is in flight to its receiver, so that nobody plans as if it were lost.
+    """
+    return overlaid(snapshot, history.frozen(), history.with_state(State.IN_TRANSIT))
+
+
+def overlaid(
+    snapshot: Snapshot, frozen: Mapping[str, str], under_way: Iterable[Attempt]
+) -> Snapshot:
+    """Mark frozen accounts and money under way."""
+    coming: dict[str, list[InFlight]] = {}
+    for attempt in under_way:
+        if isinstance(attempt.intent, TransferIntent):
+            intent = attempt.intent
+            entry = InFlight(
+                asset=intent.asset, amount=intent.amount, direction="in", route=intent.route
+            )
+            coming.setdefault(intent.target, []).append(entry)
+    accounts = tuple(
+        _account(row, row.id in frozen, coming.get(row.id, [])) for row in snapshot.accounts
+    )
+    return snapshot.model_copy(update={"accounts": accounts})
+
+
+def _account(account: Account, frozen: bool, coming: list[InFlight]) -> Account:
+    if not frozen and not coming:
+        return account
+    return account.model_copy(
+        update={
+            "state": "frozen" if frozen else account.state,
+            "in_flight": (*account.in_flight, *coming),
+        }
+    )
