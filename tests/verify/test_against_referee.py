@@ -29,7 +29,8 @@ SHARED = Path(os.environ.get("ALLOCATOR_SHARED", ROOT.parent / "shared"))
 SOURCE = SHARED / "referee" / "referee.py"
 LONG = 10
 """Steps up to which both look at every prefix; beyond, the verifier's bound may refuse more."""
-CENT = Decimal("0.000002")
+DUST = Decimal("0.000002")
+"""The judge writes six digits behind the point."""
 
 pytestmark = pytest.mark.skipif(not SOURCE.exists(), reason="the independent judge is not here")
 
@@ -87,4 +88,6 @@ def test_both_find_the_same_violations_and_costs(
         extra = [row for row in ours if row.code not in codes]
         assert all(stricter(plan, row.message, row.code) for row in extra), (seed, extra)
         for part, value in theirs["cost"].items():
-            assert abs(Decimal(value) - getattr(plan.cost, part)) <= CENT, (seed, part)
+            assert abs(Decimal(value) - getattr(plan.cost, part)) <= DUST, (seed, part)
+        assert plan.certificate is not None
+        assert abs(Decimal(theirs["shortfall"]) - plan.certificate.shortfall) <= DUST, seed
