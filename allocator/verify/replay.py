@@ -9,6 +9,7 @@ from allocator.limits import is_of_plan, meters_of, plan_excess
 from allocator.models.errors import AllocatorError
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Action, Plan, Violation
+from allocator.models.refusals import book_problems
 from allocator.models.snapshot import Snapshot
 from allocator.state import Book, Effect, State, effect_of, lawful
 from allocator.verify.blocks import blocks_of
@@ -27,6 +28,8 @@ from allocator.verify.rules import account_rules
 from allocator.verify.scopes import corridor_rules, limit_rules
 from allocator.verify.steps import Index, Timeline, topology_violations
 
+UNREPLAYABLE = "unreplayable"
+
 
 @lawful
 def verify(snapshot: Snapshot, mandate: Mandate, plan: Plan) -> tuple[Violation, ...]:
@@ -36,12 +39,15 @@ def verify(snapshot: Snapshot, mandate: Mandate, plan: Plan) -> tuple[Violation,
     -------
     tuple of Violation
         Every rule that is broken; empty for a plan that may be released. Codes of prefixes
-        start with ``step_``. What cannot be replayed is refused with the code ``unreplayable``.
+        start with ``step_``. What cannot be replayed is refused with the code ``unreplayable``:
+        a book that makes no sensible problem, figures beyond the law's digits.
     """
+    out = [Violation(code=UNREPLAYABLE, message=str(p)) for p in book_problems(snapshot, mandate)]
     try:
-        return tuple(_violations(Book.of(snapshot, mandate), plan))
-    except AllocatorError as error:
-        return (Violation(code="unreplayable", message=str(error)),)
+        out += _violations(Book.of(snapshot, mandate), plan)
+    except (AllocatorError, ArithmeticError) as error:
+        out.append(Violation(code=UNREPLAYABLE, message=str(error)))
+    return tuple(out)
 
 
 def _violations(book: Book, plan: Plan) -> Iterator[Violation]:
@@ -67,7 +73,7 @@ def _violations(book: Book, plan: Plan) -> Iterator[Violation]:
     try:
         yield from _replayed(book, plan, effects, final, ordered=not tangled)
     except AllocatorError as error:
-        yield Violation(code="unreplayable", message=str(error))
+        yield Violation(code=UNREPLAYABLE, message=str(error))
 
 
 def _replayed(
