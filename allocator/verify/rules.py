@@ -251,7 +251,11 @@ def _bracket_rule(
 
 
 def _wallet_rule(book: Book, account: str, asset: str, effects: Sequence[Effect]) -> Rule:
-    """Keep transfers and spot orders from overdrawing a wallet; fees of derivatives may."""
+    """Keep transfers and spot orders from overdrawing a wallet; fees of derivatives may.
+
+    A wallet that is too low already must end no lower, those fees included; on the way, flows
+    alone must take it no lower.
+    """
     key = (account, asset)
     ring = book.ring_fenced(account, asset)
     held = book.wallet.get(key, ZERO)
@@ -267,4 +271,13 @@ def _wallet_rule(book: Book, account: str, asset: str, effects: Sequence[Effect]
         return ring - state.holdings[account].wallet.get(asset, ZERO) - fees
 
     face = Face(ring - held, lambda _: linear(held, -ONE), changes)
-    return Rule("balance", f"{account} {asset}", effects, ring - held, excess, lambda: [face])
+    before = ring - held - fees
+    return Rule(
+        "balance",
+        f"{account} {asset}",
+        effects,
+        before,
+        excess,
+        lambda: [face],
+        width=max(ZERO, ring - held) - max(ZERO, before),
+    )

@@ -215,6 +215,15 @@ def test_fees_of_derivatives_may_take_a_wallet_below_what_is_ring_fenced() -> No
     assert judged(data, [order(1, "50", account="lead")]) == set()
 
 
+def test_spot_orders_leave_a_wallet_that_is_too_low_no_lower_with_all_fees_of_the_plan() -> None:
+    data = changed("snapshot/accounts/0/ring_fenced", {"USDT": "120000"})
+    data["snapshot"]["accounts"][0]["balances"]["BTC"] = {"wallet": "3"}
+    sold = {"side": "sell", "account": "lead", "instrument": COIN}
+    fee = order(2, "400", account="lead")
+    assert "balance" in judged(data, [order(1, "0.001", **sold), fee])
+    assert "balance" not in judged(data, [order(1, "0.01", **sold), fee])
+
+
 def holding(quantity: str = "100") -> Data:
     """`lead` holds more than its limit, `aide` could carry it."""
     data = changed(position("lead"), pair(quantity))
