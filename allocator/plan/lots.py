@@ -19,6 +19,9 @@ MoveKey = tuple[str, str, str]
 GRAIN = Decimal("1e-9")
 """Fraction of a lot that a float may be short of a whole one."""
 
+CRUMB = Decimal("0.01")
+"""Fraction of a lot below which an order is none."""
+
 FREE_STEP = Decimal("1e-6")
 """Step of a route without one, in numeraire's worth of the asset."""
 
@@ -92,6 +95,8 @@ def order_lots(book: Book, key: Pair, wished: Decimal) -> Decimal:
     row = book.instruments[key[1]]
     held = ZERO if row.is_spot else book.quantity.get(key, ZERO)
     size, sign = abs(wished), 1 if wished > 0 else -1
+    if size < row.lot * CRUMB:
+        return ZERO
     reduces = held * wished < 0 and size <= abs(held) * (1 + GRAIN)
     lots = _up(size, row.lot) if reduces else _down(size, row.lot)
     if reduces and lots > abs(held):

@@ -1,0 +1,42 @@
+"""The sparse assembly and the cvxpy specification are one program."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from allocator.minimise.candidate import only_shortfall
+from allocator.minimise.search import least_shortfall
+from allocator.program.solve import solve
+from allocator.program.specification import specify
+from tests.books import FLAVOURS
+from tests.program.programs import completed, program_of, scenario_of, shared
+
+CONVEX = sorted(set(FLAVOURS) - {"whole_position"})
+
+
+@pytest.mark.parametrize("flavour", CONVEX)
+def test_both_forms_of_the_program_agree_at_points_between_idle_and_optimal(flavour: str) -> None:
+    for seed in (0, 1):
+        scenario = scenario_of(seed, flavour)
+        models = {row.margin.model for row in scenario.snapshot.accounts}
+        if "whole_position" in models:
+            continue
+        program = program_of(scenario.snapshot, scenario.mandate)
+        form, n = program.form, program.form.n_actions
+        slope, every = form.fixed * shared(program), form.top > 0
+        cap = max(0.0, least_shortfall(form).value) + 1e-5
+        best = solve(form.capped(cap).weighted(slope, every)).x[:n]
+        written = specify(program.core)
+        costs = form.weighted(slope, every)
+        missing = only_shortfall(form).weighted(0 * slope, every)
+        for part in (1.0, 0.6, 0.2, 0.0):
+            actions = np.clip(best * part, 0.0, form.top)
+            written.actions.value = actions
+            cost = costs.objective(completed(costs, actions))
+            short = missing.objective(completed(missing, actions))
+            near = 1e-9 * max(1.0, abs(cost))
+            assert float(written.cost.value) == pytest.approx(cost, abs=near)
+            assert float(written.shortfall.value) == pytest.approx(short, abs=1e-9 * (1 + short))
+            worst = max(float(np.max(rule.violation())) for rule in written.rules)
+            assert worst <= 1e-6 * form.unit
