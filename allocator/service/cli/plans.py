@@ -49,7 +49,7 @@ def plan(
     refuses.
 
     \b
-    Example: allocator plan scenarios/margin-rescue.yaml -o json > plan.json
+    Example: allocator plan scenarios/margin-rescue-by-transfer.yaml -o json > plan.json
     """  # noqa: D301
     book = _book(file, snapshot, mandate)
     from allocator.decide import decide

@@ -34,7 +34,7 @@ def resolve(
     """Write the plain scenario that references, overrides and shocks amount to.
 
     \b
-    Example: allocator scenario resolve scenarios/crash.yaml > plain.yaml
+    Example: allocator scenario resolve scenarios/crash-with-withdrawals-halted.yaml > plain.yaml
     """  # noqa: D301
     from allocator.whatif.reader import load_scenario
     from allocator.whatif.resolution import resolve as plain_scenario

@@ -67,7 +67,7 @@ def accounts(
     """List accounts with equity and margin, from a file or from the venues.
 
     \b
-    Example: allocator accounts scenarios/margin-rescue.yaml
+    Example: allocator accounts scenarios/margin-rescue-by-transfer.yaml
     """  # noqa: D301
     if (file is None) == (config is None):
         raise typer.BadParameter("name a file, or a configuration with --config")

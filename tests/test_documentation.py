@@ -1,0 +1,28 @@
+"""What the documentation tells people to type works."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PATHS = re.compile(r"scenarios/[\w-]+\.yaml")
+WRITTEN = [ROOT / "README.md", *sorted((ROOT / "allocator").rglob("*.py"))]
+
+
+@pytest.mark.parametrize("file", WRITTEN, ids=lambda file: str(file.relative_to(ROOT)))
+def test_scenarios_that_are_named_exist(file: Path) -> None:
+    named = PATHS.findall(file.read_text())
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_the_library_example_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    example = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    assert example is not None
+    exec(example.group(1), {})  # noqa: S102 - the example is ours
+    assert "actions cost" in capsys.readouterr().out
