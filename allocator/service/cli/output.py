@@ -14,6 +14,9 @@ import typer
 PIPE_WIDTH = 180
 """Columns of a table that goes into a pipe or file, where nobody tells the width."""
 
+MOST_WORD = 16
+"""Longest word that a column of text is kept wide enough for; longer ones are folded."""
+
 
 class Format(StrEnum):
     """How data is written."""
@@ -43,19 +46,50 @@ def write_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 def write_table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None
 ) -> None:
-    """Draw rows; a column whose name ends in ``>`` is set flush right."""
+    """Draw rows; a column whose name ends in ``>`` is set flush right.
+
+    Where the rows do not fit side by side, each is written down line by line: no figure and no
+    name is ever cut short.
+    """
     from rich.box import SIMPLE
     from rich.table import Table
 
+    cells = [["-" if cell is None else str(cell) for cell in row] for row in rows]
     table = Table(title=title, box=SIMPLE, title_justify="left", pad_edge=False)
-    for name in columns:
+    for place, name in enumerate(columns):
         right = name.endswith(">")
+        head = name.rstrip(">")
+        widths = [_least(row[place], whole=right) for row in cells]
         table.add_column(
-            name.rstrip(">"), justify="right" if right else "left", overflow="fold", no_wrap=right
+            head,
+            justify="right" if right else "left",
+            overflow="fold",
+            no_wrap=right,
+            min_width=max([len(head), *widths]),
         )
+    for row in cells:
+        table.add_row(*row)
+    screen = console()
+    unbounded = screen.options.update_width(sys.maxsize)
+    if screen.measure(table, options=unbounded).minimum <= screen.width:
+        screen.print(table)
+    else:
+        _write_down([name.rstrip(">") for name in columns], cells, title)
+
+
+def _least(cell: str, *, whole: bool) -> int:
+    """Tell how narrow a cell may get: a figure stays whole, a sentence wraps between words."""
+    return len(cell) if whole else min(MOST_WORD, max(map(len, cell.split()), default=0))
+
+
+def _write_down(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | None) -> None:
+    if title is not None:
+        print(title)
     for row in rows:
-        table.add_row(*("-" if cell is None else str(cell) for cell in row))
-    console().print(table)
+        print()
+        for name, cell in zip(columns, row, strict=True):
+            print(f"  {name}: {cell}")
+    print()
 
 
 def console() -> Any:
