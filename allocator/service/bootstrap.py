@@ -20,6 +20,7 @@ from allocator.execution.report import Progress, nothing
 from allocator.models.config import Config
 from allocator.ports import MarketData, Venue
 from allocator.service.clock import SystemClock
+from allocator.service.database import database_errors
 from allocator.verify import verify
 
 Watch = Callable[[Progress], None]
@@ -64,7 +65,16 @@ async def open_desk(
         When the configuration cannot be used.
     NotLeaderError
         When another process leads this portfolio.
+    StaleError
+        When the database cannot be used.
     """
+    with database_errors(config.database):
+        async with _desk(config, portfolio, watch) as desk:
+            yield desk
+
+
+@asynccontextmanager
+async def _desk(config: Config, portfolio: str, watch: Watch) -> AsyncGenerator[Desk]:
     clock = SystemClock()
     path = sqlite_path(config.database)
     if path is not None:

@@ -12,6 +12,9 @@ import typer
 from allocator import __version__
 from allocator.service.cli.commands import LazyGroup
 
+USAGE = 2
+"""As in `codes`, which is loaded only when an error has to be told apart."""
+
 app = typer.Typer(cls=LazyGroup, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
@@ -55,14 +58,20 @@ def run(args: Sequence[str] | None = None) -> int:
 
     Returns
     -------
-    The exit status. An error that nobody planned for is raised as it is: it ends the process
-    with a traceback and status 1.
+    The exit status. A file or folder that the system refuses is a mistake of usage. An error that
+    nobody planned for is raised as it is: it ends the process with a traceback and status 1.
     """
     command: Any = typer.main.get_command(app)
     try:
         command(args, prog_name="allocator")
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        logging.getLogger(__name__).info("where it came from", exc_info=error)
+        print(f"{error.filename}: cannot be used: {error.strerror}", file=sys.stderr)
+        return USAGE
     except Exception as error:
         from allocator.models.errors import AllocatorError
         from allocator.service.cli.codes import of_error

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,17 +43,23 @@ history = typer.Typer(add_completion=False, invoke_without_command=True, help=HI
 db = typer.Typer(add_completion=False, no_args_is_help=True, help=DB_HELP)
 
 
-def open_database(database: str | None, config: Path | None, *, create: bool = False) -> Engine:
+@contextmanager
+def open_database(
+    database: str | None, config: Path | None, *, create: bool = False
+) -> Generator[Engine]:
     """Open the database that the options name.
 
     Raises
     ------
     typer.BadParameter
         When neither option is given.
+    ConfigError
+        When what they name is no database.
     StaleError
-        When there is no such file, and none is to be made.
+        When it cannot be used, or there is no such file and none is to be made.
     """
     from allocator.execution.database import connect, sqlite_path
+    from allocator.service.database import database_errors
 
     if database is None:
         if config is None:
@@ -59,10 +67,15 @@ def open_database(database: str | None, config: Path | None, *, create: bool = F
         from allocator.whatif.reader import load_config
 
         database = load_config(config).database
-    path = sqlite_path(database)
-    if path is not None and not path.exists() and not create:
-        raise StaleError(f"there is no database at {path}: `allocator db upgrade` makes one")
-    return connect(database)
+    with database_errors(database):
+        path = sqlite_path(database)
+        if path is not None and not path.exists() and not create:
+            raise StaleError(f"there is no database at {path}: `allocator db upgrade` makes one")
+        engine = connect(database)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
 
 
 @history.callback()
@@ -77,10 +90,11 @@ def cycles(
     ctx.obj = (database, config, output)
     if ctx.invoked_subcommand is not None:
         return
-    rows = [
-        (row.id, row.slot, row.status, stamp(row.opened_at), row.plan_hash, row.note)
-        for row in _record(ctx).cycles()
-    ]
+    with _record(ctx) as record:
+        rows = [
+            (row.id, row.slot, row.status, stamp(row.opened_at), row.plan_hash, row.note)
+            for row in record.cycles()
+        ]
     _write(("cycle", "slot", "status", "opened", "plan", "note"), rows, output)
 
 
@@ -93,9 +107,9 @@ def show(
     \b
     Example: allocator history -d sqlite:///var/demo/journal.db show 1
     """  # noqa: D301
-    record = _record(ctx)
-    hash_ = record.cycle(cycle).plan_hash
-    attempts = () if hash_ is None else record.attempts(hash_)
+    with _record(ctx) as record:
+        hash_ = record.cycle(cycle).plan_hash
+        attempts = () if hash_ is None else record.attempts(hash_)
     rows = [
         (
             row.seq,
@@ -122,13 +136,13 @@ def verify(ctx: typer.Context) -> None:
     \b
     Example: allocator history -d sqlite:///var/demo/journal.db verify
     """  # noqa: D301
-    record = _record(ctx)
-    faults = record.verify()
+    with _record(ctx) as record:
+        faults, count = record.verify(), len(record.events())
     for fault in faults:
         print(fault, file=sys.stderr)
     if faults:
         raise JournalError(f"the record was rewritten in {len(faults)} places")
-    print(f"the record is whole: {len(record.events())} events")
+    print(f"the record is whole: {count} events")
 
 
 @db.command()
@@ -140,11 +154,10 @@ def upgrade(*, database: DatabaseOption = None, config: ConfigOption = None) -> 
     """  # noqa: D301
     from allocator.execution import schema
 
-    engine = open_database(database, config, create=True)
-    before = schema.current(engine)
-    schema.upgrade(engine)
-    print(f"{_told(before)} -> {schema.current(engine)}")
-    engine.dispose()
+    with open_database(database, config, create=True) as engine:
+        before = schema.current(engine)
+        schema.upgrade(engine)
+        print(f"{_told(before)} -> {schema.current(engine)}")
 
 
 @db.command()
@@ -156,9 +169,8 @@ def current(*, database: DatabaseOption = None, config: ConfigOption = None) -> 
     """  # noqa: D301
     from allocator.execution import schema
 
-    engine = open_database(database, config)
-    found, wanted = schema.current(engine), schema.head()
-    engine.dispose()
+    with open_database(database, config) as engine:
+        found, wanted = schema.current(engine), schema.head()
     print(f"at {_told(found)}, this release wants {wanted}")
     if found != wanted:
         raise typer.Exit(ExitCode.STALE)
@@ -168,15 +180,17 @@ def _told(revision: str | None) -> str:
     return "empty" if revision is None else revision
 
 
-def _record(ctx: typer.Context) -> Any:
+@contextmanager
+def _record(ctx: typer.Context) -> Generator[Any]:
     from allocator.execution import schema
     from allocator.execution.history import History
 
     database, config, _ = ctx.obj
-    engine = open_database(database, config)
-    if schema.current(engine) != schema.head():
-        raise StaleError("the database is not at this release's schema: run `allocator db upgrade`")
-    return History(engine)
+    with open_database(database, config) as engine:
+        if schema.current(engine) != schema.head():
+            remedy = "run `allocator db upgrade`"
+            raise StaleError(f"the database is not at this release's schema: {remedy}")
+        yield History(engine)
 
 
 def _write(columns: Sequence[str], rows: Sequence[Sequence[object]], output: Format) -> None:

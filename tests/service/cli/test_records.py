@@ -1,0 +1,57 @@
+"""The record from the command line: what cannot be used is told, with the documented status."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from allocator.service.cli.main import run
+
+COMMANDS = (["history"], ["db", "current"], ["db", "upgrade"])
+
+
+def told(args: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, list[str]]:
+    status = run(args)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    return status, shown.err.splitlines()
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_file_that_is_no_database_is_told(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "x.db").write_bytes(bytes(range(256)) * 20)
+    status, lines = told([*command, "-d", f"sqlite:///{tmp_path / 'x.db'}"], capsys)
+    assert status == 5
+    assert len(lines) == 1
+    assert "cannot be used: file is not a database" in lines[0]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_folder_in_a_database_s_place_is_told(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, lines = told([*command, "-d", f"sqlite:///{tmp_path}"], capsys)
+    assert status == 5
+    assert "unable to open database file" in lines[0]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_what_is_no_url_is_a_mistake_of_usage(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, lines = told([*command, "-d", "nonsense"], capsys)
+    assert status == 2
+    assert "sqlite:///FILE" in lines[0]
+
+
+def test_a_place_that_cannot_be_written_is_a_mistake_of_usage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    status, lines = told(["demo", "--state", str(tmp_path / "file")], capsys)
+    assert status == 2
+    assert len(lines) == 1
+    assert "cannot be used: Not a directory" in lines[0]
