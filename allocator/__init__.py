@@ -9,7 +9,9 @@ Names are loaded when they are first used, so that ``import allocator`` costs no
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -44,8 +46,24 @@ __all__ = [
 ]
 
 
+class _Package(ModuleType):
+    """Keeps a public name from being hidden by the module of that name.
+
+    Importing ``allocator.decide`` binds the module in this package, and ``allocator.decide(...)``
+    would call a module from then on.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in _HOMES or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
 def __getattr__(name: str) -> Any:
     """Load a public name from its home."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value

@@ -106,3 +106,26 @@ def test_wheel_works_beside_a_consumer_that_owns_models(wheel: Path, tmp_path: P
     name, file = run.stdout.strip().split("|")
     assert name == "the consumer"
     assert Path(file).is_relative_to(site)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "allocator.decide; allocator.verify",
+        "allocator.Engine",
+        "import allocator.decide, allocator.verify.replay",
+        "from allocator.decide import decide",
+        "from allocator.verify import verify",
+    ],
+)
+def test_public_names_are_not_hidden_by_modules_of_that_name(before: str, tmp_path: Path) -> None:
+    code = f"""
+        import allocator
+        {before}
+        from allocator import decide, verify
+        from allocator.decide import decide as inner
+        print(callable(allocator.decide), allocator.decide is decide is inner)
+        print(callable(allocator.verify), allocator.verify is verify)
+    """
+    run = python("-c", textwrap.dedent(code), cwd=tmp_path, path=ROOT)
+    assert run.stdout.split() == ["True"] * 4, run.stderr
