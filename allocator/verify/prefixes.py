@@ -171,33 +171,37 @@ class _Ladder:
         rest = self.base - sum((curve.at(ZERO) for curve in self.curves.values()), ZERO)
 
         def walk(
-            index: int, done: Changes, extra: Decimal, reached: Mapping[str, int]
+            index: int, done: Changes, under_way: Sequence[int], reached: Mapping[str, int]
         ) -> Iterator[tuple[Decimal, tuple[str, ...]]]:
             if index == len(self.stages):
                 begun = tuple(name for name, stage in reached.items() if stage)
-                yield rest + extra + self.value(done), begun
+                extra = sum((parts[self.stages[i][0].name] for i in under_way), ZERO)
+                yield rest + extra + self.value(done, [self.stages[i][1] for i in under_way]), begun
                 return
             step, now, later = self.stages[index]
             name = step.name
-            yield from walk(index + 1, done, extra, {**reached, name: 0})
+            yield from walk(index + 1, done, under_way, {**reached, name: 0})
             if any(reached[other] < 2 for other in step.needs & names):
                 return
-            yield from walk(index + 1, _sum(done, now, later), extra, {**reached, name: 2})
+            yield from walk(index + 1, _sum(done, now, later), under_way, {**reached, name: 2})
             if step.is_transfer:
-                yield from walk(index + 1, _sum(done, now), extra, {**reached, name: 1})
+                yield from walk(index + 1, _sum(done, now), under_way, {**reached, name: 1})
             elif step.is_order and name in parts:
-                yield from walk(index + 1, done, extra + parts[name], {**reached, name: 1})
+                yield from walk(index + 1, done, (*under_way, index), {**reached, name: 1})
 
-        return walk(0, {}, ZERO, {})
+        return walk(0, {}, (), {})
 
-    def value(self, done: Changes) -> Decimal:
-        """Add up the curves; shared ones that jump at their peak."""
+    def value(self, done: Changes, under_way: Sequence[Changes]) -> Decimal:
+        """Add up the curves; shared ones that jump at the peak that parts under way can reach."""
         total = ZERO
         for key, curve in self.curves.items():
-            if key in self.shared:
-                total += curve.peak(*self.reach[key])
-            else:
-                total += curve.at(done.get(key, ZERO))
+            low = high = done.get(key, ZERO)
+            for part in under_way if key in self.shared else ():
+                low, high = (
+                    low + min(ZERO, part.get(key, ZERO)),
+                    high + max(ZERO, part.get(key, ZERO)),
+                )
+            total += curve.at(low) if low == high else curve.peak(low, high)
         return total
 
 

@@ -13,7 +13,18 @@ from allocator.margin import collateral, requirements
 from allocator.models.plan import Plan
 from allocator.state import Book, State, effect_of
 from allocator.verify import broken_prefixes, first_broken_prefix, prefixes, steps_of
-from tests.law.desk import GOOD, Data, book_of, changed, desk, order, pair, transfer
+from tests.law.desk import (
+    GOOD,
+    Data,
+    book_of,
+    changed,
+    desk,
+    move,
+    order,
+    pair,
+    position,
+    transfer,
+)
 
 
 def actions_of(rows: list[Data]) -> Any:
@@ -149,3 +160,20 @@ def test_large_plan_is_refused_where_safety_is_not_proven() -> None:
     assert not any(breach.proven for breach in found)
     together = [{**row, "group": "all"} for row in rows]
     assert broken_prefixes(book_of(data), actions_of(together)) == ()
+
+
+def test_margin_that_jumps_is_taken_where_two_steps_in_one_pair_can_lead() -> None:
+    data = changed(position("lead"), pair("400", leverage="25"))
+    data = changed(position("aide"), pair("-400", leverage="25"), data)
+    data["snapshot"]["moves"][0].pop("max_notional")
+    aide = data["snapshot"]["accounts"][1]
+    aide |= {"margin": {"model": "whole_position"}}
+    aide["balances"]["USDT"]["wallet"] = "7000"
+
+    def broken(*after: int) -> set[str]:
+        actions = [move(1, "400"), order(2, "400", "sell", after=after)]
+        plan = Plan.model_validate({"status": "act", "actions": actions})
+        return {row.rule.code for row in broken_prefixes(book_of(data), plan.actions)}
+
+    assert broken(1) == set()
+    assert broken() == {"margin_initial", "margin_maintenance"}
