@@ -10,6 +10,7 @@ from allocator.execution.requests import Requests
 from allocator.execution.run import Abort, Run, Shell
 from allocator.execution.transfers import Transfers
 from allocator.execution.transitions import Stage, State
+from allocator.models.plan import Order
 
 RESUME_WITHIN = timedelta(minutes=5)
 """Silence after which a plan is given up: the market it was made for is gone."""
@@ -73,3 +74,7 @@ class Recovery:
         if any(row.state is State.MANUAL for row in run.attempts()):
             raise Abort("an attempt waits for an operator")
         await guard(run, run.accounts)
+        for action in run.plan.actions:
+            # What arrived while nobody looked has to end before what waits for it can go.
+            if not isinstance(action, Order):
+                close(run, action)

@@ -425,3 +425,28 @@ def test_money_of_a_plan_given_up_is_followed_to_its_end(lite: Engine) -> None:
     assert desk.resume() is None
     assert stages(desk)[1] == "done"
     assert desk.journal().history.open_attempts() == ()
+
+
+class Died(BaseException):
+    """The process is gone."""
+
+
+@pytest.mark.parametrize("last", ["acked", "in_transit", "settled"])
+def test_plan_that_died_during_its_transfer_goes_on(lite: Engine, last: str) -> None:
+    desk = Desk.open(lite)
+    made = desk.plan(transfer(1, "1000"), *FUNDED)
+
+    def die(row: Progress) -> None:
+        if row.state == last:
+            raise Died
+
+    desk.watch = die
+    with pytest.raises(Died):
+        asyncio.run(desk.executor().run(made, desk.start, desk.mandate))
+    desk.watch = lambda row: None
+    desk.clock.at += timedelta(seconds=30)
+    resumed = desk.resume()
+    assert resumed is not None
+    assert resumed.status == "done"
+    assert [row.stage for row in resumed.actions] == ["done", "done", "done"]
+    assert max(desk.exchange.effects.values()) == 1
