@@ -7,14 +7,17 @@ A run that was killed half way is taken up by the next one.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
 from allocator.execution.report import Progress
 from allocator.models.config import Config
+from allocator.models.errors import RefusedError
 from allocator.service import loopback
 from allocator.service.bootstrap import anchored, open_desk
 from allocator.service.cycle import Outcome, Step, run_cycle
@@ -25,18 +28,12 @@ PORTFOLIO = "demo"
 
 def prepare(state: Path) -> Path:
     """Lay the demo's folder out; what is there stays. Returns the configuration's path."""
-    from allocator.adapters.emulator.world import demo_world
-
-    keys = state / "keys"
-    keys.mkdir(parents=True, exist_ok=True)
-    keys.chmod(0o700)
-    for row in demo_world().keys:
-        name = row.key.removesuffix("-key")
-        for suffix, text in (("key", row.key), ("secret", row.secret)):
-            path = keys / f"{name}.{suffix}"
-            if not path.exists():
-                path.touch(mode=0o600)
-                path.write_text(text + "\n")
+    (state / "keys").mkdir(parents=True, exist_ok=True)
+    (state / "keys").chmod(0o700)
+    for path, text in _secrets(state).items():
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(text + "\n")
     path = state / "config.yaml"
     if not path.exists():
         source = files("allocator.service").joinpath("demo.yaml")
@@ -44,15 +41,39 @@ def prepare(state: Path) -> Path:
     return path
 
 
+def _secrets(state: Path) -> dict[Path, str]:
+    """Tell the files of the exchanges' keys, with what stands in them."""
+    from allocator.adapters.emulator.world import demo_world
+
+    out = dict[Path, str]()
+    for row in demo_world().keys:
+        name = row.key.removesuffix("-key")
+        out[state / "keys" / f"{name}.key"] = row.key
+        out[state / "keys" / f"{name}.secret"] = row.secret
+    return out
+
+
 def forget(state: Path) -> None:
-    """Stop the exchanges and remove their state, the journal and the configuration."""
+    """Stop the exchanges and remove what a run has laid into the folder, and nothing else."""
     running = loopback.running(state / "exchange")
     if running is not None:
         loopback.stop(running)
-    for name in ("exchange", "keys"):
-        shutil.rmtree(state / name, ignore_errors=True)
-    for path in (*state.glob("journal.db*"), state / "config.yaml"):
+    if (state / "exchange" / "server.log").exists():
+        shutil.rmtree(state / "exchange")
+    for path in (*_secrets(state), *state.glob("journal.db*"), state / "config.yaml"):
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _claimed(state: Path) -> Generator[None]:
+    """Hold the folder for one run; the lock dies with its holder."""
+    state.mkdir(parents=True, exist_ok=True)
+    with (state / "lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RefusedError(f"another run of the demo is under way in {state}") from error
+        yield
 
 
 def configuration(path: Path, url: str) -> Config:
@@ -75,12 +96,35 @@ async def play(config: Config, *, watch: Callable[[Progress], None], tell: Step)
         )
 
 
+@contextmanager
 def run(
-    state: Path, *, watch: Callable[[Progress], None], tell: Step
-) -> tuple[Outcome, loopback.Exchanges]:
-    """Start or find the exchanges and run one cycle on them; they stay up."""
-    path = prepare(state)
-    exchanges = loopback.start(state / "exchange")
-    tell("exchanges", exchanges)
-    outcome = asyncio.run(play(configuration(path, exchanges.url), watch=watch, tell=tell))
-    return outcome, exchanges
+    state: Path, *, watch: Callable[[Progress], None], tell: Step, reset: bool = False
+) -> Generator[tuple[Outcome, loopback.Exchanges]]:
+    """Start or find the exchanges and run one cycle on them; they stay up for the block.
+
+    Parameters
+    ----------
+    reset
+        Whether to forget all that is there first.
+
+    Raises
+    ------
+    RefusedError
+        When another run is under way in this folder: nothing is touched.
+    FileError
+        When the configuration has mistakes: nothing is started.
+    """
+    from allocator.whatif.reader import load_config
+
+    with _claimed(state):
+        if reset:
+            forget(state)
+        path = prepare(state)
+        load_config(path)
+        exchanges = loopback.start(state / "exchange")
+        try:
+            tell("exchanges", exchanges)
+            config = configuration(path, exchanges.url)
+            yield asyncio.run(play(config, watch=watch, tell=tell)), exchanges
+        finally:
+            loopback.stop(exchanges)

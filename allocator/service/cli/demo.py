@@ -42,15 +42,9 @@ def demo(
     Example: allocator demo --reset
     """  # noqa: D301
     from allocator.service import demo as play
-    from allocator.service import loopback
 
-    if reset:
-        play.forget(state)
-    outcome, exchanges = play.run(state, watch=_progress, tell=_step)
-    try:
+    with play.run(state, watch=_progress, tell=_step, reset=reset) as (outcome, exchanges):
         show(outcome, exchanges)
-    finally:
-        loopback.stop(exchanges)
     raise typer.Exit(_code(outcome))
 
 

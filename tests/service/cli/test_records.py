@@ -51,7 +51,7 @@ def test_a_place_that_cannot_be_written_is_a_mistake_of_usage(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").touch()
-    status, lines = told(["demo", "--state", str(tmp_path / "file")], capsys)
+    status, lines = told(["demo", "--state", str(tmp_path / "file" / "x")], capsys)
     assert status == 2
     assert len(lines) == 1
     assert "cannot be used: Not a directory" in lines[0]
