@@ -152,6 +152,7 @@ def remedy_for(what: str) -> str:
         "CLOCK_SKEW": "set this machine's clock by NTP",
         "signature": "check the key and the secret of the login",
         "api key": "check the key of the login, and that it may read",
+        "api-key": "check the key of the login, and that it may read",
         "deadline": "check the network, or raise gather.deadline_s",
         "hedge": "switch the account to one-way mode",
     }

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from allocator.models.base import json_value
+from allocator.models.base import json_value, plain
 from allocator.models.explain import money
 from allocator.service.cli.codes import ExitCode
 from allocator.service.cli.output import Format, OutputOption, write_csv, write_json, write_table
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from allocator.models.snapshot import Snapshot
     from allocator.ports import Gathered
 
@@ -46,14 +48,7 @@ def gather(
     gathered = _gather(config)
     if out is not None:
         out.write_text(json.dumps(json_value(gathered.snapshot), indent=1), encoding="utf-8")
-    if output is Format.JSON:
-        write_json(json_value(gathered.snapshot))
-    else:
-        _write(_rows(gathered.snapshot), output)
-    for row in gathered.missing:
-        print(f"missing: {row.account}: {row.what}", file=sys.stderr)
-    if gathered.missing:
-        raise typer.Exit(ExitCode.STALE)
+    _tell(gathered, output, whole=output is Format.JSON)
 
 
 def accounts(
@@ -66,17 +61,32 @@ def accounts(
 ) -> None:
     """List accounts with equity and margin, from a file or from the venues.
 
+    Ends with 5 if anything could not be read; what was not read has no figure.
+
     \b
     Example: allocator accounts scenarios/margin-rescue-by-transfer.yaml
     """  # noqa: D301
     if (file is None) == (config is None):
         raise typer.BadParameter("name a file, or a configuration with --config")
-    if config is not None:
-        snapshot = _gather(config).snapshot
+    if file is not None:
+        _write(_rows(_read(file), output), output)
+        return
+    assert config is not None
+    _tell(_gather(config), output)
+
+
+def _tell(gathered: Gathered, output: Format, *, whole: bool = False) -> None:
+    """Write what was read, or the whole snapshot, and name what is missing."""
+    if whole:
+        write_json(json_value(gathered.snapshot))
     else:
-        assert file is not None
-        snapshot = _read(file)
-    _write(_rows(snapshot), output)
+        frozen = {row.id for row in gathered.snapshot.accounts if row.state == "frozen"}
+        unread = frozen & {row.account for row in gathered.missing}
+        _write(_rows(gathered.snapshot, output, unread), output)
+    for row in gathered.missing:
+        print(f"missing: {row.account}: {row.what}", file=sys.stderr)
+    if gathered.missing:
+        raise typer.Exit(ExitCode.STALE)
 
 
 def _gather(path: Path) -> Gathered:
@@ -101,7 +111,16 @@ def _read(path: Path) -> Snapshot:
     return load_snapshot(path) if alone else load_scenario(path).snapshot
 
 
-def _rows(snapshot: Snapshot) -> list[tuple[object, ...]]:
+def _rows(
+    snapshot: Snapshot, output: Format, unread: Collection[str] = ()
+) -> list[tuple[object, ...]]:
+    """Tell each account's figures: for people in a table, plain for programs.
+
+    Parameters
+    ----------
+    unread
+        Accounts that could not be read: what they hold is not known, and not zero.
+    """
     from allocator.models.mandate import Mandate
     from allocator.state import Book
     from allocator.verify import plan_blocks
@@ -110,7 +129,14 @@ def _rows(snapshot: Snapshot) -> list[tuple[object, ...]]:
     out = list[tuple[object, ...]]()
     for account in snapshot.accounts:
         row = blocks.accounts[account.id]
-        ratio = row.margin_ratio_before
+        known = account.id not in unread
+        figures = (
+            row.equity_before,
+            row.initial_margin_before,
+            row.maintenance_margin_before,
+            row.margin_ratio_before,
+        )
+        write = (money, money, money, "{:.2f}".format) if output is Format.TABLE else [plain] * 4
         out.append(
             (
                 account.id,
@@ -118,12 +144,10 @@ def _rows(snapshot: Snapshot) -> list[tuple[object, ...]]:
                 account.owner,
                 account.state,
                 account.margin.model,
-                money(row.equity_before),
-                None if row.initial_margin_before is None else money(row.initial_margin_before),
-                None
-                if row.maintenance_margin_before is None
-                else money(row.maintenance_margin_before),
-                None if ratio is None else f"{ratio:.2f}",
+                *(
+                    told(figure) if known and figure is not None else None
+                    for told, figure in zip(write, figures, strict=True)
+                ),
             )
         )
     return out

@@ -1,0 +1,61 @@
+"""Accounts from the command line: plain figures for programs, none for what was not read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from allocator.service.cli import venues
+from allocator.service.cli.main import run
+from allocator.service.doctor import remedy_for
+from allocator.whatif.reader import load_scenario
+
+ROOT = Path(__file__).parents[3]
+MOVE = ROOT / "scenarios" / "position-move.yaml"
+FIGURES = venues.ACCOUNT_COLUMNS[5:]
+
+
+@pytest.mark.parametrize("output", ["csv", "json"])
+def test_programs_read_figures_as_numbers(output: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["accounts", str(MOVE), "-o", output]) == 0
+    shown = capsys.readouterr().out
+    rows = json.loads(shown) if output == "json" else list(csv.DictReader(io.StringIO(shown)))
+    assert [Decimal(row["equity"]) for row in rows] == [80000, 300000]
+    assert [Decimal(row["initial_margin"]) for row in rows] == [128000, 0]
+
+
+def test_people_read_them_in_thousands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["accounts", str(MOVE)]) == 0
+    assert "300,000.00" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["accounts", "gather"])
+def test_an_account_that_was_not_read_has_no_figures(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    snapshot = load_scenario(MOVE).snapshot
+    lost = snapshot.accounts[0].model_copy(update={"state": "frozen", "balances": {}})
+    snapshot = snapshot.model_copy(update={"accounts": (lost, *snapshot.accounts[1:])})
+    missing = [SimpleNamespace(account=lost.id, what="no answer")]
+    gathered = SimpleNamespace(snapshot=snapshot, missing=missing)
+    monkeypatch.setattr(venues, "_gather", lambda _path: gathered)
+    assert run([command, "-c", "config.yaml", "-o", "csv"]) == 5
+    shown = capsys.readouterr()
+    rows = list(csv.DictReader(io.StringIO(shown.out)))
+    assert {rows[0][name] for name in FIGURES} == {""}
+    assert rows[1]["equity"] == "300000"
+    assert shown.err == f"missing: {lost.id}: no answer\n"
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["-2015: Invalid API-key, IP, or permissions for action.", "10003: API key is invalid."],
+)
+def test_a_wrong_key_has_the_remedy_of_a_wrong_key(said: str) -> None:
+    assert remedy_for(said).startswith("check the key of the login")
