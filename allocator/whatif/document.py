@@ -66,6 +66,8 @@ class Document:
         Where its value starts.
     problems
         What the text itself has wrong: double keys, numbers that readers disagree about.
+    refused
+        Values whose text is among the problems; what they would mean is not worth telling.
     """
 
     file: str
@@ -73,6 +75,7 @@ class Document:
     keys: dict[Where, Mark] = field(default_factory=dict[Where, Mark])
     values: dict[Where, Mark] = field(default_factory=dict[Where, Mark])
     problems: list[Located] = field(default_factory=list[Located])
+    refused: set[Where] = field(default_factory=set[Where])
 
     def complain(self, mark: Mark, path: Where, message: str) -> None:
         """Note a problem of the text."""

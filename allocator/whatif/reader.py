@@ -58,8 +58,13 @@ class Reading:
         return document.data
 
     def add(self, rows: Iterable[Problem], *, keys: bool = False) -> None:
-        """Note problems with their places; `keys`: they concern keys, not values."""
-        self.found += [self._locate(row, keys) for row in rows]
+        """Note problems with their places; `keys`: they concern keys, not values.
+
+        What is wrong with a value whose text is refused already is no mistake of its own.
+        """
+        refused = {(d.file, path) for _, d in self.mounts for path in d.refused}
+        located = (self._locate(row, keys) for row in rows)
+        self.found += [row for row in located if keys or (row.file, row.path) not in refused]
 
     def add_unknown(self, kind: str, data: Any, at: Where = (), below: Where = ()) -> None:
         """Note the keys that a file's schema does not know, or those below a path only."""

@@ -165,6 +165,7 @@ class _Builder:
         if why is not None:
             message = f"{text}: {why}; write it another way or in quotes"
             self.document.complain(_mark(node), path, message)
+            self.document.refused.add(path)
         return text
 
 

@@ -105,6 +105,13 @@ def test_one_wrong_value_is_one_problem_at_its_place(tmp_path: Path) -> None:
         assert problem.path[: len(path)] == path
 
 
+@pytest.mark.parametrize("odd", [".nan", "1_000", "010", "1:30", "0x10", "yes"])
+def test_a_number_that_readers_disagree_about_is_told_once(odd: str, tmp_path: Path) -> None:
+    changed = BOOK.replace('price: "1"', f"price: {odd}", 1)
+    (told,) = errors(write(tmp_path, changed))
+    assert f"7:19: snapshot.assets.USDT.price: {odd}: " in told
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
