@@ -139,7 +139,8 @@ def verify(ctx: typer.Context) -> None:
     with _record(ctx) as record:
         faults, count = record.verify(), len(record.events())
     for fault in faults:
-        print(fault, file=sys.stderr)
+        place = "" if fault.seq is None else f"event {fault.seq}: "
+        print(f"{place}{fault.what}", file=sys.stderr)
     if faults:
         raise JournalError(f"the record was rewritten in {len(faults)} places")
     print(f"the record is whole: {count} events")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from allocator.service.cli import records
 from allocator.service.cli.main import run
 
 COMMANDS = (["history"], ["db", "current"], ["db", "upgrade"])
@@ -55,3 +58,20 @@ def test_a_place_that_cannot_be_written_is_a_mistake_of_usage(
     assert status == 2
     assert len(lines) == 1
     assert "cannot be used: Not a directory" in lines[0]
+
+
+def test_a_rewritten_record_is_told_by_its_events(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    faults = [
+        SimpleNamespace(seq=5, what="was changed after it was written"),
+        SimpleNamespace(seq=None, what="an attempt is in the audit only"),
+    ]
+    record = SimpleNamespace(verify=lambda: faults, events=lambda: [])
+    monkeypatch.setattr(records, "_record", lambda _ctx: nullcontext(record))
+    status, lines = told(["history", "-d", "sqlite://", "verify"], capsys)
+    assert status == 1
+    assert lines[:2] == [
+        "event 5: was changed after it was written",
+        "an attempt is in the audit only",
+    ]
