@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
-
 from allocator.minimise import search
 from allocator.minimise.choose import choose
 from allocator.models.errors import SnapshotError, SolverError
@@ -43,21 +40,6 @@ def decide(snapshot: Snapshot, mandate: Mandate) -> Plan:
     except SolverError as error:
         return released(book, idle(book, str(error)))
     return released(book, written(book, chosen))  # certificate, explanation, exact replay
-
-
-class _Decide(ModuleType):
-    """The module, callable.
-
-    The package offers `decide`, and so is this module called: whichever Python binds to
-    ``allocator.decide`` last, calling it decides.
-    """
-
-    def __call__(self, snapshot: Snapshot, mandate: Mandate) -> Plan:
-        """Decide as the function does."""
-        return decide(snapshot, mandate)
-
-
-sys.modules[__name__].__class__ = _Decide
 
 
 class Engine:

@@ -184,7 +184,7 @@ def test_nothing_is_done_where_no_answer_can_be_certified(monkeypatch: pytest.Mo
         raise SolverError("every solver failed")
 
     scenario = Scenario.model_validate(random_book(0, "plain"))
-    monkeypatch.setattr("allocator.decide.search", failing)
+    monkeypatch.setattr(sys.modules["allocator.decide"], "search", failing)
     plan = decide(scenario.snapshot, scenario.mandate)
     assert (plan.status, plan.actions) == ("refused", ())
     assert "every solver failed" in plan.note

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 
-from allocator.minimise.lots import settled
+from allocator.minimise.lots import COARSE, settled
 from allocator.minimise.prices import against_of, binding_of
 from allocator.minimise.search import Search, polished, wish_of
 from allocator.models.base import ZERO
@@ -25,7 +25,11 @@ CLOSE_TO_LEAST = Decimal(1)
 NOISE = Decimal("1e-6")
 CANDIDATES = 4
 MARGIN_ROOM = 4e-7
-"""Room that polishing leaves in margin rows for steps and lots, units."""
+"""Least room that polishing leaves in margin rows for steps and lots, units."""
+
+
+Wish = tuple[Sizes, Decimal]
+"""Whole lots, and the total that they would have without rounding."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +55,11 @@ def choose(book: Book, found: Search) -> Outcome:
     )
 
 
-def _add(book: Book, options: list[Option], wishes: list[Sizes]) -> Verdict | None:
+def _add(book: Book, options: list[Option], wishes: list[Wish]) -> Verdict | None:
     """Add what has a safe order to the options; returns the best verdict of what has none."""
     unsafe: Verdict | None = None
-    for wish in wishes:
-        sizes, verdict = mended(book, wish)
+    for wish, aim in wishes:
+        sizes, verdict = mended(book, wish, aim)
         if verdict.broken:
             continue
         actions = sequenced(book, sizes)
@@ -72,25 +76,28 @@ def _rank(verdict: Verdict) -> tuple[Decimal, Decimal]:
     return short.quantize(CLOSE_TO_LEAST, ROUND_CEILING), verdict.total
 
 
-def _wishes(book: Book, found: Search) -> list[Sizes]:
+def _wishes(book: Book, found: Search) -> list[Wish]:
     """Round the best candidates, each polished again with a little room in its margin rows."""
     form = found.program.form
     roomy = _roomier(form, found)
-    out = list[Sizes]()
+    out = dict[Sizes, Decimal]()
     for candidate in found.candidates[:CANDIDATES]:
         again = [settled(roomy, row) for row in polished(roomy, candidate.used)]
         for row in (*again, candidate):
             sizes = rounded(book, wish_of(found.program, row))
-            if sizes.count and sizes not in out:
-                out.append(sizes)
-    return out
+            if sizes.count:
+                out.setdefault(sizes, Decimal(repr(row.value * form.cost_unit)))
+    return list(out.items())
 
 
 def _roomier(form: Form, found: Search) -> Form:
+    """Leave room in margin rows and limits for the steps that are only rounded."""
+    steps = form.lot[found.program.core.layout.transfers]
+    room = max(MARGIN_ROOM, 2 * float(steps[steps < COARSE].max(initial=0.0)))
     high = form.row_high.copy()
     for at, label in enumerate(form.labels):
         if label[0] in ("margin", "missing", "limit"):
-            high[at] -= MARGIN_ROOM
+            high[at] -= room
     return replace(form.capped(found.cap), row_high=high)
 
 

@@ -14,16 +14,20 @@ from typing import Any
 import highspy
 import numpy as np
 
+from allocator.minimise.candidate import Candidate
 from allocator.program.form import Form, Index, Mask, Vector
 from allocator.program.highs import Silent, quiet
 from allocator.program.sparse import sp
 
 ROUNDS = 8
+CLOSE_BY = (1.0, 0.99, 1.01, 0.96, 1.04, 0.88, 1.12)
+"""Where tangents go around a known answer, relative to it."""
+
 NODES = 20_000
 COARSE = 1e-3
 """Lot in units from which sizes are whole lots in the mixed-integer program."""
 
-CLOSE = 2e-6
+CLOSE = 2e-5
 """Gap in objective units at which the rounds end."""
 
 
@@ -46,7 +50,7 @@ class Exact:
     bound: float
 
 
-def exact(form: Form, near: Vector, tried: Sequence[Mask]) -> Exact | None:
+def exact(form: Form, near: Vector, tried: Sequence[Candidate]) -> Exact | None:
     """Solve the mixed-integer program; None if no answer is found.
 
     Parameters
@@ -62,10 +66,11 @@ def exact(form: Form, near: Vector, tried: Sequence[Mask]) -> Exact | None:
     model = _Model(form, curved)
     for point in _first_points(form, curved, near):
         model.cut(point)
+    for candidate in tried:
+        model.cut_around(candidate.x, CLOSE_BY)
+        model.start_from(candidate.used)
     best: Exact | None = None
     best_value, bound = np.inf, -np.inf
-    for used in tried:
-        model.start_from(used)
     for _ in range(ROUNDS):
         solved = model.run()
         if solved is None:
@@ -76,8 +81,9 @@ def exact(form: Form, near: Vector, tried: Sequence[Mask]) -> Exact | None:
         value = model.true_value(x, used)
         if value < best_value:
             best, best_value = Exact(used, x, bound), value
-        if best_value - bound <= CLOSE or not model.cut(x[curved]):
+        if best_value - bound <= CLOSE or not curved.size:
             break
+        model.cut_around(x, CLOSE_BY[:3])
     return None if best is None else Exact(best.used, best.x, bound)
 
 
@@ -194,14 +200,20 @@ class _Model:
         base = np.maximum(x, 0.0)
         return np.asarray(0.5 * p * x * x + k * base * np.sqrt(base), dtype=np.float64)
 
-    def cut(self, x: Vector) -> bool:
-        """Add the tangent of every curved cost at `x`; tell whether there are any."""
+    def cut_around(self, x: Vector, parts: Sequence[float]) -> None:
+        """Add tangents at multiples of the columns `x`."""
+        at, low, high = x[self.curved], self.form.low[self.curved], self.form.most[self.curved]
+        for part in parts:
+            self.cut(np.clip(part * at, low, high))
+
+    def cut(self, x: Vector) -> None:
+        """Add the tangent of every curved cost at `x`."""
         p, k = self.form.p[self.curved], self.form.k[self.curved]
         slope = p * x + 1.5 * k * np.sqrt(np.maximum(x, 0.0))
         base = self._curve(x) - slope * x
         count = self.curved.size
         if not count:
-            return False
+            return
         own = np.arange(count)
         at = np.stack([self.curved, self.above + own], axis=1)
         value = np.stack([-slope, np.ones(count)], axis=1)
@@ -214,7 +226,6 @@ class _Model:
             at.ravel().astype(np.int32),
             value.ravel(),
         )
-        return True
 
     def start_from(self, used: Mask) -> None:
         """Offer a set of actions as a start; the solver finds the sizes."""

@@ -119,7 +119,7 @@ def candidates(form: Form, x: Vector) -> tuple[tuple[Candidate, ...], float | No
     found = supports(form, x)
     bound: float | None = None
     if usable(form) <= SMALL:
-        sharp = exact(form, _near(form, x), [row.used for row in found])
+        sharp = exact(form, _near(form, x), found)
         if sharp is not None:
             found += polished(form, sharp.used)
             bound = sharp.bound

@@ -1,14 +1,14 @@
 """Wished sizes in whole lots: the one crossing from float to Decimal.
 
-Positions are rounded toward zero risk (|q'| down), transfers to the nearest step inside what the
-route allows; the exact law is asked afterwards.
+Positions are rounded toward zero risk (|q'| down), transfers down to a step inside what the route
+allows; the exact law is asked afterwards.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from allocator.models.base import ZERO
 from allocator.models.market import Instrument
@@ -28,7 +28,7 @@ FREE_STEP = Decimal("1e-6")
 
 @dataclass(frozen=True)
 class Sizes:
-    """What a plan does, by action.
+    """What a plan does, by action; compared and hashed by what it does.
 
     Attributes
     ----------
@@ -43,6 +43,9 @@ class Sizes:
     orders: Mapping[Pair, Decimal] = field(default_factory=dict[Pair, Decimal])
     transfers: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
     moves: Mapping[MoveKey, Decimal] = field(default_factory=dict[MoveKey, Decimal])
+
+    def __hash__(self) -> int:
+        return hash((*self.orders.items(), *self.transfers.items(), *self.moves.items()))
 
     @property
     def count(self) -> int:
@@ -134,8 +137,8 @@ def most_of(book: Book, name: str) -> Decimal:
 
 
 def transfer_steps(book: Book, name: str, wished: Decimal) -> Decimal:
-    """Round an amount to the nearest step inside the route's bounds."""
+    """Round an amount down to a step inside the route's bounds."""
     route, step = book.routes[name], step_of(book, name)
-    amount = (wished / step).to_integral_value(ROUND_HALF_EVEN) * step
+    amount = _down(wished, step)
     least = (route.min / step).to_integral_value(ROUND_CEILING) * step
     return min(max(amount, least), most_of(book, name))

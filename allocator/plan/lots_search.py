@@ -12,7 +12,10 @@ from allocator.plan.lots import Sizes, smallest, step_of
 from allocator.state import Book, lawful
 
 ROUNDS = 6
-LOOKS = 240
+NEAR = Decimal("0.01")
+"""Numeraire above the aim that is not worth a look."""
+
+LOOKS = 160
 """Most states that are judged for one plan."""
 
 WORTH = Decimal("0.5")
@@ -20,12 +23,24 @@ WORTH = Decimal("0.5")
 
 
 @lawful
-def mended(book: Book, sizes: Sizes) -> tuple[Sizes, Verdict]:
-    """Change sizes by single lots while rules, S or total get better."""
+def mended(book: Book, sizes: Sizes, aim: Decimal) -> tuple[Sizes, Verdict]:
+    """Change sizes by single lots while rules, S or total get better.
+
+    Parameters
+    ----------
+    book
+        The book.
+    sizes
+        Whole lots to begin with.
+    aim
+        Total without lots, numeraire: near it nothing is left to gain.
+    """
     best, verdict = sizes, judged(book, sizes)
     looks = 0
     for _ in range(ROUNDS):
         before = verdict.rank
+        if not verdict.broken and verdict.total - aim <= NEAR:
+            break
         for other in _neighbours(book, best, bool(verdict.broken)):
             if looks >= LOOKS:
                 return best, verdict

@@ -227,7 +227,7 @@ class _Rule:
                 self._initial(top),
                 *(stretched(h, s) for h, s in zip(held, self.scales, strict=True)),
             ]
-        reach = min(top, ceiling)
+        reach = max(min(top, ceiling), NEVER)
         rates = [step_value(self.caps, self.rates, reach * s) / (reach * s) for s in self.scales]
         return [
             self._initial(reach),

@@ -1,8 +1,8 @@
 """Solve a separable convex program: a chain of solvers whose answers are checked here.
 
-The 3/2 powers are majorised by parabolas that touch at the last point,
-``t^1.5 <= 3/4 t^2 / sqrt(t0) + 1/4 t0^1.5``, so that each pass is a quadratic program; the bound
-uses the powers themselves (`allocator.program.certify`). Limits are iteration counts, never time.
+The 3/2 powers are replaced by their second-order expansion at the last point, so that each pass is
+a quadratic program; value and bound use the powers themselves (`allocator.program.certify`), and
+the best pass is kept. Limits are iteration counts, never time.
 """
 
 from __future__ import annotations
@@ -22,11 +22,14 @@ from allocator.program.sparse import sp
 TOLERANCE = 1e-6
 """Largest residual of a row or bound, in units, that a used answer may have."""
 
-GAP = 1e-7
+GAP = 1e-6
 """Relative gap at which the passes over the powers end."""
 
 PASSES = 12
 POWER_FLOOR = 1e-5
+
+USUAL_SLOPE = 0.3
+"""Objective per unit that trading usually costs at the margin, to guess a first point."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +197,25 @@ CHAIN: tuple[tuple[str, Solver], ...] = (
 """Solvers in the order in which they are asked."""
 
 
-def solve(problem: Separable, chain: tuple[tuple[str, Solver], ...] = CHAIN) -> Answer:
+def solve(
+    problem: Separable,
+    chain: tuple[tuple[str, Solver], ...] = CHAIN,
+    *,
+    near: Vector | None = None,
+    passes: int = PASSES,
+) -> Answer:
     """Solve a program and certify the answer.
+
+    Parameters
+    ----------
+    problem
+        The program.
+    chain
+        Solvers in the order in which they are asked.
+    near
+        Columns around which the powers are expanded first; a function of the inputs alone.
+    passes
+        Most expansions; a single one near the optimum is often enough.
 
     Raises
     ------
@@ -204,21 +224,25 @@ def solve(problem: Separable, chain: tuple[tuple[str, Solver], ...] = CHAIN) -> 
     """
     last = "no solver was asked"
     for name, solver in chain:
-        answer = _passes(problem, name, solver)
+        answer = _passes(problem, (name, solver), near, passes)
         if answer is not None and answer.residual <= TOLERANCE:
             return answer
         last = f"{name}: " + ("no answer" if answer is None else f"residual {answer.residual:.1e}")
     raise SolverError(f"no solver's answer could be certified; the last one, {last}")
 
 
-def _passes(problem: Separable, name: str, solver: Solver) -> Answer | None:
+def _passes(
+    problem: Separable, asked: tuple[str, Solver], near: Vector | None, passes: int
+) -> Answer | None:
+    name, solver = asked
     bent = problem.k > 0
-    point = np.maximum(problem.o, POWER_FLOOR)
+    first = _first_guess(problem) if near is None else problem.o + near
+    point = np.maximum(problem.o, np.maximum(first, POWER_FLOOR))
     best: Answer | None = None
     bound = -np.inf
     small = Reduced(problem)
-    for _ in range(PASSES):
-        raw = small.solve(solver, _majorised(problem, point))
+    for _ in range(passes):
+        raw = small.solve(solver, _tangent_parabolas(problem, point))
         if raw is None or not np.all(np.isfinite(raw.x)):
             break
         x = np.clip(raw.x, problem.low, problem.high)
@@ -266,14 +290,24 @@ class Reduced:
         return Raw(x, y)
 
 
-def _majorised(problem: Separable, point: Vector) -> Separable:
-    """Replace each power by the parabola that touches it at `point` and lies above it."""
+def _first_guess(problem: Separable) -> Vector:
+    """Guess where each power will end: where its slope is that of a usual toll."""
+    slope = np.where(
+        problem.k > 0, USUAL_SLOPE / np.where(problem.k > 0, 1.5 * problem.k, 1.0), 0.0
+    )
+    return np.asarray(np.minimum(slope * slope, problem.o + problem.high), dtype=np.float64)
+
+
+def _tangent_parabolas(problem: Separable, point: Vector) -> Separable:
+    """Replace each power by its second-order expansion at `point`."""
     bent = problem.k > 0
-    half = np.where(bent, 0.75 * problem.k / np.sqrt(point), 0.0)
+    root = np.sqrt(point)
+    curve = np.where(bent, 0.75 * problem.k / root, 0.0)
+    slope = np.where(bent, 1.5 * problem.k * root, 0.0)
     return replace(
         problem,
-        p=problem.p + 2 * half,
-        c=problem.c + 2 * half * problem.o,
+        p=problem.p + curve,
+        c=problem.c + slope - curve * (point - problem.o),
         k=np.zeros_like(problem.k),
         o=np.zeros_like(problem.o),
     )
