@@ -1,4 +1,4 @@
-"""The demo: a fund's seven margin pools over two loopback exchanges, run as one book.
+"""The demo: a fund's eight accounts over two loopback exchanges, run as one book.
 
 Everything lives in one folder: the exchanges' state, the keys, the configuration, the journal.
 A run that was killed half way is taken up by the next one.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import json
+import re
 import shutil
 import signal
 from collections.abc import Callable, Generator
@@ -77,12 +79,19 @@ def _claimed(state: Path) -> Generator[None]:
 
 
 def configuration(path: Path, url: str) -> Config:
-    """Read the demo's configuration, pointed at the running exchanges."""
+    """Point the demo's configuration at the running exchanges, in the file too, and read it."""
     from allocator.whatif.reader import load_config
 
-    config = anchored(load_config(path), path.parent)
-    database = f"sqlite:///{(path.parent / 'journal.db').resolve()}"
-    return config.model_copy(update={"loopback_url": url, "database": database})
+    written = {
+        "loopback_url": url,
+        "database": f"sqlite:///{(path.parent / 'journal.db').resolve()}",
+    }
+    text = path.read_text(encoding="utf-8")
+    for key, value in written.items():
+        line = f"{key}: {json.dumps(value)}"
+        text = re.sub(rf"(?m)^{key}:.*?(?=\s*(#.*)?$)", lambda _, line=line: line, text)
+    path.write_text(text, encoding="utf-8")
+    return anchored(load_config(path), path.parent).model_copy(update=written)
 
 
 async def play(config: Config, *, watch: Callable[[Progress], None], tell: Step) -> Outcome:
@@ -98,7 +107,12 @@ async def play(config: Config, *, watch: Callable[[Progress], None], tell: Step)
 
 @contextmanager
 def run(
-    state: Path, *, watch: Callable[[Progress], None], tell: Step, reset: bool = False
+    state: Path,
+    *,
+    watch: Callable[[Progress], None],
+    tell: Step,
+    reset: bool = False,
+    keep: bool = False,
 ) -> Generator[tuple[Outcome, loopback.Exchanges]]:
     """Start or find the exchanges and run one cycle on them; they stay up for the block.
 
@@ -106,6 +120,8 @@ def run(
     ----------
     reset
         Whether to forget all that is there first.
+    keep
+        Whether the exchanges stay up after the block.
 
     Raises
     ------
@@ -127,4 +143,5 @@ def run(
             config = configuration(path, exchanges.url)
             yield asyncio.run(play(config, watch=watch, tell=tell)), exchanges
         finally:
-            loopback.stop(exchanges)
+            if not keep:
+                loopback.stop(exchanges)

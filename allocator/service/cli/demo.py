@@ -32,6 +32,9 @@ def demo(
         typer.Option(help="Folder of the exchanges, the keys, the configuration, the journal."),
     ] = DEFAULT_STATE,
     reset: Annotated[bool, typer.Option("--reset", help="Begin with fresh exchanges.")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the exchanges up, to gather from them.")
+    ] = False,
 ) -> None:
     """Run the whole line once on bundled loopback exchanges: two venues, eight accounts.
 
@@ -43,7 +46,8 @@ def demo(
     """  # noqa: D301
     from allocator.service import demo as play
 
-    with play.run(state, watch=_progress, tell=_step, reset=reset) as (outcome, exchanges):
+    running = play.run(state, watch=_progress, tell=_step, reset=reset, keep=keep)
+    with running as (outcome, exchanges):
         show(outcome, exchanges)
     raise typer.Exit(_code(outcome))
 

@@ -25,7 +25,7 @@ def doctor(
     Sends nothing but reads. Ends with 5 if something is wrong.
 
     \b
-    Example: allocator doctor -c var/demo/config.yaml
+    Example: allocator demo --keep; allocator doctor -c var/demo/config.yaml
     """  # noqa: D301
     from allocator.service.bootstrap import anchored
     from allocator.service.doctor import examine

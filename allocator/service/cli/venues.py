@@ -43,7 +43,7 @@ def gather(
     Ends with 5 if anything could not be read; those accounts stand frozen in the snapshot.
 
     \b
-    Example: allocator gather -c var/demo/config.yaml --out snapshot.json
+    Example: allocator demo --keep; allocator gather -c var/demo/config.yaml --out snapshot.json
     """  # noqa: D301
     gathered = _gather(config)
     if out is not None:
