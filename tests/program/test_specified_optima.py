@@ -86,6 +86,8 @@ def test_both_let_go_at_the_same_point_of_any_direction(flavour: str) -> None:
             reach = exit_of(completion, along)
             if reach > NEAR:
                 assert specified_excess(model, (reach - NEAR) * along) <= EDGE
+                missing = completion.at((reach - NEAR) * along).shortfall
+                assert float(model.shortfall.value) == pytest.approx(missing, abs=1e-8)
             if reach < 1 - NEAR:
                 assert specified_excess(model, (reach + NEAR) * along) > EDGE
 
