@@ -8,7 +8,7 @@ import numpy as np
 
 from allocator.minimise.candidate import DUST, SPARE, Candidate, only_shortfall
 from allocator.models.errors import SolverError
-from allocator.program.form import Form, Mask, Vector
+from allocator.program.form import Form, Vector
 from allocator.program.solve import Answer, solve
 
 COARSE = 2e-5
@@ -38,10 +38,10 @@ def settled(form: Form, candidate: Candidate) -> Candidate:
     best = candidate
     for at in order:
         sizes = [size for size in _whole(best.x[at], lots[at]) if _allowed(form, at, size)]
-        fits = _tried(form, best.used, held, at, sizes)
+        fits = _tried(form, best, held, at, sizes)
         if not fits:
-            form = _raised(form, best.used, held, at, sizes)
-            fits = _tried(form, best.used, held, at, sizes)
+            form = _raised(form, best, held, at, sizes)
+            fits = _tried(form, best, held, at, sizes)
         if not fits:
             return candidate
         value, size, answer = min(fits, key=lambda row: row[0])
@@ -68,22 +68,22 @@ Fit = tuple[float, float, Answer]
 """Value, size and answer of one way to settle an action."""
 
 
-def _tried(form: Form, used: Mask, held: Vector, at: int, sizes: list[float]) -> list[Fit]:
+def _tried(form: Form, best: Candidate, held: Vector, at: int, sizes: list[float]) -> list[Fit]:
     """Solve with one more action settled, for each size; leaves out what is infeasible."""
     out = list[Fit]()
     for size in sizes:
         trial = held.copy()
         trial[at] = size
         try:
-            answer = solve(form.supported(used, trial))
+            answer = solve(form.supported(best.used, trial), near=best.x)
         except SolverError:
             continue
         out.append((answer.value, size, answer))
     return out
 
 
-def _raised(form: Form, used: Mask, held: Vector, at: int, sizes: list[float]) -> Form:
+def _raised(form: Form, best: Candidate, held: Vector, at: int, sizes: list[float]) -> Form:
     """Raise the cap on S to the least that one of the sizes leaves."""
     alone = only_shortfall(form.capped(np.inf))
-    least = min((value for value, _, _ in _tried(alone, used, held, at, sizes)), default=np.nan)
+    least = min((value for value, _, _ in _tried(alone, best, held, at, sizes)), default=np.nan)
     return form.capped(least + SPARE) if least > form.cap else form

@@ -21,6 +21,12 @@ from allocator.state import Book
 SMALL = 160
 """Number of usable actions up to which the mixed-integer program is solved."""
 
+REWEIGHTED = 3
+"""Rounds of reweighting."""
+
+DROPS = 60
+"""Most actions that are tried to be left out."""
+
 NOTHING_MISSING = 1e-8
 """S in units (a tenth of a cent) below which everything is repaired."""
 
@@ -180,6 +186,10 @@ def _near(form: Form, x: Vector) -> Vector:
     """Take a point of the form near `x`, which may be of the other form."""
     if x.size != form.low.size:
         x = np.concatenate([x[: form.n_actions], np.zeros(form.low.size - form.n_actions)])
+    x = x.copy()
+    for hull in form.hulls:
+        x[hull.rest] = x[hull.orders].sum()
+        x[hull.first] = 0.0
     return np.clip(x, form.low, form.high)
 
 
@@ -192,22 +202,32 @@ def least_shortfall(form: Form) -> Answer:
     return solve(only_shortfall(form).relaxed())
 
 
-def supports(form: Form, x: Vector) -> list[Candidate]:
-    """Choose supports by reweighting the relaxation, then drop what does not pay."""
+def supports(form: Form, near: Vector) -> list[Candidate]:
+    """Choose supports by reweighting the relaxation, then drop what does not pay.
+
+    Parameters
+    ----------
+    form
+        The program.
+    near
+        Columns of the relaxation.
+    """
     n = form.n_actions
-    x = x[:n]
+    near = _near(form, near)
     out = list[Candidate]()
-    allowed = _one_way(form, x)
+    allowed = _one_way(form, near[:n])
     form = _attainable(form, allowed)
-    for _ in range(4):
-        slope = form.fixed / np.maximum(x, np.maximum(form.least, DUST) * 0.1)
+    seen = set[bytes]()
+    for _ in range(REWEIGHTED):
+        slope = form.fixed / np.maximum(near[:n], np.maximum(form.least, DUST) * 0.1)
         try:
-            answer = solve(form.weighted(slope, allowed))
+            near = solve(form.weighted(slope, allowed), near=near, passes=2).x
         except SolverError:
             break
-        x = answer.x[:n]
-        used = allowed & (x > np.maximum(0.5 * form.least, DUST))
-        out += polished(form, used)
+        used = allowed & (near[:n] > np.maximum(0.5 * form.least, DUST))
+        if used.tobytes() not in seen:
+            seen.add(used.tobytes())
+            out += polished(form, used, near)
     out += polished(form, np.zeros(n, dtype=bool))
     return [_dropped(form, min(out, key=lambda row: row.value))] if out else []
 
@@ -233,28 +253,30 @@ def _one_way(form: Form, x: Vector) -> Mask:
     return allowed
 
 
-def polished(form: Form, used: Mask) -> list[Candidate]:
+def polished(form: Form, used: Mask, near: Vector | None = None) -> list[Candidate]:
     """Find the best sizes of a support; leaves out what ends at nothing. Empty if infeasible."""
     try:
-        answer = solve(form.supported(used))
+        answer = solve(form.supported(used), near=near)
     except SolverError:
         return []
     kept = used & (answer.x[: form.n_actions] > DUST)
     if kept.sum() < used.sum():
-        return polished(form, kept) or [Candidate(used, answer.x, answer.value)]
+        return polished(form, kept, answer.x) or [Candidate(used, answer.x, answer.value)]
     return [Candidate(used, answer.x, answer.value)]
 
 
 def _dropped(form: Form, start: Candidate) -> Candidate:
-    """Drop one action after another while that saves."""
-    best = start
+    """Drop actions, the smallest first, one after another while that saves."""
+    best, tries = start, DROPS
     improved = True
-    while improved:
+    while improved and tries > 0:
         improved = False
-        for action in np.flatnonzero(best.used):
+        size = np.where(best.used, best.x[: form.n_actions], np.inf)
+        for action in np.argsort(size, kind="stable")[: min(int(best.used.sum()), tries)]:
+            tries -= 1
             fewer = best.used.copy()
             fewer[action] = False
-            for other in polished(form, fewer):
+            for other in polished(form, fewer, best.x):
                 if other.value < best.value - 1e-9:
                     best, improved = other, True
             if improved:

@@ -15,6 +15,13 @@ ROUNDS = 6
 NEAR = Decimal("0.01")
 """Numeraire above the aim that is not worth a look."""
 
+NEAR_SHARE = Decimal("0.00005")
+"""The same as a share of the aim."""
+
+LEAST_LOOKS = 16
+WORK = 1600
+"""Looks times actions: large plans are looked at less often, as each look costs more."""
+
 LOOKS = 160
 """Most states that are judged for one plan."""
 
@@ -36,13 +43,14 @@ def mended(book: Book, sizes: Sizes, aim: Decimal) -> tuple[Sizes, Verdict]:
         Total without lots, numeraire: near it nothing is left to gain.
     """
     best, verdict = sizes, judged(book, sizes)
-    looks = 0
+    looks, near = 0, max(NEAR, abs(aim) * NEAR_SHARE)
+    most = max(LEAST_LOOKS, min(LOOKS, WORK // max(1, sizes.count)))
     for _ in range(ROUNDS):
         before = verdict.rank
-        if not verdict.broken and verdict.total - aim <= NEAR:
+        if not verdict.broken and verdict.total - aim <= near:
             break
         for other in _neighbours(book, best, bool(verdict.broken)):
-            if looks >= LOOKS:
+            if looks >= most:
                 return best, verdict
             looks += 1
             seen = judged(book, other)

@@ -9,11 +9,11 @@ import numpy as np
 from allocator.program.affine import WIDER, Affine, Draft
 from allocator.program.arrays import Arrays
 from allocator.program.core import Core, collateral_reach, core_of
-from allocator.program.form import Direction, Form, Hull, Mask, Vector
+from allocator.program.form import Direction, Form, Hull, Mask, Segments, Vector
 from allocator.program.limits import limit_rows, members, selects
 from allocator.program.margin import margin_rows
 from allocator.program.objective import COST_UNIT, Costs
-from allocator.program.requirements import Brackets, initial_rates, positions_of
+from allocator.program.requirements import Brackets, Positions, initial_rates, positions_of
 from allocator.program.sparse import sp
 from allocator.program.wallets import wallet_rows
 
@@ -64,10 +64,24 @@ def build(arrays: Arrays, brackets: Brackets | None, *, funded_first: bool = Fal
     costs.carry()
     costs.concentration()
     costs.tracking()
-    return Program(core, _form(core, draft, costs, hulls))
+    return Program(core, _form(core, draft, costs, _Parts(hulls, positions)))
 
 
-def _form(core: Core, draft: Draft, costs: Costs, hulls: tuple[Hull, ...]) -> Form:
+@dataclass(frozen=True)
+class _Parts:
+    """What the form keeps of the terms it was made of."""
+
+    hulls: tuple[Hull, ...]
+    positions: Positions
+
+    def segments(self, core: Core) -> Segments:
+        """Tell which columns stay as they are where nothing is done."""
+        P = self.positions
+        reach = abs(core.position.X).tocsr()
+        return Segments(P.seg_pair, P.seg_column, P.seg_fill, reach)
+
+
+def _form(core: Core, draft: Draft, costs: Costs, parts: _Parts) -> Form:
     weight = np.concatenate(draft.weight)
     at = np.flatnonzero(weight)
     empty = sp.csr_array((1, core.layout.count), dtype=np.float64)
@@ -98,7 +112,8 @@ def _form(core: Core, draft: Draft, costs: Costs, hulls: tuple[Hull, ...]) -> Fo
         closes=core.closes,
         shortfall=weight,
         shortfall_row=int(row[0]),
-        hulls=hulls,
+        segments=parts.segments(core),
+        hulls=parts.hulls,
         directions=_directions(core),
         exclusive=_exclusive(core),
         labels=tuple(draft.labels),

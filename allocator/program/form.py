@@ -99,6 +99,29 @@ class Direction:
     sells: Index
 
 
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """Columns that a pair's present position fills, and the actions that can change it.
+
+    Attributes
+    ----------
+    pair, column, fill
+        Pair and column of each segment, and its present fill, units.
+    reach
+        Which actions change which pair, shape ``(n_pairs, n_actions)``.
+    """
+
+    pair: Index
+    column: Index
+    fill: Vector
+    reach: Matrix
+
+    def settled(self, used: Mask) -> Index:
+        """Pick the segments whose pair none of the used actions changes."""
+        touched = np.asarray(self.reach @ used.astype(np.float64)).ravel() > 0
+        return np.flatnonzero(~touched[self.pair])
+
+
 @dataclass(frozen=True)
 class Form:
     """The whole decision; see the module for the symbols.
@@ -112,6 +135,8 @@ class Form:
         Weight of each column in S, shape ``(n,)``.
     shortfall_row
         The row that keeps S at or below a cap.
+    segments
+        What stays as it is where no action touches it.
     exclusive
         Pairs of actions of which at most one is used.
     closes
@@ -138,6 +163,7 @@ class Form:
     closes: Vector
     shortfall: Vector
     shortfall_row: int
+    segments: Segments
     hulls: tuple[Hull, ...]
     directions: tuple[Direction, ...]
     exclusive: tuple[tuple[int, int], ...]
@@ -218,6 +244,9 @@ class Form:
         n = self.n_actions
         high[:n] = np.where(used, self.top, 0.0)
         low[:n] = np.where(used, np.minimum(self.least, self.top), 0.0)
+        still = self.segments.settled(used)
+        column = self.segments.column[still]
+        low[column] = high[column] = self.segments.fill[still]
         if held is not None:
             settled = used & ~np.isnan(held)
             low[:n] = np.where(settled, held, low[:n])

@@ -67,6 +67,8 @@ class Positions:
         Pair and program column of each segment.
     seg_slope
         Shape ``(n_segments, 2 + n_shocks)``.
+    seg_fill
+        How far present positions fill each segment.
     base
         What pairs require outside segments, shape ``(n_pairs, 2 + n_shocks)``.
     start
@@ -77,6 +79,7 @@ class Positions:
     seg_pair: Index
     seg_column: Index
     seg_slope: Vector
+    seg_fill: Vector
     base: Vector
     start: Vector
     gross_base: Vector
@@ -130,6 +133,7 @@ def positions_of(core: Core, draft: Draft, brackets: Brackets | None) -> Positio
     gross_base = np.where(core.live, 0.0, gross)
     tops = np.maximum(np.abs(core.box[0]), np.abs(core.box[1])) * WIDER
     seg_pair, widths, slopes = list[int](), list[Vector](), list[Vector]()
+    fills = list[Vector]()
     for at in range(count):
         rule = _Rule(arrays, at, shocks)
         start[at] = rule.now(float(gross[at]))
@@ -142,6 +146,7 @@ def positions_of(core: Core, draft: Draft, brackets: Brackets | None) -> Positio
         cut, slope = merged(curves, float(tops[at]))
         seg_pair += [at] * cut.size
         widths.append(cut)
+        fills.append(np.clip(gross[at] - (np.cumsum(cut) - cut), 0.0, cut))
         slopes.append(slope)
     flat = np.concatenate(widths) if widths else np.zeros(0)
     columns = draft.columns(np.zeros(flat.size), flat)
@@ -152,6 +157,7 @@ def positions_of(core: Core, draft: Draft, brackets: Brackets | None) -> Positio
         seg_pair=owner,
         seg_column=columns,
         seg_slope=np.concatenate(slopes) if slopes else np.zeros((0, width)),
+        seg_fill=np.concatenate(fills) if fills else np.zeros(0),
         base=base,
         start=start,
         gross_base=gross_base,
