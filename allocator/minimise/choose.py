@@ -23,6 +23,9 @@ CLOSE_TO_LEAST = Decimal(1)
 """By how much S may miss the least attainable one where that is not zero, numeraire."""
 
 NOISE = Decimal("1e-6")
+ENOUGH = 60
+"""Number of actions from which the first safe candidate is taken."""
+
 CANDIDATES = 4
 MARGIN_ROOM = 4e-7
 """Least room that polishing leaves in margin rows for steps and lots, units."""
@@ -65,6 +68,8 @@ def _add(book: Book, options: list[Option], wishes: list[Wish]) -> Verdict | Non
         actions = sequenced(book, sizes)
         if actions is not None:
             options.append(Option(sizes, actions, verdict))
+            if sizes.count > ENOUGH:
+                break
         elif unsafe is None or verdict.rank < unsafe.rank:
             unsafe = verdict
     return unsafe

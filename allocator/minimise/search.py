@@ -21,11 +21,16 @@ from allocator.state import Book
 SMALL = 160
 """Number of usable actions up to which the mixed-integer program is solved."""
 
+TINY = 1e-4
+"""Size in units below which an action is dear enough to go; dearer would only harm the numbers."""
+
 REWEIGHTED = 3
 """Rounds of reweighting."""
 
 DROPS = 60
-"""Most actions that are tried to be left out."""
+LEAST_DROPS = 6
+DROP_WORK = 2000
+"""Most actions that are tried to be left out; fewer of large sets, where each try costs more."""
 
 NOTHING_MISSING = 1e-8
 """S in units (a tenth of a cent) below which everything is repaired."""
@@ -90,10 +95,10 @@ def search(arrays: Arrays) -> Search:
     below = build(arrays, None)
     least = least_shortfall(below.form)
     goal = _Goal(below, least)
-    planning = _planning(arrays, below, solve(goal.capped(below.form).relaxed()))
-    if usable(below.form) <= SMALL:
-        goal.sharpen(planning.form)
     relaxed = solve(goal.capped(below.form).relaxed())
+    planning = _planning(arrays, below, relaxed)
+    if usable(below.form) <= SMALL and goal.sharpen(planning.form):
+        relaxed = solve(goal.capped(below.form).relaxed())
     form = goal.capped(planning.form)
     found, sharp = candidates(form, relaxed.x)
     bound, proof = relaxed.bound, "convex_hull_dual"
@@ -161,10 +166,11 @@ class _Goal:
         """Keep S of a form within the cap."""
         return form.capped(self.cap)
 
-    def sharpen(self, form: Form) -> None:
-        """Raise cap and bound to what whole uses can attain, if the relaxation promised more."""
+    def sharpen(self, form: Form) -> bool:
+        """Raise cap and bound to what whole uses can attain; tell whether the cap rose."""
         if not np.any(form.shortfall):
-            return
+            return False
+        before = self.cap
         alone = only_shortfall(form)
         sharp = exact(alone, np.clip(np.zeros(form.low.size), form.low, form.high), [])
         if sharp is not None:
@@ -172,6 +178,7 @@ class _Goal:
             self.cap = max(self.cap, self._with_room(value))
             if form is self.below.form:
                 self.bound = max(self.bound, sharp.bound)
+        return self.cap > before
 
 
 def _planning(arrays: Arrays, below: Program, relaxed: Answer) -> Program:
@@ -219,7 +226,7 @@ def supports(form: Form, near: Vector) -> list[Candidate]:
     form = _attainable(form, allowed)
     seen = set[bytes]()
     for _ in range(REWEIGHTED):
-        slope = form.fixed / np.maximum(near[:n], np.maximum(form.least, DUST) * 0.1)
+        slope = form.fixed / np.maximum(near[:n], np.maximum(0.1 * form.least, TINY))
         try:
             near = solve(form.weighted(slope, allowed), near=near, passes=2).x
         except SolverError:
@@ -234,6 +241,8 @@ def supports(form: Form, near: Vector) -> list[Candidate]:
 
 def _attainable(form: Form, allowed: Mask) -> Form:
     """Raise the cap on S to what the allowed actions can attain."""
+    if not np.any(form.shortfall):
+        return form
     try:
         alone = only_shortfall(form.capped(np.inf))
         least = solve(alone.weighted(np.zeros(form.n_actions), allowed)).value
@@ -267,7 +276,7 @@ def polished(form: Form, used: Mask, near: Vector | None = None) -> list[Candida
 
 def _dropped(form: Form, start: Candidate) -> Candidate:
     """Drop actions, the smallest first, one after another while that saves."""
-    best, tries = start, DROPS
+    best, tries = start, max(LEAST_DROPS, min(DROPS, DROP_WORK // max(1, int(start.used.sum()))))
     improved = True
     while improved and tries > 0:
         improved = False

@@ -18,6 +18,9 @@ NEAR = Decimal("0.01")
 NEAR_SHARE = Decimal("0.00005")
 """The same as a share of the aim."""
 
+LARGE = 60
+"""Number of actions from which lots that break nothing are left as they are."""
+
 LEAST_LOOKS = 16
 WORK = 1600
 """Looks times actions: large plans are looked at less often, as each look costs more."""
@@ -47,7 +50,7 @@ def mended(book: Book, sizes: Sizes, aim: Decimal) -> tuple[Sizes, Verdict]:
     most = max(LEAST_LOOKS, min(LOOKS, WORK // max(1, sizes.count)))
     for _ in range(ROUNDS):
         before = verdict.rank
-        if not verdict.broken and verdict.total - aim <= near:
+        if not verdict.broken and (verdict.total - aim <= near or sizes.count > LARGE):
             break
         for other in _neighbours(book, best, bool(verdict.broken)):
             if looks >= most:

@@ -232,8 +232,15 @@ class Costs:
 
 
 def factors(book: Book) -> Vector:
-    """Factor the daily covariance: Sigma = F'F, shape ``(n_factors, n_underlyings)``."""
+    """Factor the daily covariance: Sigma = F'F, shape ``(n_factors, n_underlyings)``.
+
+    Without given correlations all are one half: one common factor and one of each underlying's
+    own, which leaves the program sparse.
+    """
     names = book.underlyings
+    if names and not book.policy.risk.correlation:
+        own = np.sqrt(np.array([float(book.covariance[u, u]) for u in names]) / 2)
+        return np.vstack([own[None, :], np.diag(own)])
     sigma = np.array([[float(book.covariance[u, v]) for v in names] for u in names])
     if not names:
         return np.zeros((0, 0))
