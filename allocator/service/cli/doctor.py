@@ -25,7 +25,8 @@ def doctor(
     Sends nothing but reads. Ends with 5 if something is wrong.
 
     \b
-    Example: allocator demo --keep; allocator doctor -c var/demo/config.yaml
+    Example: allocator doctor -c var/demo/config.yaml
+    (after `allocator demo --keep`, which leaves the exchanges up)
     """  # noqa: D301
     from allocator.service.bootstrap import anchored
     from allocator.service.doctor import examine

@@ -43,7 +43,8 @@ def gather(
     Ends with 5 if anything could not be read; those accounts stand frozen in the snapshot.
 
     \b
-    Example: allocator demo --keep; allocator gather -c var/demo/config.yaml --out snapshot.json
+    Example: allocator gather -c var/demo/config.yaml --out snapshot.json
+    (after `allocator demo --keep`, which leaves the exchanges up)
     """  # noqa: D301
     gathered = _gather(config)
     if out is not None:
