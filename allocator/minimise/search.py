@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import numpy as np
 
+from allocator.minimise.brackets import in_brackets
 from allocator.minimise.candidate import DUST, SPARE, Candidate, only_shortfall
 from allocator.minimise.exact import exact
 from allocator.models.errors import SolverError
@@ -96,7 +97,7 @@ def search(arrays: Arrays) -> Search:
     least = least_shortfall(below.form)
     goal = _Goal(below, least)
     relaxed = solve(goal.capped(below.form).relaxed())
-    planning = _planning(arrays, below, relaxed)
+    planning = in_brackets(arrays, below, goal.cap, relaxed.x)
     if usable(below.form) <= SMALL and goal.sharpen(planning.form):
         relaxed = solve(goal.capped(below.form).relaxed())
     form = goal.capped(planning.form)
@@ -179,14 +180,6 @@ class _Goal:
             if form is self.below.form:
                 self.bound = max(self.bound, sharp.bound)
         return self.cap > before
-
-
-def _planning(arrays: Arrays, below: Program, relaxed: Answer) -> Program:
-    """Build the conservative program where some margin is on the whole position."""
-    models = {row.margin.model for row in arrays.book.accounts.values() if row.state != "frozen"}
-    if "whole_position" not in models:
-        return below
-    return build(arrays, ceilings(arrays, below.core.gross(relaxed.x)))
 
 
 def _near(form: Form, x: Vector) -> Vector:

@@ -10,7 +10,7 @@ from allocator.program.affine import WIDER, Affine, Draft
 from allocator.program.arrays import Arrays
 from allocator.program.core import Core, collateral_reach, core_of
 from allocator.program.form import Direction, Form, Hull, Mask, Segments, Vector
-from allocator.program.limits import limit_rows, members, selects
+from allocator.program.limits import limit_rows, members, selected
 from allocator.program.margin import margin_rows
 from allocator.program.objective import COST_UNIT, Costs
 from allocator.program.requirements import Brackets, Positions, initial_rates, positions_of
@@ -175,13 +175,7 @@ def _limit_rooms(arrays: Arrays) -> Vector:
         if limit.measure not in ("gross_notional", "quantity") or limit.max is None:
             continue
         inside = members(arrays, limit)
-        chosen = np.array(
-            [
-                bool(inside[a]) and selects(limit, book.instruments[key[1]])
-                for a, key in zip(pairs.account, pairs.keys, strict=True)
-            ],
-            dtype=bool,
-        )
+        chosen = inside[pairs.account] & selected(arrays, limit)[pairs.instrument]
         out = np.where(
             chosen, np.minimum(out, _room(arrays, limit.measure, float(limit.max), chosen)), out
         )

@@ -57,6 +57,12 @@ def members(arrays: Arrays, limit: Limit) -> Mask:
     return np.array(out, dtype=bool)
 
 
+def selected(arrays: Arrays, limit: Limit) -> Mask:
+    """Which instruments a limit measures."""
+    rows = (arrays.book.instruments[name] for name in arrays.instruments)
+    return np.array([selects(limit, row) for row in rows], dtype=bool)
+
+
 def limit_rows(core: Core, draft: Draft, positions: Positions) -> None:
     """Add every row of every limit, and order budgets."""
     worst = WorstSides(core, draft, positions)
@@ -197,12 +203,9 @@ def _measures(
 
 
 def _pairs(core: Core, limit: Limit, inside: Mask) -> Index:
-    arrays = core.arrays
-    chosen = [
-        bool(inside[a]) and selects(limit, arrays.book.instruments[key[1]])
-        for a, key in zip(arrays.pairs.account, arrays.pairs.keys, strict=True)
-    ]
-    return np.flatnonzero(np.array(chosen, dtype=bool)).astype(np.int64)
+    pairs = core.arrays.pairs
+    chosen = inside[pairs.account] & selected(core.arrays, limit)[pairs.instrument]
+    return np.flatnonzero(chosen).astype(np.int64)
 
 
 def _wallets(core: Core, limit: Limit, inside: Mask) -> Index:
@@ -254,13 +257,7 @@ def _of_plan(core: Core, limit: Limit, inside: Mask) -> Measure:
             if inside[arrays.wallets.account[wallet]] and wanted:
                 X[layout.transfers[number]] = 1.0
     else:
-        chosen = np.array(
-            [
-                bool(inside[a]) and selects(limit, arrays.book.instruments[key[1]])
-                for a, key in zip(arrays.orders.account, arrays.orders.keys, strict=True)
-            ],
-            dtype=bool,
-        )
+        chosen = inside[arrays.orders.account] & selected(arrays, limit)[arrays.orders.instrument]
         into = Z if limit.measure == "orders" else X
         into[layout.buys[chosen]] = into[layout.sells[chosen]] = 1.0
     row = Affine(sp.csr_array(X[None, :]), sp.csr_array(Z[None, :]), np.zeros(1))
