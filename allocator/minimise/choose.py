@@ -26,6 +26,13 @@ NOISE = Decimal("1e-6")
 ENOUGH = 60
 """Number of actions from which the first safe candidate is taken."""
 
+NARROWER: tuple[dict[str, bool], ...] = (
+    {},
+    {"moves": False},
+    {"moves": False, "routes": False},
+)
+"""What is tried, one after another, where the best plan has no safe order of steps."""
+
 CANDIDATES = 4
 MARGIN_ROOM = 4e-7
 """Least room that polishing leaves in margin rows for steps and lots, units."""
@@ -48,8 +55,9 @@ def choose(book: Book, found: Search) -> Outcome:
     """Round, mend and order the candidates, and take the best that is safe."""
     options = [Option(Sizes(), (), judged(book, Sizes()))]
     unsafe = _add(book, options, _wishes(book, found))
-    if unsafe is not None and _rank(unsafe) < _rank(_best(options).verdict):
-        _add(book, options, _wishes(book, found.funded_first()))
+    for narrower in NARROWER:
+        if unsafe is not None and _rank(unsafe) < _rank(_best(options).verdict):
+            _add(book, options, _wishes(book, found.funded_first(**narrower)))
     best = _best(options)
     if best.verdict.shortfall > EXACT and book.policy.infeasible == "hold":
         best = options[0]

@@ -72,11 +72,20 @@ class Search:
         form = self.below.form.capped(shortfall / self.below.form.unit + SPARE)
         return solve(form.relaxed()).bound * form.cost_unit
 
-    def funded_first(self) -> Search:
-        """Search again among plans whose transfers can all come before any order."""
+    def funded_first(self, *, routes: bool = True, moves: bool = True) -> Search:
+        """Search again among plans whose transfers can all come before any order.
+
+        Parameters
+        ----------
+        routes, moves
+            Whether transfers and moves are used at all.
+        """
         core = self.program.core
         brackets = ceilings(core.arrays, core.gross(self.relaxed.x))
         program = build(core.arrays, brackets, funded_first=True)
+        barred = [] if routes else [core.layout.transfers]
+        barred += [] if moves else [core.layout.moved]
+        program = Program(program.core, program.form.without(barred))
         goal = _Goal(program, least_shortfall(program.form))
         goal.cap = max(goal.cap, self.cap)
         form = goal.capped(program.form)
@@ -224,7 +233,9 @@ def supports(form: Form, near: Vector) -> list[Candidate]:
             near = solve(form.weighted(slope, allowed), near=near, passes=2).x
         except SolverError:
             break
-        used = allowed & (near[:n] > np.maximum(0.5 * form.least, DUST))
+        wanted = allowed & (near[:n] > np.maximum(0.5 * form.least, DUST))
+        used = _within_counts(form, wanted, near[:n])
+        allowed &= used | ~wanted
         if used.tobytes() not in seen:
             seen.add(used.tobytes())
             out += polished(form, used, near)
@@ -242,6 +253,24 @@ def _attainable(form: Form, allowed: Mask) -> Form:
     except SolverError:
         return form
     return form.capped(least + SPARE) if least > form.cap + NOTHING_MISSING else form
+
+
+def _within_counts(form: Form, used: Mask, size: Vector) -> Mask:
+    """Leave out the smallest actions where more are used than budgets and limits allow."""
+    used = used.copy()
+    rows = [
+        at
+        for at, label in enumerate(form.labels)
+        if label[0] == "order_budget" or (label[0] == "limit" and label[-1] == "orders")
+    ]
+    for row in rows:
+        most = float(form.row_high[row])
+        counted = np.flatnonzero(form.Z[[row]].toarray().ravel())
+        mine = counted[used[counted]]
+        if mine.size > most:
+            by_size = mine[np.argsort(-size[mine], kind="stable")]
+            used[by_size[max(0, int(most)) :]] = False
+    return used
 
 
 def _one_way(form: Form, x: Vector) -> Mask:
@@ -297,8 +326,9 @@ def wish_of(program: Program, candidate: Candidate) -> Wish:
         if abs(net) > DUST:
             orders[key] = float(net) / float(arrays.orders.scale[at])
     transfers: dict[str, float] = {}
+    sent = netted(arrays, size[layout.transfers])
     for at, name in enumerate(arrays.routes.ids):
-        amount = float(size[layout.transfers[at]]) * unit
+        amount = float(sent[at]) * unit
         if amount > DUST * unit:
             transfers[name] = amount / float(_price(arrays.book, name))
     moves: dict[tuple[str, str, str], float] = {}
@@ -308,6 +338,22 @@ def wish_of(program: Program, candidate: Candidate) -> Wish:
                 size[layout.moved[at]] / arrays.pairs.scale[arrays.moves.source[at]]
             )
     return Wish(orders, transfers, moves)
+
+
+def netted(arrays: Arrays, sent: Vector) -> Vector:
+    """Take back what goes there and comes back: it only costs."""
+    routes, out = arrays.routes, sent.copy()
+    ways: dict[tuple[int, int], int] = {}
+    for at in map(int, np.flatnonzero(sent > 0)):
+        ends = (int(routes.source[at]), int(routes.target[at]))
+        back = ways.get((ends[1], ends[0]))
+        ways[ends] = at
+        if back is not None:
+            pair = np.array([at, back])
+            left = out[pair] - out[pair].min()
+            if np.all((left <= DUST) | (left >= routes.least[pair])):
+                out[pair] = left
+    return out
 
 
 def _price(book: Book, route: str) -> Decimal:

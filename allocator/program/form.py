@@ -186,6 +186,13 @@ class Form:
         """
         return replace(self, cap=shortfall)
 
+    def without(self, actions: list[Index]) -> Form:
+        """Bar some actions."""
+        top, high = self.top.copy(), self.high.copy()
+        for at in actions:
+            top[at] = high[at] = 0.0
+        return replace(self, top=top, high=high)
+
     @property
     def most(self) -> Vector:
         """Upper bounds of the columns under the cap."""

@@ -1,0 +1,52 @@
+"""Candidates: how near the heuristic comes, and what is taken back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from allocator.minimise.exact import exact
+from allocator.minimise.search import least_shortfall, netted, polished, supports
+from allocator.program.crossing import arrays_of
+from allocator.program.solve import solve
+from allocator.state import Book
+from tests.program.programs import program_of, scenario_of
+
+
+@pytest.mark.parametrize("flavour", ["plain", "inverse", "spot", "scenario", "moves", "flows"])
+def test_the_heuristic_comes_close_to_the_exact_step(flavour: str) -> None:
+    for seed in range(3):
+        scenario = scenario_of(seed, flavour)
+        form = program_of(scenario.snapshot, scenario.mandate).form
+        form = replace(form, lot=np.zeros_like(form.lot))
+        least = least_shortfall(form).value
+        form = form.capped(0.0 if least < 1e-8 else least + 1e-5)
+        relaxed = solve(form.relaxed())
+        found = supports(form, relaxed.x)
+        sharp = exact(form, relaxed.x, found)
+        if sharp is None:
+            continue
+        best = polished(form, sharp.used)[0].value
+        idle = solve(form.supported(np.zeros(form.n_actions, dtype=bool))).value if found else best
+        worth = max(0.01, idle - best)
+        assert sharp.bound <= best + 1e-4
+        assert relaxed.bound <= sharp.bound + 1e-4
+        assert min(row.value for row in found) - best <= 0.05 * worth
+
+
+def test_money_that_goes_and_comes_back_is_left_where_it_is() -> None:
+    for seed in range(12):
+        scenario = scenario_of(seed, "plain")
+        arrays = arrays_of(Book.of(scenario.snapshot, scenario.mandate))
+        routes = arrays.routes
+        sent = np.full(len(routes.ids), 3.0)
+        out = netted(arrays, sent)
+        flow = np.zeros(len(arrays.wallets.keys))
+        for amounts, sign in ((sent, 1.0), (out, -1.0)):
+            np.add.at(flow, routes.target, sign * amounts)
+            np.add.at(flow, routes.source, -sign * amounts)
+        assert np.allclose(flow, 0.0)
+        both = set(zip(routes.source[out > 0], routes.target[out > 0], strict=True))
+        assert not {(b, a) for a, b in both} & both
