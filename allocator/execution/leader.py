@@ -21,11 +21,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from allocator.execution.database import sqlite_path
-from allocator.models.errors import JournalError
+from allocator.models.errors import JournalError, RefusedError
 from allocator.models.records import LeaderRow
 
 
-class NotLeaderError(JournalError):
+class NotLeaderError(RefusedError):
     """Another process leads."""
 
     code = "NOT_LEADER"

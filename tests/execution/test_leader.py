@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 
 from allocator.execution.journal import Journal
 from allocator.execution.leader import FencedError, NotLeaderError, lead
+from allocator.service.cli.codes import ExitCode, of_error
 from tests.execution.book import START, intend, order_intent, recorded
 
 
@@ -22,6 +23,10 @@ def test_second_leader_is_refused_while_the_first_lives(engine: Engine) -> None:
             assert other.epoch == 1
     with lead(engine, "desk", "two", START) as second:
         assert second.epoch == 2
+
+
+def test_second_leader_ends_a_command_as_refused() -> None:
+    assert of_error(NotLeaderError("NOT_LEADER")) is ExitCode.REFUSED
 
 
 def test_followed_leader_can_write_nothing_more(
