@@ -16,6 +16,9 @@ from typing import Any
 
 from allocator.models.errors import VenueError
 
+LONGEST = 140
+"""Characters of a failure: a note holds it with the name of its error before it."""
+
 CODE_KEYS = ("retCode", "code")
 
 
@@ -73,26 +76,33 @@ def venue_code(text: str) -> tuple[str, str] | None:
     return code, str(body.get("retMsg") or body.get("msg") or "")
 
 
-def failure(error: Exception, answer: Answer, hide: tuple[str, ...] = ()) -> VenueError:
+def failure(
+    error: Exception, answer: Answer, hide: tuple[str, ...] = (), asked: str = ""
+) -> VenueError:
     """Translate an error of the client by the answer that it was made from.
 
     Parameters
     ----------
     hide
         Keys and secrets: a venue may repeat them in its words, a client in the request's address.
+    asked
+        Venue and endpoint, named in a failure that has no code.
     """
     found = venue_code(answer.body)
     if found is not None:
         return RefusalError(found[0], without(found[1], hide))
-    return UnansweredError(f"{type(error).__name__}: {without(str(error), hide)[:200]}")
+    status = f" (HTTP {answer.status})" if answer.status else ""
+    words = without(str(error), hide)
+    told = f"{asked}: {type(error).__name__}{status}: {words}"
+    return UnansweredError(told.removeprefix(": ")[:LONGEST])
 
 
 def without(text: str, hide: tuple[str, ...]) -> str:
-    """Take keys, secrets and the queries of addresses out of a text.
+    """Take keys, secrets and addresses out of a text.
 
     >>> without("GET https://x.example/a?timestamp=1&signature=2 key-1", ("key-1",))
-    'GET https://x.example/a *'
+    'GET *'
     """
     for word in hide:
         text = text.replace(word, "*") if word else text
-    return re.sub(r"(https?://[^\s?]*)\?\S*", r"\1", text)
+    return " ".join(re.sub(r"https?://\S+", "", text).split())

@@ -89,6 +89,9 @@ def secret(reference: str) -> SecretStr:
             value = Path(name).expanduser().read_text(encoding="utf-8").strip()
         except OSError as error:
             raise ConfigError(f"no secret can be read at {reference}") from error
+        except UnicodeDecodeError:
+            # Not chained: the original carries the file's bytes.
+            raise ConfigError(f"the secret at {reference} is not text in UTF-8") from None
     if not value:
         raise ConfigError(f"the secret at {reference} is empty")
     return SecretStr(value)
@@ -143,7 +146,7 @@ class Login:
             if time.monotonic() - self._synchronised_at >= CLOCK_AGE_S:
                 await self.synchronise()
         except exchanges.BaseError as error:
-            raise failure(error, Answer()) from error
+            raise failure(error, Answer(), asked=f"{self.venue} markets and time") from error
 
     async def _share_markets(self, shared: _VenueState) -> None:
         if time.monotonic() - shared.loaded_at >= MARKETS_AGE_S:
@@ -164,7 +167,7 @@ class Login:
         try:
             return moment(await self.client.fetch_time())
         except exchanges.BaseError as error:
-            raise failure(error, Answer()) from error
+            raise failure(error, Answer(), asked=f"{self.venue} time") from error
 
     def venue_now(self) -> datetime:
         """Tell the venue's time by our clock and the offset measured."""
@@ -224,7 +227,7 @@ class Login:
             self._note_pause(answer)
             hide = (str(self.client.apiKey), str(self.client.secret))
             # Not chained: the original's text may hold the key and the signed address.
-            raise failure(error, answer, hide) from None
+            raise failure(error, answer, hide, f"{self.venue} {endpoint}") from None
         finally:
             _stamp_ms.reset(stamp)
             _answer.reset(holder)
@@ -260,6 +263,10 @@ class Sessions:
         base = check_loopback(config.loopback_url) if config.loopback_url else None
         self._session = LoopbackSession(base) if base else DirectSession()
         self._reads_only = reads_only
+        # A secret that is not there is told before any client is made: none is left open.
+        for row in config.logins.values():
+            for reference in (row.key, row.secret):
+                secret(reference)
         self._venues: dict[str, _VenueState] = {}
         self.logins = {name: self._login(name, row) for name, row in config.logins.items()}
 

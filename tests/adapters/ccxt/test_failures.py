@@ -1,0 +1,63 @@
+"""What a failure says, and which answers leave open what happened."""
+
+import asyncio
+import warnings
+from pathlib import Path
+
+import pytest
+
+from allocator.adapters.ccxt.binance import FACTS
+from allocator.adapters.ccxt.failures import Answer, RefusalError, UnansweredError, failure
+from allocator.adapters.ccxt.session import Sessions, secret
+from allocator.models.config import Config
+from allocator.models.errors import ConfigError
+
+ADDRESS = "https://api.example/v5/position/list?api_key=key-1&signature=abc"
+
+
+def test_failure_is_short_and_names_endpoint_not_address() -> None:
+    error = RuntimeError(f"bybit GET {ADDRESS} " + "x" * 500)
+    told = failure(error, Answer(503), ("key-1",), "bybit privateGetV5PositionList")
+    assert isinstance(told, UnansweredError)
+    assert str(told).startswith("bybit privateGetV5PositionList: RuntimeError (HTTP 503): ")
+    assert len(f"{type(told).__name__}: {told}") <= 160
+    assert "https" not in str(told)
+    assert "signature" not in str(told)
+
+
+@pytest.mark.parametrize("code", ["-1000", "-1001", "-1006", "-1007", "-1008"])
+def test_binance_status_unknown_is_no_refusal(code: str) -> None:
+    body = f'{{"code":{code},"msg":"Execution status unknown."}}'
+    told = failure(RuntimeError("x"), Answer(408, body))
+    assert isinstance(told, RefusalError)
+    assert told.code not in FACTS.definitive | FACTS.stale | FACTS.gone | FACTS.duplicate
+
+
+def test_secret_that_is_not_text_is_named_not_shown(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(b"abc\xff\xfe")
+    with pytest.raises(ConfigError, match=f"file:{path}") as caught:
+        secret(f"file:{path}")
+    assert "abc" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [None, ""])
+def test_missing_secret_leaves_no_client_open(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | None
+) -> None:
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    good.write_text("word")
+    if content is not None:
+        bad.write_text(content)
+    login = {"venue": "bybit", "key": f"file:{good}", "secret": f"file:{good}"}
+    data = {"logins": {"a": login, "b": login | {"secret": f"file:{bad}"}}}
+    config = Config.model_validate(data)
+
+    async def opening() -> None:
+        with pytest.raises(ConfigError, match="bad"):
+            Sessions(config, reads_only=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        asyncio.run(opening())
+    assert "release" not in capsys.readouterr().err
