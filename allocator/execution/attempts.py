@@ -94,8 +94,8 @@ def intent_text(intent: Intent) -> str:
     return canonical_json(json_value(intent))
 
 
-def intent_hash(text: str) -> str:
-    """Hash a canonical request (sha256, hex)."""
+def text_hash(text: str) -> str:
+    """Hash canonical text (sha256, hex)."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -112,7 +112,7 @@ def of_row(row: AttemptRow) -> Attempt:
     JournalError
         When the request is not the one whose hash was written.
     """
-    if intent_hash(row.intent_json) != row.intent_hash:
+    if text_hash(row.intent_json) != row.intent_hash:
         raise JournalError(f"INTENT_CHANGED: client_id={row.client_id}")
     intent = _INTENT.validate_json(row.intent_json)
     if intent.client_id != row.client_id or sender(intent) != row.account:

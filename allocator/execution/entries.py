@@ -11,7 +11,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from allocator.execution import audit
-from allocator.execution.attempts import intent_hash, intent_text, of_row, sender, touched
+from allocator.execution.attempts import intent_text, of_row, sender, text_hash, touched
 from allocator.execution.reservations import settle
 from allocator.execution.transitions import Stage, State, advance, advance_stage
 from allocator.models.base import plain
@@ -85,7 +85,7 @@ def new_row(place: Place, intent: Intent, window_s: Decimal, entry: Entry) -> At
         account=sender(intent),
         state=advance(intent.kind, State.CHECKED, State.SENDING),
         intent_json=text,
-        intent_hash=intent_hash(text),
+        intent_hash=text_hash(text),
         epoch=entry.epoch,
         intent_at=at,
         fence_at=at + timedelta(seconds=float(window_s)),
@@ -105,7 +105,13 @@ def move_attempt(entry: Entry, row: AttemptRow, to: State, why: str) -> None:
     row.reason, row.updated_at = why, entry.at
     entry.session.add(row)
     settle(entry.session, row.client_id, to, row.filled, entry.at)
-    facts = {"venue_id": row.venue_id, "filled": plain(row.filled), "fees": row.fees_json}
+    price = None if row.average_price is None else plain(row.average_price)
+    facts = {
+        "venue_id": row.venue_id,
+        "filled": plain(row.filled),
+        "average_price": price,
+        "fees": row.fees_json,
+    }
     tell_state(entry, row, attempt.state, why=why, **facts)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from allocator.execution import audit
+from allocator.execution import agreement, audit
 from allocator.execution.attempts import Attempt, of_row
 from allocator.execution.database import READ_ONLY
 from allocator.execution.transitions import OPEN_STATES, Stage, State
@@ -244,7 +244,7 @@ class History:
     def verify(self) -> tuple[audit.Fault, ...]:
         """Check the audit's hash chain, and the rows against it; empty when all is well."""
         with self._session() as session:
-            return audit.verify(session)
+            return agreement.verify(session)
 
 
 def _cycle(row: CycleRow, plan: PlanRow | None) -> Cycle:

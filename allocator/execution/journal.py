@@ -14,7 +14,14 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from allocator.execution.attempts import Attempt, fees_text, of_row, quantity, touched
+from allocator.execution.attempts import (
+    Attempt,
+    fees_text,
+    of_row,
+    quantity,
+    text_hash,
+    touched,
+)
 from allocator.execution.entries import (
     Entry,
     Place,
@@ -118,7 +125,12 @@ class Journal:
         RefusedError
             When the plan was recorded before: a plan is carried out once.
         """
-        facts = {"snapshot": snapshot_hash(snapshot), "mandate": mandate_hash(mandate)}
+        text = canonical_json(plan.to_json())
+        facts = {
+            "snapshot": snapshot_hash(snapshot),
+            "mandate": mandate_hash(mandate),
+            "text": text_hash(text),
+        }
         with self.write() as entry:
             if entry.session.get(PlanRow, plan.plan_hash) is not None:
                 raise RefusedError(f"PLAN_KNOWN: plan_hash={plan.plan_hash}")
@@ -128,7 +140,7 @@ class Journal:
                     cycle_id=cycle_id,
                     snapshot_hash=facts["snapshot"],
                     mandate_hash=facts["mandate"],
-                    plan_json=canonical_json(plan.to_json()),
+                    plan_json=text,
                     snapshot_json=canonical_json(json_value(snapshot)),
                     mandate_json=canonical_json(json_value(mandate)),
                     proposer=proposer,

@@ -243,6 +243,24 @@ def unprotect(engine: Engine) -> None:
         ("DELETE FROM event WHERE seq = (SELECT max(seq) FROM event)", "the audit says None"),
         ("UPDATE attempt SET state = 'filled'", "is filled; the audit says sending"),
         ("DELETE FROM attempt", "is in the audit only"),
+        ("UPDATE attempt SET filled = '99'", "filled is 99; the audit says 0"),
+        ("UPDATE attempt SET average_price = '7'", "average_price is 7; the audit says None"),
+        ('UPDATE attempt SET fees_json = \'{"USDT":"9"}\'', "the audit says {}"),
+        ("UPDATE attempt SET intent_hash = 'x'", "request is not the one that was hashed"),
+        ("UPDATE plan SET plan_json = replace(plan_json,'0.5','5')", "the plan is not the one"),
+        ("UPDATE plan SET plan_json = plan_json || ' '", "text is"),
+        ("UPDATE plan SET plan_json = 'x'", "cannot be read"),
+        ("UPDATE plan SET snapshot_hash = 'x'", "snapshot is x; the audit says"),
+        ("UPDATE plan SET approver = 'x'", "approver is x; the audit says None"),
+        ("UPDATE plan SET baseline_json = '{}'", "the baseline is not the one in the audit"),
+        ("DELETE FROM action", "action 1 is None; the plan says order"),
+        ("UPDATE action SET stage = 'done'", "stage is done; the audit says working"),
+        ("UPDATE cycle SET status = 'x'", "status is x; the audit says open"),
+        (
+            "INSERT INTO cycle SELECT 9, portfolio, 'z', status, epoch, opened_at, ended_at, note "
+            "FROM cycle",
+            "slot is z; the audit says None",
+        ),
     ],
 )
 def test_tampering_is_found(lite: Engine, new_journal: object, statement: str, what: str) -> None:
@@ -254,6 +272,18 @@ def test_tampering_is_found(lite: Engine, new_journal: object, statement: str, w
     with lite.begin() as connection:
         connection.execute(text(statement))
     assert any(what in fault.what for fault in journal.history.verify())
+
+
+def test_tail_cut_off_a_finished_cycle_is_found(lite: Engine, new_journal: object) -> None:
+    assert callable(new_journal)
+    journal: Journal = new_journal(lite)
+    intend(journal, order_plan(journal), ORDER)
+    journal.close_cycle(1, "ended", "all done")
+    assert journal.history.verify() == ()
+    unprotect(lite)
+    with lite.begin() as connection:
+        connection.execute(text("DELETE FROM event WHERE seq = (SELECT max(seq) FROM event)"))
+    assert "status is ended; the audit says open" in journal.history.verify()[0].what
 
 
 def test_rehashed_line_breaks_the_next_one(lite: Engine, new_journal: object) -> None:
@@ -270,7 +300,7 @@ def test_rehashed_line_breaks_the_next_one(lite: Engine, new_journal: object) ->
         row.hash = digest(row)
         session.add(row)
         session.commit()
-    assert [(f.seq, f.what) for f in journal.history.verify()] == [
+    assert [(f.seq, f.what) for f in journal.history.verify() if f.seq is not None] == [
         (3, "does not follow the event before")
     ]
 

@@ -1,0 +1,192 @@
+"""Whether the rows of the record stand where its audit left them."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from sqlmodel import Session, col, select
+
+from allocator.execution import audit
+from allocator.execution.attempts import text_hash
+from allocator.execution.audit import Fault
+from allocator.execution.transitions import Stage
+from allocator.models.base import plain, stamp
+from allocator.models.canonical import canonical_json, mandate_hash, plan_hash, snapshot_hash
+from allocator.models.errors import AllocatorError
+from allocator.models.mandate import Mandate
+from allocator.models.plan import Plan
+from allocator.models.records import (
+    ActionRow,
+    AttemptRow,
+    CycleRow,
+    EventRow,
+    FreezeRow,
+    PlanRow,
+)
+from allocator.models.snapshot import Snapshot
+
+Facts = Mapping[str, Any]
+CHANGES = {
+    "attempt": frozenset({"state"}),
+    "action": frozenset({"stage"}),
+    "plan": frozenset({"recorded", "approved", "baseline"}),
+    "cycle": frozenset({"opened", "open", "parked", "ended", "superseded", "failed"}),
+}
+"""Events that tell of a change to their subject's row; others are notes beside it."""
+
+
+class Told:
+    """What the audit says of each subject in the end."""
+
+    def __init__(self) -> None:
+        self._facts: dict[str, dict[str, Any]] = {}
+        self._frozen: defaultdict[str, int] = defaultdict(int)
+
+    def add(self, row: EventRow) -> None:
+        """Take in an event; later ones prevail."""
+        try:
+            data: dict[str, Any] = dict(json.loads(row.facts_json))
+        except (ValueError, TypeError):
+            return
+        kind, _, name = row.subject.partition(":")
+        if kind == "account":
+            self._frozen[name] += {"frozen": 1, "thawed": -1}.get(row.what, 0)
+        if row.what not in CHANGES.get(kind, ()):
+            return
+        if kind == "cycle":
+            data |= {"status": "open" if row.what == "opened" else row.what}
+        self._facts.setdefault(row.subject, {}).update(data)
+
+    def take(self, subject: str) -> dict[str, Any]:
+        """Tell what is said of a subject that has a row; what is left in the end has none."""
+        return self._facts.pop(subject, {})
+
+    def frozen(self) -> dict[str, int]:
+        """Tell how many freezes of each account were not lifted."""
+        return {name: count for name, count in self._frozen.items() if count}
+
+    def left(self) -> list[str]:
+        """Name subjects that no row was found for."""
+        return sorted(self._facts)
+
+
+def verify(session: Session) -> tuple[Fault, ...]:
+    """Check the whole chain, and that every row stands where the audit left it."""
+    told = Told()
+    faults = audit.chain(session, told.add)
+    for check in (_attempts, _plans, _actions, _cycles, _freezes):
+        faults += [Fault(None, what) for what in check(session, told)]
+    faults += [Fault(None, f"{name} is in the audit only") for name in told.left()]
+    return tuple(faults)
+
+
+def _differ(subject: str, row: Facts, told: Facts) -> Iterator[str]:
+    for key, value in row.items():
+        if value != told.get(key):
+            yield f"{subject}: {key} is {value}; the audit says {told.get(key)}"
+
+
+def _attempts(session: Session, told: Told) -> Iterator[str]:
+    unfilled = {"filled": "0", "fees": "{}", "why": ""}
+    for row in session.exec(select(AttemptRow)):
+        subject = f"attempt:{row.client_id}"
+        says = unfilled | told.take(subject)
+        says["state"] = says.get("to")
+        price = None if row.average_price is None else plain(row.average_price)
+        stands = {
+            "state": row.state,
+            "seq": row.seq,
+            "part": row.part,
+            "number": row.number,
+            "request": text_hash(row.intent_json),
+            "fence": stamp(row.fence_at),
+            "venue_id": row.venue_id,
+            "filled": plain(row.filled),
+            "average_price": price,
+            "fees": row.fees_json,
+            "why": row.reason,
+        }
+        yield from _differ(subject, stands, says)
+        if row.intent_hash != stands["request"]:
+            yield f"{subject}: the request is not the one that was hashed"
+
+
+def _plans(session: Session, told: Told) -> Iterator[str]:
+    for row in session.exec(select(PlanRow)):
+        subject = f"plan:{row.plan_hash}"
+        says = told.take(subject)
+        readings = says.get("readings")
+        says["baseline"] = None if readings is None else canonical_json(readings)
+        stands = {
+            "cycle": row.cycle_id,
+            "snapshot": row.snapshot_hash,
+            "mandate": row.mandate_hash,
+            "text": text_hash(row.plan_json),
+            "approver": row.approver,
+        }
+        yield from _differ(subject, stands, says)
+        if says["baseline"] != row.baseline_json:
+            yield f"{subject}: the baseline is not the one in the audit"
+        try:
+            hashes = (
+                plan_hash(Plan.model_validate_json(row.plan_json)),
+                snapshot_hash(Snapshot.model_validate_json(row.snapshot_json)),
+                mandate_hash(Mandate.model_validate_json(row.mandate_json)),
+            )
+        except (ValidationError, AllocatorError):
+            yield f"{subject}: what is stored cannot be read"
+            continue
+        names = ("plan", "snapshot", "mandate")
+        kept = (row.plan_hash, row.snapshot_hash, row.mandate_hash)
+        for name, found, wanted in zip(names, hashes, kept, strict=True):
+            if found != wanted:
+                yield f"{subject}: the {name} is not the one that was hashed"
+        yield from _lines(session, row, says.get("actions"))
+
+
+def _lines(session: Session, plan: PlanRow, count: int | None) -> Iterator[str]:
+    """Tell where the actions of a plan are not those that it lists."""
+    query = select(ActionRow).where(col(ActionRow.plan_hash) == plan.plan_hash)
+    rows = {row.seq: row.kind for row in session.exec(query)}
+    listed = {row.seq: row.kind for row in Plan.model_validate_json(plan.plan_json).actions}
+    subject = f"plan:{plan.plan_hash}"
+    if len(rows) != count:
+        yield f"{subject}: {len(rows)} actions; the audit says {count}"
+    for seq in sorted(rows.keys() | listed.keys()):
+        if rows.get(seq) != listed.get(seq):
+            yield f"{subject}: action {seq} is {rows.get(seq)}; the plan says {listed.get(seq)}"
+
+
+def _actions(session: Session, told: Told) -> Iterator[str]:
+    for row in session.exec(select(ActionRow)):
+        subject = f"action:{row.plan_hash}:{row.seq}"
+        says = {"to": Stage.PLANNED, "reason": ""} | told.take(subject)
+        says["stage"] = says["to"]
+        yield from _differ(subject, {"stage": row.stage, "reason": row.reason}, says)
+
+
+def _cycles(session: Session, told: Told) -> Iterator[str]:
+    for row in session.exec(select(CycleRow)):
+        subject = f"cycle:{row.id}"
+        says = {"note": ""} | told.take(subject)
+        stands = {
+            "status": row.status,
+            "note": row.note,
+            "portfolio": row.portfolio,
+            "slot": row.slot,
+        }
+        yield from _differ(subject, stands, says)
+
+
+def _freezes(session: Session, told: Told) -> Iterator[str]:
+    held: defaultdict[str, int] = defaultdict(int)
+    for row in session.exec(select(FreezeRow).where(col(FreezeRow.lifted_at).is_(None))):
+        held[row.account] += 1
+    says = told.frozen()
+    for name in sorted(held.keys() | says.keys()):
+        if held.get(name, 0) != says.get(name, 0):
+            yield f"account:{name}: {held.get(name, 0)} freezes; the audit says {says.get(name, 0)}"
