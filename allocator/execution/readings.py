@@ -38,8 +38,11 @@ async def read_complete(shell: Shell, accounts: Iterable[str]) -> dict[str, Acco
         if not missing:
             return rows
         if shell.clock.now() >= until:
-            what = ", ".join(f"{name} ({'; '.join(rows[name].missing)})" for name in missing)
-            raise Abort(f"not read completely: {what}")
+            # One cause tells enough: a venue that is down fails in every part of every account.
+            causes = [cause for name in missing for cause in rows[name].missing]
+            first = f" ({causes[0]})" if causes else ""
+            rest = f" and {len(causes) - 1} more" if len(causes) > 1 else ""
+            raise Abort(f"not read completely: {', '.join(missing)}{first}{rest}")
         await shell.pause()
 
 
