@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from allocator.minimise.candidate import DUST, SPARE, Candidate, only_shortfall
 from allocator.models.errors import SolverError
-from allocator.program.form import Form, Vector
+from allocator.program.form import Form, Mask, Vector
 from allocator.program.solve import Answer, solve
 
 COARSE = 2e-5
@@ -37,7 +35,10 @@ def settled(form: Form, candidate: Candidate) -> Candidate:
     held = np.full(form.n_actions, np.nan)
     best = candidate
     for at in order:
-        sizes = [size for size in _whole(best.x[at], lots[at]) if _allowed(form, at, size)]
+        near = _whole(best.x[at], lots[at])
+        sizes = [size for size in near if _allowed(form, at, size)]
+        if len(sizes) < len(near):
+            sizes.append(0.0)
         fits = _tried(form, best, held, at, sizes)
         if not fits:
             form = _raised(form, best, held, at, sizes)
@@ -46,8 +47,15 @@ def settled(form: Form, candidate: Candidate) -> Candidate:
             return candidate
         value, size, answer = min(fits, key=lambda row: row[0])
         held[at] = size
-        best = replace(best, x=answer.x, value=value)
+        best = Candidate(_kept(best.used, at, size), answer.x, value)
     return best
+
+
+def _kept(used: Mask, at: int, size: float) -> Mask:
+    """Leave an action out whose size is nothing."""
+    out = used.copy()
+    out[at] = size > 0
+    return out
 
 
 def _whole(size: float, lot: float) -> list[float]:
@@ -75,7 +83,8 @@ def _tried(form: Form, best: Candidate, held: Vector, at: int, sizes: list[float
         trial = held.copy()
         trial[at] = size
         try:
-            answer = solve(form.supported(best.used, trial), near=best.x)
+            used = _kept(best.used, at, size)
+            answer = solve(form.supported(used, trial), near=best.x)
         except SolverError:
             continue
         out.append((answer.value, size, answer))

@@ -223,11 +223,11 @@ def supports(form: Form, near: Vector) -> list[Candidate]:
     """
     n = form.n_actions
     near = _near(form, near)
-    out = list[Candidate]()
+    out = list[tuple[Form, Candidate]]()
     allowed = _one_way(form, near[:n])
-    form = _attainable(form, allowed)
     seen = set[bytes]()
     for _ in range(REWEIGHTED):
+        form = _attainable(form, allowed)
         slope = form.fixed / np.maximum(near[:n], np.maximum(0.1 * form.least, TINY))
         try:
             near = solve(form.weighted(slope, allowed), near=near, passes=2).x
@@ -238,9 +238,12 @@ def supports(form: Form, near: Vector) -> list[Candidate]:
         allowed &= used | ~wanted
         if used.tobytes() not in seen:
             seen.add(used.tobytes())
-            out += polished(form, used, near)
-    out += polished(form, np.zeros(n, dtype=bool))
-    return [_dropped(form, min(out, key=lambda row: row.value))] if out else []
+            out += [(form, row) for row in polished(form, used, near)]
+    out += [(form, row) for row in polished(form, np.zeros(n, dtype=bool))]
+    if not out:
+        return []
+    form, best = min(out, key=lambda row: (row[0].cap, row[1].value))
+    return [_dropped(form, best)]
 
 
 def _attainable(form: Form, allowed: Mask) -> Form:
