@@ -88,8 +88,8 @@ def configuration(path: Path, url: str) -> Config:
     }
     text = path.read_text(encoding="utf-8")
     for key, value in written.items():
-        line = f"{key}: {json.dumps(value)}"
-        text = re.sub(rf"(?m)^{key}:.*?(?=\s*(#.*)?$)", lambda _, line=line: line, text)
+        line = f"{key}: {json.dumps(value)}".replace("\\", "\\\\")
+        text = re.sub(rf"(?m)^{key}:.*?(?=\s*(#.*)?$)", line, text)
     path.write_text(text, encoding="utf-8")
     return anchored(load_config(path), path.parent).model_copy(update=written)
 
