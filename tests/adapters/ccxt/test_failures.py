@@ -1,11 +1,12 @@
 """What a failure says, and which answers leave open what happened."""
 
 import asyncio
-import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from allocator.adapters.ccxt import session
 from allocator.adapters.ccxt.binance import FACTS
 from allocator.adapters.ccxt.failures import Answer, RefusalError, UnansweredError, failure
 from allocator.adapters.ccxt.session import Sessions, secret
@@ -42,8 +43,8 @@ def test_secret_that_is_not_text_is_named_not_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, ""])
-def test_missing_secret_leaves_no_client_open(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | None
+def test_missing_secret_is_told_before_any_client_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
 ) -> None:
     good, bad = tmp_path / "good", tmp_path / "bad"
     good.write_text("word")
@@ -51,13 +52,18 @@ def test_missing_secret_leaves_no_client_open(
         bad.write_text(content)
     login = {"venue": "bybit", "key": f"file:{good}", "secret": f"file:{good}"}
     data = {"logins": {"a": login, "b": login | {"secret": f"file:{bad}"}}}
-    config = Config.model_validate(data)
+    made: list[object] = []
+    real = session.new_client
+
+    def counted(*args: Any) -> Any:
+        made.append(args)
+        return real(*args)
+
+    monkeypatch.setattr(session, "new_client", counted)
 
     async def opening() -> None:
         with pytest.raises(ConfigError, match="bad"):
-            Sessions(config, reads_only=True)
+            Sessions(Config.model_validate(data), reads_only=True)
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        asyncio.run(opening())
-    assert "release" not in capsys.readouterr().err
+    asyncio.run(opening())
+    assert made == []
