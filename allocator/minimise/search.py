@@ -238,12 +238,25 @@ def supports(form: Form, near: Vector) -> list[Candidate]:
         allowed &= used | ~wanted
         if used.tobytes() not in seen:
             seen.add(used.tobytes())
-            out += [(form, row) for row in polished(form, used, near)]
+            out += _polished_at_its_best(form, used, near)
     out += [(form, row) for row in polished(form, np.zeros(n, dtype=bool))]
     if not out:
         return []
     form, best = min(out, key=lambda row: (row[0].cap, row[1].value))
     return [_dropped(form, best)]
+
+
+def _polished_at_its_best(form: Form, used: Mask, near: Vector) -> list[tuple[Form, Candidate]]:
+    """Polish a support; where it misses the cap on S, at the least S that it attains."""
+    rows = polished(form, used, near)
+    if not rows and np.any(form.shortfall):
+        try:
+            alone = only_shortfall(form.capped(np.inf))
+            form = form.capped(solve(alone.supported(used)).value + SPARE)
+        except SolverError:
+            return []
+        rows = polished(form, used, near)
+    return [(form, row) for row in rows]
 
 
 def _attainable(form: Form, allowed: Mask) -> Form:
