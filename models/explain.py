@@ -55,10 +55,8 @@ def describe(action: Action) -> str:
 
 
 def _headline(plan: Plan) -> list[str]:
-    saved = plan.cost.do_nothing - plan.cost.total
     head = {
-        "act": f"Act: {len(plan.actions)} actions cost {money(plan.cost.total)} in all, "
-        f"{money(saved)} better than doing nothing ({money(plan.cost.do_nothing)}).",
+        "act": f"Act: {_counted(plan)} {money(plan.cost.total)} in all, {_compared(plan)}.",
         "nothing": f"Do nothing: it costs {money(plan.cost.do_nothing)} over the horizon.",
         "infeasible": "Infeasible: not everything that is broken can be repaired.",
         "refused": "Refused: the plan did not pass the verifier; nothing may be sent.",
@@ -71,6 +69,18 @@ def _headline(plan: Plan) -> list[str]:
             f"this one is at most {money(proof.gap)} away."
         )
     return lines
+
+
+def _counted(plan: Plan) -> str:
+    return "1 action costs" if len(plan.actions) == 1 else f"{len(plan.actions)} actions cost"
+
+
+def _compared(plan: Plan) -> str:
+    saved = plan.cost.do_nothing - plan.cost.total
+    idle = f"doing nothing ({money(plan.cost.do_nothing)})"
+    if saved > 0:
+        return f"{money(saved)} better than {idle}"
+    return f"{money(-saved)} more than {idle}: it repairs what is broken"
 
 
 def _actions(plan: Plan) -> list[str]:

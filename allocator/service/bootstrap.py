@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from allocator.adapters.registry import open_venues
@@ -18,6 +19,7 @@ from allocator.execution.journal import Journal
 from allocator.execution.leader import lead
 from allocator.execution.report import Progress, nothing
 from allocator.models.config import Config
+from allocator.models.errors import ConfigError
 from allocator.ports import MarketData, Venue
 from allocator.service.clock import SystemClock
 from allocator.service.database import database_errors
@@ -43,9 +45,23 @@ class Desk:
     history: History
 
 
+def need_exchanges() -> None:
+    """Check that the exchange client is installed: the clean core goes without it.
+
+    Raises
+    ------
+    ConfigError
+        When it is not.
+    """
+    for name in ("aiohttp", "ccxt"):
+        if find_spec(name) is None:
+            raise ConfigError(f"{name} is not installed: pip install 'allocator[exchanges]'")
+
+
 @asynccontextmanager
 async def open_market(config: Config) -> AsyncGenerator[MarketData]:
     """Open a book for reading only: no client that can trade is made."""
+    need_exchanges()
     opened = open_venues(config.model_copy(update={"mode": "dry"}), SystemClock())
     try:
         yield opened.market
@@ -75,6 +91,7 @@ async def open_desk(
 
 @asynccontextmanager
 async def _desk(config: Config, portfolio: str, watch: Watch) -> AsyncGenerator[Desk]:
+    need_exchanges()
     clock = SystemClock()
     path = sqlite_path(config.database)
     if path is not None:

@@ -21,7 +21,7 @@ from allocator.execution.report import Progress
 from allocator.models.config import Config
 from allocator.models.errors import RefusedError
 from allocator.service import loopback
-from allocator.service.bootstrap import anchored, open_desk
+from allocator.service.bootstrap import anchored, need_exchanges, open_desk
 from allocator.service.cycle import Outcome, Step, run_cycle
 
 OPERATOR = "demo operator"
@@ -132,6 +132,7 @@ def run(
     """
     from allocator.whatif.reader import load_config
 
+    need_exchanges()
     with _claimed(state):
         if reset:
             forget(state)
