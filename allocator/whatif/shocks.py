@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 
 from allocator.models.account import Account, FeeRates, Fees, Margin, MarginScenario, Position
 from allocator.models.base import ONE, ZERO
@@ -24,6 +24,9 @@ from allocator.whatif.shock import Change, Scale, Shock
 
 DEFAULT_VOLATILITY = Decimal("0.03")
 """Daily volatility of an underlying that the mandate's risk does not name."""
+
+ARITHMETIC = Context(prec=28, rounding=ROUND_HALF_EVEN)
+"""Digits of a shocked figure, whatever the caller's context: as many as a file may hold."""
 
 SMALLEST_PREMIUM = Decimal("1e-8")
 """What an option is worth at least: by its delta alone it would fall below nothing."""
@@ -51,6 +54,11 @@ def shocked(snapshot: Snapshot, mandate: Mandate, shock: Shock) -> tuple[Snapsho
     found = list(_unknown(snapshot, shock))
     if found:
         raise ShockError(found)
+    with localcontext(ARITHMETIC):
+        return _applied(snapshot, mandate, shock)
+
+
+def _applied(snapshot: Snapshot, mandate: Mandate, shock: Shock) -> tuple[Snapshot, Mandate]:
     prices = _Prices(snapshot, shock)
     instruments = {row.id: prices.instrument(row) for row in snapshot.instruments}
     accounts = tuple(

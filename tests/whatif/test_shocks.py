@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from pathlib import Path
 
 import pytest
@@ -168,3 +168,12 @@ def test_a_resolved_scenario_reads_as_the_same_book(tmp_path: Path) -> None:
     assert after.mandate == before.mandate
     assert after.shock is None
     assert yaml_text(resolve(after)) == text
+
+
+def test_shock_does_not_depend_on_the_callers_decimal_context(tmp_path: Path) -> None:
+    shock = "{prices: {BTC: -7%}, volatility: {multiply: 1.6}}"
+    usual = shocked(tmp_path, shock)
+    with localcontext() as context:
+        context.prec = 50
+        wide = shocked(tmp_path, shock)
+    assert wide.snapshot == usual.snapshot
