@@ -10,6 +10,7 @@ from allocator.models.plan import Certificate, Infeasible, Plan, PlanStatus
 from allocator.plan.judge import EXACT
 from allocator.plan.outcome import Outcome
 from allocator.plan.reasons import reasons
+from allocator.plan.remedies import remedies
 from allocator.state import Book, lawful, published
 from allocator.verify import PlanBlocks, plan_blocks, verify
 
@@ -31,7 +32,7 @@ def written(book: Book, outcome: Outcome) -> Plan:
             exposure=blocks.exposure,
             accounts=blocks.accounts,
             certificate=_certificate(outcome, blocks),
-            infeasible=_infeasible(outcome, blocks) if status == "infeasible" else (),
+            infeasible=_infeasible(book, outcome, blocks) if status == "infeasible" else (),
             unrepairable=blocks.after.unrepairable,
             reasons=reasons(book, outcome),
             note=outcome.note,
@@ -64,25 +65,19 @@ def _certificate(outcome: Outcome, blocks: PlanBlocks) -> Certificate:
     )
 
 
-def _infeasible(outcome: Outcome, blocks: PlanBlocks) -> tuple[Infeasible, ...]:
+def _infeasible(book: Book, outcome: Outcome, blocks: PlanBlocks) -> tuple[Infeasible, ...]:
     """Tell what stays broken, what stands against it, and the smallest way out."""
+    rows = blocks.after.parts
+    advice = remedies(book, outcome.actions, rows)
     return tuple(
         Infeasible(
             what=row.what,
             missing=published(row.amount),
             conflicts=outcome.proof.against,
-            smallest_relaxation=_remedy(row.what, row.amount),
+            smallest_relaxation=remedy,
         )
-        for row in blocks.after.parts
+        for row, remedy in zip(rows, advice, strict=True)
     )
-
-
-def _remedy(what: str, amount: Decimal) -> str:
-    kind, _, name = what.partition(" ")
-    money = f"{amount:,.2f}"
-    if kind == "margin":
-        return f"add {money} USD of collateral to {name}"
-    return f"raise {name} by {money} (numeraire)"
 
 
 @lawful
