@@ -154,6 +154,11 @@ def _margined(position: Position) -> bool:
     return held or position.may_trade
 
 
+def _above_zero(value: object) -> str:
+    """Word a figure that is given, but as zero."""
+    return "" if value is None else " above 0"
+
+
 def _quotes(parts: Parts) -> Iterator[Problem]:
     """Check that what may be traded is quoted; what lacks is told once, where it lacks."""
     traders: dict[str, list[str]] = {}
@@ -169,7 +174,8 @@ def _quotes(parts: Parts) -> Iterator[Problem]:
         missing += ["daily_volatility"] if inst.daily_volatility is None else []
         missing = [key for key in missing if key not in part.unread]
         if missing:
-            message = f"has no {', '.join(missing)}, but {_listed(traders[name])} may trade it"
+            told = [f"{key}{_above_zero(getattr(inst, key))}" for key in missing]
+            message = f"has no {', '.join(told)}, but {_listed(traders[name])} may trade it"
             yield Problem(part.path, f"{message}; set tradable: false where that is not meant")
 
 
