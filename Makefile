@@ -29,6 +29,7 @@ format: .venv/test ## Put the code in form
 
 soak: .venv/test ## Run the long suites
 	@$(BIN)/python -m pytest -q -m soak
+	@ALLOCATOR_KILLS=20 $(BIN)/python -m pytest -q tests/service/test_demo.py
 
 wheel: .venv/test ## Build the wheel
 	@$(BIN)/python -m build --wheel --no-isolation --outdir dist .
