@@ -1,0 +1,1 @@
+"""Measurements: how fast and how good the decision is, and against what."""
