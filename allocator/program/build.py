@@ -9,11 +9,12 @@ import numpy as np
 from allocator.program.affine import WIDER, Affine, Draft
 from allocator.program.arrays import Arrays
 from allocator.program.core import Core, collateral_reach, core_of
-from allocator.program.form import Direction, Form, Hull, Mask, Segments, Vector
+from allocator.program.form import Bends, Direction, Form, Hull, Mask, Vector
 from allocator.program.limits import limit_rows, members, selected
 from allocator.program.margin import margin_rows
 from allocator.program.objective import COST_UNIT, Costs
-from allocator.program.requirements import Brackets, Positions, initial_rates, positions_of
+from allocator.program.positions import Positions
+from allocator.program.requirements import Brackets, initial_rates
 from allocator.program.sparse import sp
 from allocator.program.wallets import wallet_rows
 
@@ -52,7 +53,7 @@ def build(arrays: Arrays, brackets: Brackets | None, *, funded_first: bool = Fal
     core = core_of(arrays, _with_ceilings(rooms(arrays), brackets))
     draft = Draft(core.layout.count)
     draft.columns(np.zeros(core.layout.count), core.top)
-    positions = positions_of(core, draft, brackets)
+    positions = Positions(core, draft, brackets)
     margin_rows(core, draft, positions, funded_first=funded_first)
     wallet_rows(core, draft, funded_first=funded_first)
     limit_rows(core, draft, positions)
@@ -74,11 +75,16 @@ class _Parts:
     hulls: tuple[Hull, ...]
     positions: Positions
 
-    def segments(self, core: Core) -> Segments:
-        """Tell which columns stay as they are where nothing is done."""
-        P = self.positions
-        reach = abs(core.position.X).tocsr()
-        return Segments(P.seg_pair, P.seg_column, P.seg_fill, reach)
+    def bends(self, core: Core) -> Bends:
+        """Collect the columns that stay as they are where nothing is done to their pair."""
+        made = self.positions.bends
+        return Bends(
+            pair=np.concatenate([row.pair for row in made]),
+            row=np.concatenate([row.row for row in made]),
+            column=np.concatenate([row.column for row in made]),
+            fill=np.concatenate([row.fill for row in made]),
+            reach=abs(core.position.X).tocsr(),
+        )
 
 
 def _form(core: Core, draft: Draft, costs: Costs, parts: _Parts) -> Form:
@@ -112,7 +118,7 @@ def _form(core: Core, draft: Draft, costs: Costs, parts: _Parts) -> Form:
         closes=core.closes,
         shortfall=weight,
         shortfall_row=int(row[0]),
-        segments=parts.segments(core),
+        bends=parts.bends(core),
         hulls=parts.hulls,
         directions=_directions(core),
         exclusive=_exclusive(core),

@@ -38,9 +38,13 @@ class Curve:
         inside = np.clip(size - self.starts, 0.0, ends - self.starts)
         return float(self.at_zero + inside @ self.slopes)
 
-    def slope_at(self, points: Vector) -> Vector:
-        """Look up the slope that begins or continues at each point."""
-        return self.slopes[np.searchsorted(self.starts, points, side="right") - 1]
+    def covers(self, other: Curve, factor: float, top: float) -> bool:
+        """Tell whether the curve is at or above `factor` times another on all of [0, top]."""
+        bends = np.unique(np.concatenate([self.starts, other.starts, [top]]))
+        spots = bends[(bends > 0) & (bends <= top)]
+        if self.at_zero < factor * other.at_zero:
+            return False
+        return all(self(float(x)) >= factor * other(float(x)) for x in spots)
 
 
 def line(rate: float) -> Curve:
@@ -104,16 +108,3 @@ def stretched(curve: Curve, scale: float) -> Curve:
     if scale == 1.0:
         return curve
     return Curve(curve.at_zero, curve.starts / scale, curve.slopes * scale)
-
-
-def merged(curves: Sequence[Curve], top: float) -> tuple[Vector, Vector]:
-    """Cut [0, top] where any curve bends.
-
-    Returns
-    -------
-    (widths, slopes): shapes ``(n_segments,)`` and ``(n_segments, n_curves)``.
-    """
-    cuts = np.unique(np.concatenate([curve.starts for curve in curves]))
-    starts = cuts[(cuts < top) | (cuts == 0.0)]
-    widths = np.diff(np.append(starts, top))
-    return widths, np.stack([curve.slope_at(starts) for curve in curves], axis=1)

@@ -14,7 +14,7 @@ Amounts are in `Form.unit` numeraire, the objective in `Form.cost_unit` numerair
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +26,20 @@ Index = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 
+def _nowhere() -> Index:
+    return np.zeros(0, dtype=np.int64)
+
+
 @dataclass(frozen=True, slots=True)
 class Separable:
-    """A convex program with a separable objective; see the module for the symbols."""
+    """A convex program with a separable objective; see the module for the symbols.
+
+    Attributes
+    ----------
+    bend_row, bend_column
+        Rows ``x_column >= affine`` and their columns, which cost nothing below them: where the
+        affine part stays below the column's lower bound, both may be left out.
+    """
 
     A: Matrix
     row_low: Vector
@@ -40,6 +51,8 @@ class Separable:
     k: Vector
     o: Vector
     constant: float = 0.0
+    bend_row: Index = field(default_factory=_nowhere)
+    bend_column: Index = field(default_factory=_nowhere)
 
     def objective(self, x: Vector) -> float:
         """Evaluate the objective at `x`, shape ``(n,)``."""
@@ -100,24 +113,25 @@ class Direction:
 
 
 @dataclass(frozen=True, slots=True)
-class Segments:
-    """Columns that a pair's present position fills, and the actions that can change it.
+class Bends:
+    """Columns that lie above a defining row and are known where no action touches their pair.
 
     Attributes
     ----------
-    pair, column, fill
-        Pair and column of each segment, and its present fill, units.
+    pair, row, column, fill
+        Pair, defining row, column and present value of each, shape ``(n_bends,)``.
     reach
         Which actions change which pair, shape ``(n_pairs, n_actions)``.
     """
 
     pair: Index
+    row: Index
     column: Index
     fill: Vector
     reach: Matrix
 
     def settled(self, used: Mask) -> Index:
-        """Pick the segments whose pair none of the used actions changes."""
+        """Pick the bends whose pair none of the used actions changes."""
         touched = np.asarray(self.reach @ used.astype(np.float64)).ravel() > 0
         return np.flatnonzero(~touched[self.pair])
 
@@ -135,8 +149,8 @@ class Form:
         Weight of each column in S, shape ``(n,)``.
     shortfall_row
         The row that keeps S at or below a cap.
-    segments
-        What stays as it is where no action touches it.
+    bends
+        Columns that bend what a pair requires; they stay as they are where no action touches it.
     exclusive
         Pairs of actions of which at most one is used.
     closes
@@ -163,7 +177,7 @@ class Form:
     closes: Vector
     shortfall: Vector
     shortfall_row: int
-    segments: Segments
+    bends: Bends
     hulls: tuple[Hull, ...]
     directions: tuple[Direction, ...]
     exclusive: tuple[tuple[int, int], ...]
@@ -219,9 +233,19 @@ class Form:
                 high[hull.first] = hull.tau
         c[: self.n_actions] += slope
         A = self.A + self._spread(self.Z, share)
-        constant = self.constant
         return Separable(
-            A, self.row_low, self.row_most, self.low, high, c, self.p, self.k, o, constant
+            A,
+            self.row_low,
+            self.row_most,
+            self.low,
+            high,
+            c,
+            self.p,
+            self.k,
+            o,
+            self.constant,
+            self.bends.row,
+            self.bends.column,
         )
 
     def weighted(self, slope: Vector, allowed: Mask) -> Separable:
@@ -233,7 +257,18 @@ class Form:
         A = self.A + self._spread(self.Z, share)
         o = np.zeros_like(c)
         return Separable(
-            A, self.row_low, self.row_most, self.low, high, c, self.p, self.k, o, self.constant
+            A,
+            self.row_low,
+            self.row_most,
+            self.low,
+            high,
+            c,
+            self.p,
+            self.k,
+            o,
+            self.constant,
+            self.bends.row,
+            self.bends.column,
         )
 
     def supported(self, used: Mask, held: Vector | None = None) -> Separable:
@@ -251,9 +286,9 @@ class Form:
         n = self.n_actions
         high[:n] = np.where(used, self.top, 0.0)
         low[:n] = np.where(used, np.minimum(self.least, self.top), 0.0)
-        still = self.segments.settled(used)
-        column = self.segments.column[still]
-        low[column] = high[column] = self.segments.fill[still]
+        still = self.bends.settled(used)
+        column = self.bends.column[still]
+        low[column] = high[column] = self.bends.fill[still]
         if held is not None:
             settled = used & ~np.isnan(held)
             low[:n] = np.where(settled, held, low[:n])
@@ -270,6 +305,8 @@ class Form:
             self.k,
             np.zeros_like(self.c),
             self.constant + float(self.fixed @ z),
+            self.bends.row,
+            self.bends.column,
         )
 
     def _spread(self, Z: Matrix, share: Vector) -> Matrix:

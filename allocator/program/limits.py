@@ -16,11 +16,10 @@ from allocator.program.affine import Affine, Draft
 from allocator.program.arrays import UNIT, Arrays
 from allocator.program.core import Core
 from allocator.program.form import Index, Mask, Vector
-from allocator.program.margin import BROKEN
-from allocator.program.requirements import Positions
+from allocator.program.margin_keys import BROKEN
+from allocator.program.positions import Entries, Positions
 from allocator.program.sparse import sp
 
-Entries = tuple[Index, Index, Vector]
 NONE: Entries = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))
 
 
@@ -97,12 +96,8 @@ class WorstSides:
     def __init__(self, core: Core, draft: Draft, positions: Positions) -> None:
         self.core, self.draft, self.positions = core, draft, positions
         pairs = core.arrays.pairs
-        self.made: dict[tuple[str, bool, int], int] = {}
+        self.made: dict[tuple[str, int], int] = {}
         self.working = (pairs.buying != 0) | (pairs.selling != 0)
-        self.names = ["/".join(key) for key in pairs.keys]
-        order = np.argsort(positions.seg_pair, kind="stable")
-        self.segments = positions.seg_column[order]
-        self.first = np.searchsorted(positions.seg_pair[order], np.arange(len(pairs.keys) + 1))
 
     def now(self, side: str, counted: bool, at: Index) -> Vector:
         """Value now."""
@@ -124,32 +119,26 @@ class WorstSides:
         live = self.core.live[at]
         now = self.now(side, counted, at)
         const = float((weight * now)[~live].sum())
-        columns, values = list[int](), list[float]()
-        for pair, factor in zip(at[live], weight[live], strict=True):
-            for column in self._columns(side, counted, int(pair)):
-                columns.append(column)
-                values.append(float(factor))
-        zero = sp.csr_array((1, self.core.layout.count), dtype=np.float64)
+        worked = live & self.working[at] & counted
+        plain = live & ~worked
+        total, flips = self.positions.side(side, at[plain], weight[plain])
+        columns = np.array([self._column(side, int(pair)) for pair in at[worked]], dtype=np.int64)
         entries = (
-            np.zeros(len(columns), dtype=np.int64),
-            np.array(columns, dtype=np.int64),
-            np.array(values),
+            np.zeros(flips[0].size + columns.size, dtype=np.int64),
+            np.concatenate([flips[1], columns]),
+            np.concatenate([flips[2], weight[worked]]),
         )
-        return Measure(Affine(zero, zero, np.array([const])), entries, float((weight * now).sum()))
+        return Measure(total.shifted(const), entries, float((weight * now).sum()))
 
-    def _columns(self, side: str, counted: bool, pair: int) -> list[int]:
-        if side == "gross" and not (counted and self.working[pair]):
-            return [int(at) for at in self.segments[self.first[pair] : self.first[pair + 1]]]
-        key = (side, counted and bool(self.working[pair]), pair)
-        if key not in self.made:
-            self.made[key] = self._new(*key)
-        return [self.made[key]]
+    def _column(self, side: str, pair: int) -> int:
+        if (side, pair) not in self.made:
+            self.made[side, pair] = self._new(side, pair)
+        return self.made[side, pair]
 
-    def _new(self, side: str, counted: bool, pair: int) -> int:
-        """Add a column at or above the side's value."""
+    def _new(self, side: str, pair: int) -> int:
+        """Add a column at or above the side's value with the open orders counted."""
         pairs, (low, high) = self.core.arrays.pairs, self.core.box
-        buying = float(pairs.buying[pair]) if counted else 0.0
-        selling = float(pairs.selling[pair]) if counted else 0.0
+        buying, selling = float(pairs.buying[pair]), float(pairs.selling[pair])
         lines = {
             "long": [(1.0, buying)],
             "short": [(-1.0, selling)],
@@ -164,7 +153,7 @@ class WorstSides:
             rule.shifted(np.array([-b for _, b in lines])),
             0.0,
             np.inf,
-            [(side, self.names[pair])] * len(lines),
+            [(side, self.positions.names[pair])] * len(lines),
             (np.arange(len(lines)), np.repeat(column, len(lines)), 1.0),
         )
         return int(column[0])

@@ -1,8 +1,7 @@
 """Rows of margin: collateral covers initial, buffered maintenance and stressed margin.
 
-A key is an account, or an account and a settle asset in single-asset mode. What is whole at the
-start stays whole: hard rows. What is broken may not grow, and its shortfall is a column of S, in
-which money that was on its way before the plan counts as collateral.
+What is whole at the start stays whole: hard rows. What is broken may not grow, and its shortfall
+is a column of S, in which money that was on its way before the plan counts as collateral.
 """
 
 from __future__ import annotations
@@ -11,83 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from allocator.margin import pools
 from allocator.program.affine import Affine, Draft
-from allocator.program.arrays import Arrays
 from allocator.program.collateral import Collateral, Cover
 from allocator.program.core import Core
 from allocator.program.form import Index, Mask, Vector
-from allocator.program.requirements import Positions
-from allocator.program.sparse import Matrix, sp
-
-BROKEN = 1e-6
-"""Numeraire from which an excess counts as broken."""
-
-INITIAL, MAINTENANCE, STRESSED = 0, 1, 2
-"""Columns of a requirement; stress s is in column ``STRESSED + s``."""
-
-Entries = tuple[Index, Index, Vector]
-"""Rows, columns and values of a sparse block."""
-
-
-@dataclass(frozen=True)
-class Keys:
-    """The separate margin sums.
-
-    Attributes
-    ----------
-    names
-        (account, settle asset or empty).
-    of_wallet, of_pair
-        0/1 matrices from wallets and pairs to keys.
-    pair_key
-        Key of each pair, -1 for none.
-    scenario
-        Which keys are margined by scenarios.
-    late
-        Which keys have money on its way to them.
-    """
-
-    names: tuple[tuple[str, str], ...]
-    of_wallet: Matrix
-    of_pair: Matrix
-    pair_key: Index
-    scenario: Mask
-    late: Mask
-
-
-def keys_of(arrays: Arrays) -> Keys:
-    """List the margin sums of accounts that are not frozen."""
-    book, names = arrays.book, list[tuple[str, str]]()
-    for number, name in enumerate(arrays.accounts):
-        if not arrays.frozen[number]:
-            names += [(name, pool or "") for pool in pools(book, name)]
-    at = {name: number for number, name in enumerate(names)}
-
-    def key(account: str, asset: str) -> int:
-        return at.get((account, ""), at.get((account, asset), -1))
-
-    wallets = np.array([key(a, c) for a, c in arrays.wallets.keys], dtype=np.int64)
-    cash = [book.instruments[i].cash for _, i in arrays.pairs.keys]
-    pairs = np.array(
-        [key(a, c) for (a, _), c in zip(arrays.pairs.keys, cash, strict=True)], dtype=np.int64
-    )
-    pairs = np.where(arrays.pairs.isolated, -1, pairs)
-    of_wallet = _selector(wallets, len(names))
-    models = [book.accounts[name].margin.model for name, _ in names]
-    return Keys(
-        names=tuple(names),
-        of_wallet=of_wallet,
-        of_pair=_selector(pairs, len(names)),
-        pair_key=pairs,
-        scenario=np.array([model == "scenario" for model in models], dtype=bool),
-        late=np.asarray(of_wallet @ arrays.wallets.arriving > 0, dtype=bool),
-    )
-
-
-def _selector(key: Index, count: int) -> Matrix:
-    used = np.flatnonzero(key >= 0)
-    return sp.csr_array((np.ones(used.size), (key[used], used)), shape=(count, key.size))
+from allocator.program.margin_keys import BROKEN, keys_of
+from allocator.program.positions import Entries, Positions
+from allocator.program.requirements import INITIAL, MAINTENANCE, STRESSED
+from allocator.program.sparse import sp
 
 
 @dataclass(frozen=True)
@@ -137,14 +67,15 @@ def margin_rows(
     rows = _Rows(core, draft, positions)
     buffered = 1.0 + float(core.arrays.book.policy.margin_buffer)
     plain = (Part(INITIAL, 1.0, "initial"), Part(MAINTENANCE, buffered, "maintenance"))
+    stressed = [
+        Part(STRESSED + at, 1.0, f"stress {shock.id}") for at, shock in enumerate(positions.shocks)
+    ]
+    positions.bend(rows.bending())
     for view in rows.views(None):
         for part in plain:
             rows.required(view, part)
             rows.scenarios(view, part)
         rows.whole(view)
-    stressed = [
-        Part(STRESSED + at, 1.0, f"stress {shock.id}") for at, shock in enumerate(positions.shocks)
-    ]
     for at, part in enumerate(stressed):
         for view in rows.views(at):
             rows.required(view, part)
@@ -164,11 +95,13 @@ class _Rows:
         self.collateral = Collateral(core, draft)
         self.equity = core.equity.shifted(-core.arrays.wallets.isolated)
         self.losses = self._losses()
+        self.start = self._start()
         worst = self._shortfall_now()
         broken = worst * core.arrays.unit > BROKEN
         self.slack = np.full(worst.size, -1, dtype=np.int64)
         none = np.zeros(int(broken.sum()))
         self.slack[broken] = draft.columns(none, worst[broken], weight=1.0)
+        self.asked = self._asked()
 
     def views(self, shock: int | None) -> list[View]:
         """Show collateral as the rules see it and, where it differs, as S sees it."""
@@ -177,7 +110,7 @@ class _Rows:
 
     def standing(self, shock: int | None, parts: tuple[Part, ...]) -> None:
         """Add the same rules for present positions after all transfers and nothing else."""
-        start = self._start()
+        start = self.start
         equity, factor = self._shocked(shock, arrivals=False)
         view = self._seen(equity.only(self.core.layout.transfers), factor, arrivals=False)
         among = ~self.keys.scenario if shock is not None else np.ones_like(self.keys.scenario)
@@ -229,7 +162,7 @@ class _Rows:
 
     def _shortfall_now(self) -> Vector:
         """Shortfall of each key at the start as S counts it: with arrivals."""
-        start = self._start()
+        start = self.start.copy()
         start[:, MAINTENANCE] *= 1.0 + float(self.arrays.book.policy.margin_buffer)
         worst = np.zeros(len(self.keys.names))
         for column in range(start.shape[1]):
@@ -242,7 +175,7 @@ class _Rows:
 
     def _start(self) -> Vector:
         """Tabulate the requirement of each key now, shape ``(n_keys, 2 + n_shocks)``."""
-        start = self.keys.of_pair @ self.positions.start
+        start = self.keys.of_pair @ self.positions.tables.start
         for at, losses in self.losses:
             start[at, :STRESSED] = max(0.0, float(losses.const.max()))
         return np.asarray(start, dtype=np.float64)
@@ -273,20 +206,54 @@ class _Rows:
         flat = -view.cover.flat.scaled(view.factor).mapped(S)
         return flat, (row, view.cover.columns[column], values)
 
+    def _asked(self) -> Mask:
+        """Tell which requirements have rows of their own, shape ``(n_keys, n_columns)``.
+
+        A key that is whole at the start needs no row that another of its rows implies: for the
+        maintenance margin where it is nowhere above the initial one, and for a stress that
+        touches neither its pairs nor its wallets.
+        """
+        P, keys = self.positions, self.keys
+        out = np.ones_like(self.start, dtype=bool)
+        whole = (self.slack < 0) & ~self._short_of_initial()
+        buffered = 1.0 + float(self.arrays.book.policy.margin_buffer)
+        fixed = ~self.core.live & (
+            P.tables.start[:, INITIAL] >= buffered * P.tables.start[:, MAINTENANCE]
+        )
+        above = ~np.where(self.core.live, P.tables.below, fixed)
+        out[:, MAINTENANCE] = ~whole | (keys.of_pair @ above.astype(np.float64) > 0)
+        for at, shock in enumerate(P.shocks):
+            pairs = (shock.gain != 0) | (shock.scale != 1)
+            wallets = shock.asset[self.arrays.wallets.asset] != 1
+            touched = keys.of_pair @ pairs.astype(float) + keys.of_wallet @ wallets.astype(float)
+            out[:, STRESSED + at] = ~whole | (touched > 0)
+        return out
+
+    def _short_of_initial(self) -> Mask:
+        equity, factor = self._shocked(None, arrivals=False)
+        held = self.keys.of_wallet @ (self.collateral.value(equity.const) * factor)
+        short = self.start[:, INITIAL] - np.asarray(held)
+        return np.asarray(short * self.arrays.unit > BROKEN, dtype=bool)
+
+    def bending(self) -> Mask:
+        """Tell which requirements of which pairs have rows, shape ``(n_pairs, n_columns)``."""
+        asked = self.asked & ~self.keys.scenario[:, None]
+        padded = np.vstack([asked, np.zeros((1, asked.shape[1]), dtype=bool)])
+        return np.asarray(padded[self.keys.pair_key], dtype=bool)
+
     def required(self, view: View, part: Part) -> None:
         """Add ``factor x requirement - collateral <= allowed`` for keys with brackets."""
-        P = self.positions
-        chosen = self._chosen(view, ~self.keys.scenario)
+        among = ~self.keys.scenario & self.asked[:, part.column]
+        chosen = self._chosen(view, among)
         flat, covered = self._covered(chosen, view)
         row_of = np.full(len(self.keys.names) + 1, -1)
         row_of[chosen] = np.arange(chosen.size)
-        row = row_of[self.keys.pair_key[P.seg_pair]]
-        used = np.flatnonzero((row >= 0) & (P.seg_slope[:, part.column] != 0))
-        segments = (row[used], P.seg_column[used], part.factor * P.seg_slope[used, part.column])
-        base = part.factor * (self.keys.of_pair @ P.base[:, part.column])[chosen]
-        now = part.factor * (self.keys.of_pair @ P.start[:, part.column])[chosen]
-        rule = flat.shifted(base)
-        self._add(view, chosen, part.family, rule, now - view.held[chosen], segments, covered)
+        of_pair = row_of[self.keys.pair_key]
+        needed, bent = self.positions.requirement(part.column, of_pair, chosen.size)
+        entries = [(row, column, part.factor * value) for row, column, value in bent]
+        now = part.factor * self.start[chosen, part.column]
+        rule = flat + needed.scaled(part.factor)
+        self._add(view, chosen, part.family, rule, now - view.held[chosen], *entries, covered)
 
     def scenarios(self, view: View, part: Part) -> None:
         """Add ``factor x loss - collateral <= allowed`` for every scenario."""

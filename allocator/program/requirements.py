@@ -1,38 +1,31 @@
-"""Margin requirement of every pair as arrays: initial, maintenance, and maintenance under stress.
+"""Margin requirement of every pair as convex curves of its gross notional.
 
 Column 0 is the initial margin, column 1 the maintenance margin, column 2 + s the maintenance
-margin revalued in stress s. Gross notional is cut into segments whose slopes rise, so a program
-that pays for margin fills them in order.
+margin revalued in stress s. Pairs of one model, bracket table, leverage and revaluation share
+their curves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from allocator.margin import response
 from allocator.models.market import Tier
-from allocator.program.affine import WIDER, Draft, every
 from allocator.program.arrays import Arrays
-from allocator.program.core import Core
-from allocator.program.curves import (
-    Curve,
-    line,
-    lower_hull,
-    merged,
-    step_value,
-    stretched,
-    upper_envelope,
-)
-from allocator.program.form import Index, Vector
+from allocator.program.curves import Curve, line, lower_hull, step_value, stretched, upper_envelope
+from allocator.program.form import Index, Mask, Vector
 
 Brackets = Mapping[int, float]
 """Ceiling of gross notional chosen for whole-position pairs, by pair number."""
 
 NEVER = 1e-9
-"""Smallest width of a box, in units, that is worth a column."""
+"""Smallest notional, in units, that a bracket is taken at."""
+
+INITIAL, MAINTENANCE, STRESSED = 0, 1, 2
+"""Columns of a requirement; stress s is in column ``STRESSED + s``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,47 +50,24 @@ class Shock:
     scale: Vector
 
 
-@dataclass(frozen=True)
-class Positions:
-    """Gross notional of every pair and what it requires.
-
-    Attributes
-    ----------
-    seg_pair, seg_column
-        Pair and program column of each segment.
-    seg_slope
-        Shape ``(n_segments, 2 + n_shocks)``.
-    seg_fill
-        How far present positions fill each segment.
-    base
-        What pairs require outside segments, shape ``(n_pairs, 2 + n_shocks)``.
-    start
-        What they require now, by the true rule.
-    """
-
-    shocks: tuple[Shock, ...]
-    seg_pair: Index
-    seg_column: Index
-    seg_slope: Vector
-    seg_fill: Vector
-    base: Vector
-    start: Vector
-    gross_base: Vector
-
-
 def shocks_of(arrays: Arrays) -> tuple[Shock, ...]:
     """Cross the stress cases, by the law's own response of each instrument."""
-    book = arrays.book
-    rows = [book.instruments[i] for _, i in arrays.pairs.keys]
-    per = [float(book.price(row.cash) / book.notional(row.id)) for row in rows]
+    book, pairs = arrays.book, arrays.pairs
+    rows = [book.instruments[name] for name in arrays.instruments]
+    used = np.unique(pairs.instrument)
     out = list[Shock]()
     for stress in book.policy.stress:
         change = {name: 1.0 + float(value) for name, value in stress.prices.items()}
         factor = [change.get(book.asset(name).underlying or "", 1.0) for name in arrays.assets]
-        answers = [response(book, row, stress.prices) for row in rows]
-        gains = [float(a.gain) * worth for a, worth in zip(answers, per, strict=True)]
-        scales = [float(answer.scale) for answer in answers]
-        out.append(Shock(stress.id, np.array(factor), np.array(gains), np.array(scales)))
+        gain, scale = np.zeros(len(rows)), np.ones(len(rows))
+        for at in used:
+            row = rows[at]
+            answer = response(book, row, stress.prices)
+            per = float(book.price(row.cash) / book.notional(row.id))
+            gain[at], scale[at] = float(answer.gain) * per, float(answer.scale)
+        out.append(
+            Shock(stress.id, np.array(factor), gain[pairs.instrument], scale[pairs.instrument])
+        )
     return tuple(out)
 
 
@@ -112,90 +82,116 @@ def ceilings(arrays: Arrays, gross: Vector) -> dict[int, float]:
     return out
 
 
-def positions_of(core: Core, draft: Draft, brackets: Brackets | None) -> Positions:
-    """Add segments for every live pair and tabulate the rest.
+@dataclass(frozen=True)
+class Requirements:
+    """What pairs require, as curves that are linear but for kinks where their slope rises.
+
+    Attributes
+    ----------
+    start
+        What they require now, by the true rule, shape ``(n_pairs, n_columns)``.
+    fixed, rate
+        Value just above zero and first slope of the curves, shape ``(n_pairs, n_columns)``.
+    kink_pair, kink_column, kink_start, kink_rise
+        Pair, column, gross notional and rise of the slope at each kink, shape ``(n_kinks,)``.
+    below
+        Pairs whose maintenance is nowhere above their initial margin, buffer included.
+    """
+
+    start: Vector
+    fixed: Vector
+    rate: Vector
+    kink_pair: Index
+    kink_column: Index
+    kink_start: Vector
+    kink_rise: Vector
+    below: Mask
+
+
+def requirements_of(
+    arrays: Arrays, shocks: tuple[Shock, ...], tops: Vector, brackets: Brackets | None
+) -> Requirements:
+    """Tabulate the curves of every pair on its reachable gross notional.
 
     Parameters
     ----------
-    core
-        The actions.
-    draft
-        The program; gets the segment columns and their rows.
+    arrays
+        The book.
+    shocks
+        Stress cases.
+    tops
+        Largest gross notional of each pair, units.
     brackets
         Ceilings of whole-position pairs for a plan; None: the hull from below, for a bound.
     """
-    arrays, shocks = core.arrays, shocks_of(core.arrays)
     pairs = arrays.pairs
-    width = 2 + len(shocks)
-    count = len(pairs.keys)
-    start, base = np.zeros((count, width)), np.zeros((count, width))
+    count, width = len(pairs.keys), 2 + len(shocks)
     gross = np.where(pairs.legged, np.nan_to_num(pairs.fixed_gross), np.abs(pairs.start))
-    gross_base = np.where(core.live, 0.0, gross)
-    tops = np.maximum(np.abs(core.box[0]), np.abs(core.box[1])) * WIDER
-    seg_pair, widths, slopes = list[int](), list[Vector](), list[Vector]()
-    fills = list[Vector]()
-    for at in range(count):
-        rule = _Rule(arrays, at, shocks)
-        start[at] = rule.now(float(gross[at]))
-        if not core.live[at]:
-            base[at] = start[at]
-            continue
-        ceiling = None if brackets is None else brackets.get(at, float("inf"))
-        curves = rule.curves(float(tops[at]), ceiling)
-        base[at] = [curve.at_zero if brackets is not None else 0.0 for curve in curves]
-        cut, slope = merged(curves, float(tops[at]))
-        seg_pair += [at] * cut.size
-        widths.append(cut)
-        fills.append(np.clip(gross[at] - (np.cumsum(cut) - cut), 0.0, cut))
-        slopes.append(slope)
-    flat = np.concatenate(widths) if widths else np.zeros(0)
-    columns = draft.columns(np.zeros(flat.size), flat)
-    owner = np.array(seg_pair, dtype=np.int64)
-    _gross_rows(core, draft, owner, columns)
-    return Positions(
-        shocks=shocks,
-        seg_pair=owner,
-        seg_column=columns,
-        seg_slope=np.concatenate(slopes) if slopes else np.zeros((0, width)),
-        seg_fill=np.concatenate(fills) if fills else np.zeros(0),
-        base=base,
-        start=start,
-        gross_base=gross_base,
-    )
+    start, fixed, rate = (np.zeros((count, width)) for _ in range(3))
+    below = np.zeros(count, dtype=bool)
+    kinks = list[tuple[Index, Index, Vector, Vector]]()
+    buffered = 1.0 + float(arrays.book.policy.margin_buffer)
+    for rule, members in _classes(arrays, shocks):
+        start[members] = rule.now(gross[members])
+        for part, ceiling in _parts(rule, members, brackets):
+            curves = rule.curves(float(tops[part].max()), ceiling)
+            fixed[part] = [curve.at_zero if brackets is not None else 0.0 for curve in curves]
+            rate[part] = [curve.slopes[0] for curve in curves]
+            kinks += _kinks(part, tops[part], curves)
+            below[part] = curves[INITIAL].covers(curves[MAINTENANCE], buffered, tops[part].max())
+    none = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
+    pair, column, at, rise = (np.concatenate(rows) for rows in zip(none, *kinks, strict=False))
+    return Requirements(start, fixed, rate, pair, column, at, rise, below)
 
 
-def _gross_rows(core: Core, draft: Draft, owner: Index, columns: Index) -> None:
-    """Keep the segments of a pair at or above its notional, long and short; cap it by its box."""
-    pairs, (low, high) = core.arrays.pairs, core.box
-    names = ["/".join(key) for key in pairs.keys]
-    live = np.flatnonzero(core.live)
-    row_of = np.full(core.live.size, -1)
-    for sign, reach in ((1.0, high), (-1.0, -low)):
-        chosen = live[reach[live] > NEVER]
-        row_of[:] = -1
-        row_of[chosen] = np.arange(chosen.size)
-        used = np.flatnonzero(row_of[owner] >= 0)
-        draft.rows(
-            core.position.take(chosen).scaled(-sign),
-            0.0,
-            np.inf,
-            every([names[at] for at in chosen], "gross"),
-            (row_of[owner[used]], columns[used], 1.0),
-        )
-    moved = np.unique(np.concatenate([core.arrays.moves.source, core.arrays.moves.target]))
-    moved = moved[core.live[moved]]
-    draft.rows(
-        core.position.take(moved),
-        low[moved],
-        high[moved],
-        every([names[at] for at in moved], "bracket"),
-    )
+def _kinks(
+    part: Index, tops: Vector, curves: list[Curve]
+) -> list[tuple[Index, Index, Vector, Vector]]:
+    """List the kinks of some pairs' curves that lie below the pairs' tops."""
+    out = list[tuple[Index, Index, Vector, Vector]]()
+    for column, curve in enumerate(curves):
+        rises = np.diff(curve.slopes)
+        for begin, rise in zip(curve.starts[1:], rises, strict=True):
+            reached = part[tops > begin]
+            many = reached.size
+            row = (reached, np.full(many, column, dtype=np.int64))
+            out.append((*row, np.full(many, begin), np.full(many, rise)))
+    return out
+
+
+def _parts(
+    rule: _Rule, members: Index, brackets: Brackets | None
+) -> list[tuple[Index, float | None]]:
+    """Split a class where its curves depend on the pair: on its top or its chosen bracket."""
+    if rule.alike:
+        return [(members, None)]
+    single = members.reshape(-1, 1)
+    if brackets is None or rule.model != "whole_position":
+        return [(one, None) for one in single]
+    return [(one, brackets.get(int(one[0]), float("inf"))) for one in single]
+
+
+def _classes(arrays: Arrays, shocks: tuple[Shock, ...]) -> list[tuple[_Rule, Index]]:
+    """Group pairs that share a rule."""
+    book, pairs = arrays.book, arrays.pairs
+    scales = np.stack([np.ones(len(pairs.keys)), *(shock.scale for shock in shocks)], axis=1)
+    members: dict[Hashable, list[int]] = {}
+    for at, key in enumerate(pairs.keys):
+        place = book.position(*key)
+        leverage = None if place is None else place.leverage
+        model = book.accounts[key[0]].margin.model
+        mark = (model, id(book.tiers.get(key)), leverage, scales[at].tobytes())
+        members.setdefault(mark, []).append(at)
+    return [
+        (_Rule(arrays, at[0], scales[at[0]]), np.array(at, dtype=np.int64))
+        for at in members.values()
+    ]
 
 
 class _Rule:
-    """The requirement of one pair."""
+    """The requirement of the pairs of one class."""
 
-    def __init__(self, arrays: Arrays, at: int, shocks: tuple[Shock, ...]) -> None:
+    def __init__(self, arrays: Arrays, at: int, scales: Vector) -> None:
         key = arrays.pairs.keys[at]
         self.unit = arrays.unit
         self.model = arrays.book.accounts[key[0]].margin.model
@@ -203,27 +199,37 @@ class _Rule:
         place = arrays.book.position(*key)
         picked = None if place is None else place.leverage
         self.leverage = None if picked is None else float(picked)
-        self.scales = [1.0, *(float(shock.scale[at]) for shock in shocks)]
-        self.count = 1 + len(self.scales)
+        self.scales = [float(scale) for scale in scales]
         self.idle = self.model == "scenario" or not self.tiers
         self.caps = [float(t.cap) / self.unit for t in self.tiers]
         self.rates = [float(t.maintenance) for t in self.tiers]
 
-    def now(self, gross: float) -> Vector:
-        """Evaluate the true requirement at a gross notional."""
-        if self.idle or gross <= 0:
-            return np.zeros(self.count)
+    @property
+    def alike(self) -> bool:
+        """Whether the curves are the same for every pair of the class."""
+        known = self.leverage is not None or self.idle or self.tiers[0].initial is not None
+        return known and (self.idle or self.model == "tiered")
+
+    def now(self, gross: Vector) -> Vector:
+        """Evaluate the true requirement at gross notionals, shape ``(n, n_columns)``."""
+        if self.idle:
+            return np.zeros((gross.size, 1 + len(self.scales)))
+        return np.array([self._now(float(size)) for size in gross])
+
+    def _now(self, gross: float) -> list[float]:
+        if gross <= 0:
+            return [0.0] * (1 + len(self.scales))
         if self.model == "whole_position":
             held = [step_value(self.caps, self.rates, gross * s) for s in self.scales]
         else:
             marginal = self._marginal()
             held = [marginal(gross * s) for s in self.scales]
-        return np.array([self._initial(gross)(gross), *held])
+        return [self._initial(gross)(gross), *held]
 
     def curves(self, top: float, ceiling: float | None) -> list[Curve]:
         """Build initial, maintenance and stressed maintenance as convex curves on [0, top]."""
         if self.idle:
-            return [line(0.0)] * self.count
+            return [line(0.0)] * (1 + len(self.scales))
         if self.model == "tiered":
             marginal = self._marginal()
             return [self._initial(top), *(stretched(marginal, s) for s in self.scales)]
@@ -262,8 +268,7 @@ class _Rule:
 def initial_rates(arrays: Arrays) -> Vector:
     """Least initial margin per gross notional of each pair; 0 where nothing is known."""
     out = np.zeros(len(arrays.pairs.keys))
-    for at in range(out.size):
-        rule = _Rule(arrays, at, ())
+    for rule, members in _classes(arrays, ()):
         if not rule.idle:
-            out[at] = rule.curves(1.0, None)[0].slopes[0]
+            out[members] = rule.curves(1.0, None)[INITIAL].slopes[0]
     return out

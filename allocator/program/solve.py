@@ -28,6 +28,9 @@ GAP = 1e-6
 PASSES = 12
 POWER_FLOOR = 1e-5
 
+CROSSED = 1e-8
+"""Units by which an answer may cross the row of a bend that was left out."""
+
 USUAL_SLOPE = 0.3
 """Objective per unit that trading usually costs at the margin, to guess a first point."""
 
@@ -241,29 +244,65 @@ def _passes(
     best: Answer | None = None
     bound = -np.inf
     small = Reduced(problem)
-    for _ in range(passes):
+    while passes > 0:
         raw = small.solve(solver, _tangent_parabolas(problem, point))
         if raw is None or not np.all(np.isfinite(raw.x)):
             break
         x = np.clip(raw.x, problem.low, problem.high)
+        point = np.maximum(problem.o + x, POWER_FLOOR)
+        if small.widened(x):
+            continue
+        passes -= 1
         bound = max(bound, lower_bound(problem, raw.y))
         value, residual = problem.objective(x), problem.residual(x)
         if best is None or value < best.value or best.residual > TOLERANCE:
             best = Answer(x, raw.y, value, bound, residual, name)
         if not bent.any() or best.value - bound <= GAP * (1.0 + abs(best.value)):
             break
-        point = np.maximum(problem.o + x, POWER_FLOOR)
     return None if best is None else replace(best, bound=bound)
 
 
 class Reduced:
-    """A program without its fixed columns and empty rows, which interior points do not like."""
+    """A program without its fixed columns, its empty rows and the bends that do not bend.
+
+    Interior points like neither fixed columns nor empty rows, and most bends never matter: one
+    is taken in once an answer crosses its row. What is left out has no price, and a bound holds
+    for any prices.
+    """
 
     def __init__(self, problem: Separable) -> None:
-        self.free = np.flatnonzero(problem.high > problem.low)
-        self.fixed = np.where(problem.high > problem.low, 0.0, problem.low)
+        self.problem = problem
+        movable = problem.high[problem.bend_column] > problem.low[problem.bend_column]
+        self.row, self.column = problem.bend_row[movable], problem.bend_column[movable]
+        start = np.clip(np.zeros(problem.low.size), problem.low, problem.high)
+        self.bends = problem.A[self.row]
+        self.out = self.row_need(start) <= 0
+        self._reduce()
+
+    def row_need(self, x: Vector) -> Vector:
+        """Tell how far each bend's row asks its column to rise above its lower bound."""
+        own = x[self.column] - self.problem.low[self.column]
+        return np.asarray(self.problem.row_low[self.row] - self.bends @ x + own, dtype=np.float64)
+
+    def widened(self, x: Vector) -> bool:
+        """Take in the bends whose rows an answer crosses; tell whether there were any."""
+        crossed = self.out & (self.row_need(x) > CROSSED)
+        if not crossed.any():
+            return False
+        self.out &= ~crossed
+        self._reduce()
+        return True
+
+    def _reduce(self) -> None:
+        problem = self.problem
+        free = problem.high > problem.low
+        free[self.column[self.out]] = False
+        kept = np.ones(problem.row_low.size, dtype=bool)
+        kept[self.row[self.out]] = False
+        self.free = np.flatnonzero(free)
+        self.fixed = np.where(free, 0.0, problem.low)
         A = problem.A[:, self.free].tocsr()
-        self.rows = np.flatnonzero(np.diff(A.indptr) > 0)
+        self.rows = np.flatnonzero((np.diff(A.indptr) > 0) & kept)
         self.A = A[self.rows]
         self.shift = (problem.A @ self.fixed)[self.rows]
 

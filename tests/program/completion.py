@@ -1,7 +1,7 @@
 """The direct assembly at given sizes of its actions, every other column at its best.
 
 The columns behind the actions are settled by the rows that define them, without a solver: turnover
-and segments fill in order, whatever lies above its rows rises to them, collateral falls to them.
+fills in order, whatever lies above its rows rises to them, collateral falls to them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from allocator.program.form import Form, Index, Separable, Vector
 
 EQUAL = ("turnover", "gap")
-ABOVE = ("band", "gross", "long", "short", "borrowed", "venue")
+ABOVE = ("band", "flip", "kink", "gross", "long", "short", "borrowed", "venue")
 BELOW = ("collateral", "stressed")
 DEFINING = (*EQUAL, *ABOVE, "factor", *BELOW, "missing")
 NOT_RULES = {*DEFINING, "shortfall"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from allocator.program.curves import line, lower_hull, merged, step_value, stretched, upper_envelope
+from allocator.program.curves import line, lower_hull, step_value, stretched, upper_envelope
 
 RATES, DEDUCTIONS = [0.004, 0.005, 0.0065, 0.01], [0.0, 300.0, 1500.0, 12000.0]
 CAPS = [10.0, 20.0, 30.0]
@@ -31,11 +31,11 @@ def test_the_hull_of_whole_position_margin_stays_below_it(top: float) -> None:
     assert np.all(np.diff(hull.slopes) >= 0)
 
 
-def test_segments_add_up_to_every_curve() -> None:
-    marginal = upper_envelope(RATES, DEDUCTIONS)
-    curves = [line(0.1), marginal, stretched(marginal, 0.8)]
-    widths, slopes = merged(curves, 1e6)
-    assert widths.sum() == pytest.approx(1e6)
-    for number, curve in enumerate(curves):
-        assert widths @ slopes[:, number] == pytest.approx(curve(1e6))
-    assert np.all(np.diff(slopes, axis=0) >= 0)
+@pytest.mark.parametrize("factor", [1.0, 1.25, 20.0])
+@pytest.mark.parametrize("scale", [0.8, 1.0, 1.3])
+def test_a_curve_covers_another_where_it_is_nowhere_below(factor: float, scale: float) -> None:
+    initial, marginal = line(0.01), stretched(upper_envelope(RATES, DEDUCTIONS), scale)
+    for top in (1e5, 1e6, 1e8):
+        sizes = np.linspace(1.0, top, 500)
+        below = all(initial(float(x)) >= factor * marginal(float(x)) for x in sizes)
+        assert initial.covers(marginal, factor, top) is below

@@ -183,6 +183,12 @@ def in_numeraire(program: Program, found: Completed) -> Excess:
     }
 
 
+def implied(label: tuple[str, ...], law: Excess) -> bool:
+    """Whether a rule without rows is one of a margin sum, of which another goes at least as far."""
+    others = [law[row] for row in law if row[:2] == label[:2] and row[2:] < label[2:]]
+    return label[0] == "margin" and max(others, default=-np.inf) >= law[label] - CENT
+
+
 def beyond_bracket(found: Completed) -> bool:
     return any(value > 0 for label, value in found.excess.items() if label[0] == "bracket")
 
@@ -203,7 +209,9 @@ def test_cost_margin_and_limits_of_whole_plans_are_the_exact_law(flavour: str) -
                 continue
             law = by_rule(book, lawful_excess(book, effects, final))
             ours = by_rule(book, in_numeraire(program, found))
-            assert set(ours) == set(law)
+            assert set(ours) <= set(law)
+            for label in set(law) - set(ours):
+                assert implied(label, law), label
             for label, value in ours.items():
                 if label[0] == "margin" and _model(book, label) == "whole_position":
                     assert value <= law[label] + CENT
@@ -225,4 +233,5 @@ def test_ceilings_of_a_plan_never_ask_for_less_than_the_law(seed: int) -> None:
     law, ours = lawful_excess(book, effects, final), in_numeraire(program, found)
     for label, value in law.items():
         if label[0] == "margin":
-            assert ours[label] >= value - CENT, label
+            most = max(v for row, v in ours.items() if row[:2] == label[:2])
+            assert ours.get(label, most) >= value - CENT, label
