@@ -284,7 +284,9 @@ class _Rows:
         if not view.arrivals:
             allowed = np.where(now * self.arrays.unit > BROKEN, now, 0.0)
             labels = [("margin", name, family) for name in names]
-            self.draft.rows(rule, -np.inf, allowed, labels, *entries)
+            rows = self.draft.rows(rule, -np.inf, allowed, labels, *entries)
+            if family != "initial":
+                self.draft.late.append(rows)
         counted = (self.slack[chosen] >= 0) & (self.keys.late[chosen] == view.arrivals)
         rows = np.flatnonzero(counted)
         renumber = np.full(chosen.size, -1)

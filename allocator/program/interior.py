@@ -1,0 +1,310 @@
+"""A primal-dual interior point for separable convex programs, powers included.
+
+For ``min phi(x), row_low <= A x <= row_high, low <= x <= high`` with separable phi each Newton
+step solves one quasi-definite system::
+
+    [ phi'' + Z/X    A'      ] [dx]
+    [ A             -1/Theta ] [dy]
+
+where Z/X adds up the prices of the bounds over the distances to them, and Theta does the same for
+the rows' slacks (a small constant stands in for equal rows). phi'' is diagonal, so the 3/2 powers
+cost no more than squares: one run takes the place of a series of quadratic programs. The
+predictor-corrector is Mehrotra's (SIAM J. Optim. 2, 1992); the factorisation is QDLDL's, of which
+the order of elimination depends on the pattern alone and may be kept. Nothing depends on time or
+chance. An answer is judged elsewhere (`allocator.program.certify`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import qdldl
+
+from allocator.program.certify import lower_bound
+from allocator.program.form import Index, Separable, Vector
+from allocator.program.sparse import sp
+
+STEPS = 80
+NEAR_BOUND = 0.995
+"""Part of the way to the nearest bound that a step may go."""
+
+START = 3.0
+"""Distance from the bounds, in units, at which columns start."""
+
+FIRST_PRICE = 3.0
+"""Price of a bound at that distance: what trading usually costs at the margin."""
+
+CLOSE = 1e-8
+"""Relative gap at which the steps end."""
+
+FITS = 1e-8
+"""Residual of rows, in units, at which they end."""
+
+HELD = (1e-9, 1e-8, 1e-7, 1e-6)
+"""Stands in for slack of equal rows; a larger one where pivots vanish."""
+
+REFINED = 2
+"""Steps of refinement of a Newton direction."""
+
+SOUND = 1e-7
+"""Relative error from which a factorisation is done again."""
+
+FLAT = 1e-7
+"""Stands in for curvature of columns that have none and no bound nearby."""
+
+TOUCHING = 1e-16
+"""Distance to a bound, in units, that is taken where rounding leaves none."""
+
+STALLED = 12
+"""Steps without progress after which the steps end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """Where the interior point ended, or began.
+
+    Attributes
+    ----------
+    x, y
+        Columns, and row prices (positive where the upper side binds).
+    infeasible
+        Whether the prices prove that no point keeps the rows.
+    """
+
+    x: Vector
+    y: Vector
+    infeasible: bool = False
+
+
+class System:
+    """The Newton system of a fixed pattern, factorised again for every diagonal."""
+
+    def __init__(self, A: sp.csr_array) -> None:
+        m, n = A.shape
+        self.n, self.m = n, m
+        eye, zero = sp.eye_array(n, format="csc"), sp.eye_array(m, format="csc")
+        K = sp.block_array([[eye, A.T], [None, zero]], format="csc")
+        K.sort_indices()
+        self.K = sp.csc_matrix((K.data.astype(np.float64), K.indices, K.indptr), shape=K.shape)
+        last = self.K.indptr[1:] - 1
+        self.diagonal: Index = np.asarray(last, dtype=np.int64)
+        self.A = A
+        self.At = A.T.tocsr()
+        self.solver: qdldl.Solver | None = None
+
+    def factorise(self, top: Vector, bottom: Vector) -> None:
+        """Take new diagonals.
+
+        Parameters
+        ----------
+        top
+            Of the columns, above zero, shape ``(n,)``.
+        bottom
+            Of the rows, not below zero, entering negative, shape ``(m,)``.
+        """
+        self.top, self.bottom = top, bottom
+        for held in HELD:
+            self._factorise(held)
+            if self._sound():
+                return
+        raise ArithmeticError("the Newton system could not be factorised")
+
+    def _factorise(self, held: float) -> None:
+        self.K.data[self.diagonal] = np.concatenate([self.top + FLAT, -self.bottom - held])
+        if self.solver is None:
+            self.solver = qdldl.Solver(self.K, upper=True)
+        else:
+            self.solver.update(self.K, upper=True)
+
+    def _sound(self) -> bool:
+        """Whether a known solution is found again: small pivots spoil everything at once."""
+        known = np.ones(self.n + self.m)
+        right = self._times(known)
+        error = self._times(self.solve(right)) - right
+        scale = float(np.abs(right).max(initial=1.0))
+        return bool(np.abs(error).max(initial=0.0) <= SOUND * scale)
+
+    def _times(self, v: Vector) -> Vector:
+        dx, dy = v[: self.n], v[self.n :]
+        return np.concatenate([self.top * dx + self.At @ dy, self.A @ dx - self.bottom * dy])
+
+    def solve(self, right: Vector) -> Vector:
+        """Solve by refinement, which takes the effect of what stands in for slack out again."""
+        assert self.solver is not None
+        out = np.asarray(self.solver.solve(right))
+        for _ in range(REFINED):
+            out = out + self.solver.solve(right - self._times(out))
+        return out
+
+
+@dataclass
+class _Point:
+    """Columns and slacks with the prices of their bounds."""
+
+    w: Vector
+    y: Vector
+    down: Vector
+    up: Vector
+
+
+class InteriorPoint:
+    """One program and the state of its solution.
+
+    Parameters
+    ----------
+    problem
+        Columns that can move and rows that are not empty.
+    system
+        The Newton system of its matrix, kept from another program with the same one.
+    """
+
+    def __init__(self, problem: Separable, system: System | None = None) -> None:
+        self.problem = problem
+        self.A = problem.A.tocsr()
+        self.system = System(self.A) if system is None else system
+        self.m, self.n = self.A.shape
+        self.equal = problem.row_low == problem.row_high
+        self.sided = np.flatnonzero(~self.equal)
+        self.low = np.concatenate([problem.low, problem.row_low[self.sided]])
+        self.high = np.concatenate([problem.high, problem.row_high[self.sided]])
+        self.L = np.flatnonzero(np.isfinite(self.low))
+        self.U = np.flatnonzero(np.isfinite(self.high))
+        self.right = np.where(self.equal, problem.row_low, 0.0)
+
+    def solve(self, start: Vector | None = None) -> Inside | None:
+        """Follow the central path; None where it ends nowhere.
+
+        Parameters
+        ----------
+        start
+            Columns to begin near.
+        """
+        point = self._first(start)
+        best, best_gap, idle = None, np.inf, 0
+        for _ in range(STEPS):
+            rows = self._rows(point.w)
+            misfit = float(np.abs(rows).max(initial=0.0))
+            x = point.w[: self.n]
+            value = self.problem.objective(x)
+            gap = (value - lower_bound(self.problem, point.y)) / (1.0 + abs(value))
+            if not np.isfinite(gap):
+                break
+            if misfit <= FITS and gap < 0.5 * best_gap:
+                best, best_gap, idle = Inside(x.copy(), point.y.copy()), gap, 0
+            else:
+                idle += misfit <= FITS
+            if (misfit <= FITS and gap <= CLOSE) or idle > STALLED:
+                break
+            if misfit > FITS and self._impossible(point.y):
+                return Inside(x, point.y, infeasible=True)
+            try:
+                if not self._step(point, rows):
+                    break
+            except ArithmeticError:
+                break
+        return best
+
+    def _impossible(self, y: Vector) -> bool:
+        """Whether the rows' prices alone prove that no point keeps them."""
+        scale = float(np.abs(y).max(initial=0.0))
+        if scale < 1e3:
+            return False
+        P = self.problem
+        none = np.zeros(self.n)
+        bare = Separable(self.A, P.row_low, P.row_high, P.low, P.high, none, none, none, none)
+        return lower_bound(bare, y / scale) > 1e-9
+
+    def _first(self, start: Vector | None) -> _Point:
+        """Begin a little inside every bound, all prices on the central path."""
+        P = self.problem
+        x = np.clip(np.zeros(self.n) if start is None else start, P.low, P.high)
+        w = np.concatenate([x, np.zeros(self.sided.size)])
+        room = np.minimum(0.25 * (self.high - self.low), START)
+        w[: self.n] = np.clip(x, P.low + room[: self.n], P.high - room[: self.n])
+        w[self.n :] = (self.A @ w[: self.n])[self.sided]
+        w = np.clip(w, self.low + room, self.high - room)
+        mu = FIRST_PRICE * START
+        down, up = np.zeros(w.size), np.zeros(w.size)
+        down[self.L] = mu / (w - self.low)[self.L]
+        up[self.U] = mu / (self.high - w)[self.U]
+        y = np.zeros(self.m)
+        y[self.sided] = (up - down)[self.n :]
+        return _Point(w, y, down, up)
+
+    def _rows(self, w: Vector) -> Vector:
+        """Residual of the rows, slacks included."""
+        out = self.A @ w[: self.n] - self.right
+        out[self.sided] -= w[self.n :]
+        return np.asarray(out)
+
+    def _slopes(self, point: _Point) -> tuple[Vector, Vector]:
+        """Dual residual of columns and slacks, and the curvature of columns."""
+        P, x = self.problem, point.w[: self.n]
+        root = np.sqrt(np.maximum(P.o + x, 1e-30))
+        slope = P.c + P.p * x + 1.5 * P.k * root + self.system.At @ point.y
+        curve = P.p + np.where(P.k > 0, 0.75 * P.k / root, 0.0)
+        return np.concatenate([slope, -point.y[self.sided]]) - point.down + point.up, curve
+
+    def _step(self, point: _Point, rows: Vector) -> bool:
+        """Take one predictor-corrector step; tell whether it went anywhere."""
+        n, L, U = self.n, self.L, self.U
+        slope, curve = self._slopes(point)
+        below = np.maximum((point.w - self.low)[L], TOUCHING)
+        above = np.maximum((self.high - point.w)[U], TOUCHING)
+        down, up = point.down[L], point.up[U]
+        mu = float(down @ below + up @ above) / max(1, L.size + U.size)
+        theta = np.zeros(point.w.size)
+        theta[L] += down / below
+        theta[U] += up / above
+        top = curve + theta[:n]
+        exact = np.zeros(self.m)
+        exact[self.sided] = 1.0 / np.maximum(theta[n:], 1e-14)
+        self.system.factorise(top, exact)
+
+        def direction(target: tuple[Vector, Vector]) -> tuple[Vector, Vector, Vector, Vector]:
+            pull = -slope
+            pull[L] += target[0] / below - down
+            pull[U] -= target[1] / above - up
+            right = np.concatenate([pull[:n], -rows])
+            right[n + self.sided] += pull[n:] * exact[self.sided]
+            solved = self.system.solve(right)
+            dw = np.concatenate([solved[:n], np.zeros(self.sided.size)])
+            dy = solved[n:]
+            dw[n:] = (dy[self.sided] + pull[n:]) * exact[self.sided]
+            return (
+                dw,
+                dy,
+                (target[0] - down * dw[L]) / below - down,
+                (target[1] + up * dw[U]) / above - up,
+            )
+
+        none = np.zeros(L.size), np.zeros(U.size)
+        dw, dy, dd, du = direction(none)
+        primal, dual = self._reach(dw, below, above), _reach_of((down, dd), (up, du))
+        after = (down + dual * dd) @ (below + primal * dw[L])
+        after += (up + dual * du) @ (above - primal * dw[U])
+        centre = (float(after) / max(1, L.size + U.size) / mu) ** 3 * mu
+        dw, dy, dd, du = direction((centre - dd * dw[L], centre + du * dw[U]))
+        if not (np.all(np.isfinite(dw)) and np.all(np.isfinite(dy))):
+            return False
+        primal = min(1.0, NEAR_BOUND * self._reach(dw, below, above))
+        dual = min(1.0, NEAR_BOUND * _reach_of((down, dd), (up, du)))
+        point.w += primal * dw
+        point.y += dual * dy
+        point.down[L] = down + dual * dd
+        point.up[U] = up + dual * du
+        return max(primal, dual) > 1e-10
+
+    def _reach(self, dw: Vector, below: Vector, above: Vector) -> float:
+        return _reach_of((below, dw[self.L]), (above, -dw[self.U]))
+
+
+def _reach_of(*pairs: tuple[Vector, Vector]) -> float:
+    """Largest step that keeps positive values positive, at most a little above one."""
+    out = 1.0 / NEAR_BOUND
+    for value, change in pairs:
+        falls = change < 0
+        if falls.any():
+            out = min(out, float((-value[falls] / change[falls]).min()))
+    return out

@@ -1,0 +1,138 @@
+"""A program without what cannot matter: fixed columns, empty rows, what an answer does not need."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from allocator.program.form import ALWAYS, Index, Lazy, Mask, Separable, Vector
+from allocator.program.sparse import Matrix, sp
+
+CROSSED = 1e-8
+"""Units by which an answer may cross a row that was left out."""
+
+
+class Reduced:
+    """What is left of a program, and the way back.
+
+    Interior points like neither fixed columns nor empty rows. Late rows are taken in once an
+    answer breaks them, and rising columns that start at their lower bound once an answer wants
+    one of their family higher; columns that no row in the program uses are out with their own
+    rows. What is left out has no price, and a bound holds for any prices.
+
+    Attributes
+    ----------
+    left
+        The program to solve.
+    """
+
+    def __init__(self, problem: Separable) -> None:
+        self.problem, self.lazy = problem, problem.lazy
+        self.A = problem.A.tocsr()
+        self.rises = self.A[self.lazy.rise_row]
+        self.falls = self.A[self.lazy.fall_row]
+        self.outer = self._outer()
+        start = np.clip(np.zeros(problem.low.size), problem.low, problem.high)
+        column = self.lazy.rise_column
+        wanted = self._raised(start)
+        self.risen: Mask = wanted[column] > problem.low[column]
+        self.risen |= self.lazy.rise_family == ALWAYS
+        self.out: Mask = np.zeros(problem.row_low.size, dtype=bool)
+        self.out[self.lazy.late] = True
+        self.out &= self.excess(self.completed(start)) <= CROSSED
+        self._reduce()
+
+    def _outer(self) -> Matrix:
+        """Build the matrix without the rows that define lazy columns."""
+        own = np.ones(self.problem.row_low.size)
+        own[self.lazy.rise_row] = own[self.lazy.fall_row] = 0.0
+        return (sp.diags_array(own) @ self.A).tocsr()
+
+    def _raised(self, x: Vector) -> Vector:
+        """Set rising columns to what their rows ask of them."""
+        lazy, problem = self.lazy, self.problem
+        out = x.copy()
+        need = problem.row_low[lazy.rise_row] - self.rises @ x + x[lazy.rise_column]
+        out[lazy.rise_column] = problem.low[lazy.rise_column]
+        np.maximum.at(out, lazy.rise_column, need)
+        return out
+
+    def completed(self, x: Vector) -> Vector:
+        """Set every lazy column to its best; kinks depend on flips, so rises are set twice."""
+        lazy = self.lazy
+        out = self._raised(self._raised(x))
+        room = self.falls @ out - self.problem.row_low[lazy.fall_row] + out[lazy.fall_column]
+        out[lazy.fall_column] = self.problem.high[lazy.fall_column]
+        np.minimum.at(out, lazy.fall_column, room)
+        return out
+
+    def excess(self, x: Vector) -> Vector:
+        """Tell by how much each row is broken."""
+        rows = self.A @ x
+        return np.asarray(np.maximum(self.problem.row_low - rows, rows - self.problem.row_high))
+
+    def widened(self, x: Vector) -> bool:
+        """Take in what a completed answer needs; tell whether there was anything."""
+        lazy = self.lazy
+        broken = self.out & (self.excess(x) > CROSSED)
+        wanted = x[lazy.rise_column] > self.problem.low[lazy.rise_column] + CROSSED
+        wanted &= ~self.risen & self.used[lazy.rise_column]
+        if not (broken.any() or wanted.any()):
+            return False
+        self.out &= ~broken
+        self.risen |= np.isin(lazy.rise_family, np.unique(lazy.rise_family[wanted]))
+        self._reduce()
+        return True
+
+    def _reduce(self) -> None:
+        problem, lazy = self.problem, self.lazy
+        kept = ~self.out
+        self.used = self._used(kept)
+        free = (problem.high > problem.low) & self.used
+        free[lazy.rise_column[~self.risen]] = False
+        kept[lazy.rise_row] = self.risen & free[lazy.rise_column]
+        kept[lazy.fall_row] = self.used[lazy.fall_column]
+        self.free = np.flatnonzero(free)
+        self.fixed = np.where(free, 0.0, problem.low)
+        A = self.A[:, self.free].tocsr()
+        self.rows = np.flatnonzero((np.diff(A.indptr) > 0) & kept)
+        at, shift = self.free, (self.A @ self.fixed)[self.rows]
+        self.left = replace(
+            problem,
+            A=A[self.rows],
+            row_low=problem.row_low[self.rows] - shift,
+            row_high=problem.row_high[self.rows] - shift,
+            low=problem.low[at],
+            high=problem.high[at],
+            c=problem.c[at],
+            p=problem.p[at],
+            k=problem.k[at],
+            o=problem.o[at],
+            constant=0.0,
+            lazy=Lazy(),
+        )
+
+    def _used(self, kept: Mask) -> Mask:
+        """Tell which columns matter: all but lazy ones that no row in the program asks about."""
+        lazy = self.lazy
+        used = np.ones(self.problem.low.size, dtype=bool)
+        own: Index = np.concatenate([lazy.rise_column, lazy.fall_column])
+        asked = _touched(self.outer, kept)
+        used[own] = asked[own]
+        inner = np.zeros_like(kept)
+        inner[lazy.rise_row] = used[lazy.rise_column]
+        used[own] |= _touched(self.A, inner)[own]
+        return used
+
+    def whole(self, x: Vector, y: Vector) -> tuple[Vector, Vector]:
+        """Fill in columns and row prices of the whole program."""
+        columns, prices = self.fixed.copy(), np.zeros(self.problem.row_low.size)
+        columns[self.free], prices[self.rows] = x, y
+        columns = np.clip(columns, self.problem.low, self.problem.high)
+        return self.completed(columns), prices
+
+
+def _touched(A: Matrix, rows: Mask) -> Mask:
+    """Tell which columns have an entry in some rows."""
+    return np.asarray(abs(A).T @ rows.astype(np.float64) > 0)
