@@ -1,4 +1,8 @@
-"""Whole lots where lots are coarse: settle the coarsest action, solve the rest again, go on."""
+"""Whole lots where lots are coarse: settle the coarsest actions, solve the rest again, go on.
+
+What is left free makes up for what rounding did to exposure and margin. Few coarse actions are
+settled one by one, each the cheaper way; many in batches, each action to its nearest lot.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,17 @@ import numpy as np
 
 from allocator.minimise.candidate import DUST, SPARE, Candidate, only_shortfall
 from allocator.models.errors import SolverError
-from allocator.program.form import Form, Mask, Vector
+from allocator.program.form import Form, Index, Mask, Vector
 from allocator.program.solve import TRIAL, Answer, solve
 
 COARSE = 2e-5
 """Lot in units from which rounding it by itself could cost or break something."""
 
-MOST = 40
-"""Number of coarse actions up to which each is settled by solving."""
+SINGLE = 16
+"""Number of coarse actions up to which each is settled by itself."""
+
+BATCHES = 8
+"""Number of batches in which more of them are settled."""
 
 WHOLE = 1e-6
 """Distance from a whole lot, in lots, that counts as none."""
@@ -30,8 +37,42 @@ def settled(form: Form, candidate: Candidate) -> Candidate:
         for at in np.argsort(-lots, kind="stable")
         if candidate.used[at] and lots[at] >= COARSE
     ]
-    if not order or len(order) > MOST:
-        return candidate
+    if len(order) > SINGLE:
+        return _by_batches(form, candidate, np.array(order, dtype=np.int64))
+    return _one_by_one(form, candidate, order)
+
+
+def _by_batches(form: Form, candidate: Candidate, order: Index) -> Candidate:
+    """Settle the coarsest batch on nearest lots, or on those nearer to zero, and solve again."""
+    held = np.full(form.n_actions, np.nan)
+    best = candidate
+    for batch in np.array_split(order, BATCHES):
+        sizes = best.x[batch]
+        lots = np.maximum(np.round(sizes / form.lot[batch]), 0.0)
+        down = np.maximum(np.floor(sizes / form.lot[batch] + WHOLE), 0.0)
+        for whole in (lots, down):
+            trial = held.copy()
+            trial[batch] = np.clip(whole * form.lot[batch], form.least[batch], form.top[batch])
+            found = _solved(form, best, trial)
+            if found is not None:
+                best, held = found, trial
+                break
+        else:
+            return candidate
+    return best
+
+
+def _solved(form: Form, best: Candidate, held: Vector) -> Candidate | None:
+    try:
+        answer = solve(form.supported(best.used, held), TRIAL, near=best.x)
+    except SolverError:
+        return None
+    return Candidate(best.used, answer.x, answer.value)
+
+
+def _one_by_one(form: Form, candidate: Candidate, order: list[int]) -> Candidate:
+    """Settle one action after another, each the cheaper way."""
+    lots = form.lot
     held = np.full(form.n_actions, np.nan)
     best = candidate
     for at in order:

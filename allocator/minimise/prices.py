@@ -45,7 +45,7 @@ def against_of(found: Search) -> tuple[str, ...]:
 def _priced(found: Search, y: Vector) -> dict[str, float]:
     form = found.below.form
     out: dict[str, float] = {}
-    for label, price in zip(form.labels, y, strict=True):
+    for label, price in zip(form.labels, y, strict=False):
         if label[0] not in NAMED or abs(price) * form.cost_unit / form.unit < LEAST_PRICE:
             continue
         kind = "margin" if label[0] == "missing" else label[0]

@@ -25,8 +25,11 @@ SMALL = 160
 TINY = 1e-4
 """Size in units below which an action is dear enough to go; dearer would only harm the numbers."""
 
+FEW = 600
+"""Number of usable actions up to which all of them are candidates."""
+
 WANTED = 1e-6
-"""Size in units from which an action of the relaxation is a candidate."""
+"""Size in units from which an action of a large book's relaxation is a candidate."""
 
 REWEIGHTED = 3
 """Rounds of reweighting."""
@@ -194,7 +197,9 @@ class _Goal:
 
 def _near(form: Form, x: Vector) -> Vector:
     """Take a point of the form near `x`, which may be of the other form."""
-    if x.size != form.low.size:
+    if x.size > form.low.size:
+        x = x[: form.low.size]
+    elif x.size < form.low.size:
         x = np.concatenate([x[: form.n_actions], np.zeros(form.low.size - form.n_actions)])
     x = x.copy()
     for hull in form.hulls:
@@ -247,7 +252,9 @@ def supports(form: Form, near: Vector) -> list[Candidate]:
     n = form.n_actions
     near = _near(form, near)
     out = list[tuple[Form, Candidate]]()
-    allowed = _one_way(form, near[:n]) & (near[:n] > WANTED)
+    allowed = _one_way(form, near[:n])
+    if usable(form) > FEW:
+        allowed &= near[:n] > WANTED
     seen = set[bytes]()
     for _ in range(REWEIGHTED):
         slope = form.fixed / np.maximum(near[:n], np.maximum(0.1 * form.least, TINY))

@@ -150,9 +150,14 @@ class Draft:
     def lazy(self) -> Lazy:
         """Collect what a solve may leave out: `rises` with their families, `falls`, `late`."""
         none = nowhere()
-        rises = [np.concatenate([none, *(row[at] for row in self.rises)]) for at in range(3)]
-        falls = [np.concatenate([none, *(row[at] for row in self.falls)]) for at in range(2)]
-        return Lazy(*rises, *falls, np.concatenate([none, *self.late]))
+        rise_row, rise_column, family = (
+            np.concatenate([none, *(row[at] for row in self.rises)]) for at in range(3)
+        )
+        fall_row, fall_column = (
+            np.concatenate([none, *(row[at] for row in self.falls)]) for at in range(2)
+        )
+        late = np.concatenate([none, *self.late])
+        return Lazy(rise_row, rise_column, family, fall_row, fall_column, late)
 
     def matrix(self) -> tuple[Matrix, Matrix]:
         """Build A and Z of all rows."""

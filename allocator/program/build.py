@@ -9,7 +9,7 @@ import numpy as np
 from allocator.program.affine import WIDER, Affine, Draft
 from allocator.program.arrays import Arrays
 from allocator.program.core import Core, collateral_reach, core_of
-from allocator.program.form import Bends, Direction, Form, Hull, Mask, Vector
+from allocator.program.form import Bends, Direction, Form, Hull, Index, Mask, Vector
 from allocator.program.limits import limit_rows, members, selected
 from allocator.program.margin import margin_rows
 from allocator.program.objective import COST_UNIT, Costs
@@ -54,7 +54,7 @@ def build(arrays: Arrays, brackets: Brackets | None, *, funded_first: bool = Fal
     draft = Draft(core.layout.count)
     draft.columns(np.zeros(core.layout.count), core.top)
     positions = Positions(core, draft, brackets)
-    margin_rows(core, draft, positions, funded_first=funded_first)
+    loose = margin_rows(core, draft, positions, funded_first=funded_first)
     wallet_rows(core, draft, funded_first=funded_first)
     limit_rows(core, draft, positions)
     costs = Costs(core, draft)
@@ -65,7 +65,7 @@ def build(arrays: Arrays, brackets: Brackets | None, *, funded_first: bool = Fal
     costs.carry()
     costs.concentration()
     costs.tracking()
-    return Program(core, _form(core, draft, costs, _Parts(hulls, positions)))
+    return Program(core, _form(core, draft, costs, _Parts(hulls, positions, loose)))
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ class _Parts:
 
     hulls: tuple[Hull, ...]
     positions: Positions
+    loose: Index
 
     def bends(self, core: Core) -> Bends:
         """Collect the columns that stay as they are where nothing is done to their pair."""
@@ -119,6 +120,7 @@ def _form(core: Core, draft: Draft, costs: Costs, parts: _Parts) -> Form:
         shortfall_row=int(row[0]),
         bends=parts.bends(core),
         lazy=draft.lazy(),
+        loose=parts.loose,
         hulls=parts.hulls,
         directions=_directions(core),
         exclusive=_exclusive(core),

@@ -175,6 +175,8 @@ class Form:
         Size at which an action closes a position whole and is free of its minimum; else 0.
     lazy
         What a solve may leave out.
+    loose
+        Actions whose use is a column of its own in the relaxation, after all others.
     labels
         Family and names of each row, to tell which limit binds.
     cap
@@ -199,6 +201,7 @@ class Form:
     shortfall_row: int
     bends: Bends
     lazy: Lazy
+    loose: Index
     hulls: tuple[Hull, ...]
     directions: tuple[Direction, ...]
     exclusive: tuple[tuple[int, int], ...]
@@ -252,9 +255,10 @@ class Form:
                 c[hull.first] += hull.slope
                 o[hull.rest] = hull.tau
                 high[hull.first] = hull.tau
+        slope[self.loose] = share[self.loose] = 0.0
         c[: self.n_actions] += slope
         A = self.A + self._spread(self.Z, share)
-        return Separable(
+        base = Separable(
             A,
             self.row_low,
             self.row_most,
@@ -267,6 +271,28 @@ class Form:
             self.constant,
             self.lazy,
         )
+        return self._with_uses(base) if self.loose.size else base
+
+    def _with_uses(self, base: Separable) -> Separable:
+        """Add a column of use for each loose action, and the row that keeps its size within."""
+        at, count = self.loose, self.loose.size
+        own, zero = np.arange(count), np.zeros(count)
+        sizes = sp.csr_array((np.full(count, -1.0), (own, at)), shape=(count, base.low.size))
+        tops = sp.diags_array(self.top[at]).tocsr()
+        A = sp.block_array([[base.A, self.Z[:, at]], [sizes, tops]], format="csr")
+        return Separable(
+            A,
+            np.concatenate([base.row_low, zero]),
+            np.concatenate([base.row_high, np.full(count, np.inf)]),
+            np.concatenate([base.low, zero]),
+            np.concatenate([base.high, np.where(self.top[at] > 0, 1.0, 0.0)]),
+            np.concatenate([base.c, self.fixed[at]]),
+            np.concatenate([base.p, zero]),
+            np.concatenate([base.k, zero]),
+            np.concatenate([base.o, zero]),
+            base.constant,
+            base.lazy,
+        )
 
     def weighted(self, slope: Vector, allowed: Mask) -> Separable:
         """Build the program with a cost per unit in place of fixed costs, on allowed actions."""
@@ -277,9 +303,10 @@ class Form:
         self._settle(low, high, allowed)
         A = self.A + self._spread(self.Z, share)
         o = np.zeros_like(c)
+        covers = np.array([label[0] == "cover" for label in self.labels], dtype=bool)
         return Separable(
             A,
-            self.row_low,
+            np.where(covers, -np.inf, self.row_low),
             self.row_most,
             low,
             high,

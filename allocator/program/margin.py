@@ -13,6 +13,7 @@ import numpy as np
 from allocator.program.affine import Affine, Draft
 from allocator.program.collateral import Collateral, Cover
 from allocator.program.core import Core
+from allocator.program.covers import Short, cover_rows
 from allocator.program.form import Index, Mask, Vector
 from allocator.program.margin_keys import BROKEN, keys_of
 from allocator.program.positions import Entries, Positions
@@ -53,8 +54,8 @@ class Part:
 
 def margin_rows(
     core: Core, draft: Draft, positions: Positions, *, funded_first: bool = False
-) -> None:
-    """Add every margin row of every key that is not frozen.
+) -> Index:
+    """Add every margin row of every key that is not frozen; returns the transfers in covers.
 
     Parameters
     ----------
@@ -83,6 +84,7 @@ def margin_rows(
         rows.standing(None, plain)
         for at, part in enumerate(stressed):
             rows.standing(at, (part,))
+    return cover_rows(core, draft, positions, Short(rows.keys, rows.missing(), rows.slack))
 
 
 class _Rows:
@@ -172,6 +174,14 @@ class _Rows:
             gap = np.maximum(worst, start[:, column] - held)
             worst = gap if shock is None else np.where(self.keys.scenario, worst, gap)
         return worst
+
+    def missing(self) -> Vector:
+        """Work out initial and buffered maintenance margin less collateral now, by key."""
+        equity, factor = self._shocked(None, arrivals=True)
+        held = self.keys.of_wallet @ (self.collateral.value(equity.const) * factor)
+        needed = self.start[:, :STRESSED].copy()
+        needed[:, MAINTENANCE] *= 1.0 + float(self.arrays.book.policy.margin_buffer)
+        return np.asarray(needed - held[:, None], dtype=np.float64)
 
     def _start(self) -> Vector:
         """Tabulate the requirement of each key now, shape ``(n_keys, 2 + n_shocks)``."""

@@ -182,6 +182,14 @@ class Positions:
         ]
         return self.gross.mapped(S).shifted(outer), entries
 
+    def slopes_now(self) -> Vector:
+        """Slope of each requirement just below present gross notional, kinks included."""
+        T = self.tables
+        out = T.rate.copy()
+        below = np.flatnonzero(T.kink_start < self.now[T.kink_pair])
+        np.add.at(out, (T.kink_pair[below], T.kink_column[below]), T.kink_rise[below])
+        return out
+
     def side(self, side: str, at: Index, weight: Vector) -> tuple[Affine, Entries]:
         """Sum long, short or gross notional over live pairs with weights, as one row.
 

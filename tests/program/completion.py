@@ -6,7 +6,7 @@ fills in order, whatever lies above its rows rises to them, collateral falls to 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,7 +16,7 @@ EQUAL = ("turnover", "gap")
 ABOVE = ("band", "flip", "kink", "gross", "long", "short", "borrowed", "venue")
 BELOW = ("collateral", "stressed")
 DEFINING = (*EQUAL, *ABOVE, "factor", *BELOW, "missing")
-NOT_RULES = {*DEFINING, "shortfall"}
+NOT_RULES = {*DEFINING, "shortfall", "cover"}
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,13 @@ class Completed:
     total: float
     excess: dict[tuple[str, ...], float]
     shortfall: float
+
+
+def without_covers(form: Form) -> Form:
+    """Leave out the cuts and their uses: they cut off what is no plan, and no plan at all."""
+    covers = np.array([label[0] == "cover" for label in form.labels], dtype=bool)
+    low = np.where(covers, -np.inf, form.row_low)
+    return replace(form, loose=form.loose[:0], row_low=low)
 
 
 class Completion:
@@ -39,7 +46,7 @@ class Completion:
 
     def __init__(self, form: Form, problem: Separable | None = None) -> None:
         self.form = form
-        self.problem = form.relaxed() if problem is None else problem
+        self.problem = without_covers(form).relaxed() if problem is None else problem
         self.A = self.problem.A.tocsr()
         self.rows: dict[str, list[int]] = {}
         for row, label in enumerate(form.labels):
