@@ -105,16 +105,19 @@ class Book:
         """
         instruments = snapshot.instrument
         units = {row.id: units_of(snapshot, mandate.policy, row) for row in snapshot.instruments}
-        listed = {
-            (account.id, name): (_instrument(instruments, account, name), position)
-            for account in snapshot.accounts
-            for name, position in account.positions.items()
-        }
-        unrealised = {key: unrealised_of(row, place) for key, (row, place) in listed.items()}
-        gains: dict[Pair, Decimal] = {}
-        for (account_id, name), value in unrealised.items():
-            key = (account_id, instruments[name].cash)
-            gains[key] = gains.get(key, ZERO) + value
+        quantity, unrealised = dict[Pair, Decimal](), dict[Pair, Decimal]()
+        gains = dict[Pair, Decimal]()
+        tiers, pairs = dict[Pair, tuple[Tier, ...]](), list[Pair]()
+        for account in snapshot.accounts:
+            for name, place in account.positions.items():
+                row, key = _instrument(instruments, account, name), (account.id, name)
+                quantity[key] = place.net
+                tiers[key] = place.tiers or row.tiers
+                unrealised[key] = gain = unrealised_of(row, place)
+                cash = (account.id, row.cash)
+                gains[cash] = gains.get(cash, ZERO) + gain
+                if place.may_trade:
+                    pairs.append(key)
         underlyings = _underlyings(snapshot, mandate)
         return cls(
             snapshot=snapshot,
@@ -123,14 +126,14 @@ class Book:
             instruments=instruments,
             routes=snapshot.route,
             units=units,
-            quantity={key: place.net for key, (_, place) in listed.items()},
+            quantity=quantity,
             wallet=_wallets(snapshot),
             unrealised=unrealised,
             gains=gains,
             set_aside=_set_aside(snapshot, unrealised),
             assets={row.id: _assets(snapshot, row) for row in snapshot.accounts},
-            tiers={key: place.tiers or row.tiers for key, (row, place) in listed.items()},
-            pairs=tuple(sorted(key for key, (_, place) in listed.items() if place.may_trade)),
+            tiers=tiers,
+            pairs=tuple(sorted(pairs)),
             spot_pairs=_spot_pairs(snapshot),
             moves={(m.source, m.target, m.instrument): m for m in snapshot.moves},
             underlyings=underlyings,
