@@ -249,6 +249,7 @@ def counted_pairs(book: Book, limit: Limit, inside: Container[str]) -> dict[Pair
 def _countings(book: Book, *, open_orders: bool) -> dict[str, dict[str, Counting]]:
     """Say how every pair counts that is listed or has an order, by instrument and account."""
     out: dict[str, dict[str, Counting]] = {}
+    plain = {name: Counting(row.notional) for name, row in book.units.items()}
     for account in sorted(book.accounts):
         positions = book.accounts[account].positions
         working = _working(book.accounts[account]) if open_orders else {}
@@ -256,10 +257,11 @@ def _countings(book: Book, *, open_orders: bool) -> dict[str, dict[str, Counting
             row = book.instruments.get(name)
             if row is None or row.is_spot:
                 continue
-            legs = positions[name].legs if name in positions else None
-            pair = None if legs is None else (legs.long, legs.short)
-            sides = working.get(name, (ZERO, ZERO))
-            out.setdefault(name, {})[account] = Counting(book.units[name].notional, *sides, pair)
+            found, legs = plain[name], positions[name].legs if name in positions else None
+            if name in working or legs is not None:
+                both = None if legs is None else (legs.long, legs.short)
+                found = Counting(found.notional, *working.get(name, (ZERO, ZERO)), both)
+            out.setdefault(name, {})[account] = found
     return out
 
 

@@ -135,6 +135,16 @@ class Shocked:
         return tuple(sorted({*self.moved, *self.coins}))
 
     @lawful
+    def gains(self, moves: Mapping[str, Decimal]) -> Mapping[str, Decimal]:
+        """Add up what is gained at moved prices, units by asset."""
+        out: dict[str, Decimal] = {}
+        for name in dict.fromkeys(name for u in moves for name in self.moved.get(u, ())):
+            pair = self.terms[name]
+            gain = self.held[name] * answer(pair.reaction, moves).gain
+            out[pair.cash] = out.get(pair.cash, ZERO) + gain
+        return out
+
+    @lawful
     def gap(self, moves: Mapping[str, Decimal]) -> Decimal:
         """Compute maintenance margin less collateral at moved prices, numeraire."""
         moved = dict.fromkeys(name for u in moves for name in self.moved.get(u, ()))

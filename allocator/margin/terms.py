@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Hashable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
 from allocator.margin.lines import Lines, largest, marginal
+from allocator.models.account import Position
 from allocator.models.base import ZERO
 from allocator.models.errors import Problem, SnapshotError
 from allocator.models.market import Instrument, Tier
@@ -95,7 +97,6 @@ class Terms:
         Its brackets; None: it has none.
     """
 
-    account: str
     name: str
     cash: str
     unit: Decimal
@@ -140,35 +141,48 @@ class Terms:
             When the pair is held under a bracket model without brackets.
         """
         if self.schedule is None:
-            path = ("snapshot", "accounts", self.account, "positions", self.name, "tiers")
+            path = ("snapshot", "instruments", self.name, "tiers")
             raise SnapshotError([Problem(path, "the margin model needs brackets")])
         return self.schedule
 
 
 class AccountTerms(dict[str, Terms]):
-    """The terms of one account's pairs by instrument, each worked out when it is asked for."""
+    """The terms of one account's pairs by instrument, each worked out when it is asked for.
+
+    Accounts share the terms of pairs that do not differ.
+    """
 
     def __init__(self, book: Book, account: str) -> None:
         super().__init__()
-        self.book, self.account = book, account
-        self.model = book.accounts[account].margin.model
+        self.book, self.places = book, book.accounts[account].positions
+        self.account, self.model = account, book.accounts[account].margin.model
+        self.shared: dict[Hashable, Terms] = book.once("shared terms", dict[Hashable, Terms])
 
     def __missing__(self, name: str) -> Terms:
-        book, key = self.book, (self.account, name)
-        place, row = book.position(*key), book.instruments[name]
+        tiers, place = self.book.tiers.get((self.account, name), ()), self.places.get(name)
+        if place is not None and (place.legs is not None or place.isolated is not None):
+            found = self._made(name, tiers, place)
+        else:
+            kind = (name, id(tiers), self.model, None if place is None else place.leverage)
+            if kind not in self.shared:
+                self.shared[kind] = self._made(name, tiers, place)
+            found = self.shared[kind]
+        self[name] = found
+        return found
+
+    def _made(self, name: str, tiers: tuple[Tier, ...], place: Position | None) -> Terms:
+        book, row = self.book, self.book.instruments[name]
         legs = None if place is None else place.legs
-        self[name] = found = Terms(
-            account=self.account,
+        return Terms(
             name=name,
             cash=row.cash,
-            unit=book.notional(name),
+            unit=book.units[name].notional,
             contracts=None if legs is None else legs.long + legs.short,
             isolated=place is not None and place.isolated is not None,
             leverage=None if place is None else place.leverage,
-            schedule=_schedule(book, book.tiers.get(key, ()), self.model),
+            schedule=_schedule(book, tiers, self.model),
             reaction=reaction_of(book, row),
         )
-        return found
 
 
 def terms_of(book: Book, account: str) -> AccountTerms:
