@@ -18,7 +18,7 @@ from decimal import Decimal
 from allocator.margin.lines import Lines
 from allocator.margin.pools import pools
 from allocator.margin.stress import Shocked
-from allocator.margin.terms import Reaction, ratios_of
+from allocator.margin.terms import Reaction
 from allocator.models.base import ONE, ZERO
 from allocator.state import Book, State, lawful
 
@@ -70,25 +70,18 @@ def _nearest(shocked: Shocked, underlying: str) -> Decimal | None:
     return min((r for r in roots if r is not None), key=abs, default=None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Stock:
-    """An asset whose value answers to the move."""
-
-    ratios: Lines
-    price: Decimal
-    units: Decimal
-    gain: Decimal
-    moves: bool
+Stock = tuple[Lines, Decimal, Decimal, Decimal, bool]
+"""An asset whose value answers to a move: ratios, price, units, gain, whether its price moves."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Bowl:
     """A gap that is convex in the move and below zero at rest.
 
     Attributes
     ----------
-    rest
-        The gap at rest, numeraire.
+    rest, slope
+        The gap at rest, numeraire, and its slope there.
     fixed
         What of the gap does not answer to the move.
     margins
@@ -98,9 +91,18 @@ class _Bowl:
     """
 
     rest: Decimal
+    slope: Decimal
     fixed: Decimal
-    margins: tuple[tuple[Lines, Decimal], ...]
-    stocks: tuple[_Stock, ...]
+    margins: list[tuple[Lines, Decimal]]
+    stocks: list[Stock]
+
+    @classmethod
+    def of(cls, rest: Decimal, margins: list[tuple[Lines, Decimal]], stocks: list[Stock]) -> _Bowl:
+        """Take what answers to the move out of the gap at rest."""
+        out = cls(rest, ZERO, ZERO, margins, stocks)
+        moving, out.slope = out.at(ZERO)
+        out.fixed = rest - moving
+        return out
 
     def at(self, move: Decimal) -> tuple[Decimal, Decimal]:
         """Evaluate the gap, and its slope along the line that holds the move."""
@@ -110,15 +112,11 @@ class _Bowl:
             along = rate * notional
             gap += along * price + extra
             slope += along
-        for row in self.stocks:
-            if row.moves:
-                rate, extra = row.ratios.line(row.units + row.gain * move / price)
-                along = (extra + rate * (row.units + row.gain)) * row.price
-                gap -= along * move + (extra + rate * row.units) * row.price
-            else:
-                rate, extra = row.ratios.line(row.units + row.gain * move)
-                along = rate * row.gain * row.price
-                gap -= along * move + (extra + rate * row.units) * row.price
+        for ratios, worth, units, gain, moves in self.stocks:
+            reach = gain * move
+            rate, extra = ratios.line(units + (reach / price if moves else reach))
+            along = (extra + rate * (units + gain) if moves else rate * gain) * worth
+            gap -= along * move + (extra + rate * units) * worth
             slope -= along
         return gap, slope
 
@@ -128,9 +126,7 @@ class _Bowl:
         The slope at rest says where the gap rises. What is below zero there at the same
         distance on the other side has its root further out, if any.
         """
-        if not self.margins and not self.stocks:
-            return None
-        slope = self.at(ZERO)[1]
+        slope = self.slope
         first = self.root(-self.rest / slope) if slope else None
         if first is not None:
             roots = [first, self.root(-first)]
@@ -158,7 +154,7 @@ class _Bowl:
 
 def _bowl(shocked: Shocked, underlying: str) -> _Bowl | None:
     """Gather what answers to a move; None if the gap may not be convex in it."""
-    held, terms, fixed = shocked.held, shocked.terms, shocked.rest
+    held, terms = shocked.held, shocked.terms
     gains: dict[str, Decimal] = dict.fromkeys(shocked.coins.get(underlying, ()), ZERO)
     margins = list[tuple[Lines, Decimal]]()
     for name in shocked.moved.get(underlying, ()):
@@ -168,25 +164,20 @@ def _bowl(shocked: Shocked, underlying: str) -> _Bowl | None:
             return None
         if reaction.own == underlying:
             gains[pair.cash] = gains.get(pair.cash, ZERO) + quantity * reaction.gain
-            scales = reaction.own_scales
-        else:
-            scales = reaction.coin_scales
+        scales = reaction.own_scales if reaction.own == underlying else reaction.coin_scales
         notional = pair.notional(quantity)
         if scales and notional and not shocked.fixed:
             margin = pair.brackets().maintenance
             if margin is None:
                 return None
             margins.append((margin, notional))
-            fixed -= margin(notional)
-    stocks = list[_Stock]()
+    stocks = list[Stock]()
     for asset, gain in gains.items():
-        row, ratios = shocked.book.asset(asset), ratios_of(shocked.book, shocked.account, asset)
-        units = shocked.units.get(asset, ZERO)
+        ratios, price, whose = shocked.stock(asset)
         if ratios.rates[1] > 1:
             return None
-        fixed += ratios(units) * row.price
-        stocks.append(_Stock(ratios, row.price, units, gain, row.underlying == underlying))
-    return _Bowl(shocked.rest, fixed, tuple(margins), tuple(stocks))
+        stocks.append((ratios, price, shocked.units.get(asset, ZERO), gain, whose == underlying))
+    return _Bowl.of(shocked.rest, margins, stocks)
 
 
 def _is_convex(reaction: Reaction, underlying: str) -> bool:

@@ -14,6 +14,7 @@ from decimal import Decimal
 from functools import cached_property
 
 from allocator.margin.collateral import collateral, collateral_units, pool_assets
+from allocator.margin.lines import Lines
 from allocator.margin.pools import contracts_carried, requirements
 from allocator.margin.terms import Reaction, ratios_of, reaction_of, terms_of
 from allocator.models.base import ONE, ZERO
@@ -90,6 +91,7 @@ class Shocked:
         names = pool_assets(book, state, account, pool, arrivals)
         self.units = {c: collateral_units(book, state, account, c, arrivals) for c in names}
         self.fixed = self.terms.model == "scenario"
+        self.stocks: dict[str, tuple[Lines, Decimal, str | None]] = {}
         needed = requirements(book, state, account, pool).maintenance
         self.rest = needed - collateral(book, state, account, pool, arrivals)
 
@@ -129,6 +131,13 @@ class Shocked:
                 out.setdefault(underlying, []).append(asset)
         return {underlying: tuple(names) for underlying, names in out.items()}
 
+    def stock(self, asset: str) -> tuple[Lines, Decimal, str | None]:
+        """Look up ratios, price and underlying of an asset."""
+        if asset not in self.stocks:
+            row, ratios = self.book.asset(asset), ratios_of(self.book, self.account, asset)
+            self.stocks[asset] = (ratios, row.price, row.underlying)
+        return self.stocks[asset]
+
     @property
     def underlyings(self) -> tuple[str, ...]:
         """Underlyings whose price this pool depends on, sorted."""
@@ -160,9 +169,9 @@ class Shocked:
                 notional = pair.notional(quantity)
                 gap += pair.maintenance(notional * found.scale) - pair.maintenance(notional)
         for asset, amount in units.items():
-            row, ratios = self.book.asset(asset), ratios_of(self.book, self.account, asset)
-            shocked = ratios(amount) * (ONE + moves.get(row.underlying or "", ZERO))
-            gap += (ratios(self.units.get(asset, ZERO)) - shocked) * row.price
+            ratios, price, underlying = self.stock(asset)
+            shocked = ratios(amount) * (ONE + moves.get(underlying or "", ZERO))
+            gap += (ratios(self.units.get(asset, ZERO)) - shocked) * price
         return gap
 
 
