@@ -6,13 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from allocator.models.account import Side
 from allocator.models.base import ZERO
 from allocator.models.errors import SnapshotError
 from allocator.models.plan import Action, Order, PositionMove, Transfer
 from allocator.plan.lots import MoveKey, Sizes
 from allocator.state import Book, Pair, lawful
-from allocator.verify import prices_allowed
+from allocator.verify import price_range
 
 
 @dataclass(frozen=True)
@@ -79,29 +78,27 @@ def order_of(book: Book, key: Pair, signed: Decimal, place: Place) -> Order:
     row = book.instruments[key[1]]
     held = ZERO if row.is_spot else book.quantity.get(key, ZERO)
     reduces = held * signed < 0 and abs(signed) <= abs(held)
-    side: Side = "buy" if signed > 0 else "sell"
-    return Order(
+    draft = Order(
         seq=place.seq,
         account=key[0],
         instrument=key[1],
-        side=side,
+        side="buy" if signed > 0 else "sell",
         quantity=abs(signed),
-        limit_price=book.once(("limit price", key[1], side), lambda: _price(book, key[1], side)),
+        limit_price=row.mark,
         reduce_only=reduces,
         group=place.group,
         after=place.after,
     )
+    return draft.model_copy(update={"limit_price": _limit_price(book, draft)})
 
 
-def _price(book: Book, instrument: str, side: Side) -> Decimal:
+def _limit_price(book: Book, order: Order) -> Decimal:
     """Take the worst allowed price on the tick grid: the collar, or one tick beyond the quote."""
-    allowed, tick = prices_allowed(book, instrument, side), book.instruments[instrument].tick
+    allowed, tick = price_range(book, order), book.instruments[order.instrument].tick
     if allowed is None:
-        raise SnapshotError(f"{instrument}: no quotes, so no limit price")
+        raise SnapshotError(f"{order.instrument}: no quotes, so no limit price")
     low, high = allowed
-    below = (high / tick).to_integral_value(ROUND_FLOOR) * tick
-    price = below if side == "buy" else (low / tick).to_integral_value(ROUND_CEILING) * tick
-    price = price if price > 0 else below
-    if price <= 0:
-        raise SnapshotError(f"{instrument}: no price above zero on its tick grid")
-    return price
+    if order.side == "buy":
+        return (high / tick).to_integral_value(ROUND_FLOOR) * tick
+    price = (low / tick).to_integral_value(ROUND_CEILING) * tick
+    return price if price > 0 else (high / tick).to_integral_value(ROUND_FLOOR) * tick

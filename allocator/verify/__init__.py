@@ -4,7 +4,7 @@ Shares nothing with the optimiser: it knows the Decimal law alone.
 """
 
 from allocator.verify.blocks import PlanBlocks, Shortfall, plan_blocks, shortfall
-from allocator.verify.orders import closes_whole, price_range, prices_allowed
+from allocator.verify.orders import closes_whole, price_range
 from allocator.verify.prefixes import Breach
 from allocator.verify.replay import (
     broken_prefixes,
@@ -28,7 +28,6 @@ __all__ = [
     "first_broken_prefix",
     "plan_blocks",
     "price_range",
-    "prices_allowed",
     "shortfall",
     "steps_of",
     "verify",

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from allocator.models.account import Side
 from allocator.models.base import ONE, ZERO
 from allocator.models.plan import Order, Violation
 from allocator.state import Book, Effect, State
@@ -58,20 +57,15 @@ def closes_whole(book: Book, order: Order) -> bool:
 
 
 def price_range(book: Book, order: Order) -> tuple[Decimal, Decimal] | None:
-    """Work out which limit prices are allowed; None without quotes."""
-    return prices_allowed(book, order.instrument, order.side)
-
-
-def prices_allowed(book: Book, instrument: str, side: Side) -> tuple[Decimal, Decimal] | None:
-    """Work out which limit prices are allowed on a side of a book; None without quotes.
+    """Work out which limit prices are allowed; None without quotes.
 
     From the quote to the collar around mark; one tick beyond the quote is always allowed.
     """
-    row = book.instruments[instrument]
+    row = book.instruments[order.instrument]
     if row.bid is None or row.ask is None:
         return None
     collar = book.policy.collar_bps / BPS
-    if side == "buy":
+    if order.side == "buy":
         return row.ask, max(row.mark * (ONE + collar), row.ask + row.tick)
     return min(row.mark * (ONE - collar), row.bid - row.tick), row.bid
 
