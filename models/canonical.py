@@ -17,7 +17,7 @@ from allocator.models.snapshot import Snapshot
 
 SORTED_BY_ID = ("accounts", "instruments", "routes")
 
-BOUND = frozenset({"schema_", "status", "snapshot_hash", "mandate_hash", "actions"})
+BOUND = {"schema_", "status", "snapshot_hash", "mandate_hash", "actions"}
 """Fields of a plan that an approval binds."""
 
 

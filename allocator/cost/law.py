@@ -97,8 +97,8 @@ def carry(book: Book, final: State) -> Decimal:
     for (_, name), (before, after) in changed.contracts.items():
         total += (after - before) * book.units[name].carry
     for account in changed.accounts:
-        now, before = final.holdings[account], start.holdings[account]
-        total += _interest(book, now.wallet) - _interest(book, before.wallet)
+        total += _interest(book, final.holdings[account].wallet)
+        total -= _interest(book, start.holdings[account].wallet)
     return total
 
 

@@ -276,7 +276,7 @@ def _only_reduces(book: Book, key: Pair) -> bool:
 def _is_whole(book: Book, key: Pair) -> bool:
     """Tell whether whole lots can close a pair."""
     held = book.quantity.get(key)
-    return bool(held) and not held % book.instruments[key[1]].lot
+    return held is not None and bool(held) and not held % book.instruments[key[1]].lot
 
 
 def _routes(cross: Crossing, wallets: Wallets) -> Routes:

@@ -41,7 +41,7 @@ class Curve:
     def at(self, sizes: Vector) -> Vector:
         """Evaluate at gross notionals above zero, to the last bit as one by one."""
         if self.starts.size == 1:
-            return self.at_zero + sizes * self.slopes[0]
+            return np.asarray(self.at_zero + sizes * self.slopes[0], dtype=np.float64)
         ends = np.append(self.starts[1:], np.inf)
         inside = np.clip(sizes[:, None] - self.starts, 0.0, ends - self.starts)
         return self.at_zero + np.array([row @ self.slopes for row in inside])

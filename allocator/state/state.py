@@ -38,7 +38,7 @@ class Holding:
     wallet: Mapping[str, Decimal]
     settled: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
     spent: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
-    code: list[int] = field(default_factory=list[int], repr=False, compare=False)
+    code: list[int] = field(init=False, default_factory=list[int], repr=False, compare=False)
 
     def __hash__(self) -> int:
         if not self.code:
