@@ -54,7 +54,7 @@ def _shortfalls(book: Book, state: State, account: str) -> tuple[Missing, ...]:
         stresses = binding_stresses(book, account)
         if stresses:
             shocked = Shocked.of(book, state, account, pool, arrivals=True)
-            gaps += [shocked.gap(stress.prices) for stress in stresses]
+            gaps += [shocked.stressed(stress) for stress in stresses]
         what = f"margin {account}" if pool is None else f"margin {account} {pool}"
         out.append(Missing(what, max(ZERO, *gaps), row.state == "frozen"))
     return tuple(out)

@@ -92,6 +92,7 @@ class Shocked:
         self.units = {c: collateral_units(book, state, account, c, arrivals) for c in names}
         self.fixed = self.terms.model == "scenario"
         self.stocks: dict[str, tuple[Lines, Decimal, str | None]] = {}
+        self.gaps: dict[str, Decimal] = {}
         needed = requirements(book, state, account, pool).maintenance
         self.rest = needed - collateral(book, state, account, pool, arrivals)
 
@@ -142,6 +143,12 @@ class Shocked:
     def underlyings(self) -> tuple[str, ...]:
         """Underlyings whose price this pool depends on, sorted."""
         return tuple(sorted({*self.moved, *self.coins}))
+
+    def stressed(self, stress: Stress) -> Decimal:
+        """Compute the gap in one of the mandate's stress cases, numeraire; once for each."""
+        if stress.id not in self.gaps:
+            self.gaps[stress.id] = self.gap(stress.prices)
+        return self.gaps[stress.id]
 
     @lawful
     def gains(self, moves: Mapping[str, Decimal]) -> Mapping[str, Decimal]:

@@ -53,7 +53,7 @@ def _margins(book: Book, final: State, account: str) -> set[str]:
         stresses = binding_stresses(book, account)
         if stresses and asked > 0:
             shocked = Shocked.of(book, final, account, pool)
-            slack = min(slack, *(-shocked.gap(stress.prices) for stress in stresses))
+            slack = min(slack, *(-shocked.stressed(stress) for stress in stresses))
         if asked > 0 and slack <= max(LEAST, NEAR * asked):
             out.add(f"margin {account}" if pool is None else f"margin {account} {pool}")
     return out

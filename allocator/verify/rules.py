@@ -123,7 +123,7 @@ def _margin_rules(pool: Pool, effects: Sequence[Effect]) -> Iterator[Rule]:
 
     def stress_rule(stress: Stress) -> Rule:
         def excess(state: State) -> Decimal:
-            return Shocked.of(book, state, account, asset).gap(stress.prices)
+            return Shocked.of(book, state, account, asset).stressed(stress)
 
         before = excess(pool.start)
         return Rule(
