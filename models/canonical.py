@@ -17,6 +17,9 @@ from allocator.models.snapshot import Snapshot
 
 SORTED_BY_ID = ("accounts", "instruments", "routes")
 
+BOUND = {"schema_", "status", "snapshot_hash", "mandate_hash", "actions"}
+"""Fields of a plan that an approval binds."""
+
 
 def canonical_json(data: Any) -> str:
     """Write plain JSON data with sorted keys and no spaces."""
@@ -59,9 +62,7 @@ def mandate_hash(mandate: Mandate) -> str:
 
 def plan_hash(plan: Plan) -> str:
     """Hash what an approval binds: schema, status, both input hashes and the actions."""
-    data = plan.to_json()
-    keys = ("schema", "status", "snapshot_hash", "mandate_hash", "actions")
-    return _digest({key: data[key] for key in keys})
+    return _digest(plan.model_dump(mode="json", by_alias=True, include=BOUND))
 
 
 def with_hash(plan: Plan) -> Plan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from functools import cached_property
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -71,7 +72,7 @@ class Asset(Value):
 
     _check = field_validator("collateral")(check_collateral)
 
-    @property
+    @cached_property
     def ratios(self) -> tuple[CollateralTier, ...]:
         """Collateral tiers, the haircut written as one open tier."""
         return self.collateral or (CollateralTier(upto=None, ratio=ONE - self.haircut),)

@@ -84,6 +84,12 @@ class Parts:
     has_mandate: bool
     unnamed: frozenset[str] = frozenset()
     underlyings: frozenset[str] = field(default=frozenset())
+    looked_up: dict[str, Names] = field(default_factory=dict[str, Names], repr=False)
+    by_id: Mapping[str, Part[Instrument]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Look instruments up by id; of two with one id the last."""
+        object.__setattr__(self, "by_id", {row.id: row for row in self.instruments})
 
     @classmethod
     def of(cls, snapshot: Snapshot, mandate: Mandate) -> Parts:
@@ -145,17 +151,15 @@ class Parts:
             if row.flaw is not None:
                 yield Problem(row.path, row.flaw)
 
-    @property
-    def by_id(self) -> dict[str, Part[Instrument]]:
-        """Instruments by id; of two with one id the last."""
-        return {row.id: row for row in self.instruments}
-
     def names(self, kind: str) -> Names:
         """Names of assets, instruments or accounts; `kind` is the word for one of them."""
-        key = f"{kind}s"
-        rows = self.assets.values() if kind == "asset" else getattr(self, key)
-        known = frozenset(row.id for row in rows if row.id)
-        return Names(kind, known, self.has_snapshot and key not in self.unnamed)
+        if kind not in self.looked_up:
+            key = f"{kind}s"
+            rows = self.assets.values() if kind == "asset" else getattr(self, key)
+            known = frozenset(row.id for row in rows if row.id)
+            complete = self.has_snapshot and key not in self.unnamed
+            self.looked_up[kind] = Names(kind, known, complete)
+        return self.looked_up[kind]
 
 
 def _listed(path: Path, rows: Iterable[V], key: str) -> tuple[Part[V], ...]:

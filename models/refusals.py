@@ -111,20 +111,21 @@ def _references(parts: Parts, row: Part[Account], account: Account) -> Iterator[
 
 def _pairs(parts: Parts, row: Part[Account], account: Account) -> Iterator[Problem]:
     """Check each derivative of an account."""
-    names = parts.names("instrument")
-    known = parts.by_id
+    known, place = parts.by_id, (*row.path, "positions")
     for name, position in account.positions.items():
-        path = (*row.path, "positions", name)
-        yield from names.unknown(name, path)
         part = known.get(name)
+        if part is None:
+            yield from parts.names("instrument").unknown(name, (*place, name))
         if part is None or part.value is None:
             continue
         if part.value.is_spot:
-            yield Problem(path, "is spot: balances carry it; list it under `spot` to trade it")
+            text = "is spot: balances carry it; list it under `spot` to trade it"
+            yield Problem((*place, name), text)
             continue
-        yield from _at_venue(account, part.value, path)
+        if part.value.venue != account.venue:
+            yield from _at_venue(account, part.value, (*place, name))
         if "margin" not in row.unread and _margined(position):
-            yield from _margin(parts, account, part, position, path)
+            yield from _margin(parts, account, part, position, (*place, name))
 
 
 def _spot(parts: Parts, row: Part[Account], account: Account) -> Iterator[Problem]:
@@ -255,7 +256,7 @@ def _bounds(limit: Limit, account: Account, inst: Instrument) -> bool:
 
 def _convexity(parts: Parts) -> Iterator[Problem]:
     """Check the marginal brackets that accounts use, each where it is written."""
-    known = {part.id: part for part in parts.instruments}
+    known, used = parts.by_id, set[str]()
     places = dict[Path, tuple[Tier, ...]]()
     for row in parts.accounts:
         account = row.value
@@ -265,7 +266,8 @@ def _convexity(parts: Parts) -> Iterator[Problem]:
             inst = known.get(name)
             if position.tiers:
                 places[*row.path, "positions", name, "tiers"] = position.tiers
-            elif inst is not None and inst.value is not None:
+            elif inst is not None and inst.value is not None and name not in used:
+                used.add(name)
                 places[*inst.path, "tiers"] = inst.value.tiers
     for path, tiers in places.items():
         for message in convexity_problems(tiers):

@@ -14,7 +14,6 @@ from allocator.models.mandate import Limit, Policy, Risk, Scope
 from allocator.models.parts import Names, Part, Parts, Path
 
 DEFAULT_VOLATILITY = Decimal("0.03")
-DEFAULT_CORRELATION = Decimal("0.5")
 ROUNDING = Decimal("1e-12")
 """A pivot this far below zero, relative to the largest variance, is rounding."""
 
@@ -169,14 +168,19 @@ def _risk(parts: Parts, risk: Risk, underlyings: Names) -> Iterator[Problem]:
 def _covariance(
     parts: Parts, risk: Risk, rho: dict[frozenset[str], Decimal], path: Path
 ) -> Iterator[Problem]:
-    """Refuse correlations of some pairs only, and a covariance that is no covariance."""
+    """Refuse correlations of some pairs only, and a covariance that is no covariance.
+
+    One correlation between zero and one for all pairs always makes one.
+    """
+    if not rho:
+        return
     names = sorted(parts.underlyings)
     if not parts.has_snapshot:
         targets = {row.id for row in parts.targets if row.id}
         names = sorted({*targets, *risk.daily_volatility, *(name for pair in rho for name in pair)})
     pairs = [frozenset(pair) for pair in itertools.combinations(names, 2)]
     missing = [" and ".join(sorted(pair)) for pair in pairs if pair not in rho]
-    if rho and missing:
+    if missing:
         yield Problem(
             (*path, "correlation"),
             f"given for some pairs only; missing: {', '.join(missing[:5])}"
@@ -188,7 +192,7 @@ def _covariance(
         [
             volatility[i]
             * volatility[j]
-            * (ONE if i == j else rho.get(frozenset((u, v)), DEFAULT_CORRELATION))
+            * (ONE if i == j else rho[frozenset((u, v))])
             for j, v in enumerate(names)
         ]
         for i, u in enumerate(names)
@@ -209,11 +213,11 @@ def is_semidefinite(matrix: list[list[Decimal]]) -> bool:
         for k, row in enumerate(rows):
             pivot = row[k]
             rest = range(k + 1, len(rows))
-            if pivot < -tiny or (pivot <= tiny and any(abs(rows[i][k]) > tiny for i in rest)):
+            if pivot < -tiny or (pivot <= tiny and any(abs(row[i]) > tiny for i in rest)):
                 return False
             if pivot > tiny:
                 for i in rest:
-                    factor = rows[i][k] / pivot
-                    for j in rest:
-                        rows[i][j] -= factor * row[j]
+                    factor, below = row[i] / pivot, rows[i]
+                    for j in range(i, len(rows)):
+                        below[j] -= factor * row[j]
     return True

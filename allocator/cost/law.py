@@ -18,7 +18,7 @@ from allocator.exposure import exposures, goals
 from allocator.models.base import ZERO
 from allocator.models.errors import Problem, SnapshotError
 from allocator.models.plan import Cost
-from allocator.state import Book, Effect, State, equity, lawful, published
+from allocator.state import Book, Effect, State, departures, equity, lawful, published
 
 HOURS_A_YEAR = Decimal(8760)
 
@@ -36,12 +36,10 @@ def cost(book: Book, effects: Sequence[Effect], final: State | None = None) -> C
     """
     start = State.start(book)
     parts = _parts(book, effects, start.after(effects) if final is None else final)
-    idle = sum(_parts(book, (), start).values(), ZERO) if effects else None
+    idle = book.once("idle cost", lambda: sum(_parts(book, (), start).values(), ZERO))
     total = sum(parts.values(), ZERO)
     rounded = {name: published(value) for name, value in parts.items()}
-    return Cost(
-        **rounded, total=published(total), do_nothing=published(total if idle is None else idle)
-    )
+    return Cost(**rounded, total=published(total), do_nothing=published(idle))
 
 
 def _parts(book: Book, effects: Sequence[Effect], final: State) -> dict[str, Decimal]:
@@ -62,7 +60,7 @@ def tracking(book: Book, after: Mapping[str, Decimal]) -> Decimal:
     """Charge the risk of the gaps to the targets and what lies outside the bands."""
     wanted, policy = goals(book), book.policy
     gaps = {u: value - wanted[u].target for u, value in after.items()}
-    form = sum((gaps[u] * gaps[v] * s for (u, v), s in book.covariance.items()), ZERO)
+    form = book.covariance.form(gaps)
     outside = sum((max(ZERO, abs(g) - wanted[u].band) for u, g in gaps.items()), ZERO)
     return policy.risk_aversion / 2 * policy.horizon_h / 24 * form + policy.band_penalty * outside
 
@@ -94,14 +92,27 @@ def impact(book: Book, effects: Iterable[Effect]) -> Decimal:
 @lawful
 def carry(book: Book, final: State) -> Decimal:
     """Charge funding less expected return on positions, and interest on negative wallets."""
+    start, changed = State.start(book), departures(book, final)
+    total = book.once("carry", lambda: _carry_of_all(book, start))
+    for (_, name), (before, after) in changed.contracts.items():
+        total += (after - before) * book.units[name].carry
+    for account in changed.accounts:
+        total += _interest(book, final.holdings[account].wallet)
+        total -= _interest(book, start.holdings[account].wallet)
+    return total
+
+
+def _carry_of_all(book: Book, start: State) -> Decimal:
+    total = sum((q * book.units[name].carry for (_, name), q in book.quantity.items() if q), ZERO)
+    return sum((_interest(book, row.wallet) for row in start.holdings.values()), total)
+
+
+def _interest(book: Book, wallet: Mapping[str, Decimal]) -> Decimal:
     total, hours = ZERO, book.policy.horizon_h
-    for holding in final.holdings.values():
-        for name, contracts in holding.quantity.items():
-            total += contracts * book.units[name].carry
-        for asset, units in holding.wallet.items():
-            if units < 0:
-                row = book.asset(asset)
-                total -= row.borrow_rate * units * row.price * hours / HOURS_A_YEAR
+    for asset, units in wallet.items():
+        if units < 0:
+            row = book.asset(asset)
+            total -= row.borrow_rate * units * row.price * hours / HOURS_A_YEAR
     return total
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from allocator.models.base import ONE, ZERO
-from allocator.state import Book, Effect, State, equity_units, held_assets, lawful
+from allocator.state import Book, Effect, State, departures, equity_units, held_assets, lawful
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,30 +25,46 @@ class Goal:
 @lawful
 def exposures(book: Book, state: State) -> dict[str, Decimal]:
     """Add up the exposure to every underlying, numeraire, positive long."""
-    out = dict.fromkeys(book.underlyings, ZERO)
-    for account, holding in state.holdings.items():
-        for name, contracts in holding.quantity.items():
-            underlying = book.instruments[name].underlying
-            if underlying is not None:
-                out[underlying] += contracts * book.exposure(name)
+    out, start, changed = dict(present(book)), State.start(book), departures(book, state)
+    for (_, name), (before, after) in changed.contracts.items():
+        _add_contracts(book, out, name, after - before)
+    for account in changed.accounts:
         for asset in held_assets(book, state, account):
-            _add_asset(book, out, asset, equity_units(book, state, account, asset))
-        for asset, units in book.arriving(account).items():
-            _add_asset(book, out, asset, units)
+            before = equity_units(book, start, account, asset)
+            _add_asset(book, out, asset, equity_units(book, state, account, asset) - before)
     for row in state.transit:
         _add_asset(book, out, row.asset, row.amount)
     return out
+
+
+@lawful
+def present(book: Book) -> Mapping[str, Decimal]:
+    """Tell the exposures before any plan, numeraire."""
+    return book.once("present exposures", lambda: _present(book))
+
+
+def _present(book: Book) -> dict[str, Decimal]:
+    out, start = dict.fromkeys(book.underlyings, ZERO), State.start(book)
+    for (_, name), contracts in book.quantity.items():
+        _add_contracts(book, out, name, contracts)
+    for account in start.holdings:
+        for asset in held_assets(book, start, account):
+            _add_asset(book, out, asset, equity_units(book, start, account, asset))
+        for asset, units in book.arriving(account).items():
+            _add_asset(book, out, asset, units)
+    return out
+
+
+def _add_contracts(book: Book, out: dict[str, Decimal], name: str, contracts: Decimal) -> None:
+    underlying = book.instruments[name].underlying
+    if contracts and underlying is not None:
+        out[underlying] += contracts * book.units[name].exposure
 
 
 def _add_asset(book: Book, out: dict[str, Decimal], asset: str, units: Decimal) -> None:
     row = book.asset(asset)
     if row.underlying is not None:
         out[row.underlying] = out.get(row.underlying, ZERO) + units * row.price
-
-
-def present(book: Book) -> Mapping[str, Decimal]:
-    """Tell the exposures before any plan, numeraire."""
-    return book.once("present exposures", lambda: exposures(book, State.start(book)))
 
 
 def goals(book: Book) -> Mapping[str, Goal]:
@@ -85,7 +101,7 @@ def exposure_change(book: Book, effect: Effect) -> Mapping[str, Decimal]:
     for (_, name), contracts in effect.contracts.items():
         underlying = book.instruments[name].underlying
         if underlying is not None:
-            out[underlying] = out.get(underlying, ZERO) + contracts * book.exposure(name)
+            out[underlying] = out.get(underlying, ZERO) + contracts * book.units[name].exposure
     for changes in (effect.at_once, effect.on_arrival):
         for (_, asset), units in changes.items():
             _add_asset(book, out, asset, units)

@@ -7,17 +7,19 @@ max(high, 0), short max(-low, 0), gross and quantity max(|high|, |low|), net the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Literal
 
+from allocator.models.account import Account
 from allocator.models.base import ONE, ZERO
 from allocator.models.errors import Problem, SnapshotError
 from allocator.models.mandate import PLAN_MEASURES, Limit, Measure, Selector
 from allocator.models.market import Instrument
 from allocator.models.plan import Order, Transfer
-from allocator.state import Book, Effect, Pair, State, equity, lawful
+from allocator.state import Book, Effect, Pair, State, departures, equity, lawful
 
 Bound = Literal["max", "min"]
 
@@ -123,13 +125,11 @@ class Meter:
     def __init__(self, book: Book, limit: Limit) -> None:
         self.book, self.limit = book, limit
         self.accounts = accounts_of(book, limit)
-        self.pairs: dict[Pair, Counting] = {}
-        for account in self.accounts:
-            for name, pair in counted_pairs(book, limit, account).items():
-                self.pairs[account, name] = pair
+        self.inside = frozenset(self.accounts)
+        self.pairs = counted_pairs(book, limit, self.inside)
         self.weight = weight(book, limit)
 
-    @property
+    @cached_property
     def frozen(self) -> bool:
         """Whether every account of the scope is frozen, so that no plan can mend a breach."""
         return all(self.book.accounts[name].state == "frozen" for name in self.accounts)
@@ -166,18 +166,42 @@ class Meter:
     @lawful
     def total(self, state: State) -> Decimal:
         """Add up what the measure counts of every pair; of leverage the gross notional."""
-        total = ZERO
-        for (account, name), pair in self.pairs.items():
-            quantity = state.holdings[account].quantity.get(name, ZERO)
-            total += pair.counted(self.limit.measure, quantity)
+        total, measure = self.total_before, self.limit.measure
+        for pair, (before, after) in self._changed(state):
+            total += pair.counted(measure, after) - pair.counted(measure, before)
         return total
+
+    @cached_property
+    def total_before(self) -> Decimal:
+        """What the measure counts before any plan."""
+        held, measure = self.book.quantity, self.limit.measure
+        rows = (pair.counted(measure, held.get(key, ZERO)) for key, pair in self.pairs.items())
+        return sum(rows, ZERO)
+
+    def _changed(self, state: State) -> list[tuple[Counting, tuple[Decimal, Decimal]]]:
+        """List the pairs that count other contracts than before any plan, with both."""
+        contracts = departures(self.book, state).contracts
+        if len(self.pairs) < len(contracts):
+            keys = [key for key in self.pairs if key in contracts]
+        else:
+            keys = [key for key in contracts if key in self.pairs]
+        return [(self.pairs[key], contracts[key]) for key in keys]
 
     @lawful
     def net(self, state: State) -> tuple[Decimal, Decimal]:
         """Add up signed notionals with every standing buy filled, and with every sell filled."""
+        up, down = self.net_before
+        for pair, (before, after) in self._changed(state):
+            up += (after - before) * pair.notional
+            down += (after - before) * pair.notional
+        return up, down
+
+    @cached_property
+    def net_before(self) -> tuple[Decimal, Decimal]:
+        """Signed notionals before any plan, every standing buy filled, and every sell."""
         up = down = ZERO
-        for (account, name), pair in self.pairs.items():
-            quantity = state.holdings[account].quantity.get(name, ZERO)
+        for key, pair in self.pairs.items():
+            quantity = self.book.quantity.get(key, ZERO)
             up += (quantity + pair.buys) * pair.notional
             down += (quantity - pair.sells) * pair.notional
         return up, down
@@ -190,7 +214,7 @@ class Meter:
         equity, arrivals from before the plan count too, and what the plan spends is no way to
         obey a max.
         """
-        asset, inside = self.limit.of.asset, set(self.accounts)
+        asset, inside = self.limit.of.asset, self.inside
         total = sum((equity(self.book, state, name, asset) for name in self.accounts), ZERO)
         for row in state.transit:
             if row.source in inside and row.target in inside:
@@ -209,27 +233,47 @@ class Meter:
         return sum((v * self.book.price(c) for c, v in units if asset in (None, c)), ZERO)
 
 
-def counted_pairs(book: Book, limit: Limit, account: str) -> dict[str, Counting]:
-    """Say how each selected pair of an account counts, by instrument."""
-    working: dict[str, list[Decimal]] = {}
-    if "open_orders" in limit.counts:
-        for order in book.accounts[account].open_orders:
-            if not order.reduce_only:
-                sides = working.setdefault(order.instrument, [ZERO, ZERO])
-                sides[0 if order.side == "buy" else 1] += order.quantity
-    positions = book.accounts[account].positions
-    out: dict[str, Counting] = {}
-    only = limit.of.instrument
-    for name in sorted({*positions, *working}) if only is None else (only,):
-        if name not in positions and name not in working:
-            continue
-        row = book.instruments.get(name)
-        if row is None or row.is_spot or not selects(limit.of, row):
-            continue
-        buys, sells = working.get(name, (ZERO, ZERO))
-        legs = positions[name].legs if name in positions else None
-        pair = None if legs is None else (legs.long, legs.short)
-        out[name] = Counting(book.notional(name), buys, sells, pair)
+def counted_pairs(book: Book, limit: Limit, inside: Container[str]) -> dict[Pair, Counting]:
+    """Say how each pair that a limit selects counts, of the accounts in its scope."""
+    working = "open_orders" in limit.counts
+    known = book.once(("countings", working), lambda: _countings(book, open_orders=working))
+    return {
+        (account, name): counting
+        for name, row in sorted(book.instruments.items())
+        if name in known and selects(limit.of, row)
+        for account, counting in known[name].items()
+        if account in inside
+    }
+
+
+def _countings(book: Book, *, open_orders: bool) -> dict[str, dict[str, Counting]]:
+    """Say how every pair counts that is listed or has an order, by instrument and account."""
+    out: dict[str, dict[str, Counting]] = {}
+    plain = {name: Counting(row.notional) for name, row in book.units.items()}
+    for account in sorted(book.accounts):
+        positions = book.accounts[account].positions
+        working = _working(book.accounts[account]) if open_orders else {}
+        for name in (*positions, *(name for name in working if name not in positions)):
+            row = book.instruments.get(name)
+            if row is None or row.is_spot:
+                continue
+            found, legs = plain[name], positions[name].legs if name in positions else None
+            if name in working or legs is not None:
+                both = None if legs is None else (legs.long, legs.short)
+                found = Counting(found.notional, *working.get(name, (ZERO, ZERO)), both)
+            out.setdefault(name, {})[account] = found
+    return out
+
+
+def _working(account: Account) -> dict[str, tuple[Decimal, Decimal]]:
+    """Add up what standing orders may still buy and sell, contracts by instrument."""
+    out: dict[str, tuple[Decimal, Decimal]] = {}
+    for order in account.open_orders:
+        if not order.reduce_only:
+            buys, sells = out.get(order.instrument, (ZERO, ZERO))
+            bought = order.side == "buy"
+            more = (order.quantity, ZERO) if bought else (ZERO, order.quantity)
+            out[order.instrument] = (buys + more[0], sells + more[1])
     return out
 
 

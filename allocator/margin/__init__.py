@@ -2,6 +2,7 @@
 
 from allocator.margin.brackets import Requirement, bracket_cap, breaks, requirement
 from allocator.margin.collateral import collateral, collateral_units, marginal_value
+from allocator.margin.distances import liquidation_distances
 from allocator.margin.pools import (
     contracts_carried,
     margin_ratio,
@@ -14,7 +15,6 @@ from allocator.margin.stress import (
     Response,
     Shocked,
     binding_stresses,
-    liquidation_distances,
     response,
 )
 

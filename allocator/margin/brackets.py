@@ -8,13 +8,11 @@ N is the notional, numeraire; in hedge mode both legs count.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from allocator.margin.terms import terms_of
 from allocator.models.base import ONE, ZERO
-from allocator.models.errors import Problem, SnapshotError
-from allocator.models.market import Tier
 from allocator.state import Book, lawful
 
 
@@ -29,32 +27,6 @@ class Requirement:
         return Requirement(self.initial + other.initial, self.maintenance + other.maintenance)
 
 
-NONE_NEEDED = Requirement()
-
-
-def tiers_of(book: Book, account: str, instrument: str) -> Sequence[Tier]:
-    """Look up the brackets of a pair.
-
-    Raises
-    ------
-    SnapshotError
-        When the pair is held under a bracket model without brackets.
-    """
-    tiers = book.tiers.get((account, instrument), ())
-    if not tiers:
-        path = ("snapshot", "accounts", account, "positions", instrument, "tiers")
-        raise SnapshotError([Problem(path, "the margin model needs brackets")])
-    return tiers
-
-
-def contracts_of(book: Book, account: str, instrument: str, quantity: Decimal) -> Decimal:
-    """Count the unsigned contracts that need margin: both legs in hedge mode."""
-    place = book.position(account, instrument)
-    if place is not None and place.legs is not None:
-        return place.legs.long + place.legs.short
-    return abs(quantity)
-
-
 @lawful
 def requirement(
     book: Book, account: str, instrument: str, quantity: Decimal, scale: Decimal = ONE
@@ -67,42 +39,15 @@ def requirement(
         Signed contracts.
     scale
         Factor on the notional per contract, for shocked prices.
+
+    Raises
+    ------
+    SnapshotError
+        When the pair is held under a bracket model without brackets.
     """
-
-    def compute() -> Requirement:
-        contracts = contracts_of(book, account, instrument, quantity)
-        notional = contracts * book.notional(instrument) * scale
-        return of_notional(book, account, instrument, notional)
-
-    if scale != ONE:
-        return compute()
-    return book.once(("requirement", account, instrument, quantity), compute)
-
-
-def of_notional(book: Book, account: str, instrument: str, notional: Decimal) -> Requirement:
-    """Compute the margin of one pair from its notional, numeraire."""
-    if not notional:
-        return NONE_NEEDED
-    tiers = tiers_of(book, account, instrument)
-    held = bracket(tiers, notional)
-    place = book.position(account, instrument)
-    selected = None if place is None else place.leverage
-    leverage = held.max_leverage if selected is None else selected
-    if held.initial is not None:
-        rows = [notional * (t.initial or ZERO) - t.initial_deduction for t in tiers]
-        initial = max(ZERO, *rows)
-    else:
-        assert leverage is not None
-        initial = notional / leverage
-    if book.accounts[account].margin.model == "whole_position":
-        return Requirement(initial, notional * held.maintenance)
-    rows = [notional * t.maintenance - t.deduction for t in tiers]
-    return Requirement(initial, max(ZERO, *rows))
-
-
-def bracket(tiers: Sequence[Tier], notional: Decimal) -> Tier:
-    """Find the bracket that holds a notional; the last one above all caps."""
-    return next((tier for tier in tiers if notional <= tier.cap), tiers[-1])
+    terms = terms_of(book, account)[instrument]
+    notional = terms.notional(quantity) * scale
+    return Requirement(terms.initial(notional), terms.maintenance(notional))
 
 
 @lawful

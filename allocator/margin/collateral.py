@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from allocator.margin.terms import ratios_of
 from allocator.models.base import ZERO
 from allocator.models.market import CollateralTier
 from allocator.state import Book, State, equity_units, held_assets, lawful
@@ -49,6 +50,11 @@ def collateral_units(
     return units + book.arriving(account).get(asset, ZERO) if arrivals else units
 
 
+def worth(book: Book, account: str, asset: str, units: Decimal) -> Decimal:
+    """Value units that are collateral of an account, numeraire."""
+    return ratios_of(book, account, asset)(units) * book.price(asset)
+
+
 def pool_assets(
     book: Book, state: State, account: str, pool: str | None, arrivals: bool = False
 ) -> tuple[str, ...]:
@@ -64,8 +70,13 @@ def collateral(
     book: Book, state: State, account: str, pool: str | None = None, arrivals: bool = False
 ) -> Decimal:
     """Value the collateral of an account, or of one pool of it in single-asset mode."""
-    total = ZERO
-    for asset in pool_assets(book, state, account, pool, arrivals):
-        units = collateral_units(book, state, account, asset, arrivals)
-        total += marginal_value(book.ratios(account, asset), units) * book.price(asset)
-    return total
+    arrivals = arrivals and bool(book.arriving(account))
+
+    def added_up() -> Decimal:
+        total = ZERO
+        for asset in pool_assets(book, state, account, pool, arrivals):
+            units = collateral_units(book, state, account, asset, arrivals)
+            total += worth(book, account, asset, units)
+        return total
+
+    return book.once(("collateral", account, pool, arrivals, state.holdings[account]), added_up)

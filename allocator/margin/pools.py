@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 
-from allocator.margin.brackets import NONE_NEEDED, Requirement, requirement
+from allocator.margin.brackets import Requirement
 from allocator.margin.collateral import collateral
+from allocator.margin.terms import terms_of
 from allocator.models.account import MarginScenario
 from allocator.models.base import ZERO
 from allocator.models.errors import Problem, SnapshotError
@@ -15,9 +16,13 @@ from allocator.state import Book, State, lawful
 
 def pools(book: Book, account: str) -> tuple[str | None, ...]:
     """Name the margin pools: (None,), or every settle asset in single-asset mode."""
-    row = book.accounts[account]
-    if not row.single:
+    if not book.accounts[account].single:
         return (None,)
+    return book.once(("pools", account), lambda: _pools(book, account))
+
+
+def _pools(book: Book, account: str) -> tuple[str | None, ...]:
+    row = book.accounts[account]
     names = {book.instruments[name].cash for name in row.positions}
     names |= {
         other.cash
@@ -35,13 +40,11 @@ def contracts_carried(
     An isolated pair is carried by its own wallet; a hedged pair counts with both legs even if
     their difference is zero.
     """
-    out: dict[str, Decimal] = {}
+    terms, out = terms_of(book, account), dict[str, Decimal]()
     for name, quantity in state.holdings[account].quantity.items():
-        place = book.position(account, name)
-        hedged = place is not None and place.legs is not None
-        if place is not None and place.isolated is not None:
-            continue
-        if (quantity or hedged) and pool in (None, book.instruments[name].cash):
+        pair = terms[name]
+        carried = not pair.isolated and (bool(quantity) or pair.contracts is not None)
+        if carried and pool in (None, pair.cash):
             out[name] = quantity
     return out
 
@@ -49,20 +52,23 @@ def contracts_carried(
 @lawful
 def requirements(book: Book, state: State, account: str, pool: str | None = None) -> Requirement:
     """Add up initial and maintenance margin of an account or of one of its pools."""
+    key = ("requirements", account, pool, state.holdings[account])
+    return book.once(key, lambda: _requirements(book, state, account, pool))
+
+
+def _requirements(book: Book, state: State, account: str, pool: str | None) -> Requirement:
     held = contracts_carried(book, state, account, pool)
     margin = book.accounts[account].margin
     if margin.model == "scenario":
         worst = max((scenario_loss(row, held) for row in margin.scenarios), default=ZERO)
         return Requirement(max(ZERO, worst), max(ZERO, worst))
-    rows = (requirement(book, account, name, quantity) for name, quantity in held.items())
-    return _total(rows)
-
-
-def _total(rows: Iterable[Requirement]) -> Requirement:
-    total = NONE_NEEDED
-    for row in rows:
-        total = total + row
-    return total
+    terms, initial, maintenance = terms_of(book, account), ZERO, ZERO
+    for name, quantity in held.items():
+        pair = terms[name]
+        notional = pair.notional(quantity)
+        initial += pair.initial(notional)
+        maintenance += pair.maintenance(notional)
+    return Requirement(initial, maintenance)
 
 
 @lawful

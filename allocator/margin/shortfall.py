@@ -37,6 +37,11 @@ def margin_shortfalls(book: Book, state: State, account: str) -> tuple[Missing, 
 
     Money that was on its way before the plan counts as collateral here, and here only.
     """
+    key = ("shortfalls", account, state.holdings[account])
+    return book.once(key, lambda: _shortfalls(book, state, account))
+
+
+def _shortfalls(book: Book, state: State, account: str) -> tuple[Missing, ...]:
     out = list[Missing]()
     row = book.accounts[account]
     for pool in pools(book, account):
@@ -48,8 +53,8 @@ def margin_shortfalls(book: Book, state: State, account: str) -> tuple[Missing, 
         ]
         stresses = binding_stresses(book, account)
         if stresses:
-            shocked = Shocked(book, state, account, pool, arrivals=True)
-            gaps += [shocked.gap(stress.prices) for stress in stresses]
+            shocked = Shocked.of(book, state, account, pool, arrivals=True)
+            gaps += [shocked.stressed(stress) for stress in stresses]
         what = f"margin {account}" if pool is None else f"margin {account} {pool}"
         out.append(Missing(what, max(ZERO, *gaps), row.state == "frozen"))
     return tuple(out)

@@ -1,4 +1,4 @@
-"""Accounts at shocked prices: the mandate's stress cases and the distance to liquidation.
+"""Margin pools at shocked prices: the mandate's stress cases.
 
 Balances, unrealised profit and notionals are revalued. With s = 1 + shock of an underlying:
 linear and quanto contracts gain q x contract_size x mark x (s - 1) of the settle asset, inverse
@@ -8,23 +8,19 @@ their delta times the move.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 
-from allocator.margin.brackets import requirement
-from allocator.margin.collateral import collateral_units, marginal_value, pool_assets
-from allocator.margin.pools import contracts_carried, pools, requirements
+from allocator.margin.collateral import collateral, collateral_units, pool_assets
+from allocator.margin.lines import Lines
+from allocator.margin.pools import contracts_carried, requirements
+from allocator.margin.terms import Reaction, ratios_of, reaction_of, terms_of
 from allocator.models.base import ONE, ZERO
 from allocator.models.mandate import Stress
 from allocator.models.market import Instrument
 from allocator.state import Book, State, lawful
-
-LOWEST = Decimal("-0.999999")
-HIGHEST = ONE
-CLOSE_ENOUGH = Decimal("1e-9")
-MOST_STEPS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,32 +42,39 @@ class Response:
 @lawful
 def response(book: Book, row: Instrument, moves: Mapping[str, Decimal]) -> Response:
     """Work out how a contract answers to relative price moves by underlying."""
-    own = ONE + moves.get(row.underlying or "", ZERO)
-    if row.kind == "option":
-        return Response(book.exposure(row.id) * (own - 1) / book.price(row.cash), own)
-    if row.payoff == "inverse":
-        return Response(book.notional(row.id) / row.mark * (1 - 1 / own), ONE)
-    cash = ONE + moves.get(book.asset(row.cash).underlying or "", ZERO)
-    return Response(row.size * row.mark * (own - 1), own * cash)
+    return answer(reaction_of(book, row), moves)
 
 
-@dataclass(frozen=True, slots=True)
-class _Split:
-    """What moves with some underlyings, and the sums of what does not, numeraire."""
-
-    moved: tuple[str, ...]
-    assets: tuple[str, ...]
-    needed: Decimal
-    collateral: Decimal
+def answer(reaction: Reaction, moves: Mapping[str, Decimal]) -> Response:
+    """Work out what price moves do to a contract that reacts in a known way."""
+    move = moves.get(reaction.own or "", ZERO)
+    own = ONE + move
+    scale = own if reaction.own_scales else ONE
+    if reaction.coin_scales:
+        scale *= ONE + moves.get(reaction.coin or "", ZERO)
+    if reaction.form == "inverse":
+        return Response(reaction.gain * move / own, scale)
+    return Response(reaction.gain * move, scale)
 
 
 class Shocked:
-    """One margin pool whose prices can be moved; what a move leaves alone is computed once.
+    """One margin pool in a state, whose prices can be moved.
 
     Parameters
     ----------
     arrivals
         Whether money that was on its way before the plan counts as collateral.
+
+    Attributes
+    ----------
+    held
+        Signed contracts that need margin, by instrument.
+    units
+        Units that are collateral, by asset.
+    fixed
+        Whether maintenance margin answers to no move: scenario margin has moves of its own.
+    rest
+        Maintenance margin less collateral at the snapshot's prices, numeraire.
     """
 
     def __init__(
@@ -83,75 +86,100 @@ class Shocked:
         arrivals: bool = False,
     ) -> None:
         self.book, self.account = book, account
+        self.terms = terms_of(book, account)
         self.held = contracts_carried(book, state, account, pool)
         names = pool_assets(book, state, account, pool, arrivals)
         self.units = {c: collateral_units(book, state, account, c, arrivals) for c in names}
-        self.fixed: Decimal | None = None
-        if book.accounts[account].margin.model == "scenario":
-            self.fixed = requirements(book, state, account, pool).maintenance
-        self.splits: dict[frozenset[str], _Split] = {}
+        self.fixed = self.terms.model == "scenario"
+        self.stocks: dict[str, tuple[Lines, Decimal, str | None]] = {}
+        self.gaps: dict[str, Decimal] = {}
+        needed = requirements(book, state, account, pool).maintenance
+        self.rest = needed - collateral(book, state, account, pool, arrivals)
+
+    @classmethod
+    @lawful
+    def of(
+        cls,
+        book: Book,
+        state: State,
+        account: str,
+        pool: str | None = None,
+        arrivals: bool = False,
+    ) -> Shocked:
+        """Look at a pool; once for each holding."""
+        arrivals = arrivals and bool(book.arriving(account))
+        key = ("shocked", account, pool, arrivals, state.holdings[account])
+        return book.once(key, lambda: cls(book, state, account, pool, arrivals))
+
+    @cached_property
+    def moved(self) -> Mapping[str, tuple[str, ...]]:
+        """What is held that answers to an underlying's price, by its name."""
+        out: dict[str, list[str]] = {}
+        for name in self.held:
+            reaction = self.terms[name].reaction
+            for underlying in {reaction.own, reaction.coin}:
+                if underlying is not None:
+                    out.setdefault(underlying, []).append(name)
+        return {underlying: tuple(names) for underlying, names in out.items()}
+
+    @cached_property
+    def coins(self) -> Mapping[str, tuple[str, ...]]:
+        """Assets held whose price is an underlying's, by its name."""
+        out: dict[str, list[str]] = {}
+        for asset in self.units:
+            underlying = self.book.asset(asset).underlying
+            if underlying is not None:
+                out.setdefault(underlying, []).append(asset)
+        return {underlying: tuple(names) for underlying, names in out.items()}
+
+    def stock(self, asset: str) -> tuple[Lines, Decimal, str | None]:
+        """Look up ratios, price and underlying of an asset."""
+        if asset not in self.stocks:
+            row, ratios = self.book.asset(asset), ratios_of(self.book, self.account, asset)
+            self.stocks[asset] = (ratios, row.price, row.underlying)
+        return self.stocks[asset]
 
     @property
     def underlyings(self) -> tuple[str, ...]:
         """Underlyings whose price this pool depends on, sorted."""
-        names = {self.book.instruments[name].underlying for name in self.held}
-        assets = set(self.units) | {self.book.instruments[name].cash for name in self.held}
-        names |= {self.book.asset(name).underlying for name in assets}
-        return tuple(sorted(name for name in names if name is not None))
+        return tuple(sorted({*self.moved, *self.coins}))
+
+    def stressed(self, stress: Stress) -> Decimal:
+        """Compute the gap in one of the mandate's stress cases, numeraire; once for each."""
+        if stress.id not in self.gaps:
+            self.gaps[stress.id] = self.gap(stress.prices)
+        return self.gaps[stress.id]
+
+    @lawful
+    def gains(self, moves: Mapping[str, Decimal]) -> Mapping[str, Decimal]:
+        """Add up what is gained at moved prices, units by asset."""
+        out: dict[str, Decimal] = {}
+        for name in dict.fromkeys(name for u in moves for name in self.moved.get(u, ())):
+            pair = self.terms[name]
+            gain = self.held[name] * answer(pair.reaction, moves).gain
+            out[pair.cash] = out.get(pair.cash, ZERO) + gain
+        return out
 
     @lawful
     def gap(self, moves: Mapping[str, Decimal]) -> Decimal:
         """Compute maintenance margin less collateral at moved prices, numeraire."""
-        split = self._split(frozenset(moves))
-        needed, units = split.needed, dict.fromkeys(split.assets, ZERO)
-        for asset in split.assets:
-            units[asset] = self.units.get(asset, ZERO)
-        for name in split.moved:
-            answer = response(self.book, self.book.instruments[name], moves)
-            units[self.book.instruments[name].cash] += self.held[name] * answer.gain
-            needed += self._needed(name, answer.scale)
-        return needed - split.collateral - self._value(units, moves)
-
-    @cached_property
-    def at_rest(self) -> Mapping[str, Decimal]:
-        """Maintenance margin at the snapshot's prices, by instrument, numeraire."""
-        return {name: self._needed(name, ONE) for name in self.held}
-
-    def _split(self, underlyings: frozenset[str]) -> _Split:
-        """Separate what moves with some underlyings from what stays; once for each set."""
-        if underlyings not in self.splits:
-            book = self.book
-            rows = {name: book.instruments[name] for name in self.held}
-            moved = tuple(
-                name
-                for name, row in rows.items()
-                if row.underlying in underlyings or book.asset(row.cash).underlying in underlyings
-            )
-            cash = {rows[name].cash for name in moved}
-            assets = tuple(
-                asset
-                for asset in {**dict.fromkeys(self.units), **dict.fromkeys(sorted(cash))}
-                if asset in cash or book.asset(asset).underlying in underlyings
-            )
-            needed = sum((v for name, v in self.at_rest.items() if name not in moved), ZERO)
-            if self.fixed is not None:
-                needed = self.fixed
-            kept = {c: units for c, units in self.units.items() if c not in assets}
-            self.splits[underlyings] = _Split(moved, assets, needed, self._value(kept, {}))
-        return self.splits[underlyings]
-
-    def _needed(self, name: str, scale: Decimal) -> Decimal:
-        if self.fixed is not None:
-            return ZERO
-        return requirement(self.book, self.account, name, self.held[name], scale).maintenance
-
-    def _value(self, units: Mapping[str, Decimal], moves: Mapping[str, Decimal]) -> Decimal:
-        total = ZERO
+        moved = dict.fromkeys(name for u in moves for name in self.moved.get(u, ()))
+        units = {asset: self.units[asset] for u in moves for asset in self.coins.get(u, ())}
+        gap = self.rest
+        for name in moved:
+            pair, quantity = self.terms[name], self.held[name]
+            found = answer(pair.reaction, moves)
+            held = units.get(pair.cash)
+            held = self.units.get(pair.cash, ZERO) if held is None else held
+            units[pair.cash] = held + quantity * found.gain
+            if not self.fixed:
+                notional = pair.notional(quantity)
+                gap += pair.maintenance(notional * found.scale) - pair.maintenance(notional)
         for asset, amount in units.items():
-            row = self.book.asset(asset)
-            price = row.price * (ONE + moves.get(row.underlying or "", ZERO))
-            total += marginal_value(self.book.ratios(self.account, asset), amount) * price
-        return total
+            ratios, price, underlying = self.stock(asset)
+            shocked = ratios(amount) * (ONE + moves.get(underlying or "", ZERO))
+            gap += (ratios(self.units.get(asset, ZERO)) - shocked) * price
+        return gap
 
 
 def binding_stresses(book: Book, account: str) -> tuple[Stress, ...]:
@@ -159,57 +187,3 @@ def binding_stresses(book: Book, account: str) -> tuple[Stress, ...]:
     if book.accounts[account].margin.model == "scenario":
         return ()
     return book.policy.stress
-
-
-@lawful
-def liquidation_distances(book: Book, state: State, account: str) -> dict[str, Decimal | None]:
-    """Find, by underlying, the nearest price move at which collateral equals maintenance margin.
-
-    The move is signed (-0.2: a fall by 20 %) and searched in (-1, 1]; zero where collateral is
-    already short, None where no move does it. In single-asset mode the nearest of all pools.
-    Scenario margin is held at its present level.
-    """
-    out: dict[str, Decimal | None] = {}
-    for pool in pools(book, account):
-        shocked = Shocked(book, state, account, pool)
-        if not shocked.held:
-            continue
-        for name in shocked.underlyings:
-            found, known = _nearest(shocked, name), out.get(name)
-            if known is None or (found is not None and abs(found) < abs(known)):
-                out[name] = found
-    return out
-
-
-def _nearest(shocked: Shocked, underlying: str) -> Decimal | None:
-    def gap(move: Decimal) -> Decimal:
-        return shocked.gap({underlying: move})
-
-    at_rest = gap(ZERO)
-    if at_rest >= 0:
-        return ZERO
-    roots = [_root(gap, at_rest, end) for end in (LOWEST, HIGHEST)]
-    return min((r for r in roots if r is not None), key=abs, default=None)
-
-
-def _root(gap: Callable[[Decimal], Decimal], at_rest: Decimal, end: Decimal) -> Decimal | None:
-    """Close in on the zero between rest (gap below 0) and an end, by false position (Illinois)."""
-    safe, below = ZERO, at_rest
-    far, above = end, gap(end)
-    if above < 0:
-        return None
-    last = 0
-    for _ in range(MOST_STEPS):
-        move = safe - below * (far - safe) / (above - below)
-        value = gap(move)
-        if not value or min(abs(move - safe), abs(far - move)) < CLOSE_ENOUGH:
-            return move
-        side = -1 if value < 0 else 1
-        if side < 0:
-            safe, below = move, value
-            above = above / 2 if side == last else above
-        else:
-            far, above = move, value
-            below = below / 2 if side == last else below
-        last = side
-    return safe

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from allocator.cost import cost
 from allocator.models.base import ZERO
-from allocator.models.plan import Action
 from allocator.plan.actions import Step, numbered
 from allocator.plan.lots import Sizes
-from allocator.state import Book, State, effect_of, lawful
-from allocator.verify import final_violations, shortfall
+from allocator.state import Book, Effect, State, effect_of, lawful
+from allocator.verify import end_violations, shortfall
 
 EXACT = Decimal("0.01")
 """S up to which nothing counts as missing, numeraire."""
@@ -55,12 +54,12 @@ def judged(book: Book, sizes: Sizes) -> Verdict:
     effects = [effect_of(book, action) for action in actions]
     final = State.start(book).after(effects)
     return Verdict(
-        broken=tuple(_broken(book, actions)),
+        broken=tuple(_broken(book, effects, final)),
         shortfall=shortfall(book, final).total,
         total=cost(book, effects, final).total,
     )
 
 
-def _broken(book: Book, actions: tuple[Action, ...]) -> Iterator[str]:
-    for row in final_violations(book, actions):
+def _broken(book: Book, effects: Sequence[Effect], final: State) -> Iterator[str]:
+    for row in end_violations(book, effects, final):
         yield f"{row.code}: {row.message}"

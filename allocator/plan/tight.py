@@ -52,8 +52,8 @@ def _margins(book: Book, final: State, account: str) -> set[str]:
         slack = held - asked
         stresses = binding_stresses(book, account)
         if stresses and asked > 0:
-            shocked = Shocked(book, final, account, pool)
-            slack = min(slack, *(-shocked.gap(stress.prices) for stress in stresses))
+            shocked = Shocked.of(book, final, account, pool)
+            slack = min(slack, *(-shocked.stressed(stress) for stress in stresses))
         if asked > 0 and slack <= max(LEAST, NEAR * asked):
             out.add(f"margin {account}" if pool is None else f"margin {account} {pool}")
     return out

@@ -5,14 +5,14 @@ from __future__ import annotations
 from decimal import ROUND_FLOOR, Decimal
 
 from allocator.models.base import ONE, ZERO
-from allocator.models.canonical import mandate_hash, snapshot_hash, with_hash
+from allocator.models.canonical import with_hash
 from allocator.models.plan import Certificate, Infeasible, Plan, PlanStatus
 from allocator.plan.judge import EXACT
 from allocator.plan.outcome import Outcome
 from allocator.plan.reasons import reasons
 from allocator.plan.remedies import remedies
 from allocator.state import Book, lawful, published
-from allocator.verify import PlanBlocks, plan_blocks, verify
+from allocator.verify import PlanBlocks, plan_blocks, violations
 
 CENT_OF_A_CENT = Decimal("0.0001")
 
@@ -25,8 +25,8 @@ def written(book: Book, outcome: Outcome) -> Plan:
     return with_hash(
         Plan(
             status=status,
-            snapshot_hash=snapshot_hash(book.snapshot),
-            mandate_hash=mandate_hash(book.mandate),
+            snapshot_hash=book.snapshot_hash,
+            mandate_hash=book.mandate_hash,
             actions=outcome.actions,
             cost=blocks.cost,
             exposure=blocks.exposure,
@@ -87,8 +87,8 @@ def idle(book: Book, why: str) -> Plan:
     return with_hash(
         Plan(
             status="refused",
-            snapshot_hash=snapshot_hash(book.snapshot),
-            mandate_hash=mandate_hash(book.mandate),
+            snapshot_hash=book.snapshot_hash,
+            mandate_hash=book.mandate_hash,
             cost=blocks.cost,
             exposure=blocks.exposure,
             accounts=blocks.accounts,
@@ -99,7 +99,7 @@ def idle(book: Book, why: str) -> Plan:
 
 def released(book: Book, plan: Plan) -> Plan:
     """Return the plan if the exact verifier finds nothing; else an empty one that says why."""
-    found = verify(book.snapshot, book.mandate, plan)
+    found = violations(book, plan)
     if not found:
         return plan
     refused = idle(book, "the verifier refused the plan")

@@ -6,14 +6,16 @@ has to be near.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 import numpy as np
 
+from allocator.models.account import Position
 from allocator.models.base import ZERO
+from allocator.models.market import Instrument
 from allocator.program.arrays import UNIT, Arrays, Moves, Orders, Pairs, Routes, Wallets
-from allocator.program.form import Vector
+from allocator.program.form import Index, Vector
 from allocator.state import Book, Pair
 
 SECONDS_A_YEAR = 365 * 86400
@@ -34,6 +36,19 @@ class Crossing:
     def money(self, values: Iterable[Decimal]) -> Vector:
         """Cross numeraire into units."""
         return np.array([float(value / self.unit) for value in values], dtype=np.float64)
+
+    def by_instrument(self, used: Index, value: Callable[[Instrument], Decimal | None]) -> Vector:
+        """Cross a figure of each instrument that is used; what has none is without bound.
+
+        Returns
+        -------
+        Shape ``(n_instruments,)``, zero where not used.
+        """
+        out = np.zeros(len(self.instruments))
+        for at in np.unique(used):
+            found = value(self.book.instruments[self.instruments[at]])
+            out[at] = np.inf if found is None else float(found)
+        return out
 
     @staticmethod
     def plain(values: Iterable[Decimal]) -> Vector:
@@ -74,30 +89,29 @@ def _pairs(cross: Crossing) -> Pairs:
     keys = tuple(sorted(set(book.quantity) | set(working)))
     number, listed = where(cross.accounts), where(cross.instruments)
     places = [book.position(*key) for key in keys]
-    scale = [book.notional(key[1]) for key in keys]
-    legs = [
-        float("nan")
-        if place is None or place.legs is None
-        else float((place.legs.long + place.legs.short) * n / cross.unit)
-        for place, n in zip(places, scale, strict=True)
-    ]
-    none = (ZERO, ZERO)
+    legs, sides = np.full(len(keys), np.nan), np.zeros((2, len(keys)))
+    for at, (key, place) in enumerate(zip(keys, places, strict=True)):
+        n = book.units[key[1]].notional
+        if place is not None and place.legs is not None:
+            legs[at] = float((place.legs.long + place.legs.short) * n / cross.unit)
+        if key in working:
+            sides[:, at] = cross.money(side * n for side in working[key])
+    instrument = np.array([listed[key[1]] for key in keys], dtype=np.int64)
+    scale = cross.by_instrument(instrument, lambda row: book.units[row.id].notional / cross.unit)
     return Pairs(
         keys=keys,
         account=np.array([number[key[0]] for key in keys], dtype=np.int64),
-        instrument=np.array([listed[key[1]] for key in keys], dtype=np.int64),
-        start=cross.money(
-            book.quantity.get(key, ZERO) * n for key, n in zip(keys, scale, strict=True)
-        ),
-        scale=cross.money(scale),
-        fixed_gross=np.array(legs, dtype=np.float64),
-        buying=cross.money(working.get(k, none)[0] * n for k, n in zip(keys, scale, strict=True)),
-        selling=cross.money(working.get(k, none)[1] * n for k, n in zip(keys, scale, strict=True)),
+        instrument=instrument,
+        start=cross.money(book.quantity.get(k, ZERO) * book.units[k[1]].notional for k in keys),
+        scale=scale[instrument],
+        fixed_gross=legs,
+        buying=sides[0],
+        selling=sides[1],
         tradable=np.array([place is not None and place.may_trade for place in places], dtype=bool),
         isolated=np.array(
             [place is not None and place.isolated is not None for place in places], dtype=bool
         ),
-        cap=np.array([_cap(book, key, cross) for key in keys], dtype=np.float64),
+        cap=_caps(cross, keys, places),
     )
 
 
@@ -113,14 +127,21 @@ def _open_orders(book: Book) -> dict[Pair, tuple[Decimal, Decimal]]:
     return out
 
 
-def _cap(book: Book, key: Pair, cross: Crossing) -> float:
-    """Largest notional in brackets whose leverage reaches the selected one."""
-    tiers, place = book.tiers.get(key, ()), book.position(*key)
-    if not tiers:
-        return float("inf")
-    leverage = ZERO if place is None or place.leverage is None else place.leverage
-    caps = [t.cap for t in tiers if t.max_leverage is None or t.max_leverage >= leverage]
-    return float(max(caps, default=ZERO) / cross.unit)
+def _caps(cross: Crossing, keys: Sequence[Pair], places: Sequence[Position | None]) -> Vector:
+    """Look up the largest notional in brackets whose leverage reaches the selected one."""
+    known = dict[Hashable, float]()
+    out = np.full(len(keys), np.inf)
+    for at, (key, place) in enumerate(zip(keys, places, strict=True)):
+        tiers = cross.book.tiers.get(key, ())
+        if not tiers:
+            continue
+        leverage = ZERO if place is None or place.leverage is None else place.leverage
+        kind = (id(tiers), leverage)
+        if kind not in known:
+            caps = [t.cap for t in tiers if t.max_leverage is None or t.max_leverage >= leverage]
+            known[kind] = float(max(caps, default=ZERO) / cross.unit)
+        out[at] = known[kind]
+    return out
 
 
 def _wallets(cross: Crossing) -> Wallets:
@@ -165,72 +186,97 @@ def _wallet_keys(book: Book) -> set[Pair]:
 
 def _orders(cross: Crossing, pairs: Pairs, wallets: Wallets) -> Orders:
     book = cross.book
-    usable = [key for key in (*book.pairs, *sorted(set(book.spot_pairs))) if _may_order(book, key)]
+    usable = _usable(book, (*book.pairs, *sorted(set(book.spot_pairs))))
     at_pair = {key: at for at, key in enumerate(pairs.keys)}
-    at_wallet = {key: at for at, key in enumerate(wallets.keys)}
     number, listed = where(cross.accounts), where(cross.instruments)
-    rows = [book.instruments[key[1]] for key in usable]
-    scale = [book.notional(row.id) for row in rows]
-    largest = [
-        None if row.max_quantity is None else row.max_quantity // row.lot * row.lot * n
-        for row, n in zip(rows, scale, strict=True)
-    ]
-    tight = [_only_reduces(book, key) for key in usable]
+    pair = np.array([at_pair.get(key, -1) for key in usable], dtype=np.int64)
+    used = np.array([listed[key[1]] for key in usable], dtype=np.int64)
+    scale, unit = {name: row.notional for name, row in book.units.items()}, cross.unit
+    spot = np.array([row.is_spot for row in map(book.instruments.__getitem__, cross.instruments)])
+    tight = np.array([_only_reduces(book, key) for key in usable], dtype=bool)
+    cash, base = _paid_from(book, usable, wallets)
+
+    def each(value: Callable[[Instrument], Decimal | None]) -> Vector:
+        return np.asarray(cross.by_instrument(used, value)[used], dtype=np.float64)
+
+    def most(row: Instrument) -> Decimal | None:
+        top = row.max_quantity
+        return None if top is None else top // row.lot * row.lot * scale[row.id] / unit
+
+    def gain(row: Instrument) -> Decimal:
+        return book.price(str(row.base)) / scale[row.id] if row.is_spot else ZERO
+
     return Orders(
-        keys=tuple(usable),
-        pair=np.array([at_pair.get(key, -1) for key in usable], dtype=np.int64),
+        keys=usable,
+        pair=pair,
         account=np.array([number[key[0]] for key in usable], dtype=np.int64),
-        instrument=np.array([listed[key[1]] for key in usable], dtype=np.int64),
-        cash=np.array(
-            [at_wallet[key[0], row.cash] for key, row in zip(usable, rows, strict=True)],
-            dtype=np.int64,
+        instrument=used,
+        cash=cash,
+        base=base,
+        scale=each(lambda row: scale[row.id] / unit),
+        toll=_tolls(cross, usable),
+        gain=each(gain),
+        least=each(lambda row: book.units[row.id].smallest / unit),
+        most=each(most),
+        lot=each(lambda row: row.lot * scale[row.id] / unit),
+        may_buy=~(spot[used] & tight),
+        may_sell=np.ones(len(usable), dtype=bool),
+        only_reduce=tight,
+        closes=np.where(
+            [_is_whole(book, key) for key in usable], np.abs(np.append(pairs.start, 0.0)[pair]), 0.0
         ),
-        base=np.array(
-            [
-                at_wallet[key[0], str(row.base)] if row.is_spot else -1
-                for key, row in zip(usable, rows, strict=True)
-            ],
-            dtype=np.int64,
-        ),
-        scale=cross.money(scale),
-        toll=cross.plain(
-            book.taker(*key) + book.half_spread(key[1]) / n
-            for key, n in zip(usable, scale, strict=True)
-        ),
-        gain=cross.plain(
-            book.price(str(row.base)) / n if row.is_spot else ZERO
-            for row, n in zip(rows, scale, strict=True)
-        ),
-        least=cross.money(book.units[row.id].smallest for row in rows),
-        most=np.array(
-            [float("inf") if top is None else float(top / cross.unit) for top in largest],
-            dtype=np.float64,
-        ),
-        lot=cross.money(row.lot * n for row, n in zip(rows, scale, strict=True)),
-        may_buy=np.array(
-            [not (row.is_spot and low) for row, low in zip(rows, tight, strict=True)], dtype=bool
-        ),
-        may_sell=np.ones(len(rows), dtype=bool),
-        only_reduce=np.array(tight, dtype=bool),
-        closes=cross.money(_whole(book, key) * n for key, n in zip(usable, scale, strict=True)),
     )
 
 
-def _may_order(book: Book, key: Pair) -> bool:
-    row = book.instruments[key[1]]
-    account = book.accounts[key[0]]
-    open_book = book.status(row.id) != "halted" and bool(row.daily_volume)
-    quoted = row.bid is not None and row.ask is not None
-    return open_book and quoted and account.state != "frozen" and row.venue == account.venue
+def _usable(book: Book, keys: Iterable[Pair]) -> tuple[Pair, ...]:
+    """Pick the pairs that may get an order."""
+    thawed = {row.id: row.venue for row in book.accounts.values() if row.state != "frozen"}
+    quoted = {
+        row.id: row.venue
+        for row in book.instruments.values()
+        if book.status(row.id) != "halted"
+        and row.daily_volume
+        and row.bid is not None
+        and row.ask is not None
+    }
+    return tuple(key for key in keys if key[1] in quoted and thawed.get(key[0]) == quoted[key[1]])
+
+
+def _paid_from(book: Book, keys: Sequence[Pair], wallets: Wallets) -> tuple[Index, Index]:
+    """Find the wallets that pay, and those that what spot buys goes to (-1: none)."""
+    at = {key: number for number, key in enumerate(wallets.keys)}
+    cash = {row.id: row.cash for row in book.instruments.values()}
+    base = {row.id: str(row.base) for row in book.instruments.values() if row.is_spot}
+    return (
+        np.array([at[account, cash[name]] for account, name in keys], dtype=np.int64),
+        np.array(
+            [at[account, base[name]] if name in base else -1 for account, name in keys],
+            dtype=np.int64,
+        ),
+    )
+
+
+def _tolls(cross: Crossing, keys: Sequence[Pair]) -> Vector:
+    """Cross fee and half-spread as a fraction of notional."""
+    book, known = cross.book, dict[tuple[str, Decimal], float]()
+    out = np.zeros(len(keys))
+    for at, (account, name) in enumerate(keys):
+        kind = (name, book.taker(account, name))
+        if kind not in known:
+            row = book.units[name]
+            known[kind] = float(kind[1] + row.half_spread / row.notional)
+        out[at] = known[kind]
+    return out
 
 
 def _only_reduces(book: Book, key: Pair) -> bool:
-    return "reduce_only" in (book.accounts[key[0]].state, book.status(key[1]))
+    return "reduce_only" in (book.accounts[key[0]].state, book.units[key[1]].status)
 
 
-def _whole(book: Book, key: Pair) -> Decimal:
-    held, lot = abs(book.quantity.get(key, ZERO)), book.instruments[key[1]].lot
-    return ZERO if held % lot else held
+def _is_whole(book: Book, key: Pair) -> bool:
+    """Tell whether whole lots can close a pair."""
+    held = book.quantity.get(key)
+    return held is not None and bool(held) and not held % book.instruments[key[1]].lot
 
 
 def _routes(cross: Crossing, wallets: Wallets) -> Routes:

@@ -38,13 +38,21 @@ class Curve:
         inside = np.clip(size - self.starts, 0.0, ends - self.starts)
         return float(self.at_zero + inside @ self.slopes)
 
+    def at(self, sizes: Vector) -> Vector:
+        """Evaluate at gross notionals above zero, to the last bit as one by one."""
+        if self.starts.size == 1:
+            return np.asarray(self.at_zero + sizes * self.slopes[0], dtype=np.float64)
+        ends = np.append(self.starts[1:], np.inf)
+        inside = np.clip(sizes[:, None] - self.starts, 0.0, ends - self.starts)
+        return self.at_zero + np.array([row @ self.slopes for row in inside])
+
     def covers(self, other: Curve, factor: float, top: float) -> bool:
         """Tell whether the curve is at or above `factor` times another on all of [0, top]."""
         bends = np.unique(np.concatenate([self.starts, other.starts, [top]]))
         spots = bends[(bends > 0) & (bends <= top)]
         if self.at_zero < factor * other.at_zero:
             return False
-        return all(self(float(x)) >= factor * other(float(x)) for x in spots)
+        return bool(np.all(self.at(spots) >= factor * other.at(spots)))
 
 
 def line(rate: float) -> Curve:

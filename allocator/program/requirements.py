@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -150,12 +151,10 @@ def _kinks(
     """List the kinks of some pairs' curves that lie below the pairs' tops."""
     out = list[tuple[Index, Index, Vector, Vector]]()
     for column, curve in enumerate(curves):
-        rises = np.diff(curve.slopes)
-        for begin, rise in zip(curve.starts[1:], rises, strict=True):
-            reached = part[tops > begin]
-            many = reached.size
-            row = (reached, np.full(many, column, dtype=np.int64))
-            out.append((*row, np.full(many, begin), np.full(many, rise)))
+        begin, rise = curve.starts[1:], np.diff(curve.slopes)
+        kink, reached = np.nonzero(begin[:, None] < tops)
+        columns = np.full(kink.size, column, dtype=np.int64)
+        out.append((part[reached], columns, begin[kink], rise[kink]))
     return out
 
 
@@ -212,27 +211,32 @@ class _Rule:
 
     def now(self, gross: Vector) -> Vector:
         """Evaluate the true requirement at gross notionals, shape ``(n, n_columns)``."""
-        if self.idle:
-            return np.zeros((gross.size, 1 + len(self.scales)))
-        return np.array([self._now(float(size)) for size in gross])
+        out = np.zeros((gross.size, 1 + len(self.scales)))
+        held = np.flatnonzero(gross > 0)
+        if self.idle or not held.size:
+            return out
+        out[held, INITIAL] = self._initial_now(gross[held])
+        for column, scale in enumerate(self.scales, MAINTENANCE):
+            out[held, column] = self._maintenance_now(gross[held] * scale)
+        return out
 
-    def _now(self, gross: float) -> list[float]:
-        if gross <= 0:
-            return [0.0] * (1 + len(self.scales))
-        if self.model == "whole_position":
-            held = [step_value(self.caps, self.rates, gross * s) for s in self.scales]
-        else:
-            marginal = self._marginal()
-            held = [marginal(gross * s) for s in self.scales]
-        return [self._initial(gross)(gross), *held]
+    def _initial_now(self, gross: Vector) -> Vector:
+        if self._initial_alike is not None:
+            return self._initial_alike.at(gross)
+        return np.array([self._initial(size)(size) for size in gross.tolist()])
+
+    def _maintenance_now(self, gross: Vector) -> Vector:
+        if self.model != "whole_position":
+            return self._marginal.at(gross)
+        return np.array([step_value(self.caps, self.rates, size) for size in gross.tolist()])
 
     def curves(self, top: float, ceiling: float | None) -> list[Curve]:
         """Build initial, maintenance and stressed maintenance as convex curves on [0, top]."""
         if self.idle:
             return [line(0.0)] * (1 + len(self.scales))
         if self.model == "tiered":
-            marginal = self._marginal()
-            return [self._initial(top), *(stretched(marginal, s) for s in self.scales)]
+            held = [stretched(self._marginal, scale) for scale in self.scales]
+            return [self._initial(top), *held]
         if ceiling is None:
             held = [lower_hull(self.caps, self.rates, top * s) for s in self.scales]
             return [
@@ -246,21 +250,26 @@ class _Rule:
             *(line(r * s) for r, s in zip(rates, self.scales, strict=True)),
         ]
 
+    @cached_property
     def _marginal(self) -> Curve:
         deductions = [float(t.deduction) / self.unit for t in self.tiers]
         return upper_envelope(self.rates, deductions)
 
-    def _initial(self, gross: float) -> Curve:
-        first = self.tiers[0]
-        if first.initial is not None:
+    @cached_property
+    def _initial_alike(self) -> Curve | None:
+        """Initial margin where it does not depend on the bracket that a pair reaches."""
+        if self.tiers[0].initial is not None:
             rows = [
                 (float(t.initial), float(t.initial_deduction) / self.unit)
                 for t in self.tiers
                 if t.initial is not None
             ]
             return upper_envelope([row[0] for row in rows], [row[1] for row in rows])
-        if self.leverage is not None:
-            return line(1 / self.leverage)
+        return None if self.leverage is None else line(1 / self.leverage)
+
+    def _initial(self, gross: float) -> Curve:
+        if self._initial_alike is not None:
+            return self._initial_alike
         at = min(int(np.searchsorted(self.caps, gross * (1 - 1e-12))), len(self.tiers) - 1)
         return line(1 / float(self.tiers[at].max_leverage or 1))
 

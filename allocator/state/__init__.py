@@ -7,17 +7,28 @@ from the facts of a `Book` and a `State`.
 from allocator.state.arithmetic import LAW, lawful, published
 from allocator.state.book import Book, Pair
 from allocator.state.effects import Effect, charge_of, effect_of, move_rule
-from allocator.state.state import Holding, State, Transit, equity, equity_units, held_assets
+from allocator.state.state import (
+    Departures,
+    Holding,
+    State,
+    Transit,
+    departures,
+    equity,
+    equity_units,
+    held_assets,
+)
 
 __all__ = [
     "LAW",
     "Book",
+    "Departures",
     "Effect",
     "Holding",
     "Pair",
     "State",
     "Transit",
     "charge_of",
+    "departures",
     "effect_of",
     "equity",
     "equity_units",

@@ -5,19 +5,20 @@ Symbols: a account, i instrument, c asset, u underlying; n notional and e exposu
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TypeVar
 
 from allocator.models.account import Account, Position
-from allocator.models.base import ONE, ZERO
+from allocator.models.base import ZERO
+from allocator.models.canonical import mandate_hash, snapshot_hash
 from allocator.models.errors import Problem, SnapshotError
 from allocator.models.mandate import Mandate, Policy
 from allocator.models.market import Asset, CollateralTier, Instrument, Status, Tier
 from allocator.models.snapshot import MoveRule, Route, Snapshot
 from allocator.state.arithmetic import lawful
+from allocator.state.covariance import Covariance
 from allocator.state.units import Units, asset_of, underlying_price, units_of
 
 T = TypeVar("T")
@@ -25,11 +26,10 @@ T = TypeVar("T")
 Pair = tuple[str, str]
 """An account's id and an instrument's (or an asset's)."""
 
+NOTHING: Mapping[str, Decimal] = {}
+
 MOST_KEPT = 200_000
 """Results that a book keeps; beyond, they are computed anew."""
-
-DEFAULT_VOLATILITY = Decimal("0.03")
-DEFAULT_CORRELATION = Decimal("0.5")
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +90,7 @@ class Book:
     spot_pairs: tuple[Pair, ...]
     moves: Mapping[tuple[str, str, str], MoveRule]
     underlyings: tuple[str, ...]
-    covariance: Mapping[Pair, Decimal] = field(repr=False)
+    covariance: Covariance = field(repr=False)
     memo: dict[Hashable, Any] = field(default_factory=dict[Hashable, Any], repr=False)
 
     @classmethod
@@ -105,16 +105,19 @@ class Book:
         """
         instruments = snapshot.instrument
         units = {row.id: units_of(snapshot, mandate.policy, row) for row in snapshot.instruments}
-        listed = {
-            (account.id, name): (_instrument(instruments, account, name), position)
-            for account in snapshot.accounts
-            for name, position in account.positions.items()
-        }
-        unrealised = {key: unrealised_of(row, place) for key, (row, place) in listed.items()}
-        gains: dict[Pair, Decimal] = {}
-        for (account_id, name), value in unrealised.items():
-            key = (account_id, instruments[name].cash)
-            gains[key] = gains.get(key, ZERO) + value
+        quantity, unrealised = dict[Pair, Decimal](), dict[Pair, Decimal]()
+        gains = dict[Pair, Decimal]()
+        tiers, pairs = dict[Pair, tuple[Tier, ...]](), list[Pair]()
+        for account in snapshot.accounts:
+            for name, place in account.positions.items():
+                row, key = _instrument(instruments, account, name), (account.id, name)
+                quantity[key] = place.net
+                tiers[key] = place.tiers or row.tiers
+                unrealised[key] = gain = unrealised_of(row, place)
+                cash = (account.id, row.cash)
+                gains[cash] = gains.get(cash, ZERO) + gain
+                if place.may_trade:
+                    pairs.append(key)
         underlyings = _underlyings(snapshot, mandate)
         return cls(
             snapshot=snapshot,
@@ -123,18 +126,18 @@ class Book:
             instruments=instruments,
             routes=snapshot.route,
             units=units,
-            quantity={key: place.net for key, (_, place) in listed.items()},
+            quantity=quantity,
             wallet=_wallets(snapshot),
             unrealised=unrealised,
             gains=gains,
             set_aside=_set_aside(snapshot, unrealised),
             assets={row.id: _assets(snapshot, row) for row in snapshot.accounts},
-            tiers={key: place.tiers or row.tiers for key, (row, place) in listed.items()},
-            pairs=tuple(sorted(key for key, (_, place) in listed.items() if place.may_trade)),
+            tiers=tiers,
+            pairs=tuple(sorted(pairs)),
             spot_pairs=_spot_pairs(snapshot),
             moves={(m.source, m.target, m.instrument): m for m in snapshot.moves},
             underlyings=underlyings,
-            covariance=_covariance(underlyings, mandate.policy),
+            covariance=Covariance.of(underlyings, mandate.policy.risk),
         )
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
@@ -146,6 +149,16 @@ class Book:
         if len(self.memo) < MOST_KEPT:
             self.memo[key] = made
         return made
+
+    @property
+    def snapshot_hash(self) -> str:
+        """Hash of the snapshot (sha256, hex)."""
+        return self.once("snapshot hash", lambda: snapshot_hash(self.snapshot))
+
+    @property
+    def mandate_hash(self) -> str:
+        """Hash of the mandate (sha256, hex)."""
+        return self.once("mandate hash", lambda: mandate_hash(self.mandate))
 
     @property
     def policy(self) -> Policy:
@@ -215,11 +228,7 @@ class Book:
 
     def arriving(self, account: str) -> Mapping[str, Decimal]:
         """Asset units on their way to an account since before the plan."""
-        out: dict[str, Decimal] = {}
-        for row in self.accounts[account].in_flight:
-            if row.direction == "in":
-                out[row.asset] = out.get(row.asset, ZERO) + row.amount
-        return out
+        return self.once("arriving", lambda: _arriving(self.snapshot)).get(account, NOTHING)
 
 
 def unrealised_of(row: Instrument, place: Position) -> Decimal:
@@ -231,6 +240,18 @@ def unrealised_of(row: Instrument, place: Position) -> Decimal:
     if row.payoff == "inverse":
         return place.net * row.size * (1 / place.entry_price - 1 / row.mark)
     return place.net * row.size * (row.mark - place.entry_price)
+
+
+def _arriving(snapshot: Snapshot) -> dict[str, Mapping[str, Decimal]]:
+    out: dict[str, Mapping[str, Decimal]] = {}
+    for account in snapshot.accounts:
+        units: dict[str, Decimal] = {}
+        for row in account.in_flight:
+            if row.direction == "in":
+                units[row.asset] = units.get(row.asset, ZERO) + row.amount
+        if units:
+            out[account.id] = units
+    return out
 
 
 def _set_aside(snapshot: Snapshot, unrealised: Mapping[Pair, Decimal]) -> dict[Pair, Decimal]:
@@ -282,18 +303,3 @@ def _underlyings(snapshot: Snapshot, mandate: Mandate) -> tuple[str, ...]:
     names |= {row.underlying for row in snapshot.assets.values()}
     names |= {row.underlying for row in mandate.targets}
     return tuple(sorted(name for name in names if name is not None))
-
-
-def _covariance(names: tuple[str, ...], policy: Policy) -> dict[Pair, Decimal]:
-    """Daily covariance by (u, v); a missing pair among given correlations is refused."""
-    volatility = {u: policy.risk.daily_volatility.get(u, DEFAULT_VOLATILITY) for u in names}
-    given = {frozenset((u, v)): rho for u, v, rho in policy.risk.correlation}
-    out: dict[Pair, Decimal] = {}
-    for u, v in itertools.product(names, names):
-        key = frozenset((u, v))
-        if u != v and given and key not in given:
-            path = ("mandate", "policy", "risk", "correlation")
-            raise SnapshotError([Problem(path, f"no correlation of {u} and {v}: all or none")])
-        rho = ONE if u == v else given.get(key, DEFAULT_CORRELATION)
-        out[u, v] = volatility[u] * volatility[v] * rho
-    return out

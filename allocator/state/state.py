@@ -18,7 +18,7 @@ from allocator.state.effects import Effect
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """What one account holds.
+    """What one account holds; equal and hashed by content, so that figures of it can be kept.
 
     Attributes
     ----------
@@ -30,12 +30,21 @@ class Holding:
         Unrealised profit that moves have turned into wallet, units by asset.
     spent
         Fees, spread and charges paid by the plan, units by asset.
+    code
+        The hash, once it has been asked for.
     """
 
     quantity: Mapping[str, Decimal]
     wallet: Mapping[str, Decimal]
     settled: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
     spent: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
+    code: list[int] = field(init=False, default_factory=list[int], repr=False, compare=False)
+
+    def __hash__(self) -> int:
+        if not self.code:
+            parts = (self.quantity, self.wallet, self.settled, self.spent)
+            self.code.append(hash(tuple(frozenset(part.items()) for part in parts)))
+        return self.code[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +58,34 @@ class Transit:
 
 
 @dataclass(frozen=True, slots=True)
+class Departures:
+    """Where a state differs from the start of its book.
+
+    Attributes
+    ----------
+    accounts
+        Accounts that hold something else.
+    contracts
+        Contracts at the start and in the state, by (account, instrument).
+    """
+
+    accounts: tuple[str, ...]
+    contracts: Mapping[Pair, tuple[Decimal, Decimal]]
+
+
+@dataclass(frozen=True, slots=True)
 class State:
-    """Holdings by account and the plan's money under way."""
+    """Holdings by account and the plan's money under way.
+
+    Attributes
+    ----------
+    known
+        Departures from the start, once they have been asked for.
+    """
 
     holdings: Mapping[str, Holding]
     transit: tuple[Transit, ...] = ()
+    known: list[Departures] = field(default_factory=list[Departures], repr=False, compare=False)
 
     @classmethod
     def start(cls, book: Book) -> State:
@@ -97,6 +129,27 @@ class State:
                 sent = effect.action
                 draft.transit.append(Transit(sent.source, sent.target, sent.asset, sent.amount))
         return draft.state()
+
+
+def departures(book: Book, state: State) -> Departures:
+    """Tell where a state differs from the start."""
+    if not state.known:
+        state.known.append(_departures(State.start(book), state))
+    return state.known[0]
+
+
+def _departures(start: State, state: State) -> Departures:
+    accounts, contracts = list[str](), dict[Pair, tuple[Decimal, Decimal]]()
+    for account, now in state.holdings.items():
+        before = start.holdings[account]
+        if now is before:
+            continue
+        accounts.append(account)
+        for name in {**before.quantity, **now.quantity}:
+            held, quantity = before.quantity.get(name, ZERO), now.quantity.get(name, ZERO)
+            if quantity is not held and quantity != held:
+                contracts[account, name] = (held, quantity)
+    return Departures(tuple(accounts), contracts)
 
 
 class _Draft:
@@ -147,5 +200,11 @@ def equity_units(book: Book, state: State, account: str, asset: str) -> Decimal:
 @lawful
 def equity(book: Book, state: State, account: str, asset: str | None = None) -> Decimal:
     """Equity of an account in numeraire, or the part of it in one asset."""
-    names = held_assets(book, state, account) if asset is None else (asset,)
-    return sum((equity_units(book, state, account, c) * book.price(c) for c in names), ZERO)
+    if asset is not None:
+        return equity_units(book, state, account, asset) * book.price(asset)
+
+    def added_up() -> Decimal:
+        names = held_assets(book, state, account)
+        return sum((equity_units(book, state, account, c) * book.price(c) for c in names), ZERO)
+
+    return book.once(("equity", account, state.holdings[account]), added_up)

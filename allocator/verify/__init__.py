@@ -6,7 +6,14 @@ Shares nothing with the optimiser: it knows the Decimal law alone.
 from allocator.verify.blocks import PlanBlocks, Shortfall, plan_blocks, shortfall
 from allocator.verify.orders import closes_whole, price_range
 from allocator.verify.prefixes import Breach
-from allocator.verify.replay import broken_prefixes, final_violations, first_broken_prefix, verify
+from allocator.verify.replay import (
+    broken_prefixes,
+    end_violations,
+    final_violations,
+    first_broken_prefix,
+    verify,
+    violations,
+)
 from allocator.verify.steps import Step, steps_of
 
 __all__ = [
@@ -16,6 +23,7 @@ __all__ = [
     "Step",
     "broken_prefixes",
     "closes_whole",
+    "end_violations",
     "final_violations",
     "first_broken_prefix",
     "plan_blocks",
@@ -23,4 +31,5 @@ __all__ = [
     "shortfall",
     "steps_of",
     "verify",
+    "violations",
 ]

@@ -44,7 +44,22 @@ def verify(snapshot: Snapshot, mandate: Mandate, plan: Plan) -> tuple[Violation,
     """
     out = [Violation(code=UNREPLAYABLE, message=str(p)) for p in book_problems(snapshot, mandate)]
     try:
-        out += _violations(Book.of(snapshot, mandate), plan)
+        book = Book.of(snapshot, mandate)
+    except (AllocatorError, ArithmeticError) as error:
+        return (*out, Violation(code=UNREPLAYABLE, message=str(error)))
+    return (*out, *violations(book, plan))
+
+
+@lawful
+def violations(book: Book, plan: Plan) -> tuple[Violation, ...]:
+    """Check a plan as `verify` does, against a book that is known to make a sensible problem.
+
+    The plan's effects, states and figures are worked out anew; what the law says of the book, or
+    of one account's holding in it, may be what it said before.
+    """
+    out = list[Violation]()
+    try:
+        out += _violations(book, plan)
     except (AllocatorError, ArithmeticError) as error:
         out.append(Violation(code=UNREPLAYABLE, message=str(error)))
     return tuple(out)
@@ -149,7 +164,12 @@ def final_violations(book: Book, actions: Sequence[Action]) -> tuple[Violation, 
         When an action names what the book does not have.
     """
     effects = [effect_of(book, action) for action in actions]
-    final = State.start(book).after(effects)
+    return end_violations(book, effects, State.start(book).after(effects))
+
+
+@lawful
+def end_violations(book: Book, effects: Sequence[Effect], final: State) -> tuple[Violation, ...]:
+    """Check actions whose effects and end are at hand, whatever the order of steps."""
     out = [
         *order_violations(book, effects),
         *transfer_violations(book, effects),

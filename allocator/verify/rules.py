@@ -123,7 +123,7 @@ def _margin_rules(pool: Pool, effects: Sequence[Effect]) -> Iterator[Rule]:
 
     def stress_rule(stress: Stress) -> Rule:
         def excess(state: State) -> Decimal:
-            return Shocked(book, state, account, asset).gap(stress.prices)
+            return Shocked.of(book, state, account, asset).stressed(stress)
 
         before = excess(pool.start)
         return Rule(
@@ -190,7 +190,8 @@ def _contracts_curve(
 def _stress_face(pool: Pool, stress: Stress, before: Decimal) -> Face:
     """Make the curves at a stress case's prices; an order also changes what profit adds."""
     book, account = pool.book, pool.account
-    held = contracts_carried(book, pool.start, account, pool.asset)
+    shocked = Shocked.of(book, pool.start, account, pool.asset)
+    gains = shocked.gains(stress.prices)
 
     def changes(effect: Effect) -> tuple[Changes, Changes]:
         now, later = pool.changes(effect)
@@ -204,11 +205,7 @@ def _stress_face(pool: Pool, stress: Stress, before: Decimal) -> Face:
         if key[0] == "contracts":
             scale = response(book, book.instruments[key[1]], stress.prices).scale
             return _contracts_curve(pool, key[1], "maintenance", ONE, scale)
-        units = collateral_units(book, pool.start, account, key[1])
-        for name, quantity in held.items():
-            if book.instruments[name].cash == key[1]:
-                answer = response(book, book.instruments[name], stress.prices)
-                units += answer.gain * quantity
+        units = collateral_units(book, pool.start, account, key[1]) + gains.get(key[1], ZERO)
         asset = book.asset(key[1])
         price = asset.price * (ONE + stress.prices.get(asset.underlying or "", ZERO))
         return pool.units_curve(key[1], units, price)

@@ -39,3 +39,10 @@ def test_a_curve_covers_another_where_it_is_nowhere_below(factor: float, scale: 
         sizes = np.linspace(1.0, top, 500)
         below = all(initial(float(x)) >= factor * marginal(float(x)) for x in sizes)
         assert initial.covers(marginal, factor, top) is below
+
+
+@pytest.mark.parametrize("rates", [RATES, [0.004]])
+def test_many_sizes_cost_to_the_last_bit_what_each_costs(rates: list[float]) -> None:
+    curve = upper_envelope(rates, DEDUCTIONS[: len(rates)])
+    sizes = np.random.default_rng(1).uniform(1.0, 5e6, 300)
+    assert curve.at(sizes).tolist() == [curve(float(size)) for size in sizes]
