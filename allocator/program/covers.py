@@ -76,7 +76,7 @@ def cover_rows(core: Core, draft: Draft, positions: Positions, short: Short) -> 
         [("cover", *keys.names[key]) for key in at],
         (own, slack[at], 1.0 / worst[at]),
     )
-    return layout.transfers[np.unique(chosen.tocoo().coords[1])]
+    return np.asarray(layout.transfers[np.unique(chosen.tocoo().coords[1])], dtype=np.int64)
 
 
 def _spot(core: Core, keys: Keys, at: Index) -> sp.csr_array:
