@@ -14,7 +14,7 @@ from allocator.plan.judge import EXACT, Verdict, judged
 from allocator.plan.lots import Sizes, rounded
 from allocator.plan.lots_search import mended
 from allocator.plan.outcome import Outcome, Proof
-from allocator.plan.sequence import sequenced
+from allocator.plan.sequence import Ordered, sequenced
 from allocator.plan.tight import tight_rules
 from allocator.program.form import Form
 from allocator.state import Book
@@ -73,9 +73,9 @@ def _add(book: Book, options: list[Option], wishes: list[Wish]) -> Verdict | Non
         sizes, verdict = mended(book, wish, aim)
         if verdict.broken:
             continue
-        actions = sequenced(book, sizes)
-        if actions is not None:
-            options.append(Option(sizes, actions, verdict))
+        steps = sequenced(book, sizes)
+        if isinstance(steps, Ordered):
+            options.append(Option(sizes, steps.actions, verdict))
             if sizes.count > ENOUGH:
                 break
         elif unsafe is None or verdict.rank < unsafe.rank:

@@ -1,0 +1,153 @@
+"""Which orders go together: legs that offset each other, and those that wait for one another.
+
+Orders of a group go from their start to their end in a straight line, so two legs of a hedge that
+would leave the corridor one by one stay in it together. Groups are made only where a face that
+looks at both sides needs them, of as few orders as do: the largest leg of one side joins the
+largest of the other until the rest may go in any order.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from allocator.models.base import ZERO
+from allocator.plan.fronts import Front, Unit, named
+from allocator.plan.graph import circles
+from allocator.plan.schedule import Schedule
+from allocator.state import Book, Effect
+
+FEW = 12
+"""Orders that wait for one another up to which they are joined two by two."""
+
+
+def joined(units: Iterable[Unit], together: Iterable[Iterable[Unit]]) -> list[Unit]:
+    """Make one unit of each set of units; in order of their first actions."""
+    left, out = set(units), list[Unit]()
+    for group in together:
+        rows = set(group)
+        left -= rows
+        out.append(tuple(sorted(at for unit in rows for at in unit)))
+    return sorted([*left, *out])
+
+
+def legs_joined(
+    book: Book, effects: Sequence[Effect], units: Sequence[Unit], fronts: Sequence[Front]
+) -> list[Unit]:
+    """Join offsetting orders where corridors and net limits do not hold without."""
+    rules = dict[tuple[str, str], list[Front]]()
+    for front in fronts:
+        if front.side:
+            rules.setdefault((front.rule.code, front.rule.name), []).append(front)
+    out = list(units)
+    for _, faces in sorted(rules.items()):
+        out = _Sides(book.policy.max_slice, effects, out, faces).joined()
+    return out
+
+
+class _Sides:
+    """Units on both sides of one rule, with what the rule leaves to each side.
+
+    A group is sliced at equal fractions up to an imbalance of `max_slice`. The rule's width has
+    room for one such imbalance; several groups under way at once must have it inside.
+    """
+
+    def __init__(
+        self,
+        max_slice: Decimal,
+        effects: Sequence[Effect],
+        units: Sequence[Unit],
+        faces: Sequence[Front],
+    ) -> None:
+        self.units, self.max_slice = units, max_slice
+        self.rooms: dict[int, Decimal] = {}
+        self.nets: dict[Unit, Decimal] = {}
+        for front in faces:
+            self._add(effects, front)
+
+    def _add(self, effects: Sequence[Effect], front: Front) -> None:
+        """Read one face: its sign tells which side rises."""
+        owner = {at: unit for unit in self.units for at in unit}
+        by_name = {named(unit): unit for unit in self.units}
+        touching = dict.fromkeys(owner[at] for at in sorted(front.changes))
+        base, weights = front.ladder(touching).weights()
+        sign, room = front.side, front.room - base
+        for (name, _), weight in weights.items():
+            unit = by_name[name]
+            if effects[unit[0]].action.kind != "order":
+                room -= max(weight, ZERO)
+            elif weight:
+                self.nets[unit] = weight * sign
+        self.rooms[sign] = room
+
+    def _fits(self, sums: dict[int, Decimal], groups: int) -> bool:
+        spare = self.max_slice * max(0, groups - 1)
+        return all(sums[sign] + spare <= room for sign, room in self.rooms.items())
+
+    def joined(self) -> list[Unit]:
+        """Join the largest of both sides until what remains may go in any order."""
+        heaps: dict[int, list[tuple[Decimal, Unit]]] = {1: [], -1: []}
+        for unit, net in self.nets.items():
+            heaps[1 if net > 0 else -1].append((-abs(net), unit))
+        sums = {sign: -sum((row[0] for row in heap), ZERO) for sign, heap in heaps.items()}
+        for heap in heaps.values():
+            heapq.heapify(heap)
+        groups: dict[Unit, list[Unit]] = {}
+        while heaps[1] and heaps[-1] and not self._fits(sums, len(groups)):
+            rows = [heapq.heappop(heaps[sign]) for sign in (1, -1)]
+            members = [m for _, unit in rows for m in groups.pop(unit, [unit])]
+            together = tuple(sorted(at for unit in members for at in unit))
+            groups[together] = members
+            for sign, (size, _) in zip((1, -1), rows, strict=True):
+                sums[sign] += size
+            net = rows[1][0] - rows[0][0]
+            side = 1 if net > 0 else -1
+            if net:
+                heapq.heappush(heaps[side], (-abs(net), together))
+                sums[side] += abs(net)
+        if len(groups) > 1 and not self._fits(sums, len(groups)):
+            return joined(self.units, [[m for rows in groups.values() for m in rows]])
+        return joined(self.units, groups.values())
+
+
+def knot_joined(
+    effects: Sequence[Effect], units: Sequence[Unit], schedule: Schedule
+) -> list[Unit] | None:
+    """Join orders that wait for one another; None where nothing but other actions does."""
+    together = list[Sequence[Unit]]()
+    for knot in _knots(schedule):
+        orders = [unit for unit in knot if effects[unit[0]].action.kind == "order"]
+        if len(orders) > FEW:
+            together.append(orders)
+        elif len(orders) > 1:
+            together.append(_closest(orders, schedule))
+    return joined(units, together) if together else None
+
+
+def _closest(orders: Sequence[Unit], schedule: Schedule) -> tuple[Unit, Unit]:
+    """Pick the two orders that help each other most often."""
+
+    def help_of(one: Unit, other: Unit) -> int:
+        wanted = {id(want.front) for want in schedule.stuck[one]}
+        return sum(id(front) in wanted for front in schedule.frees[other])
+
+    pairs = [(a, b) for at, a in enumerate(orders) for b in orders[at + 1 :]]
+    return min(pairs, key=lambda pair: (-help_of(*pair) - help_of(*pair[::-1]), pair))
+
+
+def _knots(schedule: Schedule) -> list[list[Unit]]:
+    """Find the stuck units that wait for one another in a circle (Tarjan 1972)."""
+    freeing: dict[int, list[Unit]] = {}
+    for unit, fronts in schedule.frees.items():
+        for front in fronts:
+            freeing.setdefault(id(front), []).append(unit)
+    links: dict[object, list[object]] = {id_: list(rows) for id_, rows in freeing.items()}
+    for unit, wants in schedule.stuck.items():
+        links[unit] = [id(want.front) for want in wants if id(want.front) in freeing]
+    out = list[list[Unit]]()
+    for circle in circles(links):
+        units = [node for node in circle if isinstance(node, tuple)]
+        if len(units) > 1:
+            out.append(sorted(units))
+    return sorted(out)
