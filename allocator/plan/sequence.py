@@ -16,10 +16,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, get_args
 
 from allocator.models.plan import Action, Order
 from allocator.plan.actions import actions_of, arranged
+from allocator.plan.chains import chained
 from allocator.plan.fronts import Front, Needs, Unit, components, fronts_of
 from allocator.plan.graph import ancestors, ordered
 from allocator.plan.legs import joined, knot_joined, legs_joined
@@ -35,8 +36,8 @@ ROUNDS = 24
 MOST_SHAPED = 200
 """Actions of one component up to which plain shapes are tried."""
 
-How = Literal["free", "first", "joined", "shape"]
-"""No order needed; found at once; after joining orders; by a plain shape."""
+How = Literal["free", "first", "joined", "chain", "shape"]
+"""No order needed; found at once; after joining orders; by trying chains; by a plain shape."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def sequenced(book: Book, sizes: Sizes) -> Ordered | Tangle:
         if isinstance(part, Tangle):
             return part
         needs |= part.needs
-        hardest = max(hardest, part.how, key=("free", "first", "joined", "shape").index)
+        hardest = max(hardest, part.how, key=get_args(How).index)
     return Ordered(_written(actions, needs), hardest)
 
 
@@ -141,7 +142,7 @@ class _Component:
             part = self._refined(units)
             if part is not None:
                 return part
-        return self._shaped() or self._tangle()
+        return self._chained() or self._shaped() or self._tangle()
 
     def _starts(self) -> Iterator[list[Unit]]:
         """List the groups to begin with: offsetting legs, none, everything that is an order."""
@@ -176,6 +177,11 @@ class _Component:
         if not safe(self.fronts, order, ancestors(order, needs)):
             return None
         return _Part(thinned(order, needs, self.fronts), how)
+
+    def _chained(self) -> _Part | None:
+        """Try every chain of a few units."""
+        order = chained(self.effects, self.members, self.fronts)
+        return None if order is None else self._judged(order, waiting([[u] for u in order]), "chain")
 
     def _shaped(self) -> _Part | None:
         if len(self.members) > MOST_SHAPED:
