@@ -22,15 +22,22 @@ TENTH = Decimal("0.1")
 Data = dict[str, Any]
 
 
-def rotation(seed: int, accounts: int = 3, coins: int = 2) -> tuple[Data, Sizes]:
+def rotation(
+    seed: int, accounts: int = 3, coins: int = 2, tight: float = 1.0
+) -> tuple[Data, Sizes]:
     """Make a desk and the sizes of its rotation.
+
+    Parameters
+    ----------
+    tight
+        Chance of an account to stand on hardly any margin; others have plenty.
 
     Returns
     -------
     tuple
         Snapshot and mandate as the data of a file, and what the plan does.
     """
-    return _Rotation(random.Random(f"{seed}-{accounts}-{coins}"), accounts, coins).made()
+    return _Rotation(random.Random(f"{seed}-{accounts}-{coins}"), accounts, coins, tight).made()
 
 
 def book_of(data: Data) -> Book:
@@ -41,8 +48,8 @@ def book_of(data: Data) -> Book:
 
 
 class _Rotation:
-    def __init__(self, rng: random.Random, accounts: int, coins: int) -> None:
-        self.rng = rng
+    def __init__(self, rng: random.Random, accounts: int, coins: int, tight: float) -> None:
+        self.rng, self.tight = rng, tight
         self.names = [f"a{at}" for at in range(accounts)]
         self.coins = [COINS[at] if at < len(COINS) else f"C{at}" for at in range(coins)]
         self.held: dict[tuple[str, str], int] = {}
@@ -65,7 +72,7 @@ class _Rotation:
         }
         fees = {name: self.fees(orders, name) for name in self.names}
         need = {name: (self.needed(self.held, name), self.needed(self.wanted, name)) for name in self.names}
-        spare = {name: self.rng.choice((Decimal(0), Decimal(20), Decimal(300))) for name in self.names}
+        spare = {name: self.spare() for name in self.names}
         give = {n: max(Decimal(0), need[n][0] - need[n][1] - fees[n]) for n in self.names}
         lack = {n: max(Decimal(0), need[n][1] - need[n][0] + fees[n]) for n in self.names}
         routes = list[Data]()
@@ -96,6 +103,12 @@ class _Rotation:
             },
         }
         return data, Sizes(dict(sorted(orders.items())), dict(sorted(sent.items())))
+
+    def spare(self) -> Decimal:
+        """Margin beyond what is needed."""
+        if self.rng.random() < self.tight:
+            return Decimal(self.rng.choice((0, 20, 300)))
+        return Decimal(100_000)
 
     @staticmethod
     def needed(quantity: dict[tuple[str, str], int], name: str) -> Decimal:

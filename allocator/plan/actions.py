@@ -45,6 +45,8 @@ def arranged(
 ) -> tuple[Action, ...]:
     """Number actions in an order of units; orders of one unit share a group.
 
+    A group waits for what any member waits for: its first one says it for all.
+
     Parameters
     ----------
     units
@@ -56,15 +58,12 @@ def arranged(
     groups = 0
     for unit, needs in units:
         after = tuple(sorted(seq for other in needs for seq in seqs[other]))
-        place: dict[str, object] = {"after": after}
-        if len(unit) > 1:
-            groups += 1
-            place["group"] = f"g{groups}"
+        groups += len(unit) > 1
+        named = {"group": f"g{groups}"} if len(unit) > 1 else {}
         first = len(out) + 1
-        out += [
-            actions[at].model_copy(update={**place, "seq": first + more})
-            for more, at in enumerate(unit)
-        ]
+        for at in unit:
+            out.append(actions[at].model_copy(update={"seq": len(out) + 1, "after": after, **named}))
+            after = ()
         seqs[unit] = tuple(range(first, len(out) + 1))
     return tuple(out)
 

@@ -13,7 +13,8 @@ from decimal import Decimal
 
 from allocator.models.base import ZERO
 from allocator.state import Book, Effect, lawful
-from allocator.verify import Breach, Changes, Curve, Face, Index, Key, Ladder, Rule, Step
+from allocator.verify import Changes, Curve, Face, Index, Key, Ladder, Rule
+from allocator.verify import Step as UnitStep
 from allocator.verify import step_rules as rules_on_steps
 
 Unit = tuple[int, ...]
@@ -48,7 +49,6 @@ class Front:
     rule: Rule
     base: Decimal
     side: int
-    effects: Sequence[Effect] = field(repr=False)
     changes: Mapping[int, tuple[Changes, Changes]]
     curves: Mapping[Key, Curve] = field(repr=False)
 
@@ -57,27 +57,67 @@ class Front:
         """Largest excess that a prefix may have."""
         return self.rule.allowed + self.rule.width
 
-    def ladder(self, units: Iterable[Unit], needs: Needs | None = None) -> Ladder:
+    def ladder(self, steps: Steps) -> Ladder:
         """Set the units that touch the face on its curves."""
-        stages = list[tuple[Step, Changes, Changes]]()
-        for unit in units:
-            own = [self.changes[at] for at in unit if at in self.changes]
-            if own:
-                before = () if needs is None else map(named, needs[unit])
-                effects = tuple(self.effects[at] for at in unit)
-                step = Step(named(unit), effects, frozenset(before))
+        stages = list[tuple[UnitStep, Changes, Changes]]()
+        for unit in steps.touching(self):
+            if len(unit) == 1:
+                now, later = self.changes[unit[0]]
+            else:
+                own = [self.changes[at] for at in unit if at in self.changes]
                 now, later = (_summed(row[stage] for row in own) for stage in (0, 1))
-                stages.append((step, now, later))
+            stages.append((steps.step[unit], now, later))
         return Ladder(self.base, self.curves, stages)
 
-    def breach(self, units: Iterable[Unit], needs: Needs) -> Breach | None:
-        """Find a prefix that breaks the face; `needs` holds all that comes before a unit."""
-        return self.ladder(units, needs).breach(self.rule)
+    def weights(self, steps: Steps) -> tuple[Decimal, list[tuple[Unit, Decimal, Decimal]]]:
+        """Bound what each unit adds at its start and at its end, whatever came before.
+
+        Returns
+        -------
+        tuple
+            The room that is left before the plan, and the rows.
+        """
+        base, weights = self.ladder(steps).weights()
+        names = [steps.step[unit].name for unit in steps.touching(self)]
+        rows = [
+            (unit, weights[name, 0], weights[name, 1])
+            for unit, name in zip(steps.touching(self), names, strict=True)
+        ]
+        return self.room - base, rows
 
 
-def named(unit: Unit) -> str:
-    """Name a unit by its first action, which no other unit has."""
-    return str(unit[0])
+class Steps:
+    """Units as the verifier's steps, and which of them touch a face.
+
+    Parameters
+    ----------
+    effects
+        The plan's actions.
+    order
+        The units, each after what it needs.
+    before
+        All that comes before each unit; nothing if left out.
+    """
+
+    def __init__(
+        self, effects: Sequence[Effect], order: Sequence[Unit], before: Needs | None = None
+    ) -> None:
+        self.order = tuple(order)
+        self.place = {unit: at for at, unit in enumerate(order)}
+        self.owner = {at: unit for unit in order for at in unit}
+        names = {unit: str(unit[0]) for unit in order}
+        self.step = {
+            unit: UnitStep(
+                names[unit],
+                tuple(effects[at] for at in unit),
+                frozenset(names[other] for other in before[unit]) if before else frozenset(),
+            )
+            for unit in order
+        }
+
+    def touching(self, front: Front) -> list[Unit]:
+        """List the units that touch a face, in order."""
+        return sorted({self.owner[at] for at in front.changes}, key=self.place.__getitem__)
 
 
 def _summed(rows: Iterable[Changes]) -> Changes:
@@ -91,39 +131,36 @@ def _summed(rows: Iterable[Changes]) -> Changes:
 @lawful
 def fronts_of(book: Book, effects: Sequence[Effect]) -> list[Front]:
     """List the contested faces of all rules that the actions touch."""
+    lone = [UnitStep(str(at), (effect,), frozenset()) for at, effect in enumerate(effects)]
     place = {id(effect): at for at, effect in enumerate(effects)}
     out = list[Front]()
     for rule in rules_on_steps(book, Index(effects)):
         if rule.effects:
-            mine = [(place[id(effect)], effect) for effect in rule.effects]
             faces = rule.faces()
             signed = rule.code in SIGNED and len(faces) == 2
             for face, side in zip(faces, (1, -1) if signed else (0,) * len(faces), strict=True):
-                front = _front(rule, face, side, mine, effects)
-                out += [] if front is None else [front]
+                changes = _changes(face, [(place[id(effect)], effect) for effect in rule.effects])
+                keys = {key for pair in changes.values() for part in pair for key in part}
+                curves = {key: face.curve(key) for key in sorted(keys)}
+                ladder = Ladder(
+                    face.base, curves, [(lone[at], *pair) for at, pair in changes.items()]
+                )
+                if ladder.worst() > rule.allowed + rule.width:
+                    out.append(Front(rule, face.base, side, changes, curves))
     return out
 
 
-def _front(
-    rule: Rule,
-    face: Face,
-    side: int,
-    mine: Sequence[tuple[int, Effect]],
-    effects: Sequence[Effect],
-) -> Front | None:
-    changes = dict[int, tuple[Changes, Changes]]()
-    for at, effect in mine:
+def _changes(
+    face: Face, effects: Iterable[tuple[int, Effect]]
+) -> dict[int, tuple[Changes, Changes]]:
+    out = dict[int, tuple[Changes, Changes]]()
+    for at, effect in effects:
         now, later = face.changes(effect)
         now = {key: value for key, value in now.items() if value}
         later = {key: value for key, value in later.items() if value}
         if now or later:
-            changes[at] = (now, later)
-    keys = {key for pair in changes.values() for part in pair for key in part}
-    curves = {key: face.curve(key) for key in sorted(keys)}
-    front = Front(rule, face.base, side, effects, changes, curves)
-    base, weights = front.ladder((at,) for at in changes).weights()
-    worst = base + sum((weight for weight in weights.values() if weight > 0), ZERO)
-    return front if worst > front.room else None
+            out[at] = (now, later)
+    return out
 
 
 def components(count: int, fronts: Sequence[Front]) -> list[tuple[tuple[int, ...], list[Front]]]:

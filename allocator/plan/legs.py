@@ -9,11 +9,11 @@ largest of the other until the rest may go in any order.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from allocator.models.base import ZERO
-from allocator.plan.fronts import Front, Unit, named
+from allocator.plan.fronts import Front, Steps, Unit
 from allocator.plan.graph import circles
 from allocator.plan.schedule import Schedule
 from allocator.state import Book, Effect
@@ -33,17 +33,22 @@ def joined(units: Iterable[Unit], together: Iterable[Iterable[Unit]]) -> list[Un
 
 
 def legs_joined(
-    book: Book, effects: Sequence[Effect], units: Sequence[Unit], fronts: Sequence[Front]
+    book: Book, effects: Sequence[Effect], members: Sequence[int], fronts: Sequence[Front]
 ) -> list[Unit]:
     """Join offsetting orders where corridors and net limits do not hold without."""
     rules = dict[tuple[str, str], list[Front]]()
     for front in fronts:
         if front.side:
             rules.setdefault((front.rule.code, front.rule.name), []).append(front)
-    out = list(units)
+    units: dict[int, Unit] = {at: (at,) for at in members}
+    steps = Steps(effects, [(at,) for at in members])
     for _, faces in sorted(rules.items()):
-        out = _Sides(book.policy.max_slice, effects, out, faces).joined()
-    return out
+        sides = _Sides(book.policy.max_slice, effects, units)
+        for front in faces:
+            sides.add(front, *front.weights(steps))
+        for unit in sides.joined():
+            units |= dict.fromkeys(unit, unit)
+    return sorted(set(units.values()))
 
 
 class _Sides:
@@ -51,64 +56,59 @@ class _Sides:
 
     A group is sliced at equal fractions up to an imbalance of `max_slice`. The rule's width has
     room for one such imbalance; several groups under way at once must have it inside.
+
+    Parameters
+    ----------
+    units
+        The unit of each action so far.
     """
 
     def __init__(
-        self,
-        max_slice: Decimal,
-        effects: Sequence[Effect],
-        units: Sequence[Unit],
-        faces: Sequence[Front],
+        self, max_slice: Decimal, effects: Sequence[Effect], units: Mapping[int, Unit]
     ) -> None:
-        self.units, self.max_slice = units, max_slice
+        self.max_slice, self.effects, self.units = max_slice, effects, units
         self.rooms: dict[int, Decimal] = {}
         self.nets: dict[Unit, Decimal] = {}
-        for front in faces:
-            self._add(effects, front)
 
-    def _add(self, effects: Sequence[Effect], front: Front) -> None:
-        """Read one face: its sign tells which side rises."""
-        owner = {at: unit for unit in self.units for at in unit}
-        by_name = {named(unit): unit for unit in self.units}
-        touching = dict.fromkeys(owner[at] for at in sorted(front.changes))
-        base, weights = front.ladder(touching).weights()
-        sign, room = front.side, front.room - base
-        for (name, _), weight in weights.items():
-            unit = by_name[name]
-            if effects[unit[0]].action.kind != "order":
+    def add(
+        self, front: Front, room: Decimal, rows: Sequence[tuple[Unit, Decimal, Decimal]]
+    ) -> None:
+        """Read one face of lone actions: its side tells which of them rise."""
+        nets: dict[Unit, Decimal] = {}
+        for (at,), weight, _ in rows:
+            if self.effects[at].action.kind == "order":
+                unit = self.units[at]
+                nets[unit] = nets.get(unit, ZERO) + weight * front.side
+            else:
                 room -= max(weight, ZERO)
-            elif weight:
-                self.nets[unit] = weight * sign
-        self.rooms[sign] = room
+        self.nets |= {unit: net for unit, net in nets.items() if net}
+        self.rooms[front.side] = room
 
-    def _fits(self, sums: dict[int, Decimal], groups: int) -> bool:
+    def _fits(self, sums: Mapping[int, Decimal], groups: int) -> bool:
         spare = self.max_slice * max(0, groups - 1)
-        return all(sums[sign] + spare <= room for sign, room in self.rooms.items())
+        return all(sums[side] + spare <= room for side, room in self.rooms.items())
 
     def joined(self) -> list[Unit]:
         """Join the largest of both sides until what remains may go in any order."""
         heaps: dict[int, list[tuple[Decimal, Unit]]] = {1: [], -1: []}
         for unit, net in self.nets.items():
             heaps[1 if net > 0 else -1].append((-abs(net), unit))
-        sums = {sign: -sum((row[0] for row in heap), ZERO) for sign, heap in heaps.items()}
+        sums = {side: -sum((row[0] for row in heap), ZERO) for side, heap in heaps.items()}
         for heap in heaps.values():
             heapq.heapify(heap)
-        groups: dict[Unit, list[Unit]] = {}
+        groups = {unit for unit in self.nets if len(unit) > 1}
         while heaps[1] and heaps[-1] and not self._fits(sums, len(groups)):
-            rows = [heapq.heappop(heaps[sign]) for sign in (1, -1)]
-            members = [m for _, unit in rows for m in groups.pop(unit, [unit])]
-            together = tuple(sorted(at for unit in members for at in unit))
-            groups[together] = members
-            for sign, (size, _) in zip((1, -1), rows, strict=True):
-                sums[sign] += size
-            net = rows[1][0] - rows[0][0]
-            side = 1 if net > 0 else -1
+            (up, one), (down, other) = heapq.heappop(heaps[1]), heapq.heappop(heaps[-1])
+            together = tuple(sorted((*one, *other)))
+            groups = (groups - {one, other}) | {together}
+            net = down - up
+            sums[1] += up + max(net, ZERO)
+            sums[-1] += down + max(-net, ZERO)
             if net:
-                heapq.heappush(heaps[side], (-abs(net), together))
-                sums[side] += abs(net)
+                heapq.heappush(heaps[1 if net > 0 else -1], (-abs(net), together))
         if len(groups) > 1 and not self._fits(sums, len(groups)):
-            return joined(self.units, [[m for rows in groups.values() for m in rows]])
-        return joined(self.units, groups.values())
+            return [tuple(sorted(at for unit in groups for at in unit))]
+        return sorted(groups)
 
 
 def knot_joined(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from allocator.models.base import ZERO
-from allocator.plan.fronts import Front, Needs, Unit, named
+from allocator.plan.fronts import Front, Needs, Steps, Unit
 from allocator.state import Effect
 
 KINDS = {"transfer": 0, "move": 1, "order": 2}
@@ -70,23 +70,24 @@ class _Pool:
     total: Decimal = ZERO
 
 
-@dataclass(frozen=True, slots=True)
 class _Share:
-    """What a unit adds to one excess at its start and at its end; negative frees."""
+    """What a unit adds to one excess at its start and at its end; negative frees.
 
-    pool: int
-    first: Decimal
-    then: Decimal
+    Attributes
+    ----------
+    taken
+        What the pool must be able to pay before the unit begins.
+    left
+        What it leaves to others once it has ended.
+    """
 
-    @property
-    def taken(self) -> Decimal:
-        """What the pool must be able to pay before the unit begins."""
-        return max(self.first, self.first + self.then, ZERO)
+    __slots__ = ("left", "pool", "taken")
 
-    @property
-    def left(self) -> Decimal:
-        """What it leaves to others once it has ended."""
-        return self.taken - (self.first + self.then)
+    def __init__(self, pool: int, first: Decimal, then: Decimal) -> None:
+        self.pool = pool
+        whole = first + then
+        self.taken = max(first, whole, ZERO)
+        self.left = self.taken - whole
 
 
 def scheduled(effects: Sequence[Effect], units: Sequence[Unit], fronts: Sequence[Front]) -> Schedule:
@@ -101,25 +102,20 @@ class _Desk:
         self.fronts = fronts
         self.pools = list[_Pool]()
         self.shares: dict[Unit, list[_Share]] = {unit: [] for unit in units}
-        self._fill(units)
+        self._fill(effects, units)
         self.rank = {unit: at for at, unit in enumerate(sorted(units, key=self._priority(effects)))}
         self.order = list[Unit]()
         self.needs: dict[Unit, set[Unit]] = {unit: set() for unit in units}
         self.before: dict[Unit, set[Unit]] = {}
 
-    def _fill(self, units: Sequence[Unit]) -> None:
-        owner = {at: unit for unit in units for at in unit}
-        by_name = {named(unit): unit for unit in units}
+    def _fill(self, effects: Sequence[Effect], units: Sequence[Unit]) -> None:
+        steps = Steps(effects, units)
         for number, front in enumerate(self.fronts):
-            touching = dict.fromkeys(owner[at] for at in sorted(front.changes))
-            base, weights = front.ladder(touching).weights()
-            pool = _Pool(front.room - base)
-            pool.total = pool.room
-            self.pools.append(pool)
-            for (name, stage), weight in weights.items():
-                if stage == 0:
-                    share = _Share(number, weight, weights[name, 1])
-                    self.shares[by_name[name]].append(share)
+            room, rows = front.weights(steps)
+            self.pools.append(_Pool(room, total=room))
+            for unit, first, then in rows:
+                if first or then:
+                    self.shares[unit].append(_Share(number, first, then))
 
     def _priority(
         self, effects: Sequence[Effect]

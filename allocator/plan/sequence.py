@@ -150,7 +150,7 @@ class _Component:
         orders = [unit for unit in lone if self.effects[unit[0]].action.kind == "order"]
         seen = list[list[Unit]]()
         for make in (
-            lambda: legs_joined(self.book, self.effects, lone, self.fronts),
+            lambda: legs_joined(self.book, self.effects, self.members, self.fronts),
             lambda: lone,
             lambda: joined(lone, [orders] if orders else []),
         ):
@@ -174,9 +174,9 @@ class _Component:
         return None
 
     def _judged(self, order: Sequence[Unit], needs: Needs, how: How) -> _Part | None:
-        if not safe(self.fronts, order, ancestors(order, needs)):
+        if not safe(self.effects, order, ancestors(order, needs), self.fronts):
             return None
-        return _Part(thinned(order, needs, self.fronts), how)
+        return _Part(thinned(self.effects, order, needs, self.fronts), how)
 
     def _chained(self) -> _Part | None:
         """Try every chain of a few units."""

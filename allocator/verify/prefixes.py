@@ -154,6 +154,11 @@ class Ladder:
                 weights[step.name, 0], weights[step.name, 1] = whole, self.whole(later)
         return base, weights
 
+    def worst(self) -> Decimal:
+        """Bound the excess whatever part of the stages is done, in any order."""
+        base, weights = self.weights()
+        return base + sum((weight for weight in weights.values() if weight > 0), ZERO)
+
     def breach(self, rule: Rule) -> Breach | None:
         """Find a prefix in which the rule whose face this is breaks; None if there is none."""
         room = rule.allowed + rule.width
