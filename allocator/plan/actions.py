@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
+from allocator.models.account import Side
 from allocator.models.base import ZERO
 from allocator.models.errors import SnapshotError
 from allocator.models.plan import Action, Order, PositionMove, Transfer
@@ -73,27 +74,33 @@ def order_of(book: Book, key: Pair, signed: Decimal, place: Place) -> Order:
     row = book.instruments[key[1]]
     held = ZERO if row.is_spot else book.quantity.get(key, ZERO)
     reduces = held * signed < 0 and abs(signed) <= abs(held)
-    draft = Order(
+    side: Side = "buy" if signed > 0 else "sell"
+    return Order(
         seq=place.seq,
         account=key[0],
         instrument=key[1],
-        side="buy" if signed > 0 else "sell",
+        side=side,
         quantity=abs(signed),
-        limit_price=row.mark,
+        limit_price=book.once(
+            ("limit price", key[1], side), lambda: _limit_price(book, key, side, abs(signed))
+        ),
         reduce_only=reduces,
         group=place.group,
         after=place.after,
     )
-    return draft.model_copy(update={"limit_price": _limit_price(book, draft)})
 
 
-def _limit_price(book: Book, order: Order) -> Decimal:
+def _limit_price(book: Book, key: Pair, side: Side, quantity: Decimal) -> Decimal:
     """Take the worst allowed price on the tick grid: the collar, or one tick beyond the quote."""
-    allowed, tick = price_range(book, order), book.instruments[order.instrument].tick
+    tick = book.instruments[key[1]].tick
+    order = Order(
+        seq=1, account=key[0], instrument=key[1], side=side, quantity=quantity, limit_price=tick
+    )
+    allowed = price_range(book, order)
     if allowed is None:
-        raise SnapshotError(f"{order.instrument}: no quotes, so no limit price")
+        raise SnapshotError(f"{key[1]}: no quotes, so no limit price")
     low, high = allowed
-    if order.side == "buy":
+    if side == "buy":
         return (high / tick).to_integral_value(ROUND_FLOOR) * tick
     price = (low / tick).to_integral_value(ROUND_CEILING) * tick
     return price if price > 0 else (high / tick).to_integral_value(ROUND_FLOOR) * tick

@@ -103,22 +103,30 @@ class Ladder:
     @cached_property
     def shared(self) -> frozenset[Key]:
         """Those that several stages change: they are taken at their peak throughout."""
+        if not self.jumpy:
+            return self.jumpy
         found = Counter(key for _, *pair in self.stages for changes in pair for key in changes)
         return frozenset(key for key in self.jumpy if found[key] > 1)
 
     def rise(self, key: Key, change: Decimal) -> Decimal:
         """Bound what a change adds to a curve, whatever has happened before it."""
-        curve, (low, high) = self.curves[key], self.reach[key]
+        curve = self.curves[key]
+        if curve.slope is not None:
+            return curve.slope * change
         if curve.jumps:
             return curve.at(change) - curve.at(ZERO)
+        low, high = self.reach[key]
         if change > 0:
             return curve.at(high) - curve.at(high - change)
         return curve.at(low) - curve.at(low - change)
 
     def whole(self, changes: Changes) -> Decimal:
         """Bound what a whole stage adds."""
-        rows = (self.rise(k, v) for k, v in changes.items() if k not in self.shared)
-        return sum(rows, ZERO)
+        total = ZERO
+        for key, value in changes.items():
+            if key not in self.shared:
+                total += self.rise(key, value)
+        return total
 
     def part(self, changes: Changes) -> Decimal:
         """Bound what any common fraction of an order or a group adds where curves jump.
@@ -146,12 +154,13 @@ class Ladder:
             base += self.curves[key].peak(*self.reach[key]) - self.curves[key].at(ZERO)
         weights = dict[Node, Decimal]()
         for step, now, later in self.stages:
-            whole = self.whole(now)
-            if step.is_order and self.jumpy & set(now):
+            whole = self.whole(now) if now else ZERO
+            if step.is_order and not self.jumpy.isdisjoint(now):
                 part = self.part(now)
                 weights[step.name, 0], weights[step.name, 1] = part, whole - part
             else:
-                weights[step.name, 0], weights[step.name, 1] = whole, self.whole(later)
+                weights[step.name, 0] = whole
+                weights[step.name, 1] = self.whole(later) if later else ZERO
         return base, weights
 
     def worst(self) -> Decimal:
