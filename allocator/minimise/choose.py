@@ -14,7 +14,7 @@ from allocator.plan.judge import EXACT, Verdict, judged
 from allocator.plan.lots import Sizes, rounded
 from allocator.plan.lots_search import mended
 from allocator.plan.outcome import Outcome, Proof
-from allocator.plan.sequence import Ordered, sequenced
+from allocator.plan.sequence import Ordered, Tangle, sequenced
 from allocator.plan.tight import tight_rules
 from allocator.program.form import Form
 from allocator.state import Book
@@ -26,12 +26,8 @@ NOISE = Decimal("1e-6")
 ENOUGH = 60
 """Number of actions from which the first safe candidate is taken."""
 
-NARROWER: tuple[dict[str, bool], ...] = (
-    {},
-    {"moves": False},
-    {"moves": False, "routes": False},
-)
-"""What is tried, one after another, where the best plan has no safe order of steps."""
+CUTS = 4
+"""Most times that the accounts of a tangle are asked to stand after all transfers."""
 
 CANDIDATES = 4
 MARGIN_ROOM = 4e-7
@@ -55,9 +51,8 @@ def choose(book: Book, found: Search) -> Outcome:
     """Round, mend and order the candidates, and take the best that is safe."""
     options = [Option(Sizes(), (), judged(book, Sizes()))]
     unsafe = _add(book, options, _wishes(book, found))
-    for narrower in NARROWER:
-        if unsafe is not None and _rank(unsafe) < _rank(_best(options).verdict):
-            _add(book, options, _wishes(book, found.funded_first(**narrower)))
+    if unsafe is not None:
+        _untangle(book, found, options, unsafe)
     best = _best(options)
     if best.verdict.shortfall > EXACT and book.policy.infeasible == "hold":
         best = options[0]
@@ -66,9 +61,17 @@ def choose(book: Book, found: Search) -> Outcome:
     )
 
 
-def _add(book: Book, options: list[Option], wishes: list[Wish]) -> Verdict | None:
-    """Add what has a safe order to the options; returns the best verdict of what has none."""
-    unsafe: Verdict | None = None
+@dataclass(frozen=True)
+class Unsafe:
+    """The best verdict of sizes that have no safe order, and why they have none."""
+
+    verdict: Verdict
+    tangle: Tangle
+
+
+def _add(book: Book, options: list[Option], wishes: list[Wish]) -> Unsafe | None:
+    """Add what has a safe order to the options; returns the best of what has none."""
+    unsafe: Unsafe | None = None
     for wish, aim in wishes:
         sizes, verdict = mended(book, wish, aim)
         if verdict.broken:
@@ -78,9 +81,37 @@ def _add(book: Book, options: list[Option], wishes: list[Wish]) -> Verdict | Non
             options.append(Option(sizes, steps.actions, verdict))
             if sizes.count > ENOUGH:
                 break
-        elif unsafe is None or verdict.rank < unsafe.rank:
-            unsafe = verdict
+        elif unsafe is None or verdict.rank < unsafe.verdict.rank:
+            unsafe = Unsafe(verdict, steps)
     return unsafe
+
+
+def _untangle(book: Book, found: Search, options: list[Option], first: Unsafe) -> None:
+    """Search again with cuts that follow from what could not be ordered.
+
+    Accounts whose transfers wait for their own orders must be able to send before any order;
+    first those of the tangle, then more as new tangles show. Where that is not enough, what
+    carries money and positions in the tangle is left alone, then all of it.
+    """
+    unsafe: Unsafe | None = first
+    accounts = frozenset[str]()
+    for _ in range(CUTS):
+        if unsafe is None or not _better(unsafe, options):
+            return
+        more = unsafe.tangle.senders - accounts
+        if not more:
+            break
+        accounts |= more
+        unsafe = _add(book, options, _wishes(book, found.funded_first(accounts)))
+    barred = first.tangle.carriers
+    every = (*book.routes, *book.moves)
+    for names in ((), barred, tuple(book.moves), every):
+        if unsafe is not None and _better(unsafe, options):
+            unsafe = _add(book, options, _wishes(book, found.funded_first(barred=names)))
+
+
+def _better(unsafe: Unsafe, options: list[Option]) -> bool:
+    return _rank(unsafe.verdict) < _rank(_best(options).verdict)
 
 
 def _rank(verdict: Verdict) -> tuple[Decimal, Decimal]:
@@ -135,7 +166,7 @@ def _proof(book: Book, found: Search, best: Option) -> Proof:
     )
 
 
-def _note(options: list[Option], best: Option, unsafe: Verdict | None) -> str:
+def _note(options: list[Option], best: Option, unsafe: Unsafe | None) -> str:
     if best.actions:
         return ""
     others = [option for option in options if option.actions]
@@ -147,5 +178,8 @@ def _note(options: list[Option], best: Option, unsafe: Verdict | None) -> str:
             f"{other.verdict.total:.2f}, doing nothing costs {idle:.2f}."
         )
     if unsafe is not None:
-        return f"A plan at {unsafe.total:.2f} was found, but no safe order for its steps."
+        return (
+            f"A plan at {unsafe.verdict.total:.2f} was found, but no safe order for its steps: "
+            f"{unsafe.tangle}."
+        )
     return f"No action pays for itself; doing nothing costs {idle:.2f}."

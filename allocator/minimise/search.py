@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -11,10 +12,11 @@ from allocator.minimise.brackets import in_brackets
 from allocator.minimise.candidate import DUST, SPARE, Candidate, only_shortfall
 from allocator.minimise.exact import exact
 from allocator.models.errors import SolverError
-from allocator.plan.lots import Wish
+from allocator.plan.lots import MoveKey, Wish
 from allocator.program.arrays import Arrays
 from allocator.program.build import Program, build
-from allocator.program.form import Form, Mask, Vector
+from allocator.program.core import Core
+from allocator.program.form import Form, Index, Mask, Vector
 from allocator.program.requirements import ceilings
 from allocator.program.solve import Answer, solve
 from allocator.state import Book
@@ -72,26 +74,52 @@ class Search:
         form = self.below.form.capped(shortfall / self.below.form.unit + SPARE)
         return solve(form.relaxed()).bound * form.cost_unit
 
-    def funded_first(self, *, routes: bool = True, moves: bool = True) -> Search:
+    def funded_first(
+        self, accounts: Collection[str] | None = None, barred: Sequence[str | MoveKey] = ()
+    ) -> Search:
         """Search again among plans whose transfers can all come before any order.
 
         Parameters
         ----------
-        routes, moves
-            Whether transfers and moves are used at all.
+        accounts
+            Accounts that must stand with their present positions once all transfers are done;
+            every account if left out.
+        barred
+            Routes and moves that are not used.
         """
         core = self.program.core
         brackets = ceilings(core.arrays, core.gross(self.relaxed.x))
         program = build(core.arrays, brackets, funded_first=True)
-        barred = [] if routes else [core.layout.transfers]
-        barred += [] if moves else [core.layout.moved]
-        program = Program(program.core, program.form.without(barred))
+        form = program.form.without(_columns(core, barred))
+        if accounts is not None:
+            form = _standing(form, accounts)
+        program = Program(program.core, form)
         goal = _Goal(program, least_shortfall(program.form))
         goal.cap = max(goal.cap, self.cap)
         form = goal.capped(program.form)
         found, _ = candidates(form, self.relaxed.x)
         kept = Program(program.core, form)
         return replace(self, program=kept, candidates=found, cap=goal.cap)
+
+
+def _columns(core: Core, names: Sequence[str | MoveKey]) -> list[Index]:
+    """Find the columns of routes, by name, and of moves, by ends and instrument."""
+    at = {name: core.layout.transfers[i] for i, name in enumerate(core.arrays.routes.ids)}
+    moved = {key: core.layout.moved[i] for i, key in enumerate(core.arrays.moves.keys)}
+    return [
+        np.array([at[name] if isinstance(name, str) else moved[name]], dtype=np.int64)
+        for name in names
+    ]
+
+
+def _standing(form: Form, accounts: Collection[str]) -> Form:
+    """Ask only some accounts to stand with their present positions after all transfers."""
+    high = form.row_high.copy()
+    starts = tuple(f"{name} " for name in accounts)
+    for at, label in enumerate(form.labels):
+        if label[0] == "funding" and not f"{label[1]} ".startswith(starts):
+            high[at] = np.inf
+    return replace(form, row_high=high)
 
 
 def search(arrays: Arrays) -> Search:

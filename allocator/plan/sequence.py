@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, get_args
 
-from allocator.models.plan import Action, Order
+from allocator.models.plan import Action, Order, PositionMove, Transfer
 from allocator.plan.actions import actions_of, arranged
 from allocator.plan.chains import chained
 from allocator.plan.fronts import Front, Needs, Unit, components, fronts_of
 from allocator.plan.graph import ancestors, ordered
 from allocator.plan.legs import joined, knot_joined, legs_joined
-from allocator.plan.lots import Sizes
+from allocator.plan.lots import MoveKey, Sizes
 from allocator.plan.schedule import KINDS, Schedule, scheduled
 from allocator.plan.shapes import shapes, waiting
 from allocator.plan.thin import safe, thinned
@@ -74,6 +74,18 @@ class Tangle:
     name: str
     missing: Decimal
     stuck: tuple[Action, ...]
+
+    @property
+    def senders(self) -> frozenset[str]:
+        """Accounts whose transfers cannot go."""
+        return frozenset(row.source for row in self.stuck if isinstance(row, Transfer))
+
+    @property
+    def carriers(self) -> tuple[str | MoveKey, ...]:
+        """Routes and moves that cannot go."""
+        routes = [row.route for row in self.stuck if isinstance(row, Transfer)]
+        moves = [row for row in self.stuck if isinstance(row, PositionMove)]
+        return (*routes, *((row.source, row.target, row.instrument) for row in moves))
 
     def __str__(self) -> str:
         rule = self.code.replace("_", " ")
