@@ -17,7 +17,7 @@ from allocator.plan.outcome import Outcome, Proof
 from allocator.plan.sequence import Ordered, Tangle, sequenced
 from allocator.plan.tight import tight_rules
 from allocator.program.form import Form
-from allocator.state import Book
+from allocator.state import Book, Pair
 
 CLOSE_TO_LEAST = Decimal(1)
 """By how much S may miss the least attainable one where that is not zero, numeraire."""
@@ -67,6 +67,7 @@ class Unsafe:
 
     verdict: Verdict
     tangle: Tangle
+    count: int
 
 
 def _add(book: Book, options: list[Option], wishes: list[Wish]) -> Unsafe | None:
@@ -82,32 +83,55 @@ def _add(book: Book, options: list[Option], wishes: list[Wish]) -> Unsafe | None
             if sizes.count > ENOUGH:
                 break
         elif unsafe is None or verdict.rank < unsafe.verdict.rank:
-            unsafe = Unsafe(verdict, steps)
+            unsafe = Unsafe(verdict, steps, sizes.count)
     return unsafe
 
 
 def _untangle(book: Book, found: Search, options: list[Option], first: Unsafe) -> None:
     """Search again with cuts that follow from what could not be ordered.
 
-    Accounts whose transfers wait for their own orders must be able to send before any order;
-    first those of the tangle, then more as new tangles show. Where that is not enough, what
+    Money first: accounts whose transfers wait for their own orders must be able to send before
+    any order. Small legs: orders that wait for one another become small enough to go one by one.
+    Either is asked of the tangle alone, then of more as new tangles show. Where both fail, what
     carries money and positions in the tangle is left alone, then all of it.
     """
+    rounds = CUTS if first.count <= ENOUGH else 1
+    untangled = [
+        _cut_again(book, found, options, first, rounds, small=small) for small in (False, True)
+    ]
+    if not any(untangled):
+        every = (*book.routes, *book.moves)
+        for names in ((), first.tangle.carriers, tuple(book.moves), every):
+            again = found.funded_first(barred=names)
+            if _add(book, options, _wishes(book, again)) is None:
+                return
+
+
+def _cut_again(
+    book: Book, found: Search, options: list[Option], first: Unsafe, rounds: int, *, small: bool
+) -> bool:
+    """Cut what the tangles name, round after round; tell whether all that is found is ordered."""
     unsafe: Unsafe | None = first
-    accounts = frozenset[str]()
-    for _ in range(CUTS):
+    accounts, capped = frozenset[str](), dict[Pair, Decimal]()
+    for _ in range(rounds):
         if unsafe is None or not _better(unsafe, options):
-            return
-        more = unsafe.tangle.senders - accounts
-        if not more:
-            break
-        accounts |= more
-        unsafe = _add(book, options, _wishes(book, found.funded_first(accounts)))
-    barred = first.tangle.carriers
-    every = (*book.routes, *book.moves)
-    for names in ((), barred, tuple(book.moves), every):
-        if unsafe is not None and _better(unsafe, options):
-            unsafe = _add(book, options, _wishes(book, found.funded_first(barred=names)))
+            return True
+        orders = unsafe.tangle.orders - capped.keys() if small else frozenset[Pair]()
+        senders = unsafe.tangle.senders - accounts
+        if orders:
+            capped |= {key: _leg(book, key[1]) for key in sorted(orders)}
+        elif senders:
+            accounts |= senders
+        else:
+            return False
+        unsafe = _add(book, options, _wishes(book, found.funded_first(accounts, (), capped)))
+    return unsafe is None
+
+
+def _leg(book: Book, instrument: str) -> Decimal:
+    """Most contracts whose exposure the corridor's width takes by themselves."""
+    each = abs(book.exposure(instrument)) or book.notional(instrument)
+    return max(book.policy.max_slice, book.units[instrument].smallest) / each
 
 
 def _better(unsafe: Unsafe, options: list[Option]) -> bool:

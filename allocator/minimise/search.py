@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -19,7 +19,7 @@ from allocator.program.core import Core
 from allocator.program.form import Form, Index, Mask, Vector
 from allocator.program.requirements import ceilings
 from allocator.program.solve import Answer, solve
-from allocator.state import Book
+from allocator.state import Book, Pair
 
 SMALL = 160
 """Number of usable actions up to which the mixed-integer program is solved."""
@@ -75,7 +75,10 @@ class Search:
         return solve(form.relaxed()).bound * form.cost_unit
 
     def funded_first(
-        self, accounts: Collection[str] | None = None, barred: Sequence[str | MoveKey] = ()
+        self,
+        accounts: Collection[str] | None = None,
+        barred: Sequence[str | MoveKey] = (),
+        capped: Mapping[Pair, Decimal] | None = None,
     ) -> Search:
         """Search again among plans whose transfers can all come before any order.
 
@@ -86,11 +89,14 @@ class Search:
             every account if left out.
         barred
             Routes and moves that are not used.
+        capped
+            Most contracts that are ordered of some pairs.
         """
         core = self.program.core
         brackets = ceilings(core.arrays, core.gross(self.relaxed.x))
         program = build(core.arrays, brackets, funded_first=True)
         form = program.form.without(_columns(core, barred))
+        form = _smaller(core, form, capped or {})
         if accounts is not None:
             form = _standing(form, accounts)
         program = Program(program.core, form)
@@ -110,6 +116,18 @@ def _columns(core: Core, names: Sequence[str | MoveKey]) -> list[Index]:
         np.array([at[name] if isinstance(name, str) else moved[name]], dtype=np.int64)
         for name in names
     ]
+
+
+def _smaller(core: Core, form: Form, most: Mapping[Pair, Decimal]) -> Form:
+    """Keep orders of some pairs at or below a number of contracts."""
+    top, high = form.top.copy(), form.high.copy()
+    for at, key in enumerate(core.arrays.orders.keys):
+        if key in most:
+            size = float(most[key]) * float(core.arrays.orders.scale[at])
+            for side in (core.layout.buys[at], core.layout.sells[at]):
+                top[side] = min(top[side], size) if size >= form.least[side] else 0.0
+                high[side] = min(high[side], top[side])
+    return replace(form, top=top, high=high)
 
 
 def _standing(form: Form, accounts: Collection[str]) -> Form:

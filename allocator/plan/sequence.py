@@ -28,7 +28,7 @@ from allocator.plan.lots import MoveKey, Sizes
 from allocator.plan.schedule import KINDS, Schedule, scheduled
 from allocator.plan.shapes import shapes, waiting
 from allocator.plan.thin import safe, thinned
-from allocator.state import Book, Effect, effect_of, lawful
+from allocator.state import Book, Effect, Pair, effect_of, lawful
 
 ROUNDS = 24
 """Most times that orders of one component are joined."""
@@ -79,6 +79,12 @@ class Tangle:
     def senders(self) -> frozenset[str]:
         """Accounts whose transfers cannot go."""
         return frozenset(row.source for row in self.stuck if isinstance(row, Transfer))
+
+    @property
+    def orders(self) -> frozenset[Pair]:
+        """Pairs whose orders cannot go."""
+        rows = (row for row in self.stuck if isinstance(row, Order))
+        return frozenset((row.account, row.instrument) for row in rows)
 
     @property
     def carriers(self) -> tuple[str | MoveKey, ...]:
