@@ -71,7 +71,10 @@ class _Rotation:
             if self.wanted[name, coin] != self.held[name, coin]
         }
         fees = {name: self.fees(orders, name) for name in self.names}
-        need = {name: (self.needed(self.held, name), self.needed(self.wanted, name)) for name in self.names}
+        need = {
+            name: (self.needed(self.held, name), self.needed(self.wanted, name))
+            for name in self.names
+        }
         spare = {name: self.spare() for name in self.names}
         give = {n: max(Decimal(0), need[n][0] - need[n][1] - fees[n]) for n in self.names}
         lack = {n: max(Decimal(0), need[n][1] - need[n][0] + fees[n]) for n in self.names}

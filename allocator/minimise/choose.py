@@ -11,7 +11,7 @@ from allocator.minimise.search import Search, polished, wish_of
 from allocator.models.base import ZERO
 from allocator.models.plan import Action
 from allocator.plan.judge import EXACT, Verdict, judged
-from allocator.plan.lots import Sizes, rounded
+from allocator.plan.lots import MoveKey, Sizes, rounded
 from allocator.plan.lots_search import mended
 from allocator.plan.outcome import Outcome, Proof
 from allocator.plan.sequence import Ordered, Tangle, sequenced
@@ -95,37 +95,42 @@ def _untangle(book: Book, found: Search, options: list[Option], first: Unsafe) -
     Either is asked of the tangle alone, then of more as new tangles show. Where both fail, what
     carries money and positions in the tangle is left alone, then all of it.
     """
-    rounds = CUTS if first.count <= ENOUGH else 1
-    untangled = [
-        _cut_again(book, found, options, first, rounds, small=small) for small in (False, True)
-    ]
+    cut = _Cut(book, found, options)
+    untangled = [cut.again(first, small=small) for small in (False, True)]
     if not any(untangled):
-        every = (*book.routes, *book.moves)
+        every: tuple[str | MoveKey, ...] = (*book.routes, *book.moves)
         for names in ((), first.tangle.carriers, tuple(book.moves), every):
             again = found.funded_first(barred=names)
             if _add(book, options, _wishes(book, again)) is None:
                 return
 
 
-def _cut_again(
-    book: Book, found: Search, options: list[Option], first: Unsafe, rounds: int, *, small: bool
-) -> bool:
-    """Cut what the tangles name, round after round; tell whether all that is found is ordered."""
-    unsafe: Unsafe | None = first
-    accounts, capped = frozenset[str](), dict[Pair, Decimal]()
-    for _ in range(rounds):
-        if unsafe is None or not _better(unsafe, options):
-            return True
-        orders = unsafe.tangle.orders - capped.keys() if small else frozenset[Pair]()
-        senders = unsafe.tangle.senders - accounts
-        if orders:
-            capped |= {key: _leg(book, key[1]) for key in sorted(orders)}
-        elif senders:
-            accounts |= senders
-        else:
-            return False
-        unsafe = _add(book, options, _wishes(book, found.funded_first(accounts, (), capped)))
-    return unsafe is None
+@dataclass(frozen=True)
+class _Cut:
+    """Searches again that avoid what tangles name, round after round."""
+
+    book: Book
+    found: Search
+    options: list[Option]
+
+    def again(self, first: Unsafe, *, small: bool) -> bool:
+        """Cut until all that is found has an order; tell whether that was reached."""
+        unsafe: Unsafe | None = first
+        accounts, capped = frozenset[str](), dict[Pair, Decimal]()
+        for _ in range(CUTS if first.count <= ENOUGH else 1):
+            if unsafe is None or not _better(unsafe, self.options):
+                return True
+            orders = unsafe.tangle.orders - capped.keys() if small else frozenset[Pair]()
+            senders = unsafe.tangle.senders - accounts
+            if orders:
+                capped |= {key: _leg(self.book, key[1]) for key in sorted(orders)}
+            elif senders:
+                accounts |= senders
+            else:
+                return False
+            again = self.found.funded_first(accounts, (), capped)
+            unsafe = _add(self.book, self.options, _wishes(self.book, again))
+        return unsafe is None
 
 
 def _leg(book: Book, instrument: str) -> Decimal:

@@ -44,7 +44,7 @@ def actions_of(book: Book, sizes: Sizes) -> tuple[Action, ...]:
 def arranged(
     actions: Sequence[Action], units: Sequence[tuple[tuple[int, ...], Collection[tuple[int, ...]]]]
 ) -> tuple[Action, ...]:
-    """Number actions in an order of units; orders of one unit share a group.
+    """Give numbers to actions in an order of units; orders of one unit share a group.
 
     A group waits for what any member waits for: its first one says it for all.
 
@@ -63,7 +63,9 @@ def arranged(
         named = {"group": f"g{groups}"} if len(unit) > 1 else {}
         first = len(out) + 1
         for at in unit:
-            out.append(actions[at].model_copy(update={"seq": len(out) + 1, "after": after, **named}))
+            out.append(
+                actions[at].model_copy(update={"seq": len(out) + 1, "after": after, **named})
+            )
             after = ()
         seqs[unit] = tuple(range(first, len(out) + 1))
     return tuple(out)

@@ -103,8 +103,7 @@ class Steps:
         self, effects: Sequence[Effect], order: Sequence[Unit], before: Needs | None = None
     ) -> None:
         self.order = tuple(order)
-        self.place = {unit: at for at, unit in enumerate(order)}
-        self.owner = {at: unit for unit in order for at in unit}
+        self.place = {at: number for number, unit in enumerate(self.order) for at in unit}
         names = {unit: str(unit[0]) for unit in order}
         self.step = {
             unit: UnitStep(
@@ -117,7 +116,7 @@ class Steps:
 
     def touching(self, front: Front) -> list[Unit]:
         """List the units that touch a face, in order."""
-        return sorted({self.owner[at] for at in front.changes}, key=self.place.__getitem__)
+        return [self.order[at] for at in sorted({self.place[at] for at in front.changes})]
 
 
 def _summed(rows: Iterable[Changes]) -> Changes:
@@ -125,7 +124,13 @@ def _summed(rows: Iterable[Changes]) -> Changes:
     for row in rows:
         for key, value in row.items():
             out[key] = out.get(key, ZERO) + value
-    return {key: value for key, value in out.items() if value}
+    return _without_zeros(out)
+
+
+def _without_zeros(changes: Changes) -> Changes:
+    if all(changes.values()):
+        return changes
+    return {key: value for key, value in changes.items() if value}
 
 
 @lawful
@@ -155,9 +160,7 @@ def _changes(
 ) -> dict[int, tuple[Changes, Changes]]:
     out = dict[int, tuple[Changes, Changes]]()
     for at, effect in effects:
-        now, later = face.changes(effect)
-        now = {key: value for key, value in now.items() if value}
-        later = {key: value for key, value in later.items() if value}
+        now, later = map(_without_zeros, face.changes(effect))
         if now or later:
             out[at] = (now, later)
     return out

@@ -116,7 +116,7 @@ def knot_joined(
 ) -> list[Unit] | None:
     """Join orders that wait for one another; None where nothing but other actions does."""
     together = list[Sequence[Unit]]()
-    for knot in _knots(schedule):
+    for knot in knots(schedule):
         orders = [unit for unit in knot if effects[unit[0]].action.kind == "order"]
         if len(orders) > FEW:
             together.append(orders)
@@ -136,7 +136,7 @@ def _closest(orders: Sequence[Unit], schedule: Schedule) -> tuple[Unit, Unit]:
     return min(pairs, key=lambda pair: (-help_of(*pair) - help_of(*pair[::-1]), pair))
 
 
-def _knots(schedule: Schedule) -> list[list[Unit]]:
+def knots(schedule: Schedule) -> list[list[Unit]]:
     """Find the stuck units that wait for one another in a circle (Tarjan 1972)."""
     freeing: dict[int, list[Unit]] = {}
     for unit, fronts in schedule.frees.items():

@@ -90,7 +90,9 @@ class _Share:
         self.left = self.taken - whole
 
 
-def scheduled(effects: Sequence[Effect], units: Sequence[Unit], fronts: Sequence[Front]) -> Schedule:
+def scheduled(
+    effects: Sequence[Effect], units: Sequence[Unit], fronts: Sequence[Front]
+) -> Schedule:
     """Let every unit go as soon as its pools can pay for it."""
     return _Desk(effects, units, fronts).run()
 
@@ -163,9 +165,7 @@ class _Desk:
 
     def _wants(self, unit: Unit) -> tuple[Want, ...]:
         failing = (share for share in self.shares[unit] if not self._pays(share))
-        return tuple(
-            Want(self.fronts[s.pool], s.taken - self.pools[s.pool].total) for s in failing
-        )
+        return tuple(Want(self.fronts[s.pool], s.taken - self.pools[s.pool].total) for s in failing)
 
     def _go(self, unit: Unit) -> Iterable[Unit]:
         """Begin and end a unit; yields the waiting ones whose pool can pay for them now."""

@@ -13,17 +13,18 @@ parts of an order could break has no order of steps.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, get_args
 
+from allocator.models.base import ZERO
 from allocator.models.plan import Action, Order, PositionMove, Transfer
 from allocator.plan.actions import actions_of, arranged
 from allocator.plan.chains import chained
-from allocator.plan.fronts import Front, Needs, Unit, components, fronts_of
+from allocator.plan.fronts import Front, Needs, Steps, Unit, components, fronts_of
 from allocator.plan.graph import ancestors, ordered
-from allocator.plan.legs import joined, knot_joined, legs_joined
+from allocator.plan.legs import joined, knot_joined, knots, legs_joined
 from allocator.plan.lots import MoveKey, Sizes
 from allocator.plan.schedule import KINDS, Schedule, scheduled
 from allocator.plan.shapes import shapes, waiting
@@ -38,6 +39,8 @@ MOST_SHAPED = 200
 
 How = Literal["free", "first", "joined", "chain", "shape"]
 """No order needed; found at once; after joining orders; by trying chains; by a plain shape."""
+
+HARDER: tuple[How, ...] = get_args(How)
 
 
 @dataclass(frozen=True)
@@ -94,11 +97,12 @@ class Tangle:
         return (*routes, *((row.source, row.target, row.instrument) for row in moves))
 
     def __str__(self) -> str:
-        rule = self.code.replace("_", " ")
-        return (
-            f"{rule} of {self.name}: {self.missing:.2f} short for "
-            f"{_told(self.stuck[0])}; of {len(self.stuck)} that wait for one another"
-        )
+        what = f"{self.code.replace('_', ' ')} of {self.name} is {self.missing:.2f} short"
+        first, *others = self.stuck
+        money = [row for row in others if not isinstance(row, Order)] or others
+        circle = f", which waits for {_told(money[0])}" if money else ""
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        return f"{what} for {_told(first)}{circle}{more}"
 
 
 @dataclass(frozen=True)
@@ -121,12 +125,12 @@ def sequenced(book: Book, sizes: Sizes) -> Ordered | Tangle:
         if isinstance(part, Tangle):
             return part
         needs |= part.needs
-        hardest = max(hardest, part.how, key=get_args(How).index)
+        hardest = part.how if HARDER.index(part.how) > HARDER.index(hardest) else hardest
     return Ordered(_written(actions, needs), hardest)
 
 
 def _written(actions: Sequence[Action], needs: Needs) -> tuple[Action, ...]:
-    """Number the units: money, moves, what reduces, the rest, each after what it needs."""
+    """Write the units: money, moves, what reduces, the rest, each after what it needs."""
 
     def rank(unit: Unit) -> tuple[int, bool, Unit]:
         rows = [actions[at] for at in unit]
@@ -164,15 +168,11 @@ class _Component:
 
     def _starts(self) -> Iterator[list[Unit]]:
         """List the groups to begin with: offsetting legs, none, everything that is an order."""
-        lone = [(at,) for at in self.members]
+        lone: list[Unit] = [(at,) for at in self.members]
         orders = [unit for unit in lone if self.effects[unit[0]].action.kind == "order"]
+        legs = legs_joined(self.book, self.effects, self.members, self.fronts)
         seen = list[list[Unit]]()
-        for make in (
-            lambda: legs_joined(self.book, self.effects, self.members, self.fronts),
-            lambda: lone,
-            lambda: joined(lone, [orders] if orders else []),
-        ):
-            units = make()
+        for units in (legs, lone, joined(lone, [orders] if orders else [])):
             if units not in seen:
                 seen.append(units)
                 yield units
@@ -199,7 +199,9 @@ class _Component:
     def _chained(self) -> _Part | None:
         """Try every chain of a few units."""
         order = chained(self.effects, self.members, self.fronts)
-        return None if order is None else self._judged(order, waiting([[u] for u in order]), "chain")
+        return (
+            None if order is None else self._judged(order, waiting([[u] for u in order]), "chain")
+        )
 
     def _shaped(self) -> _Part | None:
         if len(self.members) > MOST_SHAPED:
@@ -214,14 +216,23 @@ class _Component:
     def _tangle(self) -> Tangle:
         """Name the rule that is missed by most among those that failed at first."""
         found = self.failed[0] if self.failed else None
-        wants = [(w, unit) for unit, rows in found.stuck.items() for w in rows] if found else []
-        if not wants:
+        if found is None:
             worst = self.fronts[0].rule
-            return Tangle(worst.code, worst.name, worst.width, self._actions(self.members))
-        want, first = max(wants, key=lambda row: row[0].missing)
-        stuck = [at for unit in found.stuck for at in unit if at not in first] if found else []
+            return Tangle(worst.code, worst.name, ZERO, self._actions(self.members))
+        circles = [unit for knot in knots(found) for unit in knot]
+        stuck = circles or list(found.stuck)
+        wants = [(want, unit) for unit in stuck for want in found.stuck[unit]]
+        want, unit = max(wants, key=lambda row: row[0].missing)
+        first = self._largest(want.front, unit)
+        rest = [at for other in stuck for at in other if at != first]
         rule = want.front.rule
-        return Tangle(rule.code, rule.name, want.missing, self._actions([*first, *stuck]))
+        return Tangle(rule.code, rule.name, want.missing, self._actions([first, *rest]))
+
+    def _largest(self, front: Front, unit: Unit) -> int:
+        """Find the action of a unit that adds most to a face."""
+        lone = [(at,) for at in self.members]
+        _, rows = front.weights(Steps(self.effects, lone))
+        return max((first, -at) for (at,), first, _ in rows if at in unit)[1] * -1
 
     def _actions(self, places: Sequence[int]) -> tuple[Action, ...]:
         return tuple(self.effects[at].action for at in places)

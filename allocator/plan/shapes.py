@@ -73,7 +73,8 @@ class _Shapes:
 
     def _freeing(self) -> list[tuple[int, ...]]:
         """List sets of orders that may free margin for transfers, smallest first."""
-        senders = {row.source for row in (*self.transfers.values(), *self.moves.values())}
+        senders = {row.source for row in self.transfers.values()}
+        senders |= {row.source for row in self.moves.values()}
         less = tuple(at for at, row in self.orders.items() if self._reduces(row))
         own = tuple(at for at in less if self.orders[at].account in senders)
         every = tuple(at for at, row in self.orders.items() if row.account in senders)
