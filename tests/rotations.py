@@ -7,7 +7,7 @@ sent to the next. Whether a safe order exists depends on the seed.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
@@ -78,33 +78,22 @@ class _Rotation:
         spare = {name: self.spare() for name in self.names}
         give = {n: max(Decimal(0), need[n][0] - need[n][1] - fees[n]) for n in self.names}
         lack = {n: max(Decimal(0), need[n][1] - need[n][0] + fees[n]) for n in self.names}
-        routes = list[Data]()
         sent: dict[str, Decimal] = {}
         for receiver in self.names:
             for sender in self.names:
                 amount = min(give[sender], lack[receiver]).quantize(TENTH, ROUND_FLOOR)
                 if sender != receiver and amount >= 10:
                     name = f"{sender}-{receiver}"
-                    routes.append(self.route(name, sender, receiver))
                     sent[name] = amount
                     give[sender] -= amount
                     lack[receiver] -= amount
         wallets = {n: need[n][0] + spare[n] + lack[n] for n in self.names}
         for name in self.names:
             wallets[name] = wallets[name].quantize(TENTH, ROUND_CEILING)
-        data = {
-            "snapshot": {
-                "as_of": "2026-11-20T08:00:00Z",
-                "assets": {"USDT": {"price": "1"}},
-                "instruments": [self.instrument(coin) for coin in self.coins],
-                "accounts": [self.account(name, wallets[name]) for name in self.names],
-                "routes": routes,
-            },
-            "mandate": {
-                "targets_default": "hold",
-                "policy": {"max_slice": self.rng.choice(("200", "3000", "12000"))},
-            },
-        }
+        held = {n: {c: self.held[n, c] for c in self.coins} for n in self.names}
+        routes = [tuple(name.split("-")) for name in sent]
+        slice_ = self.rng.choice(("200", "3000", "12000"))
+        data = desk_data(held, wallets, routes, slice_)
         return data, Sizes(dict(sorted(orders.items())), dict(sorted(sent.items())))
 
     def spare(self) -> Decimal:
@@ -124,47 +113,74 @@ class _Rotation:
         size = sum((abs(q) for (n, _), q in orders.items() if n == name), Decimal(0))
         return size * PRICE * Decimal("0.0006")
 
-    @staticmethod
-    def route(name: str, source: str, target: str) -> Data:
-        ends = {"id": name, "from": source, "to": target, "asset": "USDT"}
-        return {**ends, "kind": "internal", "min": "10", "step": "0.1"}
 
-    @staticmethod
-    def instrument(coin: str) -> Data:
-        return {
-            "id": f"north:{coin}",
-            "kind": "perpetual",
-            "underlying": coin,
-            "settle": "USDT",
-            "contract_size": "1",
-            "lot": "1",
-            "tick": "0.01",
-            "bid": "99.99",
-            "ask": "100.01",
-            "mark": "100",
-            "daily_volume": "1000000000",
-            "daily_volatility": "0.02",
-            "funding": {"rate": "0.0001", "interval_h": "8"},
-            "tiers": [{"cap": "10000000", "maintenance": "0.05", "max_leverage": "20"}],
-        }
+def desk_data(
+    held: Mapping[str, Mapping[str, int]],
+    wallets: Mapping[str, Decimal | str],
+    routes: Iterable[tuple[str, ...]] = (),
+    max_slice: str = "200",
+) -> Data:
+    """Write a desk at one venue where every contract costs 100 and needs a margin of 10.
 
-    def account(self, name: str, wallet: Decimal) -> Data:
-        positions = {
-            f"north:{coin}": {
-                "quantity": str(self.held[name, coin]),
-                "unrealised": "0",
-                "leverage": "10",
-            }
-            for coin in self.coins
-        }
-        return {
-            "id": name,
-            "venue": "north",
-            "owner": name,
-            "fees": {"taker": "0.0005"},
-            "balances": {"USDT": {"wallet": str(wallet), "withdrawable": str(wallet)}},
-            "positions": positions,
-        }
+    Parameters
+    ----------
+    held
+        Contracts by account and coin.
+    wallets
+        USDT by account, all of it withdrawable.
+    routes
+        Sender and receiver of each route, named `sender-receiver`.
+    """
+    coins = dict.fromkeys(coin for row in held.values() for coin in row)
+    return {
+        "snapshot": {
+            "as_of": "2026-11-20T08:00:00Z",
+            "assets": {"USDT": {"price": "1"}},
+            "instruments": [_instrument(coin) for coin in coins],
+            "accounts": [_account(name, row, str(wallets[name])) for name, row in held.items()],
+            "routes": [_route(*ends) for ends in routes],
+        },
+        "mandate": {"targets_default": "hold", "policy": {"max_slice": max_slice}},
+    }
+
+
+def _route(source: str, target: str) -> Data:
+    ends = {"id": f"{source}-{target}", "from": source, "to": target, "asset": "USDT"}
+    return {**ends, "kind": "internal", "min": "10", "step": "0.1"}
+
+
+def _instrument(coin: str) -> Data:
+    return {
+        "id": f"north:{coin}",
+        "kind": "perpetual",
+        "underlying": coin,
+        "settle": "USDT",
+        "contract_size": "1",
+        "lot": "1",
+        "tick": "0.01",
+        "bid": "99.99",
+        "ask": "100.01",
+        "mark": "100",
+        "daily_volume": "1000000000",
+        "daily_volatility": "0.02",
+        "funding": {"rate": "0.0001", "interval_h": "8"},
+        "tiers": [{"cap": "10000000", "maintenance": "0.05", "max_leverage": "20"}],
+    }
+
+
+def _account(name: str, held: Mapping[str, int], wallet: str) -> Data:
+    places = {
+        f"north:{coin}": {"quantity": str(quantity), "unrealised": "0", "leverage": "10"}
+        for coin, quantity in held.items()
+    }
+    return {
+        "id": name,
+        "venue": "north",
+        "owner": name,
+        "fees": {"taker": "0.0005"},
+        "balances": {"USDT": {"wallet": wallet, "withdrawable": wallet}},
+        "positions": places,
+    }
 
 
 def rotations(seeds: Sequence[int], accounts: int, coins: int) -> list[tuple[Book, Sizes]]:

@@ -51,9 +51,9 @@ class Closure:
     def bound(self, room: Decimal) -> tuple[Decimal, tuple[str, ...]]:
         """Bound the weight; stop looking once it is within `room`. Also name what rises."""
         if self.total > room and self.left:
-            self._greedy()
+            self.greedy()
         if self.total > room and self.left:
-            self._augment(room)
+            self.augment(room)
         raising = (name for (name, _), rest in self.rest.items() if rest)
         return self.total, tuple(dict.fromkeys(raising))
 
@@ -78,7 +78,8 @@ class Closure:
         if not takers[node]:
             del takers[node]
 
-    def _greedy(self) -> None:
+    def greedy(self) -> None:
+        """Let each rising stage take what its falling ancestors have left, the oldest first."""
         for node in self.rest:
             for payer in self._ancestors(node):
                 paid = min(self.rest[node], self.left[payer])
@@ -88,7 +89,8 @@ class Closure:
                     self.total -= paid
                     self._pay(node, payer, paid)
 
-    def _augment(self, room: Decimal) -> None:
+    def augment(self, room: Decimal) -> None:
+        """Shift payments until the weight is within `room` or no path is left."""
         for node in self.rest:
             while self.rest[node] and self.total > room and self.work < MOST_WORK:
                 if not self._shift(node):
