@@ -50,7 +50,7 @@ class Option:
 def choose(book: Book, found: Search) -> Outcome:
     """Round, mend and order the candidates, and take the best that is safe."""
     options = [Option(Sizes(), (), judged(book, Sizes()))]
-    unsafe = _add(book, options, _wishes(book, found))
+    unsafe = _add(book, options, wishes(book, found))
     if unsafe is not None:
         _untangle(book, found, options, unsafe)
     best = _best(options)
@@ -70,10 +70,10 @@ class Unsafe:
     count: int
 
 
-def _add(book: Book, options: list[Option], wishes: list[Wish]) -> Unsafe | None:
+def _add(book: Book, options: list[Option], wanted: list[Wish]) -> Unsafe | None:
     """Add what has a safe order to the options; returns the best of what has none."""
     unsafe: Unsafe | None = None
-    for wish, aim in wishes:
+    for wish, aim in wanted:
         sizes, verdict = mended(book, wish, aim)
         if verdict.broken:
             continue
@@ -101,7 +101,7 @@ def _untangle(book: Book, found: Search, options: list[Option], first: Unsafe) -
         every: tuple[str | MoveKey, ...] = (*book.routes, *book.moves)
         for names in ((), first.tangle.carriers, tuple(book.moves), every):
             again = found.funded_first(barred=names)
-            if _add(book, options, _wishes(book, again)) is None:
+            if _add(book, options, wishes(book, again)) is None:
                 return
 
 
@@ -129,7 +129,7 @@ class _Cut:
             else:
                 return False
             again = self.found.funded_first(accounts, (), capped)
-            unsafe = _add(self.book, self.options, _wishes(self.book, again))
+            unsafe = _add(self.book, self.options, wishes(self.book, again))
         return unsafe is None
 
 
@@ -149,7 +149,7 @@ def _rank(verdict: Verdict) -> tuple[Decimal, Decimal]:
     return short.quantize(CLOSE_TO_LEAST, ROUND_CEILING), verdict.total
 
 
-def _wishes(book: Book, found: Search) -> list[Wish]:
+def wishes(book: Book, found: Search) -> list[Wish]:
     """Round the best candidates, each polished again with a little room in its margin rows."""
     form = found.program.form
     roomy = _roomier(form, found)

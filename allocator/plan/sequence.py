@@ -34,6 +34,9 @@ from allocator.state import Book, Effect, Pair, effect_of, lawful
 ROUNDS = 24
 """Most times that orders of one component are joined."""
 
+MOST_TRIED = 500
+"""Actions of one component up to which other groups to begin with are tried."""
+
 MOST_SHAPED = 200
 """Actions of one component up to which plain shapes are tried."""
 
@@ -172,7 +175,8 @@ class _Component:
         orders = [unit for unit in lone if self.effects[unit[0]].action.kind == "order"]
         legs = legs_joined(self.book, self.effects, self.members, self.fronts)
         seen = list[list[Unit]]()
-        for units in (legs, lone, joined(lone, [orders] if orders else [])):
+        starts = [legs, lone, joined(lone, [orders] if orders else [])]
+        for units in starts if len(self.members) <= MOST_TRIED else starts[:1]:
             if units not in seen:
                 seen.append(units)
                 yield units
