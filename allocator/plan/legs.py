@@ -97,7 +97,7 @@ class _Sides:
         for heap in heaps.values():
             heapq.heapify(heap)
         groups = {unit for unit in self.nets if len(unit) > 1}
-        while heaps[1] and heaps[-1] and not self._fits(sums, len(groups)):
+        while heaps[1] and heaps[-1] and not self._fits(sums, 0):
             (up, one), (down, other) = heapq.heappop(heaps[1]), heapq.heappop(heaps[-1])
             together = tuple(sorted((*one, *other)))
             groups = (groups - {one, other}) | {together}

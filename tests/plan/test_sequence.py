@@ -102,7 +102,7 @@ def test_every_need_of_an_ordered_plan_keeps_some_prefix_safe() -> None:
 def test_a_plan_is_refused_only_if_no_chain_of_steps_is_safe() -> None:
     refused = 0
     for accounts, coins in DESKS:
-        for book, sizes in rotations(range(100, 125), accounts, coins):
+        for book, sizes in rotations(range(40, 95), accounts, coins):
             if sizes.count > 6 or isinstance(sequenced(book, sizes), Ordered):
                 continue
             refused += 1
@@ -238,6 +238,33 @@ def test_hedges_that_free_margin_for_each_other_share_one_group() -> None:
     }
     actions = ordered(book_of(data), Sizes(orders))
     assert {row.group for row in actions if isinstance(row, Order)} == {"g1"}
+
+
+def test_many_legs_of_a_hedge_are_joined_no_more_than_the_corridor_asks() -> None:
+    held = {f"a{at}": {"BTC": 100 if at < 6 else 0} for at in range(12)}
+    data = desk_data(held, dict.fromkeys(held, "5000"), max_slice="2000")
+    sizes = dict(zip(held, (-80, -70, -60, -9, -8, -3, 80, 70, 60, 9, 8, 3), strict=True))
+    orders = {order_key(name, "BTC"): Decimal(size) for name, size in sizes.items()}
+    actions = ordered(book_of(data), Sizes(orders))
+    groups = {row.quantity: row.group for row in actions if isinstance(row, Order)}
+    assert groups == {80: "g1", 70: "g1", 60: "g1", 9: None, 8: None, 3: None}
+    assert all(not row.after for row in actions)
+
+
+def test_hedges_that_free_margin_for_each_other_are_joined_two_by_two() -> None:
+    coins = [f"C{at}" for at in range(6)]
+    held = {
+        "a": {coin: 100 * (at % 2) for at, coin in enumerate(coins)},
+        "b": {coin: 100 * (1 - at % 2) for at, coin in enumerate(coins)},
+    }
+    data = desk_data(held, {"a": "3037", "b": "3037"})
+    orders = {
+        order_key(name, coin): Decimal(100 - 2 * quantity)
+        for name, row in held.items()
+        for coin, quantity in row.items()
+    }
+    groups = members(ordered(book_of(data), Sizes(orders)))
+    assert {len(seqs) for seqs in groups.values()} == {4}
 
 
 def test_a_circle_of_transfers_is_refused_with_its_reason() -> None:
