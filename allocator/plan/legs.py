@@ -90,25 +90,28 @@ class _Sides:
 
     def joined(self) -> list[Unit]:
         """Join the largest of both sides until what remains may go in any order."""
-        heaps: dict[int, list[tuple[Decimal, Unit]]] = {1: [], -1: []}
+        heaps: dict[int, list[tuple[Decimal, int, list[int]]]] = {1: [], -1: []}
         for unit, net in self.nets.items():
-            heaps[1 if net > 0 else -1].append((-abs(net), unit))
+            heaps[1 if net > 0 else -1].append((-abs(net), unit[0], [*unit]))
         sums = {side: -sum((row[0] for row in heap), ZERO) for side, heap in heaps.items()}
         for heap in heaps.values():
             heapq.heapify(heap)
-        groups = {unit for unit in self.nets if len(unit) > 1}
+        groups = {unit[0]: [*unit] for unit in self.nets if len(unit) > 1}
         while heaps[1] and heaps[-1] and not self._fits(sums, 0):
-            (up, one), (down, other) = heapq.heappop(heaps[1]), heapq.heappop(heaps[-1])
-            together = tuple(sorted((*one, *other)))
-            groups = (groups - {one, other}) | {together}
+            (up, one, ours), (down, other, theirs) = map(heapq.heappop, (heaps[1], heaps[-1]))
+            few, many = sorted((ours, theirs), key=len)
+            many += few
+            groups.pop(max(one, other), None)
+            groups[min(one, other)] = many
             net = down - up
             sums[1] += up + max(net, ZERO)
             sums[-1] += down + max(-net, ZERO)
             if net:
-                heapq.heappush(heaps[1 if net > 0 else -1], (-abs(net), together))
+                row = (-abs(net), min(one, other), many)
+                heapq.heappush(heaps[1 if net > 0 else -1], row)
         if len(groups) > 1 and not self._fits(sums, len(groups)):
-            return [tuple(sorted(at for unit in groups for at in unit))]
-        return sorted(groups)
+            return [tuple(sorted(at for rows in groups.values() for at in rows))]
+        return sorted(tuple(sorted(rows)) for rows in groups.values())
 
 
 def knot_joined(
