@@ -99,7 +99,8 @@ def _untangle(book: Book, found: Search, options: list[Option], first: Unsafe) -
     untangled = [cut.again(first, small=small) for small in (False, True)]
     if not any(untangled):
         every: tuple[str | MoveKey, ...] = (*book.routes, *book.moves)
-        for names in ((), first.tangle.carriers, tuple(book.moves), every):
+        some = (first.tangle.carriers, tuple(book.moves)) if first.count <= ENOUGH else ()
+        for names in ((), *some, every):
             again = found.funded_first(barred=names)
             if _add(book, options, wishes(book, again)) is None:
                 return

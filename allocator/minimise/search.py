@@ -10,13 +10,13 @@ import numpy as np
 
 from allocator.minimise.brackets import in_brackets
 from allocator.minimise.candidate import DUST, SPARE, Candidate, only_shortfall
+from allocator.minimise.cuts import columns_of, smaller, standing
 from allocator.minimise.exact import exact
 from allocator.models.errors import SolverError
 from allocator.plan.lots import MoveKey, Wish
 from allocator.program.arrays import Arrays
 from allocator.program.build import Program, build
-from allocator.program.core import Core
-from allocator.program.form import Form, Index, Mask, Vector
+from allocator.program.form import Form, Mask, Vector
 from allocator.program.requirements import ceilings
 from allocator.program.solve import Answer, solve
 from allocator.state import Book, Pair
@@ -95,10 +95,10 @@ class Search:
         core = self.program.core
         brackets = ceilings(core.arrays, core.gross(self.relaxed.x))
         program = build(core.arrays, brackets, funded_first=True)
-        form = program.form.without(_columns(core, barred))
-        form = _smaller(core, form, capped or {})
+        form = program.form.without(columns_of(core, barred))
+        form = smaller(core, form, capped or {})
         if accounts is not None:
-            form = _standing(form, accounts)
+            form = standing(form, accounts)
         program = Program(program.core, form)
         goal = _Goal(program, least_shortfall(program.form))
         goal.cap = max(goal.cap, self.cap)
@@ -106,38 +106,6 @@ class Search:
         found, _ = candidates(form, self.relaxed.x)
         kept = Program(program.core, form)
         return replace(self, program=kept, candidates=found, cap=goal.cap)
-
-
-def _columns(core: Core, names: Sequence[str | MoveKey]) -> list[Index]:
-    """Find the columns of routes, by name, and of moves, by ends and instrument."""
-    at = {name: core.layout.transfers[i] for i, name in enumerate(core.arrays.routes.ids)}
-    moved = {key: core.layout.moved[i] for i, key in enumerate(core.arrays.moves.keys)}
-    return [
-        np.array([at[name] if isinstance(name, str) else moved[name]], dtype=np.int64)
-        for name in names
-    ]
-
-
-def _smaller(core: Core, form: Form, most: Mapping[Pair, Decimal]) -> Form:
-    """Keep orders of some pairs at or below a number of contracts."""
-    top, high = form.top.copy(), form.high.copy()
-    for at, key in enumerate(core.arrays.orders.keys):
-        if key in most:
-            size = float(most[key]) * float(core.arrays.orders.scale[at])
-            for side in (core.layout.buys[at], core.layout.sells[at]):
-                top[side] = min(top[side], size) if size >= form.least[side] else 0.0
-                high[side] = min(high[side], top[side])
-    return replace(form, top=top, high=high)
-
-
-def _standing(form: Form, accounts: Collection[str]) -> Form:
-    """Ask only some accounts to stand with their present positions after all transfers."""
-    high = form.row_high.copy()
-    starts = tuple(f"{name} " for name in accounts)
-    for at, label in enumerate(form.labels):
-        if label[0] == "funding" and not f"{label[1]} ".startswith(starts):
-            high[at] = np.inf
-    return replace(form, row_high=high)
 
 
 def search(arrays: Arrays) -> Search:
