@@ -18,8 +18,9 @@ from allocator.models.plan import (
     PositionMove,
     Transfer,
 )
+from allocator.plan.lots import Sizes
 from allocator.state import Book, charge_of, published
-from allocator.verify import plan_blocks, price_range
+from allocator.verify import final_violations, plan_blocks, price_range
 
 
 def random_plan(rng: random.Random, book: Book, most: int = 6) -> Plan:
@@ -206,3 +207,39 @@ class _Draw:
             quantity=lots * lot + (lot / 4 if self.wrong() else 0),
             after=self.after(earlier),
         )
+
+
+def random_sizes(rng: random.Random, book: Book, most: int = 8) -> Sizes:
+    """Make sizes of random actions that keep every rule at their end; there may be none."""
+    rows = random_actions(rng, book, rng.randint(2, most))
+    while rows and (_doubled(rows) or final_violations(book, _loose(rows))):
+        rows.pop(rng.randrange(len(rows)))
+    orders = {(r.account, r.instrument): r.signed for r in rows if isinstance(r, Order)}
+    sent = {r.route: r.amount for r in rows if isinstance(r, Transfer)}
+    moved = {
+        (r.source, r.target, r.instrument): r.quantity for r in rows if isinstance(r, PositionMove)
+    }
+    return Sizes(orders, sent, moved)
+
+
+def _doubled(rows: Sequence[Action]) -> bool:
+    names = [
+        (r.account, r.instrument)
+        if isinstance(r, Order)
+        else (r.route,)
+        if isinstance(r, Transfer)
+        else (r.source, r.target, r.instrument)
+        for r in rows
+    ]
+    return len(set(names)) < len(names)
+
+
+def _loose(rows: Sequence[Action]) -> list[Action]:
+    """Number the actions anew, none waiting for another."""
+    out = list[Action]()
+    for seq, row in enumerate(rows, 1):
+        free: dict[str, object] = {"seq": seq, "after": ()}
+        if isinstance(row, Order):
+            free["group"] = None
+        out.append(row.model_copy(update=free))
+    return out

@@ -11,13 +11,13 @@ from allocator.minimise.search import Search, polished, wish_of
 from allocator.models.base import ZERO
 from allocator.models.plan import Action
 from allocator.plan.judge import EXACT, Verdict, judged
-from allocator.plan.lots import Sizes, rounded
+from allocator.plan.lots import MoveKey, Sizes, rounded
 from allocator.plan.lots_search import mended
 from allocator.plan.outcome import Outcome, Proof
-from allocator.plan.sequence import sequenced
+from allocator.plan.sequence import Ordered, Tangle, sequenced
 from allocator.plan.tight import tight_rules
 from allocator.program.form import Form
-from allocator.state import Book
+from allocator.state import Book, Pair
 
 CLOSE_TO_LEAST = Decimal(1)
 """By how much S may miss the least attainable one where that is not zero, numeraire."""
@@ -26,12 +26,8 @@ NOISE = Decimal("1e-6")
 ENOUGH = 60
 """Number of actions from which the first safe candidate is taken."""
 
-NARROWER: tuple[dict[str, bool], ...] = (
-    {},
-    {"moves": False},
-    {"moves": False, "routes": False},
-)
-"""What is tried, one after another, where the best plan has no safe order of steps."""
+CUTS = 4
+"""Most times that the accounts of a tangle are asked to stand after all transfers."""
 
 CANDIDATES = 4
 MARGIN_ROOM = 4e-7
@@ -54,10 +50,9 @@ class Option:
 def choose(book: Book, found: Search) -> Outcome:
     """Round, mend and order the candidates, and take the best that is safe."""
     options = [Option(Sizes(), (), judged(book, Sizes()))]
-    unsafe = _add(book, options, _wishes(book, found))
-    for narrower in NARROWER:
-        if unsafe is not None and _rank(unsafe) < _rank(_best(options).verdict):
-            _add(book, options, _wishes(book, found.funded_first(**narrower)))
+    unsafe = _add(book, options, wishes(book, found))
+    if unsafe is not None:
+        _untangle(book, found, options, unsafe)
     best = _best(options)
     if best.verdict.shortfall > EXACT and book.policy.infeasible == "hold":
         best = options[0]
@@ -66,21 +61,87 @@ def choose(book: Book, found: Search) -> Outcome:
     )
 
 
-def _add(book: Book, options: list[Option], wishes: list[Wish]) -> Verdict | None:
-    """Add what has a safe order to the options; returns the best verdict of what has none."""
-    unsafe: Verdict | None = None
-    for wish, aim in wishes:
+@dataclass(frozen=True)
+class Unsafe:
+    """The best verdict of sizes that have no safe order, and why they have none."""
+
+    verdict: Verdict
+    tangle: Tangle
+    count: int
+
+
+def _add(book: Book, options: list[Option], wanted: list[Wish]) -> Unsafe | None:
+    """Add what has a safe order to the options; returns the best of what has none."""
+    unsafe: Unsafe | None = None
+    for wish, aim in wanted:
         sizes, verdict = mended(book, wish, aim)
         if verdict.broken:
             continue
-        actions = sequenced(book, sizes)
-        if actions is not None:
-            options.append(Option(sizes, actions, verdict))
+        steps = sequenced(book, sizes)
+        if isinstance(steps, Ordered):
+            options.append(Option(sizes, steps.actions, verdict))
             if sizes.count > ENOUGH:
                 break
-        elif unsafe is None or verdict.rank < unsafe.rank:
-            unsafe = verdict
+        elif unsafe is None or verdict.rank < unsafe.verdict.rank:
+            unsafe = Unsafe(verdict, steps, sizes.count)
     return unsafe
+
+
+def _untangle(book: Book, found: Search, options: list[Option], first: Unsafe) -> None:
+    """Search again with cuts that follow from what could not be ordered.
+
+    Money first: accounts whose transfers wait for their own orders must be able to send before
+    any order. Small legs: orders that wait for one another become small enough to go one by one.
+    Either is asked of the tangle alone, then of more as new tangles show. Where both fail, what
+    carries money and positions in the tangle is left alone, then all of it.
+    """
+    cut = _Cut(book, found, options)
+    untangled = [cut.again(first, small=small) for small in (False, True)]
+    if not any(untangled):
+        every: tuple[str | MoveKey, ...] = (*book.routes, *book.moves)
+        some = (first.tangle.carriers, tuple(book.moves)) if first.count <= ENOUGH else ()
+        for names in ((), *some, every):
+            again = found.funded_first(barred=names)
+            if _add(book, options, wishes(book, again)) is None:
+                return
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """Searches again that avoid what tangles name, round after round."""
+
+    book: Book
+    found: Search
+    options: list[Option]
+
+    def again(self, first: Unsafe, *, small: bool) -> bool:
+        """Cut until all that is found has an order; tell whether that was reached."""
+        unsafe: Unsafe | None = first
+        accounts, capped = frozenset[str](), dict[Pair, Decimal]()
+        for _ in range(CUTS if first.count <= ENOUGH else 1):
+            if unsafe is None or not _better(unsafe, self.options):
+                return True
+            orders = unsafe.tangle.orders - capped.keys() if small else frozenset[Pair]()
+            senders = unsafe.tangle.senders - accounts
+            if orders:
+                capped |= {key: _leg(self.book, key[1]) for key in sorted(orders)}
+            elif senders:
+                accounts |= senders
+            else:
+                return False
+            again = self.found.funded_first(accounts, (), capped)
+            unsafe = _add(self.book, self.options, wishes(self.book, again))
+        return unsafe is None
+
+
+def _leg(book: Book, instrument: str) -> Decimal:
+    """Most contracts whose exposure the corridor's width takes by themselves."""
+    each = abs(book.exposure(instrument)) or book.notional(instrument)
+    return max(book.policy.max_slice, book.units[instrument].smallest) / each
+
+
+def _better(unsafe: Unsafe, options: list[Option]) -> bool:
+    return _rank(unsafe.verdict) < _rank(_best(options).verdict)
 
 
 def _rank(verdict: Verdict) -> tuple[Decimal, Decimal]:
@@ -89,7 +150,7 @@ def _rank(verdict: Verdict) -> tuple[Decimal, Decimal]:
     return short.quantize(CLOSE_TO_LEAST, ROUND_CEILING), verdict.total
 
 
-def _wishes(book: Book, found: Search) -> list[Wish]:
+def wishes(book: Book, found: Search) -> list[Wish]:
     """Round the best candidates, each polished again with a little room in its margin rows."""
     form = found.program.form
     roomy = _roomier(form, found)
@@ -135,7 +196,7 @@ def _proof(book: Book, found: Search, best: Option) -> Proof:
     )
 
 
-def _note(options: list[Option], best: Option, unsafe: Verdict | None) -> str:
+def _note(options: list[Option], best: Option, unsafe: Unsafe | None) -> str:
     if best.actions:
         return ""
     others = [option for option in options if option.actions]
@@ -147,5 +208,8 @@ def _note(options: list[Option], best: Option, unsafe: Verdict | None) -> str:
             f"{other.verdict.total:.2f}, doing nothing costs {idle:.2f}."
         )
     if unsafe is not None:
-        return f"A plan at {unsafe.total:.2f} was found, but no safe order for its steps."
+        return (
+            f"A plan at {unsafe.verdict.total:.2f} was found, but no safe order for its steps: "
+            f"{unsafe.tangle}."
+        )
     return f"No action pays for itself; doing nothing costs {idle:.2f}."

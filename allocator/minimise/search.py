@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -9,15 +10,16 @@ import numpy as np
 
 from allocator.minimise.brackets import in_brackets
 from allocator.minimise.candidate import DUST, SPARE, Candidate, only_shortfall
+from allocator.minimise.cuts import columns_of, smaller, standing
 from allocator.minimise.exact import exact
 from allocator.models.errors import SolverError
-from allocator.plan.lots import Wish
+from allocator.plan.lots import MoveKey, Wish
 from allocator.program.arrays import Arrays
 from allocator.program.build import Program, build
 from allocator.program.form import Form, Mask, Vector
 from allocator.program.requirements import ceilings
 from allocator.program.solve import TRIAL, Answer, solve
-from allocator.state import Book
+from allocator.state import Book, Pair
 
 SMALL = 160
 """Number of usable actions up to which the mixed-integer program is solved."""
@@ -81,20 +83,32 @@ class Search:
         form = self.below.form.capped(shortfall / self.below.form.unit + SPARE)
         return solve(form.relaxed()).bound * form.cost_unit
 
-    def funded_first(self, *, routes: bool = True, moves: bool = True) -> Search:
+    def funded_first(
+        self,
+        accounts: Collection[str] | None = None,
+        barred: Sequence[str | MoveKey] = (),
+        capped: Mapping[Pair, Decimal] | None = None,
+    ) -> Search:
         """Search again among plans whose transfers can all come before any order.
 
         Parameters
         ----------
-        routes, moves
-            Whether transfers and moves are used at all.
+        accounts
+            Accounts that must stand with their present positions once all transfers are done;
+            every account if left out.
+        barred
+            Routes and moves that are not used.
+        capped
+            Most contracts that are ordered of some pairs.
         """
         core = self.program.core
         brackets = ceilings(core.arrays, core.gross(self.relaxed.x))
         program = build(core.arrays, brackets, funded_first=True)
-        barred = [] if routes else [core.layout.transfers]
-        barred += [] if moves else [core.layout.moved]
-        program = Program(program.core, program.form.without(barred))
+        form = program.form.without(columns_of(core, barred))
+        form = smaller(core, form, capped or {})
+        if accounts is not None:
+            form = standing(form, accounts)
+        program = Program(program.core, form)
         goal = _Goal(program, least_shortfall(program.form))
         goal.cap = max(goal.cap, self.cap)
         form = goal.capped(program.form)

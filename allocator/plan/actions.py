@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
+from allocator.models.account import Side
 from allocator.models.base import ZERO
 from allocator.models.errors import SnapshotError
 from allocator.models.plan import Action, Order, PositionMove, Transfer
-from allocator.plan.lots import MoveKey, Sizes
+from allocator.plan.lots import Sizes
 from allocator.state import Book, Pair, lawful
 from allocator.verify import price_range
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of a plan before it is numbered.
-
-    Attributes
-    ----------
-    orders, route, move
-        Orders released together, or one transfer, or one move.
-    after
-        Steps that come before it, by position in the list of steps.
-    """
-
-    orders: tuple[Pair, ...] = ()
-    route: str | None = None
-    move: MoveKey | None = None
-    after: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,35 +25,50 @@ class Place:
 
 
 @lawful
-def numbered(book: Book, sizes: Sizes, steps: Sequence[Step]) -> tuple[Action, ...]:
-    """Give numbers to the steps' actions; orders of one step share a group."""
+def actions_of(book: Book, sizes: Sizes) -> tuple[Action, ...]:
+    """Write sizes as actions that wait for nothing: transfers, moves, orders, sorted."""
     out = list[Action]()
-    last: list[tuple[int, ...]] = []
-    groups = 0
-    for step in steps:
-        after = tuple(sorted({seq for at in step.after for seq in last[at]}))
-        first = len(out) + 1
-        groups += len(step.orders) > 1
-        group = f"g{groups}" if len(step.orders) > 1 else None
-        out += _step(book, sizes, step, Place(first, group, after))
-        last.append(tuple(range(first, len(out) + 1)))
+    for name, amount in sorted(sizes.transfers.items()):
+        route = book.routes[name]
+        ends = {"from": route.source, "to": route.target, "asset": route.asset}
+        known = {"seq": len(out) + 1, "route": name, "amount": amount}
+        out.append(Transfer.model_validate({**known, **ends}))
+    for (source, target, instrument), quantity in sorted(sizes.moves.items()):
+        known = {"seq": len(out) + 1, "instrument": instrument, "quantity": quantity}
+        out.append(PositionMove.model_validate({**known, "from": source, "to": target}))
+    for key, signed in sorted(sizes.orders.items()):
+        out.append(order_of(book, key, signed, Place(len(out) + 1, None, ())))
     return tuple(out)
 
 
-def _step(book: Book, sizes: Sizes, step: Step, place: Place) -> Iterable[Action]:
-    if step.route is not None:
-        route = book.routes[step.route]
-        ends = {"from": route.source, "to": route.target, "asset": route.asset}
-        amount = sizes.transfers[route.id]
-        known = {"seq": place.seq, "after": place.after}
-        yield Transfer.model_validate({**known, **ends, "route": route.id, "amount": amount})
-    if step.move is not None:
-        source, target, instrument = step.move
-        known = {"seq": place.seq, "after": place.after, "instrument": instrument}
-        ends = {"from": source, "to": target}
-        yield PositionMove.model_validate({**known, **ends, "quantity": sizes.moves[step.move]})
-    for order, key in enumerate(step.orders):
-        yield order_of(book, key, sizes.orders[key], replace(place, seq=place.seq + order))
+def arranged(
+    actions: Sequence[Action], units: Sequence[tuple[tuple[int, ...], Collection[tuple[int, ...]]]]
+) -> tuple[Action, ...]:
+    """Give numbers to actions in an order of units; orders of one unit share a group.
+
+    A group waits for what any member waits for: its first one says it for all.
+
+    Parameters
+    ----------
+    units
+        Actions that go together, by position, each with the units that it waits for; those
+        stand before it.
+    """
+    seqs: dict[tuple[int, ...], tuple[int, ...]] = {}
+    out = list[Action]()
+    groups = 0
+    for unit, needs in units:
+        after = tuple(sorted(seq for other in needs for seq in seqs[other]))
+        groups += len(unit) > 1
+        named = {"group": f"g{groups}"} if len(unit) > 1 else {}
+        first = len(out) + 1
+        for at in unit:
+            out.append(
+                actions[at].model_copy(update={"seq": len(out) + 1, "after": after, **named})
+            )
+            after = ()
+        seqs[unit] = tuple(range(first, len(out) + 1))
+    return tuple(out)
 
 
 def order_of(book: Book, key: Pair, signed: Decimal, place: Place) -> Order:
@@ -78,27 +76,33 @@ def order_of(book: Book, key: Pair, signed: Decimal, place: Place) -> Order:
     row = book.instruments[key[1]]
     held = ZERO if row.is_spot else book.quantity.get(key, ZERO)
     reduces = held * signed < 0 and abs(signed) <= abs(held)
-    draft = Order(
+    side: Side = "buy" if signed > 0 else "sell"
+    return Order(
         seq=place.seq,
         account=key[0],
         instrument=key[1],
-        side="buy" if signed > 0 else "sell",
+        side=side,
         quantity=abs(signed),
-        limit_price=row.mark,
+        limit_price=book.once(
+            ("limit price", key[1], side), lambda: _limit_price(book, key, side, abs(signed))
+        ),
         reduce_only=reduces,
         group=place.group,
         after=place.after,
     )
-    return draft.model_copy(update={"limit_price": _limit_price(book, draft)})
 
 
-def _limit_price(book: Book, order: Order) -> Decimal:
+def _limit_price(book: Book, key: Pair, side: Side, quantity: Decimal) -> Decimal:
     """Take the worst allowed price on the tick grid: the collar, or one tick beyond the quote."""
-    allowed, tick = price_range(book, order), book.instruments[order.instrument].tick
+    tick = book.instruments[key[1]].tick
+    order = Order(
+        seq=1, account=key[0], instrument=key[1], side=side, quantity=quantity, limit_price=tick
+    )
+    allowed = price_range(book, order)
     if allowed is None:
-        raise SnapshotError(f"{order.instrument}: no quotes, so no limit price")
+        raise SnapshotError(f"{key[1]}: no quotes, so no limit price")
     low, high = allowed
-    if order.side == "buy":
+    if side == "buy":
         return (high / tick).to_integral_value(ROUND_FLOOR) * tick
     price = (low / tick).to_integral_value(ROUND_CEILING) * tick
     return price if price > 0 else (high / tick).to_integral_value(ROUND_FLOOR) * tick

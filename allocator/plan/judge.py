@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from allocator.cost import cost
 from allocator.models.base import ZERO
-from allocator.plan.actions import Step, numbered
+from allocator.plan.actions import actions_of
 from allocator.plan.lots import Sizes
 from allocator.state import Book, Effect, State, effect_of, lawful
 from allocator.verify import end_violations, shortfall
@@ -40,17 +40,10 @@ class Verdict:
         return len(self.broken), short, self.total
 
 
-def unordered(sizes: Sizes) -> list[Step]:
-    """List the steps without any order between them."""
-    steps = [Step(route=name) for name in sizes.transfers]
-    steps += [Step(move=key) for key in sizes.moves]
-    return steps + [Step(orders=(key,)) for key in sizes.orders]
-
-
 @lawful
 def judged(book: Book, sizes: Sizes) -> Verdict:
     """Judge sizes by the exact law."""
-    actions = numbered(book, sizes, unordered(sizes))
+    actions = actions_of(book, sizes)
     effects = [effect_of(book, action) for action in actions]
     final = State.start(book).after(effects)
     return Verdict(

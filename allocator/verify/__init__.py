@@ -4,21 +4,30 @@ Shares nothing with the optimiser: it knows the Decimal law alone.
 """
 
 from allocator.verify.blocks import PlanBlocks, Shortfall, plan_blocks, shortfall
+from allocator.verify.faces import Changes, Curve, Face, Key, Rule
 from allocator.verify.orders import closes_whole, price_range
-from allocator.verify.prefixes import Breach
+from allocator.verify.prefixes import Breach, Ladder
 from allocator.verify.replay import (
     broken_prefixes,
     end_violations,
     final_violations,
     first_broken_prefix,
+    step_rules,
     verify,
     violations,
 )
-from allocator.verify.steps import Step, steps_of
+from allocator.verify.steps import Index, Step, steps_of
 
 __all__ = [
     "Breach",
+    "Changes",
+    "Curve",
+    "Face",
+    "Index",
+    "Key",
+    "Ladder",
     "PlanBlocks",
+    "Rule",
     "Shortfall",
     "Step",
     "broken_prefixes",
@@ -29,6 +38,7 @@ __all__ = [
     "plan_blocks",
     "price_range",
     "shortfall",
+    "step_rules",
     "steps_of",
     "verify",
     "violations",

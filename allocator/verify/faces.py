@@ -37,11 +37,14 @@ class Curve:
     jumps
         Empty for a convex function; else where it jumps or bends, ascending: between two of
         these coordinates it is proportional to their size.
+    slope
+        What each unit adds, if that is the same everywhere.
     """
 
     function: Callable[[Decimal], Decimal]
     start: Decimal
     jumps: tuple[Decimal, ...] = ()
+    slope: Decimal | None = None
     known: dict[Decimal, Decimal] = field(default_factory=dict[Decimal, Decimal], repr=False)
 
     def at(self, change: Decimal) -> Decimal:
@@ -132,4 +135,4 @@ def sum_changes(effects: Iterable[Effect], face: Face) -> tuple[Changes, Changes
 
 def linear(start: Decimal, slope: Decimal) -> Curve:
     """Make a straight line."""
-    return Curve(lambda x: slope * x, start)
+    return Curve(lambda x: slope * x, start, slope=slope)

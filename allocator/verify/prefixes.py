@@ -1,9 +1,8 @@
 """Every dependency-closed prefix of a plan against a rule.
 
-Bound first: each step becomes one or two nodes (a transfer leaves, then arrives) with a weight
-that is never less than what it adds to the excess in any order, so the worst prefix is at most a
-maximum-weight closure. What closed sets must take along lowers it: any flow from rising nodes to
-falling ancestors proves a bound (weak duality), the greedy one is used. Convexity puts the worst
+Bound first: each step becomes one or two stages (a transfer leaves, then arrives) with a weight
+that is never less than what it adds to the excess in any order, so the worst prefix weighs at most
+what the heaviest closed set of stages does (`allocator.verify.closure`). Convexity puts the worst
 part of an order at an end. Only if the bound fails are prefixes enumerated, up to `MOST_STEPS`
 steps; beyond, the plan is refused and needs more `after` edges.
 """
@@ -19,6 +18,7 @@ from itertools import pairwise
 
 from allocator.models.base import ONE, ZERO
 from allocator.state import Effect, lawful
+from allocator.verify.closure import Closure, Node
 from allocator.verify.faces import Changes, Curve, Face, Key, Rule, sum_changes
 from allocator.verify.steps import Step, Timeline
 
@@ -70,30 +70,20 @@ def _face_breach(
         return None
     keys = {key for _, now, later in stages for key in (*now, *later)}
     curves = {key: face.curve(key) for key in sorted(keys)}
-    ladder = _Ladder(face.base, curves, stages)
-    bound, raising = ladder.bound()
-    if bound <= rule.allowed + rule.width:
-        return None
-    if len(stages) > MOST_STEPS:
-        return Breach(rule, bound, raising, proven=False)
-    for excess, begun in ladder.enumerated():
-        if excess > rule.allowed + rule.width:
-            return Breach(rule, excess, begun, proven=True)
-    return None
+    return Ladder(face.base, curves, stages).breach(rule)
 
 
-_Stages = Sequence[tuple[Step, Changes, Changes]]
-_Node = tuple[str, int]
-"""A step's name and how far it has got: 0 begun, 1 ended."""
+Stages = Sequence[tuple[Step, Changes, Changes]]
+"""Steps with what each changes at once, and what more when it has ended."""
 
 
 @dataclass(frozen=True)
-class _Ladder:
+class Ladder:
     """The stages of a face's steps with the curves they move along."""
 
     base: Decimal
     curves: Mapping[Key, Curve]
-    stages: _Stages
+    stages: Stages
 
     @cached_property
     def reach(self) -> Mapping[Key, tuple[Decimal, Decimal]]:
@@ -113,22 +103,30 @@ class _Ladder:
     @cached_property
     def shared(self) -> frozenset[Key]:
         """Those that several stages change: they are taken at their peak throughout."""
+        if not self.jumpy:
+            return self.jumpy
         found = Counter(key for _, *pair in self.stages for changes in pair for key in changes)
         return frozenset(key for key in self.jumpy if found[key] > 1)
 
     def rise(self, key: Key, change: Decimal) -> Decimal:
         """Bound what a change adds to a curve, whatever has happened before it."""
-        curve, (low, high) = self.curves[key], self.reach[key]
+        curve = self.curves[key]
+        if curve.slope is not None:
+            return curve.slope * change
         if curve.jumps:
             return curve.at(change) - curve.at(ZERO)
+        low, high = self.reach[key]
         if change > 0:
             return curve.at(high) - curve.at(high - change)
         return curve.at(low) - curve.at(low - change)
 
     def whole(self, changes: Changes) -> Decimal:
         """Bound what a whole stage adds."""
-        rows = (self.rise(k, v) for k, v in changes.items() if k not in self.shared)
-        return sum(rows, ZERO)
+        total = ZERO
+        for key, value in changes.items():
+            if key not in self.shared:
+                total += self.rise(key, value)
+        return total
 
     def part(self, changes: Changes) -> Decimal:
         """Bound what any common fraction of an order or a group adds where curves jump.
@@ -149,20 +147,40 @@ class _Ladder:
                 worst = max(worst, total)
         return worst
 
-    def bound(self) -> tuple[Decimal, tuple[str, ...]]:
-        """Bound the excess over all prefixes; also name the steps that raise it."""
+    def weights(self) -> tuple[Decimal, dict[Node, Decimal]]:
+        """Bound what each stage adds in any order, and the excess that all of it adds to."""
         base = self.base
         for key in self.shared:
             base += self.curves[key].peak(*self.reach[key]) - self.curves[key].at(ZERO)
-        weights = dict[_Node, Decimal]()
+        weights = dict[Node, Decimal]()
         for step, now, later in self.stages:
-            whole = self.whole(now)
-            if step.is_order and self.jumpy & set(now):
+            whole = self.whole(now) if now else ZERO
+            if step.is_order and not self.jumpy.isdisjoint(now):
                 part = self.part(now)
                 weights[step.name, 0], weights[step.name, 1] = part, whole - part
             else:
-                weights[step.name, 0], weights[step.name, 1] = whole, self.whole(later)
-        return _closure(base, weights, {step.name: step.needs for step, _, _ in self.stages})
+                weights[step.name, 0] = whole
+                weights[step.name, 1] = self.whole(later) if later else ZERO
+        return base, weights
+
+    def worst(self) -> Decimal:
+        """Bound the excess whatever part of the stages is done, in any order."""
+        base, weights = self.weights()
+        return base + sum((weight for weight in weights.values() if weight > 0), ZERO)
+
+    def breach(self, rule: Rule) -> Breach | None:
+        """Find a prefix in which the rule whose face this is breaks; None if there is none."""
+        room = rule.allowed + rule.width
+        needs = {step.name: step.needs for step, _, _ in self.stages}
+        bound, raising = Closure(*self.weights(), needs).bound(room)
+        if bound <= room:
+            return None
+        if len(self.stages) > MOST_STEPS:
+            return Breach(rule, bound, raising, proven=False)
+        for excess, begun in self.enumerated():
+            if excess > room:
+                return Breach(rule, excess, begun, proven=True)
+        return None
 
     def enumerated(self) -> Iterator[tuple[Decimal, tuple[str, ...]]]:
         """Yield the excess of every prefix; a part of an order is taken at its worst."""
@@ -203,29 +221,6 @@ class _Ladder:
                 )
             total += curve.at(low) if low == high else curve.peak(low, high)
         return total
-
-
-def _closure(
-    base: Decimal, weights: Mapping[_Node, Decimal], needs: Mapping[str, frozenset[str]]
-) -> tuple[Decimal, tuple[str, ...]]:
-    """Bound the heaviest closed set of nodes by a greedy flow to falling ancestors."""
-    falling = {node: -weight for node, weight in weights.items() if weight < 0}
-    rising = [(node, weight) for node, weight in weights.items() if weight > 0]
-    rising.sort(key=lambda row: len(needs[row[0][0]]))
-    total, raising = base, list[str]()
-    for (step, stage), weight in rising:
-        rest = weight
-        for node in tuple(falling):
-            if not rest:
-                break
-            if node[0] in needs[step] or (stage and node == (step, 0)):
-                taken = min(rest, falling[node])
-                falling[node] -= taken
-                rest -= taken
-        if rest:
-            raising.append(step)
-        total += rest
-    return total, tuple(dict.fromkeys(raising))
 
 
 def _sum(*rows: Changes) -> Changes:

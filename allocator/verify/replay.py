@@ -26,7 +26,7 @@ from allocator.verify.orders import order_violations, state_violations
 from allocator.verify.prefixes import Breach, breach_of
 from allocator.verify.rules import account_rules
 from allocator.verify.scopes import corridor_rules, limit_rules
-from allocator.verify.steps import Index, Timeline, topology_violations
+from allocator.verify.steps import Index, Timeline, steps_of, topology_violations
 
 UNREPLAYABLE = "unreplayable"
 
@@ -103,8 +103,9 @@ def _replayed(
         yield Violation(code=rule.code, message=text)
     if ordered:
         names = {(rule.code, rule.name) for rule in broken}
-        kept = [rule for rule in rules if (rule.code, rule.name) not in names]
-        yield from (violation_of(breach) for breach in _breaches(kept, book, index))
+        every = [*rules, *corridor_rules(book, present(book), goals(book), index)]
+        kept = [rule for rule in every if (rule.code, rule.name) not in names]
+        yield from (violation_of(breach) for breach in _breaches(kept, index))
     true = blocks_of(book, effects, final)
     acting = {name for effect in effects for name in effect.accounts}
     yield from figure_violations(plan, true, acting)
@@ -134,9 +135,15 @@ def state_rules(book: Book, index: Index) -> list[Rule]:
     return out
 
 
-def _breaches(rules: Sequence[Rule], book: Book, index: Index) -> Iterator[Breach]:
-    timeline = Timeline(index.effects)
-    for rule in (*rules, *corridor_rules(book, present(book), goals(book), index)):
+def step_rules(book: Book, index: Index) -> list[Rule]:
+    """Make every rule on prefixes: those on states, and the corridor of each exposure."""
+    corridors = corridor_rules(book, present(book), goals(book), index)
+    return [*state_rules(book, index), *corridors]
+
+
+def _breaches(rules: Sequence[Rule], index: Index) -> Iterator[Breach]:
+    timeline = Timeline(steps_of(index.effects))
+    for rule in rules:
         found = breach_of(rule, timeline)
         if found is not None:
             yield found
@@ -208,4 +215,4 @@ def first_broken_prefix(book: Book, actions: Sequence[Action]) -> Breach | None:
 
 def _all_breaches(book: Book, actions: Sequence[Action]) -> Iterator[Breach]:
     index = Index([effect_of(book, action) for action in actions])
-    return _breaches(state_rules(book, index), book, index)
+    return _breaches(step_rules(book, index), index)

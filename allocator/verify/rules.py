@@ -44,9 +44,12 @@ def account_rules(
     """
     for pool in pools(book, account):
         yield from _margin_rules(Pool(book, start, account, pool), effects)
-    touched = sorted({key for e in effects for key in e.contracts if key[0] == account})
-    for _, instrument in touched:
-        changing = [e for e in effects if (account, instrument) in e.contracts]
+    touched: dict[str, list[Effect]] = {}
+    for effect in effects:
+        for owner, instrument in effect.contracts:
+            if owner == account:
+                touched.setdefault(instrument, []).append(effect)
+    for instrument, changing in sorted(touched.items()):
         yield from _bracket_rule(book, account, instrument, changing)
     wallets = sorted({key for e in effects for key in e.flows if key[0] == account})
     for _, asset in wallets:

@@ -139,17 +139,18 @@ def corridor_rules(
         Targets and bands, numeraire.
     """
     parts: dict[str, dict[int, Decimal]] = {}
+    touching: dict[str, list[Effect]] = {}
     for effect in index.effects:
         for name, value in exposure_change(book, effect).items():
             parts.setdefault(name, {})[id(effect)] = value
+            touching.setdefault(name, []).append(effect)
     for name, part in sorted(parts.items()):
         first, goal = before[name], wanted[name]
         end = first + sum(part.values(), ZERO)
         width = widening(book, index, name)
         high = max(first, goal.target + goal.band, end) + width
         low = min(first, goal.target - goal.band, end) - width
-        effects = [effect for effect in index.effects if id(effect) in part]
-        yield _corridor(name, effects, (first - high, low - first), part)
+        yield _corridor(name, touching[name], (first - high, low - first), part)
 
 
 def _corridor(

@@ -85,17 +85,12 @@ class Timeline:
 
     Parameters
     ----------
-    effects
-        The plan's actions.
-
-    Raises
-    ------
-    ValueError
-        When a group waits for itself, which `topology_violations` reports.
+    steps
+        The steps, each after what it needs.
     """
 
-    def __init__(self, effects: Sequence[Effect]) -> None:
-        self.steps = steps_of(effects)
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self.steps = tuple(steps)
         self.place = {
             id(effect): index for index, step in enumerate(self.steps) for effect in step.effects
         }

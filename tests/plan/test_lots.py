@@ -6,12 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from allocator.models.plan import Order
 from allocator.plan.actions import Place, order_of
 from allocator.plan.lots import Wish, order_lots, rounded
-from allocator.plan.sequence import sequenced
 from allocator.state import Book
-from allocator.verify import first_broken_prefix, price_range
+from allocator.verify import price_range
 from tests.books import FLAVOURS
 from tests.program.programs import scenario_of
 
@@ -54,16 +52,3 @@ def test_a_wish_smaller_than_a_lot_is_dropped() -> None:
     key = book.pairs[0]
     tiny = float(book.instruments[key[1]].lot) / 1000
     assert rounded(book, Wish({key: tiny}, {}, {})).count == 0
-
-
-def test_every_order_of_steps_that_is_offered_is_safe() -> None:
-    for flavour in ("plain", "moves", "broken"):
-        for book in books(flavour):
-            orders = {key: float(book.instruments[key[1]].lot) * 3 for key in book.pairs[:2]}
-            routes = {name: float(book.routes[name].min or 1) for name in list(book.routes)[:2]}
-            sizes = rounded(book, Wish(orders, routes, {}))
-            actions = sequenced(book, sizes)
-            if actions is not None:
-                assert first_broken_prefix(book, actions) is None
-                together = {a.group for a in actions if isinstance(a, Order)}
-                assert len(together) <= 2

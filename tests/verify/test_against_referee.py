@@ -19,10 +19,12 @@ import pytest
 
 from allocator.models.plan import Plan
 from allocator.models.scenario import Scenario
+from allocator.plan.sequence import Ordered, sequenced
 from allocator.state import Book
 from allocator.verify import verify
 from tests.books import FLAVOURS, random_book
-from tests.random_plans import random_plan
+from tests.random_plans import honest, random_plan
+from tests.rotations import book_of, rotation
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("ALLOCATOR_SHARED", ROOT.parent / "shared"))
@@ -91,3 +93,20 @@ def test_both_find_the_same_violations_and_costs(
             assert abs(Decimal(value) - getattr(plan.cost, part)) <= DUST, (seed, part)
         assert plan.certificate is not None
         assert abs(Decimal(theirs["shortfall"]) - plan.certificate.shortfall) <= DUST, seed
+
+
+@pytest.mark.parametrize("desk", [(2, 2), (3, 2), (4, 1)], ids=str)
+def test_orders_of_steps_that_are_found_pass_the_judge(
+    referee: Any, desk: tuple[int, int], tmp_path: Path
+) -> None:
+    asked = 0
+    for seed in range(25):
+        data, sizes = rotation(seed, *desk)
+        steps = sequenced(book_of(data), sizes)
+        if isinstance(steps, Ordered) and any(row.after for row in steps.actions):
+            raw = {"version": 1, "name": "rotation", **data}
+            theirs = judged(referee, raw, honest(book_of(data), steps.actions), tmp_path)
+            codes = {row["code"] for row in theirs["violations"]}
+            assert not {code for code in codes if code.startswith(("step_", "corridor", "after"))}
+            asked += 1
+    assert asked > 3

@@ -1,0 +1,46 @@
+"""Cuts that keep a program away from plans that have no safe order of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+import numpy as np
+
+from allocator.plan.lots import MoveKey
+from allocator.program.core import Core
+from allocator.program.form import Form, Index
+from allocator.state import Pair
+
+
+def columns_of(core: Core, names: Sequence[str | MoveKey]) -> list[Index]:
+    """Find the columns of routes, by name, and of moves, by ends and instrument."""
+    at = {name: core.layout.transfers[i] for i, name in enumerate(core.arrays.routes.ids)}
+    moved = {key: core.layout.moved[i] for i, key in enumerate(core.arrays.moves.keys)}
+    return [
+        np.array([at[name] if isinstance(name, str) else moved[name]], dtype=np.int64)
+        for name in names
+    ]
+
+
+def smaller(core: Core, form: Form, most: Mapping[Pair, Decimal]) -> Form:
+    """Keep orders of some pairs at or below a number of contracts."""
+    top, high = form.top.copy(), form.high.copy()
+    for at, key in enumerate(core.arrays.orders.keys):
+        if key in most:
+            size = float(most[key]) * float(core.arrays.orders.scale[at])
+            for side in (core.layout.buys[at], core.layout.sells[at]):
+                top[side] = min(top[side], size) if size >= form.least[side] else 0.0
+                high[side] = min(high[side], top[side])
+    return replace(form, top=top, high=high)
+
+
+def standing(form: Form, accounts: Collection[str]) -> Form:
+    """Ask only some accounts to stand with their present positions after all transfers."""
+    high = form.row_high.copy()
+    starts = tuple(f"{name} " for name in accounts)
+    for at, label in enumerate(form.labels):
+        if label[0] == "funding" and not f"{label[1]} ".startswith(starts):
+            high[at] = np.inf
+    return replace(form, row_high=high)
