@@ -36,12 +36,10 @@ def cost(book: Book, effects: Sequence[Effect], final: State | None = None) -> C
     """
     start = State.start(book)
     parts = _parts(book, effects, start.after(effects) if final is None else final)
-    idle = sum(_parts(book, (), start).values(), ZERO) if effects else None
+    idle = book.once("cost of nothing", lambda: sum(_parts(book, (), start).values(), ZERO))
     total = sum(parts.values(), ZERO)
     rounded = {name: published(value) for name, value in parts.items()}
-    return Cost(
-        **rounded, total=published(total), do_nothing=published(total if idle is None else idle)
-    )
+    return Cost(**rounded, total=published(total), do_nothing=published(idle))
 
 
 def _parts(book: Book, effects: Sequence[Effect], final: State) -> dict[str, Decimal]:

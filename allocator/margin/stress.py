@@ -112,6 +112,16 @@ class Shocked:
             needed += self._needed(name, answer.scale)
         return needed - split.collateral - self._value(units, moves)
 
+    @lawful
+    def needed(self, moves: Mapping[str, Decimal]) -> Decimal:
+        """Compute maintenance margin at moved prices, numeraire."""
+        split, total = self._split(frozenset(moves)), ZERO
+        for name in split.moved:
+            total += self._needed(
+                name, response(self.book, self.book.instruments[name], moves).scale
+            )
+        return split.needed + total
+
     @cached_property
     def at_rest(self) -> Mapping[str, Decimal]:
         """Maintenance margin at the snapshot's prices, by instrument, numeraire."""
