@@ -7,7 +7,7 @@ import numpy as np
 from allocator.minimise.candidate import DUST, SPARE, Candidate, only_shortfall
 from allocator.models.errors import SolverError
 from allocator.program.form import Form, Mask, Vector
-from allocator.program.solve import TRIAL, Answer, solve
+from allocator.program.solve import Answer, solve
 
 COARSE = 2e-5
 """Lot in units from which rounding it by itself could cost or break something."""
@@ -84,7 +84,7 @@ def _tried(form: Form, best: Candidate, held: Vector, at: int, sizes: list[float
         trial[at] = size
         try:
             used = _kept(best.used, at, size)
-            answer = solve(form.supported(used, trial), TRIAL, near=best.x)
+            answer = solve(form.supported(used, trial), near=best.x)
         except SolverError:
             continue
         out.append((answer.value, size, answer))

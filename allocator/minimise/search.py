@@ -16,7 +16,7 @@ from allocator.program.arrays import Arrays
 from allocator.program.build import Program, build
 from allocator.program.form import Form, Mask, Vector
 from allocator.program.requirements import ceilings
-from allocator.program.solve import TRIAL, Answer, solve
+from allocator.program.solve import Answer, solve
 from allocator.state import Book
 
 SMALL = 160
@@ -25,9 +25,6 @@ SMALL = 160
 TINY = 1e-4
 """Size in units below which an action is dear enough to go; dearer would only harm the numbers."""
 
-WANTED = 1e-6
-"""Size in units from which an action of the relaxation is a candidate."""
-
 REWEIGHTED = 3
 """Rounds of reweighting."""
 
@@ -35,9 +32,6 @@ DROPS = 60
 LEAST_DROPS = 6
 DROP_WORK = 2000
 """Most actions that are tried to be left out; fewer of large sets, where each try costs more."""
-
-IN_VAIN = 8
-"""Actions that are tried one after another without any that pays to be left out."""
 
 NOTHING_MISSING = 1e-8
 """S in units (a tenth of a cent) below which everything is repaired."""
@@ -109,8 +103,9 @@ def search(arrays: Arrays) -> Search:
         When no answer of the relaxation can be certified.
     """
     below = build(arrays, None)
-    least, relaxed = relaxation(below.form)
+    least = least_shortfall(below.form)
     goal = _Goal(below, least)
+    relaxed = solve(goal.capped(below.form).relaxed())
     planning = in_brackets(arrays, below, goal.cap, relaxed.x)
     if usable(below.form) <= SMALL and goal.sharpen(planning.form):
         relaxed = solve(goal.capped(below.form).relaxed())
@@ -171,7 +166,11 @@ class _Goal:
     def __init__(self, below: Program, least: Answer) -> None:
         self.below = below
         self.bound = least.bound
-        self.cap = _with_room(least.value)
+        self.cap = self._with_room(least.value)
+
+    @staticmethod
+    def _with_room(value: float) -> float:
+        return 0.0 if value < NOTHING_MISSING else value + SPARE
 
     def capped(self, form: Form) -> Form:
         """Keep S of a form within the cap."""
@@ -186,7 +185,7 @@ class _Goal:
         sharp = exact(alone, np.clip(np.zeros(form.low.size), form.low, form.high), [])
         if sharp is not None:
             value = float(form.shortfall @ sharp.x)
-            self.cap = max(self.cap, _with_room(value))
+            self.cap = max(self.cap, self._with_room(value))
             if form is self.below.form:
                 self.bound = max(self.bound, sharp.bound)
         return self.cap > before
@@ -203,35 +202,13 @@ def _near(form: Form, x: Vector) -> Vector:
     return np.clip(x, form.low, form.high)
 
 
-def relaxation(form: Form) -> tuple[Answer, Answer]:
-    """Solve for the least S, then for the least cost at it; returns both answers.
-
-    S is never below zero, so an answer without any tells the least S by itself.
-    """
-    if np.any(form.shortfall):
-        try:
-            return nothing_missing(form), solve(form.capped(0.0).relaxed(), TRIAL)
-        except SolverError:
-            least = least_shortfall(form)
-    else:
-        least = nothing_missing(form)
-    return least, solve(form.capped(_with_room(least.value)).relaxed())
-
-
 def least_shortfall(form: Form) -> Answer:
     """Solve for the least S alone."""
+    base = form.relaxed()
     if not np.any(form.shortfall):
-        return nothing_missing(form)
+        x = np.clip(np.zeros(base.low.size), base.low, base.high)
+        return Answer(x, np.zeros(base.row_low.size), 0.0, 0.0, 0.0, "")
     return solve(only_shortfall(form).relaxed())
-
-
-def nothing_missing(form: Form) -> Answer:
-    """Tell that S is zero; its rows have no prices then."""
-    return Answer(form.low, np.zeros(form.row_low.size), 0.0, 0.0, 0.0, "")
-
-
-def _with_room(value: float) -> float:
-    return 0.0 if value < NOTHING_MISSING else value + SPARE
 
 
 def supports(form: Form, near: Vector) -> list[Candidate]:
@@ -247,14 +224,15 @@ def supports(form: Form, near: Vector) -> list[Candidate]:
     n = form.n_actions
     near = _near(form, near)
     out = list[tuple[Form, Candidate]]()
-    allowed = _one_way(form, near[:n]) & (near[:n] > WANTED)
+    allowed = _one_way(form, near[:n])
     seen = set[bytes]()
     for _ in range(REWEIGHTED):
+        form = _attainable(form, allowed)
         slope = form.fixed / np.maximum(near[:n], np.maximum(0.1 * form.least, TINY))
-        found = _reweighted(form, slope, allowed, near)
-        if found is None:
+        try:
+            near = solve(form.weighted(slope, allowed), near=near, passes=2).x
+        except SolverError:
             break
-        form, near = found
         wanted = allowed & (near[:n] > np.maximum(0.5 * form.least, DUST))
         used = _within_counts(form, wanted, near[:n])
         allowed &= used | ~wanted
@@ -274,30 +252,23 @@ def _polished_at_its_best(form: Form, used: Mask, near: Vector) -> list[tuple[Fo
     if not rows and np.any(form.shortfall):
         try:
             alone = only_shortfall(form.capped(np.inf))
-            form = form.capped(solve(alone.supported(used), TRIAL).value + SPARE)
+            form = form.capped(solve(alone.supported(used)).value + SPARE)
         except SolverError:
             return []
         rows = polished(form, used, near)
     return [(form, row) for row in rows]
 
 
-def _reweighted(
-    form: Form, slope: Vector, allowed: Mask, near: Vector
-) -> tuple[Form, Vector] | None:
-    """Solve with costs per unit; where the cap on S is out of reach, at the least S in reach."""
-    weighted = form.weighted(slope, allowed)
-    try:
-        return form, solve(weighted, TRIAL, near=near, passes=2).x
-    except SolverError:
-        if not np.any(form.shortfall):
-            return None
+def _attainable(form: Form, allowed: Mask) -> Form:
+    """Raise the cap on S to what the allowed actions can attain."""
+    if not np.any(form.shortfall):
+        return form
     try:
         alone = only_shortfall(form.capped(np.inf))
         least = solve(alone.weighted(np.zeros(form.n_actions), allowed)).value
-        form = form.capped(max(form.cap, least + SPARE))
-        return form, solve(form.weighted(slope, allowed), near=near, passes=2).x
     except SolverError:
-        return None
+        return form
+    return form.capped(least + SPARE) if least > form.cap + NOTHING_MISSING else form
 
 
 def _within_counts(form: Form, used: Mask, size: Vector) -> Mask:
@@ -332,7 +303,7 @@ def _one_way(form: Form, x: Vector) -> Mask:
 def polished(form: Form, used: Mask, near: Vector | None = None) -> list[Candidate]:
     """Find the best sizes of a support; leaves out what ends at nothing. Empty if infeasible."""
     try:
-        answer = solve(form.supported(used), TRIAL, near=near)
+        answer = solve(form.supported(used), near=near)
     except SolverError:
         return []
     kept = used & (answer.x[: form.n_actions] > DUST)
@@ -348,7 +319,7 @@ def _dropped(form: Form, start: Candidate) -> Candidate:
     while improved and tries > 0:
         improved = False
         size = np.where(best.used, best.x[: form.n_actions], np.inf)
-        for action in np.argsort(size, kind="stable")[: min(int(best.used.sum()), tries, IN_VAIN)]:
+        for action in np.argsort(size, kind="stable")[: min(int(best.used.sum()), tries)]:
             tries -= 1
             fewer = best.used.copy()
             fewer[action] = False

@@ -11,6 +11,7 @@ from allocator.models.base import ZERO
 from allocator.models.plan import Action
 from allocator.plan.actions import Step, numbered
 from allocator.plan.lots import Sizes
+from allocator.plan.refused import in_words
 from allocator.state import Book, State, effect_of, lawful
 from allocator.verify import final_violations, shortfall
 
@@ -25,7 +26,7 @@ class Verdict:
     Attributes
     ----------
     broken
-        Codes and messages of rules that the final state or a single action breaks.
+        Rules that the final state or a single action breaks, in words.
     shortfall, total
         S and the cost law's total, numeraire.
     """
@@ -63,4 +64,4 @@ def judged(book: Book, sizes: Sizes) -> Verdict:
 
 def _broken(book: Book, actions: tuple[Action, ...]) -> Iterator[str]:
     for row in final_violations(book, actions):
-        yield f"{row.code}: {row.message}"
+        yield in_words(row.code, row.message)
