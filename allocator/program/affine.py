@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from allocator.program.form import Index, Lazy, Vector, nowhere
+from allocator.program.form import Index, Vector
 from allocator.program.sparse import Matrix, sp
 
 WIDER = 1.0 + 1e-9
@@ -95,11 +95,6 @@ class Draft:
     row_low: list[Vector] = field(default_factory=list[Vector])
     row_high: list[Vector] = field(default_factory=list[Vector])
     labels: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
-    rises: list[tuple[Index, Index, Index]] = field(
-        default_factory=list[tuple[Index, Index, Index]]
-    )
-    falls: list[tuple[Index, Index]] = field(default_factory=list[tuple[Index, Index]])
-    late: list[Index] = field(default_factory=list[Index])
 
     def columns(
         self,
@@ -146,13 +141,6 @@ class Draft:
         self.labels += labels
         self.n_rows += count
         return np.arange(self.n_rows - count, self.n_rows, dtype=np.int64)
-
-    def lazy(self) -> Lazy:
-        """Collect what a solve may leave out: `rises` with their families, `falls`, `late`."""
-        none = nowhere()
-        rises = [np.concatenate([none, *(row[at] for row in self.rises)]) for at in range(3)]
-        falls = [np.concatenate([none, *(row[at] for row in self.falls)]) for at in range(2)]
-        return Lazy(*rises, *falls, np.concatenate([none, *self.late]))
 
     def matrix(self) -> tuple[Matrix, Matrix]:
         """Build A and Z of all rows."""

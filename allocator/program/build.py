@@ -80,6 +80,7 @@ class _Parts:
         made = self.positions.bends
         return Bends(
             pair=np.concatenate([row.pair for row in made]),
+            row=np.concatenate([row.row for row in made]),
             column=np.concatenate([row.column for row in made]),
             fill=np.concatenate([row.fill for row in made]),
             reach=abs(core.position.X).tocsr(),
@@ -118,7 +119,6 @@ def _form(core: Core, draft: Draft, costs: Costs, parts: _Parts) -> Form:
         shortfall=weight,
         shortfall_row=int(row[0]),
         bends=parts.bends(core),
-        lazy=draft.lazy(),
         hulls=parts.hulls,
         directions=_directions(core),
         exclusive=_exclusive(core),

@@ -90,14 +90,13 @@ class Collateral:
         slopes = np.array([line[0] for _, _, line in picked], dtype=np.float64)
         consts = np.array([line[1] for _, _, line in picked], dtype=np.float64)
         keys = self.core.arrays.wallets.keys
-        rows = self.draft.rows(
+        self.draft.rows(
             equity.take(take).scaled(slopes).shifted(consts),
             0.0,
             np.inf,
             [(label, "/".join(keys[at])) for at in take],
             (np.arange(take.size), columns[owner], -1.0),
         )
-        self.draft.falls.append((rows, columns[owner]))
         return columns
 
 

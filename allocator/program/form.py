@@ -25,41 +25,21 @@ Vector = NDArray[np.float64]
 Index = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-ALWAYS = -1
-"""Family of rising columns that are never left out."""
 
-
-def nowhere() -> Index:
-    """Make an empty index."""
+def _nowhere() -> Index:
     return np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
-class Lazy:
-    """What a solve may leave out until an answer needs it.
+class Separable:
+    """A convex program with a separable objective; see the module for the symbols.
 
     Attributes
     ----------
-    rise_row, rise_column, rise_family
-        Rows ``x_column >= affine``; the less such a column is, the better for every other row.
-        Those of a family matter together; those of `ALWAYS` are never left out.
-    fall_row, fall_column
-        Rows ``x_column <= affine``; the more such a column is, the better.
-    late
-        Rows that seldom bind.
+    bend_row, bend_column
+        Rows ``x_column >= affine`` and their columns, which cost nothing below them: where the
+        affine part stays below the column's lower bound, both may be left out.
     """
-
-    rise_row: Index = field(default_factory=nowhere)
-    rise_column: Index = field(default_factory=nowhere)
-    rise_family: Index = field(default_factory=nowhere)
-    fall_row: Index = field(default_factory=nowhere)
-    fall_column: Index = field(default_factory=nowhere)
-    late: Index = field(default_factory=nowhere)
-
-
-@dataclass(frozen=True, slots=True)
-class Separable:
-    """A convex program with a separable objective; see the module for the symbols."""
 
     A: Matrix
     row_low: Vector
@@ -71,7 +51,8 @@ class Separable:
     k: Vector
     o: Vector
     constant: float = 0.0
-    lazy: Lazy = field(default_factory=Lazy)
+    bend_row: Index = field(default_factory=_nowhere)
+    bend_column: Index = field(default_factory=_nowhere)
 
     def objective(self, x: Vector) -> float:
         """Evaluate the objective at `x`, shape ``(n,)``."""
@@ -133,17 +114,18 @@ class Direction:
 
 @dataclass(frozen=True, slots=True)
 class Bends:
-    """Columns that bend what a pair requires; known where no action touches the pair.
+    """Columns that lie above a defining row and are known where no action touches their pair.
 
     Attributes
     ----------
-    pair, column, fill
-        Pair, column and present value of each, shape ``(n_bends,)``.
+    pair, row, column, fill
+        Pair, defining row, column and present value of each, shape ``(n_bends,)``.
     reach
         Which actions change which pair, shape ``(n_pairs, n_actions)``.
     """
 
     pair: Index
+    row: Index
     column: Index
     fill: Vector
     reach: Matrix
@@ -173,8 +155,6 @@ class Form:
         Pairs of actions of which at most one is used.
     closes
         Size at which an action closes a position whole and is free of its minimum; else 0.
-    lazy
-        What a solve may leave out.
     labels
         Family and names of each row, to tell which limit binds.
     cap
@@ -198,7 +178,6 @@ class Form:
     shortfall: Vector
     shortfall_row: int
     bends: Bends
-    lazy: Lazy
     hulls: tuple[Hull, ...]
     directions: tuple[Direction, ...]
     exclusive: tuple[tuple[int, int], ...]
@@ -265,37 +244,32 @@ class Form:
             self.k,
             o,
             self.constant,
-            self.lazy,
+            self.bends.row,
+            self.bends.column,
         )
 
     def weighted(self, slope: Vector, allowed: Mask) -> Separable:
         """Build the program with a cost per unit in place of fixed costs, on allowed actions."""
         share = np.divide(1.0, self.top, out=np.zeros_like(self.top), where=self.top > 0)
-        c, low, high = self.c.copy(), self.low.copy(), self.most
+        c, high = self.c.copy(), self.most
         c[: self.n_actions] += slope
         high[: self.n_actions] = np.where(allowed, high[: self.n_actions], 0.0)
-        self._settle(low, high, allowed)
         A = self.A + self._spread(self.Z, share)
         o = np.zeros_like(c)
         return Separable(
             A,
             self.row_low,
             self.row_most,
-            low,
+            self.low,
             high,
             c,
             self.p,
             self.k,
             o,
             self.constant,
-            self.lazy,
+            self.bends.row,
+            self.bends.column,
         )
-
-    def _settle(self, low: Vector, high: Vector, used: Mask) -> None:
-        """Hold the bends of pairs that none of the used actions changes where they are."""
-        still = self.bends.settled(used)
-        column = self.bends.column[still]
-        low[column] = high[column] = self.bends.fill[still]
 
     def supported(self, used: Mask, held: Vector | None = None) -> Separable:
         """Build the program in which exactly the used actions are paid for.
@@ -312,7 +286,9 @@ class Form:
         n = self.n_actions
         high[:n] = np.where(used, self.top, 0.0)
         low[:n] = np.where(used, np.minimum(self.least, self.top), 0.0)
-        self._settle(low, high, used)
+        still = self.bends.settled(used)
+        column = self.bends.column[still]
+        low[column] = high[column] = self.bends.fill[still]
         if held is not None:
             settled = used & ~np.isnan(held)
             low[:n] = np.where(settled, held, low[:n])
@@ -329,7 +305,8 @@ class Form:
             self.k,
             np.zeros_like(self.c),
             self.constant + float(self.fixed @ z),
-            self.lazy,
+            self.bends.row,
+            self.bends.column,
         )
 
     def _spread(self, Z: Matrix, share: Vector) -> Matrix:

@@ -149,13 +149,12 @@ class WorstSides:
         column = self.draft.columns(np.zeros(1), np.array([most]))
         take = np.full(len(lines), pair)
         rule = self.core.position.take(take).scaled(np.array([-s for s, _ in lines]))
-        owner = np.repeat(column, len(lines))
         self.draft.rows(
             rule.shifted(np.array([-b for _, b in lines])),
             0.0,
             np.inf,
             [(side, self.positions.names[pair])] * len(lines),
-            (np.arange(len(lines)), owner, 1.0),
+            (np.arange(len(lines)), np.repeat(column, len(lines)), 1.0),
         )
         return int(column[0])
 

@@ -284,9 +284,7 @@ class _Rows:
         if not view.arrivals:
             allowed = np.where(now * self.arrays.unit > BROKEN, now, 0.0)
             labels = [("margin", name, family) for name in names]
-            rows = self.draft.rows(rule, -np.inf, allowed, labels, *entries)
-            if family != "initial":
-                self.draft.late.append(rows)
+            self.draft.rows(rule, -np.inf, allowed, labels, *entries)
         counted = (self.slack[chosen] >= 0) & (self.keys.late[chosen] == view.arrivals)
         rows = np.flatnonzero(counted)
         renumber = np.full(chosen.size, -1)

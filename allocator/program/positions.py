@@ -4,8 +4,8 @@ The gross notional of a pair is ``sigma N + 2 flip``: sigma is the sign of its p
 its signed notional and ``flip >= max(0, -sigma N)`` the part beyond zero on the other side. Where
 no move touches the pair, one direction per pair lets the row of the flip name the order that
 closes alone, and a pair without a position has the sum of its two orders as gross notional. A
-kink of a requirement has a column of its own, ``kink >= max(0, gross - start)``. Kinks matter to
-few pairs, so they are marked for solves that take them in when they are needed.
+kink of a requirement has a column of its own, ``kink >= max(0, gross - start)``. Both kinds of
+rows matter to few pairs, so they are marked for solvers that take them in when they are needed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from allocator.program.affine import WIDER, Affine, Draft, every
 from allocator.program.core import Core
-from allocator.program.form import ALWAYS, Index, Mask, Vector
+from allocator.program.form import Index, Mask, Vector
 from allocator.program.requirements import (
     NEVER,
     Brackets,
@@ -37,11 +37,12 @@ class Bend:
 
     Attributes
     ----------
-    pair, column, fill
-        Pair, column and present value of each.
+    pair, row, column, fill
+        Pair, defining row, column and present value of each.
     """
 
     pair: Index
+    row: Index
     column: Index
     fill: Vector
 
@@ -111,8 +112,7 @@ class Positions:
         own = np.arange(at.size)
         labels = every([self.names[i] for i in at], "flip")
         rows = self.draft.rows(row, 0.0, np.inf, labels, (own, columns, 1.0))
-        self.draft.rises.append((rows, columns, np.full(at.size, ALWAYS)))
-        self.bends.append(Bend(at, columns, np.zeros(at.size)))
+        self.bends.append(Bend(at, rows, columns, np.zeros(at.size)))
         return out
 
     def _box_rows(self) -> None:
@@ -145,8 +145,7 @@ class Positions:
             (flips, self.flip[pair[flips]], -2.0),
         )
         fill = np.maximum(self.now[pair] - begin, 0.0)
-        self.draft.rises.append((rows, columns, self.core.arrays.pairs.account[pair]))
-        self.bends.append(Bend(pair, columns, fill))
+        self.bends.append(Bend(pair, rows, columns, fill))
         self.kink_at[at] = columns[np.ravel(inverse)]
 
     def requirement(self, column: int, of_pair: Index, count: int) -> tuple[Affine, list[Entries]]:

@@ -1,23 +1,23 @@
 """Solve a separable convex program: a chain of solvers whose answers are checked here.
 
-The own interior point takes the 3/2 powers as they are. The others solve quadratic programs: the
-powers are replaced by their second-order expansion at the last point, pass by pass, while value
-and bound use the powers themselves (`allocator.program.certify`), and the best pass is kept.
-Limits are iteration counts, never time.
+The 3/2 powers are replaced by their second-order expansion at the last point, so that each pass is
+a quadratic program; value and bound use the powers themselves (`allocator.program.certify`), and
+the best pass is kept. Limits are iteration counts, never time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 
 from allocator.models.errors import SolverError
 from allocator.program.certify import lower_bound
 from allocator.program.form import Separable, Vector
-from allocator.program.interior import InteriorPoint
-from allocator.program.reduced import Reduced
-from allocator.program.solvers import Raw, Solver, by_clarabel, by_highs, by_osqp, by_piqp
+from allocator.program.sparse import sp
 
 TOLERANCE = 1e-6
 """Largest residual of a row or bound, in units, that a used answer may have."""
@@ -27,8 +27,9 @@ GAP = 1e-6
 
 PASSES = 12
 POWER_FLOOR = 1e-5
-WIDENINGS = 25
-"""Times that bends are taken in before a solver is given up."""
+
+CROSSED = 1e-8
+"""Units by which an answer may cross the row of a bend that was left out."""
 
 USUAL_SLOPE = 0.3
 """Objective per unit that trading usually costs at the margin, to guess a first point."""
@@ -58,26 +59,150 @@ class Answer:
     solver: str
 
 
-CHAIN: tuple[tuple[str, Solver | None], ...] = (
-    ("interior", None),
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """What a solver says: columns and row prices, not yet believed."""
+
+    x: Vector
+    y: Vector
+
+
+Solver = Callable[[Separable], Raw | None]
+
+
+def by_piqp(problem: Separable) -> Raw | None:
+    """Solve with PIQP's interior point."""
+    import piqp
+
+    equal = problem.row_low == problem.row_high
+    sided = ~equal & (np.isfinite(problem.row_low) | np.isfinite(problem.row_high))
+    A, G = problem.A[equal].tocsc(), problem.A[sided].tocsc()
+    solver = piqp.SparseSolver()
+    settings = solver.settings
+    settings.verbose = False
+    settings.eps_abs = settings.eps_rel = 1e-9
+    settings.eps_duality_gap_abs = settings.eps_duality_gap_rel = 1e-9
+    settings.eps_primal_inf = settings.eps_dual_inf = 1e-10
+    settings.max_iter = 200
+    settings.num_threads = 1
+    settings.preconditioner_scale_cost = True
+    solver.setup(
+        sp.diags_array(problem.p).tocsc(),
+        problem.c,
+        A,
+        problem.row_low[equal],
+        G,
+        problem.row_low[sided],
+        problem.row_high[sided],
+        problem.low,
+        problem.high,
+    )
+    status = solver.solve()
+    if status not in (piqp.PIQP_SOLVED, piqp.PIQP_MAX_ITER_REACHED, piqp.PIQP_NUMERICS):
+        return None
+    result = solver.result
+    y = np.zeros(equal.size)
+    y[equal], y[sided] = result.y, result.z_u - result.z_l
+    return Raw(np.array(result.x), y)
+
+
+def by_clarabel(problem: Separable) -> Raw | None:
+    """Solve with Clarabel's interior point."""
+    clarabel: Any = import_module("clarabel")
+
+    n, equal = problem.low.size, problem.row_low == problem.row_high
+    up = ~equal & np.isfinite(problem.row_high)
+    down = ~equal & np.isfinite(problem.row_low)
+    eye = sp.eye_array(n, format="csr")
+    A = sp.vstack([problem.A[equal], problem.A[up], -problem.A[down], eye, -eye], format="csc")
+    b = np.concatenate(
+        [
+            problem.row_low[equal],
+            problem.row_high[up],
+            -problem.row_low[down],
+            problem.high,
+            -problem.low,
+        ]
+    )
+    cones = [
+        clarabel.ZeroConeT(int(equal.sum())),
+        clarabel.NonnegativeConeT(int(b.size - equal.sum())),
+    ]
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    settings.max_iter = 300
+    settings.max_threads = 1
+    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-9
+    P = sp.diags_array(problem.p).tocsc()
+    solution = clarabel.DefaultSolver(P, problem.c, A, b, cones, settings).solve()
+    if str(solution.status) not in ("Solved", "AlmostSolved", "MaxIterations"):
+        return None
+    z, y = np.array(solution.z), np.zeros(equal.size)
+    counts = np.cumsum([equal.sum(), up.sum(), down.sum()])
+    y[equal] = z[: counts[0]]
+    y[up] += z[counts[0] : counts[1]]
+    y[down] -= z[counts[1] : counts[2]]
+    return Raw(np.array(solution.x), y)
+
+
+def by_osqp(problem: Separable) -> Raw | None:
+    """Solve with OSQP's splitting, its adaptive step tied to iterations instead of the clock."""
+    import osqp
+
+    n = problem.low.size
+    A = sp.vstack([problem.A, sp.eye_array(n, format="csr")], format="csc")
+    low = np.concatenate([problem.row_low, problem.low])
+    high = np.concatenate([problem.row_high, problem.high])
+    solver = osqp.OSQP()
+    solver.setup(
+        sp.csc_matrix(sp.diags_array(problem.p)),
+        problem.c,
+        sp.csc_matrix(A),
+        low,
+        high,
+        verbose=False,
+        eps_abs=1e-8,
+        eps_rel=1e-8,
+        max_iter=50_000,
+        adaptive_rho=1,
+        adaptive_rho_interval=50,
+    )
+    result = solver.solve(raise_error=False)
+    if result.info.status not in ("solved", "solved inaccurate", "maximum iterations reached"):
+        return None
+    return Raw(np.array(result.x), np.array(result.y[: problem.row_low.size]))
+
+
+def by_highs(problem: Separable) -> Raw | None:
+    """Solve with HiGHS: simplex for a linear program, its active set for a quadratic one."""
+    import highspy
+
+    from allocator.program.highs import Silent, hessian, linear_model, quiet
+
+    highs = quiet(Silent())
+    model = linear_model(problem)
+    if np.any(problem.p > 0):
+        model = hessian(model, problem.p)
+    highs.passModel(model)
+    highs.run()
+    if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        return None
+    solution = highs.getSolution()
+    return Raw(np.array(solution.col_value), -np.array(solution.row_dual))
+
+
+CHAIN: tuple[tuple[str, Solver], ...] = (
     ("piqp", by_piqp),
     ("clarabel", by_clarabel),
     ("osqp", by_osqp),
     ("highs", by_highs),
 )
-"""Solvers in the order in which they are asked; the own one, first, needs no expansion."""
-
-TRIAL = CHAIN[:2]
-"""The chain of a trial, of which no answer is an answer too: the set of actions is not used."""
-
-
-class InfeasibleError(SolverError):
-    """Row prices prove that no point keeps the rows: no other solver could say anything else."""
+"""Solvers in the order in which they are asked."""
 
 
 def solve(
     problem: Separable,
-    chain: tuple[tuple[str, Solver | None], ...] = CHAIN,
+    chain: tuple[tuple[str, Solver], ...] = CHAIN,
     *,
     near: Vector | None = None,
     passes: int = PASSES,
@@ -102,39 +227,11 @@ def solve(
     """
     last = "no solver was asked"
     for name, solver in chain:
-        if solver is None:
-            answer = _followed(problem, name)
-        else:
-            answer = _passes(problem, (name, solver), near, passes)
+        answer = _passes(problem, (name, solver), near, passes)
         if answer is not None and answer.residual <= TOLERANCE:
             return answer
         last = f"{name}: " + ("no answer" if answer is None else f"residual {answer.residual:.1e}")
     raise SolverError(f"no solver's answer could be certified; the last one, {last}")
-
-
-def _followed(problem: Separable, name: str) -> Answer | None:
-    """Follow the central path, taking in bends as answers cross them."""
-    small = Reduced(problem)
-    for _ in range(WIDENINGS):
-        left = small.left
-        if not left.low.size:
-            found = None
-            x, y = small.whole(left.low, np.zeros(left.row_low.size))
-        else:
-            found = InteriorPoint(left).solve()
-            if found is None:
-                return None
-            if found.infeasible:
-                raise InfeasibleError("no sizes keep all the rows")
-            x, y = small.whole(found.x, found.y)
-        if found is None or not small.widened(x):
-            return _answer(problem, name, x, y)
-    return None
-
-
-def _answer(problem: Separable, name: str, x: Vector, y: Vector) -> Answer:
-    value, bound = problem.objective(x), lower_bound(problem, y)
-    return Answer(x, y, value, bound, problem.residual(x), name)
 
 
 def _passes(
@@ -147,26 +244,89 @@ def _passes(
     best: Answer | None = None
     bound = -np.inf
     small = Reduced(problem)
-    for _ in range(passes + WIDENINGS):
-        left = small.left
-        raw = solver(_tangent_parabolas(left, point[small.free])) if left.low.size else None
-        if left.low.size == 0:
-            raw = Raw(left.low, np.zeros(left.row_low.size))
+    while passes > 0:
+        raw = small.solve(solver, _tangent_parabolas(problem, point))
         if raw is None or not np.all(np.isfinite(raw.x)):
             break
-        x, y = small.whole(raw.x, raw.y)
+        x = np.clip(raw.x, problem.low, problem.high)
         point = np.maximum(problem.o + x, POWER_FLOOR)
         if small.widened(x):
             continue
         passes -= 1
-        seen = _answer(problem, name, x, y)
-        bound = max(bound, seen.bound)
-        if best is None or seen.value < best.value or best.residual > TOLERANCE:
-            best = seen
-        near_enough = best.value - bound <= GAP * (1.0 + abs(best.value))
-        if not bent.any() or near_enough or passes <= 0:
+        bound = max(bound, lower_bound(problem, raw.y))
+        value, residual = problem.objective(x), problem.residual(x)
+        if best is None or value < best.value or best.residual > TOLERANCE:
+            best = Answer(x, raw.y, value, bound, residual, name)
+        if not bent.any() or best.value - bound <= GAP * (1.0 + abs(best.value)):
             break
     return None if best is None else replace(best, bound=bound)
+
+
+class Reduced:
+    """A program without its fixed columns, its empty rows and the bends that do not bend.
+
+    Interior points like neither fixed columns nor empty rows, and most bends never matter: one
+    is taken in once an answer crosses its row. What is left out has no price, and a bound holds
+    for any prices.
+    """
+
+    def __init__(self, problem: Separable) -> None:
+        self.problem = problem
+        movable = problem.high[problem.bend_column] > problem.low[problem.bend_column]
+        self.row, self.column = problem.bend_row[movable], problem.bend_column[movable]
+        start = np.clip(np.zeros(problem.low.size), problem.low, problem.high)
+        self.bends = problem.A[self.row]
+        self.out = self.row_need(start) <= 0
+        self._reduce()
+
+    def row_need(self, x: Vector) -> Vector:
+        """Tell how far each bend's row asks its column to rise above its lower bound."""
+        own = x[self.column] - self.problem.low[self.column]
+        return np.asarray(self.problem.row_low[self.row] - self.bends @ x + own, dtype=np.float64)
+
+    def widened(self, x: Vector) -> bool:
+        """Take in the bends whose rows an answer crosses; tell whether there were any."""
+        crossed = self.out & (self.row_need(x) > CROSSED)
+        if not crossed.any():
+            return False
+        self.out &= ~crossed
+        self._reduce()
+        return True
+
+    def _reduce(self) -> None:
+        problem = self.problem
+        free = problem.high > problem.low
+        free[self.column[self.out]] = False
+        kept = np.ones(problem.row_low.size, dtype=bool)
+        kept[self.row[self.out]] = False
+        self.free = np.flatnonzero(free)
+        self.fixed = np.where(free, 0.0, problem.low)
+        A = problem.A[:, self.free].tocsr()
+        self.rows = np.flatnonzero((np.diff(A.indptr) > 0) & kept)
+        self.A = A[self.rows]
+        self.shift = (problem.A @ self.fixed)[self.rows]
+
+    def solve(self, solver: Solver, problem: Separable) -> Raw | None:
+        """Solve what is left, and fill in the rest."""
+        at, rows = self.free, self.rows
+        left = Separable(
+            self.A,
+            problem.row_low[rows] - self.shift,
+            problem.row_high[rows] - self.shift,
+            problem.low[at],
+            problem.high[at],
+            problem.c[at],
+            problem.p[at],
+            problem.k[at],
+            problem.o[at],
+        )
+        x, y = self.fixed.copy(), np.zeros(problem.row_low.size)
+        if at.size:
+            raw = solver(left)
+            if raw is None:
+                return None
+            x[at], y[rows] = raw.x, raw.y
+        return Raw(x, y)
 
 
 def _first_guess(problem: Separable) -> Vector:

@@ -8,8 +8,7 @@ import pytest
 from allocator.models.errors import SolverError
 from allocator.program.certify import lower_bound
 from allocator.program.form import Separable
-from allocator.program.solve import CHAIN, solve
-from allocator.program.solvers import Raw
+from allocator.program.solve import CHAIN, Raw, solve
 from allocator.program.sparse import sp
 from tests.program.programs import program_of, scenario_of
 
