@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format soak wheel lock clean
+.PHONY: help run test check format explanations soak wheel lock clean
 
 help: ## Tell what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,9 @@ check: .venv/test ## Format, lint, types and import directions
 format: .venv/test ## Put the code in form
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+explanations: .venv/run ## Write docs/explanations.md anew
+	@PYTHONPATH=. $(BIN)/python docs/write_explanations.py
 
 soak: .venv/test ## Run the long suites
 	@$(BIN)/python -m pytest -q -m soak

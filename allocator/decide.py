@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from allocator.minimise import search
 from allocator.minimise.choose import choose
+from allocator.minimise.explain import explained
 from allocator.models.errors import SnapshotError, SolverError
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan
@@ -37,9 +38,10 @@ def decide(snapshot: Snapshot, mandate: Mandate) -> Plan:
     try:
         found = search(arrays_of(book))  # relaxation, bound, support
         chosen = choose(book, found)  # whole lots, order of steps
+        told = explained(book, found, chosen)  # what binds, what stands in the way
     except SolverError as error:
         return released(book, idle(book, str(error)))
-    return released(book, written(book, chosen))  # certificate, explanation, exact replay
+    return released(book, written(book, told))  # certificate, reasons, exact replay
 
 
 class Engine:

@@ -2,33 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import assert_never
 
-from allocator.models.base import plain
+from allocator.models.base import ZERO, plain
 from allocator.models.plan import Action, Order, Plan, PositionMove, Transfer
+from allocator.models.reasons import (
+    Binding,
+    Gap,
+    Idle,
+    Infeasible,
+    Place,
+    Reason,
+    Relaxation,
+    Shortage,
+)
+
+Where = Callable[[Place], str]
+"""Tells a declaration's place in the reader's terms, such as ``book.yaml:41:5``."""
+
+CENT = Decimal("0.01")
+UNITLESS = ("quantity", "leverage")
+"""Measures of limits that are no numeraire."""
 
 
-def explain(plan: Plan) -> str:
+def path_of(place: Place) -> str:
+    """Write the path of a declaration with dots."""
+    return ".".join(place)
+
+
+def explain(plan: Plan, where: Where = path_of) -> str:
     """Tell what the plan does, why, what it costs and what stays broken.
 
     Parameters
     ----------
     plan
         Any plan.
+    where
+        How places of declarations are told.
 
     Returns
     -------
     Lines of text without a final newline.
     """
     return "\n".join(
-        [*_headline(plan), *_actions(plan), *_exposure(plan), *_binding(plan), *_broken(plan)]
+        [
+            *headline(plan),
+            *_idle(plan, where),
+            *_actions(plan),
+            *_exposure(plan),
+            *_binding(plan, where),
+            *_broken(plan, where),
+        ]
     )
 
 
 def money(value: Decimal) -> str:
     """Write numeraire with separators and cents."""
-    return f"{value:,.2f}"
+    text = f"{value:,.2f}"
+    return "0.00" if text == "-0.00" else text
+
+
+def amount(value: Decimal) -> str:
+    """Write a quantity with separators and no idle digits."""
+    text = plain(value)
+    whole, dot, rest = text.partition(".")
+    return f"{int(whole):,}{dot}{rest}" if whole not in ("-0", "") else text
 
 
 def describe(action: Action) -> str:
@@ -36,84 +76,289 @@ def describe(action: Action) -> str:
     match action:
         case Transfer():
             return (
-                f"send {plain(action.amount)} {action.asset} from {action.source} "
+                f"send {amount(action.amount)} {action.asset} from {action.source} "
                 f"to {action.target} over {action.route}"
             )
         case Order():
             only = " (reduce only)" if action.reduce_only else ""
             return (
-                f"{action.side} {plain(action.quantity)} {action.instrument} in {action.account}, "
-                f"no worse than {plain(action.limit_price)}{only}"
+                f"{action.side} {amount(action.quantity)} {action.instrument} in "
+                f"{action.account}, no worse than {plain(action.limit_price)}{only}"
             )
         case PositionMove():
             return (
-                f"move {plain(action.quantity)} {action.instrument} "
+                f"move {amount(action.quantity)} {action.instrument} "
                 f"from {action.source} to {action.target}"
             )
         case _:
             assert_never(action)
 
 
-def _headline(plan: Plan) -> list[str]:
+def headline(plan: Plan) -> list[str]:
+    """Say what the plan comes to, and what is proven of it."""
     head = {
-        "act": f"Act: {_counted(plan)} {money(plan.cost.total)} in all, {_compared(plan)}.",
-        "nothing": f"Do nothing: it costs {money(plan.cost.do_nothing)} over the horizon.",
-        "infeasible": "Infeasible: not everything that is broken can be repaired.",
+        "act": f"Act: {_counted(plan)} {money(plan.cost.total)} USD in all, {_compared(plan)}.",
+        "nothing": f"Do nothing: it costs {money(plan.cost.do_nothing)} USD over the horizon.",
+        "infeasible": _headline_of_broken(plan),
         "refused": "Refused: the plan did not pass the verifier; nothing may be sent.",
     }[plan.status]
     lines = [head, *([plan.note] if plan.note else [])]
     proof = plan.certificate
     if proof is not None:
         lines.append(
-            f"Proven: no plan costs less than {money(proof.lower_bound)}; "
-            f"this one is at most {money(proof.gap)} away."
+            f"Proven: no plan costs less than {money(proof.lower_bound)} USD; "
+            f"this one is at most {money(proof.gap)} USD away."
         )
     return lines
 
 
+def _headline_of_broken(plan: Plan) -> str:
+    missing = sum((row.missing for row in plan.infeasible), ZERO)
+    least = ""
+    if plan.certificate is not None:
+        least = f" (no plan leaves less than {money(plan.certificate.shortfall_lower_bound)} USD)"
+    done = f"; what can be repaired is: {_counted(plan)} {money(plan.cost.total)} USD in all"
+    return f"Infeasible: {money(missing)} USD stay missing{least}{done if plan.actions else ''}."
+
+
 def _counted(plan: Plan) -> str:
-    return "1 action costs" if len(plan.actions) == 1 else f"{len(plan.actions)} actions cost"
+    return "1 action costs" if len(plan.actions) == 1 else f"{len(plan.actions):,} actions cost"
 
 
 def _compared(plan: Plan) -> str:
     saved = plan.cost.do_nothing - plan.cost.total
-    idle = f"doing nothing ({money(plan.cost.do_nothing)})"
+    idle = f"doing nothing ({money(plan.cost.do_nothing)} USD)"
     if saved > 0:
-        return f"{money(saved)} better than {idle}"
-    return f"{money(-saved)} more than {idle}: it repairs what is broken"
+        return f"{money(saved)} USD better than {idle}"
+    return f"{money(-saved)} USD more than {idle}: it repairs what is broken"
+
+
+def _idle(plan: Plan, where: Where) -> list[str]:
+    return [] if plan.idle is None else [f"  {line}" for line in why_idle(plan.idle, where)]
+
+
+def why_idle(idle: Idle, where: Where = path_of) -> Iterator[str]:
+    """Tell why nothing is done."""
+    if idle.doing:
+        yield f"the best alternative: {idle.doing}"
+        if idle.refused:
+            yield f"  it is ruled out: {idle.refused}"
+        if idle.extra is not None:
+            parts = f" ({parts_of(idle.changes)})" if idle.changes else ""
+            more = "more" if idle.extra >= 0 else "less"
+            yield f"  it would cost {money(abs(idle.extra))} USD {more} than doing nothing{parts}"
+    for row in idle.obstacles:
+        place = f" [{where(row.place)}]" if row.place else ""
+        yield f"because {row.rule}{place}"
+
+
+def parts_of(changes: Mapping[str, Decimal]) -> str:
+    """Tell by how much parts of the cost change, the largest first."""
+    rows = sorted(changes.items(), key=lambda row: (-abs(row[1]), row[0]))
+    told = [f"{name} {value:+,.2f}" for name, value in rows if abs(value) >= CENT / 2]
+    return ", ".join(told) or "nothing changes by a cent"
 
 
 def _actions(plan: Plan) -> list[str]:
     out = list[str]()
     for action in plan.actions:
         wait = f" after {', '.join(map(str, action.after))}" if action.after else ""
-        why = plan.reasons.get(action.seq)
-        out.append(f"  {action.seq}. {describe(action)}{wait}" + (f": {why}" if why else ""))
+        out.append(f"  {action.seq}. {describe(action)}{wait}")
+        if action.seq in plan.reasons:
+            out += [f"     - {clause}" for clause in clauses(plan.reasons[action.seq])]
     return out
+
+
+def sentence(reason: Reason) -> str:
+    """Tell why an action is there in one sentence."""
+    return "; ".join(clauses(reason))
+
+
+def clauses(reason: Reason) -> list[str]:
+    """Tell why an action is there: what it is for, what needs it, what else was worse."""
+    out = [reason.purpose]
+    if reason.needs:
+        out[0] += f", because without it {lacks(reason.needs[0])}"
+        others = [f"{money(row.missing)} USD of {_of_what(row)}" for row in reason.needs[1:]]
+        if others:
+            out[0] += f" (and {', '.join(others)})"
+    if reason.gap is not None:
+        out.append(closes(reason.gap))
+    return [*out, *_left_out(reason), *_together(reason), *_instead(reason)]
+
+
+def lacks(row: Shortage) -> str:
+    """Tell what is missing of one requirement."""
+    kind, _, name = row.what.partition(" ")
+    left = f" ({money(row.left)} USD stay missing even so)" if row.left > CENT else ""
+    if kind == "limit":
+        return f"limit {name} is broken by {money(row.missing)} USD{left}"
+    if kind == "wallet":
+        account, _, asset = name.partition("/")
+        return f"{account} lacks {money(row.missing)} USD of {asset}{left}"
+    leg = f" for the {row.leg} leg" if row.leg is not None else ""
+    account, _, asset = name.partition(" ")
+    pool = f"the {asset} pool of {account}" if asset else account
+    return f"{pool} misses {money(row.missing)} USD of {row.rule}{leg}{left}"
+
+
+def _of_what(row: Shortage) -> str:
+    return row.rule if row.what.startswith("margin") else row.what
+
+
+def closes(gap: Gap) -> str:
+    """Tell what an order does to an exposure."""
+    if abs(gap.after) < CENT:
+        end = "to its target"
+    else:
+        inside = "inside" if abs(gap.after) <= gap.band else "outside"
+        side = "above" if gap.after > 0 else "below"
+        end = f"to {money(abs(gap.after))} USD {side} it, {inside} the band"
+    if abs(gap.without) < CENT:
+        return f"brings {gap.underlying} from its target {end}"
+    side = "above" if gap.without > 0 else "below"
+    return f"brings {gap.underlying} from {money(abs(gap.without))} USD {side} its target {end}"
+
+
+def _left_out(reason: Reason) -> Iterator[str]:
+    left = reason.left_out
+    if left is None:
+        return
+    if left.extra is not None:
+        parts = f" ({parts_of(reason.changes)})" if reason.changes else ""
+        yield f"{_saves(left.extra)} {left.doing}{parts}"
+    elif not reason.needs:
+        yield f"{left.doing} is ruled out: {left.refused}"
+
+
+def _together(reason: Reason) -> Iterator[str]:
+    if reason.together is not None and reason.together.extra is not None:
+        row = reason.together
+        others = ", ".join(map(str, row.orders))
+        yield (
+            f"together with {others} it {_saves(row.extra or ZERO)} none of them "
+            f"({parts_of(row.changes)})"
+        )
+
+
+def _instead(reason: Reason) -> Iterator[str]:
+    other = reason.instead
+    if other is None:
+        return
+    if other.extra is None:
+        yield f"{other.doing} is ruled out: {other.refused}"
+    else:
+        yield f"{_saves(other.extra)} {other.doing}"
+
+
+def _saves(extra: Decimal) -> str:
+    """Compare with an alternative that costs so much more."""
+    if abs(extra) < CENT / 2:
+        return "costs the same as"
+    if extra > 0:
+        return f"saves {money(extra)} USD against"
+    return f"costs {money(-extra)} USD more than"
 
 
 def _exposure(plan: Plan) -> list[str]:
     return [
-        f"  {name}: exposure {money(row.before)} -> {money(row.after)}, "
+        f"  {name}: exposure {money(row.before)} -> {money(row.after)} USD, "
         f"target {money(row.target)} +- {money(row.band)}"
         for name, row in sorted(plan.exposure.items())
     ]
 
 
-def _binding(plan: Plan) -> list[str]:
-    if plan.certificate is None:
-        return []
-    return [
-        f"  binds: {row.limit}, one unit more would save {plain(row.price)}"
-        for row in plan.certificate.binding
-    ]
+def _binding(plan: Plan, where: Where) -> list[str]:
+    rows = plan.certificate.binding if plan.certificate is not None else ()
+    return [f"  binds: {binds(row, where)}" for row in rows]
 
 
-def _broken(plan: Plan) -> list[str]:
+def binds(row: Binding, where: Where = path_of) -> str:
+    """Tell what a limit that binds is worth and where it stands."""
+    units = readable(row.price)
+    unit = row.unit
+    more = f"{units:,} {unit.removesuffix('s') if units == 1 else unit}"
+    kind, _, name = row.limit.partition(" ")
+    if kind == "margin" and name:
+        account, _, asset = name.partition(" ")
+        name = f"the {asset} pool of {account}" if asset else account
+        told = f"{more} more collateral in {name} would save {_sum(units * row.price)}"
+        told += f" (most of its margin is for {row.leg}" if row.leg else ""
+        told += f": {row.bracket})" if row.leg and row.bracket else ")" if row.leg else ""
+    elif kind == "withdrawable" and name:
+        told = f"{more} more that may leave {name} would save {_sum(units * row.price)}"
+    elif kind == "order_budget" and name:
+        told = f"{units:,} more in the order budget of {name} would save "
+        told += _sum(units * row.price)
+    else:
+        step = "less" if row.bound == "min" else "more"
+        at = "" if row.level is None else f" ({row.bound} {amount(row.level)} {unit})"
+        told = f"limit {row.limit}{at}: {more} {step} would save {_sum(units * row.price)}"
+    source = f", source: {row.source}" if row.source else ""
+    place = f" [{where(row.declared)}]" if row.declared else ""
+    return f"{told}{source}{place}"
+
+
+def readable(price: Decimal) -> int:
+    """Choose for how many units together a price is told: one, or a thousand of a cheap one."""
+    return 1 if price >= CENT else 1_000
+
+
+def _sum(value: Decimal) -> str:
+    """Write a sum with at least two digits that say something."""
+    digits = 2 if abs(value) >= 1 or not value else max(2, 1 - value.adjusted())
+    return f"{value:,.{digits}f} USD"
+
+
+def _broken(plan: Plan, where: Where) -> list[str]:
     out = [f"  refused: {row.code}: {row.message}" for row in plan.refusals]
     for row in plan.infeasible:
-        against = f"; against it: {', '.join(row.conflicts)}" if row.conflicts else ""
-        remedy = f"; {row.smallest_relaxation}" if row.smallest_relaxation else ""
-        out.append(f"  missing: {row.what}: {money(row.missing)}{against}{remedy}")
-    out += [f"  cannot be repaired while frozen: {name}" for name in plan.unrepairable]
+        out += [f"  {line}" for line in why_broken(row, where)]
+    for name in plan.unrepairable:
+        out.append(f"  cannot be repaired while frozen: {name}")
+        for short in plan.frozen:
+            if short.what == name:
+                place = f" [{where(short.place)}]" if short.place else ""
+                out.append(f"    {asked(short)}{place}")
     return out
+
+
+def why_broken(row: Infeasible, where: Where = path_of) -> Iterator[str]:
+    """Tell what is missing, requirement by requirement, what conflicts, and what mends it."""
+    place = f" [{where(row.declared)}]" if row.declared else ""
+    yield f"missing: {row.what}: {money(row.missing)} USD{place}"
+    for short in row.shortages:
+        yield f"  {asked(short)}"
+    if row.conflicts:
+        each = len(row.relaxations) == len(row.conflicts) and all(
+            relaxation.change for relaxation in row.relaxations
+        )
+        one = ": with any one of them given up it can be repaired" if each else ""
+        alone = len(row.conflicts) == 1
+        yield "  no other rule can give way for it:" if alone else f"  in conflict{one}:"
+        told = {relaxation.rule: relaxation for relaxation in row.relaxations}
+        for name in row.conflicts:
+            yield f"    {_given_up(name, told.get(name), where)}"
+        if row.beside:
+            yield f"  giving up these does not help: {', '.join(row.beside)}"
+    elif row.smallest_relaxation:
+        yield f"  the smallest way out: {row.smallest_relaxation}"
+
+
+def asked(row: Shortage) -> str:
+    """Tell what a requirement asks and what is held against it."""
+    if row.what.startswith("limit"):
+        write = amount if row.rule in UNITLESS else money
+        return f"{row.rule}: {write(row.asked)} against {write(row.held)}"
+    leg = f", most of it for {row.leg}" if row.leg is not None else ""
+    return f"{row.rule}: {money(row.asked)} asked{leg}, {money(row.held)} held"
+
+
+def _given_up(name: str, relaxation: Relaxation | None, where: Where) -> str:
+    if relaxation is None:
+        return name
+    place = f" [{where(relaxation.declared)}]" if relaxation.declared else ""
+    if not relaxation.change:
+        return f"{name}{place}: no change of it alone is enough"
+    sure = "" if relaxation.confirmed else " (in the relaxed program; whole lots may want more)"
+    return f"{name}{place}: {relaxation.change}{sure}"

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from allocator.models.account import Side
 from allocator.models.base import ZERO, Name, Num, Positive, Value
+from allocator.models.reasons import Binding, Idle, Infeasible, Reason, Shortage
 
 PlanStatus = Literal["act", "nothing", "infeasible", "refused"]
 
@@ -131,13 +132,6 @@ class AccountState(Value):
     )
 
 
-class Binding(Value):
-    """A limit that binds, with its shadow price in numeraire per unit of the limit."""
-
-    limit: str
-    price: Num
-
-
 class Certificate(Value):
     """What is proven of a plan.
 
@@ -165,15 +159,6 @@ class Certificate(Value):
     solver: str = ""
 
 
-class Infeasible(Value):
-    """Something that stays broken: how much is missing and what stands against it."""
-
-    what: str
-    missing: Num
-    conflicts: tuple[str, ...] = ()
-    smallest_relaxation: str = ""
-
-
 class Violation(Value):
     """A rule that a plan breaks: code and facts."""
 
@@ -199,7 +184,9 @@ class Plan(Value):
     certificate: Certificate | None = None
     infeasible: tuple[Infeasible, ...] = ()
     unrepairable: tuple[str, ...] = ()
-    reasons: Mapping[int, str] = Field(default_factory=dict[int, str])
+    frozen: tuple[Shortage, ...] = ()
+    reasons: Mapping[int, Reason] = Field(default_factory=dict[int, Reason])
+    idle: Idle | None = None
     refusals: tuple[Violation, ...] = ()
     note: str = ""
 

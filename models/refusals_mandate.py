@@ -190,9 +190,7 @@ def _covariance(
     volatility = [risk.daily_volatility.get(name, DEFAULT_VOLATILITY) for name in names]
     matrix = [
         [
-            volatility[i]
-            * volatility[j]
-            * (ONE if i == j else rho[frozenset((u, v))])
+            volatility[i] * volatility[j] * (ONE if i == j else rho[frozenset((u, v))])
             for j, v in enumerate(names)
         ]
         for i, u in enumerate(names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from pathlib import Path
 
@@ -26,3 +27,13 @@ def test_the_library_example_runs(
     assert example is not None
     exec(example.group(1), {})
     assert "actions cost" in capsys.readouterr().out
+
+
+def test_the_page_of_explanations_is_what_the_scenarios_come_to() -> None:
+    script = ROOT / "docs" / "write_explanations.py"
+    spec = importlib.util.spec_from_file_location("write_explanations", script)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.PAGE.read_text() == module.page()

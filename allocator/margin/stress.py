@@ -73,6 +73,8 @@ class Shocked:
         Units that are collateral, by asset.
     fixed
         Whether maintenance margin answers to no move: scenario margin has moves of its own.
+    kept
+        Maintenance margin at the snapshot's prices, numeraire.
     rest
         Maintenance margin less collateral at the snapshot's prices, numeraire.
     """
@@ -93,8 +95,8 @@ class Shocked:
         self.fixed = self.terms.model == "scenario"
         self.stocks: dict[str, tuple[Lines, Decimal, str | None]] = {}
         self.gaps: dict[str, Decimal] = {}
-        needed = requirements(book, state, account, pool).maintenance
-        self.rest = needed - collateral(book, state, account, pool, arrivals)
+        self.kept = requirements(book, state, account, pool).maintenance
+        self.rest = self.kept - collateral(book, state, account, pool, arrivals)
 
     @classmethod
     @lawful
@@ -159,6 +161,18 @@ class Shocked:
             gain = self.held[name] * answer(pair.reaction, moves).gain
             out[pair.cash] = out.get(pair.cash, ZERO) + gain
         return out
+
+    @lawful
+    def needed(self, moves: Mapping[str, Decimal]) -> Decimal:
+        """Compute maintenance margin at moved prices, numeraire."""
+        total = self.kept
+        if self.fixed:
+            return total
+        for name in dict.fromkeys(name for u in moves for name in self.moved.get(u, ())):
+            pair, scale = self.terms[name], answer(self.terms[name].reaction, moves).scale
+            notional = pair.notional(self.held[name])
+            total += pair.maintenance(notional * scale) - pair.maintenance(notional)
+        return total
 
     @lawful
     def gap(self, moves: Mapping[str, Decimal]) -> Decimal:

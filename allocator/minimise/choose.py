@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 
 from allocator.minimise.lots import COARSE, settled
-from allocator.minimise.prices import against_of, binding_of
 from allocator.minimise.search import Search, polished, wish_of
 from allocator.models.base import ZERO
 from allocator.models.plan import Action
@@ -15,12 +14,13 @@ from allocator.plan.lots import MoveKey, Sizes, rounded
 from allocator.plan.lots_search import mended
 from allocator.plan.outcome import Outcome, Proof
 from allocator.plan.sequence import Ordered, Tangle, sequenced
-from allocator.plan.tight import tight_rules
 from allocator.program.form import Form
 from allocator.state import Book, Pair
 
 CLOSE_TO_LEAST = Decimal(1)
 """By how much S may miss the least attainable one where that is not zero, numeraire."""
+
+HELD = "the policy (infeasible: hold) sends no repair that is not whole"
 
 NOISE = Decimal("1e-6")
 ENOUGH = 60
@@ -53,11 +53,18 @@ def choose(book: Book, found: Search) -> Outcome:
     unsafe = _add(book, options, wishes(book, found))
     if unsafe is not None:
         _untangle(book, found, options, unsafe)
-    best = _best(options)
+    best, barred = _best(options), ""
     if best.verdict.shortfall > EXACT and book.policy.infeasible == "hold":
-        best = options[0]
+        best, barred = options[0], HELD
+    others = [option for option in options if option.actions and not best.actions]
+    other = min(others, key=lambda option: option.verdict.rank, default=None)
     return Outcome(
-        best.sizes, best.actions, _proof(book, found, best), _note(options, best, unsafe)
+        best.sizes,
+        best.actions,
+        _proof(found, best),
+        _note(options, best, unsafe),
+        rejected=None if other is None else other.sizes,
+        barred=barred if other is not None else "",
     )
 
 
@@ -182,7 +189,7 @@ def _best(options: list[Option]) -> Option:
     return min(fit, key=lambda option: (option.verdict.total, len(option.actions)))
 
 
-def _proof(book: Book, found: Search, best: Option) -> Proof:
+def _proof(found: Search, best: Option) -> Proof:
     bound = found.bound
     if float(best.verdict.shortfall) > found.cap * found.program.form.unit + 1e-6:
         bound = found.bound_at(float(best.verdict.shortfall))
@@ -191,8 +198,6 @@ def _proof(book: Book, found: Search, best: Option) -> Proof:
         shortfall_lower_bound=Decimal(repr(found.shortfall_bound)),
         method=found.proof if bound == found.bound else "convex_hull_dual",
         solver=found.relaxed.solver,
-        binding=binding_of(found, tight_rules(book, best.actions)),
-        against=against_of(found) if best.verdict.shortfall > EXACT else (),
     )
 
 
@@ -205,11 +210,11 @@ def _note(options: list[Option], best: Option, unsafe: Unsafe | None) -> str:
         other = min(others, key=lambda option: option.verdict.rank)
         return (
             f"The best plan with actions would take {len(other.actions)} and cost "
-            f"{other.verdict.total:.2f}, doing nothing costs {idle:.2f}."
+            f"{other.verdict.total:,.2f}, doing nothing costs {idle:,.2f}."
         )
     if unsafe is not None:
         return (
-            f"A plan at {unsafe.verdict.total:.2f} was found, but no safe order for its steps: "
+            f"A plan at {unsafe.verdict.total:,.2f} was found, but no safe order for its steps: "
             f"{unsafe.tangle}."
         )
-    return f"No action pays for itself; doing nothing costs {idle:.2f}."
+    return f"No action pays for itself; doing nothing costs {idle:,.2f}."

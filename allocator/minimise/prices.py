@@ -1,56 +1,202 @@
-"""Which rules bind, and at what price, from the certified row prices."""
+"""Which rules bind, and at what price, from certified row prices.
+
+A price is what one unit more of room would take off the cost. It is read from the program in which
+the plan's own actions are paid for and every other action pays its fixed cost in shares, as in the
+relaxation: so a transfer that is sent anyway makes money dear by its rate and not by its fee. Row
+prices are any prices that prove an optimum; where several do, they may promise more than relaxing
+gives. So each rule is relaxed a little and the program solved again: what that saves per unit caps
+the price, and a rule that saves nothing is not listed. Books of more than `MOST_USABLE` actions
+are told by the relaxation's own prices.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Container
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from allocator.minimise.search import Search
-from allocator.models.plan import Binding
-from allocator.program.form import Vector
+import numpy as np
 
-NAMED = ("limit", "margin", "missing", "withdrawable", "order_budget")
+from allocator.limits import Bound, Meter, is_of_plan
+from allocator.minimise.search import Search, usable
+from allocator.models.errors import SolverError
+from allocator.models.mandate import Limit
+from allocator.models.reasons import Binding
+from allocator.plan.declared import Priced, declared
+from allocator.plan.lots import Sizes
+from allocator.plan.reasons import effects_of
+from allocator.program.core import Core
+from allocator.program.form import Form, Mask
+from allocator.program.solve import GAP, Answer, solve
+from allocator.program.sparse import sp
+from allocator.state import Book, State
+
+MOST_USABLE = 1_000
+"""Usable actions up to which programs are solved anew for prices."""
+
 LEAST_PRICE = 1e-7
+"""Numeraire per unit from which a price is worth telling."""
+
 MOST = 20
+"""Most rules that are listed."""
+
+MOST_TRIED = 6
+"""Most rules, the dearest first, that are relaxed to see what that saves."""
+
+NUDGE = 0.01
+"""By how much a rule is relaxed to see, units: a thousand of numeraire; counts by one."""
+
+Key = tuple[str, str]
+"""A rule's name and the bound of a limit (``max`` or ``min``), else empty."""
 
 
-def binding_of(found: Search, tight: Container[str]) -> tuple[Binding, ...]:
+@dataclass
+class _Rows:
+    """The rows of one rule, and what they are worth together.
+
+    Attributes
+    ----------
+    hard, counted
+        Rows that may not be broken further, and rows of S; where there are some of S, only these
+        move with the rule.
+    """
+
+    hard: list[int] = field(default_factory=list[int])
+    counted: list[int] = field(default_factory=list[int])
+
+    @property
+    def moving(self) -> list[int]:
+        """The rows that move with the rule."""
+        return self.counted or self.hard
+
+
+def binding_of(book: Book, found: Search, sizes: Sizes, tight: Container[str]) -> list[Binding]:
     """List the rules that bind, dearest first.
 
     Parameters
     ----------
+    sizes
+        What the plan does.
     tight
         Names of the rules that the plan's end is up against, by the exact law.
-
-    The price is numeraire per unit of the limit: per numeraire of room for money, per order for
-    counts.
     """
-    prices = _priced(found, found.relaxed.y)
-    scale = found.program.form.cost_unit
-    rows = sorted(prices.items(), key=lambda row: (-row[1], row[0]))
-    out = [
-        Binding(limit=name, price=Decimal(f"{price * scale:.10f}").normalize() + 0)
-        for name, price in rows
-        if price * scale > LEAST_PRICE and name in tight
-    ]
-    return tuple(out[:MOST])
+    final = State.start(book).after(effects_of(book, sizes))
+    form, scale = found.below.form, found.below.form.cost_unit
+    answer, small = found.relaxed, usable(form) <= MOST_USABLE
+    if small:
+        form = paid_for(form, used_of(found.below.core, sizes))
+        try:
+            answer = solve(form.capped(found.cap).relaxed())
+        except SolverError:
+            small = False
+    capped, scales = form.capped(found.cap), dict[Key, float]()
+    priced = list[tuple[float, Key, list[int]]]()
+    for key, rows in rows_of(form).items():
+        if key[0] in tight:
+            price = float(np.maximum(answer.y[rows.moving], 0.0).sum())
+            scales[key] = scale * _per_unit(book, key, final, form)
+            if price * scales[key] > LEAST_PRICE:
+                priced.append((price, key, rows.moving))
+    priced.sort(key=lambda row: (-row[0], row[1]))
+    out = list[Priced]()
+    for number, (price, key, moving) in enumerate(priced[:MOST]):
+        tried = small and number < MOST_TRIED
+        seen = _worth(capped, answer, moving, price) if tried else price
+        if seen * scales[key] > LEAST_PRICE:
+            out.append(_priced(key, seen * scales[key]))
+    return [declared(book, final, row) for row in sorted(out, key=lambda r: (-r.price, r.name))]
 
 
-def against_of(found: Search) -> tuple[str, ...]:
-    """List the rules that stand against less shortfall."""
-    prices = _priced(found, found.least.y)
-    return tuple(name for name, price in sorted(prices.items()) if price > 1e-12)
+def _priced(key: Key, worth: float) -> Priced:
+    bound: Bound | None = None
+    if key[1]:
+        bound = "min" if key[1] == "min" else "max"
+    return Priced(key[0], bound, Decimal(f"{worth:.10f}").normalize() + 0)
 
 
-def _priced(found: Search, y: Vector) -> dict[str, float]:
-    form = found.below.form
-    out: dict[str, float] = {}
-    for label, price in zip(form.labels, y, strict=False):
-        if label[0] not in NAMED or abs(price) * form.cost_unit / form.unit < LEAST_PRICE:
-            continue
-        kind = "margin" if label[0] == "missing" else label[0]
-        name = label[1] if kind == "limit" else f"{kind} {label[1]}"
-        counted = label[0] == "order_budget" or label[-1] == "orders"
-        worth = abs(float(price)) / (1.0 if counted else form.unit)
-        out[name] = max(out.get(name, 0.0), worth)
+def rows_of(form: Form) -> dict[Key, _Rows]:
+    """Gather the rows of every rule that a person knows."""
+    out: dict[Key, _Rows] = {}
+    for at, label in enumerate(form.labels):
+        key = _key(label)
+        if key is not None:
+            rows = out.setdefault(key, _Rows())
+            (rows.counted if label[0] == "missing" else rows.hard).append(at)
     return out
+
+
+def _key(label: tuple[str, ...]) -> Key | None:
+    family = label[-1]
+    if label[0] in ("withdrawable", "order_budget"):
+        return f"{label[0]} {label[1]}", ""
+    if label[0] not in ("limit", "margin", "missing"):
+        return None
+    if label[0] == "margin" or family.split(" ")[0] in ("initial", "maintenance", "stress"):
+        return f"margin {label[1]}", ""
+    return label[1], "min" if family == "min" else "max"
+
+
+def _counts(form: Form, rows: list[int]) -> bool:
+    return any("order" in form.labels[at][0] or form.labels[at][-1] == "orders" for at in rows)
+
+
+def used_of(core: Core, sizes: Sizes) -> Mask:
+    """Mark the actions that sizes use, shape ``(n_actions,)``."""
+    out = np.zeros(core.layout.count, dtype=bool)
+    for at, key in enumerate(core.arrays.orders.keys):
+        size = sizes.orders.get(key)
+        if size is not None:
+            out[core.layout.buys[at] if size > 0 else core.layout.sells[at]] = True
+    for at, name in enumerate(core.arrays.routes.ids):
+        out[core.layout.transfers[at]] = name in sizes.transfers
+    for at, move in enumerate(core.arrays.moves.keys):
+        out[core.layout.moved[at]] = move in sizes.moves
+    return out
+
+
+def paid_for(form: Form, used: Mask) -> Form:
+    """Pay the fixed costs and charges of some actions whatever their size."""
+    z = used.astype(np.float64)
+    shift = form.Z @ z
+    return replace(
+        form,
+        Z=(form.Z @ sp.diags_array(1.0 - z)).tocsr(),
+        row_low=form.row_low - shift,
+        row_high=form.row_high - shift,
+        fixed=np.where(used, 0.0, form.fixed),
+        hulls=tuple(hull for hull in form.hulls if not used[hull.orders].any()),
+        constant=form.constant + float(form.fixed @ z),
+    )
+
+
+def _worth(form: Form, answer: Answer, rows: list[int], price: float) -> float:
+    """Relax rows a little and see what that saves per unit; never more than their price."""
+    nudge = 1.0 if _counts(form, rows) else NUDGE
+    high = form.row_high.copy()
+    high[rows] += nudge
+    try:
+        eased = solve(replace(form, row_high=high).relaxed())
+    except SolverError:
+        return price
+    noise = GAP * (1.0 + abs(eased.value))
+    saved = max(0.0, answer.value - eased.value)
+    if saved <= noise and price * nudge > 2 * noise:
+        return 0.0
+    return price if saved + noise >= price * nudge else saved / nudge
+
+
+def _per_unit(book: Book, key: Key, final: State, form: Form) -> float:
+    """Turn a price per unit of a row into one per unit of the rule."""
+    limit = next((row for row in book.mandate.limits if row.id == key[0]), None) if key[1] else None
+    if key[0].startswith("order_budget ") or (limit is not None and limit.measure == "orders"):
+        return 1.0
+    return _weight(book, limit, final) / form.unit
+
+
+def _weight(book: Book, limit: Limit | None, final: State) -> float:
+    if limit is None or is_of_plan(limit):
+        return 1.0
+    meter = Meter(book, limit)
+    if limit.measure == "leverage":
+        return max(0.0, float(meter.equity(final)))
+    return float(meter.weight)

@@ -10,6 +10,7 @@ from allocator.cost import cost
 from allocator.models.base import ZERO
 from allocator.plan.actions import actions_of
 from allocator.plan.lots import Sizes
+from allocator.plan.refused import in_words
 from allocator.state import Book, Effect, State, effect_of, lawful
 from allocator.verify import end_violations, shortfall
 
@@ -24,7 +25,7 @@ class Verdict:
     Attributes
     ----------
     broken
-        Codes and messages of rules that the final state or a single action breaks.
+        Rules that the final state or a single action breaks, in words.
     shortfall, total
         S and the cost law's total, numeraire.
     """
@@ -55,4 +56,4 @@ def judged(book: Book, sizes: Sizes) -> Verdict:
 
 def _broken(book: Book, effects: Sequence[Effect], final: State) -> Iterator[str]:
     for row in end_violations(book, effects, final):
-        yield f"{row.code}: {row.message}"
+        yield in_words(row.code, row.message)

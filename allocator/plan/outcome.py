@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from allocator.models.plan import Action, Binding
+from allocator.models.plan import Action
+from allocator.models.reasons import Binding, Relaxation
 from allocator.plan.lots import Sizes
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Rules that cannot all be kept while something missing is mended.
+
+    Attributes
+    ----------
+    rules
+        Their names.
+    beside
+        Rules that were given up as well in finding them, and did not help.
+    irreducible
+        Whether leaving any one of them out would let it be mended.
+    relaxations
+        For each rule the smallest change of it alone.
+    """
+
+    rules: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+    irreducible: bool = False
+    relaxations: tuple[Relaxation, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -24,7 +48,7 @@ class Proof:
     binding
         Rules that bind, with prices.
     against
-        Rules that stand against a full repair.
+        What stands against mending each missing thing, by its name.
     """
 
     lower_bound: Decimal
@@ -32,7 +56,7 @@ class Proof:
     method: str
     solver: str
     binding: tuple[Binding, ...] = ()
-    against: tuple[str, ...] = ()
+    against: Mapping[str, Conflict] = field(default_factory=dict[str, "Conflict"])
 
 
 @dataclass(frozen=True)
@@ -47,10 +71,15 @@ class Outcome:
         What is proven.
     note
         Why nothing is done, or what the best alternative would have cost.
+    rejected
+        Where nothing is done, the best sizes that were found.
+    barred
+        The rule that these sizes would break.
     """
 
     sizes: Sizes
     actions: tuple[Action, ...]
     proof: Proof
     note: str = ""
-    tried: tuple[str, ...] = field(default=())
+    rejected: Sizes | None = None
+    barred: str = ""

@@ -2,41 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from decimal import ROUND_CEILING, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from allocator.limits import Bound, Meter, is_of_plan
+from allocator.limits import Bound, Meter, meters_of
 from allocator.margin import Missing
 from allocator.models.base import ZERO
-from allocator.models.plan import Action
-from allocator.state import Book, State, effect_of, lawful
+from allocator.plan.relax import figure
+from allocator.state import Book, State, lawful
 
 MULTIPLE = Decimal("0.0001")
 """To what a leverage is rounded up."""
 
+CENT = Decimal("0.01")
+"""To what numeraire is rounded, so that the relaxed limit is kept."""
+
 
 @lawful
-def remedies(book: Book, actions: Sequence[Action], rows: Sequence[Missing]) -> tuple[str, ...]:
-    """Advise on each missing thing, all else left as the plan leaves it.
+def remedy_of(book: Book, final: State, row: Missing) -> tuple[str, Decimal | None]:
+    """Advise on one missing thing, all else left as the plan leaves it.
 
     A limit is relaxed to what the book measures after the plan, in the limit's own unit.
 
     Returns
     -------
-    One sentence per row, in the rows' order; empty where neither relaxing nor money helps.
+    A sentence, empty where neither relaxing nor money helps; and by how much its rule is
+    relaxed, None where the advice is not to relax it.
     """
-    final = State.start(book).after([effect_of(book, action) for action in actions])
-    meters = {
-        limit.id: Meter(book, limit) for limit in book.mandate.limits if not is_of_plan(limit)
-    }
-    out = list[str]()
-    for row in rows:
-        kind, _, name = row.what.partition(" ")
-        if kind == "margin":
-            out.append(_collateral(book, name, row.amount))
-        else:
-            out.append(_relaxation(meters[name], final))
-    return tuple(out)
+    kind, _, name = row.what.partition(" ")
+    if kind == "margin":
+        return _collateral(book, name, row.amount), row.amount
+    meter = next(meter for meter in meters_of(book) if meter.limit.id == name)
+    return _relaxation(meter, final)
 
 
 def _collateral(book: Book, name: str, amount: Decimal) -> str:
@@ -46,20 +42,19 @@ def _collateral(book: Book, name: str, amount: Decimal) -> str:
     return f"add {amount:,.2f} USD of collateral in {asset} to {account}"
 
 
-def _relaxation(meter: Meter, final: State) -> str:
+def _relaxation(meter: Meter, final: State) -> tuple[str, Decimal | None]:
     bound: Bound = max(meter.bounds, key=lambda side: meter.excess(final, side))
     cap, excess, name = meter.cap(bound), meter.excess(final, bound), meter.limit.id
     if meter.limit.measure == "leverage":
         owned = meter.equity(final)
         if owned <= ZERO:
-            return f"add {excess / cap:,.2f} USD of equity where {name} measures" if cap else ""
+            told = f"add {excess / cap:,.2f} USD of equity where {name} measures" if cap else ""
+            return told, None
         wanted = (meter.total(final) / owned).quantize(MULTIPLE, ROUND_CEILING)
     else:
         wanted = cap - excess if bound == "min" else cap + excess
+        if meter.limit.measure != "quantity":
+            wanted = wanted.quantize(CENT, ROUND_FLOOR if bound == "min" else ROUND_CEILING)
     verb = "lower" if bound == "min" else "raise"
-    return f"{verb} the {bound} of {name} from {_figure(cap)} to {_figure(wanted)}"
-
-
-def _figure(value: Decimal) -> str:
-    whole = value == value.to_integral_value()
-    return f"{value:,.0f}" if whole else f"{value.normalize():,f}"
+    told = f"{verb} the {bound} of {name} from {figure(cap)} to {figure(wanted)}"
+    return told, abs(wanted - cap)

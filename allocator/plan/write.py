@@ -6,12 +6,15 @@ from decimal import ROUND_FLOOR, Decimal
 
 from allocator.models.base import ONE, ZERO
 from allocator.models.canonical import with_hash
-from allocator.models.plan import Certificate, Infeasible, Plan, PlanStatus
+from allocator.models.plan import Certificate, Plan, PlanStatus
+from allocator.models.reasons import Infeasible, Shortage
+from allocator.plan.inaction import inaction
 from allocator.plan.judge import EXACT
-from allocator.plan.outcome import Outcome
+from allocator.plan.needs import shortages
+from allocator.plan.outcome import Conflict, Outcome
 from allocator.plan.reasons import reasons
-from allocator.plan.remedies import remedies
-from allocator.state import Book, lawful, published
+from allocator.plan.remedies import remedy_of
+from allocator.state import Book, State, effect_of, lawful, published
 from allocator.verify import PlanBlocks, plan_blocks, violations
 
 CENT_OF_A_CENT = Decimal("0.0001")
@@ -34,7 +37,9 @@ def written(book: Book, outcome: Outcome) -> Plan:
             certificate=_certificate(outcome, blocks),
             infeasible=_infeasible(book, outcome, blocks) if status == "infeasible" else (),
             unrepairable=blocks.after.unrepairable,
+            frozen=_frozen(book, outcome, blocks),
             reasons=reasons(book, outcome),
+            idle=inaction(book, outcome),
             note=outcome.note,
         )
     )
@@ -66,18 +71,36 @@ def _certificate(outcome: Outcome, blocks: PlanBlocks) -> Certificate:
 
 
 def _infeasible(book: Book, outcome: Outcome, blocks: PlanBlocks) -> tuple[Infeasible, ...]:
-    """Tell what stays broken, what stands against it, and the smallest way out."""
-    rows = blocks.after.parts
-    advice = remedies(book, outcome.actions, rows)
-    return tuple(
-        Infeasible(
-            what=row.what,
-            missing=published(row.amount),
-            conflicts=outcome.proof.against,
-            smallest_relaxation=remedy,
+    """Tell what stays broken, which rules conflict over it, and the smallest ways out."""
+    final = State.start(book).after([effect_of(book, action) for action in outcome.actions])
+    missing = [row for row in shortages(book, final, book.accounts) if row.missing > EXACT]
+    out = list[Infeasible]()
+    for row in blocks.after.parts:
+        conflict = outcome.proof.against.get(row.what, Conflict())
+        own = [short for short in missing if short.what == row.what]
+        out.append(
+            Infeasible(
+                what=row.what,
+                missing=published(row.amount),
+                conflicts=conflict.rules,
+                beside=conflict.beside,
+                irreducible=conflict.irreducible,
+                smallest_relaxation=remedy_of(book, final, row)[0],
+                declared=own[0].place if own else (),
+                shortages=tuple(own),
+                relaxations=conflict.relaxations,
+            )
         )
-        for row, remedy in zip(rows, advice, strict=True)
-    )
+    return tuple(out)
+
+
+def _frozen(book: Book, outcome: Outcome, blocks: PlanBlocks) -> tuple[Shortage, ...]:
+    """Tell what is missing that only frozen accounts could mend."""
+    names = set(blocks.after.unrepairable)
+    if not names:
+        return ()
+    final = State.start(book).after([effect_of(book, action) for action in outcome.actions])
+    return tuple(row for row in shortages(book, final, book.accounts) if row.what in names)
 
 
 @lawful

@@ -1,48 +1,45 @@
-"""Where the parts of a book that a plan names are declared."""
+"""Where the parts of a book that a plan names are declared, as ``file:line:column``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from allocator.models.plan import Plan
+from allocator.models.explain import path_of
+from allocator.models.reasons import Place
 from allocator.whatif.document import Document, FileError, Where, read
 
-LISTS = (("mandate", "limits"), ("snapshot", "accounts"), ("snapshot", "routes"))
-"""Lists whose elements have ids that plans name."""
+HALVES = ("snapshot", "mandate")
 
 
-def declarations(path: str | Path) -> dict[str, str]:
-    """Find where limits, accounts and routes of a scenario are declared.
+def places(path: str | Path) -> Callable[[Place], str]:
+    """Read a scenario's places.
 
     Returns
     -------
-    Id -> ``file:line``; of two parts with one id the limit counts, then the account.
+    What tells the place of a declaration, or of the innermost part of its path that the file
+    has; its path with dots where the file has none of it.
+
+    Raises
+    ------
+    FileError
+        When the scenario cannot be read.
     """
     document = read(path)
-    out = dict[str, str]()
-    for half, key in LISTS:
-        place, at = _half(document, half, Path(path).parent)
-        if place is not None:
-            for name, row in _ids(place, (*at, key)):
-                out.setdefault(name, f"{place.file}:{place.mark(row).line}")
-    return out
+    halves = {half: _half(document, half, Path(path).parent) for half in HALVES}
 
+    def tell(place: Place) -> str:
+        found, at = halves.get(place[0], (None, ())) if place else (None, ())
+        if found is None:
+            return path_of(place)
+        where = _within(found, at, place[1:])
+        if where == at:
+            return path_of(place)
+        mark = found.mark(where, key=not _is_element(where))
+        return f"{found.file}:{mark.line}:{mark.column}"
 
-def blamed(plan: Plan, declared: dict[str, str]) -> list[tuple[str, str]]:
-    """List what a plan's missing parts and conflicts name, with the places.
-
-    Returns
-    -------
-    Name and ``file:line``, in the order in which the plan names them.
-    """
-    texts = [text for row in plan.infeasible for text in (row.what, *row.conflicts)]
-    found = dict[str, str]()
-    for text in [*texts, *plan.unrepairable]:
-        words = set(text.replace("/", " ").replace("[", " ").replace("]", " ").split())
-        found.update({name: place for name, place in declared.items() if name in words})
-    return list(found.items())
+    return tell
 
 
 def _half(document: Document, half: str, base: Path) -> tuple[Document | None, Where]:
@@ -56,10 +53,28 @@ def _half(document: Document, half: str, base: Path) -> tuple[Document | None, W
     return document, (half,)
 
 
-def _ids(document: Document, at: Where) -> Iterator[tuple[str, Where]]:
-    rows: Any = document.data
+def _within(document: Document, at: Where, names: Place) -> Where:
+    """Follow names as far as they lead: keys of mappings, ids of list elements."""
+    value: Any = document.data
     for part in at:
-        rows = rows.get(part) if isinstance(rows, dict) else None
-    for i, row in enumerate(rows if isinstance(rows, list) else []):
-        if isinstance(row, dict) and isinstance(row.get("id"), str):
-            yield row["id"], (*at, i, "id")
+        value = value.get(part) if isinstance(value, dict) else None
+    for name in names:
+        if isinstance(value, dict) and name in value:
+            at, value = (*at, name), value[name]
+        elif isinstance(value, list):
+            number = next((n for n, row in enumerate(value) if _names(row, name)), None)
+            if number is None:
+                break
+            at, value = (*at, number), value[number]
+        else:
+            break
+    return at
+
+
+def _names(row: Any, name: str) -> bool:
+    """Tell whether a list's element is the one of that name: a target goes by its underlying."""
+    return isinstance(row, dict) and name in (row.get("id"), row.get("underlying"))
+
+
+def _is_element(where: Where) -> bool:
+    return isinstance(where[-1], int)

@@ -7,7 +7,17 @@ from decimal import Decimal
 from html import escape
 
 from allocator.models.base import plain
-from allocator.models.explain import describe, money
+from allocator.models.explain import (
+    Where,
+    binds,
+    describe,
+    lacks,
+    money,
+    path_of,
+    sentence,
+    why_broken,
+    why_idle,
+)
 from allocator.models.plan import COST_PARTS, Plan
 
 Row = Sequence[str]
@@ -15,15 +25,16 @@ Table = tuple[str, Row, list[Row]]
 """Heading, columns and rows."""
 
 
-def tables(plan: Plan) -> list[Table]:
+def tables(plan: Plan, where: Where = path_of) -> list[Table]:
     """Put a plan into tables, the important one first; empty ones are left out."""
     rows: list[Table] = [
         ("Actions", ("#", "action", "waits for", "why"), _actions(plan)),
         ("Exposure (USD)", ("underlying", "before", "after", "target", "band"), _exposure(plan)),
         ("Accounts (USD)", ACCOUNT_COLUMNS, _accounts(plan)),
         ("Cost (USD)", ("part", "plan"), _cost(plan)),
-        ("Binding limits", ("limit", "worth of one unit more"), _binding(plan)),
-        ("Missing", ("what", "missing", "against it", "smallest relaxation"), _missing(plan)),
+        ("Binding limits", ("limit", "price of one unit", "in words"), _binding(plan, where)),
+        ("Missing", ("what", "missing", "why, and what would mend it"), _missing(plan, where)),
+        ("Why nothing is done", ("reason",), _idle(plan, where)),
     ]
     return [table for table in rows if table[2]]
 
@@ -64,7 +75,7 @@ def _actions(plan: Plan) -> list[Row]:
             str(action.seq),
             describe(action),
             ", ".join(map(str, action.after)) or "-",
-            plan.reasons.get(action.seq, ""),
+            sentence(plan.reasons[action.seq]) if action.seq in plan.reasons else "",
         )
         for action in plan.actions
     ]
@@ -105,18 +116,26 @@ def _cost(plan: Plan) -> list[Row]:
     ]
 
 
-def _binding(plan: Plan) -> list[Row]:
+def _binding(plan: Plan, where: Where) -> list[Row]:
     rows = plan.certificate.binding if plan.certificate is not None else ()
-    return [(row.limit, plain(row.price)) for row in rows]
+    return [(row.limit, f"{plain(row.price)} USD", binds(row, where)) for row in rows]
 
 
-def _missing(plan: Plan) -> list[Row]:
+def _missing(plan: Plan, where: Where) -> list[Row]:
     rows: list[Row] = [
-        (row.what, money(row.missing), ", ".join(row.conflicts) or "-", row.smallest_relaxation)
+        (row.what, money(row.missing), "; ".join(map(str.strip, list(why_broken(row, where))[1:])))
         for row in plan.infeasible
     ]
-    rows += [(f"{name} (frozen)", "-", "-", "") for name in plan.unrepairable]
-    return rows + [(row.code, "-", row.message, "") for row in plan.refusals]
+    rows += [(f"{name} (frozen)", "-", _frozen(plan, name)) for name in plan.unrepairable]
+    return rows + [(row.code, "-", row.message) for row in plan.refusals]
+
+
+def _frozen(plan: Plan, name: str) -> str:
+    return "; ".join(lacks(row) for row in plan.frozen if row.what == name)
+
+
+def _idle(plan: Plan, where: Where) -> list[Row]:
+    return [] if plan.idle is None else [(line.strip(),) for line in why_idle(plan.idle, where)]
 
 
 def _hashes(plan: Plan) -> list[str]:

@@ -19,13 +19,14 @@ def plan(total: str, do_nothing: str) -> Plan:
 def test_plan_that_pays_tells_what_it_saves() -> None:
     head = explain(plan("3", "1003.5")).splitlines()[0]
     assert head == (
-        "Act: 1 action costs 3.00 in all, 1,000.50 better than doing nothing (1,003.50)."
+        "Act: 1 action costs 3.00 USD in all, 1,000.50 USD better than doing nothing "
+        "(1,003.50 USD)."
     )
 
 
 def test_repair_that_costs_is_not_called_better() -> None:
     head = explain(plan("3", "1")).splitlines()[0]
     assert head == (
-        "Act: 1 action costs 3.00 in all, 2.00 more than doing nothing (1.00): "
+        "Act: 1 action costs 3.00 USD in all, 2.00 USD more than doing nothing (1.00 USD): "
         "it repairs what is broken."
     )

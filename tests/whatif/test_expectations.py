@@ -119,7 +119,7 @@ def test_a_page_needs_nothing_beside_itself_and_escapes_what_it_shows() -> None:
 
 def test_markdown_tables_keep_their_columns() -> None:
     text = markdown(plan(), title="T")
-    assert text.startswith("# T\n\nAct: 2 actions cost -3.00 in all, 10.00 better")
+    assert text.startswith("# T\n\nAct: 2 actions cost -3.00 USD in all, 10.00 USD better")
     rows = [line for line in text.splitlines() if "v:<B" in line]
     assert rows == ["| 1 | buy 3 v:<B\\|C> in a, no worse than 101 | - |  |"]
     assert "| a | 100.00 | 98.00 | 20.00 | 10.00 | 9.80 | -40.0% |" in text

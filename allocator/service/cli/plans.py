@@ -18,6 +18,7 @@ from allocator.service.cli.output import (
 )
 
 if TYPE_CHECKING:
+    from allocator.models.explain import Where
     from allocator.models.mandate import Mandate
     from allocator.models.plan import Plan
     from allocator.models.snapshot import Snapshot
@@ -55,21 +56,30 @@ def plan(
     from allocator.decide import decide
 
     made = decide(*book)
-    show(made, output)
-    if output is Format.TABLE:
-        _say_where(made, file)
+    show(made, output, _where(file) if output is Format.TABLE else None)
     raise typer.Exit(of_plan(made, detailed=detailed_exitcode))
 
 
-def explain(file: PlanArgument) -> None:
+def explain(file: PlanArgument, *, output: OutputOption = Format.TABLE) -> None:
     """Tell a plan in plain words: what it does, why, what it costs, what stays broken.
 
+    Of a scenario, limits and accounts are told with file, line and column. As JSON every fact
+    stands in a field of its own, beside the sentence that tells it.
+
     \b
-    Example: allocator explain plan.json
+    Example: allocator explain scenarios/infeasible-named-cause.yaml
     """  # noqa: D301
-    made = _made(file)
-    print(made.explain())
-    _say_where(made, file)
+    from allocator.models.explain import explain as told
+    from allocator.models.explanation import explanation, facts
+
+    made, where = _made(file), _where(file)
+    match output:
+        case Format.JSON:
+            write_json(explanation(made, where))
+        case Format.CSV:
+            write_csv(("about", "fact"), facts(made, where))
+        case Format.TABLE:
+            print(told(made, where))
 
 
 def diff(
@@ -125,7 +135,7 @@ def report(
         out.write_text(text, encoding="utf-8")
 
 
-def show(made: Plan, output: Format) -> None:
+def show(made: Plan, output: Format, where: Where | None = None) -> None:
     """Write a plan; CSV has its actions only."""
     match output:
         case Format.JSON:
@@ -135,23 +145,26 @@ def show(made: Plan, output: Format) -> None:
             cells = [[_cell(row.get(name)) for name in ACTION_COLUMNS] for row in actions]
             write_csv(ACTION_COLUMNS, cells)
         case Format.TABLE:
+            from allocator.models.explain import path_of
             from allocator.whatif.report import headline, tables
 
             console().print(headline(made))
-            for heading, columns, rows in tables(made):
+            for heading, columns, rows in tables(made, where or path_of):
                 words = {"action", "why", "account", "underlying", "part", "limit", "what"}
                 flush = [name if name in words else f"{name}>" for name in columns]
                 write_table(flush, rows, title=heading)
 
 
-def _say_where(made: Plan, file: Path | None) -> None:
-    """Tell where what stays broken, and what stands against it, is declared."""
-    if file is None or not (made.infeasible or made.unrepairable):
-        return
-    from allocator.whatif.places import blamed, declarations
+def _where(file: Path | None) -> Where:
+    """Tell declarations by file, line and column where a scenario is at hand."""
+    from allocator.models.explain import path_of
+    from allocator.whatif.check import kind_of
+    from allocator.whatif.document import read
+    from allocator.whatif.places import places
 
-    for name, place in blamed(made, declarations(file)):
-        print(f"  declared: {name} at {place}")
+    if file is None or kind_of(read(file).data) == "plan":
+        return path_of
+    return places(file)
 
 
 def _cell(value: object) -> object:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import subprocess
 import sys
@@ -59,13 +61,54 @@ def test_an_infeasible_plan_names_what_is_missing_and_where_it_is_declared(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     path = SCENARIOS / "infeasible-named-cause.yaml"
-    line = path.read_text().splitlines().index("    - id: bybit-a") + 1
+    lines = path.read_text().splitlines()
+    line = lines.index("    - id: bybit-a") + 1
+    route = next(n for n, text in enumerate(lines, 1) if "id: bin-byb-usdt" in text)
     assert run(["plan", str(path)]) == 4
     missing = capsys.readouterr().out.split("Missing")[1]
-    assert "margin bybit-a" in missing
-    assert f"declared: bybit-a at {path}:{line}" in missing
-    assert run(["explain", str(path)]) == 0
-    assert f"declared: bybit-a at {path}:{line}" in capsys.readouterr().out
+    for command in ("plan", "explain"):
+        told = missing
+        if command == "explain":
+            assert run(["explain", str(path)]) == 0
+            told = capsys.readouterr().out
+        assert "missing: margin bybit-a" in told or "margin bybit-a" in told
+        assert f"[{path}:{line}:7]" in told
+        assert f"[{path}:{route}:7]" in told
+
+
+def test_an_explanation_as_json_has_the_facts_and_their_sentences(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = SCENARIOS / "infeasible-named-cause.yaml"
+    assert run(["explain", str(path), "-o", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    (row,) = told["infeasible"]
+    assert row["conflicts"] == [
+        "margin bybit-a", "status bybit:BTC/USDT:USDT", "route bin-byb-usdt"
+    ]  # fmt: skip
+    assert row["relaxations"][2]["amount"] == "26000"
+    assert row["at"].startswith(f"{path}:")
+    assert any("initial margin: 96,000.00 asked" in line for line in row["text"])
+    (action,) = told["actions"]
+    assert action["reason"]["needs"][0]["missing"] == "36000"
+    assert action["reason"]["needs"][0]["leg"] == "bybit:BTC/USDT:USDT"
+
+
+def test_everything_that_the_text_says_is_among_the_facts(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for path in sorted(SCENARIOS.glob("*.yaml")):
+        assert run(["explain", str(path)]) == 0
+        text = capsys.readouterr().out
+        assert run(["explain", str(path), "-o", "csv"]) == 0
+        facts = [row["fact"] for row in csv.DictReader(io.StringIO(capsys.readouterr().out))]
+        assert run(["explain", str(path), "-o", "json"]) == 0
+        data = capsys.readouterr().out
+        for line in text.splitlines():
+            bare = line.strip().removeprefix("- ").removeprefix("binds: ")
+            if bare and ": exposure " not in bare and not bare.startswith("cannot be repaired"):
+                assert any(bare.split(" after ")[0].split(". ")[-1] in f for f in facts), line
+        assert json.loads(data)["headline"][0] == text.splitlines()[0]
 
 
 def test_a_plan_as_csv_has_a_row_for_every_action(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,132 @@
+"""The program that misses least of one thing, and the rules that its row prices name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+import numpy as np
+
+from allocator.minimise.candidate import SPARE, only_shortfall
+from allocator.plan.relax import Rule
+from allocator.program.build import Program, build
+from allocator.program.crossing import arrays_of
+from allocator.program.form import Form, Index
+from allocator.program.solve import Answer, solve
+from allocator.state import Book
+
+NOTHING = 1e-7
+"""Missing amount in units (a cent) that counts as none."""
+
+PRICED = 1e-6
+"""Row price, per unit of the missing thing, from which a rule holds it back."""
+
+MARGINS = ("initial", "maintenance", "stress")
+
+
+@dataclass(frozen=True)
+class Least:
+    """The program that misses least of one thing, solved.
+
+    Attributes
+    ----------
+    program, answer
+        None where nothing of it is missing.
+    missing
+        Units.
+    """
+
+    program: Program | None
+    answer: Answer | None
+    missing: float
+
+
+def least_of(book: Book, what: str, caps: Mapping[str, Decimal]) -> Least:
+    """Solve for the least that is missing of one thing, the others within their caps.
+
+    Raises
+    ------
+    SolverError
+        When no answer can be certified.
+    """
+    program = build(arrays_of(book), None)
+    form = program.form
+    columns = _missing_columns(form)
+    own = columns.get(what)
+    if own is None:
+        return Least(program, None, 0.0)
+    high, weight = form.high.copy(), np.zeros_like(form.shortfall)
+    for name, at in columns.items():
+        if name in caps:
+            high[at] = np.minimum(high[at], float(caps[name]) / form.unit + SPARE)
+    weight[own] = 1.0
+    alone = only_shortfall(replace(form, high=high, shortfall=weight, cap=np.inf))
+    answer = solve(alone.relaxed())
+    return Least(program, answer, max(0.0, answer.bound))
+
+
+def _missing_columns(form: Form) -> dict[str, Index]:
+    """Find the columns of S by what they measure."""
+    out: dict[str, set[int]] = {}
+    for row, label in enumerate(form.labels):
+        if label[0] == "missing":
+            kind = "margin" if _is_margin(label) else "limit"
+            first, last = form.A.indptr[row], form.A.indptr[row + 1]
+            at = form.A.indices[first:last]
+            slack = {int(c) for c in at if form.shortfall[c] > 0}
+            out.setdefault(f"{kind} {label[1]}", set()).update(slack)
+    return {name: np.array(sorted(at), dtype=np.int64) for name, at in out.items()}
+
+
+def _is_margin(label: tuple[str, ...]) -> bool:
+    return label[-1].split(" ")[0] in MARGINS
+
+
+def priced_rules(book: Book, least: Least) -> set[Rule]:
+    """Name the rules whose rows or bounds have a price."""
+    if least.program is None or least.answer is None:
+        return set()
+    form, x = least.program.form, least.answer.x
+    y = least.answer.y[: form.row_low.size]
+    out = set[Rule]()
+    for label, price in zip(form.labels, y, strict=True):
+        if abs(price) > PRICED:
+            out |= set(_rule_of(book, label))
+    slope = form.A.T @ y
+    n = form.n_actions
+    full = (slope[:n] < -PRICED) & (x[:n] >= form.top - NOTHING) & (form.top > 0)
+    return out | set(_bounds(least.program, np.flatnonzero(full)))
+
+
+def _rule_of(book: Book, label: tuple[str, ...]) -> Iterator[Rule]:
+    if label[0] in ("margin", "missing") and _is_margin(label):
+        yield Rule("margin", tuple(label[1].split(" ")))
+    elif label[0] in ("limit", "missing"):
+        yield Rule("limit", (label[1],))
+    elif label[0] == "withdrawable":
+        yield Rule("withdrawable", tuple(label[1].split("/", 1)))
+    elif label[0] == "order_budget":
+        yield Rule("order_budget", (label[1],))
+    elif label[0] == "balance":
+        account, asset = label[1].split("/", 1)
+        if book.ring_fenced(account, asset) > 0:
+            yield Rule("ring_fenced", (account, asset))
+
+
+def _bounds(program: Program, actions: Index) -> Iterator[Rule]:
+    """Name what bounds actions that are used to the full: routes and moves."""
+    core = program.core
+    arrays, layout = core.arrays, core.layout
+    for action in map(int, actions):
+        if action in layout.transfers:
+            row = arrays.book.routes[arrays.routes.ids[action - layout.transfers[0]]]
+            if row.max is not None:
+                yield Rule("route", (row.id,))
+            free = arrays.book.withdrawable(row.source, row.asset)
+            if row.max is None or free <= row.max + row.fee + row.rate * row.max:
+                yield Rule("withdrawable", (row.source, row.asset))
+        elif action in layout.moved:
+            key = arrays.moves.keys[action - layout.moved[0]]
+            if arrays.book.moves[key].max_notional is not None:
+                yield Rule("move", key)
