@@ -19,27 +19,50 @@ if TYPE_CHECKING:
     from allocator.models.mandate import Mandate
     from allocator.models.plan import Plan
     from allocator.models.snapshot import Snapshot
+    from allocator.presets import (
+        AvailableEquity,
+        Equal,
+        Lots,
+        NetLiquidation,
+        PercentChange,
+        Ratio,
+        allocate,
+    )
     from allocator.verify import verify
     from allocator.whatif.reader import load_scenario
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AvailableEquity": "allocator.presets",
     "Engine": "allocator.decide",
+    "Equal": "allocator.presets",
+    "Lots": "allocator.presets",
     "Mandate": "allocator.models.mandate",
+    "NetLiquidation": "allocator.presets",
+    "PercentChange": "allocator.presets",
     "Plan": "allocator.models.plan",
+    "Ratio": "allocator.presets",
     "Snapshot": "allocator.models.snapshot",
+    "allocate": "allocator.presets",
     "decide": "allocator.decide",
     "load_scenario": "allocator.whatif.reader",
     "verify": "allocator.verify",
 }
 
 __all__ = [
+    "AvailableEquity",
     "Engine",
+    "Equal",
+    "Lots",
     "Mandate",
+    "NetLiquidation",
+    "PercentChange",
     "Plan",
+    "Ratio",
     "Snapshot",
     "__version__",
+    "allocate",
     "decide",
     "load_scenario",
     "verify",

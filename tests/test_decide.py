@@ -192,11 +192,18 @@ def test_nothing_is_done_where_no_answer_can_be_certified(monkeypatch: pytest.Mo
 
 def test_the_public_names_are_exactly_those_that_are_promised() -> None:
     assert set(allocator.__all__) == {
+        "AvailableEquity",
         "Engine",
+        "Equal",
+        "Lots",
         "Mandate",
+        "NetLiquidation",
+        "PercentChange",
         "Plan",
+        "Ratio",
         "Snapshot",
         "__version__",
+        "allocate",
         "decide",
         "load_scenario",
         "verify",

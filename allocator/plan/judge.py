@@ -61,6 +61,12 @@ def judged(book: Book, sizes: Sizes) -> Verdict:
     )
 
 
+@lawful
+def broken_rules(book: Book, sizes: Sizes) -> tuple[str, ...]:
+    """Name the rules that sizes break, as `judged` does, without S and total."""
+    return tuple(_broken(book, numbered(book, sizes, unordered(sizes))))
+
+
 def _broken(book: Book, actions: tuple[Action, ...]) -> Iterator[str]:
     for row in final_violations(book, actions):
         yield f"{row.code}: {row.message}"

@@ -44,13 +44,16 @@ class Outcome:
     sizes, actions
         What is done.
     proof
-        What is proven.
+        What is proven; None: nothing is.
     note
         Why nothing is done, or what the best alternative would have cost.
+    preset
+        The rule that made it; empty: the optimiser did.
     """
 
     sizes: Sizes
     actions: tuple[Action, ...]
-    proof: Proof
+    proof: Proof | None
     note: str = ""
     tried: tuple[str, ...] = field(default=())
+    preset: str = ""

@@ -8,7 +8,7 @@ from allocator.models.base import ONE, ZERO
 from allocator.models.canonical import mandate_hash, snapshot_hash, with_hash
 from allocator.models.plan import Certificate, Infeasible, Plan, PlanStatus
 from allocator.plan.judge import EXACT
-from allocator.plan.outcome import Outcome
+from allocator.plan.outcome import Outcome, Proof
 from allocator.plan.reasons import reasons
 from allocator.plan.remedies import remedies
 from allocator.state import Book, lawful, published
@@ -31,11 +31,12 @@ def written(book: Book, outcome: Outcome) -> Plan:
             cost=blocks.cost,
             exposure=blocks.exposure,
             accounts=blocks.accounts,
-            certificate=_certificate(outcome, blocks),
+            certificate=None if outcome.proof is None else _certificate(outcome.proof, blocks),
             infeasible=_infeasible(book, outcome, blocks) if status == "infeasible" else (),
             unrepairable=blocks.after.unrepairable,
             reasons=reasons(book, outcome),
             note=outcome.note,
+            preset=outcome.preset,
         )
     )
 
@@ -46,8 +47,8 @@ def _status(outcome: Outcome, blocks: PlanBlocks) -> PlanStatus:
     return "act" if outcome.actions else "nothing"
 
 
-def _certificate(outcome: Outcome, blocks: PlanBlocks) -> Certificate:
-    cost, proof = blocks.cost, outcome.proof
+def _certificate(proof: Proof, blocks: PlanBlocks) -> Certificate:
+    cost = blocks.cost
     bound = min(proof.lower_bound, cost.total).quantize(CENT_OF_A_CENT, ROUND_FLOOR)
     missing = published(blocks.after.total)
     gap = cost.total - bound
@@ -69,11 +70,12 @@ def _infeasible(book: Book, outcome: Outcome, blocks: PlanBlocks) -> tuple[Infea
     """Tell what stays broken, what stands against it, and the smallest way out."""
     rows = blocks.after.parts
     advice = remedies(book, outcome.actions, rows)
+    against = () if outcome.proof is None else outcome.proof.against
     return tuple(
         Infeasible(
             what=row.what,
             missing=published(row.amount),
-            conflicts=outcome.proof.against,
+            conflicts=against,
             smallest_relaxation=remedy,
         )
         for row, remedy in zip(rows, advice, strict=True)
@@ -103,4 +105,5 @@ def released(book: Book, plan: Plan) -> Plan:
     if not found:
         return plan
     refused = idle(book, "the verifier refused the plan")
-    return with_hash(refused.model_copy(update={"refusals": found}))
+    told = {"refusals": found, "preset": plan.preset}
+    return with_hash(refused.model_copy(update=told))

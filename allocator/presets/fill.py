@@ -1,0 +1,152 @@
+"""Filling slots by weights as far as the exact law lets them.
+
+All slots rise together, in proportion to their weights, until a rule stands in the way; who cannot
+take another lot then stays where it is, and the others go on. Lots are counted, so each rise ends
+by bisection at an exact count, and every look is counted too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import ROUND_FLOOR, Decimal
+
+from allocator.models.base import ZERO
+from allocator.presets.remainder import Part, largest_remainder
+from allocator.presets.slots import Slot
+from allocator.state import Pair, lawful
+
+Counts = dict[Pair, int]
+"""Lots by pair; none where nothing is ordered."""
+
+Fits = Callable[[Mapping[Pair, Decimal]], bool]
+"""Whether signed orders, in contracts, break no rule."""
+
+ROUNDS_A_SLOT = 2
+"""Rises after which the filling ends even if a slot could still take a lot."""
+
+
+def signed_orders(slots: Sequence[Slot], counts: Mapping[Pair, int]) -> dict[Pair, Decimal]:
+    """Turn lots into signed contracts."""
+    return {s.pair: counts[s.pair] * s.signed for s in slots if counts.get(s.pair)}
+
+
+def exposure_of(slots: Sequence[Slot], counts: Mapping[Pair, int]) -> Decimal:
+    """Add up the exposure that lots trade, numeraire, unsigned."""
+    return sum((counts.get(s.pair, 0) * s.unit for s in slots), ZERO)
+
+
+@lawful
+def shared(slots: Sequence[Slot], total: Decimal) -> Counts:
+    """Share out a total by weights, in sizes that the instruments take.
+
+    Where a share is smaller than the smallest order, the slot of the least weight among those gets
+    nothing and the rest is shared out again.
+    """
+    left = list(slots)
+    while True:
+        parts = [Part(s.pair, s.weight, s.unit, s.most) for s in left]
+        counts = largest_remainder(total, parts) if parts else {}
+        small = [s for s in left if not s.takes(counts[s.pair])]
+        if not small:
+            return {pair: lots for pair, lots in counts.items() if lots}
+        left.remove(min(small, key=lambda s: (s.weight, s.pair)))
+
+
+@lawful
+def filled(slots: Sequence[Slot], total: Decimal, fits: Fits) -> Counts:
+    """Fill slots up to a total of exposure, numeraire, as far as orders fit.
+
+    Returns
+    -------
+    Lots by pair that fit; where all of them rose as far as they can, each alone is given what it
+    still takes, the heaviest first, so that no slot that could take more is left behind.
+    """
+    looks, best, rising = _Looks(slots, fits), Counts(), tuple(slots)
+    for _ in range(ROUNDS_A_SLOT * len(slots)):
+        reached, stays = _risen(looks, rising, total)
+        if exposure_of(slots, reached) > exposure_of(slots, best):
+            best = reached
+        if not stays:
+            break
+        rising = tuple(s.at_most(stays[s.pair]) if s.pair in stays else s for s in rising)
+        rising = tuple(s for s in rising if s.most != 0)
+        if not rising:
+            break
+    whole = best == shared(slots, total)
+    return best if whole else _topped(looks, slots, total, best)
+
+
+class _Looks:
+    """The exact law's answers, each asked for once."""
+
+    def __init__(self, slots: Sequence[Slot], fits: Fits) -> None:
+        self.slots, self.fits = slots, fits
+        self.seen = dict[tuple[tuple[Pair, int], ...], bool]()
+
+    def ok(self, counts: Counts) -> bool:
+        """Tell whether lots fit."""
+        key = tuple(sorted(counts.items()))
+        if key not in self.seen:
+            self.seen[key] = self.fits(signed_orders(self.slots, counts))
+        return self.seen[key]
+
+    def most(self, counts: Counts, slot: Slot, wanted: int) -> int:
+        """Find how many lots of one slot fit beside the others, by bisection up to a number."""
+        low, high = counts.get(slot.pair, 0), wanted + 1
+        first = max(low + 1, min(slot.least, wanted))
+        for probe in (wanted, first):
+            if low < probe < high and slot.takes(probe):
+                fit = self.ok({**counts, slot.pair: probe})
+                low, high = (probe, high) if fit else (low, probe)
+        while high - low > 1 and low >= first:
+            middle = (low + high) // 2
+            fit = self.ok({**counts, slot.pair: middle})
+            low, high = (middle, high) if fit else (low, middle)
+        return low
+
+
+def _risen(looks: _Looks, slots: Sequence[Slot], total: Decimal) -> tuple[Counts, Counts]:
+    """Let slots rise together as far as all of them fit.
+
+    Returns
+    -------
+    The lots reached, and where those slots have to stay that stand in the way of more; none do
+    where the whole total is reached.
+    """
+    reached, over = Counts(), shared(slots, total)
+    if looks.ok(over):
+        return over, {}
+    step = min(slot.unit for slot in slots)
+    low, high = 0, int((total / step).to_integral_value(ROUND_FLOOR)) + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        counts = shared(slots, min(total, middle * step))
+        if looks.ok(counts):
+            low, reached = middle, counts
+        else:
+            high, over = middle, counts
+    stays = Counts()
+    for slot in sorted(slots, key=_heaviest):
+        before, wanted = reached.get(slot.pair, 0), over.get(slot.pair, 0)
+        if wanted > before:
+            lots = looks.most(reached, slot, wanted)
+            reached = {**reached, slot.pair: lots} if lots else reached
+            if lots < wanted:
+                stays[slot.pair] = lots
+    return reached, stays
+
+
+def _topped(looks: _Looks, slots: Sequence[Slot], total: Decimal, counts: Counts) -> Counts:
+    """Give every slot alone what it still takes of what is left."""
+    for slot in sorted(slots, key=_heaviest):
+        room = int((total - exposure_of(slots, counts)) / slot.unit)
+        wanted = counts.get(slot.pair, 0) + room
+        wanted = wanted if slot.most is None else min(wanted, slot.most)
+        lots = looks.most(counts, slot, wanted)
+        if lots:
+            counts = {**counts, slot.pair: lots}
+    return counts
+
+
+def _heaviest(slot: Slot) -> tuple[Decimal, Pair]:
+    return -slot.weight, slot.pair
