@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from allocator.decide import Engine, decide
+    from allocator.frontier import Frontier, frontier
     from allocator.models.mandate import Mandate
     from allocator.models.plan import Plan
     from allocator.models.snapshot import Snapshot
@@ -37,6 +38,7 @@ _HOMES = {
     "AvailableEquity": "allocator.presets",
     "Engine": "allocator.decide",
     "Equal": "allocator.presets",
+    "Frontier": "allocator.frontier",
     "Lots": "allocator.presets",
     "Mandate": "allocator.models.mandate",
     "NetLiquidation": "allocator.presets",
@@ -46,6 +48,7 @@ _HOMES = {
     "Snapshot": "allocator.models.snapshot",
     "allocate": "allocator.presets",
     "decide": "allocator.decide",
+    "frontier": "allocator.frontier",
     "load_scenario": "allocator.whatif.reader",
     "verify": "allocator.verify",
 }
@@ -54,6 +57,7 @@ __all__ = [
     "AvailableEquity",
     "Engine",
     "Equal",
+    "Frontier",
     "Lots",
     "Mandate",
     "NetLiquidation",
@@ -64,6 +68,7 @@ __all__ = [
     "__version__",
     "allocate",
     "decide",
+    "frontier",
     "load_scenario",
     "verify",
 ]

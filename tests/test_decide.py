@@ -195,6 +195,7 @@ def test_the_public_names_are_exactly_those_that_are_promised() -> None:
         "AvailableEquity",
         "Engine",
         "Equal",
+        "Frontier",
         "Lots",
         "Mandate",
         "NetLiquidation",
@@ -205,6 +206,7 @@ def test_the_public_names_are_exactly_those_that_are_promised() -> None:
         "__version__",
         "allocate",
         "decide",
+        "frontier",
         "load_scenario",
         "verify",
     }

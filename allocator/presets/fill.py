@@ -25,6 +25,10 @@ ROUNDS_A_SLOT = 2
 """Rises after which the filling ends even if a slot could still take a lot."""
 
 
+TOPPINGS = 3
+"""How often every slot is asked what it still takes: an order may free a limit for another one."""
+
+
 def signed_orders(slots: Sequence[Slot], counts: Mapping[Pair, int]) -> dict[Pair, Decimal]:
     """Turn lots into signed contracts."""
     return {s.pair: counts[s.pair] * s.signed for s in slots if counts.get(s.pair)}
@@ -137,8 +141,8 @@ def _risen(looks: _Looks, slots: Sequence[Slot], total: Decimal) -> tuple[Counts
 
 
 def _topped(looks: _Looks, slots: Sequence[Slot], total: Decimal, counts: Counts) -> Counts:
-    """Give every slot alone what it still takes of what is left."""
-    for slot in sorted(slots, key=_heaviest):
+    """Give every slot alone what it still takes, again while that makes room for others."""
+    for slot in sorted(slots, key=_heaviest) * TOPPINGS:
         room = int((total - exposure_of(slots, counts)) / slot.unit)
         wanted = counts.get(slot.pair, 0) + room
         wanted = wanted if slot.most is None else min(wanted, slot.most)

@@ -19,6 +19,7 @@ import pytest
 
 from allocator.models.plan import Plan
 from allocator.models.scenario import Scenario
+from allocator.presets import allocate, parsed
 from allocator.state import Book
 from allocator.verify import verify
 from tests.books import FLAVOURS, random_book
@@ -91,3 +92,18 @@ def test_both_find_the_same_violations_and_costs(
             assert abs(Decimal(value) - getattr(plan.cost, part)) <= DUST, (seed, part)
         assert plan.certificate is not None
         assert abs(Decimal(theirs["shortfall"]) - plan.certificate.shortfall) <= DUST, seed
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_the_judge_misses_nothing_in_a_presets_plan_but_a_proof(
+    referee: Any, flavour: str, tmp_path: Path
+) -> None:
+    for seed in (11, 12):
+        raw = random_book(seed, flavour)
+        scenario = Scenario.model_validate(raw)
+        if any(Book.of(scenario.snapshot, scenario.mandate).set_aside.values()):
+            continue  # as above
+        for text in ("equal", "net_liq", "available_equity", "pct_change=-50"):
+            plan = allocate(scenario.snapshot, scenario.mandate, parsed(text))
+            verdict = judged(referee, raw, plan, tmp_path)
+            assert {row["code"] for row in verdict["violations"]} <= {"certificate"}

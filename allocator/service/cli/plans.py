@@ -64,7 +64,7 @@ def plan(  # noqa: PLR0913 - each is an option of the command
     """  # noqa: D301
     if compare and (preset is None or output is Format.CSV):
         raise typer.BadParameter("goes with --preset, as table or JSON", param_hint="--compare")
-    made, decided = _decided(_book(file, snapshot, mandate), preset, compare=compare)
+    made, decided = _decided(loaded(file, snapshot, mandate), preset, compare=compare)
     if decided is not None and output is Format.JSON:
         write_json({"preset": made.to_json(), "decide": decided.to_json()})
     else:
@@ -205,7 +205,7 @@ def _cell(value: object) -> object:
     return " ".join(map(str, value)) if isinstance(value, list) else value
 
 
-def _book(
+def loaded(
     file: Path | None, snapshot: Path | None, mandate: Path | None
 ) -> tuple[Snapshot, Mandate]:
     """Load what to decide about from the arguments."""
@@ -227,7 +227,7 @@ def _made(file: Path) -> Plan:
 
     if kind_of(read(file).data) == "plan":
         return load_plan(file)
-    book = _book(file, None, None)
+    book = loaded(file, None, None)
     from allocator.decide import decide
 
     return decide(*book)
