@@ -56,25 +56,41 @@ def allocate(snapshot: Snapshot, mandate: Mandate, rule: Rule) -> Plan:
         there = ", ".join(sorted(snapshot.account))
         raise InputError(f"no account {', '.join(strange)}: there are {there}")
     book = Book.of(snapshot, mandate)
-    trade = _traded(book, rule, safe=False)
+    trade = ordered(book, rule, safe=False)
     actions = sequenced(book, trade.sizes)
     if actions is None:
-        trade = _traded(book, rule, safe=True)
+        trade = ordered(book, rule, safe=True)
         actions = sequenced(book, trade.sizes) or ()
     return released(book, written(book, _outcome(book, rule, trade, actions)))
 
 
 @dataclass(frozen=True)
-class _Trade:
-    """What is ordered, and by underlying what should be traded and what of it is not."""
+class Trade:
+    """What a rule orders.
+
+    Attributes
+    ----------
+    sizes
+        The orders.
+    wanted
+        What should be traded, numeraire by underlying, signed, in the order of filling.
+    untraded
+        What of it is not, unsigned.
+    """
 
     sizes: Sizes
     wanted: Mapping[str, Decimal]
     untraded: Mapping[str, Decimal]
 
 
-def _traded(book: Book, rule: Rule, *, safe: bool) -> _Trade:
-    """Fill one underlying after another; with `safe` only sizes that have a safe order of steps."""
+def ordered(book: Book, rule: Rule, *, safe: bool) -> Trade:
+    """Fill one underlying after another.
+
+    Parameters
+    ----------
+    safe
+        Whether each look also asks for a safe order of steps; it is hardly ever missing.
+    """
     orders: dict[Pair, Decimal] = {}
 
     def fits(more: Mapping[Pair, Decimal]) -> bool:
@@ -90,7 +106,7 @@ def _traded(book: Book, rule: Rule, *, safe: bool) -> _Trade:
         left = abs(gap) - exposure_of(slots, counts)
         if left >= min((slot.unit for slot in slots), default=ZERO):
             untraded[name] = left
-    return _Trade(Sizes(dict(sorted(orders.items()))), gaps, untraded)
+    return Trade(Sizes(dict(sorted(orders.items()))), gaps, untraded)
 
 
 def _gaps(book: Book) -> dict[str, Decimal]:
@@ -101,7 +117,7 @@ def _gaps(book: Book) -> dict[str, Decimal]:
     return {name: gaps[name] for name in sorted(outside, key=lambda u: (-abs(gaps[u]), u))}
 
 
-def _outcome(book: Book, rule: Rule, trade: _Trade, actions: tuple[Action, ...]) -> Outcome:
+def _outcome(book: Book, rule: Rule, trade: Trade, actions: tuple[Action, ...]) -> Outcome:
     """Keep what is worth it, and say what became of the rule."""
     name = label(rule)
     told = [_headline(name, trade, len(actions)), *_left_over(trade)]
@@ -111,7 +127,7 @@ def _outcome(book: Book, rule: Rule, trade: _Trade, actions: tuple[Action, ...])
     return Outcome(trade.sizes, actions, None, " ".join(told), preset=name)
 
 
-def _headline(name: str, trade: _Trade, count: int) -> str:
+def _headline(name: str, trade: Trade, count: int) -> str:
     if not trade.wanted:
         return f"Preset {name}: every underlying is inside its band."
     return f"Preset {name}: {count} order{'' if count == 1 else 's'} to trade " + (
@@ -119,7 +135,7 @@ def _headline(name: str, trade: _Trade, count: int) -> str:
     )
 
 
-def _left_over(trade: _Trade) -> list[str]:
+def _left_over(trade: Trade) -> list[str]:
     return [
         f"{left:,.2f} USD of {name} stay untraded: rule and limits let no account take more."
         for name, left in trade.untraded.items()

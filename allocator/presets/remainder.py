@@ -4,7 +4,9 @@ Each part first gets the whole lots of its exact share; what is left goes, one l
 parts with the largest fractions of a lot. Among parts of one unit each is less than a lot away from
 its share, and they add up to all the whole lots of the total; among parts of different units each
 is less than the coarsest lot away. IBKR's EqualQuantity (six accounts of
-400 shares: 66 each, then one more each until all are gone) is this rule with equal weights.
+400 shares: 66 each, then one more each until all are gone) is this rule with equal weights. Some
+multi-account managers give all that is left to the largest account instead
+(https://www.fxclearing.com/lo/allocation-methods); with the largest remainder nobody is favoured.
 """
 
 from __future__ import annotations

@@ -15,7 +15,9 @@ from allocator.models.errors import SnapshotError
 from allocator.models.scenario import Scenario
 from allocator.plan.judge import EXACT, broken_rules
 from allocator.plan.lots import Sizes
+from allocator.plan.sequence import sequenced
 from allocator.presets import Equal, NetLiquidation, Rule, allocate, label, parsed
+from allocator.presets.allocate import ordered
 from allocator.presets.fill import exposure_of, filled, shared, signed_orders
 from allocator.presets.slots import slots_of
 from allocator.state import Book, State
@@ -141,6 +143,31 @@ def test_only_a_preset_may_lack_a_certificate_and_none_may_have_one() -> None:
     assert {row.code for row in verify(*book, both)} == {"certificate"}
 
 
+def test_an_order_that_frees_margin_precedes_the_one_that_needs_it() -> None:
+    # Margin on the whole position: 1 % up to 1,000, 10 % beyond. Shrinking XYZ from 3,000 to 990
+    # frees 290 at its very end, growing ABC from 900 to 1,900 binds 181 near its beginning; half
+    # way the two together need more than the 325 that are there.
+    tiers = [
+        {"cap": "1000", "maintenance": "0.01", "max_leverage": "50"},
+        {"cap": "100000", "maintenance": "0.1", "max_leverage": "50"},
+    ]
+    other = "v:ABC/USD:USD"
+    data = group([325], "99", held=[300])
+    data["snapshot"]["assets"]["ABC"] = {"price": "10", "underlying": "ABC"}
+    data["snapshot"]["instruments"] = [
+        share(tiers=tiers),
+        share(other, underlying="ABC", tiers=tiers),
+    ]
+    account = data["snapshot"]["accounts"][0]
+    account["margin"] = {"model": "whole_position"}
+    account["positions"][XYZ]["leverage"] = "50"
+    account["positions"][other] = {"quantity": "90", "entry_price": "10", "leverage": "50"}
+    data["mandate"]["targets"].append({"underlying": "ABC", "delta": "190", "unit": "base"})
+    plan = plan_of(data, Equal())
+    steps = [(a.instrument, a.signed, a.after) for a in plan.actions if a.kind == "order"]
+    assert steps == [(XYZ, -201, ()), (other, 100, (1,))]
+
+
 def test_a_book_that_makes_no_sense_is_refused() -> None:
     data = group([RICH], "1")
     data["mandate"]["targets"][0]["underlying"] = "ABC"
@@ -189,6 +216,18 @@ def test_no_account_that_could_take_another_lot_is_left_behind(flavour: str) -> 
                     if barred or (more - lots) * slot.unit > left:
                         continue
                     assert not fits(signed_orders(slots, {**counts, slot.pair: more}))
+
+
+@pytest.mark.parametrize("flavour", ["whole_position", "limits", "mixed"])
+def test_sizes_that_are_asked_to_be_safe_have_an_order_of_steps(flavour: str) -> None:
+    for seed in range(3):
+        scenario = scenario_of(seed, flavour)
+        book = Book.of(scenario.snapshot, scenario.mandate)
+        for rule in rules_for(scenario):
+            sizes = ordered(book, rule, safe=True).sizes
+            assert sequenced(book, sizes) is not None
+            if sequenced(book, ordered(book, rule, safe=False).sizes) is not None:
+                assert sizes.count or not ordered(book, rule, safe=False).sizes.count
 
 
 def shuffled(raw: dict[str, Any], seed: int) -> dict[str, Any]:
