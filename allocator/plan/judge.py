@@ -67,6 +67,16 @@ def broken_rules(book: Book, sizes: Sizes) -> tuple[str, ...]:
     return tuple(_broken(book, numbered(book, sizes, unordered(sizes))))
 
 
+ACCOUNT_CODES = ("margin_", "bracket", "balance")
+"""Beginnings of the codes of rules on one account, which no other account's actions can break."""
+
+
+@lawful
+def broken_account(book: Book, sizes: Sizes) -> tuple[str, ...]:
+    """Name the rules on accounts alone that sizes break: margin, brackets, wallets."""
+    return tuple(row for row in broken_rules(book, sizes) if row.startswith(ACCOUNT_CODES))
+
+
 def _broken(book: Book, actions: tuple[Action, ...]) -> Iterator[str]:
     for row in final_violations(book, actions):
         yield f"{row.code}: {row.message}"

@@ -13,7 +13,7 @@ from allocator.models.mandate import Mandate
 from allocator.models.plan import Action, Plan
 from allocator.models.refusals import book_problems
 from allocator.models.snapshot import Snapshot
-from allocator.plan.judge import EXACT, broken_rules, judged
+from allocator.plan.judge import EXACT, broken_account, broken_rules, judged
 from allocator.plan.lots import Sizes
 from allocator.plan.outcome import Outcome
 from allocator.plan.sequence import sequenced
@@ -97,11 +97,15 @@ def ordered(book: Book, rule: Rule, *, safe: bool) -> Trade:
         sizes = Sizes(dict(sorted({**orders, **more}.items())))
         return not broken_rules(book, sizes) and not (safe and sequenced(book, sizes) is None)
 
+    def alone(pair: Pair, size: Decimal) -> bool:
+        own = {key: value for key, value in orders.items() if key[0] == pair[0]}
+        return not broken_account(book, Sizes({**own, pair: size}))
+
     gaps = _gaps(book)
     untraded: dict[str, Decimal] = {}
     for name, gap in gaps.items():
         slots = slots_of(book, rule, name, 1 if gap > 0 else -1)
-        counts = filled(slots, abs(gap), fits)
+        counts = filled(slots, abs(gap), fits, alone)
         orders |= signed_orders(slots, counts)
         left = abs(gap) - exposure_of(slots, counts)
         if left >= min((slot.unit for slot in slots), default=ZERO):

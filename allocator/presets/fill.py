@@ -21,6 +21,9 @@ Counts = dict[Pair, int]
 Fits = Callable[[Mapping[Pair, Decimal]], bool]
 """Whether signed orders, in contracts, break no rule."""
 
+FitsAlone = Callable[[Pair, Decimal], bool]
+"""Whether one signed order breaks no rule on its account alone; asked first, as it is cheap."""
+
 ROUNDS_A_SLOT = 2
 """Rises after which the filling ends even if a slot could still take a lot."""
 
@@ -57,7 +60,7 @@ def shared(slots: Sequence[Slot], total: Decimal) -> Counts:
 
 
 @lawful
-def filled(slots: Sequence[Slot], total: Decimal, fits: Fits) -> Counts:
+def filled(slots: Sequence[Slot], total: Decimal, fits: Fits, alone: FitsAlone) -> Counts:
     """Fill slots up to a total of exposure, numeraire, as far as orders fit.
 
     Returns
@@ -65,7 +68,8 @@ def filled(slots: Sequence[Slot], total: Decimal, fits: Fits) -> Counts:
     Lots by pair that fit; where all of them rose as far as they can, each alone is given what it
     still takes, the heaviest first, so that no slot that could take more is left behind.
     """
-    looks, best, rising = _Looks(slots, fits), Counts(), tuple(slots)
+    looks, best = _Looks(slots, fits, alone), Counts()
+    rising = _capped(looks, slots, total)
     for _ in range(ROUNDS_A_SLOT * len(slots)):
         reached, stays = _risen(looks, rising, total)
         if exposure_of(slots, reached) > exposure_of(slots, best):
@@ -83,8 +87,8 @@ def filled(slots: Sequence[Slot], total: Decimal, fits: Fits) -> Counts:
 class _Looks:
     """The exact law's answers, each asked for once."""
 
-    def __init__(self, slots: Sequence[Slot], fits: Fits) -> None:
-        self.slots, self.fits = slots, fits
+    def __init__(self, slots: Sequence[Slot], fits: Fits, alone: FitsAlone) -> None:
+        self.slots, self.fits, self.alone = slots, fits, alone
         self.seen = dict[tuple[tuple[Pair, int], ...], bool]()
 
     def ok(self, counts: Counts) -> bool:
@@ -94,19 +98,45 @@ class _Looks:
             self.seen[key] = self.fits(signed_orders(self.slots, counts))
         return self.seen[key]
 
+    def most_alone(self, slot: Slot, known: int, wanted: int) -> int:
+        """Find how many lots of one slot its account takes, by bisection up to a number."""
+        return _bisected(slot, known, wanted, lambda n: self.alone(slot.pair, n * slot.signed))
+
     def most(self, counts: Counts, slot: Slot, wanted: int) -> int:
         """Find how many lots of one slot fit beside the others, by bisection up to a number."""
-        low, high = counts.get(slot.pair, 0), wanted + 1
-        first = max(low + 1, min(slot.least, wanted))
-        for probe in (wanted, first):
-            if low < probe < high and slot.takes(probe):
-                fit = self.ok({**counts, slot.pair: probe})
-                low, high = (probe, high) if fit else (low, probe)
-        while high - low > 1 and low >= first:
-            middle = (low + high) // 2
-            fit = self.ok({**counts, slot.pair: middle})
-            low, high = (middle, high) if fit else (low, middle)
-        return low
+        known = counts.get(slot.pair, 0)
+        wanted = self.most_alone(slot, known, wanted)
+        return _bisected(slot, known, wanted, lambda n: self.ok({**counts, slot.pair: n}))
+
+
+def _bisected(slot: Slot, known: int, wanted: int, fit: Callable[[int], bool]) -> int:
+    """Find the most lots that fit, from a number that is known to; sizes no order has do not."""
+    low, high = known, wanted + 1
+    first = max(low + 1, min(slot.least, wanted))
+    for probe in (wanted, first):
+        if low < probe < high and slot.takes(probe):
+            low, high = (probe, high) if fit(probe) else (low, probe)
+    while high - low > 1 and low >= first:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fit(middle) else (low, middle)
+    return low
+
+
+def _capped(looks: _Looks, slots: Sequence[Slot], total: Decimal) -> tuple[Slot, ...]:
+    """Cap each slot by what its account alone takes, again while the others' shares grow by it."""
+    rows = {slot.pair: slot for slot in slots}
+    known = Counts()
+    while rows:
+        counts = shared(tuple(rows.values()), total)
+        grown = {pair: n for pair, n in counts.items() if n > known.get(pair, 0)}
+        taken = {p: looks.most_alone(rows[p], known.get(p, 0), n) for p, n in grown.items()}
+        over = {pair: n for pair, n in taken.items() if n < grown[pair]}
+        if not over:
+            break
+        known |= taken
+        rows |= {pair: rows[pair].at_most(n) for pair, n in over.items()}
+        rows = {pair: slot for pair, slot in rows.items() if slot.most != 0}
+    return tuple(rows.values())
 
 
 def _risen(looks: _Looks, slots: Sequence[Slot], total: Decimal) -> tuple[Counts, Counts]:
@@ -146,7 +176,7 @@ def _topped(looks: _Looks, slots: Sequence[Slot], total: Decimal, counts: Counts
         room = int((total - exposure_of(slots, counts)) / slot.unit)
         wanted = counts.get(slot.pair, 0) + room
         wanted = wanted if slot.most is None else min(wanted, slot.most)
-        lots = looks.most(counts, slot, wanted)
+        lots = looks.most(counts, slot, wanted) if room > 0 else 0
         if lots:
             counts = {**counts, slot.pair: lots}
     return counts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -13,14 +14,14 @@ from allocator.decide import decide
 from allocator.models.base import ZERO
 from allocator.models.errors import SnapshotError
 from allocator.models.scenario import Scenario
-from allocator.plan.judge import EXACT, broken_rules
+from allocator.plan.judge import EXACT, broken_account, broken_rules
 from allocator.plan.lots import Sizes
 from allocator.plan.sequence import sequenced
 from allocator.presets import Equal, NetLiquidation, Rule, allocate, label, parsed
 from allocator.presets.allocate import ordered
-from allocator.presets.fill import exposure_of, filled, shared, signed_orders
-from allocator.presets.slots import slots_of
-from allocator.state import Book, State
+from allocator.presets.fill import exposure_of, filled, signed_orders
+from allocator.presets.slots import Slot, slots_of
+from allocator.state import Book, Pair, State
 from allocator.verify import shortfall, verify
 from tests.books import FLAVOURS, random_book
 from tests.presets.group import XYZ, edited, group, plan_of, share, spread, traded
@@ -192,30 +193,37 @@ def test_presets_break_no_rule_of_the_verifier(flavour: str) -> None:
     assert acted
 
 
+def left_behind(book: Book, slots: Sequence[Slot], total: Decimal) -> list[Pair]:
+    """Pairs that could take another order's worth of a total after the filling."""
+
+    def fits(orders: Mapping[Pair, Decimal]) -> bool:
+        return not broken_rules(book, Sizes(orders))
+
+    def alone(pair: Pair, size: Decimal) -> bool:
+        return not broken_account(book, Sizes({pair: size}))
+
+    counts = filled(slots, total, fits, alone)
+    assert fits(signed_orders(slots, counts))
+    left = total - exposure_of(slots, counts)
+    out = list[Pair]()
+    for slot in slots:
+        lots = counts.get(slot.pair, 0)
+        more = lots + 1 if lots else max(1, slot.least)
+        barred = slot.most is not None and more > slot.most
+        if not barred and (more - lots) * slot.unit <= left:
+            out += [slot.pair] * fits(signed_orders(slots, {**counts, slot.pair: more}))
+    return out
+
+
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_no_account_that_could_take_another_lot_is_left_behind(flavour: str) -> None:
     for seed in range(3):
         scenario = scenario_of(seed, flavour)
         book = Book.of(scenario.snapshot, scenario.mandate)
-
-        def fits(orders: Any, book: Book = book) -> bool:
-            return not broken_rules(book, Sizes(orders))
-
         for rule in rules_for(scenario):
             for name in book.underlyings:
-                slots, total = slots_of(book, rule, name, 1), Decimal(60000)
-                counts = filled(slots, total, fits)
-                assert not counts or fits(signed_orders(slots, counts))
-                if counts == shared(slots, total):
-                    continue
-                left = total - exposure_of(slots, counts)
-                for slot in slots:
-                    lots = counts.get(slot.pair, 0)
-                    more = lots + 1 if lots else max(1, slot.least)
-                    barred = slot.most is not None and more > slot.most
-                    if barred or (more - lots) * slot.unit > left:
-                        continue
-                    assert not fits(signed_orders(slots, {**counts, slot.pair: more}))
+                slots = slots_of(book, rule, name, 1)
+                assert left_behind(book, slots, Decimal(60000)) == []
 
 
 @pytest.mark.parametrize("flavour", ["whole_position", "limits", "mixed"])
