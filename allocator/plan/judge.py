@@ -12,7 +12,7 @@ from allocator.models.plan import Action
 from allocator.plan.actions import Step, numbered
 from allocator.plan.lots import Sizes
 from allocator.state import Book, State, effect_of, lawful
-from allocator.verify import final_violations, shortfall
+from allocator.verify import account_violations, final_violations, shortfall
 
 EXACT = Decimal("0.01")
 """S up to which nothing counts as missing, numeraire."""
@@ -67,14 +67,11 @@ def broken_rules(book: Book, sizes: Sizes) -> tuple[str, ...]:
     return tuple(_broken(book, numbered(book, sizes, unordered(sizes))))
 
 
-ACCOUNT_CODES = ("margin_", "bracket", "balance")
-"""Beginnings of the codes of rules on one account, which no other account's actions can break."""
-
-
 @lawful
 def broken_account(book: Book, sizes: Sizes) -> tuple[str, ...]:
     """Name the rules on accounts alone that sizes break: margin, brackets, wallets."""
-    return tuple(row for row in broken_rules(book, sizes) if row.startswith(ACCOUNT_CODES))
+    found = account_violations(book, numbered(book, sizes, unordered(sizes)))
+    return tuple(f"{row.code}: {row.message}" for row in found)
 
 
 def _broken(book: Book, actions: tuple[Action, ...]) -> Iterator[str]:

@@ -6,7 +6,13 @@ Shares nothing with the optimiser: it knows the Decimal law alone.
 from allocator.verify.blocks import PlanBlocks, Shortfall, plan_blocks, shortfall
 from allocator.verify.orders import closes_whole, price_range
 from allocator.verify.prefixes import Breach
-from allocator.verify.replay import broken_prefixes, final_violations, first_broken_prefix, verify
+from allocator.verify.replay import (
+    account_violations,
+    broken_prefixes,
+    final_violations,
+    first_broken_prefix,
+    verify,
+)
 from allocator.verify.steps import Step, steps_of
 
 __all__ = [
@@ -14,6 +20,7 @@ __all__ = [
     "PlanBlocks",
     "Shortfall",
     "Step",
+    "account_violations",
     "broken_prefixes",
     "closes_whole",
     "final_violations",
