@@ -16,31 +16,59 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from allocator.decide import Engine, decide
+    from allocator.frontier import Frontier, frontier
     from allocator.models.mandate import Mandate
     from allocator.models.plan import Plan
     from allocator.models.snapshot import Snapshot
+    from allocator.presets import (
+        AvailableEquity,
+        Equal,
+        Lots,
+        NetLiquidation,
+        PercentChange,
+        Ratio,
+        allocate,
+    )
     from allocator.verify import verify
     from allocator.whatif.reader import load_scenario
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AvailableEquity": "allocator.presets",
     "Engine": "allocator.decide",
+    "Equal": "allocator.presets",
+    "Frontier": "allocator.frontier",
+    "Lots": "allocator.presets",
     "Mandate": "allocator.models.mandate",
+    "NetLiquidation": "allocator.presets",
+    "PercentChange": "allocator.presets",
     "Plan": "allocator.models.plan",
+    "Ratio": "allocator.presets",
     "Snapshot": "allocator.models.snapshot",
+    "allocate": "allocator.presets",
     "decide": "allocator.decide",
+    "frontier": "allocator.frontier",
     "load_scenario": "allocator.whatif.reader",
     "verify": "allocator.verify",
 }
 
 __all__ = [
+    "AvailableEquity",
     "Engine",
+    "Equal",
+    "Frontier",
+    "Lots",
     "Mandate",
+    "NetLiquidation",
+    "PercentChange",
     "Plan",
+    "Ratio",
     "Snapshot",
     "__version__",
+    "allocate",
     "decide",
+    "frontier",
     "load_scenario",
     "verify",
 ]

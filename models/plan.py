@@ -170,6 +170,13 @@ class Plan(Value):
     """An ordered list of actions with its costs, states and certificate.
 
     `plan_hash` covers schema, status, both input hashes and the actions. Approval binds it.
+
+    Attributes
+    ----------
+    certificate
+        What the optimiser proved; None of a preset's plan and of a refused one.
+    preset
+        The allocation preset that made the plan, as it is written down; empty: `decide` did.
     """
 
     schema_: Literal["allocator.plan/1"] = Field(default="allocator.plan/1", alias="schema")
@@ -189,6 +196,7 @@ class Plan(Value):
     idle: Idle | None = None
     refusals: tuple[Violation, ...] = ()
     note: str = ""
+    preset: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Turn the plan into plain JSON data, as problem.md section 5 shows it."""

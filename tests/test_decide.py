@@ -192,12 +192,21 @@ def test_nothing_is_done_where_no_answer_can_be_certified(monkeypatch: pytest.Mo
 
 def test_the_public_names_are_exactly_those_that_are_promised() -> None:
     assert set(allocator.__all__) == {
+        "AvailableEquity",
         "Engine",
+        "Equal",
+        "Frontier",
+        "Lots",
         "Mandate",
+        "NetLiquidation",
+        "PercentChange",
         "Plan",
+        "Ratio",
         "Snapshot",
         "__version__",
+        "allocate",
         "decide",
+        "frontier",
         "load_scenario",
         "verify",
     }

@@ -58,11 +58,23 @@ def _parts(book: Book, effects: Sequence[Effect], final: State) -> dict[str, Dec
 @lawful
 def tracking(book: Book, after: Mapping[str, Decimal]) -> Decimal:
     """Charge the risk of the gaps to the targets and what lies outside the bands."""
-    wanted, policy = goals(book), book.policy
-    gaps = {u: value - wanted[u].target for u, value in after.items()}
-    form = book.covariance.form(gaps)
-    outside = sum((max(ZERO, abs(g) - wanted[u].band) for u, g in gaps.items()), ZERO)
-    return policy.risk_aversion / 2 * policy.horizon_h / 24 * form + policy.band_penalty * outside
+    policy = book.policy
+    risk = policy.risk_aversion / 2 * policy.horizon_h / 24 * variance(book, after)
+    return risk + policy.band_penalty * outside_bands(book, after)
+
+
+@lawful
+def variance(book: Book, after: Mapping[str, Decimal]) -> Decimal:
+    """Compute the variance of a day's return on the gaps to the targets, g' Sigma g."""
+    gaps = {u: value - goals(book)[u].target for u, value in after.items()}
+    return book.covariance.form(gaps)
+
+
+@lawful
+def outside_bands(book: Book, after: Mapping[str, Decimal]) -> Decimal:
+    """Add up by how much exposures lie outside their bands, numeraire."""
+    rows = ((abs(value - goals(book)[u].target), goals(book)[u].band) for u, value in after.items())
+    return sum((max(ZERO, gap - band) for gap, band in rows), ZERO)
 
 
 @lawful

@@ -12,7 +12,7 @@ from allocator.plan.actions import actions_of
 from allocator.plan.lots import Sizes
 from allocator.plan.refused import in_words
 from allocator.state import Book, Effect, State, effect_of, lawful
-from allocator.verify import end_violations, shortfall
+from allocator.verify import account_violations, end_violations, shortfall
 
 EXACT = Decimal("0.01")
 """S up to which nothing counts as missing, numeraire."""
@@ -52,6 +52,20 @@ def judged(book: Book, sizes: Sizes) -> Verdict:
         shortfall=shortfall(book, final).total,
         total=cost(book, effects, final).total,
     )
+
+
+@lawful
+def broken_rules(book: Book, sizes: Sizes) -> tuple[str, ...]:
+    """Name the rules that sizes break, as `judged` does, without S and total."""
+    effects = [effect_of(book, action) for action in actions_of(book, sizes)]
+    return tuple(_broken(book, effects, State.start(book).after(effects)))
+
+
+@lawful
+def broken_account(book: Book, sizes: Sizes) -> tuple[str, ...]:
+    """Name the rules on accounts alone that sizes break: margin, brackets, wallets."""
+    found = account_violations(book, actions_of(book, sizes))
+    return tuple(in_words(row.code, row.message) for row in found)
 
 
 def _broken(book: Book, effects: Sequence[Effect], final: State) -> Iterator[str]:

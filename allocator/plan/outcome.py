@@ -68,18 +68,21 @@ class Outcome:
     sizes, actions
         What is done.
     proof
-        What is proven.
+        What is proven; None: nothing is.
     note
         Why nothing is done, or what the best alternative would have cost.
     rejected
         Where nothing is done, the best sizes that were found.
     barred
         The rule that these sizes would break.
+    preset
+        The rule that made it; empty: the optimiser did.
     """
 
     sizes: Sizes
     actions: tuple[Action, ...]
-    proof: Proof
+    proof: Proof | None
     note: str = ""
     rejected: Sizes | None = None
     barred: str = ""
+    preset: str = ""

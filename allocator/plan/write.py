@@ -11,7 +11,7 @@ from allocator.models.reasons import Infeasible, Shortage
 from allocator.plan.inaction import inaction
 from allocator.plan.judge import EXACT
 from allocator.plan.needs import shortages
-from allocator.plan.outcome import Conflict, Outcome
+from allocator.plan.outcome import Conflict, Outcome, Proof
 from allocator.plan.reasons import reasons
 from allocator.plan.remedies import remedy_of
 from allocator.state import Book, State, effect_of, lawful, published
@@ -34,13 +34,14 @@ def written(book: Book, outcome: Outcome) -> Plan:
             cost=blocks.cost,
             exposure=blocks.exposure,
             accounts=blocks.accounts,
-            certificate=_certificate(outcome, blocks),
+            certificate=None if outcome.proof is None else _certificate(outcome.proof, blocks),
             infeasible=_infeasible(book, outcome, blocks) if status == "infeasible" else (),
             unrepairable=blocks.after.unrepairable,
             frozen=_frozen(book, outcome, blocks),
             reasons=reasons(book, outcome),
             idle=inaction(book, outcome),
             note=outcome.note,
+            preset=outcome.preset,
         )
     )
 
@@ -51,8 +52,8 @@ def _status(outcome: Outcome, blocks: PlanBlocks) -> PlanStatus:
     return "act" if outcome.actions else "nothing"
 
 
-def _certificate(outcome: Outcome, blocks: PlanBlocks) -> Certificate:
-    cost, proof = blocks.cost, outcome.proof
+def _certificate(proof: Proof, blocks: PlanBlocks) -> Certificate:
+    cost = blocks.cost
     bound = min(proof.lower_bound, cost.total).quantize(CENT_OF_A_CENT, ROUND_FLOOR)
     missing = published(blocks.after.total)
     gap = cost.total - bound
@@ -76,7 +77,8 @@ def _infeasible(book: Book, outcome: Outcome, blocks: PlanBlocks) -> tuple[Infea
     missing = [row for row in shortages(book, final, book.accounts) if row.missing > EXACT]
     out = list[Infeasible]()
     for row in blocks.after.parts:
-        conflict = outcome.proof.against.get(row.what, Conflict())
+        against = {} if outcome.proof is None else outcome.proof.against
+        conflict = against.get(row.what, Conflict())
         own = [short for short in missing if short.what == row.what]
         out.append(
             Infeasible(
@@ -126,4 +128,5 @@ def released(book: Book, plan: Plan) -> Plan:
     if not found:
         return plan
     refused = idle(book, "the verifier refused the plan")
-    return with_hash(refused.model_copy(update={"refusals": found}))
+    told = {"refusals": found, "preset": plan.preset}
+    return with_hash(refused.model_copy(update=told))

@@ -8,6 +8,7 @@ from allocator.verify.faces import Changes, Curve, Face, Key, Rule
 from allocator.verify.orders import closes_whole, price_range
 from allocator.verify.prefixes import Breach, Ladder
 from allocator.verify.replay import (
+    account_violations,
     broken_prefixes,
     end_violations,
     final_violations,
@@ -30,6 +31,7 @@ __all__ = [
     "Rule",
     "Shortfall",
     "Step",
+    "account_violations",
     "broken_prefixes",
     "closes_whole",
     "end_violations",

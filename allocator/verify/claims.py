@@ -112,12 +112,14 @@ def _differ(
 
 
 def certificate_violations(plan: Plan, true: PlanBlocks) -> Iterator[Violation]:
-    """Check that bound, gap and shortfall fit the recomputed cost."""
+    """Check that bound, gap and shortfall fit the recomputed cost; a preset proves nothing."""
     certificate = plan.certificate
     if certificate is None:
-        if plan.status != "refused":
+        if plan.status != "refused" and not plan.preset:
             yield Violation(code="certificate", message="there is none")
         return
+    if plan.preset:
+        yield Violation(code="certificate", message=f"the preset {plan.preset} cannot have one")
     for text in _certificate(certificate, true.cost, true.after.total):
         yield Violation(code="certificate", message=text)
 

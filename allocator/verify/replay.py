@@ -192,6 +192,32 @@ def end_violations(book: Book, effects: Sequence[Effect], final: State) -> tuple
 
 
 @lawful
+def account_violations(book: Book, actions: Sequence[Action]) -> tuple[Violation, ...]:
+    """Check margin, brackets and wallets alone in the state that actions lead to.
+
+    For a planner that asks what one account takes: no other account's actions can break these.
+
+    Raises
+    ------
+    InputError
+        When an action names what the book does not have.
+    """
+    effects = [effect_of(book, action) for action in actions]
+    start = State.start(book)
+    final = start.after(effects)
+    rules = [
+        rule
+        for account, own in sorted(Index(effects).by_account.items())
+        for rule in account_rules(book, start, account, own)
+    ]
+    return tuple(
+        Violation(code=rule.code, message=f"{rule.name}: exceeded by {excess}")
+        for rule in rules
+        if (excess := rule.excess(final)) > rule.allowed
+    )
+
+
+@lawful
 def broken_prefixes(book: Book, actions: Sequence[Action]) -> tuple[Breach, ...]:
     """Find the rules that some prefix of an ordered list of actions breaks.
 

@@ -20,6 +20,7 @@ import pytest
 from allocator.models.plan import Plan
 from allocator.models.scenario import Scenario
 from allocator.plan.sequence import Ordered, sequenced
+from allocator.presets import allocate, parsed
 from allocator.state import Book
 from allocator.verify import verify
 from tests.books import FLAVOURS, random_book
@@ -110,3 +111,18 @@ def test_orders_of_steps_that_are_found_pass_the_judge(
             assert not {code for code in codes if code.startswith(("step_", "corridor", "after"))}
             asked += 1
     assert asked > 3
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_the_judge_misses_nothing_in_a_presets_plan_but_a_proof(
+    referee: Any, flavour: str, tmp_path: Path
+) -> None:
+    for seed in (11, 12):
+        raw = random_book(seed, flavour)
+        scenario = Scenario.model_validate(raw)
+        if any(Book.of(scenario.snapshot, scenario.mandate).set_aside.values()):
+            continue  # as above
+        for text in ("equal", "net_liq", "available_equity", "pct_change=-50"):
+            plan = allocate(scenario.snapshot, scenario.mandate, parsed(text))
+            verdict = judged(referee, raw, plan, tmp_path)
+            assert {row["code"] for row in verdict["violations"]} <= {"certificate"}

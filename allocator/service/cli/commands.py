@@ -54,6 +54,7 @@ COMMANDS = (
     Entry("explain", "plans", "explain", "Tell a plan in plain words."),
     Entry("diff", "plans", "diff", "Compare two plans."),
     Entry("report", "plans", "report", "Write a plan as Markdown or as one HTML page."),
+    Entry("frontier", "frontiers", "frontier", "Trade cost against actions or tracking."),
     Entry("scenario", "scenarios", "app", "Resolve and run scenario files."),
     Entry("doctor", "doctor", "doctor", "Check everything a run stands on."),
     Entry("gather", "venues", "gather", "Read every account into one snapshot."),

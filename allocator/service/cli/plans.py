@@ -30,34 +30,77 @@ PlanArgument = Annotated[
 DetailedOption = Annotated[
     bool, typer.Option("--detailed-exitcode", help="End with 3 if there is something to do.")
 ]
+PresetOption = Annotated[
+    str | None, typer.Option(help="Spread orders by a rule, such as net_liq.", show_default=False)
+]
+CompareOption = Annotated[
+    bool, typer.Option("--compare", help="Decide as well, and show both totals.")
+]
 ACTION_COLUMNS = (
     "seq", "kind", "account", "instrument", "side", "quantity", "limit_price", "reduce_only",
     "group", "route", "from", "to", "asset", "amount", "after",
 )  # fmt: skip
 
 
-def plan(
+def plan(  # noqa: PLR0913 - each is an option of the command
     file: ScenarioArgument = None,
     *,
     snapshot: Annotated[Path | None, typer.Option(help="A snapshot, with --mandate.")] = None,
     mandate: Annotated[Path | None, typer.Option(help="A mandate, with --snapshot.")] = None,
+    preset: PresetOption = None,
+    compare: CompareOption = False,
     output: OutputOption = Format.TABLE,
     detailed_exitcode: DetailedOption = False,
 ) -> None:
     """Decide what to do about a book: transfers, moves and orders, or nothing.
 
     Needs no database and no venue. Ends with 4 if something stays broken, 6 if the verifier
-    refuses.
+    refuses. With --preset the orders are spread over the accounts by a familiar rule instead,
+    under the same limits: equal, net_liq, available_equity, pct_change=PERCENT,
+    ratio=ACCOUNT:WEIGHT,... or lots=ACCOUNT:COUNT,...
 
     \b
     Example: allocator plan scenarios/margin-rescue-by-transfer.yaml -o json > plan.json
+    Example: allocator plan scenarios/two-venue-delta-move.yaml --preset net_liq --compare
     """  # noqa: D301
-    book = _book(file, snapshot, mandate)
-    from allocator.decide import decide
-
-    made = decide(*book)
-    show(made, output, _where(file) if output is Format.TABLE else None)
+    if compare and (preset is None or output is Format.CSV):
+        raise typer.BadParameter("goes with --preset, as table or JSON", param_hint="--compare")
+    made, decided = _decided(loaded(file, snapshot, mandate), preset, compare=compare)
+    if decided is not None and output is Format.JSON:
+        write_json({"preset": made.to_json(), "decide": decided.to_json()})
+    else:
+        show(made, output, _where(file) if output is Format.TABLE else None)
+    if output is Format.TABLE and decided is not None:
+        _write_comparison(made, decided)
     raise typer.Exit(of_plan(made, detailed=detailed_exitcode))
+
+
+def _decided(
+    book: tuple[Snapshot, Mandate], preset: str | None, *, compare: bool
+) -> tuple[Plan, Plan | None]:
+    """Make the plan by decide() or by a preset; beside a preset's also decide()'s if asked."""
+    from allocator import allocate, decide
+    from allocator.presets import parsed
+
+    if preset is None:
+        return decide(*book), None
+    made = allocate(*book, parsed(preset))
+    return made, decide(*book) if compare else None
+
+
+def _write_comparison(made: Plan, decided: Plan) -> None:
+    """Set a preset's costs and decide()'s side by side."""
+    from allocator.models.explain import money
+    from allocator.models.plan import COST_PARTS
+
+    pairs = [(name, getattr(made.cost, name), getattr(decided.cost, name)) for name in COST_PARTS]
+    rows = [(name, money(a), money(b)) for name, a, b in pairs if a or b]
+    rows.append(("total", money(made.cost.total), money(decided.cost.total)))
+    rows.append(("actions", str(len(made.actions)), str(len(decided.actions))))
+    rows.append(("status", made.status, decided.status))
+    write_table(("part", f"{made.preset}>", "decide>"), rows, title="Compared (USD)")
+    saved = made.cost.total - decided.cost.total
+    print(f"decide() saves {money(saved)} against the preset {made.preset}")
 
 
 def explain(file: PlanArgument, *, output: OutputOption = Format.TABLE) -> None:
@@ -149,6 +192,8 @@ def show(made: Plan, output: Format, where: Where | None = None) -> None:
             from allocator.whatif.report import headline, tables
 
             console().print(headline(made))
+            if made.preset:
+                console().print(made.note)
             for heading, columns, rows in tables(made, where or path_of):
                 words = {"action", "why", "account", "underlying", "part", "limit", "what"}
                 flush = [name if name in words else f"{name}>" for name in columns]
@@ -173,7 +218,7 @@ def _cell(value: object) -> object:
     return " ".join(map(str, value)) if isinstance(value, list) else value
 
 
-def _book(
+def loaded(
     file: Path | None, snapshot: Path | None, mandate: Path | None
 ) -> tuple[Snapshot, Mandate]:
     """Load what to decide about from the arguments."""
@@ -195,7 +240,7 @@ def _made(file: Path) -> Plan:
 
     if kind_of(read(file).data) == "plan":
         return load_plan(file)
-    book = _book(file, None, None)
+    book = loaded(file, None, None)
     from allocator.decide import decide
 
     return decide(*book)

@@ -155,3 +155,51 @@ def test_an_unreadable_scenario_does_not_keep_the_others_from_running(
     captured = capsys.readouterr()
     assert "snapshot: is required" in captured.err
     assert "position-move" in captured.out
+
+
+DELTA = str(SCENARIOS / "two-venue-delta-move.yaml")
+
+
+def test_a_preset_is_planned_like_any_plan_and_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["plan", DELTA, "--preset", "net_liq", "-o", "json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert (plan["status"], plan["preset"], plan["certificate"]) == ("act", "net_liq", None)
+    assert [row["quantity"] for row in plan["actions"]] == ["0.82", "1.18"]
+    assert run(["plan", DELTA, "--preset", "net_liq", "--detailed-exitcode"]) == 3
+    shown = capsys.readouterr().out
+    assert "Preset net_liq: 2 orders to trade +128,000.00 USD of BTC." in shown
+    assert "decide" not in shown
+
+
+def test_a_preset_is_compared_with_decide_only_if_asked(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["plan", DELTA, "-o", "json"]) == 0
+    best = json.loads(capsys.readouterr().out)
+    assert run(["plan", DELTA, "--preset", "equal", "--compare", "-o", "json"]) == 0
+    both = json.loads(capsys.readouterr().out)
+    assert both["decide"] == best
+    assert both["preset"]["preset"] == "equal"
+    assert run(["plan", DELTA, "--preset", "equal", "--compare"]) == 0
+    shown = capsys.readouterr().out
+    saved = float(both["preset"]["cost"]["total"]) - float(best["cost"]["total"])
+    assert f"decide() saves {saved:,.2f} against the preset equal" in shown
+    assert run(["plan", DELTA, "--compare"]) == 2
+    assert run(["plan", DELTA, "--preset", "equal", "--compare", "-o", "csv"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("even", "no preset 'even': there are equal, net_liq, available_equity"),
+        ("ratio=nobody:1", "no account nobody: there are binance-main, bybit-a"),
+        ("pct_change=much", "preset 'pct_change=much': not a number: 'much'"),
+    ],
+)
+def test_text_that_is_no_preset_ends_with_two_and_the_reason(
+    text: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["plan", DELTA, "--preset", text]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert told in captured.err

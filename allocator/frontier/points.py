@@ -1,0 +1,117 @@
+"""The values of a frontier: frozen, with exact figures, numeraire."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from allocator.models.base import Num, Value, json_value
+from allocator.models.plan import Cost, Plan
+
+Along = Literal["actions", "tracking"]
+
+
+class ActionPoint(Value):
+    """The best plan found with at most so many actions.
+
+    Attributes
+    ----------
+    most
+        Actions allowed: orders, transfers and moves together.
+    count
+        Actions that the plan has; it may need fewer.
+    cost
+        Of the plan under the mandate, numeraire; `cost.total` is the curve.
+    shortfall
+        S after the plan; the curve falls in S first, then in total.
+    lower_bound
+        No plan of at most so many actions with an S no larger costs less; None: nothing is proven.
+    proven
+        Whether the bound meets the total to a cent or a ten-thousandth of the controllable cost,
+        so that the point is the best there is.
+    on_hull
+        Whether the point lies on the lower convex hull of the curve: only such points can be the
+        choice of one who pays a price for every action.
+    one_more
+        What one action more saves, on average up to the next point; None: there is no next point,
+        or the next one repairs more.
+    plan
+        The plan, released for the mandate of `at_most` that it was decided under.
+    """
+
+    most: int
+    count: int
+    cost: Cost
+    shortfall: Num
+    lower_bound: Num | None
+    proven: bool
+    on_hull: bool = False
+    one_more: Num | None = None
+    plan: Plan = Field(repr=False)
+
+
+class TrackingPoint(Value):
+    """What is best when tracking weighs more, or less, than in the mandate.
+
+    Attributes
+    ----------
+    factor
+        On risk_aversion and band_penalty.
+    tracking_error
+        Standard deviation over the horizon of what the gaps to the targets earn, numeraire:
+        ``sqrt(g' Sigma g h)``.
+    band_excess
+        What lies outside the bands, numeraire, over all underlyings.
+    spent
+        Controllable cost but tracking: fees, spread, impact, transfers, actions.
+    cost
+        Of the plan at the mandate's own weights.
+    count
+        Actions of the plan.
+    gap
+        By how much its own problem, at the scaled weights, might at most be solved better;
+        None: nothing is proven.
+    plan
+        The plan, released for the mandate of `scaled` that it was decided under.
+    """
+
+    factor: Num
+    tracking_error: Num
+    band_excess: Num
+    spent: Num
+    cost: Cost
+    count: int
+    gap: Num | None
+    plan: Plan = Field(repr=False)
+
+
+class Frontier(Value):
+    """A curve of plans.
+
+    Attributes
+    ----------
+    along
+        What changes along the curve.
+    points
+        By number of actions allowed, or by factor, ascending.
+    snapshot_hash, mandate_hash
+        What it was computed for.
+    notes
+        What the curve leaves out, and why.
+    """
+
+    along: Along
+    points: tuple[ActionPoint, ...] | tuple[TrackingPoint, ...]
+    snapshot_hash: str
+    mandate_hash: str
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Turn the curve into plain JSON data; of each plan its actions and its hashes."""
+        out: dict[str, Any] = json_value(self)
+        for row in out["points"]:
+            plan = row.pop("plan")
+            names = ("status", "plan_hash", "mandate_hash", "actions")
+            row["plan"] = {name: plan[name] for name in names}
+        return out

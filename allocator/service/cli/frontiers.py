@@ -1,0 +1,131 @@
+"""The command that draws a frontier: frontier."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from allocator.service.cli.output import (
+    Format,
+    OutputOption,
+    write_csv,
+    write_json,
+    write_table,
+)
+from allocator.service.cli.plans import ScenarioArgument, loaded
+
+if TYPE_CHECKING:
+    from allocator.frontier import ActionPoint, Frontier, TrackingPoint, Watch
+
+BAR = 40
+"""Columns of the longest bar of a chart."""
+
+ACTIONS = (
+    "most", "count", "total", "lower_bound", "proven", "on_hull", "one_more", "shortfall",
+)  # fmt: skip
+TRACKING = (
+    "factor", "count", "tracking_error", "band_excess", "spent", "tracking", "total", "gap",
+)  # fmt: skip
+
+
+class AlongOption(StrEnum):
+    """What changes along the curve."""
+
+    ACTIONS = "actions"
+    TRACKING = "tracking"
+
+
+def frontier(  # noqa: PLR0913 - each is an option of the command
+    file: ScenarioArgument = None,
+    *,
+    snapshot: Annotated[Path | None, typer.Option(help="A snapshot, with --mandate.")] = None,
+    mandate: Annotated[Path | None, typer.Option(help="A mandate, with --snapshot.")] = None,
+    along: Annotated[
+        AlongOption, typer.Option(help="What changes along the curve.", case_sensitive=False)
+    ] = AlongOption.ACTIONS,
+    points: Annotated[int, typer.Option(help="Most points of the curve.", min=2, max=1000)] = 11,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Compute how cost trades against the number of actions, or against tracking.
+
+    Along actions: the best plan of at most 0, 1, 2, ... actions, and what one more saves. Along
+    tracking: the best plans as tracking weighs from a thousandth to a thousand times as much.
+
+    \b
+    Example: allocator frontier scenarios/two-venue-delta-move.yaml --along tracking -o csv
+    """  # noqa: D301
+    from allocator.frontier import frontier as computed
+
+    book = loaded(file, snapshot, mandate)
+    with _progress(along) as watch:
+        curve = computed(*book, along=along.value, points=points, watch=watch)
+    columns = ACTIONS if along is AlongOption.ACTIONS else TRACKING
+    match output:
+        case Format.JSON:
+            write_json(curve.to_json())
+        case Format.CSV:
+            write_csv(columns, [_cells(row, columns) for row in curve.points])
+        case Format.TABLE:
+            _draw(curve, columns)
+
+
+def _draw(curve: Frontier, columns: Sequence[str]) -> None:
+    rows = [
+        [_short(name, cell) for name, cell in zip(columns, _cells(row, columns), strict=True)]
+        for row in curve.points
+    ]
+    write_table([f"{name.replace('_', ' ')}>" for name in columns], rows, title="Frontier (USD)")
+    totals = [point.cost.total for point in curve.points]
+    for line in chart([row[0] for row in rows], totals):
+        print(line)
+    for note in curve.notes:
+        print(note)
+
+
+def _cells(row: ActionPoint | TrackingPoint, columns: Sequence[str]) -> list[object]:
+    from allocator.models.base import plain
+
+    out = list[object]()
+    for name in columns:
+        value = getattr(row.cost if name in ("total", "tracking") else row, name)
+        written = plain(value) if isinstance(value, Decimal) else value
+        out.append(str(written).lower() if isinstance(written, bool) else written)
+    return out
+
+
+def _short(name: str, cell: object) -> object:
+    """Write money with cents; a factor, counts and words stay as they are."""
+    if name == "factor" or not isinstance(cell, str) or cell in ("true", "false"):
+        return cell
+    return f"{Decimal(cell):,.2f}"
+
+
+def chart(names: Sequence[object], totals: Sequence[Decimal]) -> list[str]:
+    """Draw the height of each total above the least one as a bar."""
+    least = min(totals)
+    span = max(totals) - least
+    width = max(len(str(name)) for name in names)
+    out = ["Total above the least"]
+    for name, total in zip(names, totals, strict=True):
+        length = round((total - least) / span * BAR) if span else 0
+        out.append(f"  {name!s:>{width}} |{'#' * length} {total - least:,.2f}")
+    return out
+
+
+@contextmanager
+def _progress(along: AlongOption) -> Generator[Watch]:
+    """Show a bar on standard error while the curve is computed."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    screen = Console(file=sys.stderr)
+    with Progress(console=screen, transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(f"along {along.value}", total=None)
+        yield lambda done, expected: bar.update(task, completed=done, total=expected)
