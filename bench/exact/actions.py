@@ -31,10 +31,11 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """A transfer or a move: steps (or lots), used or not."""
+    """A transfer or a move: its size in `per`, in whole steps, used or not."""
 
     size: int
     used: int
+    per: Decimal
     step: Decimal
 
 
@@ -98,7 +99,7 @@ class Acts:
     def amount(self, route: str) -> Line:
         """Amount of a transfer, worth in units."""
         act = self.sent[route]
-        price = float(self.book.price(self.book.routes[route].asset) * act.step) / UNIT
+        price = float(self.book.price(self.book.routes[route].asset) * act.per) / UNIT
         return Line({act.size: price})
 
     def sizes(self, x: list[float]) -> Sizes:
@@ -115,8 +116,14 @@ class Acts:
 
 
 def _whole(acts: Mapping[str, Amount] | Mapping[MoveKey, Amount], x: list[float]) -> dict:
-    rows = {key: round(x[act.size]) * act.step for key, act in sorted(acts.items())}
+    rows = {key: _stepped(act, x[act.size]) for key, act in sorted(acts.items())}
     return {key: size for key, size in rows.items() if size}
+
+
+def _stepped(act: Amount, size: float) -> Decimal:
+    if act.per == act.step:
+        return round(size) * act.step
+    return Decimal(repr(size)) * act.per // act.step * act.step
 
 
 def acts_of(
@@ -246,19 +253,20 @@ def _add_transfer(acts: Acts, name: str) -> None:
         return
     price = book.price(route.asset)
     step = route.step or Decimal(1).scaleb((Decimal("1e-6") / price).adjusted())
+    per = route.step or step * 1_000_000
     out, rate = (route.source, route.asset), float(route.rate)
     room = (book.withdrawable(*out) - route.fee) / (1 + route.rate)
     top = room if route.max is None else min(room, route.max)
-    most, least = float(top // step), max(1.0, float(-(-route.min // step)))
+    most, least = float(top // step * step / per), float(max(step, -(-route.min // step) * step) / per)
     most = min(most, acts.most.get(("route", name), most))
     if top <= 0 or most < least:
         return
-    whole = bool(route.step) and (acts.fine or float(step * price) >= COARSE)
+    whole = bool(route.step) and (acts.fine or float(per * price) >= COARSE)
     size, used = model.column(0.0, most, whole=whole), model.binary()
     model.row(Line({size: 1.0, used: -most}), high=0.0)
     model.row(Line({size: 1.0, used: -least}), low=0.0)
-    acts.sent[name] = Amount(size, used, step)
-    worth, fee = float(step * price) / UNIT, float(route.fee * price) / UNIT
+    acts.sent[name] = Amount(size, used, per, step)
+    worth, fee = float(per * price) / UNIT, float(route.fee * price) / UNIT
     _line(acts.change, out).add(size, -worth * (1 + rate)).add(used, -fee)
     _line(acts.leaving, out).add(size, worth * (1 + rate)).add(used, fee)
     _line(acts.spent, out).add(size, worth * rate).add(used, fee)
@@ -291,7 +299,7 @@ def _add_move(acts: Acts, key: MoveKey) -> None:
     size, used = model.column(0.0, most, whole=whole), model.binary()
     model.row(Line({size: 1.0, used: -most}), high=0.0)
     model.row(Line({size: 1.0, used: -1.0}), low=0.0)
-    acts.moved[key] = Amount(size, used, lot)
+    acts.moved[key] = Amount(size, used, lot, lot)
     sign = 1.0 if held > 0 else -1.0
     acts.position[source, name].add(size, -sign * worth)
     acts.position[target, name].add(size, sign * worth)

@@ -118,7 +118,7 @@ def replayed(book: Book, sizes: Sizes) -> tuple[float, float] | None:
         lots = abs(signed) / book.instruments[name].lot
         wanted["buy" if signed > 0 else "sell", account, name] = lots
     for name, amount in sizes.transfers.items():
-        wanted["route", name] = amount / made.acts.sent[name].step if name in made.acts.sent else 1
+        wanted["route", name] = amount / made.acts.sent[name].per if name in made.acts.sent else 1
     for key, quantity in sizes.moves.items():
         wanted["move", *key] = quantity / book.instruments[key[2]].lot
     columns = made.acts.columns()

@@ -42,7 +42,7 @@ def _transfers(acts: Acts) -> Line:
         route = acts.book.routes[name]
         price = acts.book.price(route.asset)
         delay = float(policy.capital_rate * route.latency_s) / SECONDS_A_YEAR
-        out.add(act.size, float(act.step * price) * (float(route.rate) + delay))
+        out.add(act.size, float(act.per * price) * (float(route.rate) + delay))
         out.add(act.used, float(route.fee * price + policy.transfer_cost))
     for key, act in acts.moved.items():
         out.add(act.used, float(acts.book.moves[key].fee + policy.move_cost))

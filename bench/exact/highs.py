@@ -15,6 +15,13 @@ from bench.exact.model import Curve, Line, Model
 ABSOLUTE_GAP = 0.002
 """Gap of a tree search that counts as closed, numeraire."""
 
+QUIET = (
+    ("output_flag", False),
+    ("threads", 1),
+    ("random_seed", 0),
+    ("small_matrix_value", 1e-12),
+)
+
 PARTS = (0.0, 0.05, 0.2, 0.5, 0.8, 0.95, 1.0, 1.05, 1.3, 2.0, 4.0)
 """Multiples of a point at which curves get their first tangents."""
 
@@ -89,9 +96,7 @@ def solve(
     """
     highs = Silent()
     for name, value in (
-        ("output_flag", False),
-        ("threads", 1),
-        ("random_seed", 0),
+        *QUIET,
         ("primal_feasibility_tolerance", 1e-9),
         ("dual_feasibility_tolerance", 1e-9),
         ("mip_feasibility_tolerance", 1e-9),
@@ -157,7 +162,7 @@ def largest(
 ) -> list[float]:
     """Bound columns from above over every point of the relaxation that costs up to `ceiling`."""
     highs = Silent()
-    for name, value in (("output_flag", False), ("threads", 1), ("random_seed", 0)):
+    for name, value in QUIET:
         highs.setOptionValue(name, value)
     highs.passModel(_linear(model, tangents, whole=False))
     at = np.array(list(model.cost.of), dtype=np.int32)
