@@ -19,20 +19,47 @@ WHOLE = 1e-6
 """Distance from a whole lot, in lots, that counts as none."""
 
 
-def settled(form: Form, candidate: Candidate) -> Candidate:
+def as_chosen(form: Form, used: Mask, x: Vector, coarse: float) -> list[Candidate]:
+    """Keep the whole lots that a mixed-integer answer has chosen, and settle the finer ones.
+
+    Parameters
+    ----------
+    used, x
+        The answer's actions and columns.
+    coarse
+        Lot in units from which its sizes are whole.
+    """
+    chosen = used & (form.lot >= coarse)
+    if not chosen.any():
+        return []
+    held = np.full(form.n_actions, np.nan)
+    held[chosen] = np.round(x[: form.n_actions][chosen] / form.lot[chosen]) * form.lot[chosen]
+    try:
+        answer = solve(form.supported(used, held), near=x)
+    except SolverError:
+        return []
+    return [settled(form, Candidate(used, answer.x, answer.value), held)]
+
+
+def settled(form: Form, candidate: Candidate, held: Vector | None = None) -> Candidate:
     """Settle coarse actions on whole lots, the coarsest first, each the cheaper way.
 
     Where no whole lot keeps S within its cap, the cap rises to the least that one does.
+
+    Parameters
+    ----------
+    held
+        Sizes that are settled already, NaN for the rest, shape ``(n_actions,)``.
     """
     lots = form.lot
     order = [
         int(at)
         for at in np.argsort(-lots, kind="stable")
-        if candidate.used[at] and lots[at] >= COARSE
+        if candidate.used[at] and lots[at] >= COARSE and (held is None or np.isnan(held[at]))
     ]
     if not order or len(order) > MOST:
         return candidate
-    held = np.full(form.n_actions, np.nan)
+    held = np.full(form.n_actions, np.nan) if held is None else held.copy()
     best = candidate
     for at in order:
         near = _whole(best.x[at], lots[at])

@@ -9,7 +9,8 @@ import numpy as np
 
 from allocator.minimise.brackets import in_brackets
 from allocator.minimise.candidate import DUST, SPARE, Candidate, only_shortfall
-from allocator.minimise.exact import exact
+from allocator.minimise.exact import COARSE, exact
+from allocator.minimise.lots import as_chosen
 from allocator.models.errors import SolverError
 from allocator.plan.lots import Wish
 from allocator.program.arrays import Arrays
@@ -148,6 +149,7 @@ def candidates(form: Form, x: Vector) -> tuple[tuple[Candidate, ...], float | No
         sharp = exact(form, _near(form, x), found)
         if sharp is not None:
             found += polished(form, sharp.used)
+            found += as_chosen(form, sharp.used, sharp.x, COARSE)
             bound = sharp.bound
     return tuple(sorted(found, key=lambda row: row.value)), bound
 
