@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import TypeVar
 
 from allocator.models.base import ZERO
 from allocator.plan.lots import Sizes, smallest
@@ -115,7 +116,10 @@ class Acts:
         return Sizes(orders, _whole(self.sent, x), _whole(self.moved, x))
 
 
-def _whole(acts: Mapping[str, Amount] | Mapping[MoveKey, Amount], x: list[float]) -> dict:
+Key = TypeVar("Key", str, MoveKey)
+
+
+def _whole(acts: Mapping[Key, Amount], x: list[float]) -> dict[Key, Decimal]:
     rows = {key: _stepped(act, x[act.size]) for key, act in sorted(acts.items())}
     return {key: size for key, size in rows.items() if size}
 
@@ -126,9 +130,7 @@ def _stepped(act: Amount, size: float) -> Decimal:
     return Decimal(repr(size)) * act.per // act.step * act.step
 
 
-def acts_of(
-    book: Book, model: Model, *, fine: bool, most: Mapping[tuple[str, ...], float]
-) -> Acts:
+def acts_of(book: Book, model: Model, *, fine: bool, most: Mapping[tuple[str, ...], float]) -> Acts:
     """Add the columns of every action and the rules on single actions.
 
     Parameters
@@ -147,8 +149,8 @@ def acts_of(
             _add_order(acts, key)
     for name in sorted(book.routes):
         _add_transfer(acts, name)
-    for key in sorted(book.moves):
-        _add_move(acts, key)
+    for rule in sorted(book.moves):
+        _add_move(acts, rule)
     _one_direction(acts)
     _order_budgets(acts)
     _moves_together(acts)
@@ -257,7 +259,10 @@ def _add_transfer(acts: Acts, name: str) -> None:
     out, rate = (route.source, route.asset), float(route.rate)
     room = (book.withdrawable(*out) - route.fee) / (1 + route.rate)
     top = room if route.max is None else min(room, route.max)
-    most, least = float(top // step * step / per), float(max(step, -(-route.min // step) * step) / per)
+    most, least = (
+        float(top // step * step / per),
+        float(max(step, -(-route.min // step) * step) / per),
+    )
     most = min(most, acts.most.get(("route", name), most))
     if top <= 0 or most < least:
         return
@@ -339,7 +344,7 @@ def _order_budgets(acts: Acts) -> None:
 
 
 def _moves_together(acts: Acts) -> None:
-    """What a sender moves is no more than it holds, and it has no order in it."""
+    """Let a sender move no more than it holds, and have no order in what it moves."""
     senders: dict[Pair, list[MoveKey]] = {}
     for key in acts.moved:
         senders.setdefault((key[0], key[2]), []).append(key)

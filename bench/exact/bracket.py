@@ -13,7 +13,7 @@ from allocator.plan.sequence import sequenced
 from allocator.state import Book
 from bench.exact.actions import Acts, acts_of
 from bench.exact.costs import cost_of
-from bench.exact.highs import Found, Tangents, largest, solve
+from bench.exact.highs import Found, Tangents, largest, relaxed, solve
 from bench.exact.limits import limit_rules
 from bench.exact.margin import Margins, Missing
 from bench.exact.model import UNIT, Line, Model, total
@@ -118,9 +118,10 @@ def replayed(book: Book, sizes: Sizes) -> tuple[float, float] | None:
         lots = abs(signed) / book.instruments[name].lot
         wanted["buy" if signed > 0 else "sell", account, name] = lots
     for name, amount in sizes.transfers.items():
-        wanted["route", name] = amount / made.acts.sent[name].per if name in made.acts.sent else 1
-    for key, quantity in sizes.moves.items():
-        wanted["move", *key] = quantity / book.instruments[key[2]].lot
+        known = made.acts.sent.get(name)
+        wanted["route", name] = amount if known is None else amount / known.per
+    for rule, quantity in sizes.moves.items():
+        wanted["move", *rule] = quantity / book.instruments[rule[2]].lot
     columns = made.acts.columns()
     if not set(wanted) <= set(columns):
         return None
@@ -128,20 +129,22 @@ def replayed(book: Book, sizes: Sizes) -> tuple[float, float] | None:
         size = float(wanted.get(key, 0))
         made.model.low[column] = made.model.high[column] = size
     tangents = Tangents(made.model)
-    least = _least(made, tangents)
+    least = _least(made)
     if least.x is None:
         return None
     tangents.around(least.x, (1.0,))
     made.model.row(made.missing, high=made.missing.value(least.x) + 1e-6)
     found = solve(made.model, tangents, nodes=1000)
-    return None if found.x is None else (made.missing.value(found.x), made.model.cost.value(found.x))
+    return (
+        None if found.x is None else (made.missing.value(found.x), made.model.cost.value(found.x))
+    )
 
 
-def _least(made: Built, tangents: Tangents, nodes: int = NODES) -> Found:
-    """Solve for the least S alone."""
+def _least(made: Built, nodes: int = NODES) -> Found:
+    """Solve for the least S alone, which has no curves."""
     cost, made.model.cost = made.model.cost, made.missing
     try:
-        return solve(made.model, Tangents(made.model), nodes=nodes, gap=0.05)
+        return solve(made.model, Tangents(made.model), nodes=nodes)
     finally:
         made.model.cost = cost
 
@@ -151,7 +154,7 @@ def bracket(book: Book, total: float, shortfall: float, *, nodes: int = NODES) -
     least, attained = 0.0, 0.0
     if shortfall > NOTHING:
         made = built(book)
-        found = _least(made, Tangents(made.model), nodes)
+        found = _least(made, nodes)
         least = max(0.0, found.bound)
         attained = shortfall if found.x is None else max(0.0, made.missing.value(found.x))
     cap = shortfall if shortfall <= attained + ALLOWANCE else attained + ALLOWANCE
@@ -193,7 +196,7 @@ def _relaxed(made: Built) -> Tangents:
         for at in (0.0, 1.0, 10.0, 100.0):
             tangents.add(curve, at)
     for at in range(RELAXED_ROUNDS):
-        found = solve(made.model, tangents, nodes=0, whole=False)
+        found = relaxed(made.model, tangents)
         if found.x is None or tangents.missed(found.x) < MISSED:
             break
         tangents.around(found.x, (0.0, 0.3, 0.7, 1.0, 1.5, 3.0) if not at else (0.9, 1.0, 1.1))
@@ -228,7 +231,7 @@ def _whole(
                 fine.model.low[column] = max(fine.model.low[column], near - wide)
                 fine.model.high[column] = min(fine.model.high[column], near + wide)
         tangents.model = fine.model
-        found = solve(fine.model, tangents, nodes=400, gap=0.001)
+        found = solve(fine.model, tangents, nodes=400)
         if found.x is None:
             continue
         sizes = fine.acts.sizes(found.x)

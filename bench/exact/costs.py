@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import sqrt
 
 import numpy as np
@@ -100,11 +101,11 @@ def _impact(acts: Acts) -> Line:
     return out
 
 
-def _power(k: float):  # noqa: ANN202
+def _power(k: float) -> Callable[[float], float]:
     return lambda v: k * max(v, 0.0) ** 1.5
 
 
-def _power_slope(k: float):  # noqa: ANN202
+def _power_slope(k: float) -> Callable[[float], float]:
     return lambda v: 1.5 * k * sqrt(max(v, 0.0))
 
 
@@ -147,9 +148,9 @@ def _tracking(acts: Acts) -> Line:
     return out
 
 
-def _square(k: float):  # noqa: ANN202
+def _square(k: float) -> Callable[[float], float]:
     return lambda v: k * v * v
 
 
-def _square_slope(k: float):  # noqa: ANN202
+def _square_slope(k: float) -> Callable[[float], float]:
     return lambda v: 2 * k * v

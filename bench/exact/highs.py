@@ -75,25 +75,33 @@ class Tangents:
 
 
 def solve(
-    model: Model,
-    tangents: Tangents,
-    *,
-    nodes: int,
-    whole: bool = True,
-    start: Sequence[float] | None = None,
-    gap: float = ABSOLUTE_GAP,
+    model: Model, tangents: Tangents, *, nodes: int, start: Sequence[float] | None = None
 ) -> Found:
-    """Solve the linear model under the tangents.
+    """Solve the linear mixed-integer model under the tangents.
 
     Parameters
     ----------
     nodes
         Most nodes of the tree search.
-    whole
-        Whether whole columns have to be whole.
     start
         Columns to start from.
     """
+    highs = _asked(_linear(model, tangents, whole=True), nodes)
+    if start is not None:
+        at = np.arange(len(start), dtype=np.int32)
+        highs.setSolution(at.size, at, np.array(start))
+    highs.run()
+    return _found(highs, whole=any(model.whole))
+
+
+def relaxed(model: Model, tangents: Tangents) -> Found:
+    """Solve the linear model under the tangents with nothing whole."""
+    highs = _asked(_linear(model, tangents, whole=False), 0)
+    highs.run()
+    return _found(highs, whole=False)
+
+
+def _asked(model: Any, nodes: int) -> Any:
     highs = Silent()
     for name, value in (
         *QUIET,
@@ -101,19 +109,15 @@ def solve(
         ("dual_feasibility_tolerance", 1e-9),
         ("mip_feasibility_tolerance", 1e-9),
         ("mip_rel_gap", 0.0),
-        ("mip_abs_gap", gap),
+        ("mip_abs_gap", ABSOLUTE_GAP),
         ("mip_max_nodes", nodes),
     ):
         highs.setOptionValue(name, value)
-    highs.passModel(_linear(model, tangents, whole))
-    if start is not None and whole:
-        at = np.arange(len(start), dtype=np.int32)
-        highs.setSolution(at.size, at, np.array(start))
-    highs.run()
-    return _found(highs, whole and any(model.whole))
+    highs.passModel(model)
+    return highs
 
 
-def _found(highs: Any, whole: bool) -> Found:
+def _found(highs: Any, *, whole: bool) -> Found:
     status, info = highs.getModelStatus(), highs.getInfo()
     if status in (
         highspy.HighsModelStatus.kInfeasible,
@@ -128,7 +132,7 @@ def _found(highs: Any, whole: bool) -> Found:
     return Found(list(highs.getSolution().col_value), float(bound))
 
 
-def _linear(model: Model, tangents: Tangents, whole: bool) -> Any:
+def _linear(model: Model, tangents: Tangents, *, whole: bool) -> Any:
     lp = highspy.HighsLp()
     rows = [(row.line, row.low, row.high) for row in model.rows]
     rows += [(line, low, float("inf")) for line, low in tangents.rows()]

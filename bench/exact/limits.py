@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from allocator.limits import Bound, Meter, accounts_of, is_of_plan, selects
 from allocator.models.mandate import Limit
-from allocator.state import Book, State
+from allocator.state import Book, Pair, State
 from bench.exact.actions import Acts
 from bench.exact.margin import Missing, allowed
-from bench.exact.model import UNIT, Line
+from bench.exact.model import UNIT, Line, total
 
 
 def limit_rules(acts: Acts, missing: Missing, room: float) -> None:
@@ -22,24 +22,39 @@ def limit_rules(acts: Acts, missing: Missing, room: float) -> None:
 
 
 def _of_plan(acts: Acts, limit: Limit, room: float) -> None:
-    inside, out = set(accounts_of(acts.book, limit)), Line()
     assert limit.max is not None
-    if limit.measure == "transfer_out":
-        for name in acts.sent:
-            route = acts.book.routes[name]
-            if route.source in inside and limit.of.asset in (None, route.asset):
-                out.plus(acts.amount(name))
-    for key in sorted({*acts.buys, *acts.sells}) if limit.measure != "transfer_out" else ():
-        if key[0] in inside and selects(limit.of, acts.book.instruments[key[1]]):
-            if limit.measure == "turnover":
-                out.plus(acts.size(key))
-            for sides in (acts.buys, acts.sells):
-                if limit.measure == "orders" and key in sides:
-                    out.add(sides[key].used, 1.0)
     if limit.measure == "orders":
-        acts.model.row(out, high=float(limit.max))
-    elif out.of:
+        acts.model.row(_orders(acts, limit), high=float(limit.max))
+        return
+    out = _sent(acts, limit) if limit.measure == "transfer_out" else _turnover(acts, limit)
+    if out.of:
         acts.model.row(out, high=float(limit.max) / UNIT - room)
+
+
+def _sent(acts: Acts, limit: Limit) -> Line:
+    inside, out = accounts_of(acts.book, limit), Line()
+    for name in acts.sent:
+        route = acts.book.routes[name]
+        if route.source in inside and limit.of.asset in (None, route.asset):
+            out.plus(acts.amount(name))
+    return out
+
+
+def _selected(acts: Acts, limit: Limit) -> list[Pair]:
+    inside = accounts_of(acts.book, limit)
+    keys = sorted({*acts.buys, *acts.sells})
+    rows = acts.book.instruments
+    return [key for key in keys if key[0] in inside and selects(limit.of, rows[key[1]])]
+
+
+def _turnover(acts: Acts, limit: Limit) -> Line:
+    return total(acts.size(key) for key in _selected(acts, limit))
+
+
+def _orders(acts: Acts, limit: Limit) -> Line:
+    keys = _selected(acts, limit)
+    sides = (acts.buys, acts.sells)
+    return Line({side[key].used: 1.0 for side in sides for key in keys if key in side})
 
 
 def _of_state(acts: Acts, meter: Meter, bound: Bound, missing: Missing, room: float) -> None:

@@ -10,7 +10,6 @@ from allocator.margin import (
     Shocked,
     binding_stresses,
     collateral,
-    margin_shortfalls,
     pools,
     requirement,
     requirements,
@@ -18,7 +17,7 @@ from allocator.margin import (
 )
 from allocator.models.base import ONE, ZERO
 from allocator.models.market import Tier
-from allocator.state import Book, Pair, State, equity_units
+from allocator.state import Pair, State, equity_units
 from bench.exact.actions import Acts
 from bench.exact.model import UNIT, Line, Model, total
 
