@@ -86,6 +86,8 @@ def solve(
     start
         Columns to start from.
     """
+    if not model.low:
+        return Found([], model.cost.constant)
     highs = _asked(_linear(model, tangents, whole=True), nodes)
     if start is not None:
         at = np.arange(len(start), dtype=np.int32)
@@ -96,6 +98,8 @@ def solve(
 
 def relaxed(model: Model, tangents: Tangents) -> Found:
     """Solve the linear model under the tangents with nothing whole."""
+    if not model.low:
+        return Found([], model.cost.constant)
     highs = _asked(_linear(model, tangents, whole=False), 0)
     highs.run()
     return _found(highs, whole=False)
