@@ -1,0 +1,96 @@
+"""Measure everything and write docs/benchmarks.md.
+
+    python -m bench [--sizes 10x40 30x100] [--only sizes rivals peers oracle] [--out FILE]
+
+Every figure comes from a process of its own, one after another, so that peaks of memory and
+caches are its own; what is compared is measured in one run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from bench.books import SIZES
+from bench.report import page
+
+ROOT = Path(__file__).resolve().parent.parent
+RIVALS = {"10x40": ("1", "10"), "30x100": ("1", "10"), "100x200": ("1", "10"), "300x300": ()}
+"""Sizes that are measured against rivals, and the multiples of our time that solvers get."""
+
+ASSETS = (50, 200, 500)
+BOOKS = 10
+MOST_S = 3_600
+
+
+def asked(module: str, *arguments: str) -> dict[str, Any]:
+    """Run one measurement in its own process; a failure is part of the result."""
+    print(f"{module} {' '.join(arguments)}", file=sys.stderr, flush=True)
+    try:
+        run = subprocess.run(
+            [sys.executable, "-W", "ignore", "-m", module, *arguments],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=MOST_S,
+        )
+    except subprocess.TimeoutExpired:
+        return {"failed": f"took longer than {MOST_S} s"}
+    lines = run.stdout.strip().splitlines()
+    if run.returncode or not lines:
+        return {"failed": (run.stderr.strip().splitlines() or ["no output"])[-1]}
+    found: dict[str, Any] = json.loads(lines[-1])
+    return found
+
+
+def oracle(books: int) -> dict[str, Any]:
+    """Run the exact model over random books; its table is the result."""
+    print(f"bench.oracle --books {books}", file=sys.stderr, flush=True)
+    run = subprocess.run(
+        [sys.executable, "-m", "bench.oracle", "--books", str(books)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return {"text": run.stdout.strip() or run.stderr.strip()}
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description="Measure everything, write docs/benchmarks.md.")
+    parser.add_argument("--sizes", nargs="*", default=list(SIZES), choices=list(SIZES))
+    parts = ["sizes", "rivals", "peers", "oracle"]
+    parser.add_argument("--only", nargs="*", default=parts, choices=parts)
+    parser.add_argument("--raw", type=Path, default=ROOT / "var" / "benchmarks.json")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks.md")
+    wanted = parser.parse_args()
+    found: dict[str, Any] = {}
+    if wanted.raw.exists() and set(wanted.only) != set(parts):
+        found = json.loads(wanted.raw.read_text(encoding="utf-8"))
+    if "sizes" in wanted.only:
+        found["sizes"] = {name: asked("bench.sizes", name) for name in wanted.sizes}
+    if "rivals" in wanted.only:
+        found["rivals"] = {
+            name: asked("bench.rivals", name, "--times", *times)
+            for name, times in RIVALS.items()
+            if name in wanted.sizes
+        }
+    if "peers" in wanted.only:
+        found["peers"] = {str(count): asked("bench.peers", str(count)) for count in ASSETS}
+    if "oracle" in wanted.only:
+        found["oracle"] = oracle(BOOKS)
+    wanted.raw.parent.mkdir(parents=True, exist_ok=True)
+    wanted.raw.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    text = page(found)
+    wanted.out.write_text(text, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
