@@ -1,9 +1,10 @@
 """Measure everything and write docs/benchmarks.md.
 
-    python -m bench [--sizes 10x40 30x100] [--only sizes rivals peers oracle] [--out FILE]
+    python -m bench [--sizes 10x40 30x100] [--assets 50] [--only sizes rivals peers oracle]
 
 Every figure comes from a process of its own, one after another, so that peaks of memory and
-caches are its own; what is compared is measured in one run.
+caches are its own; what is compared is measured in one run. A run of some parts or sizes keeps
+what was measured of the others.
 """
 
 from __future__ import annotations
@@ -66,23 +67,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure everything, write docs/benchmarks.md.")
     parser.add_argument("--sizes", nargs="*", default=list(SIZES), choices=list(SIZES))
     parts = ["sizes", "rivals", "peers", "oracle"]
+    parser.add_argument("--assets", nargs="*", type=int, default=list(ASSETS))
     parser.add_argument("--only", nargs="*", default=parts, choices=parts)
     parser.add_argument("--raw", type=Path, default=ROOT / "var" / "benchmarks.json")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks.md")
     wanted = parser.parse_args()
     found: dict[str, Any] = {}
-    if wanted.raw.exists() and set(wanted.only) != set(parts):
+    if wanted.raw.exists() and (set(wanted.only) != set(parts) or wanted.sizes != list(SIZES)):
         found = json.loads(wanted.raw.read_text(encoding="utf-8"))
-    if "sizes" in wanted.only:
-        found["sizes"] = {name: asked("bench.sizes", name) for name in wanted.sizes}
-    if "rivals" in wanted.only:
-        found["rivals"] = {
-            name: asked("bench.rivals", name, "--times", *times)
-            for name, times in RIVALS.items()
-            if name in wanted.sizes
-        }
-    if "peers" in wanted.only:
-        found["peers"] = {str(count): asked("bench.peers", str(count)) for count in ASSETS}
+    for name in wanted.sizes:
+        if "sizes" in wanted.only:
+            found.setdefault("sizes", {})[name] = asked("bench.sizes", name)
+        if "rivals" in wanted.only and name in RIVALS:
+            row = asked("bench.rivals", name, "--times", *RIVALS[name])
+            found.setdefault("rivals", {})[name] = row
+    for count in map(str, wanted.assets):
+        if "peers" in wanted.only:
+            found.setdefault("peers", {})[count] = asked("bench.peers", count)
     if "oracle" in wanted.only:
         found["oracle"] = oracle(BOOKS)
     wanted.raw.parent.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ import math
 import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
 
@@ -72,7 +72,7 @@ def machine() -> str:
             versions.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
             versions.append(f"{name} not installed")
-    today = datetime.now(tz=timezone.utc).date().isoformat()
+    today = datetime.now(tz=UTC).date().isoformat()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return f"{today}; {cores} cores ({platform.machine()}), one thread; {', '.join(versions)}."
 
@@ -203,8 +203,8 @@ def _ways(good: Found) -> str:
                     seconds(other["seconds"]),
                 ]
             )
-        for label, other in row["l1"].items():
-            label = {"plain": "program without fixed costs", "reweighted": "reweighted l1"}[label]
+        for kind, other in row["l1"].items():
+            label = {"plain": "program without fixed costs", "reweighted": "reweighted l1"}[kind]
             rows.append(
                 [
                     name,
