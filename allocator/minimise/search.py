@@ -41,6 +41,9 @@ DROP_WORK = 2000
 IN_VAIN = 8
 """Actions that are tried one after another without any that pays to be left out."""
 
+ATTAINED = 2e-6
+"""Relative distance at which a value attains its bound."""
+
 NOTHING_MISSING = 1e-8
 """S in units (a tenth of a cent) below which everything is repaired."""
 
@@ -125,7 +128,8 @@ def search(arrays: Arrays, exactly: Exactly = exact) -> Search:
     if usable(below.form) <= SMALL and goal.sharpen(planning.form, exactly):
         relaxed = solve(goal.capped(below.form).relaxed())
     form = goal.capped(planning.form)
-    found, sharp = candidates(form, relaxed.x, exactly)
+    floor = relaxed.bound if planning is below else -np.inf
+    found, sharp = candidates(form, relaxed.x, exactly, floor)
     bound, proof = relaxed.bound, "convex_hull_dual"
     if planning is below and sharp is not None and sharp > bound:
         bound, proof = sharp, "exact"
@@ -144,7 +148,7 @@ def search(arrays: Arrays, exactly: Exactly = exact) -> Search:
 
 
 def candidates(
-    form: Form, x: Vector, exactly: Exactly = exact
+    form: Form, x: Vector, exactly: Exactly = exact, floor: float = -np.inf
 ) -> tuple[tuple[Candidate, ...], float | None]:
     """Find sets of actions, best first, and the exact step's bound where the book is small.
 
@@ -156,16 +160,26 @@ def candidates(
         Columns of the relaxation.
     exactly
         Who solves the mixed-integer program.
+    floor
+        Known lower bound, objective units: where a set of actions without coarse lots attains it,
+        nothing is left to find.
     """
     found = supports(form, x)
     bound: float | None = None
-    if usable(form) <= SMALL:
+    if usable(form) <= SMALL and not _attained(form, found, floor):
         sharp = exactly(form, _near(form, x), found)
         if sharp is not None:
             found += polished(form, sharp.used)
             found += as_chosen(form, sharp.used, sharp.x, COARSE)
             bound = sharp.bound
     return tuple(sorted(found, key=lambda row: row.value)), bound
+
+
+def _attained(form: Form, found: list[Candidate], floor: float) -> bool:
+    best = min(found, key=lambda row: row.value, default=None)
+    if best is None or np.any(form.lot[best.used] >= COARSE):
+        return False
+    return best.value - floor <= ATTAINED * (1.0 + abs(best.value))
 
 
 def usable(form: Form) -> int:
