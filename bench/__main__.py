@@ -71,6 +71,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=parts, choices=parts)
     parser.add_argument("--raw", type=Path, default=ROOT / "var" / "benchmarks.json")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks.md")
+    parser.add_argument("--note", default="", help="what else the page should say of this run")
     wanted = parser.parse_args()
     found: dict[str, Any] = {}
     if wanted.raw.exists() and (set(wanted.only) != set(parts) or wanted.sizes != list(SIZES)):
@@ -86,6 +87,7 @@ def main() -> None:
             found.setdefault("peers", {})[count] = asked("bench.peers", count)
     if "oracle" in wanted.only:
         found["oracle"] = oracle(BOOKS)
+    found["note"] = wanted.note or found.get("note", "")
     wanted.raw.parent.mkdir(parents=True, exist_ok=True)
     wanted.raw.write_text(json.dumps(found, indent=1), encoding="utf-8")
     text = page(found)

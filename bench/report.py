@@ -44,10 +44,11 @@ def page(found: Found) -> str:
     """Write the page."""
     parts = [
         "# Benchmarks",
-        "`make bench` writes this page. Figures of one table come from one run on one machine; "
+        "`make bench` writes this page. Figures of one row come from one process on one machine; "
         "another machine, or a busy one, gives other seconds but about the same ratios. "
         "Books are made by `bench/books.py`; amounts are in dollars.",
         machine(),
+        *([found["note"]] if found.get("note") else []),
     ]
     parts += sizes(found.get("sizes", {}))
     parts += rivals(found.get("rivals", {}))

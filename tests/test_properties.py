@@ -242,12 +242,12 @@ def fuzzed(seeds: range) -> tuple[int, int]:
 
 
 def test_distorted_books_end_in_checked_plans_or_typed_errors() -> None:
-    decided, refused = fuzzed(range(200))
-    assert decided > 50
-    assert decided + refused == 200
+    decided, refused = fuzzed(range(60))
+    assert decided > 20
+    assert decided + refused == 60
 
 
 @pytest.mark.soak
 def test_many_distorted_books_end_in_checked_plans_or_typed_errors() -> None:
-    count = int(os.environ.get("ALLOCATOR_FUZZ", "10000"))
-    assert sum(fuzzed(range(200, 200 + count))) == count
+    count = int(os.environ.get("ALLOCATOR_FUZZ", "2000"))
+    assert sum(fuzzed(range(60, 60 + count))) == count
