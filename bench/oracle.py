@@ -88,6 +88,8 @@ def measured(flavour: str, seed: int, referee: Referee | None, nodes: int = NODE
     total, short = float(plan.cost.total), float(plan.certificate.shortfall)
     known = bracket(book, total, short, nodes=nodes)
     case = _case(flavour, seed, plan, known)
+    if plan.status == "infeasible" and scenario.mandate.policy.infeasible == "hold":
+        case.distance = case.relative = case.gap = 0.0  # nothing is done, as the mandate asks
     case.wrong = [*broken, *_wrong(case, plan, known), *_unlike(book, plan)]
     return case
 
