@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format explanations soak wheel lock clean
+.PHONY: help run test check format explanations soak bench wheel lock clean
 
 help: ## Tell what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ soak: .venv/test ## Run the long suites
 	@$(BIN)/python -m pytest -q -m soak
 	@ALLOCATOR_KILLS=20 $(BIN)/python -m pytest -q tests/service/test_demo.py
 
+bench: .venv-bench/done ## Measure, against other solvers and libraries too; writes docs/benchmarks.md
+	@OMP_NUM_THREADS=1 .venv-bench/bin/python -m bench
+
 wheel: .venv/test ## Build the wheel
 	@$(BIN)/python -m build --wheel --no-isolation --outdir dist .
 
@@ -44,9 +47,12 @@ lock: ## Resolve the dependencies anew, with hashes (needs uv on the PATH)
 	uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --no-annotate \
 		--python-version 3.11 pyproject.toml --extra exchanges --extra postgres --extra service \
 		--group install --group test -c requirements/run.txt -o requirements/test.txt
+	uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --no-annotate \
+		--python-version 3.11 pyproject.toml --group install --group bench \
+		-c requirements/run.txt -o requirements/bench.txt
 
 clean: ## Remove what was built, the environment and the demo's state
-	rm -rf .venv build dist *.egg-info var .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-bench build dist *.egg-info var .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found"; exit 2; }
@@ -61,4 +67,12 @@ clean: ## Remove what was built, the environment and the demo's state
 .venv/test: requirements/test.txt .venv/run
 	@echo "installing the locked test dependencies into .venv" >&2
 	@$(PIP) install --require-hashes -r requirements/test.txt
+	@touch $@
+
+.venv-bench/done: requirements/bench.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found"; exit 2; }
+	@echo "installing the locked peers into .venv-bench" >&2
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip --disable-pip-version-check -q install --require-hashes -r requirements/bench.txt
+	@.venv-bench/bin/python -m pip --disable-pip-version-check -q install --no-deps --no-build-isolation -e .
 	@touch $@

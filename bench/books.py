@@ -57,21 +57,21 @@ def raw_book(size: Size, seed: int = 0) -> tuple[dict[str, Any], dict[str, Any]]
     return _Maker(size, random.Random(f"{size}-{seed}")).made()
 
 
+def digits(value: float, count: int = 5) -> str:
+    """Write a number with significant digits and without exponent."""
+    return format(Decimal(f"{value:.{count}g}"), "f")
+
+
 class _Maker:
     def __init__(self, size: Size, rng: random.Random) -> None:
         self.size, self.rng = size, rng
         self.venues = [f"v{at}" for at in range(size.venues)]
         self.coins = [f"C{at:03d}" for at in range(-(-size.instruments // size.venues))]
-        self.price = {coin: self.digits(10 ** rng.uniform(-1, 4.5)) for coin in self.coins}
+        self.price = {coin: digits(10 ** rng.uniform(-1, 4.5)) for coin in self.coins}
         self.volume = {coin: 10 ** rng.uniform(7.3, 9.8) for coin in self.coins}
         self.instruments: dict[str, dict[str, Any]] = {}
         self.notional: dict[str, float] = {}
         self.exposure = dict.fromkeys(self.coins, 0.0)
-
-    @staticmethod
-    def digits(value: float, digits: int = 5) -> str:
-        """Write a number with significant digits and without exponent."""
-        return format(Decimal(f"{value:.{digits}g}"), "f")
 
     def made(self) -> tuple[dict[str, Any], dict[str, Any]]:
         by_venue: dict[str, list[str]] = {venue: [] for venue in self.venues}
@@ -90,7 +90,7 @@ class _Maker:
             "USDC": {"price": "1", "haircut": "0.01"},
         }
         for coin in self.coins:
-            ratios = [{"upto": self.digits(2e6 / float(self.price[coin])), "ratio": "0.95"}]
+            ratios = [{"upto": digits(2e6 / float(self.price[coin])), "ratio": "0.95"}]
             ratios.append({"upto": None, "ratio": "0.8"})
             row = {"price": self.price[coin], "underlying": coin, "collateral": ratios}
             assets[coin] = row
@@ -107,7 +107,7 @@ class _Maker:
     def instrument(self, venue: str, coin: str) -> str:
         rng, price = self.rng, float(self.price[coin])
         inverse = rng.random() < 0.1
-        mark = Decimal(self.digits(price * rng.uniform(0.9995, 1.0005), 6))
+        mark = Decimal(digits(price * rng.uniform(0.9995, 1.0005), 6))
         tick = Decimal(1).scaleb(mark.adjusted() - 5)
         half = tick * rng.choice((1, 1, 2, 3))
         name = f"{venue}:{coin}/USD:{coin}" if inverse else f"{venue}:{coin}/USDT:USDT"
@@ -125,9 +125,9 @@ class _Maker:
             "bid": format(mark - half, "f"),
             "ask": format(mark + half, "f"),
             "mark": format(mark, "f"),
-            "daily_volume": self.digits(self.volume[coin] * rng.uniform(0.2, 1.0)),
-            "daily_volatility": self.digits(rng.uniform(0.02, 0.07), 3),
-            "funding": {"rate": self.digits(rng.gauss(0.0001, 0.0001), 3), "interval_h": "8"},
+            "daily_volume": digits(self.volume[coin] * rng.uniform(0.2, 1.0)),
+            "daily_volatility": digits(rng.uniform(0.02, 0.07), 3),
+            "funding": {"rate": digits(rng.gauss(0.0001, 0.0001), 3), "interval_h": "8"},
             "tiers": self.tiers(),
         }
         if inverse:
@@ -175,14 +175,14 @@ class _Maker:
             "USDT": {"wallet": f"{wallet:.2f}", "withdrawable": f"{wallet * 0.3:.2f}"},
         }
         for coin, value in coins.items():
-            units = self.digits(value / float(self.price[coin]), 6)
+            units = digits(value / float(self.price[coin]), 6)
             balances[coin] = {"wallet": units, "withdrawable": "0"}
             self.exposure[coin] += value
         return {
             "id": f"{venue}-{at:04d}",
             "venue": venue,
             "owner": "fund" if rng.random() < 0.8 else "partner",
-            "fees": {"maker": "0.0002", "taker": self.digits(rng.uniform(2.5e-4, 5.5e-4), 2)},
+            "fees": {"maker": "0.0002", "taker": digits(rng.uniform(2.5e-4, 5.5e-4), 2)},
             "balances": balances,
             "positions": positions,
             "order_budget": 100,
@@ -197,7 +197,7 @@ class _Maker:
         place = {"quantity": format(quantity, "f"), "leverage": rng.choice(("10", "10", "20"))}
         if quantity:
             entry = float(row["mark"]) * rng.uniform(0.97, 1.03)
-            place["entry_price"] = self.digits(entry, 6)
+            place["entry_price"] = digits(entry, 6)
         return place, float(quantity) * self.notional[name]
 
     def routes(self, accounts: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -262,9 +262,7 @@ class _Maker:
             "transfer_cost": "2",
             "move_cost": "1",
             "max_slice": "250000",
-            "venue_risk": {
-                venue: self.digits(rng.uniform(0.005, 0.03), 2) for venue in self.venues
-            },
+            "venue_risk": {venue: digits(rng.uniform(0.005, 0.03), 2) for venue in self.venues},
             "stress": [{"id": "crash", "prices": dict.fromkeys(self.coins[:2], "-0.2")}],
         }
         return {"targets": targets, "limits": limits, "policy": policy}

@@ -16,7 +16,7 @@ from allocator.program.solve import TRIAL, Answer, solve
 COARSE = 2e-5
 """Lot in units from which rounding it by itself could cost or break something."""
 
-SINGLE = 16
+SINGLE = 24
 """Number of coarse actions up to which each is settled by itself."""
 
 BATCHES = 8
@@ -26,25 +26,52 @@ WHOLE = 1e-6
 """Distance from a whole lot, in lots, that counts as none."""
 
 
-def settled(form: Form, candidate: Candidate) -> Candidate:
+def as_chosen(form: Form, used: Mask, x: Vector, coarse: float) -> list[Candidate]:
+    """Keep the whole lots that a mixed-integer answer has chosen, and settle the finer ones.
+
+    Parameters
+    ----------
+    used, x
+        The answer's actions and columns.
+    coarse
+        Lot in units from which its sizes are whole.
+    """
+    chosen = used & (form.lot >= coarse)
+    if not chosen.any():
+        return []
+    held = np.full(form.n_actions, np.nan)
+    held[chosen] = np.round(x[: form.n_actions][chosen] / form.lot[chosen]) * form.lot[chosen]
+    try:
+        answer = solve(form.supported(used, held), TRIAL, near=x)
+    except SolverError:
+        return []
+    return [settled(form, Candidate(used, answer.x, answer.value), held)]
+
+
+def settled(form: Form, candidate: Candidate, held: Vector | None = None) -> Candidate:
     """Settle coarse actions on whole lots, the coarsest first, each the cheaper way.
 
     Where no whole lot keeps S within its cap, the cap rises to the least that one does.
+
+    Parameters
+    ----------
+    held
+        Sizes that are settled already, NaN for the rest, shape ``(n_actions,)``.
     """
     lots = form.lot
     order = [
         int(at)
         for at in np.argsort(-lots, kind="stable")
-        if candidate.used[at] and lots[at] >= COARSE
+        if candidate.used[at] and lots[at] >= COARSE and (held is None or np.isnan(held[at]))
     ]
+    held = np.full(form.n_actions, np.nan) if held is None else held
     if len(order) > SINGLE:
-        return _by_batches(form, candidate, np.array(order, dtype=np.int64))
-    return _one_by_one(form, candidate, order)
+        return _by_batches(form, candidate, np.array(order, dtype=np.int64), held)
+    return _one_by_one(form, candidate, order, held)
 
 
-def _by_batches(form: Form, candidate: Candidate, order: Index) -> Candidate:
+def _by_batches(form: Form, candidate: Candidate, order: Index, held: Vector) -> Candidate:
     """Settle the coarsest batch on nearest lots, or on those nearer to zero, and solve again."""
-    held = np.full(form.n_actions, np.nan)
     best = candidate
     for batch in np.array_split(order, BATCHES):
         sizes = best.x[batch]
@@ -70,11 +97,9 @@ def _solved(form: Form, best: Candidate, held: Vector) -> Candidate | None:
     return Candidate(best.used, answer.x, answer.value)
 
 
-def _one_by_one(form: Form, candidate: Candidate, order: list[int]) -> Candidate:
+def _one_by_one(form: Form, candidate: Candidate, order: list[int], held: Vector) -> Candidate:
     """Settle one action after another, each the cheaper way."""
-    lots = form.lot
-    held = np.full(form.n_actions, np.nan)
-    best = candidate
+    lots, best, held = form.lot, candidate, held.copy()
     for at in order:
         near = _whole(best.x[at], lots[at])
         sizes = [size for size in near if _allowed(form, at, size)]

@@ -12,6 +12,8 @@ from allocator.minimise.brackets import in_brackets
 from allocator.minimise.candidate import DUST, SPARE, Candidate, only_shortfall
 from allocator.minimise.cuts import columns_of, smaller, standing
 from allocator.minimise.exact import exact
+from allocator.minimise.lots import as_chosen
+from allocator.minimise.mixed import COARSE, Exactly
 from allocator.models.errors import SolverError
 from allocator.plan.lots import MoveKey, Wish
 from allocator.program.arrays import Arrays
@@ -43,6 +45,9 @@ DROP_WORK = 2000
 
 IN_VAIN = 8
 """Actions that are tried one after another without any that pays to be left out."""
+
+ATTAINED = 2e-6
+"""Relative distance at which a value attains its bound."""
 
 NOTHING_MISSING = 1e-8
 """S in units (a tenth of a cent) below which everything is repaired."""
@@ -77,6 +82,7 @@ class Search:
     below: Program
     least: Answer
     cap: float
+    exactly: Exactly
 
     def bound_at(self, shortfall: float) -> float:
         """Prove a lower bound of the total of every state with S up to `shortfall`, numeraire."""
@@ -112,13 +118,20 @@ class Search:
         goal = _Goal(program, least_shortfall(program.form))
         goal.cap = max(goal.cap, self.cap)
         form = goal.capped(program.form)
-        found, _ = candidates(form, self.relaxed.x)
+        found, _ = candidates(form, self.relaxed.x, self.exactly)
         kept = Program(program.core, form)
         return replace(self, program=kept, candidates=found, cap=goal.cap)
 
 
-def search(arrays: Arrays) -> Search:
+def search(arrays: Arrays, exactly: Exactly = exact) -> Search:
     """Search the least-cost set of actions.
+
+    Parameters
+    ----------
+    arrays
+        The book.
+    exactly
+        Who solves the mixed-integer program of a small book.
 
     Raises
     ------
@@ -129,10 +142,11 @@ def search(arrays: Arrays) -> Search:
     least, relaxed = relaxation(below.form)
     goal = _Goal(below, least)
     planning = in_brackets(arrays, below, goal.cap, relaxed.x)
-    if usable(below.form) <= SMALL and goal.sharpen(planning.form):
+    if usable(below.form) <= SMALL and goal.sharpen(planning.form, exactly):
         relaxed = solve(goal.capped(below.form).relaxed())
     form = goal.capped(planning.form)
-    found, sharp = candidates(form, relaxed.x)
+    floor = relaxed.bound if planning is below else -np.inf
+    found, sharp = candidates(form, relaxed.x, exactly, floor)
     bound, proof = relaxed.bound, "convex_hull_dual"
     if planning is below and sharp is not None and sharp > bound:
         bound, proof = sharp, "exact"
@@ -146,10 +160,13 @@ def search(arrays: Arrays) -> Search:
         below=below,
         least=least,
         cap=goal.cap,
+        exactly=exactly,
     )
 
 
-def candidates(form: Form, x: Vector) -> tuple[tuple[Candidate, ...], float | None]:
+def candidates(
+    form: Form, x: Vector, exactly: Exactly = exact, floor: float = -np.inf
+) -> tuple[tuple[Candidate, ...], float | None]:
     """Find sets of actions, best first, and the exact step's bound where the book is small.
 
     Parameters
@@ -158,15 +175,28 @@ def candidates(form: Form, x: Vector) -> tuple[tuple[Candidate, ...], float | No
         The program, its S capped.
     x
         Columns of the relaxation.
+    exactly
+        Who solves the mixed-integer program.
+    floor
+        Known lower bound, objective units: where a set of actions without coarse lots attains it,
+        nothing is left to find.
     """
     found = supports(form, x)
     bound: float | None = None
-    if usable(form) <= SMALL:
-        sharp = exact(form, _near(form, x), found)
+    if usable(form) <= SMALL and not _attained(form, found, floor):
+        sharp = exactly(form, _near(form, x), found)
         if sharp is not None:
             found += polished(form, sharp.used)
+            found += as_chosen(form, sharp.used, sharp.x, COARSE)
             bound = sharp.bound
     return tuple(sorted(found, key=lambda row: row.value)), bound
+
+
+def _attained(form: Form, found: list[Candidate], floor: float) -> bool:
+    best = min(found, key=lambda row: row.value, default=None)
+    if best is None or np.any(form.lot[best.used] >= COARSE):
+        return False
+    return best.value - floor <= ATTAINED * (1.0 + abs(best.value))
 
 
 def usable(form: Form) -> int:
@@ -194,13 +224,13 @@ class _Goal:
         """Keep S of a form within the cap."""
         return form.capped(self.cap)
 
-    def sharpen(self, form: Form) -> bool:
+    def sharpen(self, form: Form, exactly: Exactly) -> bool:
         """Raise cap and bound to what whole uses can attain; tell whether the cap rose."""
         if not np.any(form.shortfall):
             return False
         before = self.cap
         alone = only_shortfall(form)
-        sharp = exact(alone, np.clip(np.zeros(form.low.size), form.low, form.high), [])
+        sharp = exactly(alone, np.clip(np.zeros(form.low.size), form.low, form.high), [])
         if sharp is not None:
             value = float(form.shortfall @ sharp.x)
             self.cap = max(self.cap, _with_room(value))

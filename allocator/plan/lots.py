@@ -19,6 +19,9 @@ MoveKey = tuple[str, str, str]
 GRAIN = Decimal("1e-9")
 """Fraction of a lot that a float may be short of a whole one."""
 
+SNAP = Decimal("0.001")
+"""Numeraire by which an amount may miss a step that it was meant to be, at most a tenth of it."""
+
 CRUMB = Decimal("0.01")
 """Fraction of a lot below which an order is none."""
 
@@ -137,8 +140,13 @@ def most_of(book: Book, name: str) -> Decimal:
 
 
 def transfer_steps(book: Book, name: str, wished: Decimal) -> Decimal:
-    """Round an amount down to a step inside the route's bounds."""
+    """Round an amount down to a step inside the route's bounds.
+
+    One that is a step but for the noise of floats is that step: where every sender gives all that
+    it has, and every receiver needs it, the step below would leave something missing.
+    """
     route, step = book.routes[name], step_of(book, name)
-    amount = _down(wished, step)
+    noise = min(SNAP / book.price(route.asset), step / 10)
+    amount = _down(wished + noise if route.step else wished, step)
     least = (route.min / step).to_integral_value(ROUND_CEILING) * step
     return min(max(amount, least), most_of(book, name))
