@@ -41,8 +41,11 @@ CLOCK_AGE_S = 600.0
 DEFAULT_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 120.0
 PAUSE_STATUS = frozenset({403, 418, 429})
-PAUSE_CODES = frozenset({"10006", "10018", "-1003"})
-"""Too many requests, by key and by address (Bybit), by weight (Binance)."""
+PAUSE_CODES: Mapping[str, frozenset[str]] = {
+    "bybit": frozenset({"10006", "10018"}),
+    "binance": frozenset({"-1003"}),
+}
+"""Too many requests, by venue: by key and by address (Bybit), by weight (Binance)."""
 
 JsonObject = dict[str, Any]
 
@@ -66,6 +69,9 @@ OPTIONS: Mapping[str, JsonObject] = {
 
 SHARED_LIMIT = frozenset({"binance"})
 """Venues that count requests by address: their clients share one limiter. Bybit counts by user."""
+
+PREPARE: Mapping[str, Callable[[Any], None]] = {}
+"""What a venue's client needs beside its settings, done once when it is made."""
 
 BURST = {"bybit": 250, "binance": 1000}
 """Cost that may be spent at once. Bybit counts each endpoint by itself while ccxt counts them
@@ -237,7 +243,8 @@ class Login:
 
     def _note_pause(self, answer: Answer) -> None:
         found = venue_code(answer.body)
-        if answer.status not in PAUSE_STATUS and (found is None or found[0] not in PAUSE_CODES):
+        codes = PAUSE_CODES.get(self.venue, frozenset[str]())
+        if answer.status not in PAUSE_STATUS and (found is None or found[0] not in codes):
             return
         try:
             pause_s = float(answer.headers.get("Retry-After", DEFAULT_PAUSE_S))
@@ -313,6 +320,8 @@ def new_client(row: LoginConfig, session: Any) -> Any:
     client.on_json_response = partial(json.loads, parse_float=str)
     client.nonce = partial(_nonce, client)
     client.handle_errors = partial(_keep_answer, client.handle_errors)
+    if row.venue in PREPARE:
+        PREPARE[row.venue](client)
     check_client(client)
     return client
 
