@@ -22,6 +22,7 @@ from typing import Any
 import ccxt.async_support as exchanges
 from pydantic import SecretStr
 
+from allocator.adapters.ccxt import deribit_client
 from allocator.adapters.ccxt.failures import (
     Answer,
     NotSentError,
@@ -44,8 +45,9 @@ PAUSE_STATUS = frozenset({403, 418, 429})
 PAUSE_CODES: Mapping[str, frozenset[str]] = {
     "bybit": frozenset({"10006", "10018"}),
     "binance": frozenset({"-1003"}),
+    "deribit": frozenset({"10028"}),
 }
-"""Too many requests, by venue: by key and by address (Bybit), by weight (Binance)."""
+"""Too many requests, by venue: by key and by address (Bybit), by weight (Binance), by credits."""
 
 JsonObject = dict[str, Any]
 
@@ -64,19 +66,22 @@ OPTIONS: Mapping[str, JsonObject] = {
         "fetchMargins": False,
         "warnOnFetchOpenOrdersWithoutSymbol": False,
     },
+    "deribit": {},
 }
 
 
 SHARED_LIMIT = frozenset({"binance"})
-"""Venues that count requests by address: their clients share one limiter. Bybit counts by user."""
+"""Venues that count requests by address: their clients share one limiter. The others count by
+user."""
 
-PREPARE: Mapping[str, Callable[[Any], None]] = {}
+PREPARE: Mapping[str, Callable[[Any], None]] = {"deribit": deribit_client.prepare}
 """What a venue's client needs beside its settings, done once when it is made."""
 
-BURST = {"bybit": 250, "binance": 1000}
+BURST = {"bybit": 250, "binance": 1000, "deribit": 80}
 """Cost that may be spent at once. Bybit counts each endpoint by itself while ccxt counts them
 together: fifty calls, spread as ours are, stay inside every count. Binance counts 2,400
-a minute, of which ccxt refills 1,200."""
+a minute, of which ccxt refills 1,200. Deribit lets twenty orders through at once, for which ccxt
+takes four each, and a hundred other requests."""
 
 
 def secret(reference: str) -> SecretStr:

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import cast
 
 from allocator.adapters.emulator.deribit import margin
 from allocator.adapters.emulator.deribit.refusals import code_of
@@ -171,6 +172,5 @@ def _envelope(call: Call, body: dict[str, Json]) -> dict[str, Json]:
 def _refused(call: Call, code: int, message: str, data: Mapping[str, object]) -> Reply:
     error: dict[str, Json] = {"code": code, "message": message}
     if data:
-        plain: Json = dict(data)  # type: ignore[assignment]
-        error["data"] = plain
+        error["data"] = cast("Json", dict(data))
     return RpcReply(_envelope(call, {"error": error}), 400, code=str(code))
