@@ -98,7 +98,8 @@ async def account(place: Place) -> Account:
         fees=_fees(place),
         margin=Margin(asset_mode="multi" if cross else "single"),
         balances={
-            coin: Balance(wallet=amount, withdrawable=free.get(coin, ZERO))
+            # A premium that was received may leave, and is no part of the wallet.
+            coin: Balance(wallet=amount, withdrawable=min(free.get(coin, ZERO), max(ZERO, amount)))
             for coin, amount in used.items()
         },
         collateral=_collateral(rows(listed), cross=cross),

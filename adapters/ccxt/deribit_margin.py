@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from allocator.adapters.ccxt.place import text
 from allocator.adapters.ccxt.session import JsonObject, number
@@ -47,6 +47,7 @@ LARGEST_RATE = Decimal("0.5")
 """Initial rate up to which brackets reach; larger positions are none of ours."""
 
 OPTION_CAP = Decimal("1e12")
+RATE_PLACES, CUT_PLACES = Decimal("1e-12"), Decimal("1e-8")
 SHORT = {"BTC", "ETH"}
 SHORT_INITIAL, SHORT_FLOOR, SHORT_MAINTENANCE = Decimal("0.15"), Decimal("0.1"), Decimal("0.075")
 ALLOWED, ALLOWED_LINEAR_OPTION = Decimal("1.001"), Decimal("1.25")
@@ -88,16 +89,25 @@ def tiers_of(market: JsonObject, prices: Prices) -> tuple[Tier, ...]:
     scaling = SCALING.get(base, UNKNOWN_SCALING_USD * prices.index)
     # The venue margins at the index what is counted here at the mark.
     above = max(ONE, prices.index / prices.mark)
-    return rising(
-        Tier(
-            cap=high * prices.mark,
-            maintenance=above * (rate + scaling * (low + high)),
-            deduction=above * scaling * low * high * prices.mark,
-            initial=above * (initial + scaling * (low + high)),
-            initial_deduction=above * scaling * low * high * prices.mark,
+    tiers = list[Tier]()
+    for low, high in _steps(rate, scaling, (LARGEST_RATE - initial) / scaling):
+        slope = scaling * (low + high)
+        cut = (above * scaling * low * high * prices.mark).quantize(CUT_PLACES, ROUND_FLOOR)
+        tiers.append(
+            Tier(
+                cap=(high * prices.mark).quantize(CUT_PLACES, ROUND_FLOOR),
+                maintenance=_up(above * (rate + slope)),
+                deduction=cut,
+                initial=_up(above * (initial + slope)),
+                initial_deduction=cut,
+            )
         )
-        for low, high in _steps(rate, scaling, (LARGEST_RATE - initial) / scaling)
-    )
+    return rising(tiers)
+
+
+def _up(rate: Decimal) -> Decimal:
+    """Round a rate up, against us."""
+    return rate.quantize(RATE_PLACES, ROUND_CEILING)
 
 
 def _steps(rate: Decimal, scaling: Decimal, most: Decimal) -> Iterator[tuple[Decimal, Decimal]]:
@@ -130,7 +140,7 @@ def _option_tiers(market: JsonObject, prices: Prices, *, relief: bool) -> tuple[
     unit = ONE if in_coin else prices.forward / prices.index
     mark = prices.mark if in_coin else prices.mark / prices.index
     if str(market["base"]) not in SHORT:
-        whole = max(ONE, mark) + mark
+        whole = _up(max(ONE, mark) + mark)
         return (Tier(cap=OPTION_CAP, maintenance=whole, initial=whole),)
     strike = number(market["strike"]) or ZERO
     call = market["optionType"] == "call"
@@ -140,7 +150,7 @@ def _option_tiers(market: JsonObject, prices: Prices, *, relief: bool) -> tuple[
     floor = SHORT_MAINTENANCE * unit
     maintenance = (floor if call else max(floor, SHORT_MAINTENANCE * mark)) + mark
     initial = max(initial, maintenance)
-    return (Tier(cap=OPTION_CAP, maintenance=maintenance, initial=initial),)
+    return (Tier(cap=OPTION_CAP, maintenance=_up(maintenance), initial=_up(initial)),)
 
 
 @exactly

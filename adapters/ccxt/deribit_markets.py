@@ -24,7 +24,7 @@ from allocator.models.errors import VenueError
 from allocator.models.intents import Quote
 from allocator.models.market import Funding, Instrument
 
-FUNDING_H = Decimal(8)
+FUNDING_H, CENT = Decimal(8), Decimal("0.01")
 REACH = Decimal("1.1")
 """How far above the quotes a price may go: the tick there is a multiple of every finer one."""
 
@@ -127,9 +127,8 @@ def _volume(market: JsonObject, ticker: JsonObject, mark: Decimal) -> Decimal | 
     base = number(stats.get("volume"))
     if base is None or (market["option"] and market["settle"] == market["base"]):
         return base
-    if market["option"]:
-        return base * (number(text(ticker, "index_price")) or ZERO)
-    return base * mark
+    price = number(text(ticker, "index_price")) or ZERO if market["option"] else mark
+    return (base * price).quantize(CENT)
 
 
 def _volatility(market: JsonObject, ticker: JsonObject) -> Decimal | None:
