@@ -32,8 +32,8 @@ from allocator.adapters.ccxt import deribit_accounts, deribit_funds, deribit_mar
 from allocator.adapters.ccxt.deribit_reads import (
     LOCKED,
     ask,
-    continued,
     contracts,
+    counted,
     currency_of,
     order_state,
     result,
@@ -262,28 +262,27 @@ async def _by_label(place: Place, market: JsonObject, intent: OrderIntent) -> li
 async def _in_history(
     place: Place, market: JsonObject, intent: OrderIntent, *, historical: bool
 ) -> list[JsonObject]:
-    found = await continued(
+    found = await counted(
         place.login,
         "private_get_get_order_history_by_instrument",
         {
             "instrument_name": market["id"],
-            "count": 1000,
             "include_old": True,
             "include_unfilled": True,
-            "with_continuation": True,
             "historical": historical,
         },
-        "entries",
+        None,
     )
     return _same(found, market, intent)
 
 
 def _same(found: list[JsonObject], market: JsonObject, intent: OrderIntent) -> list[JsonObject]:
-    return [
-        row
+    same = {
+        text(row, "order_id"): row
         for row in found
         if row.get("label") == intent.client_id and row.get("instrument_name") == market["id"]
-    ]
+    }
+    return list(same.values())
 
 
 async def _found_order(place: Place, market: JsonObject, row: JsonObject) -> Found:

@@ -12,7 +12,6 @@ from decimal import Decimal
 
 from allocator.adapters.ccxt.deribit_margin import Prices, tiers_of
 from allocator.adapters.ccxt.deribit_reads import ask, rows, size_of
-from allocator.adapters.ccxt.failures import RefusalError
 from allocator.adapters.ccxt.markets import instrument_of
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.session import JsonObject, moment, number
@@ -24,6 +23,7 @@ from allocator.models.errors import VenueError
 from allocator.models.intents import Quote
 from allocator.models.market import Funding, Instrument
 
+DOLLARS = ("usd", "usdc", "usdt")
 FUNDING_H, CENT = Decimal(8), Decimal("0.01")
 REACH = Decimal("1.1")
 """How far above the quotes a price may go: the tick there is a multiple of every finer one."""
@@ -161,23 +161,27 @@ async def quote(place: Place, instrument: str) -> Quote:
 
 
 async def prices(place: Place) -> AssetPrices:
-    """Read the index prices in dollars of every currency that has an index."""
+    """Read index prices of currencies: in dollars, else in a dollar token.
+
+    The venue has no index of USDT; its price is configured or told by another venue.
+    """
     names, listed = await asyncio.gather(
         ask(place.login, "public_get_get_index_price_names"),
         ask(place.login, "public_get_get_currencies"),
     )
-    known = {str(row["name"] if isinstance(row, dict) else row) for row in rows(names)}
-    coins = [text(row, "currency") for row in rows(listed)]
-    wanted = {coin: f"{coin.lower()}_usd" for coin in coins if f"{coin.lower()}_usd" in known}
+    wanted = dict[str, str]()
+    for row in rows(listed):
+        coin = text(row, "currency")
+        known = (f"{coin.lower()}_{dollar}" for dollar in DOLLARS)
+        name = next((name for name in known if name in names), None)
+        if name is not None:
+            wanted[coin] = name
     found = await asyncio.gather(*(_index(place, name) for name in wanted.values()))
     return {coin: price for coin, price in zip(wanted, found, strict=True) if price}
 
 
 async def _index(place: Place, name: str) -> Decimal | None:
-    try:
-        found = await ask(place.login, "public_get_get_index_price", {"index_name": name})
-    except RefusalError:
-        return None
+    found = await ask(place.login, "public_get_get_index_price", {"index_name": name})
     return number(found.get("index_price"))
 
 

@@ -76,8 +76,17 @@ async def ask(login: Login, endpoint: str, params: Mapping[str, object] | None =
     return result(await login.call(endpoint, params or {}))
 
 
-async def counted(login: Login, endpoint: str, params: Mapping[str, object]) -> list[JsonObject]:
-    """Read every page of a list that is paged by count and offset.
+async def counted(
+    login: Login, endpoint: str, params: Mapping[str, object], key: str | None = "data"
+) -> list[JsonObject]:
+    """Read every page of a list that is paged by count and offset, newest first.
+
+    What is added in front while paging shows twice, and nothing is missed.
+
+    Parameters
+    ----------
+    key
+        Where the list is in the result; None: it is the result.
 
     Raises
     ------
@@ -87,9 +96,9 @@ async def counted(login: Login, endpoint: str, params: Mapping[str, object]) -> 
     found = list[JsonObject]()
     for _ in range(PAGES):
         page = await ask(login, endpoint, {**params, "count": PAGE, "offset": len(found)})
-        data = rows(page, "data")
+        data = rows(page, key)
         found.extend(data)
-        if len(data) < PAGE or len(found) >= int(page.get("count") or 0):
+        if len(data) < PAGE:
             return found
     raise VenueError(f"{endpoint}: more than {PAGES} pages")
 

@@ -12,7 +12,6 @@ from allocator.adapters.emulator.deribit.words import (
     INVALID_PARAMS,
     RpcError,
     amount,
-    continued,
     contracts,
     currency,
     currency_of,
@@ -97,8 +96,8 @@ def get_order_state_by_label(call: Call) -> Json:
 def get_order_history_by_instrument(call: Call) -> Json:
     """Return orders that ended, newest first: recent ones, or with `historical` the older ones.
 
-    Those without any fill only when asked for; with `with_continuation` an object with the next
-    page's token.
+    Those without any fill only when asked for. The page does not tell what an answer with a
+    continuation looks like, so there is none.
     """
     found = instrument_of(call)
     rows = [
@@ -109,10 +108,9 @@ def get_order_history_by_instrument(call: Call) -> Json:
         and (o.filled or call.flag("include_unfilled"))
         and _recent(call, o) != call.flag("historical")
     ]
-    if not call.flag("with_continuation"):
-        return [_order(call, o) for o in page(call, rows, 20)]
-    chosen, token = continued(call, rows, 20, 1000)
-    return {"entries": [_order(call, o) for o in chosen], "continuation": token or None}
+    if call.flag("with_continuation"):
+        raise RpcError(11047, "unsupported_arg_combination")
+    return [_order(call, o) for o in page(call, rows, 20)]
 
 
 def get_user_trades_by_order(call: Call) -> Json:
@@ -317,7 +315,7 @@ ENDPOINTS = (
         needs="trade:read_write"),
     row("private/get_order_history_by_instrument", get_order_history_by_instrument,
         f"{_PAGE}get_order_history_by_instrument", "historical", "count and offset",
-        "continuation", "unknown instrument: 13020", _AUTH, needs="trade:read_write"),
+        "with_continuation: 11047", "unknown instrument: 13020", _AUTH, needs="trade:read_write"),
     row("private/get_user_trades_by_order", get_user_trades_by_order,
         f"{_PAGE}get_user_trades_by_order", "unknown: 10004", "another's: 10029", _AUTH,
         needs="trade:read_write"),

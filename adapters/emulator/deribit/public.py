@@ -27,6 +27,7 @@ from allocator.adapters.emulator.wire import Call, Json
 
 PERPETUAL_EXPIRES_MS = 32_503_708_800_000
 NAMES = {"BTC": "Bitcoin", "ETH": "Ethereum", "USDC": "USD Coin", "USDT": "Tether USD"}
+INDICES = ("btc_usd", "eth_usd", "btc_usdc", "eth_usdc", "btc_usdt", "eth_usdt", "usdc_usdt")
 BAND = Decimal("0.015")
 
 
@@ -89,16 +90,23 @@ def get_order_book(call: Call) -> Json:
 
 def get_index_price(call: Call) -> Json:
     """Return an index, e.g. `btc_usd`."""
-    coin, _, quote = required(call, "index_name").partition("_")
-    price = call.exchange.ledger.prices.get(coin.upper())
-    if price is None or quote != "usd":
+    name = required(call, "index_name")
+    if name not in INDICES:
         raise invalid("invalid index name", "index_name")
-    return {"index_price": number(price.usd), "estimated_delivery_price": number(price.usd)}
+    coin, _, quote = name.upper().partition("_")
+    price = call.exchange.ledger.coin_usd(coin) / call.exchange.ledger.coin_usd(quote)
+    return {"index_price": number(price), "estimated_delivery_price": number(price)}
 
 
 def get_index_price_names(call: Call) -> Json:
-    """Return the names of the indices."""
-    return [f"{row.coin.lower()}_usd" for row in call.exchange.ledger.prices]
+    """Return the names of the indices: there is none of a stablecoin in dollars."""
+    if not call.flag("extended"):
+        return list(INDICES)
+    combos: dict[str, Json] = {
+        "future_combo_creation_enabled": False,
+        "option_combo_creation_enabled": False,
+    }
+    return [{"name": name, **combos} for name in INDICES]
 
 
 def _currency(chain: Chain) -> Json:

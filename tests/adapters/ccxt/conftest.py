@@ -178,7 +178,10 @@ def deribit_data(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> dict[st
         "loopback_url": emulator.base_url,
         "logins": logins,
         "accounts": accounts,
-        "assets": {name: {"haircut": 0} for name in ("BTC", "ETH", "USDC")},
+        "assets": {
+            **{name: {"haircut": 0} for name in ("BTC", "ETH", "USDC")},
+            "USDT": {"price": 1},
+        },
     }
 
 

@@ -261,7 +261,8 @@ MARKETS: dict[str, Any] = {
     "BTC-PERPETUAL": {
         "id": "BTC-PERPETUAL", "symbol": "BTC/USD:BTC", "base": "BTC", "quote": "USD",
         "settle": "BTC", "spot": False, "swap": True, "contract": True, "option": False,
-        "linear": False, "inverse": True, "info": {"contract_size": 10, "max_leverage": 50, "taker_commission": "0.0005"},
+        "linear": False, "inverse": True, "info": {
+            "contract_size": 10, "max_leverage": 50, "taker_commission": "0.0005"},
     },
     "BTC-28JUN30-70000-C": {
         "id": "BTC-28JUN30-70000-C", "symbol": "BTC/USD:BTC-300628-70000-C", "base": "BTC",
