@@ -16,7 +16,7 @@ import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from allocator.adapters.ccxt.deribit_margin import check
+from allocator.adapters.ccxt.deribit_margin import check, long_tiers
 from allocator.adapters.ccxt.deribit_markets import prices_of
 from allocator.adapters.ccxt.deribit_reads import (
     ask,
@@ -146,9 +146,13 @@ def _positions(place: Place, positions: list[JsonObject]) -> dict[str, Position]
     found = {name: Position(quantity=ZERO) for name, row in mine.items() if row["contract"]}
     for row in positions:
         name, market = market_of(place, text(row, "instrument_name"))
-        check(market, row, prices_of(row, number(text(row, "mark_price")) or ZERO))
+        prices = prices_of(row, number(text(row, "mark_price")) or ZERO)
+        check(market, row, prices)
+        quantity = signed(market, row)
+        only_held = market["option"] and quantity > 0 and name not in mine
         found[name] = Position(
-            quantity=signed(market, row),
+            quantity=quantity,
+            tiers=long_tiers(market, prices) if only_held else (),
             entry_price=number(text(row, "average_price")) or None,
             unrealised=unrealised(market, row),
             tradable=name in mine,

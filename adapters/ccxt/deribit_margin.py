@@ -105,6 +105,18 @@ def tiers_of(market: JsonObject, prices: Prices) -> tuple[Tier, ...]:
     return rising(tiers)
 
 
+@exactly
+def long_tiers(market: JsonObject, prices: Prices) -> tuple[Tier, ...]:
+    """Build the bracket of a long option that is held and not traded: its value alone.
+
+    The value counts in our equity and at the venue in no margin balance; a bracket for a pair that
+    is traded has to hold for a short one.
+    """
+    in_coin = market["settle"] == market["base"]
+    worth = _up(prices.mark if in_coin else prices.mark / prices.index)
+    return (Tier(cap=OPTION_CAP, maintenance=worth, initial=worth),)
+
+
 def _up(rate: Decimal) -> Decimal:
     """Round a rate up, against us."""
     return rate.quantize(RATE_PLACES, ROUND_CEILING)

@@ -91,7 +91,10 @@ class Deribit:
         scheme, _, rest = call.headers.get("Authorization", "").partition(" ")
         if scheme != SCHEME:
             raise RpcError(10000, "authorization_required")
-        told = dict(part.strip().partition("=")[::2] for part in rest.split(","))
+        told = dict[str, str]()
+        for part in rest.split(","):
+            name, _, word = part.strip().partition("=")
+            told[name] = word
         key = call.exchange.ledger.keys.get(told.get("id", ""))
         if key is None or not key.user.startswith(f"{VENUE}:"):
             raise RpcError(13004, "invalid_credentials")

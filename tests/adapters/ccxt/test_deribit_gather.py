@@ -374,6 +374,17 @@ def test_figures_that_are_not_understood_are_refused(
         asyncio.run(deribit_accounts.account(recorded({**SUMMARY, **summary}, *rows)))
 
 
+def test_a_long_option_that_is_only_held_needs_its_own_value_and_no_more() -> None:
+    long = {**OPTION_ROW, "direction": "buy", "size": "0.1", "initial_margin": 0,
+            "maintenance_margin": 0}  # fmt: skip
+    summary = {**SUMMARY, "options_value": "0.0086", "equity": "302.63589215"}
+    account = asyncio.run(deribit_accounts.account(recorded(summary, FUTURE_ROW, long)))
+    (tier,) = account.positions["deribit:BTC/USD:BTC-300628-70000-C"].tiers
+    assert (tier.initial, tier.maintenance) == (D("0.086"), D("0.086"))
+    short = asyncio.run(deribit_accounts.account(recorded(SUMMARY, FUTURE_ROW, OPTION_ROW)))
+    assert short.positions["deribit:BTC/USD:BTC-300628-70000-C"].tiers == ()
+
+
 def test_a_coin_outside_the_pool_is_no_collateral() -> None:
     cross = {"margin_model": "cross_sm", "cross_collateral_enabled": True}
     account = asyncio.run(
