@@ -81,11 +81,8 @@ async def account(place: Place) -> Account:
     VenueError
         When any part fails, the margin model is not modelled, or figures do not add up.
     """
-    found, positions, orders, listed = await asyncio.gather(
-        summaries(place),
-        position_rows(place),
-        open_orders(place),
-        ask(place.login, "public_get_get_currencies"),
+    found, positions, orders = await asyncio.gather(
+        summaries(place), position_rows(place), open_orders(place)
     )
     cross = _is_cross(found)
     check_positions(place, found, positions)
@@ -102,7 +99,7 @@ async def account(place: Place) -> Account:
             coin: Balance(wallet=amount, withdrawable=min(free.get(coin, ZERO), max(ZERO, amount)))
             for coin, amount in used.items()
         },
-        collateral=_collateral(rows(listed), cross=cross),
+        collateral=await _outside(place) if cross else _whole(found),
         positions=held,
         spot=tuple(name for name, market in _mine(place).items() if market["spot"]),
         open_orders=orders,
@@ -184,10 +181,17 @@ def _fees(place: Place) -> Fees:
     return Fees(taker=max(takers), by=by)
 
 
-def _collateral(listed: list[JsonObject], *, cross: bool) -> dict[str, tuple[CollateralTier, ...]]:
-    """Count every currency in full where it margins itself alone, else none outside the pool."""
-    whole, nothing = CollateralTier(upto=None, ratio=ONE), CollateralTier(upto=None, ratio=ZERO)
-    if not cross:
-        return {text(row, "currency"): (whole,) for row in listed}
-    outside = [row for row in listed if row.get("in_cross_collateral_pool") is not True]
-    return {text(row, "currency"): (nothing,) for row in outside}
+def _whole(found: list[JsonObject]) -> dict[str, tuple[CollateralTier, ...]]:
+    """Count every currency in full: it margins itself alone."""
+    return {text(row, "currency"): (CollateralTier(upto=None, ratio=ONE),) for row in found}
+
+
+async def _outside(place: Place) -> dict[str, tuple[CollateralTier, ...]]:
+    """Count currencies outside the pool for nothing; those inside have configured haircuts."""
+    listed = rows(await ask(place.login, "public_get_get_currencies"))
+    nothing = CollateralTier(upto=None, ratio=ZERO)
+    return {
+        text(row, "currency"): (nothing,)
+        for row in listed
+        if row.get("in_cross_collateral_pool") is not True
+    }
