@@ -188,3 +188,31 @@ def deribit_data(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> dict[st
 @pytest.fixture
 def deribit(deribit_data: dict[str, Any]) -> Config:
     return Config.model_validate(deribit_data)
+
+
+@pytest.fixture
+def deribit_out(deribit_data: dict[str, Any], bybit_data: dict[str, Any]) -> Config:
+    """Deribit's accounts, and Bybit's funding wallet, where a withdrawal ends."""
+    fund = next(row for row in bybit_data["accounts"] if row["id"] == "bybit-fund")
+    route = {
+        "id": "deribit-main>bybit-fund",
+        "from": "deribit-main",
+        "to": "bybit-fund",
+        "asset": "USDT",
+        "kind": "onchain",
+        "latency_s": 600,
+    }
+    return Config.model_validate(
+        {
+            **deribit_data,
+            "logins": deribit_data["logins"] | {"bybit-main": bybit_data["logins"]["bybit-main"]},
+            "accounts": [*deribit_data["accounts"], fund],
+            "routes": [route],
+            "addresses": {
+                route["id"]: {
+                    "network": "ETH",
+                    "address": "TBybitFundOne1111111111111111111111",
+                }
+            },
+        }
+    )

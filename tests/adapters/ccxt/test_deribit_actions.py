@@ -1,8 +1,6 @@
-"""Orders, transfers, withdrawals and moves at Deribit, under every fault."""
+"""Orders, transfers, withdrawals and moves at Deribit."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
@@ -12,236 +10,24 @@ from allocator.adapters.ccxt.deribit import FACTS
 from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.registry import Opened
 from allocator.models.config import Config
-from allocator.models.intents import (
-    AbsentNow,
-    Ack,
-    Found,
-    Intent,
-    MoveIntent,
-    OrderIntent,
-    Rejected,
-    TransferIntent,
-    Unknown,
-    Unsure,
+from allocator.models.intents import AbsentNow, Ack, Found, MoveIntent, Rejected, Unsure
+from tests.adapters.ccxt.deribit_words import (
+    CALL,
+    INVERSE,
+    LINEAR,
+    PUT,
+    SPOT,
+    WRITES,
+    ago,
+    count,
+    move,
+    order,
+    transfer,
+    withdrawal,
 )
 
 D = Decimal
 Run = Callable[[Config, Callable[[Opened], Awaitable[Any]]], Any]
-ID = "0123456789abcdef0123456789abcdef"
-INVERSE, LINEAR, SPOT = "deribit:BTC/USD:BTC", "deribit:BTC/USDC:USDC", "deribit:BTC/USDC"
-CALL, PUT = "deribit:BTC/USD:BTC-300628-70000-C", "deribit:BTC/USD:BTC-300628-60000-P"
-PRIVATE = "/api/v2/private/"
-HOME = "TBybitFundOne1111111111111111111111"
-ROUTE = "deribit-main>bybit-fund"
-
-
-def ago(seconds: float = 5) -> datetime:
-    return datetime.now(UTC) - timedelta(seconds=seconds)
-
-
-def order(**changes: Any) -> OrderIntent:
-    data = {
-        "client_id": ID,
-        "account": "deribit-main",
-        "instrument": LINEAR,
-        "side": "buy",
-        "quantity": "3",
-        "limit_price": "64100",
-    }
-    return OrderIntent.model_validate({**data, **changes})
-
-
-def transfer(**changes: Any) -> TransferIntent:
-    data = {
-        "client_id": ID,
-        "route": "internal:deribit-main>deribit-a:USDC",
-        "source": "deribit-main",
-        "target": "deribit-a",
-        "asset": "USDC",
-        "amount": "1000.1",
-    }
-    return TransferIntent.model_validate({**data, **changes})
-
-
-def withdrawal(**changes: Any) -> TransferIntent:
-    return transfer(
-        **{"route": ROUTE, "target": "bybit-fund", "asset": "USDT", "amount": "500.5", **changes}
-    )
-
-
-def move(**changes: Any) -> MoveIntent:
-    data = {
-        "client_id": ID,
-        "source": "deribit-main",
-        "target": "deribit-a",
-        "instrument": INVERSE,
-        "side": "sell",
-        "quantity": "100",
-        "price": "63993.5",
-    }
-    return MoveIntent.model_validate({**data, **changes})
-
-
-@pytest.fixture
-def config(deribit_data: dict[str, Any], bybit_data: dict[str, Any]) -> Config:
-    """Deribit's accounts, and Bybit's funding wallet, where a withdrawal ends."""
-    fund = next(row for row in bybit_data["accounts"] if row["id"] == "bybit-fund")
-    route = {
-        "id": ROUTE, "from": "deribit-main", "to": "bybit-fund", "asset": "USDT",
-        "kind": "onchain", "latency_s": 600,
-    }  # fmt: skip
-    return Config.model_validate(
-        {
-            **deribit_data,
-            "logins": deribit_data["logins"] | {"bybit-main": bybit_data["logins"]["bybit-main"]},
-            "accounts": [*deribit_data["accounts"], fund],
-            "routes": [route],
-            "addresses": {ROUTE: {"network": "ETH", "address": HOME}},
-        }
-    )
-
-
-def count(emulator: Emulator, kind: str) -> int:
-    """Count what the exchange carried out."""
-    rows: Any = emulator.admin("GET", "effects")
-    return sum(row["count"] for row in rows[kind])
-
-
-def arrived(emulator: Emulator, path: str) -> int:
-    """Count how often a request reached the exchange."""
-    rows: Any = emulator.admin("GET", "requests")
-    return sum(row["path"] == path for row in rows)
-
-
-@dataclass(frozen=True)
-class Write:
-    """An action, the path it is asked for by, and what the exchange counts of it."""
-
-    intent: Intent
-    path: str
-    effects: str
-
-
-WRITES: Mapping[str, Write] = {
-    "order": Write(order(), "buy", "orders"),
-    "sell": Write(order(side="sell", limit_price="63900"), "sell", "orders"),
-    "option": Write(order(instrument=CALL, quantity="0.3", limit_price="0.1345"), "buy", "orders"),
-    "transfer": Write(transfer(), "submit_transfer_between_subaccounts", "transfers"),
-    "withdrawal": Write(withdrawal(), "withdraw", "withdrawals"),
-    "move": Write(move(), "move_positions", "moves"),
-}
-FAULTS = {
-    "drop_before": False,
-    "drop_after": True,
-    "http_500_after": True,
-    "truncate": True,
-    "html": True,
-    "429": False,
-}
-
-
-@pytest.mark.parametrize("name", list(WRITES))
-@pytest.mark.parametrize("kind", list(FAULTS))
-def test_no_answer_is_unknown_nothing_is_resent_and_the_truth_is_found(
-    run: Run, config: Config, emulator: Emulator, kind: str, name: str
-) -> None:
-    write, executed = WRITES[name], FAULTS[kind]
-
-    async def work(opened: Opened) -> None:
-        venue = opened.venues["deribit-main"]
-        await venue.server_time()
-        emulator.fault({"kind": kind, "path": PRIVATE + write.path})
-        assert isinstance(await venue.submit(write.intent), Unknown)
-        finding = await venue.find(write.intent, ago())
-        while isinstance(finding, Unsure):
-            assert kind == "429"
-            assert "pause" in finding.why
-            finding = await venue.find(write.intent, ago())
-        assert isinstance(finding, Found if executed else AbsentNow)
-
-    run(config, work)
-    assert count(emulator, write.effects) == executed
-    assert arrived(emulator, PRIVATE + write.path) == 1
-
-
-@pytest.mark.parametrize("name", list(WRITES))
-def test_an_answer_that_comes_late_is_an_answer(
-    run: Run, config: Config, emulator: Emulator, name: str
-) -> None:
-    write = WRITES[name]
-
-    async def work(opened: Opened) -> None:
-        venue = opened.venues["deribit-main"]
-        await venue.server_time()
-        emulator.fault({"kind": "delay", "path": PRIVATE + write.path, "delay_s": 0.05})
-        assert isinstance(await venue.submit(write.intent), Ack)
-
-    run(config, work)
-    assert count(emulator, write.effects) == 1
-
-
-@pytest.mark.parametrize("kind", list(FAULTS))
-def test_a_cancel_without_an_answer_is_unknown_and_sent_once(
-    run: Run, config: Config, emulator: Emulator, kind: str
-) -> None:
-    resting = order(limit_price="60000", style="post_only")
-
-    async def work(opened: Opened) -> None:
-        venue = opened.venues["deribit-main"]
-        assert isinstance(await venue.submit(resting), Ack)
-        emulator.fault({"kind": kind, "path": f"{PRIVATE}cancel"})
-        assert isinstance(await venue.cancel(resting), Unknown)
-
-    run(config, work)
-    assert arrived(emulator, f"{PRIVATE}cancel") == 1
-    state: Any = emulator.admin("GET", "state")
-    assert state["order"][0]["status"] == ("cancelled" if FAULTS[kind] else "open")
-
-
-@pytest.mark.parametrize("kind", ["drop_after", "truncate", "html", "http_500_after"])
-@pytest.mark.parametrize(
-    ("name", "path"),
-    [
-        ("order", "private/get_order_state_by_label"),
-        ("order", "private/get_order_history_by_instrument"),
-        ("order", "public/get_time"),
-        ("transfer", "private/get_transfers"),
-        ("withdrawal", "private/get_withdrawals"),
-        ("move", "private/get_transaction_log"),
-    ],
-)
-def test_a_lookup_that_fails_is_never_an_absence(
-    run: Run, config: Config, emulator: Emulator, kind: str, name: str, path: str
-) -> None:
-    """Twice, because aiohttp itself repeats a GET whose connection broke."""
-    intent = WRITES[name].intent
-
-    async def work(opened: Opened) -> None:
-        venue = opened.venues["deribit-main"]
-        await venue.server_time()
-        emulator.fault({"kind": kind, "path": f"/api/v2/{path}", "times": 2})
-        assert isinstance(await venue.find(intent, ago()), Unsure)
-        emulator.fault()
-        assert isinstance(await venue.find(intent, ago()), AbsentNow)
-
-    run(config, work)
-
-
-@pytest.mark.parametrize("kind", ["drop_after", "html", "http_500_after"])
-def test_an_order_whose_label_cannot_be_looked_up_first_is_not_sent(
-    run: Run, config: Config, emulator: Emulator, kind: str
-) -> None:
-    async def work(opened: Opened) -> None:
-        venue = opened.venues["deribit-main"]
-        await venue.server_time()
-        path = f"{PRIVATE}get_order_state_by_label"
-        emulator.fault({"kind": kind, "path": path, "times": 2})
-        outcome = await venue.submit(order())
-        assert isinstance(outcome, Rejected)
-        assert outcome.code == "NOT_SENT"
-
-    run(config, work)
-    assert arrived(emulator, f"{PRIVATE}buy") == 0
 
 
 @pytest.mark.parametrize(
@@ -254,7 +40,7 @@ def test_an_order_whose_label_cannot_be_looked_up_first_is_not_sent(
     ],
 )
 def test_an_order_is_acknowledged_filled_and_found(
-    run: Run, config: Config, instrument: str, quantity: str, price: str, fee_coin: str
+    run: Run, deribit_out: Config, instrument: str, quantity: str, price: str, fee_coin: str
 ) -> None:
     sent = order(instrument=instrument, quantity=quantity, limit_price=price)
 
@@ -271,10 +57,12 @@ def test_an_order_is_acknowledged_filled_and_found(
         assert list(found.fees) == [fee_coin]
         assert (found.fees[fee_coin] > 0) == (instrument != SPOT)
 
-    run(config, work)
+    run(deribit_out, work)
 
 
-def test_an_order_that_finds_nothing_is_found_cancelled_and_empty(run: Run, config: Config) -> None:
+def test_an_order_that_finds_nothing_is_found_cancelled_and_empty(
+    run: Run, deribit_out: Config
+) -> None:
     sent = order(limit_price="60000")
 
     async def work(opened: Opened) -> None:
@@ -284,11 +72,11 @@ def test_an_order_that_finds_nothing_is_found_cancelled_and_empty(run: Run, conf
         assert isinstance(found, Found)
         assert (found.state, found.filled, found.fees) == ("cancelled", 0, {})
 
-    run(config, work)
+    run(deribit_out, work)
 
 
 def test_an_order_of_last_week_is_found_in_the_historical_records(
-    run: Run, config: Config, emulator: Emulator
+    run: Run, deribit_out: Config, emulator: Emulator
 ) -> None:
     sent = order()
 
@@ -300,12 +88,14 @@ def test_an_order_of_last_week_is_found_in_the_historical_records(
         assert isinstance(found, Found)
         assert (found.state, found.filled) == ("filled", 3)
 
-    run(config, send)
+    run(deribit_out, send)
     emulator.admin("POST", "clock", advance_ms=7 * 86_400_000)
-    run(config, look)
+    run(deribit_out, look)
 
 
-def test_a_resting_order_is_read_in_contracts_and_cancelled_once(run: Run, config: Config) -> None:
+def test_a_resting_order_is_read_in_contracts_and_cancelled_once(
+    run: Run, deribit_out: Config
+) -> None:
     resting = order(instrument=INVERSE, quantity="500", limit_price="60000", style="post_only")
 
     async def work(opened: Opened) -> None:
@@ -320,7 +110,7 @@ def test_a_resting_order_is_read_in_contracts_and_cancelled_once(run: Run, confi
         assert isinstance(again, Rejected)
         assert again.code == "10010"
 
-    run(config, work)
+    run(deribit_out, work)
 
 
 @pytest.mark.parametrize(
@@ -336,7 +126,7 @@ def test_a_resting_order_is_read_in_contracts_and_cancelled_once(run: Run, confi
     ],
 )
 def test_a_refusal_is_told_by_its_code_and_leaves_nothing(
-    run: Run, config: Config, emulator: Emulator, changes: dict[str, Any], code: str
+    run: Run, deribit_out: Config, emulator: Emulator, changes: dict[str, Any], code: str
 ) -> None:
     """A coarser tick holds above 0.005; a stamp six seconds old is beyond `valid_until`."""
     data = {k: ago(v) if k == "stamped_at" else v for k, v in changes.items()}
@@ -346,14 +136,14 @@ def test_a_refusal_is_told_by_its_code_and_leaves_nothing(
         assert isinstance(outcome, Rejected)
         assert outcome.code == code
 
-    run(config, work)
+    run(deribit_out, work)
     assert count(emulator, "orders") == 0
 
 
 @pytest.mark.parametrize("name", ["transfer", "withdrawal", "move"])
 @pytest.mark.parametrize(("age", "accepted"), [(4, True), (6, False)])
 def test_what_has_no_expiry_of_its_own_is_refused_five_seconds_after_its_stamp(
-    run: Run, config: Config, emulator: Emulator, name: str, age: float, accepted: bool
+    run: Run, deribit_out: Config, emulator: Emulator, name: str, age: float, accepted: bool
 ) -> None:
     write = WRITES[name]
     late = write.intent.model_copy(update={"stamped_at": ago(age)})
@@ -362,11 +152,11 @@ def test_what_has_no_expiry_of_its_own_is_refused_five_seconds_after_its_stamp(
         outcome = await opened.venues["deribit-main"].submit(late)
         assert isinstance(outcome, Ack if accepted else Rejected)
 
-    run(config, work)
+    run(deribit_out, work)
     assert count(emulator, write.effects) == accepted
 
 
-def test_every_signature_bears_a_nonce_of_its_own(run: Run, config: Config) -> None:
+def test_every_signature_bears_a_nonce_of_its_own(run: Run, deribit_out: Config) -> None:
     """The loopback exchange refuses one used before; ccxt's repeats within a millisecond."""
 
     async def work(opened: Opened) -> None:
@@ -376,7 +166,7 @@ def test_every_signature_bears_a_nonce_of_its_own(run: Run, config: Config) -> N
         for _ in range(20):
             await login.call("private_get_get_open_orders", {}, stamp)
 
-    run(config, work)
+    run(deribit_out, work)
 
 
 @pytest.mark.parametrize(
@@ -388,7 +178,7 @@ def test_every_signature_bears_a_nonce_of_its_own(run: Run, config: Config) -> N
     ],
 )
 def test_money_moves_between_any_two_accounts_once_under_its_nonce(
-    run: Run, config: Config, emulator: Emulator, source: str, target: str
+    run: Run, deribit_out: Config, emulator: Emulator, source: str, target: str
 ) -> None:
     sent = transfer(source=source, target=target, amount="0.1", asset="BTC")
 
@@ -405,23 +195,25 @@ def test_money_moves_between_any_two_accounts_once_under_its_nonce(
         after = [(await opened.venues[x].read()).wallets["BTC"] for x in (source, target)]
         assert [b - a for a, b in zip(before, after, strict=True)] == [D("-0.1"), D("0.1")]
 
-    run(config, work)
+    run(deribit_out, work)
     assert count(emulator, "transfers") == 1
 
 
-def test_more_than_there_is_does_not_leave(run: Run, config: Config, emulator: Emulator) -> None:
+def test_more_than_there_is_does_not_leave(
+    run: Run, deribit_out: Config, emulator: Emulator
+) -> None:
     async def work(opened: Opened) -> None:
         for sent in (transfer(amount="99999999"), withdrawal(amount="99999999")):
             outcome = await opened.venues["deribit-main"].submit(sent)
             assert isinstance(outcome, Rejected)
             assert outcome.code == "10009"
 
-    run(config, work)
+    run(deribit_out, work)
     assert count(emulator, "transfers") + count(emulator, "withdrawals") == 0
 
 
 def test_a_withdrawal_is_under_way_until_the_other_venue_credits_it(
-    run: Run, config: Config, emulator: Emulator
+    run: Run, deribit_out: Config, emulator: Emulator
 ) -> None:
     sent = withdrawal()
 
@@ -438,14 +230,14 @@ def test_a_withdrawal_is_under_way_until_the_other_venue_credits_it(
         after = (await opened.venues["bybit-fund"].read()).wallets["USDT"]
         assert after - before == D("500.5")
 
-    run(config, work)
+    run(deribit_out, work)
     assert count(emulator, "withdrawals") == 1
 
 
 @pytest.mark.parametrize("intent", [move(), move(instrument=CALL, side="buy", quantity="0.5",
                                                  price="0.1268491")])  # fmt: skip
 def test_a_position_moves_at_the_mark_and_is_found_with_and_without_its_answer(
-    run: Run, config: Config, intent: MoveIntent
+    run: Run, deribit_out: Config, intent: MoveIntent
 ) -> None:
     async def work(opened: Opened) -> None:
         venue, other = opened.venues["deribit-main"], opened.venues["deribit-a"]
@@ -462,10 +254,12 @@ def test_a_position_moves_at_the_mark_and_is_found_with_and_without_its_answer(
         signed = intent.quantity if intent.side == "buy" else -intent.quantity
         assert [b - a for a, b in zip(before, after, strict=True)] == [-signed, signed]
 
-    run(config, work)
+    run(deribit_out, work)
 
 
-def test_a_trade_that_looks_like_a_move_is_never_taken_for_one(run: Run, config: Config) -> None:
+def test_a_trade_that_looks_like_a_move_is_never_taken_for_one(
+    run: Run, deribit_out: Config
+) -> None:
     """Three contracts sold at the very price of the move: the log cannot tell, so nobody can."""
     sold = order(instrument=LINEAR, side="sell", limit_price="64006")
 
@@ -478,11 +272,11 @@ def test_a_trade_that_looks_like_a_move_is_never_taken_for_one(run: Run, config:
         same = move(instrument=LINEAR, side="buy", quantity="3", price=str(found.average_price))
         assert isinstance(await venue.find(same, ago()), Unsure)
 
-    run(config, work)
+    run(deribit_out, work)
 
 
 def test_the_seventh_move_in_a_minute_is_refused_and_known_not_to_have_happened(
-    run: Run, config: Config, emulator: Emulator
+    run: Run, deribit_out: Config, emulator: Emulator
 ) -> None:
     async def work(opened: Opened) -> None:
         venue = opened.venues["deribit-main"]
@@ -494,7 +288,7 @@ def test_the_seventh_move_in_a_minute_is_refused_and_known_not_to_have_happened(
         assert isinstance(last, Rejected)
         assert last.code == "13780"
 
-    run(config, work)
+    run(deribit_out, work)
     assert count(emulator, "moves") == 6
 
 
@@ -504,7 +298,7 @@ def test_codes_that_leave_open_what_happened_are_in_no_list() -> None:
         assert code not in known
 
 
-def test_capabilities_say_who_may_do_what(run: Run, config: Config) -> None:
+def test_capabilities_say_who_may_do_what(run: Run, deribit_out: Config) -> None:
     async def work(opened: Opened) -> None:
         main = opened.venues["deribit-main"].capabilities
         sub = opened.venues["deribit-a"].capabilities
@@ -516,4 +310,4 @@ def test_capabilities_say_who_may_do_what(run: Run, config: Config) -> None:
         assert main.client_id_reusable
         assert main.receive_window_s == 5
 
-    run(config, work)
+    run(deribit_out, work)
