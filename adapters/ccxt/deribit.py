@@ -70,6 +70,9 @@ STYLES: dict[str, JsonObject] = {
         "reject_post_only": True,
     },
 }
+RECENT_MS = 25 * 60_000
+"""An order sent less than this ago cannot have left the recent history, which holds 30 min."""
+
 VALID = timedelta(seconds=deribit_funds.WINDOW_S)
 
 ORDER_CODES = (
@@ -147,11 +150,11 @@ class Deribit:
         return text(order, "order_id")
 
     async def find_order(self, place: Place, intent: OrderIntent, trace: Trace) -> Found | None:
-        """Look an order up by its label, then in the recent and in the historical orders."""
-        del trace
+        """Look an order up by its label, then in recent and, unless it is young, in old orders."""
         market = place.market(intent.instrument)
         found = await _by_label(place, market, intent)
-        for historical in (False, True):
+        age_ms = int(place.login.client.nonce()) - trace.since_ms
+        for historical in (False, True) if age_ms > RECENT_MS else (False,):
             if not found:
                 found = await _in_history(place, market, intent, historical=historical)
         if len(found) > 1:

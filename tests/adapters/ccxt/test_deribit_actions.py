@@ -84,9 +84,11 @@ def test_an_order_of_last_week_is_found_in_the_historical_records(
         assert isinstance(await opened.venues["deribit-main"].submit(sent), Ack)
 
     async def look(opened: Opened) -> None:
-        found = await opened.venues["deribit-main"].find(sent, ago())
+        venue = opened.venues["deribit-main"]
+        found = await venue.find(sent, ago(7 * 86_400 + 60))
         assert isinstance(found, Found)
         assert (found.state, found.filled) == ("filled", 3)
+        assert isinstance(await venue.find(sent, ago()), AbsentNow)
 
     run(deribit_out, send)
     emulator.admin("POST", "clock", advance_ms=7 * 86_400_000)
