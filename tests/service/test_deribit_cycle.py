@@ -99,6 +99,22 @@ def test_a_book_across_deribit_and_bybit_is_brought_to_its_target(tmp_path: Path
         assert again.plan.status == "nothing"
 
 
+def test_an_order_whose_answer_is_lost_is_taken_up_and_never_sent_again(tmp_path: Path) -> None:
+    with running_emulator() as emulator:
+        config = Config.model_validate(configuration(emulator, tmp_path))
+        emulator.fault({"kind": "drop_after", "path": "/api/v2/private/sell", "times": 2})
+        done = cycle(config, "first")
+        assert done.report is not None
+        assert (done.report.status, done.report.breaks) == ("done", ())
+        effects: Any = emulator.admin("GET", "effects")
+        labels = [row for row in effects["orders"] if row["user"].startswith("deribit:")]
+        assert labels
+        assert {row["count"] for row in labels} == {1}
+        requests: Any = emulator.admin("GET", "requests")
+        lost = [row for row in requests if row["fault"] == "drop_after"]
+        assert len(lost) == 2
+
+
 def test_the_doctor_reads_deribit_and_names_a_wrong_secret(tmp_path: Path) -> None:
     with running_emulator() as emulator:
         config = Config.model_validate(configuration(emulator, tmp_path))
