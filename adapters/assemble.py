@@ -213,14 +213,21 @@ def _without(balances: Mapping[str, Balance], names: Sequence[str]) -> dict[str,
 
 
 def _quiet(account: Account, instruments: Mapping[str, Instrument], parts: Parts) -> Account:
-    """Stop trading what is not quoted on both sides, or has no leverage to margin it by."""
+    """Stop trading what is not quoted on both sides, or has no leverage to margin it by.
+
+    Brackets that state initial margin themselves need no leverage.
+    """
     positions = dict(account.positions)
     silent = {name for name, row in instruments.items() if not row.bid or not row.ask}
+    stated = {
+        name for name, row in instruments.items()
+        if row.tiers and all(tier.initial is not None for tier in row.tiers)
+    }  # fmt: skip
     for name, row in account.positions.items():
         if row.may_trade and name in silent:
             parts.fail(account.id, f"{name} is not quoted on both sides: not traded")
             positions[name] = row.model_copy(update={"tradable": False})
-        elif row.may_trade and row.leverage is None:
+        elif row.may_trade and row.leverage is None and name not in stated:
             parts.fail(account.id, f"{name} has no leverage: not traded")
             positions[name] = row.model_copy(update={"tradable": False})
     spot = tuple(name for name in account.spot if name not in silent)

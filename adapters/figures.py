@@ -35,6 +35,7 @@ def rising(tiers: Iterable[Tier]) -> tuple[Tier, ...]:
             update={
                 "cap": tier.cap.quantize(CENT, ROUND_FLOOR),
                 "deduction": tier.deduction.quantize(Decimal("1e-8"), ROUND_FLOOR),
+                "initial_deduction": tier.initial_deduction.quantize(Decimal("1e-8"), ROUND_FLOOR),
             }
         )
         for tier in ordered
@@ -51,7 +52,13 @@ def scaled(instrument: Instrument, price: Decimal) -> Instrument:
         return instrument
     volume = instrument.daily_volume
     tiers = rising(
-        tier.model_copy(update={"cap": tier.cap * price, "deduction": tier.deduction * price})
+        tier.model_copy(
+            update={
+                "cap": tier.cap * price,
+                "deduction": tier.deduction * price,
+                "initial_deduction": tier.initial_deduction * price,
+            }
+        )
         for tier in instrument.tiers
     )
     return instrument.model_copy(

@@ -31,12 +31,13 @@ class LoginConfig(Value):
     key, secret
         ``file:PATH`` or ``env:NAME``.
     member
-        The venue's own id of the user the keys belong to (Bybit member id, Binance e-mail).
+        The venue's own id of the user the keys belong to (Bybit member id, Binance e-mail,
+        Deribit user id).
     master
         The login that may move money between sub-accounts; None: this one is it.
     """
 
-    venue: Literal["bybit", "binance", "paper"]
+    venue: Literal["bybit", "binance", "deribit", "paper"]
     key: str
     secret: str
     member: str | None = None
@@ -51,7 +52,7 @@ class AccountConfig(Value):
     Attributes
     ----------
     wallet
-        Which wallet of the login it is.
+        Which wallet of the login it is; ``unified`` where it has only one.
     instruments
         Symbols it may trade, without the venue's prefix, as ccxt writes them.
     live

@@ -6,6 +6,11 @@ from collections.abc import Mapping
 
 from allocator.adapters.ccxt.binance import Binance
 from allocator.adapters.ccxt.bybit import Bybit
+from allocator.adapters.ccxt.deribit import Deribit
 from allocator.adapters.ccxt.dialect import Dialect
 
-DIALECTS: Mapping[str, Dialect] = {"binance": Binance(), "bybit": Bybit()}
+DIALECTS: Mapping[str, Dialect] = {
+    "binance": Binance(),
+    "bybit": Bybit(),
+    "deribit": Deribit(),
+}

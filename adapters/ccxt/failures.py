@@ -63,6 +63,8 @@ def venue_code(text: str) -> tuple[str, str] | None:
     ('110007', 'ab not enough for new order')
     >>> venue_code('{"retCode":110007,"retM') is None
     True
+    >>> venue_code('{"jsonrpc":"2.0","error":{"code":10009,"message":"not_enough_funds"}}')
+    ('10009', 'not_enough_funds')
     """
     try:
         body: Any = json.loads(text)
@@ -70,10 +72,19 @@ def venue_code(text: str) -> tuple[str, str] | None:
         return None
     if not isinstance(body, dict):
         return None
-    code = next((str(body[key]) for key in CODE_KEYS if key in body), "")
+    told: dict[str, Any] = body["error"] if isinstance(body.get("error"), dict) else body
+    code = next((str(told[key]) for key in CODE_KEYS if key in told), "")
     if not code.lstrip("-").isdigit():
         return None
-    return code, str(body.get("retMsg") or body.get("msg") or "")
+    return code, _words(told)
+
+
+def _words(told: dict[str, Any]) -> str:
+    """Read the venue's words; JSON-RPC gives its reason apart, in the error's data."""
+    words = str(told.get("retMsg") or told.get("msg") or told.get("message") or "")
+    data = told.get("data")
+    reason = data.get("reason") if isinstance(data, dict) else data
+    return f"{words}: {reason}" if reason else words
 
 
 def failure(

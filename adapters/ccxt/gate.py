@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import ssl
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +13,45 @@ import aiohttp
 import certifi
 
 from allocator.models.errors import ConfigError, RefusedError
+
+WRITES_BY_GET = re.compile(r"/api/v2/private/(?!get_)")
+"""Paths of actions that are asked for by GET: at Deribit whatever is private and no ``get_``."""
+
+
+def is_write(method: str, url: Any) -> bool:
+    """Tell whether a request may act.
+
+    >>> is_write("GET", "https://www.deribit.com/api/v2/private/buy?amount=10")
+    True
+    >>> is_write("GET", "https://www.deribit.com/api/v2/private/get_positions?currency=any")
+    False
+    """
+    return method != "GET" or WRITES_BY_GET.match(urlsplit(str(url)).path) is not None
+
+
+async def once(
+    request: aiohttp.ClientRequest,
+    handler: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]],
+) -> aiohttp.ClientResponse:
+    """Send a request once: aiohttp repeats a GET, and a DELETE, whose connection broke.
+
+    Raises
+    ------
+    aiohttp.ClientConnectionError
+        In place of the two kinds of it after which aiohttp would send the request again.
+    """
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise aiohttp.ClientConnectionError(str(error)) from error
+
+
+def unrepeated(method: str, url: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """Add what keeps aiohttp from sending an action twice; a POST it repeats never."""
+    repeats = method != "POST" and is_write(method, url)
+    return {**options, "middlewares": (once,)} if repeats else options
 
 
 def check_loopback(url: str) -> str:
@@ -43,7 +84,7 @@ class DirectSession:
         if self._session is None:
             context = ssl.create_default_context(cafile=certifi.where())
             self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context))
-        return self._session.request(method, url, **options)
+        return self._session.request(method, url, **unrepeated(method, url, options))
 
     def get(self, url: Any, **options: Any) -> Any:
         """Send a GET."""
@@ -64,10 +105,10 @@ class DirectSession:
 
 
 class ReadsOnly:
-    """An HTTP session that cannot send anything but GET.
+    """An HTTP session that cannot send anything but reads, by GET.
 
-    Every action at the venues we speak is a POST or a DELETE, so a client behind it can read
-    with its keys and cannot trade.
+    Every action at the venues we speak is a POST, a DELETE or on a path that `is_write` knows, so
+    a client behind it can read with its keys and cannot trade.
 
     Parameters
     ----------
@@ -80,7 +121,15 @@ class ReadsOnly:
         self.headers: dict[str, str] = {}
 
     def get(self, url: Any, **options: Any) -> Any:
-        """Send a GET."""
+        """Send a GET that reads.
+
+        Raises
+        ------
+        RefusedError
+            For one that acts.
+        """
+        if is_write("GET", url):
+            return self.post(url)
         return self._session.get(url, **options)
 
     def post(self, url: Any, **options: Any) -> Any:

@@ -5,6 +5,8 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
+from allocator.adapters.ccxt.gate import unrepeated
+
 ORIGINAL_HOST = "X-Orig-Host"
 
 
@@ -38,7 +40,9 @@ class LoopbackSession:
         options.pop("proxy", None)
         if self._session is None:
             self._session = aiohttp.ClientSession()
-        return self._session.request(method, target, headers=headers, **options)
+        return self._session.request(
+            method, target, headers=headers, **unrepeated(method, target, options)
+        )
 
     def get(self, url: URL | str, **options: Any) -> Any:
         """Send a GET."""

@@ -24,6 +24,14 @@ def _expiry(market: JsonObject) -> datetime | None:
     return datetime.fromtimestamp(int(milliseconds) / 1000, UTC) if milliseconds else None
 
 
+def _kind(market: JsonObject) -> str:
+    if market["spot"]:
+        return "spot"
+    if market.get("option"):
+        return "option"
+    return "perpetual" if market["swap"] else "future"
+
+
 def instrument_of(venue: str, market: JsonObject, figures: Mapping[str, object]) -> Instrument:
     """Build an instrument from a ccxt market and what the venue itself told.
 
@@ -36,7 +44,7 @@ def instrument_of(venue: str, market: JsonObject, figures: Mapping[str, object])
         Prices, volume, volatility, funding, status, tiers and the minimum notional.
     """
     limits = market["limits"]["amount"]
-    kind = "spot" if market["spot"] else "perpetual" if market["swap"] else "future"
+    kind = _kind(market)
     shape: dict[str, object] = {
         "id": f"{venue}:{market['symbol']}",
         "kind": kind,
@@ -59,7 +67,9 @@ def instrument_of(venue: str, market: JsonObject, figures: Mapping[str, object])
 
 
 def payoff_of(market: JsonObject) -> str:
-    """Name the payoff of a derivative."""
+    """Name the payoff of a derivative; an option's is in its delta and what it settles in."""
+    if market.get("option"):
+        return "linear"
     if market["inverse"]:
         return "inverse"
     return "linear" if market["settle"] == market["quote"] else "quanto"

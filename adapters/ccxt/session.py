@@ -22,6 +22,7 @@ from typing import Any
 import ccxt.async_support as exchanges
 from pydantic import SecretStr
 
+from allocator.adapters.ccxt import deribit_client
 from allocator.adapters.ccxt.failures import (
     Answer,
     NotSentError,
@@ -41,8 +42,12 @@ CLOCK_AGE_S = 600.0
 DEFAULT_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 120.0
 PAUSE_STATUS = frozenset({403, 418, 429})
-PAUSE_CODES = frozenset({"10006", "10018", "-1003"})
-"""Too many requests, by key and by address (Bybit), by weight (Binance)."""
+PAUSE_CODES: Mapping[str, frozenset[str]] = {
+    "bybit": frozenset({"10006", "10018"}),
+    "binance": frozenset({"-1003"}),
+    "deribit": frozenset({"10028"}),
+}
+"""Too many requests, by venue: by key and by address (Bybit), by weight (Binance), by credits."""
 
 JsonObject = dict[str, Any]
 
@@ -61,16 +66,22 @@ OPTIONS: Mapping[str, JsonObject] = {
         "fetchMargins": False,
         "warnOnFetchOpenOrdersWithoutSymbol": False,
     },
+    "deribit": {},
 }
 
 
 SHARED_LIMIT = frozenset({"binance"})
-"""Venues that count requests by address: their clients share one limiter. Bybit counts by user."""
+"""Venues that count requests by address: their clients share one limiter. The others count by
+user."""
 
-BURST = {"bybit": 250, "binance": 1000}
+PREPARE: Mapping[str, Callable[[Any], None]] = {"deribit": deribit_client.prepare}
+"""What a venue's client needs beside its settings, done once when it is made."""
+
+BURST = {"bybit": 250, "binance": 1000, "deribit": 80}
 """Cost that may be spent at once. Bybit counts each endpoint by itself while ccxt counts them
 together: fifty calls, spread as ours are, stay inside every count. Binance counts 2,400
-a minute, of which ccxt refills 1,200."""
+a minute, of which ccxt refills 1,200. Deribit lets twenty orders through at once, for which ccxt
+takes four each, and a hundred other requests."""
 
 
 def secret(reference: str) -> SecretStr:
@@ -237,7 +248,8 @@ class Login:
 
     def _note_pause(self, answer: Answer) -> None:
         found = venue_code(answer.body)
-        if answer.status not in PAUSE_STATUS and (found is None or found[0] not in PAUSE_CODES):
+        codes = PAUSE_CODES.get(self.venue, frozenset[str]())
+        if answer.status not in PAUSE_STATUS and (found is None or found[0] not in codes):
             return
         try:
             pause_s = float(answer.headers.get("Retry-After", DEFAULT_PAUSE_S))
@@ -313,6 +325,8 @@ def new_client(row: LoginConfig, session: Any) -> Any:
     client.on_json_response = partial(json.loads, parse_float=str)
     client.nonce = partial(_nonce, client)
     client.handle_errors = partial(_keep_answer, client.handle_errors)
+    if row.venue in PREPARE:
+        PREPARE[row.venue](client)
     check_client(client)
     return client
 

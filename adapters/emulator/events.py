@@ -32,7 +32,7 @@ def catch_up(exchange: Exchange) -> None:
             )
             exchange.ledger.transfers.put(replace(transfer, status="done"))
     for instrument in exchange.instruments.values():
-        if instrument.payoff != "spot":
+        if instrument.payoff != "spot" and instrument.funding_interval_h:
             _fund(exchange, instrument, now_ms)
     _hear_silence(exchange, now_ms)
 

@@ -12,6 +12,7 @@ from allocator.adapters.emulator.clock import Clock
 from allocator.adapters.emulator.errors import Refusal, Refused, VenueError
 from allocator.adapters.emulator.faults import Faults
 from allocator.adapters.emulator.ledger import (
+    ZERO,
     Address,
     ApiKey,
     Balance,
@@ -26,6 +27,7 @@ from allocator.adapters.emulator.ledger import (
     User,
 )
 from allocator.adapters.emulator.market import Book, Instrument, book
+from allocator.adapters.emulator.options import premium
 from allocator.adapters.emulator.ratelimit import Limiter
 from allocator.adapters.emulator.requestlog import RequestLog
 from allocator.adapters.emulator.store import Store
@@ -258,7 +260,13 @@ def fill(table: Table[Row], rows: Sequence[Row]) -> None:
 
 
 def quote_at(instrument: Instrument, index: Decimal, now_ms: int) -> Quote:
-    """Return a quote whose mark is the index plus the instrument's basis, on its tick."""
+    """Return a quote whose mark is the index plus the instrument's basis, on its tick.
+
+    The mark of an option is its worth at that price, on no tick.
+    """
     raw = index * (1 + instrument.basis)
+    if instrument.option is not None:
+        worth = premium(instrument.option, raw, instrument.settle == instrument.base)
+        return Quote(instrument.id, worth, index, ZERO, now_ms)
     mark = (raw / instrument.tick).quantize(Decimal(1)) * instrument.tick
     return Quote(instrument.id, mark, index, instrument.funding_rate, now_ms)

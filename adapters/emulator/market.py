@@ -11,6 +11,7 @@ from decimal import ROUND_DOWN, ROUND_FLOOR, Decimal
 from typing import Literal
 
 from allocator.adapters.emulator.ledger import ZERO, Quote
+from allocator.adapters.emulator.options import Option
 
 EIGHT = Decimal("1e-8")
 Payoff = Literal["spot", "linear", "inverse"]
@@ -46,7 +47,8 @@ class Instrument:
 
     `lot`, `min_quantity`, `max_quantity` and `max_market_quantity` are contracts (base units for
     spot), `min_notional` the quote coin, `basis` the mark over the index less one, fees rates of
-    the value traded.
+    the value traded. `funding_interval_h` is zero where nothing is paid, `expires_ms` where
+    nothing expires. An option is linear in its premium, which is quoted in what it settles in.
     """
 
     venue: str
@@ -72,6 +74,8 @@ class Instrument:
     funding_interval_h: int = 8
     tiers: tuple[Tier, ...] = ()
     listed_ms: int = 1_585_526_400_000
+    expires_ms: int = 0
+    option: Option | None = None
 
     @property
     def id(self) -> str:

@@ -7,6 +7,7 @@ the mark has moved through it. Fees are rounded up, profit down, to 1e-8 of the 
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
+from allocator.adapters.emulator import options
 from allocator.adapters.emulator.errors import Refusal, Refused
 from allocator.adapters.emulator.exchange import Exchange, Intent
 from allocator.adapters.emulator.ledger import (
@@ -182,7 +183,7 @@ def settle(exchange: Exchange, order: Order, fill: Fill) -> Order:
         fee, coin = _exchange_coins(exchange, order, instrument, fill, rate)
     else:
         coin = instrument.settle
-        fee = (worth * rate).quantize(EIGHT, rounding=ROUND_CEILING)
+        fee = _fee(exchange, instrument, fill, rate).quantize(EIGHT, rounding=ROUND_CEILING)
         realised, closed = _apply(exchange, order, instrument, fill)
         wallet = exchange.venue_of(order.user).wallet(instrument)
         exchange.ledger.credit(order.user, wallet, coin, realised - fee)
@@ -309,6 +310,15 @@ def _exchange_coins(
     ledger.credit(order.user, wallet, instrument.base, -fill.quantity)
     ledger.credit(order.user, wallet, instrument.quote, paid - fee)
     return fee, instrument.quote
+
+
+def _fee(exchange: Exchange, instrument: Instrument, fill: Fill, rate: Decimal) -> Decimal:
+    worth = abs(value(instrument, fill.quantity, fill.price))
+    if instrument.option is None:
+        return worth * rate
+    in_coin = instrument.settle == instrument.base
+    unit = Decimal(1) if in_coin else exchange.quote(instrument).index
+    return options.fee(rate, fill.quantity * instrument.contract_size, unit, worth)
 
 
 def _apply(

@@ -197,7 +197,8 @@ def _same_read(call: Call) -> tuple[str, ...]:
     moment = {"timestamp", "signature", "recvWindow"}
     asked = sorted(f"{k}={v}" for k, v in call.params.items() if k not in moment)
     keys = (call.headers.get(name, "") for name in ("X-BAPI-API-KEY", "X-MBX-APIKEY"))
-    return (call.host, call.path, *keys, *asked)
+    signer = call.headers.get("Authorization", "").partition(",")[0]
+    return (call.host, call.path, *keys, signer, *asked)
 
 
 def _response(reply: Reply) -> web.Response:

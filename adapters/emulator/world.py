@@ -12,6 +12,8 @@ from allocator.adapters.emulator.binance.venue import Binance
 from allocator.adapters.emulator.bybit import world as bybit_world
 from allocator.adapters.emulator.bybit.venue import Bybit
 from allocator.adapters.emulator.clock import Clock
+from allocator.adapters.emulator.deribit import world as deribit_world
+from allocator.adapters.emulator.deribit.venue import Deribit
 from allocator.adapters.emulator.exchange import Exchange, Options, World
 from allocator.adapters.emulator.ledger import CoinPrice
 
@@ -26,7 +28,7 @@ DELAYS_MS = {"withdrawal": 1500, "transfer": 0}
 
 def demo_world() -> World:
     """Return the demo world."""
-    parts = (bybit_world, binance_world)
+    parts = (bybit_world, binance_world, deribit_world)
     return World(
         users=tuple(row for part in parts for row in part.USERS),
         keys=tuple(row for part in parts for row in part.KEYS),
@@ -52,7 +54,7 @@ def demo_exchange(
     """Return an exchange over the demo world (or another), every venue on it."""
     return Exchange(
         world or demo_world(),
-        (Bybit(), Binance()),
+        (Bybit(), Binance(), Deribit()),
         directory,
         Options(clock or Clock(), seed, limit_scale),
     )

@@ -153,6 +153,10 @@ def remedy_for(what: str) -> str:
         "signature": "check the key and the secret of the login",
         "api key": "check the key of the login, and that it may read",
         "api-key": "check the key of the login, and that it may read",
+        "invalid_credentials": "check the key of the login, and that it may read",
+        "scope": "give the key the scope that is named",
+        "margin model": "switch the account to standard margin",
+        "margin_identity": "the venue's margin rules are not those documented: leave it frozen",
         "deadline": "check the network, or raise gather.deadline_s",
         "hedge": "switch the account to one-way mode",
     }

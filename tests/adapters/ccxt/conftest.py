@@ -137,3 +137,82 @@ def both_data(bybit_data: dict[str, Any], binance_data: dict[str, Any]) -> dict[
         "logins": bybit_data["logins"] | binance_data["logins"],
         "accounts": bybit_data["accounts"] + binance_data["accounts"],
     }
+
+
+DERIBIT = (
+    "BTC/USD:BTC",
+    "BTC/USDC:USDC",
+    "ETH/USD:ETH",
+    "BTC/USD:BTC-300628",
+    "BTC/USD:BTC-300628-70000-C",
+    "BTC/USD:BTC-300628-60000-P",
+    "BTC/USDC:USDC-300628-70000-C",
+    "BTC/USDC",
+)
+
+
+@pytest.fixture
+def deribit_data(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    logins, accounts = dict[str, Any](), list[dict[str, Any]]()
+    for name, member in (("main", "5001"), ("a", "5002"), ("b", "5003")):
+        monkeypatch.setenv(f"DERIBIT_{name.upper()}_KEY", f"deribit-{name}-key")
+        monkeypatch.setenv(f"DERIBIT_{name.upper()}_SECRET", f"deribit-{name}-secret")
+        logins[f"deribit-{name}"] = {
+            "venue": "deribit",
+            "key": f"env:DERIBIT_{name.upper()}_KEY",
+            "secret": f"env:DERIBIT_{name.upper()}_SECRET",
+            "member": member,
+            "master": None if name == "main" else "deribit-main",
+        }
+        accounts.append(
+            {
+                "id": f"deribit-{name}",
+                "login": f"deribit-{name}",
+                "wallet": "unified",
+                "owner": "fund-one",
+                "instruments": DERIBIT,
+            }
+        )
+    return {
+        "mode": "loopback",
+        "loopback_url": emulator.base_url,
+        "logins": logins,
+        "accounts": accounts,
+        "assets": {
+            **{name: {"haircut": 0} for name in ("BTC", "ETH", "USDC")},
+            "USDT": {"price": 1},
+        },
+    }
+
+
+@pytest.fixture
+def deribit(deribit_data: dict[str, Any]) -> Config:
+    return Config.model_validate(deribit_data)
+
+
+@pytest.fixture
+def deribit_out(deribit_data: dict[str, Any], bybit_data: dict[str, Any]) -> Config:
+    """Deribit's accounts, and Bybit's funding wallet, where a withdrawal ends."""
+    fund = next(row for row in bybit_data["accounts"] if row["id"] == "bybit-fund")
+    route = {
+        "id": "deribit-main>bybit-fund",
+        "from": "deribit-main",
+        "to": "bybit-fund",
+        "asset": "USDT",
+        "kind": "onchain",
+        "latency_s": 600,
+    }
+    return Config.model_validate(
+        {
+            **deribit_data,
+            "logins": deribit_data["logins"] | {"bybit-main": bybit_data["logins"]["bybit-main"]},
+            "accounts": [*deribit_data["accounts"], fund],
+            "routes": [route],
+            "addresses": {
+                route["id"]: {
+                    "network": "ETH",
+                    "address": "TBybitFundOne1111111111111111111111",
+                }
+            },
+        }
+    )

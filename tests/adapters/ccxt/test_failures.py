@@ -67,3 +67,18 @@ def test_missing_secret_is_told_before_any_client_is_made(
 
     asyncio.run(opening())
     assert made == []
+
+
+def test_code_and_reason_of_a_json_rpc_error_are_read() -> None:
+    body = (
+        '{"jsonrpc":"2.0","error":{"code":-32602,"message":"Invalid params",'
+        '"data":{"reason":"wrong format","param":"amount"}},"usIn":1}'
+    )
+    told = failure(RuntimeError("x"), Answer(400, body))
+    assert isinstance(told, RefusalError)
+    assert (told.code, told.message) == ("-32602", "Invalid params: wrong format")
+
+
+def test_a_json_rpc_result_is_no_refusal() -> None:
+    body = '{"jsonrpc":"2.0","result":{"code":7},"usIn":1}'
+    assert isinstance(failure(RuntimeError("x"), Answer(200, body)), UnansweredError)

@@ -1,0 +1,1 @@
+"""Deribit v2 over HTTP: options, inverse and linear perpetuals and futures, cross collateral."""
