@@ -5,6 +5,7 @@ from __future__ import annotations
 from allocator.minimise import search
 from allocator.minimise.choose import choose
 from allocator.minimise.explain import explained
+from allocator.minimise.preview import Relaxed, relaxed
 from allocator.minimise.solvers import ExactSolver, exactly
 from allocator.models.errors import SnapshotError, SolverError
 from allocator.models.mandate import Mandate
@@ -13,6 +14,7 @@ from allocator.models.refusals import book_problems
 from allocator.models.snapshot import Snapshot
 from allocator.plan.write import idle, released, written
 from allocator.program.crossing import arrays_of
+from allocator.program.memory import Memory
 from allocator.state import Book, lawful
 
 
@@ -39,12 +41,20 @@ def decide(snapshot: Snapshot, mandate: Mandate, *, exact: ExactSolver = "highs"
     ConfigError
         When the solver asked for is not installed.
     """
+    return _decided(known(snapshot, mandate), exact, Memory())
+
+
+def known(snapshot: Snapshot, mandate: Mandate) -> Book:
+    """Derive the book of a sensible problem."""
     problems = book_problems(snapshot, mandate)
     if problems:
         raise SnapshotError(problems)
-    book = Book.of(snapshot, mandate)
+    return Book.of(snapshot, mandate)
+
+
+def _decided(book: Book, exact: ExactSolver, memory: Memory) -> Plan:
     try:
-        found = search(arrays_of(book), exactly(exact))  # relaxation, bound, support
+        found = search(arrays_of(book), exactly(exact), memory)  # relaxation, bound, support
         chosen = choose(book, found)  # whole lots, order of steps
         told = explained(book, found, chosen)  # what binds, what stands in the way
     except SolverError as error:
@@ -53,7 +63,10 @@ def decide(snapshot: Snapshot, mandate: Mandate, *, exact: ExactSolver = "highs"
 
 
 class Engine:
-    """Decides for one mandate again and again.
+    """Decides for one mandate again and again; safe to share between threads.
+
+    It keeps the symbolic factorisation of the relaxed programs it has met, which answers do not
+    depend on.
 
     Parameters
     ----------
@@ -66,7 +79,24 @@ class Engine:
     def __init__(self, mandate: Mandate, *, exact: ExactSolver = "highs") -> None:
         self.mandate = mandate
         self.exact: ExactSolver = exact
+        self._memory = Memory()
+        self._looks = Memory(points=True)
 
+    @lawful
     def decide(self, snapshot: Snapshot) -> Plan:
         """Decide as `decide` does, byte for byte, whatever was decided before."""
-        return decide(snapshot, self.mandate, exact=self.exact)
+        return _decided(known(snapshot, self.mandate), self.exact, self._memory)
+
+    @lawful
+    def relaxed(self, snapshot: Snapshot) -> Relaxed:
+        """Solve the relaxed program alone, whatever was solved before."""
+        return relaxed(arrays_of(known(snapshot, self.mandate)), self._memory)
+
+    @lawful
+    def preview(self, snapshot: Snapshot) -> Relaxed:
+        """Solve the relaxed program near the last preview's end.
+
+        For looking: its last digits depend on what was looked at before, so it is never executed
+        and has no hash.
+        """
+        return relaxed(arrays_of(known(snapshot, self.mandate)), self._looks)

@@ -23,7 +23,7 @@ CLOSE_TO_LEAST = Decimal(1)
 HELD = "the policy (infeasible: hold) sends no repair that is not whole"
 
 NOISE = Decimal("1e-6")
-ENOUGH = 60
+ENOUGH = 30
 """Number of actions from which the first safe candidate is taken."""
 
 CUTS = 4

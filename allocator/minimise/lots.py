@@ -71,13 +71,13 @@ def settled(form: Form, candidate: Candidate, held: Vector | None = None) -> Can
 
 
 def _by_batches(form: Form, candidate: Candidate, order: Index, held: Vector) -> Candidate:
-    """Settle the coarsest batch on nearest lots, or on those nearer to zero, and solve again."""
+    """Settle the coarsest batch on nearest lots, or toward zero risk, and solve again."""
     best = candidate
     for batch in np.array_split(order, BATCHES):
-        sizes = best.x[batch]
-        lots = np.maximum(np.round(sizes / form.lot[batch]), 0.0)
-        down = np.maximum(np.floor(sizes / form.lot[batch] + WHOLE), 0.0)
-        for whole in (lots, down):
+        lots = best.x[batch] / form.lot[batch]
+        reduces = best.x[batch] < form.closes[batch]
+        safe = np.where(reduces, np.ceil(lots - WHOLE), np.floor(lots + WHOLE))
+        for whole in (np.round(lots), safe):
             trial = held.copy()
             trial[batch] = np.clip(whole * form.lot[batch], form.least[batch], form.top[batch])
             found = _solved(form, best, trial)

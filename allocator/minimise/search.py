@@ -19,6 +19,7 @@ from allocator.plan.lots import MoveKey, Wish
 from allocator.program.arrays import Arrays
 from allocator.program.build import Program, build
 from allocator.program.form import Form, Mask, Vector
+from allocator.program.memory import Memory
 from allocator.program.requirements import ceilings
 from allocator.program.solve import TRIAL, Answer, solve
 from allocator.state import Book, Pair
@@ -39,7 +40,7 @@ REWEIGHTED = 3
 """Rounds of reweighting."""
 
 DROPS = 60
-LEAST_DROPS = 6
+LEAST_DROPS = 2
 DROP_WORK = 2000
 """Most actions that are tried to be left out; fewer of large sets, where each try costs more."""
 
@@ -123,7 +124,7 @@ class Search:
         return replace(self, program=kept, candidates=found, cap=goal.cap)
 
 
-def search(arrays: Arrays, exactly: Exactly = exact) -> Search:
+def search(arrays: Arrays, exactly: Exactly = exact, memory: Memory | None = None) -> Search:
     """Search the least-cost set of actions.
 
     Parameters
@@ -132,6 +133,8 @@ def search(arrays: Arrays, exactly: Exactly = exact) -> Search:
         The book.
     exactly
         Who solves the mixed-integer program of a small book.
+    memory
+        What an engine keeps of the relaxation; the answer does not depend on it.
 
     Raises
     ------
@@ -139,7 +142,7 @@ def search(arrays: Arrays, exactly: Exactly = exact) -> Search:
         When no answer of the relaxation can be certified.
     """
     below = build(arrays, None)
-    least, relaxed = relaxation(below.form)
+    least, relaxed = relaxation(below.form, memory)
     goal = _Goal(below, least)
     planning = in_brackets(arrays, below, goal.cap, relaxed.x)
     if usable(below.form) <= SMALL and goal.sharpen(planning.form, exactly):
@@ -252,19 +255,19 @@ def _near(form: Form, x: Vector) -> Vector:
     return np.clip(x, form.low, form.high)
 
 
-def relaxation(form: Form) -> tuple[Answer, Answer]:
+def relaxation(form: Form, memory: Memory | None = None) -> tuple[Answer, Answer]:
     """Solve for the least S, then for the least cost at it; returns both answers.
 
     S is never below zero, so an answer without any tells the least S by itself.
     """
     if np.any(form.shortfall):
         try:
-            return nothing_missing(form), solve(form.capped(0.0).relaxed(), TRIAL)
+            return nothing_missing(form), solve(form.capped(0.0).relaxed(), TRIAL, memory=memory)
         except SolverError:
             least = least_shortfall(form)
     else:
         least = nothing_missing(form)
-    return least, solve(form.capped(_with_room(least.value)).relaxed())
+    return least, solve(form.capped(_with_room(least.value)).relaxed(), memory=memory)
 
 
 def least_shortfall(form: Form) -> Answer:
@@ -417,16 +420,14 @@ def wish_of(program: Program, candidate: Candidate) -> Wish:
     arrays, layout = core.arrays, core.layout
     size = np.where(candidate.used, candidate.x[: layout.count], 0.0)
     orders: dict[tuple[str, str], float] = {}
-    for at, key in enumerate(arrays.orders.keys):
-        net = size[layout.buys[at]] - size[layout.sells[at]]
-        if abs(net) > DUST:
-            orders[key] = float(net) / float(arrays.orders.scale[at])
+    nets = size[layout.buys] - size[layout.sells]
+    for at in np.flatnonzero(np.abs(nets) > DUST):
+        orders[arrays.orders.keys[at]] = float(nets[at]) / float(arrays.orders.scale[at])
     transfers: dict[str, float] = {}
     sent = netted(arrays, size[layout.transfers])
-    for at, name in enumerate(arrays.routes.ids):
-        amount = float(sent[at]) * unit
-        if amount > DUST * unit:
-            transfers[name] = amount / float(_price(arrays.book, name))
+    for at in np.flatnonzero(sent > DUST):
+        name = arrays.routes.ids[at]
+        transfers[name] = float(sent[at]) * unit / float(_price(arrays.book, name))
     moves: dict[tuple[str, str, str], float] = {}
     for at, rule in enumerate(arrays.moves.keys):
         if size[layout.moved[at]] > DUST:

@@ -35,7 +35,10 @@ START = 3.0
 FIRST_PRICE = 3.0
 """Price of a bound at that distance: what trading usually costs at the margin."""
 
-CLOSE = 1e-8
+AGAIN = 3e-3
+"""The same where a search begins near another one's end."""
+
+CLOSE = 1e-7
 """Relative gap at which the steps end."""
 
 FITS = 1e-8
@@ -47,8 +50,8 @@ HELD = (1e-9, 1e-8, 1e-7, 1e-6)
 REFINED = 2
 """Steps of refinement of a Newton direction."""
 
-SOUND = 1e-7
-"""Relative error from which a factorisation is done again."""
+SOUND = 1e-5
+"""Relative error before the last refinement from which more slack is lent."""
 
 FLAT = 1e-7
 """Stands in for curvature of columns that have none and no bound nearby."""
@@ -58,6 +61,20 @@ TOUCHING = 1e-16
 
 STALLED = 12
 """Steps without progress after which the steps end."""
+
+
+@dataclass(slots=True)
+class Point:
+    """Columns and slacks, row prices, and the prices of lower and upper bounds."""
+
+    w: Vector
+    y: Vector
+    down: Vector
+    up: Vector
+
+    def copy(self) -> Point:
+        """Copy all of it."""
+        return Point(self.w.copy(), self.y.copy(), self.down.copy(), self.up.copy())
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +87,14 @@ class Inside:
         Columns, and row prices (positive where the upper side binds).
     infeasible
         Whether the prices prove that no point keeps the rows.
+    point
+        The whole point, to begin another search near it.
     """
 
     x: Vector
     y: Vector
     infeasible: bool = False
+    point: Point | None = None
 
 
 class System:
@@ -89,9 +109,20 @@ class System:
         self.K = sp.csc_matrix((K.data.astype(np.float64), K.indices, K.indptr), shape=K.shape)
         last = self.K.indptr[1:] - 1
         self.diagonal: Index = np.asarray(last, dtype=np.int64)
+        inner = np.ones(self.K.nnz, dtype=bool)
+        inner[self.diagonal] = False
+        self.inner: Index = np.flatnonzero(inner)
         self.A = A
         self.At = A.T.tocsr()
         self.solver: qdldl.Solver | None = None
+
+    def of(self, A: sp.csr_array) -> System:
+        """Take the values of another matrix of the same pattern."""
+        rows = A.copy()
+        rows.sort_indices()
+        self.K.data[self.inner] = rows.data
+        self.A, self.At = A, A.T.tocsr()
+        return self
 
     def factorise(self, top: Vector, bottom: Vector) -> None:
         """Take new diagonals.
@@ -104,48 +135,52 @@ class System:
             Of the rows, not below zero, entering negative, shape ``(m,)``.
         """
         self.top, self.bottom = top, bottom
-        for held in HELD:
-            self._factorise(held)
-            if self._sound():
-                return
-        raise ArithmeticError("the Newton system could not be factorised")
+        self.held = 0
+        self._factorise()
 
-    def _factorise(self, held: float) -> None:
+    def _factorise(self) -> None:
+        held = HELD[self.held]
         self.K.data[self.diagonal] = np.concatenate([self.top + FLAT, -self.bottom - held])
         if self.solver is None:
             self.solver = qdldl.Solver(self.K, upper=True)
         else:
             self.solver.update(self.K, upper=True)
 
-    def _sound(self) -> bool:
-        """Whether a known solution is found again: small pivots spoil everything at once."""
-        known = np.ones(self.n + self.m)
-        right = self._times(known)
-        error = self._times(self.solve(right)) - right
-        scale = float(np.abs(right).max(initial=1.0))
-        return bool(np.abs(error).max(initial=0.0) <= SOUND * scale)
-
     def _times(self, v: Vector) -> Vector:
         dx, dy = v[: self.n], v[self.n :]
         return np.concatenate([self.top * dx + self.At @ dy, self.A @ dx - self.bottom * dy])
 
     def solve(self, right: Vector) -> Vector:
-        """Solve by refinement, which takes the effect of what stands in for slack out again."""
+        """Solve by refinement, which takes the effect of what stands in for slack out again.
+
+        Where pivots vanished, which spoils everything at once, more slack is lent.
+
+        Raises
+        ------
+        ArithmeticError
+            When no slack that is lent makes the answer sound.
+        """
+        scale = float(np.abs(right).max(initial=0.0)) + 1e-12
+        while True:
+            out, error = self._refined(right)
+            if error <= SOUND * scale:
+                return out
+            self.held += 1
+            if self.held == len(HELD):
+                raise ArithmeticError("the Newton system could not be solved")
+            self._factorise()
+
+    def _refined(self, right: Vector) -> tuple[Vector, float]:
+        """Solve and refine; returns the answer and its error before the last refinement."""
         assert self.solver is not None
-        out = np.asarray(self.solver.solve(right))
+        out, error = np.asarray(self.solver.solve(right)), np.inf
         for _ in range(REFINED):
-            out = out + self.solver.solve(right - self._times(out))
-        return out
-
-
-@dataclass
-class _Point:
-    """Columns and slacks with the prices of their bounds."""
-
-    w: Vector
-    y: Vector
-    down: Vector
-    up: Vector
+            rest = right - self._times(out)
+            error = float(np.abs(rest).max(initial=0.0))
+            if not np.isfinite(error):
+                return out, np.inf
+            out = out + self.solver.solve(rest)
+        return out, error
 
 
 class InteriorPoint:
@@ -162,7 +197,7 @@ class InteriorPoint:
     def __init__(self, problem: Separable, system: System | None = None) -> None:
         self.problem = problem
         self.A = problem.A.tocsr()
-        self.system = System(self.A) if system is None else system
+        self.system = System(self.A) if system is None else system.of(self.A)
         self.m, self.n = self.A.shape
         self.equal = problem.row_low == problem.row_high
         self.sided = np.flatnonzero(~self.equal)
@@ -172,15 +207,16 @@ class InteriorPoint:
         self.U = np.flatnonzero(np.isfinite(self.high))
         self.right = np.where(self.equal, problem.row_low, 0.0)
 
-    def solve(self, start: Vector | None = None) -> Inside | None:
+    def solve(self, near: Point | None = None) -> Inside | None:
         """Follow the central path; None where it ends nowhere.
 
         Parameters
         ----------
-        start
-            Columns to begin near.
+        near
+            Where a program of the same shape ended, to begin near it. The answer then depends
+            on it in its last digits.
         """
-        point = self._first(start)
+        point = self._first() if near is None else self._again(near)
         best, best_gap, idle = None, np.inf, 0
         for _ in range(STEPS):
             rows = self._rows(point.w)
@@ -191,7 +227,7 @@ class InteriorPoint:
             if not np.isfinite(gap):
                 break
             if misfit <= FITS and gap < 0.5 * best_gap:
-                best, best_gap, idle = Inside(x.copy(), point.y.copy()), gap, 0
+                best, best_gap, idle = Inside(x.copy(), point.y.copy(), False, point.copy()), gap, 0
             else:
                 idle += misfit <= FITS
             if (misfit <= FITS and gap <= CLOSE) or idle > STALLED:
@@ -215,22 +251,34 @@ class InteriorPoint:
         bare = Separable(self.A, P.row_low, P.row_high, P.low, P.high, none, none, none, none)
         return lower_bound(bare, y / scale) > 1e-9
 
-    def _first(self, start: Vector | None) -> _Point:
+    def _first(self) -> Point:
         """Begin a little inside every bound, all prices on the central path."""
         P = self.problem
-        x = np.clip(np.zeros(self.n) if start is None else start, P.low, P.high)
-        w = np.concatenate([x, np.zeros(self.sided.size)])
-        room = np.minimum(0.25 * (self.high - self.low), START)
-        w[: self.n] = np.clip(x, P.low + room[: self.n], P.high - room[: self.n])
-        w[self.n :] = (self.A @ w[: self.n])[self.sided]
-        w = np.clip(w, self.low + room, self.high - room)
+        x = np.clip(np.zeros(self.n), P.low, P.high)
+        w = self._inside(x, START)
         mu = FIRST_PRICE * START
         down, up = np.zeros(w.size), np.zeros(w.size)
         down[self.L] = mu / (w - self.low)[self.L]
         up[self.U] = mu / (self.high - w)[self.U]
         y = np.zeros(self.m)
         y[self.sided] = (up - down)[self.n :]
-        return _Point(w, y, down, up)
+        return Point(w, y, down, up)
+
+    def _again(self, near: Point) -> Point:
+        """Begin near another program's end, lifted off the bounds and their zero prices."""
+        w = self._inside(near.w[: self.n], AGAIN)
+        down, up = np.zeros(w.size), np.zeros(w.size)
+        down[self.L] = np.maximum(near.down[self.L], AGAIN**2 / (w - self.low)[self.L])
+        up[self.U] = np.maximum(near.up[self.U], AGAIN**2 / (self.high - w)[self.U])
+        return Point(w, near.y.copy(), down, up)
+
+    def _inside(self, x: Vector, distance: float) -> Vector:
+        """Keep columns, and the slacks that follow from them, a distance off their bounds."""
+        room = np.minimum(0.25 * (self.high - self.low), distance)
+        w = np.concatenate([x, np.zeros(self.sided.size)])
+        w[: self.n] = np.clip(x, (self.low + room)[: self.n], (self.high - room)[: self.n])
+        w[self.n :] = (self.A @ w[: self.n])[self.sided]
+        return np.clip(w, self.low + room, self.high - room)
 
     def _rows(self, w: Vector) -> Vector:
         """Residual of the rows, slacks included."""
@@ -238,7 +286,7 @@ class InteriorPoint:
         out[self.sided] -= w[self.n :]
         return np.asarray(out)
 
-    def _slopes(self, point: _Point) -> tuple[Vector, Vector]:
+    def _slopes(self, point: Point) -> tuple[Vector, Vector]:
         """Dual residual of columns and slacks, and the curvature of columns."""
         P, x = self.problem, point.w[: self.n]
         root = np.sqrt(np.maximum(P.o + x, 1e-30))
@@ -246,7 +294,7 @@ class InteriorPoint:
         curve = P.p + np.where(P.k > 0, 0.75 * P.k / root, 0.0)
         return np.concatenate([slope, -point.y[self.sided]]) - point.down + point.up, curve
 
-    def _step(self, point: _Point, rows: Vector) -> bool:
+    def _step(self, point: Point, rows: Vector) -> bool:
         """Take one predictor-corrector step; tell whether it went anywhere."""
         n, L, U = self.n, self.L, self.U
         slope, curve = self._slopes(point)

@@ -21,6 +21,9 @@ class Reduced:
     one of their family higher; columns that no row in the program uses are out with their own
     rows. What is left out has no price, and a bound holds for any prices.
 
+    A row ``e >= s - q`` over two columns is turned into a bound: with ``s = s' + e`` in place of
+    s it says ``s' <= q``, and ``s' >= 0`` loses nothing, for e never needs to exceed s.
+
     Attributes
     ----------
     left
@@ -33,6 +36,7 @@ class Reduced:
         self.rises = self.A[self.lazy.rise_row]
         self.falls = self.A[self.lazy.fall_row]
         self.outer = self._outer()
+        self.split_row, self.split_rest, self.split_whole = self._splits()
         start = np.clip(np.zeros(problem.low.size), problem.low, problem.high)
         column = self.lazy.rise_column
         wanted = self._raised(start)
@@ -48,6 +52,17 @@ class Reduced:
         own = np.ones(self.problem.row_low.size)
         own[self.lazy.rise_row] = own[self.lazy.fall_row] = 0.0
         return (sp.diags_array(own) @ self.A).tocsr()
+
+    def _splits(self) -> tuple[Index, Index, Index]:
+        """Find the rows ``e - s >= -q``: row, column e, column s."""
+        lazy, A = self.lazy, self.A
+        row = lazy.rise_row[lazy.rise_family == ALWAYS]
+        rest = lazy.rise_column[lazy.rise_family == ALWAYS]
+        row, rest = row[np.diff(A.indptr)[row] == 2], rest[np.diff(A.indptr)[row] == 2]
+        first = A.indptr[row]
+        at = np.where(A.indices[first] == rest, first + 1, first)
+        plain = A.data[at] == -1.0
+        return row[plain], rest[plain], np.asarray(A.indices[at[plain]], dtype=np.int64)
 
     def _raised(self, x: Vector) -> Vector:
         """Set rising columns to what their rows ask of them."""
@@ -95,7 +110,23 @@ class Reduced:
         kept[lazy.fall_row] = self.used[lazy.fall_column]
         self.free = np.flatnonzero(free)
         self.fixed = np.where(free, 0.0, problem.low)
-        A = self.A[:, self.free].tocsr()
+        number = np.full(free.size, -1, dtype=np.int64)
+        number[self.free] = np.arange(self.free.size)
+        row, rest, whole = self.split_row, self.split_rest, self.split_whole
+        self.split = np.flatnonzero(
+            free[rest] & free[whole] & (problem.low[rest] == 0) & (problem.low[whole] == 0)
+        )
+        row, rest, whole = row[self.split], rest[self.split], whole[self.split]
+        kept[row] = False
+        A = self.A[:, self.free]
+        join = sp.coo_array(
+            (np.ones(row.size), (number[whole], number[rest])), shape=(A.shape[1], A.shape[1])
+        )
+        A = (A + A @ join.tocsr()).tocsr()
+        high, c = problem.high.copy(), problem.c.copy()
+        c[rest] += c[whole]
+        high[rest] = np.minimum(high[rest], np.maximum(high[whole] + problem.row_low[row], 0.0))
+        high[whole] = np.minimum(high[whole], -problem.row_low[row])
         self.rows = np.flatnonzero((np.diff(A.indptr) > 0) & kept)
         at, shift = self.free, (self.A @ self.fixed)[self.rows]
         self.left = replace(
@@ -104,8 +135,8 @@ class Reduced:
             row_low=problem.row_low[self.rows] - shift,
             row_high=problem.row_high[self.rows] - shift,
             low=problem.low[at],
-            high=problem.high[at],
-            c=problem.c[at],
+            high=high[at],
+            c=c[at],
             p=problem.p[at],
             k=problem.k[at],
             o=problem.o[at],
@@ -129,6 +160,12 @@ class Reduced:
         """Fill in columns and row prices of the whole program."""
         columns, prices = self.fixed.copy(), np.zeros(self.problem.row_low.size)
         columns[self.free], prices[self.rows] = x, y
+        row, rest, whole = (
+            at[self.split] for at in (self.split_row, self.split_rest, self.split_whole)
+        )
+        columns[whole] += columns[rest]
+        slope = self.problem.c + self.A.T @ prices
+        prices[row] = np.minimum(0.0, np.maximum(-slope[rest], slope[whole]))
         columns = np.clip(columns, self.problem.low, self.problem.high)
         return self.completed(columns), prices
 

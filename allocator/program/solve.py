@@ -15,7 +15,7 @@ import numpy as np
 from allocator.models.errors import SolverError
 from allocator.program.certify import lower_bound
 from allocator.program.form import Separable, Vector
-from allocator.program.interior import InteriorPoint
+from allocator.program.memory import Memory
 from allocator.program.reduced import Reduced
 from allocator.program.solvers import Raw, Solver, by_clarabel, by_highs, by_osqp, by_piqp
 
@@ -81,6 +81,7 @@ def solve(
     *,
     near: Vector | None = None,
     passes: int = PASSES,
+    memory: Memory | None = None,
 ) -> Answer:
     """Solve a program and certify the answer.
 
@@ -94,6 +95,8 @@ def solve(
         Columns around which the powers are expanded first; a function of the inputs alone.
     passes
         Most expansions; a single one near the optimum is often enough.
+    memory
+        What is kept of earlier programs of the same pattern.
 
     Raises
     ------
@@ -103,7 +106,7 @@ def solve(
     last = "no solver was asked"
     for name, solver in chain:
         if solver is None:
-            answer = _followed(problem, name)
+            answer = _followed(problem, name, memory or Memory())
         else:
             answer = _passes(problem, (name, solver), near, passes)
         if answer is not None and answer.residual <= TOLERANCE:
@@ -112,7 +115,7 @@ def solve(
     raise SolverError(f"no solver's answer could be certified; the last one, {last}")
 
 
-def _followed(problem: Separable, name: str) -> Answer | None:
+def _followed(problem: Separable, name: str, memory: Memory) -> Answer | None:
     """Follow the central path, taking in bends as answers cross them."""
     small = Reduced(problem)
     for _ in range(WIDENINGS):
@@ -121,7 +124,7 @@ def _followed(problem: Separable, name: str) -> Answer | None:
             found = None
             x, y = small.whole(left.low, np.zeros(left.row_low.size))
         else:
-            found = InteriorPoint(left).solve()
+            found = memory.solve(left)
             if found is None:
                 return None
             if found.infeasible:
