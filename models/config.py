@@ -28,8 +28,8 @@ class LoginConfig(Value):
 
     Attributes
     ----------
-    key, secret
-        ``file:PATH`` or ``env:NAME``.
+    key, secret, passphrase
+        ``file:PATH`` or ``env:NAME``; a passphrase where the venue wants one beside the keys.
     member
         The venue's own id of the user the keys belong to (Bybit member id, Binance e-mail,
         Deribit user id).
@@ -40,10 +40,20 @@ class LoginConfig(Value):
     venue: Literal["bybit", "binance", "deribit", "paper"]
     key: str
     secret: str
+    passphrase: str | None = None
     member: str | None = None
     master: Name | None = None
 
-    _check = field_validator("key", "secret")(check_secret)
+    @field_validator("key", "secret", "passphrase")
+    @classmethod
+    def _is_a_reference(cls, reference: str | None) -> str | None:
+        return None if reference is None else check_secret(reference)
+
+    @property
+    def references(self) -> dict[str, str]:
+        """The references of its secrets, by field."""
+        found = {"key": self.key, "secret": self.secret, "passphrase": self.passphrase}
+        return {field: reference for field, reference in found.items() if reference is not None}
 
 
 class AccountConfig(Value):

@@ -49,6 +49,9 @@ PAUSE_CODES: Mapping[str, frozenset[str]] = {
 }
 """Too many requests, by venue: by key and by address (Bybit), by weight (Binance), by credits."""
 
+CREDENTIALS = {"key": "apiKey", "secret": "secret", "passphrase": "password"}
+"""ccxt's word for each secret of a login."""
+
 JsonObject = dict[str, Any]
 
 _answer: contextvars.ContextVar[Answer | None] = contextvars.ContextVar("answer", default=None)
@@ -236,7 +239,7 @@ class Login:
             reply = await getattr(self.client, endpoint)(dict(params))
         except exchanges.BaseError as error:
             self._note_pause(answer)
-            hide = (str(self.client.apiKey), str(self.client.secret))
+            hide = tuple(str(getattr(self.client, name) or "") for name in CREDENTIALS.values())
             # Not chained: the original's text may hold the key and the signed address.
             raise failure(error, answer, hide, f"{self.venue} {endpoint}") from None
         finally:
@@ -277,7 +280,7 @@ class Sessions:
         self._reads_only = reads_only
         # A secret that is not there is told before any client is made: none is left open.
         for row in config.logins.values():
-            for reference in (row.key, row.secret):
+            for reference in row.references.values():
                 secret(reference)
         self._venues: dict[str, _VenueState] = {}
         self.logins = {name: self._login(name, row) for name, row in config.logins.items()}
@@ -309,8 +312,10 @@ def new_client(row: LoginConfig, session: Any) -> Any:
         raise ConfigError(f"no adapter speaks to {row.venue}")
     client = getattr(exchanges, row.venue)(
         {
-            "apiKey": secret(row.key).get_secret_value(),
-            "secret": secret(row.secret).get_secret_value(),
+            **{
+                CREDENTIALS[field]: secret(reference).get_secret_value()
+                for field, reference in row.references.items()
+            },
             "session": session,
             "enableRateLimit": True,
             "timeout": TIMEOUT_MS,

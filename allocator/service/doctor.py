@@ -107,8 +107,7 @@ def _secrets(config: Config) -> Iterator[Finding]:
     from allocator.adapters.ccxt.session import secret
 
     for name, login in config.logins.items():
-        for kind in ("key", "secret"):
-            reference = getattr(login, kind)
+        for kind, reference in login.references.items():
             try:
                 secret(reference)
             except ConfigError as error:
