@@ -32,10 +32,10 @@ from allocator.adapters.ccxt.failures import (
 )
 from allocator.adapters.ccxt.gate import DirectSession, ReadsOnly, check_loopback
 from allocator.adapters.ccxt.loopback import LoopbackSession
+from allocator.adapters.ccxt.windows import RECEIVE_WINDOW_MS, bound, offset_ms, stamp_ms
 from allocator.models.config import Config, LoginConfig
 from allocator.models.errors import ConfigError, VenueError
 
-RECEIVE_WINDOW_MS = 5000
 TIMEOUT_MS = 10_000
 MARKETS_AGE_S = 3600.0
 CLOCK_AGE_S = 600.0
@@ -55,7 +55,6 @@ CREDENTIALS = {"key": "apiKey", "secret": "secret", "passphrase": "password"}
 JsonObject = dict[str, Any]
 
 _answer: contextvars.ContextVar[Answer | None] = contextvars.ContextVar("answer", default=None)
-_stamp_ms: contextvars.ContextVar[int | None] = contextvars.ContextVar("stamp_ms", default=None)
 
 OPTIONS: Mapping[str, JsonObject] = {
     "bybit": {
@@ -232,7 +231,7 @@ class Login:
         wait = self._shared.paused_until - time.monotonic()
         if wait > 0:
             raise NotSentError(f"{self.venue} asked for a pause of {wait:.1f} s more")
-        stamp = _stamp_ms.set(None if at is None else round(at.timestamp() * 1000))
+        stamp = stamp_ms.set(None if at is None else round(at.timestamp() * 1000))
         answer = Answer()
         holder = _answer.set(answer)
         try:
@@ -243,7 +242,7 @@ class Login:
             # Not chained: the original's text may hold the key and the signed address.
             raise failure(error, answer, hide, f"{self.venue} {endpoint}") from None
         finally:
-            _stamp_ms.reset(stamp)
+            stamp_ms.reset(stamp)
             _answer.reset(holder)
         if not isinstance(reply, dict | list):
             raise UnansweredError(f"{endpoint}: not JSON: {str(reply)[:80]!r}")
@@ -328,7 +327,7 @@ def new_client(row: LoginConfig, session: Any) -> Any:
     client.throttler.config |= {"capacity": BURST[row.venue], "tokens": BURST[row.venue]}
     client.has["fetchCurrencies"] = False
     client.on_json_response = partial(json.loads, parse_float=str)
-    client.nonce = partial(_nonce, client)
+    bound(client, row.venue)
     client.handle_errors = partial(_keep_answer, client.handle_errors)
     if row.venue in PREPARE:
         PREPARE[row.venue](client)
@@ -391,14 +390,3 @@ def _keep_answer(check: Callable[..., Any], *args: Any) -> Any:
     if answer is not None:
         answer.status, answer.headers, answer.body = int(args[0]), args[4], str(args[5] or "")
     return check(*args)
-
-
-def _nonce(client: Any) -> int:
-    stamp = _stamp_ms.get()
-    local = client.milliseconds() if stamp is None else stamp
-    return int(local) - offset_ms(client)
-
-
-def offset_ms(client: Any) -> int:
-    """Tell by how many milliseconds our clock was found ahead of the venue's."""
-    return int(client.options.get("timeDifference") or 0)
