@@ -19,7 +19,8 @@ from allocator.models.errors import VenueError
 LONGEST = 140
 """Characters of a failure: a note holds it with the name of its error before it."""
 
-CODE_KEYS = ("retCode", "code")
+CODE_KEYS = ("sCode", "retCode", "code")
+MESSAGE_KEYS = ("sMsg", "retMsg", "msg", "message")
 
 
 class RefusalError(VenueError):
@@ -65,6 +66,8 @@ def venue_code(text: str) -> tuple[str, str] | None:
     True
     >>> venue_code('{"jsonrpc":"2.0","error":{"code":10009,"message":"not_enough_funds"}}')
     ('10009', 'not_enough_funds')
+    >>> venue_code('{"code":"1","msg":"","data":[{"sCode":"51008","sMsg":"Insufficient balance"}]}')
+    ('51008', 'Insufficient balance')
     """
     try:
         body: Any = json.loads(text)
@@ -72,18 +75,32 @@ def venue_code(text: str) -> tuple[str, str] | None:
         return None
     if not isinstance(body, dict):
         return None
-    told: dict[str, Any] = body["error"] if isinstance(body.get("error"), dict) else body
+    told = _telling(body)
     code = next((str(told[key]) for key in CODE_KEYS if key in told), "")
     if not code.lstrip("-").isdigit():
         return None
     return code, _words(told)
 
 
-def _words(told: dict[str, Any]) -> str:
+def _telling(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Find what carries the code: a JSON-RPC error, a refused action, or the body itself."""
+    error = body.get("error")
+    if isinstance(error, dict):
+        return error
+    rows = body.get("data")
+    if body.get("code") not in ("1", "2") or not isinstance(rows, list):
+        return body
+    failed = (row for row in rows if isinstance(row, dict) and row.get("sCode") not in (None, "0"))
+    return next(failed, body)
+
+
+def _words(told: Mapping[str, Any]) -> str:
     """Read the venue's words; JSON-RPC gives its reason apart, in the error's data."""
-    words = str(told.get("retMsg") or told.get("msg") or told.get("message") or "")
+    words = next((str(told[key]) for key in MESSAGE_KEYS if told.get(key)), "")
     data = told.get("data")
-    reason = data.get("reason") if isinstance(data, dict) else data
+    reason = data if isinstance(data, str) else None
+    if isinstance(data, dict):
+        reason = data.get("reason")
     return f"{words}: {reason}" if reason else words
 
 

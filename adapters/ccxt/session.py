@@ -9,18 +9,15 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import json
-import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import ccxt.async_support as exchanges
-from pydantic import SecretStr
 
 from allocator.adapters.ccxt import deribit_client
 from allocator.adapters.ccxt.failures import (
@@ -32,6 +29,7 @@ from allocator.adapters.ccxt.failures import (
 )
 from allocator.adapters.ccxt.gate import DirectSession, ReadsOnly, check_loopback
 from allocator.adapters.ccxt.loopback import LoopbackSession
+from allocator.adapters.ccxt.secrets import secret
 from allocator.adapters.ccxt.windows import RECEIVE_WINDOW_MS, bound, offset_ms, stamp_ms
 from allocator.models.config import Config, LoginConfig
 from allocator.models.errors import ConfigError, VenueError
@@ -39,6 +37,7 @@ from allocator.models.errors import ConfigError, VenueError
 TIMEOUT_MS = 10_000
 MARKETS_AGE_S = 3600.0
 CLOCK_AGE_S = 600.0
+PUBLIC_AGE_S = 30.0
 DEFAULT_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 120.0
 PAUSE_STATUS = frozenset({403, 418, 429})
@@ -46,8 +45,10 @@ PAUSE_CODES: Mapping[str, frozenset[str]] = {
     "bybit": frozenset({"10006", "10018"}),
     "binance": frozenset({"-1003"}),
     "deribit": frozenset({"10028"}),
+    "okx": frozenset({"50011", "50061", "58102"}),
 }
-"""Too many requests, by venue: by key and by address (Bybit), by weight (Binance), by credits."""
+"""Too many requests, by venue: by key and by address (Bybit), by weight (Binance), by credits
+(Deribit), by user (OKX)."""
 
 CREDENTIALS = {"key": "apiKey", "secret": "secret", "passphrase": "password"}
 """ccxt's word for each secret of a login."""
@@ -86,28 +87,13 @@ a minute, of which ccxt refills 1,200. Deribit lets twenty orders through at onc
 takes four each, and a hundred other requests."""
 
 
-def secret(reference: str) -> SecretStr:
-    """Read a secret from ``file:PATH`` or ``env:NAME``.
+@dataclass(slots=True)
+class _Told:
+    """What a public endpoint answered last, and when."""
 
-    Raises
-    ------
-    ConfigError
-        When it is not there; the message names the reference, never the value.
-    """
-    kind, _, name = reference.partition(":")
-    if kind == "env":
-        value = os.environ.get(name, "")
-    else:
-        try:
-            value = Path(name).expanduser().read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise ConfigError(f"no secret can be read at {reference}") from error
-        except UnicodeDecodeError:
-            # Not chained: the original carries the file's bytes.
-            raise ConfigError(f"the secret at {reference} is not text in UTF-8") from None
-    if not value:
-        raise ConfigError(f"the secret at {reference} is empty")
-    return SecretStr(value)
+    reply: Any = None
+    at: float = 0.0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 @dataclass(slots=True)
@@ -119,6 +105,7 @@ class _VenueState:
     loaded_at: float = -MARKETS_AGE_S
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     paused_until: float = 0.0
+    told: dict[str, _Told] = field(default_factory=dict[str, "_Told"])
 
 
 class Login:
@@ -209,13 +196,34 @@ class Login:
         rows: list[JsonObject] = self.client.markets_by_id.get(market_id, [])
         return next((str(row["symbol"]) for row in rows if row[kind]), None)
 
+    async def shared(
+        self, endpoint: str, params: Mapping[str, object], age_s: float = PUBLIC_AGE_S
+    ) -> Any:
+        """Ask a public endpoint once for every login of the venue, and keep the answer a while.
+
+        Raises
+        ------
+        VenueError
+            As `call` does; a failure is not kept.
+        """
+        told = self._shared.told.setdefault(f"{endpoint} {sorted(params.items())}", _Told())
+        async with told.lock:
+            if told.reply is None or time.monotonic() - told.at >= age_s:
+                told.reply, told.at = await self.call(endpoint, params), time.monotonic()
+        return told.reply
+
     async def call(
-        self, endpoint: str, params: Mapping[str, object], at: datetime | None = None
+        self,
+        endpoint: str,
+        params: Mapping[str, object] | Sequence[Mapping[str, object]],
+        at: datetime | None = None,
     ) -> Any:
         """Ask one endpoint by ccxt's name for it, once, and return the venue's own JSON.
 
         Parameters
         ----------
+        params
+            Named; a list of such where one request carries many actions.
         at
             Time the request is stamped with; None: now.
 
@@ -235,7 +243,8 @@ class Login:
         answer = Answer()
         holder = _answer.set(answer)
         try:
-            reply = await getattr(self.client, endpoint)(dict(params))
+            body = dict(params) if isinstance(params, Mapping) else [dict(row) for row in params]
+            reply = await getattr(self.client, endpoint)(body)
         except exchanges.BaseError as error:
             self._note_pause(answer)
             hide = tuple(str(getattr(self.client, name) or "") for name in CREDENTIALS.values())

@@ -104,7 +104,7 @@ def _database(config: Config) -> Finding:
 
 
 def _secrets(config: Config) -> Iterator[Finding]:
-    from allocator.adapters.ccxt.session import secret
+    from allocator.adapters.ccxt.secrets import secret
 
     for name, login in config.logins.items():
         for kind, reference in login.references.items():
