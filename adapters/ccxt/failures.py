@@ -32,11 +32,14 @@ class RefusalError(VenueError):
         The code as text, e.g. ``110007`` or ``-2010``.
     message
         The venue's words.
+    body
+        The whole answer, for a request of many actions: each has a code of its own.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, body: str = "") -> None:
         self.code = code
         self.message = message
+        self.body = body
         super().__init__(f"{code}: {message}")
 
 
@@ -118,7 +121,7 @@ def failure(
     """
     found = venue_code(answer.body)
     if found is not None:
-        return RefusalError(found[0], without(found[1], hide))
+        return RefusalError(found[0], without(found[1], hide), answer.body)
     status = f" (HTTP {answer.status})" if answer.status else ""
     words = without(str(error), hide)
     told = f"{asked}: {type(error).__name__}{status}: {words}"

@@ -117,6 +117,8 @@ class Login:
         As configured.
     client
         The ccxt client; numbers come out of it as text.
+    noted
+        What a dialect read of the login's settings and needs later.
     """
 
     def __init__(self, name: str, config: LoginConfig, client: Any, shared: _VenueState) -> None:
@@ -126,6 +128,7 @@ class Login:
         self._shared = shared
         self._markets_of = 0.0
         self._synchronised_at = -CLOCK_AGE_S
+        self.noted = dict[str, str]()
 
     @property
     def venue(self) -> str:
