@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from allocator.adapters.ccxt.failures import UnansweredError
-from allocator.adapters.ccxt.okx_reads import kind_of, only, pages, rows
+from allocator.adapters.ccxt.okx_reads import PAGE_ROWS, PAGES, kind_of, only, rows
 from allocator.adapters.ccxt.place import Place, text
-from allocator.adapters.ccxt.session import JsonObject, number
+from allocator.adapters.ccxt.session import JsonObject, Login, number
 from allocator.adapters.exact import exactly
 from allocator.models.account import FeeRates, Fees
 from allocator.models.base import ZERO
@@ -55,12 +55,21 @@ async def note_rights(place: Place) -> None:
         return
     with contextlib.suppress(VenueError):
         await place.master.prepare()
-        found = await pages(
-            place.master, "private_get_users_subaccount_list", {"subAcct": member}, "ts"
-        )
-        mine = [row for row in found if row.get("subAcct") == member]
-        if mine and mine[0].get("canTransOut") is True:
+        if member in await _senders(place.master):
             place.login.noted[MAY_SEND] = "true"
+
+
+async def _senders(master: Login) -> set[str]:
+    """List the members of a master that may send to other members, a hundred a page."""
+    found, after = set[str](), dict[str, str]()
+    for _ in range(PAGES):
+        asked = {"limit": str(PAGE_ROWS), **after}
+        page = rows(await master.kept("private_get_users_subaccount_list", asked))
+        found |= {text(row, "subAcct") for row in page if row.get("canTransOut") is True}
+        if len(page) < PAGE_ROWS:
+            return found
+        after = {"after": text(page[-1], "ts")}
+    raise VenueError(f"more than {PAGES} pages of members")
 
 
 def named(place: Place, *, contracts: bool) -> tuple[str, ...]:

@@ -81,7 +81,7 @@ user."""
 PREPARE: Mapping[str, Callable[[Any], None]] = {"deribit": deribit_client.prepare}
 """What a venue's client needs beside its settings, done once when it is made."""
 
-BURST = {"bybit": 250, "binance": 1000, "deribit": 80, "okx": 60}
+BURST = {"bybit": 250, "binance": 1000, "deribit": 80, "okx": 200}
 """Cost that may be spent at once. Bybit counts each endpoint by itself while ccxt counts them
 together: fifty calls, spread as ours are, stay inside every count. Binance counts 2,400
 a minute, of which ccxt refills 1,200. Deribit lets twenty orders through at once, for which ccxt
@@ -130,6 +130,7 @@ class Login:
         self._markets_of = 0.0
         self._synchronised_at = -CLOCK_AGE_S
         self.noted = dict[str, str]()
+        self._told = dict[str, _Told]()
 
     @property
     def venue(self) -> str:
@@ -210,7 +211,18 @@ class Login:
         VenueError
             As `call` does; a failure is not kept.
         """
-        told = self._shared.told.setdefault(f"{endpoint} {sorted(params.items())}", _Told())
+        return await self._once(self._shared.told, endpoint, params, age_s)
+
+    async def kept(
+        self, endpoint: str, params: Mapping[str, object], age_s: float = PUBLIC_AGE_S
+    ) -> Any:
+        """Ask what one login is told once for all who share it, and keep the answer a while."""
+        return await self._once(self._told, endpoint, params, age_s)
+
+    async def _once(
+        self, store: dict[str, _Told], endpoint: str, params: Mapping[str, object], age_s: float
+    ) -> Any:
+        told = store.setdefault(f"{endpoint} {sorted(params.items())}", _Told())
         async with told.lock:
             if told.reply is None or time.monotonic() - told.at >= age_s:
                 told.reply, told.at = await self.call(endpoint, params), time.monotonic()

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from allocator.adapters.ccxt.session import Sessions
 from allocator.adapters.emulator.testing import Emulator, running_emulator
 from allocator.adapters.registry import Opened, open_venues
 from allocator.models.config import Config
@@ -139,7 +140,7 @@ def okx_config(base_url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]
         told = dict[str, str]()
         for field in ("key", "secret", "passphrase"):
             monkeypatch.setenv(f"OKX_{name}_{field}".upper(), f"okx-{name}-{field}")
-            told[field] = f"env:OKX_{name}_{field}".upper()
+            told[field] = "env:" + f"OKX_{name}_{field}".upper()
         logins[f"okx-{name}"] = {
             "venue": "okx",
             **told,
@@ -163,6 +164,24 @@ def okx_config(base_url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]
         "accounts": accounts,
         "assets": {"USDT": {"price": 1, "haircut": 0}},
     }
+
+
+@pytest.fixture
+def ask() -> Callable[..., Any]:
+    """`ask(config, login, endpoint, params)` has a login call an endpoint by ccxt's name."""
+
+    def call(config: Config, login: str, endpoint: str, params: Any) -> Any:
+        async def whole() -> Any:
+            sessions = Sessions(config, reads_only=False)
+            try:
+                await sessions.logins[login].prepare()
+                return await sessions.logins[login].call(endpoint, params)
+            finally:
+                await sessions.close()
+
+        return asyncio.run(whole())
+
+    return call
 
 
 @pytest.fixture
