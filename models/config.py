@@ -49,6 +49,12 @@ class LoginConfig(Value):
     def _is_a_reference(cls, reference: str | None) -> str | None:
         return None if reference is None else check_secret(reference)
 
+    @model_validator(mode="after")
+    def _signs_with_all_it_needs(self) -> LoginConfig:
+        if self.venue == "okx" and self.passphrase is None:
+            raise ValueError("okx signs with a passphrase beside key and secret")
+        return self
+
     @property
     def references(self) -> dict[str, str]:
         """The references of its secrets, by field."""

@@ -150,6 +150,9 @@ def remedy_for(what: str) -> str:
     signs = {
         "CLOCK_SKEW": "set this machine's clock by NTP",
         "signature": "check the key and the secret of the login",
+        "passphrase": "check the passphrase of the login",
+        "ok-access-key": "check the key of the login, and that it may read",
+        "acctlv": "switch the account to futures or multi-currency mode",
         "api key": "check the key of the login, and that it may read",
         "api-key": "check the key of the login, and that it may read",
         "invalid_credentials": "check the key of the login, and that it may read",

@@ -267,7 +267,7 @@ ENDPOINTS = (
     row("POST account/set-account-level", set_account_level,
         "trading-account-rest-api-set-account-mode", "acctLv wrong: 51000",
         "positions or orders: 59000", RIGHT, *KEY, limit="5/2s user", needs=TRADE),
-    row("GET account/instruments", public.instruments_of,
+    row("GET account/instruments", public.account_instruments,
         "trading-account-rest-api-get-instruments", *KEY, limit=f"20/2s {USER} {KIND}"),
     row("GET account/balance", balance, "trading-account-rest-api-get-balance",
         "more than twenty currencies: 51000", *KEY, limit="10/2s user"),

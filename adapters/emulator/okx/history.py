@@ -3,7 +3,7 @@
 An order that was cancelled without a fill is told for two hours, and never in the archive.
 
 Sources: the venue's pages "Order details", "Order List", "Order history (last 7 days)", "Order
-history (last 3 months)", "Transaction details (last 3 days)".
+history (last 3 months)", "Transaction details" (3 days, 3 months).
 """
 
 from allocator.adapters.emulator.errors import Refusal, Refused
@@ -62,11 +62,21 @@ def archive(call: Call) -> Json:
 
 def fills(call: Call) -> Json:
     """Return the fills of the last three days."""
+    return _fills(call, FILLS_MS)
+
+
+def fills_history(call: Call) -> Json:
+    """Return the fills of the last three months."""
+    kind_of(call)
+    return _fills(call, QUARTER_MS)
+
+
+def _fills(call: Call, age_ms: int) -> Json:
     rows = [
         e
         for e in reversed(call.exchange.ledger.executions.by("user", call.user))
         if e.kind == "trade"
-        and e.time_ms >= call.now_ms - FILLS_MS
+        and e.time_ms >= call.now_ms - age_ms
         and call.text("ordId", e.order) == e.order
         and _matches(call, e.instrument)
         and between(call, e.time_ms)
@@ -190,10 +200,10 @@ def _fill(call: Call, execution: Execution) -> Json:
         "execType": "M" if execution.maker else "T",
         "feeCcy": execution.fee_coin,
         "fee": plain(-execution.fee),
-        "feeRate": plain(-execution.fee_rate),
         "fillTime": str(execution.time_ms),
         "tradeQuoteCcy": instrument.quote if instrument.payoff == "spot" else "",
         "ts": str(execution.time_ms),
+        **({"feeRate": plain(-execution.fee_rate)} if instrument.payoff == "spot" else {}),
     }
 
 
@@ -213,4 +223,7 @@ ENDPOINTS = (
         limit="20/2s user"),
     row("GET trade/fills", fills, "order-book-trading-trade-get-transaction-details-last-3-days",
         *_PAGES, *KEY, limit="60/2s user"),
+    row("GET trade/fills-history", fills_history,
+        "order-book-trading-trade-get-transaction-details-last-3-months",
+        "instType missing: 50014", *_PAGES, *KEY, limit="10/2s user"),
 )  # fmt: skip

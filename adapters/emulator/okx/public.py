@@ -34,7 +34,13 @@ def system_status(call: Call) -> Json:
 
 def instruments_of(call: Call) -> Json:
     """Return the instruments of a type."""
-    return [_instrument(i) for i in instruments(call, kind_of(call))]
+    rows = instruments(call, kind_of(call))
+    return [{"alias": "", "category": "1", **_instrument(i)} for i in rows]
+
+
+def account_instruments(call: Call) -> Json:
+    """Return the instruments of a type as an account sees them, with its own limits."""
+    return [{**_instrument(i), **_limits(i)} for i in instruments(call, kind_of(call))]
 
 
 def tickers(call: Call) -> Json:
@@ -136,15 +142,29 @@ def discount_rates(call: Call) -> Json:
     return [_discount(name, steps) for name, steps in STEPS.items() if coin in {"", name}]
 
 
-def _instrument(instrument: Instrument) -> Json:
+def _limits(instrument: Instrument) -> dict[str, Json]:
+    """Return the caps that a master and its sub-accounts share, in USD and percent."""
+    spot = instrument.payoff == "spot"
+    return {
+        "elp": "0",
+        "floatPxLmtPct": "0.03",
+        "initPxLmtPct": "0.05",
+        "instCategory": "1",
+        "maxPlatOICoinLmt": "",
+        "maxPlatOILmt": "" if spot else "1000000000",
+        "maxPxLmtPct": "0.15",
+        "posLmtAmt": "" if spot else "2500000",
+        "posLmtPct": "" if spot else "30",
+    }
+
+
+def _instrument(instrument: Instrument) -> dict[str, Json]:
     spot = instrument.payoff == "spot"
     inverse = instrument.payoff == "inverse"
     most = plain(instrument.max_quantity)
     return {
-        "alias": "",
         "auctionEndTime": "",
         "baseCcy": instrument.base if spot else "",
-        "category": "1",
         "contTdSwTime": "",
         "ctMult": "" if spot else "1",
         "ctType": "" if spot else instrument.payoff,
@@ -165,15 +185,12 @@ def _instrument(instrument: Instrument) -> Json:
         "maxLmtSz": most,
         "maxMktAmt": "1000000" if spot else "",
         "maxMktSz": "1000000" if spot else plain(instrument.max_market_quantity),
-        "maxPlatOILmt": "" if spot else "1000000000",
         "maxStopSz": plain(instrument.max_market_quantity),
         "maxTriggerSz": most,
         "maxTwapSz": most,
         "minSz": plain(instrument.min_quantity),
         "openType": "",
         "optType": "",
-        "posLmtAmt": "" if spot else "2500000",
-        "posLmtPct": "" if spot else "30",
         "preMktSwTime": "",
         "quoteCcy": instrument.quote if spot else "",
         "ruleType": "normal",
