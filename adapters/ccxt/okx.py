@@ -318,11 +318,15 @@ def _each_refused(error: RefusalError, count: int) -> JsonObject:
     ------
     RefusalError
         When the request itself was refused: then there are no rows.
+    UnansweredError
+        When there are rows, and not one for each order.
     """
     body: Any = json.loads(error.body)
     told = body.get("data") if isinstance(body, dict) else None
-    if not isinstance(told, list) or len(told) != count:
+    if not told:
         raise error
+    if not isinstance(told, list) or len(told) != count:
+        raise UnansweredError("the refusal is not about the orders sent")
     return {"data": told}
 
 

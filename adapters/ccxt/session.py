@@ -82,10 +82,10 @@ PREPARE: Mapping[str, Callable[[Any], None]] = {"deribit": deribit_client.prepar
 """What a venue's client needs beside its settings, done once when it is made."""
 
 BURST = {"bybit": 250, "binance": 1000, "deribit": 80, "okx": 200}
-"""Cost that may be spent at once. Bybit counts each endpoint by itself while ccxt counts them
-together: fifty calls, spread as ours are, stay inside every count. Binance counts 2,400
-a minute, of which ccxt refills 1,200. Deribit lets twenty orders through at once, for which ccxt
-takes four each, and a hundred other requests. OKX counts each endpoint by itself, as Bybit does."""
+"""Cost that may be spent at once. Bybit and OKX count each endpoint by itself while ccxt counts
+them together: fifty calls, spread as ours are, stay inside every count. Binance counts 2,400 a
+minute, of which ccxt refills 1,200. Deribit lets twenty orders through at once, for which ccxt
+takes four each, and a hundred other requests."""
 
 
 @dataclass(slots=True)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from allocator.adapters.ccxt.base import CcxtVenue
-from allocator.adapters.ccxt.failures import NotSentError
-from allocator.adapters.ccxt.okx import FACTS, client_order_id
+from allocator.adapters.ccxt.failures import NotSentError, RefusalError, UnansweredError
+from allocator.adapters.ccxt.okx import FACTS, _each_refused, client_order_id
 from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.registry import Opened
 from allocator.models.config import Config
@@ -294,9 +294,9 @@ def test_a_transfer_without_an_answer_is_unknown_and_the_truth_is_found(
     assert sent(emulator, TRANSFER) == 1
 
 
-@pytest.mark.parametrize(("kind", "executed"), EVERY_FAULT)
+@pytest.mark.parametrize("kind", [kind for kind, _ in EVERY_FAULT])
 def test_the_dead_man_s_switch_without_an_answer_is_unknown(
-    run: Run, okx: Config, emulator: Emulator, kind: str, executed: bool
+    run: Run, okx: Config, emulator: Emulator, kind: str
 ) -> None:
     async def work(opened: Opened) -> None:
         venue = opened.venues["okx-main"]
@@ -307,7 +307,6 @@ def test_the_dead_man_s_switch_without_an_answer_is_unknown(
 
     run(okx, work)
     assert sent(emulator, "trade/cancel-all-after") == 1
-    del executed
 
 
 @pytest.mark.parametrize("kind", ["drop_after", "truncate", "html", "http_500_after"])
@@ -390,6 +389,21 @@ def test_a_batch_tells_each_order_its_own_outcome(
 
     run(okx, work)
     assert effects(emulator, "orders") == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ('{"code":"50113","msg":"Invalid signature.","data":[]}', RefusalError),
+        ('{"code":"1","data":[{"sCode":"51008"}]}', UnansweredError),
+        ('{"code":"1","data":{"sCode":"51008"}}', UnansweredError),
+    ],
+)
+def test_a_refused_batch_whose_rows_are_not_its_orders_tells_nothing_of_them(
+    body: str, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        _each_refused(RefusalError("51008", "", body), 2)
 
 
 def test_more_orders_than_a_batch_holds_do_not_leave(
