@@ -40,6 +40,7 @@ from allocator.models.account import (
     Isolated,
     Legs,
     Margin,
+    OpenOrder,
     Position,
     State,
 )
@@ -61,10 +62,9 @@ NOT_AT_ALL = (CollateralTier(upto=None, ratio=ZERO),)
 async def reading(place: Place) -> AccountReading:
     """Read wallets, positions and open orders; a part that fails is named."""
     at = datetime.now(UTC)
-    trades = place.config.wallet == "unified"
-    jobs = [position_rows(place), open_orders(place)] if trades else []
-    held, *others = await asyncio.gather(_wallets(place), *jobs, return_exceptions=True)
-    found, orders = others or ([], ())
+    held, found, orders = await asyncio.gather(
+        _wallets(place), _held(place), _standing(place), return_exceptions=True
+    )
     parts = {"wallets": held, "positions": found, "open orders": orders}
     net = dict[str, Decimal]()
     if not isinstance(found, BaseException):
@@ -88,6 +88,14 @@ async def _wallets(place: Place) -> dict[str, Decimal]:
     if place.config.wallet == "funding":
         return {coin: units for coin, (units, _) in (await funding_account(place)).items()}
     return {text(row, "ccy"): wallet(row) for row in details(await trading_account(place))}
+
+
+async def _held(place: Place) -> list[JsonObject]:
+    return await position_rows(place) if place.config.wallet == "unified" else []
+
+
+async def _standing(place: Place) -> tuple[OpenOrder, ...]:
+    return await open_orders(place) if place.config.wallet == "unified" else ()
 
 
 async def account_mode(place: Place) -> JsonObject:
