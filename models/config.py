@@ -28,22 +28,38 @@ class LoginConfig(Value):
 
     Attributes
     ----------
-    key, secret
-        ``file:PATH`` or ``env:NAME``.
+    key, secret, passphrase
+        ``file:PATH`` or ``env:NAME``; a passphrase where the venue wants one beside the keys.
     member
         The venue's own id of the user the keys belong to (Bybit member id, Binance e-mail,
-        Deribit user id).
+        Deribit user id, OKX sub-account name or, of a main account, any name).
     master
         The login that may move money between sub-accounts; None: this one is it.
     """
 
-    venue: Literal["bybit", "binance", "deribit", "paper"]
+    venue: Literal["bybit", "binance", "deribit", "okx", "paper"]
     key: str
     secret: str
+    passphrase: str | None = None
     member: str | None = None
     master: Name | None = None
 
-    _check = field_validator("key", "secret")(check_secret)
+    @field_validator("key", "secret", "passphrase")
+    @classmethod
+    def _is_a_reference(cls, reference: str | None) -> str | None:
+        return None if reference is None else check_secret(reference)
+
+    @model_validator(mode="after")
+    def _signs_with_all_it_needs(self) -> LoginConfig:
+        if self.venue == "okx" and self.passphrase is None:
+            raise ValueError("okx signs with a passphrase beside key and secret")
+        return self
+
+    @property
+    def references(self) -> dict[str, str]:
+        """The references of its secrets, by field."""
+        found = {"key": self.key, "secret": self.secret, "passphrase": self.passphrase}
+        return {field: reference for field, reference in found.items() if reference is not None}
 
 
 class AccountConfig(Value):

@@ -216,6 +216,11 @@ class Capabilities(Value):
         Seconds after its time stamp at which the venue refuses a request; at most 5.
     read_lag_s
         Seconds after which an accepted action must be visible in reads.
+    batch_orders
+        Orders that one request may carry.
+    dead_man_s
+        Least seconds of silence after which the venue can be told to cancel every order; None:
+        it has no such switch.
     """
 
     orders: bool = True
@@ -226,3 +231,5 @@ class Capabilities(Value):
     client_id_reusable: bool = False
     receive_window_s: NonNegative = Decimal(5)
     read_lag_s: NonNegative = Decimal(1)
+    batch_orders: int = Field(default=1, ge=1)
+    dead_man_s: Positive | None = None

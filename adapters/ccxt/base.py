@@ -8,11 +8,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from allocator.adapters.ccxt.dialect import Dialect, Trace
+from allocator.adapters.ccxt.dialect import Batches, DeadMan, Dialect, Trace
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
 from allocator.adapters.ccxt.place import Place
 from allocator.models.base import ZERO
@@ -98,14 +98,34 @@ class CcxtVenue:
     async def submit(self, intent: Intent) -> Outcome:
         """Send one action, once."""
         try:
-            venue_id = await self._send(intent)
+            answer: str | Exception = await self._send(intent)
+        except Exception as error:  # noqa: BLE001 - whatever it was, it may have been carried out
+            answer = error
+        return await self._told(intent, answer)
+
+    async def submit_together(self, intents: Sequence[OrderIntent]) -> tuple[Outcome, ...]:
+        """Send orders in one request, once; each has an outcome of its own."""
+        answers: Sequence[str | Exception]
+        try:
+            answers = await self._send_together(intents)
+        except Exception as error:  # noqa: BLE001 - what befell the request befell every order
+            answers = [error] * len(intents)
+        return tuple(
+            [await self._told(intent, row) for intent, row in zip(intents, answers, strict=True)]
+        )
+
+    async def cancel_after(self, seconds: int) -> Outcome:
+        """Have every order cancelled unless this is called again within so many seconds."""
+        dialect = self._dialect
+        try:
+            if not isinstance(dialect, DeadMan):
+                raise NotSentError(f"{self._place.venue} has no dead man's switch")
+            await self._prepare(self._place)
+            return Ack(venue_id=await dialect.cancel_after(self._place, seconds))
         except NotSentError as error:
             return Rejected(code="NOT_SENT", message=str(error))
-        except RefusalError as error:
-            return await self._refused(intent, error)
         except Exception as error:  # noqa: BLE001 - whatever it was, it may have been carried out
             return Unknown(why=f"{type(error).__name__}: {error}")
-        return Ack(venue_id=venue_id)
 
     async def find(self, intent: Intent, since: datetime, venue_id: str | None = None) -> Finding:
         """Look an action up; only a well-formed answer without it is an absence."""
@@ -172,6 +192,27 @@ class CcxtVenue:
         if source.venue != target.venue:
             raise NotSentError(f"route {intent.route} has no registered address")
         return await dialect.send_transfer(source, target, intent)
+
+    async def _send_together(self, intents: Sequence[OrderIntent]) -> Sequence[str | Exception]:
+        dialect = self._dialect
+        if not isinstance(dialect, Batches):
+            raise NotSentError(f"{self._place.venue} takes one order a request")
+        if len(intents) > self.capabilities.batch_orders:
+            raise NotSentError(f"more than {self.capabilities.batch_orders} orders in a request")
+        if len({intent.stamped_at for intent in intents}) > 1:
+            raise NotSentError("orders of one request are stamped alike")
+        await self._prepare(self._place)
+        return await dialect.send_orders(self._place, intents)
+
+    async def _told(self, intent: Intent, answer: str | Exception) -> Outcome:
+        """Type what came of an action: an id, or what was raised instead."""
+        if isinstance(answer, str):
+            return Ack(venue_id=answer)
+        if isinstance(answer, NotSentError):
+            return Rejected(code="NOT_SENT", message=str(answer))
+        if isinstance(answer, RefusalError):
+            return await self._refused(intent, answer)
+        return Unknown(why=f"{type(answer).__name__}: {answer}")
 
     async def _refused(self, intent: Intent, error: RefusalError) -> Outcome:
         facts = self._dialect.facts

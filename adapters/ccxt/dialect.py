@@ -6,12 +6,13 @@ decided in one place, `base.CcxtVenue`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from allocator.adapters.ccxt.failures import RefusalError
 from allocator.adapters.ccxt.place import Place
 from allocator.adapters.sources import AssetPrices, NetworkTerms
 from allocator.models.account import Account
@@ -161,4 +162,36 @@ class Dialect(Protocol):
 
     async def networks(self, place: Place, assets: Collection[str]) -> Mapping[str, NetworkTerms]:
         """Read fee, minimum and state of withdrawals, by ``asset:network``."""
+        ...
+
+
+@runtime_checkable
+class Batches(Protocol):
+    """A venue that takes several orders in one request."""
+
+    async def send_orders(
+        self, place: Place, intents: Sequence[OrderIntent]
+    ) -> tuple[str | RefusalError, ...]:
+        """Send orders together and return the venue's id or its refusal of each."""
+        ...
+
+
+@runtime_checkable
+class DeadMan(Protocol):
+    """A venue that cancels every order when it hears nothing for a while."""
+
+    async def cancel_after(self, place: Place, seconds: int) -> str:
+        """Cancel an account's orders after so many seconds, unless called again; 0: never.
+
+        Returns the venue's time of it.
+        """
+        ...
+
+
+@runtime_checkable
+class Permits(Protocol):
+    """A venue where a member may lack the right to send money to another."""
+
+    def permits(self, place: Place, target: str) -> bool:
+        """Tell whether an account may send to one of another login; asked after it was read."""
         ...

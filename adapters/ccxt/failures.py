@@ -19,7 +19,8 @@ from allocator.models.errors import VenueError
 LONGEST = 140
 """Characters of a failure: a note holds it with the name of its error before it."""
 
-CODE_KEYS = ("retCode", "code")
+CODE_KEYS = ("sCode", "retCode", "code")
+MESSAGE_KEYS = ("sMsg", "retMsg", "msg", "message")
 
 
 class RefusalError(VenueError):
@@ -31,11 +32,14 @@ class RefusalError(VenueError):
         The code as text, e.g. ``110007`` or ``-2010``.
     message
         The venue's words.
+    body
+        The whole answer, for a request of many actions: each has a code of its own.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, body: str = "") -> None:
         self.code = code
         self.message = message
+        self.body = body
         super().__init__(f"{code}: {message}")
 
 
@@ -65,6 +69,8 @@ def venue_code(text: str) -> tuple[str, str] | None:
     True
     >>> venue_code('{"jsonrpc":"2.0","error":{"code":10009,"message":"not_enough_funds"}}')
     ('10009', 'not_enough_funds')
+    >>> venue_code('{"code":"1","msg":"","data":[{"sCode":"51008","sMsg":"Insufficient balance"}]}')
+    ('51008', 'Insufficient balance')
     """
     try:
         body: Any = json.loads(text)
@@ -72,18 +78,32 @@ def venue_code(text: str) -> tuple[str, str] | None:
         return None
     if not isinstance(body, dict):
         return None
-    told: dict[str, Any] = body["error"] if isinstance(body.get("error"), dict) else body
+    told = _telling(body)
     code = next((str(told[key]) for key in CODE_KEYS if key in told), "")
     if not code.lstrip("-").isdigit():
         return None
     return code, _words(told)
 
 
-def _words(told: dict[str, Any]) -> str:
+def _telling(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Find what carries the code: a JSON-RPC error, a refused action, or the body itself."""
+    error = body.get("error")
+    if isinstance(error, dict):
+        return error
+    rows = body.get("data")
+    if body.get("code") not in ("1", "2") or not isinstance(rows, list):
+        return body
+    failed = (row for row in rows if isinstance(row, dict) and row.get("sCode") not in (None, "0"))
+    return next(failed, body)
+
+
+def _words(told: Mapping[str, Any]) -> str:
     """Read the venue's words; JSON-RPC gives its reason apart, in the error's data."""
-    words = str(told.get("retMsg") or told.get("msg") or told.get("message") or "")
+    words = next((str(told[key]) for key in MESSAGE_KEYS if told.get(key)), "")
     data = told.get("data")
-    reason = data.get("reason") if isinstance(data, dict) else data
+    reason = data if isinstance(data, str) else None
+    if isinstance(data, dict):
+        reason = data.get("reason")
     return f"{words}: {reason}" if reason else words
 
 
@@ -101,7 +121,7 @@ def failure(
     """
     found = venue_code(answer.body)
     if found is not None:
-        return RefusalError(found[0], without(found[1], hide))
+        return RefusalError(found[0], without(found[1], hide), answer.body)
     status = f" (HTTP {answer.status})" if answer.status else ""
     words = without(str(error), hide)
     told = f"{asked}: {type(error).__name__}{status}: {words}"

@@ -9,18 +9,15 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import json
-import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import ccxt.async_support as exchanges
-from pydantic import SecretStr
 
 from allocator.adapters.ccxt import deribit_client
 from allocator.adapters.ccxt.failures import (
@@ -32,13 +29,15 @@ from allocator.adapters.ccxt.failures import (
 )
 from allocator.adapters.ccxt.gate import DirectSession, ReadsOnly, check_loopback
 from allocator.adapters.ccxt.loopback import LoopbackSession
+from allocator.adapters.ccxt.secrets import secret
+from allocator.adapters.ccxt.windows import RECEIVE_WINDOW_MS, bound, offset_ms, stamp_ms
 from allocator.models.config import Config, LoginConfig
 from allocator.models.errors import ConfigError, VenueError
 
-RECEIVE_WINDOW_MS = 5000
 TIMEOUT_MS = 10_000
 MARKETS_AGE_S = 3600.0
 CLOCK_AGE_S = 600.0
+PUBLIC_AGE_S = 30.0
 DEFAULT_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 120.0
 PAUSE_STATUS = frozenset({403, 418, 429})
@@ -46,13 +45,17 @@ PAUSE_CODES: Mapping[str, frozenset[str]] = {
     "bybit": frozenset({"10006", "10018"}),
     "binance": frozenset({"-1003"}),
     "deribit": frozenset({"10028"}),
+    "okx": frozenset({"50011", "50061", "58102"}),
 }
-"""Too many requests, by venue: by key and by address (Bybit), by weight (Binance), by credits."""
+"""Too many requests, by venue: by key and by address (Bybit), by weight (Binance), by credits
+(Deribit), by user (OKX)."""
+
+CREDENTIALS = {"key": "apiKey", "secret": "secret", "passphrase": "password"}
+"""ccxt's word for each secret of a login."""
 
 JsonObject = dict[str, Any]
 
 _answer: contextvars.ContextVar[Answer | None] = contextvars.ContextVar("answer", default=None)
-_stamp_ms: contextvars.ContextVar[int | None] = contextvars.ContextVar("stamp_ms", default=None)
 
 OPTIONS: Mapping[str, JsonObject] = {
     "bybit": {
@@ -67,6 +70,7 @@ OPTIONS: Mapping[str, JsonObject] = {
         "warnOnFetchOpenOrdersWithoutSymbol": False,
     },
     "deribit": {},
+    "okx": {"fetchMarkets": {"types": ["spot", "swap", "future"]}},
 }
 
 
@@ -77,35 +81,20 @@ user."""
 PREPARE: Mapping[str, Callable[[Any], None]] = {"deribit": deribit_client.prepare}
 """What a venue's client needs beside its settings, done once when it is made."""
 
-BURST = {"bybit": 250, "binance": 1000, "deribit": 80}
-"""Cost that may be spent at once. Bybit counts each endpoint by itself while ccxt counts them
-together: fifty calls, spread as ours are, stay inside every count. Binance counts 2,400
-a minute, of which ccxt refills 1,200. Deribit lets twenty orders through at once, for which ccxt
+BURST = {"bybit": 250, "binance": 1000, "deribit": 80, "okx": 200}
+"""Cost that may be spent at once. Bybit and OKX count each endpoint by itself while ccxt counts
+them together: fifty calls, spread as ours are, stay inside every count. Binance counts 2,400 a
+minute, of which ccxt refills 1,200. Deribit lets twenty orders through at once, for which ccxt
 takes four each, and a hundred other requests."""
 
 
-def secret(reference: str) -> SecretStr:
-    """Read a secret from ``file:PATH`` or ``env:NAME``.
+@dataclass(slots=True)
+class _Told:
+    """What a public endpoint answered last, and when."""
 
-    Raises
-    ------
-    ConfigError
-        When it is not there; the message names the reference, never the value.
-    """
-    kind, _, name = reference.partition(":")
-    if kind == "env":
-        value = os.environ.get(name, "")
-    else:
-        try:
-            value = Path(name).expanduser().read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise ConfigError(f"no secret can be read at {reference}") from error
-        except UnicodeDecodeError:
-            # Not chained: the original carries the file's bytes.
-            raise ConfigError(f"the secret at {reference} is not text in UTF-8") from None
-    if not value:
-        raise ConfigError(f"the secret at {reference} is empty")
-    return SecretStr(value)
+    reply: Any = None
+    at: float = 0.0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 @dataclass(slots=True)
@@ -117,6 +106,7 @@ class _VenueState:
     loaded_at: float = -MARKETS_AGE_S
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     paused_until: float = 0.0
+    told: dict[str, _Told] = field(default_factory=dict[str, "_Told"])
 
 
 class Login:
@@ -128,6 +118,8 @@ class Login:
         As configured.
     client
         The ccxt client; numbers come out of it as text.
+    noted
+        What a dialect read of the login's settings and needs later.
     """
 
     def __init__(self, name: str, config: LoginConfig, client: Any, shared: _VenueState) -> None:
@@ -137,6 +129,8 @@ class Login:
         self._shared = shared
         self._markets_of = 0.0
         self._synchronised_at = -CLOCK_AGE_S
+        self.noted = dict[str, str]()
+        self._told = dict[str, _Told]()
 
     @property
     def venue(self) -> str:
@@ -207,13 +201,45 @@ class Login:
         rows: list[JsonObject] = self.client.markets_by_id.get(market_id, [])
         return next((str(row["symbol"]) for row in rows if row[kind]), None)
 
+    async def shared(
+        self, endpoint: str, params: Mapping[str, object], age_s: float = PUBLIC_AGE_S
+    ) -> Any:
+        """Ask a public endpoint once for every login of the venue, and keep the answer a while.
+
+        Raises
+        ------
+        VenueError
+            As `call` does; a failure is not kept.
+        """
+        return await self._once(self._shared.told, endpoint, params, age_s)
+
+    async def kept(
+        self, endpoint: str, params: Mapping[str, object], age_s: float = PUBLIC_AGE_S
+    ) -> Any:
+        """Ask what one login is told once for all who share it, and keep the answer a while."""
+        return await self._once(self._told, endpoint, params, age_s)
+
+    async def _once(
+        self, store: dict[str, _Told], endpoint: str, params: Mapping[str, object], age_s: float
+    ) -> Any:
+        told = store.setdefault(f"{endpoint} {sorted(params.items())}", _Told())
+        async with told.lock:
+            if told.reply is None or time.monotonic() - told.at >= age_s:
+                told.reply, told.at = await self.call(endpoint, params), time.monotonic()
+        return told.reply
+
     async def call(
-        self, endpoint: str, params: Mapping[str, object], at: datetime | None = None
+        self,
+        endpoint: str,
+        params: Mapping[str, object] | Sequence[Mapping[str, object]],
+        at: datetime | None = None,
     ) -> Any:
         """Ask one endpoint by ccxt's name for it, once, and return the venue's own JSON.
 
         Parameters
         ----------
+        params
+            Named; a list of such where one request carries many actions.
         at
             Time the request is stamped with; None: now.
 
@@ -229,18 +255,19 @@ class Login:
         wait = self._shared.paused_until - time.monotonic()
         if wait > 0:
             raise NotSentError(f"{self.venue} asked for a pause of {wait:.1f} s more")
-        stamp = _stamp_ms.set(None if at is None else round(at.timestamp() * 1000))
+        stamp = stamp_ms.set(None if at is None else round(at.timestamp() * 1000))
         answer = Answer()
         holder = _answer.set(answer)
         try:
-            reply = await getattr(self.client, endpoint)(dict(params))
+            body = dict(params) if isinstance(params, Mapping) else [dict(row) for row in params]
+            reply = await getattr(self.client, endpoint)(body)
         except exchanges.BaseError as error:
             self._note_pause(answer)
-            hide = (str(self.client.apiKey), str(self.client.secret))
+            hide = tuple(str(getattr(self.client, name) or "") for name in CREDENTIALS.values())
             # Not chained: the original's text may hold the key and the signed address.
             raise failure(error, answer, hide, f"{self.venue} {endpoint}") from None
         finally:
-            _stamp_ms.reset(stamp)
+            stamp_ms.reset(stamp)
             _answer.reset(holder)
         if not isinstance(reply, dict | list):
             raise UnansweredError(f"{endpoint}: not JSON: {str(reply)[:80]!r}")
@@ -277,7 +304,7 @@ class Sessions:
         self._reads_only = reads_only
         # A secret that is not there is told before any client is made: none is left open.
         for row in config.logins.values():
-            for reference in (row.key, row.secret):
+            for reference in row.references.values():
                 secret(reference)
         self._venues: dict[str, _VenueState] = {}
         self.logins = {name: self._login(name, row) for name, row in config.logins.items()}
@@ -309,8 +336,10 @@ def new_client(row: LoginConfig, session: Any) -> Any:
         raise ConfigError(f"no adapter speaks to {row.venue}")
     client = getattr(exchanges, row.venue)(
         {
-            "apiKey": secret(row.key).get_secret_value(),
-            "secret": secret(row.secret).get_secret_value(),
+            **{
+                CREDENTIALS[field]: secret(reference).get_secret_value()
+                for field, reference in row.references.items()
+            },
             "session": session,
             "enableRateLimit": True,
             "timeout": TIMEOUT_MS,
@@ -323,7 +352,7 @@ def new_client(row: LoginConfig, session: Any) -> Any:
     client.throttler.config |= {"capacity": BURST[row.venue], "tokens": BURST[row.venue]}
     client.has["fetchCurrencies"] = False
     client.on_json_response = partial(json.loads, parse_float=str)
-    client.nonce = partial(_nonce, client)
+    bound(client, row.venue)
     client.handle_errors = partial(_keep_answer, client.handle_errors)
     if row.venue in PREPARE:
         PREPARE[row.venue](client)
@@ -386,14 +415,3 @@ def _keep_answer(check: Callable[..., Any], *args: Any) -> Any:
     if answer is not None:
         answer.status, answer.headers, answer.body = int(args[0]), args[4], str(args[5] or "")
     return check(*args)
-
-
-def _nonce(client: Any) -> int:
-    stamp = _stamp_ms.get()
-    local = client.milliseconds() if stamp is None else stamp
-    return int(local) - offset_ms(client)
-
-
-def offset_ms(client: Any) -> int:
-    """Tell by how many milliseconds our clock was found ahead of the venue's."""
-    return int(client.options.get("timeDifference") or 0)

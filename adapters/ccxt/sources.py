@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from allocator.adapters.ccxt.dialect import Dialect
+from allocator.adapters.ccxt.dialect import Dialect, Permits
 from allocator.adapters.ccxt.place import Place
 from allocator.adapters.sources import AssetPrices, NetworkTerms
 from allocator.models.account import Account
@@ -41,7 +41,10 @@ class CcxtAccount:
         one_login = target.login == self.config.login
         if not one_login and (place.login.config.member is None or other.member is None):
             return False
-        return self._dialect.linked(self.config.wallet, target.wallet, one_login=one_login)
+        dialect = self._dialect
+        if isinstance(dialect, Permits) and not dialect.permits(place, target.login):
+            return False
+        return dialect.linked(self.config.wallet, target.wallet, one_login=one_login)
 
     def accepts(self, asset: str) -> bool:
         """Tell whether the wallet can hold an asset: a futures wallet holds settle assets."""

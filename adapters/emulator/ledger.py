@@ -39,12 +39,13 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key pair, its user and what it may do (venue's own permission words)."""
+    """A key pair, its user, what it may do (venue's own words), a passphrase where one is used."""
 
     key: str
     secret: str
     user: str
     permissions: tuple[str, ...] = ()
+    passphrase: str = ""
 
 
 @dataclass(frozen=True, slots=True)

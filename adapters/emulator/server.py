@@ -21,6 +21,7 @@ from allocator.adapters.emulator.requestlog import Request
 from allocator.adapters.emulator.wire import Call, Json, Reply
 
 ORIGINAL_HOST = "X-Orig-Host"
+KEY_HEADERS = ("X-BAPI-API-KEY", "X-MBX-APIKEY", "OK-ACCESS-KEY")
 REMEMBERED = 256
 PAGE = b"<html><head><title>Just a moment...</title></head><body>checking</body></html>"
 
@@ -153,8 +154,13 @@ class Server:
 
 
 def parameters(query: str, text: str) -> dict[str, Json]:
-    """Return the parameters of the query and of a JSON or form body; the body wins."""
+    """Return the parameters of the query and of a JSON or form body; the body wins.
+
+    A body that is a list names no parameters: whoever takes one reads it whole.
+    """
     merged: dict[str, Json] = dict(parse_qsl(query, keep_blank_values=True))
+    if text.lstrip().startswith("["):
+        return merged
     if text.lstrip().startswith("{"):
         try:
             decoded = json.loads(text, parse_float=str)
@@ -196,7 +202,7 @@ def _same_read(call: Call) -> tuple[str, ...]:
     """Name a read by everything but when and how it was signed."""
     moment = {"timestamp", "signature", "recvWindow"}
     asked = sorted(f"{k}={v}" for k, v in call.params.items() if k not in moment)
-    keys = (call.headers.get(name, "") for name in ("X-BAPI-API-KEY", "X-MBX-APIKEY"))
+    keys = (call.headers.get(name, "") for name in KEY_HEADERS)
     signer = call.headers.get("Authorization", "").partition(",")[0]
     return (call.host, call.path, *keys, signer, *asked)
 

@@ -1,4 +1,4 @@
-"""The demo world: one owner, seven margin pools over two venues, out of balance on purpose.
+"""The demo world: one owner, eleven margin pools over three venues, out of balance on purpose.
 
 Prices are round figures of late 2026; balances and positions are invented so that the book is off
 its target, one account is short of headroom and funding differs between the venues.
@@ -16,6 +16,8 @@ from allocator.adapters.emulator.deribit import world as deribit_world
 from allocator.adapters.emulator.deribit.venue import Deribit
 from allocator.adapters.emulator.exchange import Exchange, Options, World
 from allocator.adapters.emulator.ledger import CoinPrice
+from allocator.adapters.emulator.okx import world as okx_world
+from allocator.adapters.emulator.okx.venue import Okx
 
 PRICES = (
     CoinPrice("BTC", Decimal(64000)),
@@ -28,7 +30,7 @@ DELAYS_MS = {"withdrawal": 1500, "transfer": 0}
 
 def demo_world() -> World:
     """Return the demo world."""
-    parts = (bybit_world, binance_world, deribit_world)
+    parts = (bybit_world, binance_world, deribit_world, okx_world)
     return World(
         users=tuple(row for part in parts for row in part.USERS),
         keys=tuple(row for part in parts for row in part.KEYS),
@@ -54,7 +56,7 @@ def demo_exchange(
     """Return an exchange over the demo world (or another), every venue on it."""
     return Exchange(
         world or demo_world(),
-        (Bybit(), Binance(), Deribit()),
+        (Bybit(), Binance(), Deribit(), Okx()),
         directory,
         Options(clock or Clock(), seed, limit_scale),
     )

@@ -121,7 +121,7 @@ def anchored(config: Config, folder: Path) -> Config:
     """Read ``file:`` references of secrets as relative to the configuration's own folder."""
     logins = {
         name: row.model_copy(
-            update={key: _anchor(getattr(row, key), folder) for key in ("key", "secret")}
+            update={field: _anchor(told, folder) for field, told in row.references.items()}
         )
         for name, row in config.logins.items()
     }

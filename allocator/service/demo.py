@@ -52,6 +52,8 @@ def _secrets(state: Path) -> dict[Path, str]:
         name = row.key.removesuffix("-key")
         out[state / "keys" / f"{name}.key"] = row.key
         out[state / "keys" / f"{name}.secret"] = row.secret
+        if row.passphrase:
+            out[state / "keys" / f"{name}.passphrase"] = row.passphrase
     return out
 
 

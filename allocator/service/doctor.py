@@ -104,11 +104,10 @@ def _database(config: Config) -> Finding:
 
 
 def _secrets(config: Config) -> Iterator[Finding]:
-    from allocator.adapters.ccxt.session import secret
+    from allocator.adapters.ccxt.secrets import secret
 
     for name, login in config.logins.items():
-        for kind in ("key", "secret"):
-            reference = getattr(login, kind)
+        for kind, reference in login.references.items():
             try:
                 secret(reference)
             except ConfigError as error:
@@ -151,6 +150,9 @@ def remedy_for(what: str) -> str:
     signs = {
         "CLOCK_SKEW": "set this machine's clock by NTP",
         "signature": "check the key and the secret of the login",
+        "passphrase": "check the passphrase of the login",
+        "ok-access-key": "check the key of the login, and that it may read",
+        "acctlv": "switch the account to futures or multi-currency mode",
         "api key": "check the key of the login, and that it may read",
         "api-key": "check the key of the login, and that it may read",
         "invalid_credentials": "check the key of the login, and that it may read",

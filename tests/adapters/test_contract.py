@@ -141,10 +141,13 @@ def _login(venue: str, name: str, member: str, monkeypatch: pytest.MonkeyPatch) 
     prefix = f"{venue}_{name}".upper()
     monkeypatch.setenv(f"{prefix}_KEY", f"{venue}-{name}-key")
     monkeypatch.setenv(f"{prefix}_SECRET", f"{venue}-{name}-secret")
+    if venue == "okx":
+        monkeypatch.setenv(f"{prefix}_PASSPHRASE", f"{venue}-{name}-passphrase")
     return {
         "venue": venue,
         "key": f"env:{prefix}_KEY",
         "secret": f"env:{prefix}_SECRET",
+        "passphrase": f"env:{prefix}_PASSPHRASE" if venue == "okx" else None,
         "member": member,
     }
 
@@ -260,7 +263,35 @@ def deribit(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> Subject:
     return _emulated(emulator, data, paths, words)
 
 
-SUBJECTS = [paper, bybit, binance, deribit]
+def okx(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> Subject:
+    emulator = stack.enter_context(running_emulator())
+    data = {
+        "logins": {
+            "main": _login("okx", "main", "okxmain", monkeypatch),
+            "a": {**_login("okx", "a", "okxa", monkeypatch), "master": "main"},
+        },
+        "accounts": [
+            {"id": name, "login": name, "wallet": "unified", "owner": "o",
+             "instruments": ["BTC/USDT:USDT"]}
+            for name in ("main", "a")
+        ],
+    }  # fmt: skip
+    paths = {
+        "order": "/api/v5/trade/order",
+        "transfer": "/api/v5/asset/transfer",
+        "find": "/api/v5/trade/order",
+        "read": "/api/v5/account/positions",
+    }
+    words = {
+        "instrument": "okx:BTC/USDT:USDT",
+        "quantity": "0.03",
+        "source": "main",
+        "target": "a",
+    }
+    return _emulated(emulator, data, paths, words)
+
+
+SUBJECTS = [paper, bybit, binance, deribit, okx]
 
 
 @pytest.fixture(params=SUBJECTS, ids=[row.__name__ for row in SUBJECTS])

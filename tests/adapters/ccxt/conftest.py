@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from allocator.adapters.ccxt.session import Sessions
 from allocator.adapters.emulator.testing import Emulator, running_emulator
 from allocator.adapters.registry import Opened, open_venues
 from allocator.models.config import Config
@@ -128,6 +129,69 @@ def binance_data(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> dict[st
 @pytest.fixture
 def binance(binance_data: dict[str, Any]) -> Config:
     return Config.model_validate(binance_data)
+
+
+OKX = ("BTC/USDT:USDT", "ETH/USDT:USDT", "BTC/USD:BTC", "BTC/USDT")
+
+
+def okx_config(base_url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    logins, accounts = dict[str, Any](), list[dict[str, Any]]()
+    for name, member in (("main", None), ("a", "okxa"), ("b", "okxb")):
+        told = dict[str, str]()
+        for field in ("key", "secret", "passphrase"):
+            monkeypatch.setenv(f"OKX_{name}_{field}".upper(), f"okx-{name}-{field}")
+            told[field] = "env:" + f"OKX_{name}_{field}".upper()
+        logins[f"okx-{name}"] = {
+            "venue": "okx",
+            **told,
+            "member": member or "okxmain",
+            "master": None if member is None else "okx-main",
+        }
+        for wallet, suffix in (("unified", ""), ("funding", "-fund")):
+            accounts.append(
+                {
+                    "id": f"okx-{name}{suffix}",
+                    "login": f"okx-{name}",
+                    "wallet": wallet,
+                    "owner": "fund-one",
+                    "instruments": OKX if wallet == "unified" else (),
+                }
+            )
+    return {
+        "mode": "loopback",
+        "loopback_url": base_url,
+        "logins": logins,
+        "accounts": accounts,
+        "assets": {"USDT": {"price": 1, "haircut": 0}},
+    }
+
+
+@pytest.fixture
+def ask() -> Callable[..., Any]:
+    """`ask(config, login, endpoint, params)` has a login call an endpoint by ccxt's name."""
+
+    def call(config: Config, login: str, endpoint: str, params: Any) -> Any:
+        async def whole() -> Any:
+            sessions = Sessions(config, reads_only=False)
+            try:
+                await sessions.logins[login].prepare()
+                return await sessions.logins[login].call(endpoint, params)
+            finally:
+                await sessions.close()
+
+        return asyncio.run(whole())
+
+    return call
+
+
+@pytest.fixture
+def okx_data(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    return okx_config(emulator.base_url, monkeypatch)
+
+
+@pytest.fixture
+def okx(okx_data: dict[str, Any]) -> Config:
+    return Config.model_validate(okx_data)
 
 
 @pytest.fixture

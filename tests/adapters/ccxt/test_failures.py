@@ -9,7 +9,8 @@ import pytest
 from allocator.adapters.ccxt import session
 from allocator.adapters.ccxt.binance import FACTS
 from allocator.adapters.ccxt.failures import Answer, RefusalError, UnansweredError, failure
-from allocator.adapters.ccxt.session import Sessions, secret
+from allocator.adapters.ccxt.secrets import secret
+from allocator.adapters.ccxt.session import Sessions
 from allocator.models.config import Config
 from allocator.models.errors import ConfigError
 

@@ -126,9 +126,10 @@ def test_a_rolled_back_table_is_what_it_was(steps: list[tuple[str, int | None]])
     assert table.changes() == []
 
 
-def test_maintenance_is_continuous_at_every_cap() -> None:
+def test_maintenance_is_continuous_at_every_cap_where_brackets_are_marginal() -> None:
     with contextlib.closing(demo_exchange(None)) as exchange:
-        for instrument in exchange.instruments.values():
+        marginal = [i for i in exchange.instruments.values() if i.venue in ("bybit", "binance")]
+        for instrument in marginal:
             for tier in instrument.tiers[:-1]:
                 step = tier.cap * Decimal("1e-12")
                 below = maintenance(instrument.tiers, tier.cap)

@@ -59,3 +59,17 @@ def test_an_account_that_was_not_read_has_no_figures(
 )
 def test_a_wrong_key_has_the_remedy_of_a_wrong_key(said: str) -> None:
     assert remedy_for(said).startswith("check the key of the login")
+
+
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        ('50105: Request header "OK-ACCESS-PASSPHRASE" incorrect.', "check the passphrase"),
+        ("50111: Invalid OK-ACCESS-KEY.", "check the key of the login"),
+        ("50113: Invalid signature.", "check the key and the secret"),
+        ("portfolio margin (acctLv 4) is not read by this adapter", "switch the account"),
+        ("spot mode (acctLv 1) has no contracts: switch the account's mode", "switch the account"),
+    ],
+)
+def test_what_okx_says_of_a_login_or_a_mode_has_a_remedy(said: str, remedy: str) -> None:
+    assert remedy_for(said).startswith(remedy)

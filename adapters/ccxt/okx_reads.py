@@ -1,0 +1,217 @@
+"""OKX v5: how pages are read, and positions, orders and wallets in the allocator's terms.
+
+Every number is a string and what is absent is an empty one. Sources: the venue's pages "Get
+balance" (trading and funding), "Get positions", "Order List", and the pagination of each list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from allocator.adapters.ccxt.failures import UnansweredError
+from allocator.adapters.ccxt.place import Place, text
+from allocator.adapters.ccxt.session import JsonObject, Login, number
+from allocator.adapters.exact import exactly
+from allocator.models.account import OpenOrder
+from allocator.models.base import ONE, ZERO
+from allocator.models.errors import VenueError
+from allocator.models.intents import FoundState
+
+PAGES, PAGE_ROWS = 50, 100
+IDENTITY = Decimal("0.000001")
+KINDS = {"SPOT": "spot", "SWAP": "contract", "FUTURES": "contract"}
+STATES: Mapping[str, FoundState] = {
+    "live": "open",
+    "partially_filled": "partial",
+    "filled": "filled",
+    "canceled": "cancelled",
+    "mmp_canceled": "cancelled",
+}
+
+
+def rows(reply: JsonObject) -> list[JsonObject]:
+    """Take the rows out of the envelope.
+
+    Raises
+    ------
+    UnansweredError
+        When it holds none.
+    """
+    found = reply.get("data")
+    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+        raise UnansweredError("the envelope has no data")
+    return found
+
+
+def only(reply: JsonObject) -> JsonObject:
+    """Take the one row out of the envelope.
+
+    Raises
+    ------
+    UnansweredError
+        When there is none, or more.
+    """
+    found = rows(reply)
+    if len(found) != 1:
+        raise UnansweredError(f"{len(found)} rows where one is expected")
+    return found[0]
+
+
+async def pages(
+    login: Login, endpoint: str, params: Mapping[str, object], mark: str = "ordId"
+) -> list[JsonObject]:
+    """Read every page of a list, older and older by the last row's mark.
+
+    Raises
+    ------
+    VenueError
+        When a page fails, or there is no end to them.
+    """
+    found = list[JsonObject]()
+    after: dict[str, str] = {}
+    for _ in range(PAGES):
+        asked = {**params, "limit": str(PAGE_ROWS), **after}
+        page = rows(await login.call(endpoint, asked))
+        found.extend(page)
+        if len(page) < PAGE_ROWS:
+            return found
+        after = {"after": text(page[-1], mark)}
+    raise VenueError(f"{endpoint}: more than {PAGES} pages")
+
+
+def kind_of(market: JsonObject) -> str:
+    """Name the venue's instrument type of a ccxt market."""
+    return "SPOT" if market["spot"] else "SWAP" if market["swap"] else "FUTURES"
+
+
+def instrument_of(place: Place, row: JsonObject) -> str:
+    """Name the instrument of a row.
+
+    Raises
+    ------
+    VenueError
+        For an option, a margin position, or a market that is not known: nothing stands for it.
+    """
+    kind, market_id = text(row, "instType"), text(row, "instId")
+    found = place.instrument(market_id, KINDS[kind]) if kind in KINDS else None
+    if found is None:
+        raise VenueError(f"{kind} {market_id} is in the account and not represented here")
+    return found
+
+
+@exactly
+def size_of(market: JsonObject) -> Decimal:
+    """Tell what a contract stands for: value times multiplier, base units (inverse: quote)."""
+    info: JsonObject = market["info"]
+    value = number(text(info, "ctVal")) or ZERO
+    return value * (number(info.get("ctMult")) or ONE)
+
+
+async def position_rows(place: Place) -> list[JsonObject]:
+    """Read every position that is not flat, of every kind; the venue gives them in one page."""
+    reply = await place.login.call("private_get_account_positions", {})
+    return [row for row in rows(reply) if number(row.get("pos"))]
+
+
+async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
+    """Read every order that stands in a book."""
+    found = await pages(place.login, "private_get_trade_orders_pending", {})
+    return tuple(_open_order(place, row) for row in found)
+
+
+@exactly
+def _open_order(place: Place, row: JsonObject) -> OpenOrder:
+    whole = number(text(row, "sz")) or ZERO
+    return OpenOrder(
+        instrument=instrument_of(place, row),
+        side="buy" if text(row, "side") == "buy" else "sell",
+        quantity=whole - (number(row.get("accFillSz")) or ZERO),
+        price=number(row.get("px")) or None,
+        reduce_only=str(row.get("reduceOnly")) == "true",
+    )
+
+
+def signed(row: JsonObject) -> Decimal:
+    """Read the signed size of a position: in long/short mode a short one is told unsigned."""
+    size = number(text(row, "pos")) or ZERO
+    return -abs(size) if row.get("posSide") == "short" else size
+
+
+@exactly
+def net_positions(place: Place, found: list[JsonObject]) -> dict[str, Decimal]:
+    """Add positions up by instrument, the two legs of long/short mode to their difference."""
+    held = dict[str, Decimal]()
+    for row in found:
+        instrument = instrument_of(place, row)
+        held[instrument] = held.get(instrument, ZERO) + signed(row)
+    return held
+
+
+async def trading_account(place: Place) -> JsonObject:
+    """Read the trading account."""
+    return only(await place.login.call("private_get_account_balance", {}))
+
+
+def details(whole: JsonObject) -> list[JsonObject]:
+    """Take the currencies out of the trading account.
+
+    Raises
+    ------
+    UnansweredError
+        When it has none.
+    """
+    found = whole.get("details")
+    if not isinstance(found, list):
+        raise UnansweredError("no currencies in the answer")
+    return found
+
+
+@exactly
+def wallet(coin: JsonObject) -> Decimal:
+    """Read what an account holds of a currency, without unrealised profit, net of what is owed.
+
+    Cash, and what isolated positions have set aside (their equity less their profit). Equity that
+    trading bots run is in the venue's equity and not in ours.
+
+    Raises
+    ------
+    VenueError
+        When these do not add up to the equity in the same answer: then something is in it that is
+        not understood.
+    """
+    equity = number(text(coin, "eq")) or ZERO
+    cash = number(text(coin, "cashBal")) or ZERO
+    profit, apart = number(coin.get("upl")) or ZERO, number(coin.get("isoUpl")) or ZERO
+    aside = (number(coin.get("isoEq")) or ZERO) - apart
+    bots = number(coin.get("stgyEq")) or ZERO
+    owed = number(coin.get("liab")) or ZERO
+    tolerance = IDENTITY * max(ONE, abs(equity))
+    for units in (cash + aside, cash + aside - owed):
+        for told in (profit, profit + apart):
+            if abs(units + told + bots - equity) <= tolerance:
+                return units
+    raise VenueError(
+        f"EQUITY_IDENTITY: {coin.get('ccy')} cash={cash} aside={aside} owed={owed} "
+        f"unrealised={profit} equity={equity}"
+    )
+
+
+async def funding_account(place: Place) -> dict[str, tuple[Decimal, Decimal]]:
+    """Read the funding account: units and units free to leave, by currency."""
+    found = rows(await place.login.call("private_get_asset_balances", {}))
+    return {
+        text(row, "ccy"): (
+            number(text(row, "bal")) or ZERO,
+            number(row.get("availBal")) or ZERO,
+        )
+        for row in found
+    }
+
+
+def order_state(row: JsonObject) -> FoundState:
+    """Translate the venue's order state."""
+    state = text(row, "state")
+    if state not in STATES:
+        raise VenueError(f"order state {state} is not known")
+    return STATES[state]

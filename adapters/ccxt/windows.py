@@ -1,0 +1,53 @@
+"""Until when a request holds good.
+
+An action is stamped with the time of its intent, so that a venue refuses it once its receive
+window has passed, however long the sender was paused. A venue whose own window is longer than
+ours gets a stamp that is older by the difference: what it takes for nearly expired is new to us.
+Where a venue knows a deadline beside the stamp, it is told that as well.
+"""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+RECEIVE_WINDOW_MS = 5000
+OWN_WINDOW_MS: Mapping[str, int] = {"okx": 30_000}
+"""Windows that cannot be set by request (OKX: overview, REST authentication)."""
+
+DEADLINES: Mapping[str, frozenset[str]] = {"okx": frozenset({"trade/order", "trade/batch-orders"})}
+"""Endpoints that take the header ``expTime`` (OKX: overview, transaction timeouts)."""
+
+stamp_ms: contextvars.ContextVar[int | None] = contextvars.ContextVar("stamp_ms", default=None)
+"""When the action of the request under way was intended, by our clock; None: it is none."""
+
+
+def bound(client: Any, venue: str) -> None:
+    """Make a ccxt client sign with the stamp of the action under way."""
+    client.nonce = partial(_nonce, client, OWN_WINDOW_MS.get(venue, RECEIVE_WINDOW_MS))
+    if venue in DEADLINES:
+        client.sign = partial(_with_deadline, client, client.sign, DEADLINES[venue])
+
+
+def offset_ms(client: Any) -> int:
+    """Tell by how many milliseconds our clock was found ahead of the venue's."""
+    return int(client.options.get("timeDifference") or 0)
+
+
+def _nonce(client: Any, window_ms: int) -> int:
+    stamp = stamp_ms.get()
+    if stamp is None:
+        return int(client.milliseconds()) - offset_ms(client)
+    return stamp - (window_ms - RECEIVE_WINDOW_MS) - offset_ms(client)
+
+
+def _with_deadline(
+    client: Any, sign: Callable[..., Any], paths: frozenset[str], path: str, *args: Any
+) -> Any:
+    request = sign(path, *args)
+    stamp = stamp_ms.get()
+    if stamp is not None and path in paths:
+        request["headers"]["expTime"] = str(stamp + RECEIVE_WINDOW_MS - offset_ms(client))
+    return request
