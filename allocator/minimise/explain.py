@@ -21,6 +21,8 @@ def explained(book: Book, found: Search, outcome: Outcome) -> Outcome:
 
     What is broken has no price: room for it would not make the rest cheaper, but mend it.
     """
+    if outcome.proof is None:
+        return outcome
     after = shortfall(book, State.start(book).after(effects_of(book, outcome.sizes)))
     broken = {row.what.removeprefix("limit ") for row in after.parts}
     tight = tight_rules(book, outcome.actions) - broken

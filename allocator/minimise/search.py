@@ -421,11 +421,11 @@ def wish_of(program: Program, candidate: Candidate) -> Wish:
     size = np.where(candidate.used, candidate.x[: layout.count], 0.0)
     orders: dict[tuple[str, str], float] = {}
     nets = size[layout.buys] - size[layout.sells]
-    for at in np.flatnonzero(np.abs(nets) > DUST):
+    for at in np.flatnonzero(np.abs(nets) > DUST).tolist():
         orders[arrays.orders.keys[at]] = float(nets[at]) / float(arrays.orders.scale[at])
     transfers: dict[str, float] = {}
     sent = netted(arrays, size[layout.transfers])
-    for at in np.flatnonzero(sent > DUST):
+    for at in np.flatnonzero(sent > DUST).tolist():
         name = arrays.routes.ids[at]
         transfers[name] = float(sent[at]) * unit / float(_price(arrays.book, name))
     moves: dict[tuple[str, str, str], float] = {}

@@ -278,7 +278,7 @@ class InteriorPoint:
         w = np.concatenate([x, np.zeros(self.sided.size)])
         w[: self.n] = np.clip(x, (self.low + room)[: self.n], (self.high - room)[: self.n])
         w[self.n :] = (self.A @ w[: self.n])[self.sided]
-        return np.clip(w, self.low + room, self.high - room)
+        return np.asarray(np.clip(w, self.low + room, self.high - room), dtype=np.float64)
 
     def _rows(self, w: Vector) -> Vector:
         """Residual of the rows, slacks included."""
