@@ -72,6 +72,7 @@ class _Maker:
         self.instruments: dict[str, dict[str, Any]] = {}
         self.notional: dict[str, float] = {}
         self.exposure = dict.fromkeys(self.coins, 0.0)
+        self.gross = dict.fromkeys(self.coins, 0.0)
 
     def made(self) -> tuple[dict[str, Any], dict[str, Any]]:
         by_venue: dict[str, list[str]] = {venue: [] for venue in self.venues}
@@ -167,6 +168,7 @@ class _Maker:
             gross += abs(size)
             coin = self.instruments[name]["underlying"]
             self.exposure[coin] += size
+            self.gross[coin] += abs(size)
             if self.instruments[name]["settle"] == coin:
                 coins[coin] = coins.get(coin, 0.0) + abs(size) * rng.uniform(0.3, 0.6)
         room = rng.choice((0.075, 0.11, 0.15, 0.3, 0.3, 0.5, 0.5, 0.8))
@@ -245,7 +247,7 @@ class _Maker:
                 {"underlying": coin, "delta": f"{goal:.0f}", "unit": "numeraire", "band": str(band)}
             )
         for coin in rng.sample(self.coins, len(self.coins) // 4):
-            cap = f"{abs(self.exposure[coin]) * rng.uniform(1, 3) + 2e6:.0f}"
+            cap = f"{self.gross[coin] * rng.uniform(0.99, 1.5) + 5e4:.0f}"
             limits.append(self.limit(f"gross {coin}", "gross_notional", coin, {}, cap))
         for venue in self.venues:
             for coin in rng.sample(self.coins, max(1, len(self.coins) // 10)):

@@ -15,13 +15,14 @@ from allocator.state import Pair
 
 
 def columns_of(core: Core, names: Sequence[str | MoveKey]) -> list[Index]:
-    """Find the columns of routes, by name, and of moves, by ends and instrument."""
-    at = {name: core.layout.transfers[i] for i, name in enumerate(core.arrays.routes.ids)}
-    moved = {key: core.layout.moved[i] for i, key in enumerate(core.arrays.moves.keys)}
-    return [
-        np.array([at[name] if isinstance(name, str) else moved[name]], dtype=np.int64)
-        for name in names
-    ]
+    """Find the columns of routes, by name, and of moves, by ends and instrument.
+
+    One that may not be used at all has none.
+    """
+    at: dict[str | MoveKey, int] = {}
+    at |= dict(zip(core.arrays.routes.ids, core.layout.transfers.tolist(), strict=True))
+    at |= dict(zip(core.arrays.moves.keys, core.layout.moved.tolist(), strict=True))
+    return [np.array([at[name]], dtype=np.int64) for name in names if name in at]
 
 
 def smaller(core: Core, form: Form, most: Mapping[Pair, Decimal]) -> Form:

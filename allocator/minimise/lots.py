@@ -25,6 +25,9 @@ BATCHES = 8
 WHOLE = 1e-6
 """Distance from a whole lot, in lots, that counts as none."""
 
+NEARLY = 1e-3
+"""The same where answers are those of an interior point, a little off every bound."""
+
 
 def as_chosen(form: Form, used: Mask, x: Vector, coarse: float) -> list[Candidate]:
     """Keep the whole lots that a mixed-integer answer has chosen, and settle the finer ones.
@@ -71,12 +74,15 @@ def settled(form: Form, candidate: Candidate, held: Vector | None = None) -> Can
 
 
 def _by_batches(form: Form, candidate: Candidate, order: Index, held: Vector) -> Candidate:
-    """Settle the coarsest batch on nearest lots, or toward zero risk, and solve again."""
+    """Settle the coarsest batch on nearest lots, or toward zero risk, and solve again.
+
+    A batch that fits neither way stays free.
+    """
     best = candidate
     for batch in np.array_split(order, BATCHES):
         lots = best.x[batch] / form.lot[batch]
         reduces = best.x[batch] < form.closes[batch]
-        safe = np.where(reduces, np.ceil(lots - WHOLE), np.floor(lots + WHOLE))
+        safe = np.where(reduces, np.ceil(lots - NEARLY), np.floor(lots + NEARLY))
         for whole in (np.round(lots), safe):
             trial = held.copy()
             trial[batch] = np.clip(whole * form.lot[batch], form.least[batch], form.top[batch])
@@ -84,8 +90,6 @@ def _by_batches(form: Form, candidate: Candidate, order: Index, held: Vector) ->
             if found is not None:
                 best, held = found, trial
                 break
-        else:
-            return candidate
     return best
 
 

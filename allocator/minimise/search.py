@@ -299,9 +299,7 @@ def supports(form: Form, near: Vector) -> list[Candidate]:
     n = form.n_actions
     near = _near(form, near)
     out = list[tuple[Form, Candidate]]()
-    allowed = _one_way(form, near[:n])
-    if usable(form) > FEW:
-        allowed &= near[:n] > WANTED
+    allowed, near = _likely(form, near)
     seen = set[bytes]()
     for _ in range(REWEIGHTED):
         slope = form.fixed / np.maximum(near[:n], np.maximum(0.1 * form.least, TINY))
@@ -320,6 +318,29 @@ def supports(form: Form, near: Vector) -> list[Candidate]:
         return []
     form, best = min(out, key=lambda row: (row[0].cap, row[1].value))
     return [_dropped(form, best)]
+
+
+def _likely(form: Form, near: Vector) -> tuple[Mask, Vector]:
+    """Pick the actions among which supports are sought, and a point of them.
+
+    All of one direction for each owner and instrument where they are few; of many those that the
+    relaxation uses, or, where these alone keep S above its cap, those that it uses once the
+    directions are fixed.
+    """
+    n = form.n_actions
+    one_way = _one_way(form, near[:n])
+    if usable(form) <= FEW:
+        return one_way, near
+    few = one_way & (near[:n] > WANTED)
+    zero = np.zeros(n)
+    try:
+        solve(form.weighted(zero, few), TRIAL, near=near, passes=1)
+    except SolverError:
+        found = _reweighted(form, zero, one_way, near)
+        if found is not None:
+            near = found[1]
+            few = one_way & (near[:n] > WANTED)
+    return few, near
 
 
 def _polished_at_its_best(form: Form, used: Mask, near: Vector) -> list[tuple[Form, Candidate]]:

@@ -59,7 +59,13 @@ FLAT = 1e-7
 TOUCHING = 1e-16
 """Distance to a bound, in units, that is taken where rounding leaves none."""
 
-STALLED = 12
+WORST_FIT = 5e-7
+"""Residual of rows, in units, with which an answer is still one where steps stall."""
+
+PROGRESS = 0.9
+"""Factor by which gap or residual must fall for a step to count as progress."""
+
+STALLED = 10
 """Steps without progress after which the steps end."""
 
 
@@ -217,29 +223,39 @@ class InteriorPoint:
             on it in its last digits.
         """
         point = self._first() if near is None else self._again(near)
-        best, best_gap, idle = None, np.inf, 0
+        best, least, idle = None, np.inf, 0
         for _ in range(STEPS):
             rows = self._rows(point.w)
             misfit = float(np.abs(rows).max(initial=0.0))
-            x = point.w[: self.n]
-            value = self.problem.objective(x)
-            gap = (value - lower_bound(self.problem, point.y)) / (1.0 + abs(value))
-            if not np.isfinite(gap):
+            merit = max(self._gap(point) / CLOSE, misfit / FITS)
+            if not np.isfinite(merit):
                 break
-            if misfit <= FITS and gap < 0.5 * best_gap:
-                best, best_gap, idle = Inside(x.copy(), point.y.copy(), False, point.copy()), gap, 0
-            else:
-                idle += misfit <= FITS
-            if (misfit <= FITS and gap <= CLOSE) or idle > STALLED:
+            idle = 0 if merit < PROGRESS * least else idle + 1
+            if merit < least:
+                least = merit
+                if misfit <= WORST_FIT:
+                    best = self._inside_at(point)
+            if merit <= 1.0 or idle > STALLED:
                 break
-            if misfit > FITS and self._impossible(point.y):
-                return Inside(x, point.y, infeasible=True)
-            try:
-                if not self._step(point, rows):
-                    break
-            except ArithmeticError:
+            if misfit > WORST_FIT and self._impossible(point.y):
+                return self._inside_at(point, infeasible=True)
+            if not self._stepped(point, rows):
                 break
         return best
+
+    def _gap(self, point: Point) -> float:
+        """Relative gap between the value at a point and the bound that its prices prove."""
+        value = self.problem.objective(point.w[: self.n])
+        return (value - lower_bound(self.problem, point.y)) / (1.0 + abs(value))
+
+    def _inside_at(self, point: Point, *, infeasible: bool = False) -> Inside:
+        return Inside(point.w[: self.n].copy(), point.y.copy(), infeasible, point.copy())
+
+    def _stepped(self, point: Point, rows: Vector) -> bool:
+        try:
+            return self._step(point, rows)
+        except (ArithmeticError, RuntimeError):
+            return False
 
     def _impossible(self, y: Vector) -> bool:
         """Whether the rows' prices alone prove that no point keeps them."""

@@ -70,6 +70,9 @@ CHAIN: tuple[tuple[str, Solver | None], ...] = (
 TRIAL = CHAIN[:2]
 """The chain of a trial, of which no answer is an answer too: the set of actions is not used."""
 
+LARGE = 5_000
+"""Columns that can move from which a trial is left to the own interior point alone."""
+
 
 class InfeasibleError(SolverError):
     """Row prices prove that no point keeps the rows: no other solver could say anything else."""
@@ -104,6 +107,8 @@ def solve(
         When no solver's answer keeps rows and bounds to `TOLERANCE`.
     """
     last = "no solver was asked"
+    if chain is TRIAL and int((problem.high > problem.low).sum()) > LARGE:
+        chain = TRIAL[:1]
     for name, solver in chain:
         if solver is None:
             answer = _followed(problem, name, memory or Memory())
