@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 from typing import Literal, get_args
 
 from allocator.models.base import ZERO
@@ -35,10 +36,13 @@ ROUNDS = 24
 """Most times that orders of one component are joined."""
 
 MOST_TRIED = 500
-"""Actions of one component up to which other groups to begin with are tried."""
+"""Actions of one component up to which no groups to begin with are tried as well."""
 
 MOST_SHAPED = 200
-"""Actions of one component up to which plain shapes are tried."""
+"""Actions of one component up to which every plain shape is tried."""
+
+FEW_SHAPES = 2
+"""Plain shapes that are tried of a larger one: all orders in one group, money before them."""
 
 How = Literal["free", "first", "joined", "chain", "shape"]
 """No order needed; found at once; after joining orders; by trying chains; by a plain shape."""
@@ -176,7 +180,7 @@ class _Component:
         legs = legs_joined(self.book, self.effects, self.members, self.fronts)
         seen = list[list[Unit]]()
         starts = [legs, lone, joined(lone, [orders] if orders else [])]
-        for units in starts if len(self.members) <= MOST_TRIED else starts[:1]:
+        for units in starts if len(self.members) <= MOST_TRIED else starts[::2]:
             if units not in seen:
                 seen.append(units)
                 yield units
@@ -208,9 +212,8 @@ class _Component:
         )
 
     def _shaped(self) -> _Part | None:
-        if len(self.members) > MOST_SHAPED:
-            return None
-        for waves in shapes(self.book, self.effects, self.members):
+        listed = shapes(self.book, self.effects, self.members)
+        for waves in islice(listed, None if len(self.members) <= MOST_SHAPED else FEW_SHAPES):
             order = [unit for wave in waves for unit in wave]
             part = self._judged(order, waiting(waves), "shape")
             if part is not None:
