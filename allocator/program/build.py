@@ -59,7 +59,7 @@ def build(arrays: Arrays, brackets: Brackets | None, *, funded_first: bool = Fal
     limit_rows(core, draft, positions)
     costs = Costs(core, draft)
     costs.tolls()
-    hulls = costs.impact()
+    hulls = costs.repeats(costs.impact(), positions)
     costs.transfers()
     costs.actions()
     costs.carry()

@@ -6,7 +6,8 @@ For rows ``row_low <= A x <= row_high`` and any row prices y the Lagrangian boun
              - sum_i max(y_i row_low_i, y_i row_high_i)
 
 and holds for every y, however badly the solver rounded it: dual residuals cost what the bounds of
-their columns let them cost.
+their columns let them cost. Two columns ``e <= s`` (`Separable.splits`) may as well be taken as
+``e`` and ``s' = s - e``, each between zero and its bound; the better of both counts.
 """
 
 from __future__ import annotations
@@ -46,6 +47,11 @@ def lower_bound(problem: Separable, y: Vector) -> float:
     y = usable_prices(problem, y)
     slope = problem.c + problem.A.T @ y
     columns = least_of_columns(problem, slope)
+    _, rest, whole = problem.splits()
+    together = np.minimum(slope[whole], 0.0) * problem.high[whole]
+    together += np.minimum(slope[whole] + slope[rest], 0.0) * problem.high[rest]
+    columns[whole] = np.maximum(columns[whole] + columns[rest], together)
+    columns[rest] = 0.0
     high = np.where(y > 0, y * np.where(np.isfinite(problem.row_high), problem.row_high, 0.0), 0.0)
     low = np.where(y < 0, y * np.where(np.isfinite(problem.row_low), problem.row_low, 0.0), 0.0)
     rows = high + low

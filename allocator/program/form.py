@@ -73,6 +73,25 @@ class Separable:
     constant: float = 0.0
     lazy: Lazy = field(default_factory=Lazy)
 
+    def splits(self) -> tuple[Index, Index, Index]:
+        """Find the rows ``e - s >= -q``, q not negative: rows, columns e, columns s.
+
+        What lies beyond q never needs to be more than all of it, so ``e <= s`` may be added.
+        """
+        lazy, A = self.lazy, self.A
+        row = lazy.rise_row[lazy.rise_family == ALWAYS]
+        rest = lazy.rise_column[lazy.rise_family == ALWAYS]
+        two = np.diff(A.indptr)[row] == 2
+        row, rest = row[two], rest[two]
+        first = A.indptr[row]
+        at = np.where(A.indices[first] == rest, first + 1, first)
+        whole: Index = np.asarray(A.indices[at], dtype=np.int64)
+        plain = (A.data[at] == -1.0) & (self.row_low[row] <= 0)
+        plain &= (self.low[rest] == 0) & (self.low[whole] == 0)
+        plain &= (self.p[whole] == 0) & (self.k[whole] == 0)
+        plain &= (self.p[rest] == 0) & (self.k[rest] == 0)
+        return row[plain], rest[plain], whole[plain]
+
     def objective(self, x: Vector) -> float:
         """Evaluate the objective at `x`, shape ``(n,)``."""
         base = np.maximum(self.o + x, 0.0)
@@ -98,6 +117,8 @@ class Hull:
         Columns of the turnover up to and beyond `tau`.
     orders
         Actions that feed the turnover.
+    repeats
+        Column of orders beyond the first, paid for in the relaxation.
     """
 
     first: int
@@ -106,6 +127,7 @@ class Hull:
     fixed: float
     top: float
     orders: Index
+    repeats: int = -1
 
     @property
     def tau(self) -> float:
@@ -252,6 +274,7 @@ class Form:
         for hull in self.hulls:
             if hull.tau > 0:
                 slope[hull.orders] = 0.0
+                c[hull.repeats] += hull.fixed
                 c[hull.first] += hull.slope
                 o[hull.rest] = hull.tau
                 high[hull.first] = hull.tau

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import sqrt
 
 import numpy as np
@@ -10,6 +11,7 @@ from allocator.exposure import exposures, goals
 from allocator.program.affine import Affine, Draft, groups
 from allocator.program.core import Core
 from allocator.program.form import Hull, Index, Vector
+from allocator.program.positions import Positions
 from allocator.program.sparse import sp
 from allocator.state import Book, State
 
@@ -102,6 +104,43 @@ class Costs:
                 orders=np.concatenate([layout.buys[number == i], layout.sells[number == i]]),
             )
             for i in own
+        )
+
+    def repeats(self, hulls: tuple[Hull, ...], positions: Positions) -> tuple[Hull, ...]:
+        """Count closing orders beyond the first of each instrument, in a column of its hull.
+
+        The hull of an instrument pays for one order. An order that closes up to ``q`` of a
+        position by ``s`` and goes beyond by the flip ``e`` has ``use >= (s - e) / q``, and
+
+            repeats >= sum over its orders of (s - e) / q - 1
+
+        orders are paid for on top: where many accounts close what a limit leaves no room for,
+        each pays. Pairs that moves touch are left out, as a move may make room to close more.
+        """
+        layout, closes = self.core.layout, self.core.closes[: 2 * self.core.layout.orders]
+        pair = np.concatenate([self.core.arrays.orders.pair] * 2)
+        held = np.append(positions.moved, True)[pair]
+        usable = (closes > 0) & (self.core.top[: pair.size] > 0) & ~held
+        flip = np.append(positions.flip, -1)[pair]
+        at = [hull.orders[usable[hull.orders]] for hull in hulls]
+        none = np.zeros(len(hulls))
+        column = self.draft.columns(none, np.array([float(rows.size) for rows in at]))
+        number = np.repeat(np.arange(len(hulls)), [rows.size for rows in at])
+        action = np.concatenate([np.zeros(0, dtype=np.int64), *at])
+        shape = (len(hulls), layout.count)
+        X = sp.csr_array((-1.0 / closes[action], (number, action)), shape=shape)
+        bent = np.flatnonzero(flip[action] >= 0)
+        rows = self.draft.rows(
+            Affine(X, sp.csr_array(shape, dtype=np.float64), none),
+            -1.0,
+            np.inf,
+            [("repeats", str(i)) for i in range(len(hulls))],
+            (np.arange(len(hulls)), column, 1.0),
+            (number[bent], flip[action[bent]], 1.0 / closes[action[bent]]),
+        )
+        self.draft.rises.append((rows, column, -2 - np.arange(len(hulls))))
+        return tuple(
+            replace(hull, repeats=int(own)) for hull, own in zip(hulls, column, strict=True)
         )
 
     def _power(self, instrument: str) -> float:

@@ -36,7 +36,7 @@ class Reduced:
         self.rises = self.A[self.lazy.rise_row]
         self.falls = self.A[self.lazy.fall_row]
         self.outer = self._outer()
-        self.split_row, self.split_rest, self.split_whole = self._splits()
+        self.split_row, self.split_rest, self.split_whole = problem.splits()
         start = np.clip(np.zeros(problem.low.size), problem.low, problem.high)
         column = self.lazy.rise_column
         wanted = self._raised(start)
@@ -52,17 +52,6 @@ class Reduced:
         own = np.ones(self.problem.row_low.size)
         own[self.lazy.rise_row] = own[self.lazy.fall_row] = 0.0
         return (sp.diags_array(own) @ self.A).tocsr()
-
-    def _splits(self) -> tuple[Index, Index, Index]:
-        """Find the rows ``e - s >= -q``: row, column e, column s."""
-        lazy, A = self.lazy, self.A
-        row = lazy.rise_row[lazy.rise_family == ALWAYS]
-        rest = lazy.rise_column[lazy.rise_family == ALWAYS]
-        row, rest = row[np.diff(A.indptr)[row] == 2], rest[np.diff(A.indptr)[row] == 2]
-        first = A.indptr[row]
-        at = np.where(A.indices[first] == rest, first + 1, first)
-        plain = A.data[at] == -1.0
-        return row[plain], rest[plain], np.asarray(A.indices[at[plain]], dtype=np.int64)
 
     def _raised(self, x: Vector) -> Vector:
         """Set rising columns to what their rows ask of them."""
@@ -113,9 +102,7 @@ class Reduced:
         number = np.full(free.size, -1, dtype=np.int64)
         number[self.free] = np.arange(self.free.size)
         row, rest, whole = self.split_row, self.split_rest, self.split_whole
-        self.split = np.flatnonzero(
-            free[rest] & free[whole] & (problem.low[rest] == 0) & (problem.low[whole] == 0)
-        )
+        self.split = np.flatnonzero(free[rest] & free[whole])
         row, rest, whole = row[self.split], rest[self.split], whole[self.split]
         kept[row] = False
         A = self.A[:, self.free]
@@ -145,11 +132,11 @@ class Reduced:
         )
 
     def _used(self, kept: Mask) -> Mask:
-        """Tell which columns matter: all but lazy ones that no row in the program asks about."""
+        """Tell which columns matter: not lazy ones that are free and that no row asks about."""
         lazy = self.lazy
         used = np.ones(self.problem.low.size, dtype=bool)
         own: Index = np.concatenate([lazy.rise_column, lazy.fall_column])
-        asked = _touched(self.outer, kept)
+        asked = _touched(self.outer, kept) | (self.problem.c > 0)
         used[own] = asked[own]
         inner = np.zeros_like(kept)
         inner[lazy.rise_row] = used[lazy.rise_column]
@@ -165,7 +152,7 @@ class Reduced:
         )
         columns[whole] += columns[rest]
         slope = self.problem.c + self.A.T @ prices
-        prices[row] = np.minimum(0.0, np.maximum(-slope[rest], slope[whole]))
+        prices[row] = np.minimum(0.0, slope[whole])
         columns = np.clip(columns, self.problem.low, self.problem.high)
         return self.completed(columns), prices
 

@@ -16,7 +16,7 @@ EQUAL = ("turnover", "gap")
 ABOVE = ("band", "flip", "kink", "gross", "long", "short", "borrowed", "venue")
 BELOW = ("collateral", "stressed")
 DEFINING = (*EQUAL, *ABOVE, "factor", *BELOW, "missing")
-NOT_RULES = {*DEFINING, "shortfall", "cover"}
+NOT_RULES = {*DEFINING, "shortfall", "cover", "repeats"}
 
 
 @dataclass(frozen=True)
