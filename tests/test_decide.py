@@ -118,6 +118,20 @@ def test_a_book_without_instruments_is_decided() -> None:
     assert verify(scenario.snapshot, scenario.mandate, plan) == ()
 
 
+@pytest.mark.parametrize(("seed", "flavour"), [(502, "quanto"), (503, "inverse"), (503, "spot")])
+def test_positions_are_closed_whole_where_no_other_order_is_large_enough(
+    seed: int, flavour: str
+) -> None:
+    raw = json.loads(json.dumps(random_book(seed, flavour)))
+    for instrument in raw["snapshot"]["instruments"]:
+        instrument["min_quantity"] = "100000000"
+    scenario = Scenario.model_validate(raw)
+    plan = decide(scenario.snapshot, scenario.mandate)
+    assert plan.status == "act", plan.note
+    assert plan.certificate is not None
+    assert plan.certificate.gap_relative < Decimal("0.001")
+
+
 def test_an_engine_forgets_what_it_decided_before() -> None:
     scenario = Scenario.model_validate(random_book(1, "plain"))
     poorer = json.loads(json.dumps(random_book(1, "plain")))
