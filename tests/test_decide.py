@@ -107,6 +107,31 @@ def test_plans_verify_and_never_cost_more_than_doing_nothing(flavour: str) -> No
             assert set(plan.reasons) == {action.seq for action in plan.actions}
 
 
+def test_a_book_without_instruments_is_decided() -> None:
+    raw = json.loads(json.dumps(random_book(500, "plain")))
+    raw["snapshot"] |= {"instruments": [], "moves": []}
+    for account in raw["snapshot"]["accounts"]:
+        account |= {"positions": {}, "spot": [], "fees": {"taker": "0.0005"}}
+    scenario = Scenario.model_validate({**raw, "mandate": {"targets": []}})
+    plan = decide(scenario.snapshot, scenario.mandate)
+    assert plan.status == "nothing", plan.note
+    assert verify(scenario.snapshot, scenario.mandate, plan) == ()
+
+
+@pytest.mark.parametrize(("seed", "flavour"), [(502, "quanto"), (503, "inverse"), (503, "spot")])
+def test_positions_are_closed_whole_where_no_other_order_is_large_enough(
+    seed: int, flavour: str
+) -> None:
+    raw = json.loads(json.dumps(random_book(seed, flavour)))
+    for instrument in raw["snapshot"]["instruments"]:
+        instrument["min_quantity"] = "100000000"
+    scenario = Scenario.model_validate(raw)
+    plan = decide(scenario.snapshot, scenario.mandate)
+    assert plan.status == "act", plan.note
+    assert plan.certificate is not None
+    assert plan.certificate.gap_relative < Decimal("0.001")
+
+
 def test_an_engine_forgets_what_it_decided_before() -> None:
     scenario = Scenario.model_validate(random_book(1, "plain"))
     poorer = json.loads(json.dumps(random_book(1, "plain")))

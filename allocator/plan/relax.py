@@ -255,7 +255,7 @@ def _new_routes(book: Book, target: str, amount: Decimal | None) -> list[Route]:
     source, asset = best
     high = None if amount is None else amount / book.price(asset)
     row = {"id": f"new:{source}/{target}/{asset}", "from": source, "to": target, "asset": asset}
-    return [Route.model_validate({**row, "max": high})]
+    return [Route.model_validate(row).model_copy(update={"max": high})]
 
 
 def richest(book: Book, target: str) -> tuple[str, str] | None:

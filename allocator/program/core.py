@@ -183,6 +183,7 @@ def _sizes(
     )
     least = np.concatenate([orders.least, orders.least, routes.least, moves.lot])
     small = (closes > 0) & (closes < least)
+    top = np.where(small & (top < least * (1 - 1e-12)), np.minimum(top, closes), top)
     least = np.where(small, closes, least)
     top = np.where((top < least * (1 - 1e-12)) | (top <= 0), 0.0, top)
     return np.maximum(top, 0.0), least, closes

@@ -192,7 +192,7 @@ def _orders(cross: Crossing, pairs: Pairs, wallets: Wallets) -> Orders:
     pair = np.array([at_pair.get(key, -1) for key in usable], dtype=np.int64)
     used = np.array([listed[key[1]] for key in usable], dtype=np.int64)
     scale, unit = {name: row.notional for name, row in book.units.items()}, cross.unit
-    spot = np.array([row.is_spot for row in map(book.instruments.__getitem__, cross.instruments)])
+    spot = np.array([book.instruments[name].is_spot for name in cross.instruments], dtype=bool)
     tight = np.array([_only_reduces(book, key) for key in usable], dtype=bool)
     cash, base = _paid_from(book, usable, wallets)
 

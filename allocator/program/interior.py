@@ -273,9 +273,9 @@ class InteriorPoint:
         x = np.clip(np.zeros(self.n), P.low, P.high)
         w = self._inside(x, START)
         mu = FIRST_PRICE * START
+        below, above = self._distances(w)
         down, up = np.zeros(w.size), np.zeros(w.size)
-        down[self.L] = mu / (w - self.low)[self.L]
-        up[self.U] = mu / (self.high - w)[self.U]
+        down[self.L], up[self.U] = mu / below, mu / above
         y = np.zeros(self.m)
         y[self.sided] = (up - down)[self.n :]
         return Point(w, y, down, up)
@@ -283,10 +283,17 @@ class InteriorPoint:
     def _again(self, near: Point) -> Point:
         """Begin near another program's end, lifted off the bounds and their zero prices."""
         w = self._inside(near.w[: self.n], AGAIN)
+        below, above = self._distances(w)
         down, up = np.zeros(w.size), np.zeros(w.size)
-        down[self.L] = np.maximum(near.down[self.L], AGAIN**2 / (w - self.low)[self.L])
-        up[self.U] = np.maximum(near.up[self.U], AGAIN**2 / (self.high - w)[self.U])
+        down[self.L] = np.maximum(near.down[self.L], AGAIN**2 / below)
+        up[self.U] = np.maximum(near.up[self.U], AGAIN**2 / above)
         return Point(w, near.y.copy(), down, up)
+
+    def _distances(self, w: Vector) -> tuple[Vector, Vector]:
+        """Distances to the lower bounds at `L` and to the upper ones at `U`, never zero."""
+        below = np.maximum((w - self.low)[self.L], TOUCHING)
+        above = np.maximum((self.high - w)[self.U], TOUCHING)
+        return below, above
 
     def _inside(self, x: Vector, distance: float) -> Vector:
         """Keep columns, and the slacks that follow from them, a distance off their bounds."""
@@ -314,8 +321,7 @@ class InteriorPoint:
         """Take one predictor-corrector step; tell whether it went anywhere."""
         n, L, U = self.n, self.L, self.U
         slope, curve = self._slopes(point)
-        below = np.maximum((point.w - self.low)[L], TOUCHING)
-        above = np.maximum((self.high - point.w)[U], TOUCHING)
+        below, above = self._distances(point.w)
         down, up = point.down[L], point.up[U]
         mu = float(down @ below + up @ above) / max(1, L.size + U.size)
         theta = np.zeros(point.w.size)
