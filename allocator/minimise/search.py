@@ -197,7 +197,7 @@ def candidates(
 
 def _attained(form: Form, found: list[Candidate], floor: float) -> bool:
     best = min(found, key=lambda row: row.value, default=None)
-    if best is None or np.any(form.lot[best.used] >= COARSE):
+    if best is None or np.any((form.lot >= COARSE)[best.used] | form.split[best.used]):
         return False
     return best.value - floor <= ATTAINED * (1.0 + abs(best.value))
 
