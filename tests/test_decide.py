@@ -132,6 +132,26 @@ def test_positions_are_closed_whole_where_no_other_order_is_large_enough(
     assert plan.certificate.gap_relative < Decimal("0.001")
 
 
+@pytest.mark.parametrize(("seed", "flavour"), [(504, "moves"), (2, "plain"), (3, "inverse")])
+def test_positions_below_the_smallest_order_are_closed_or_turned(seed: int, flavour: str) -> None:
+    raw = json.loads(json.dumps(random_book(seed, flavour)))
+    for instrument in raw["snapshot"]["instruments"]:
+        instrument["min_notional"] = "60000"
+    scenario = Scenario.model_validate(raw)
+    plan = decide(scenario.snapshot, scenario.mandate)
+    assert verify(scenario.snapshot, scenario.mandate, plan) == ()
+    assert plan.certificate is not None
+    assert plan.certificate.gap_relative < Decimal("0.001")
+
+
+def test_what_stays_broken_leaves_the_bound_as_sharp() -> None:
+    scenario = Scenario.model_validate(random_book(512, "collateral"))
+    plan = decide(scenario.snapshot, scenario.mandate)
+    assert plan.status == "infeasible"
+    assert plan.certificate is not None
+    assert plan.certificate.gap_relative < Decimal("0.01")
+
+
 def test_an_engine_forgets_what_it_decided_before() -> None:
     scenario = Scenario.model_validate(random_book(1, "plain"))
     poorer = json.loads(json.dumps(random_book(1, "plain")))

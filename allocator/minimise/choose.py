@@ -190,13 +190,13 @@ def _best(options: list[Option]) -> Option:
 
 
 def _proof(found: Search, best: Option) -> Proof:
-    bound = found.bound
+    bound, method = found.bound, found.proof
     if float(best.verdict.shortfall) > found.cap * found.program.form.unit + 1e-6:
-        bound = found.bound_at(float(best.verdict.shortfall))
+        bound, method = found.bound_at(float(best.verdict.shortfall))
     return Proof(
         lower_bound=Decimal(repr(bound)),
         shortfall_lower_bound=Decimal(repr(found.shortfall_bound)),
-        method=found.proof if bound == found.bound else "convex_hull_dual",
+        method=method,
         solver=found.relaxed.solver,
     )
 

@@ -30,7 +30,7 @@ NEARLY = 1e-3
 
 
 def as_chosen(form: Form, used: Mask, x: Vector, coarse: float) -> list[Candidate]:
-    """Keep the whole lots that a mixed-integer answer has chosen, and settle the finer ones.
+    """Keep whole lots and split sizes that a mixed-integer answer has chosen; settle the rest.
 
     Parameters
     ----------
@@ -39,11 +39,13 @@ def as_chosen(form: Form, used: Mask, x: Vector, coarse: float) -> list[Candidat
     coarse
         Lot in units from which its sizes are whole.
     """
-    chosen = used & (form.lot >= coarse)
-    if not chosen.any():
+    size = x[: form.n_actions]
+    chosen, split = used & (form.lot >= coarse), used & form.split
+    if not (chosen | split).any():
         return []
     held = np.full(form.n_actions, np.nan)
-    held[chosen] = np.round(x[: form.n_actions][chosen] / form.lot[chosen]) * form.lot[chosen]
+    held[split] = np.where(size < form.open_least, form.closes, size)[split]
+    held[chosen] = np.round(size[chosen] / form.lot[chosen]) * form.lot[chosen]
     try:
         answer = solve(form.supported(used, held), TRIAL, near=x)
     except SolverError:

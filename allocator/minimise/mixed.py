@@ -1,7 +1,8 @@
 """The mixed-integer program of a form as arrays, for any solver.
 
 Columns: the form's, the uses of its actions, a side for every direction that both ways are open
-to, whole lots where lots are coarse, and one column above every curved cost.
+to, whole lots where lots are coarse, a choice wherever an order either closes a position or is at
+least of a size, and one column above every curved cost.
 """
 
 from __future__ import annotations
@@ -111,11 +112,12 @@ def mixed_of(form: Form) -> Mixed:
     curved = np.flatnonzero((form.p > 0) | (form.k > 0))
     sided = [d for d in form.directions if d.buys.size and _both(form, d)]
     coarse = np.flatnonzero((form.lot >= COARSE) & (form.top > 0))
+    split = np.flatnonzero(form.split)
     n, nz = form.low.size, form.n_actions
-    counts = n + nz + len(sided)
-    above = counts + coarse.size
+    above = n + nz + len(sided) + coarse.size + split.size
     width = above + curved.size
     A, row_low, row_high = _rows(form, sided, coarse, width)
+    A, row_low, row_high = _with_splits(form, split, above - split.size, (A, row_low, row_high))
     lots = np.floor(form.top[coarse] / form.lot[coarse] * (1 + 1e-9))
     out = Mixed(
         form=form,
@@ -131,6 +133,7 @@ def mixed_of(form: Form) -> Mixed:
                 np.where(form.top <= 0, 0.0, 1.0),
                 np.ones(len(sided)),
                 lots,
+                np.ones(split.size),
                 np.zeros(curved.size),
             ]
         ),
@@ -166,6 +169,34 @@ def _rows(
     low.append(np.full(cap.size, -np.inf))
     high.append(cap)
     return sp.vstack(parts, format="csr"), np.concatenate(low), np.concatenate(high)
+
+
+def _with_splits(
+    form: Form, split: Index, first: int, rows: tuple[Matrix, Vector, Vector]
+) -> tuple[Matrix, Vector, Vector]:
+    """Add rows that keep an order at what closes its position, or at `open_least` and more.
+
+    Parameters
+    ----------
+    first
+        Column of the first choice; a choice of one is the larger size.
+    """
+    A, low, high = rows
+    own, small, large = np.arange(split.size), form.closes[split], form.open_least[split]
+    uses, choices, shape = form.low.size + split, first + own, (split.size, A.shape[1])
+    ones = np.ones(split.size)
+    rise = sp.coo_array(
+        (np.concatenate([ones, -large]), (np.tile(own, 2), np.concatenate([split, choices]))),
+        shape=shape,
+    )
+    values = np.concatenate([ones, -small, small - form.top[split]])
+    columns = np.concatenate([split, uses, choices])
+    stop = sp.coo_array((values, (np.tile(own, 3), columns)), shape=shape)
+    return (
+        sp.vstack([A, rise, stop], format="csr"),
+        np.concatenate([low, 0.0 * ones, np.full(split.size, -np.inf)]),
+        np.concatenate([high, np.full(split.size, np.inf), 0.0 * ones]),
+    )
 
 
 def _choices(form: Form, sided: list[Direction]) -> tuple[Index, Index, Vector, Vector]:

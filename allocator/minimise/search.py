@@ -85,10 +85,20 @@ class Search:
     cap: float
     exactly: Exactly
 
-    def bound_at(self, shortfall: float) -> float:
-        """Prove a lower bound of the total of every state with S up to `shortfall`, numeraire."""
+    def bound_at(self, shortfall: float) -> tuple[float, str]:
+        """Prove a lower bound of the total of every state with S up to `shortfall`, numeraire.
+
+        Returns
+        -------
+        The bound, and how it was proven.
+        """
         form = self.below.form.capped(shortfall / self.below.form.unit + SPARE)
-        return solve(form.relaxed()).bound * form.cost_unit
+        relaxed = solve(form.relaxed())
+        if usable(form) <= SMALL:
+            sharp = self.exactly(form, _near(form, relaxed.x), [])
+            if sharp is not None and sharp.bound > relaxed.bound:
+                return sharp.bound * form.cost_unit, "exact"
+        return relaxed.bound * form.cost_unit, "convex_hull_dual"
 
     def funded_first(
         self,
@@ -197,7 +207,7 @@ def candidates(
 
 def _attained(form: Form, found: list[Candidate], floor: float) -> bool:
     best = min(found, key=lambda row: row.value, default=None)
-    if best is None or np.any(form.lot[best.used] >= COARSE):
+    if best is None or np.any((form.lot >= COARSE)[best.used] | form.split[best.used]):
         return False
     return best.value - floor <= ATTAINED * (1.0 + abs(best.value))
 

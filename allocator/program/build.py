@@ -113,6 +113,7 @@ def _form(core: Core, draft: Draft, costs: Costs, parts: _Parts) -> Form:
         k=np.concatenate(draft.k),
         fixed=costs.fixed,
         least=core.least,
+        open_least=core.open_least,
         top=core.top,
         lot=core.lot,
         closes=core.closes,

@@ -81,6 +81,7 @@ class Core:
     layout: Layout
     top: Vector
     least: Vector
+    open_least: Vector
     closes: Vector
     position: Affine
     flow: Affine
@@ -124,7 +125,7 @@ def core_of(arrays: Arrays, rooms: Vector) -> Core:
     """
     layout = Layout(len(arrays.orders.keys), len(arrays.routes.ids), len(arrays.moves.keys))
     box = _box(arrays, rooms)
-    top, least, closes = _sizes(arrays, layout, box)
+    top, least, closes, open_least = _sizes(arrays, layout, box)
     flow, paid, spot_paid, settled = _effects(arrays, layout)
     live = np.zeros(len(arrays.pairs.keys), dtype=bool)
     position = _position(arrays, layout)
@@ -135,6 +136,7 @@ def core_of(arrays: Arrays, rooms: Vector) -> Core:
         layout=layout,
         top=top,
         least=least,
+        open_least=open_least,
         closes=closes,
         position=position,
         flow=flow,
@@ -166,7 +168,7 @@ def _box(arrays: Arrays, rooms: Vector) -> tuple[Vector, Vector]:
 
 def _sizes(
     arrays: Arrays, layout: Layout, box: tuple[Vector, Vector]
-) -> tuple[Vector, Vector, Vector]:
+) -> tuple[Vector, Vector, Vector, Vector]:
     orders, routes, moves = arrays.orders, arrays.routes, arrays.moves
     spot = orders.pair < 0
     start = np.append(arrays.pairs.start, 0.0)[orders.pair]
@@ -181,12 +183,12 @@ def _sizes(
     closes = np.concatenate(
         [closing_buy, closing_sell, np.zeros(layout.routes), np.zeros(layout.moves)]
     )
-    least = np.concatenate([orders.least, orders.least, routes.least, moves.lot])
-    small = (closes > 0) & (closes < least)
-    top = np.where(small & (top < least * (1 - 1e-12)), np.minimum(top, closes), top)
-    least = np.where(small, closes, least)
+    open_least = np.concatenate([orders.least, orders.least, routes.least, moves.lot])
+    small = (closes > 0) & (closes < open_least)
+    top = np.where(small & (top < open_least * (1 - 1e-12)), np.minimum(top, closes), top)
+    least = np.where(small, closes, open_least)
     top = np.where((top < least * (1 - 1e-12)) | (top <= 0), 0.0, top)
-    return np.maximum(top, 0.0), least, closes
+    return np.maximum(top, 0.0), least, closes, open_least
 
 
 def _reach(arrays: Arrays) -> Vector:

@@ -185,6 +185,8 @@ class Form:
     fixed, least, top, lot
         Cost, smallest and largest size of a used action, and the step of its sizes (0: none),
         shape ``(n_actions,)``.
+    open_least
+        Smallest size of a used action that closes no position, shape ``(n_actions,)``.
     shortfall
         Weight of each column in S, shape ``(n,)``.
     shortfall_row
@@ -216,6 +218,7 @@ class Form:
     k: Vector
     fixed: Vector
     least: Vector
+    open_least: Vector
     top: Vector
     lot: Vector
     closes: Vector
@@ -237,6 +240,12 @@ class Form:
     def n_actions(self) -> int:
         """Number of actions."""
         return int(self.fixed.size)
+
+    @property
+    def split(self) -> Mask:
+        """Actions that are as small as what closes a position, or `open_least`; nothing between."""
+        small = (self.closes > 0) & (self.closes < self.open_least)
+        return np.asarray(small & (self.open_least <= self.top) & (self.closes < self.top))
 
     def capped(self, shortfall: float) -> Form:
         """Keep S (in units) at or below a cap; at zero, shortfall by shortfall.
