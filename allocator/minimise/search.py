@@ -50,6 +50,9 @@ IN_VAIN = 8
 ATTAINED = 2e-6
 """Relative distance at which a value attains its bound."""
 
+GRAIN = 1e-8
+"""Room on an attained S, in units, for what floats miss of it; more would cost the bound."""
+
 NOTHING_MISSING = 1e-8
 """S in units (a tenth of a cent) below which everything is repaired."""
 
@@ -85,10 +88,21 @@ class Search:
     cap: float
     exactly: Exactly
 
-    def bound_at(self, shortfall: float) -> float:
-        """Prove a lower bound of the total of every state with S up to `shortfall`, numeraire."""
-        form = self.below.form.capped(shortfall / self.below.form.unit + SPARE)
-        return solve(form.relaxed()).bound * form.cost_unit
+    def bound_at(self, shortfall: float) -> tuple[float, str]:
+        """Prove a lower bound of the total of every state with S up to `shortfall`, numeraire.
+
+        Returns the bound and how it was proven.
+        """
+        form = self.below.form.capped(shortfall / self.below.form.unit + GRAIN)
+        try:
+            relaxed = solve(form.relaxed(), TRIAL)
+        except SolverError:
+            form = form.capped(form.cap + SPARE)
+            relaxed = solve(form.relaxed())
+        sharp = _sharp(form, relaxed, self.exactly)
+        if sharp > relaxed.bound:
+            return sharp * form.cost_unit, "exact"
+        return relaxed.bound * form.cost_unit, "convex_hull_dual"
 
     def funded_first(
         self,
@@ -151,7 +165,9 @@ def search(arrays: Arrays, exactly: Exactly = exact, memory: Memory | None = Non
     floor = relaxed.bound if planning is below else -np.inf
     found, sharp = candidates(form, relaxed.x, exactly, floor)
     bound, proof = relaxed.bound, "convex_hull_dual"
-    if planning is below and sharp is not None and sharp > bound:
+    if planning is not below:
+        sharp = _sharp(goal.capped(below.form), relaxed, exactly)
+    if sharp is not None and sharp > bound:
         bound, proof = sharp, "exact"
     return Search(
         program=Program(planning.core, form),
@@ -193,6 +209,16 @@ def candidates(
             found += as_chosen(form, sharp.used, sharp.x, COARSE)
             bound = sharp.bound
     return tuple(sorted(found, key=lambda row: row.value)), bound
+
+
+def _sharp(form: Form, relaxed: Answer, exactly: Exactly) -> float:
+    """Bound a small form from below with whole uses, objective units; minus infinity if large.
+
+    A plan's uses and lots are whole, so what is proven of a form that lies below every plan, the
+    envelope of whole-position margin, holds for plans.
+    """
+    found = exactly(form, relaxed.x, []) if usable(form) <= SMALL else None
+    return -np.inf if found is None else found.bound
 
 
 def _attained(form: Form, found: list[Candidate], floor: float) -> bool:
