@@ -9,6 +9,7 @@ from decimal import Decimal
 import numpy as np
 
 from allocator.minimise.brackets import in_brackets
+from allocator.minimise.branch import by_cases
 from allocator.minimise.candidate import DUST, SPARE, Candidate, only_shortfall
 from allocator.minimise.cuts import columns_of, smaller, standing
 from allocator.minimise.exact import exact
@@ -26,6 +27,9 @@ from allocator.state import Book, Pair
 
 SMALL = 160
 """Number of usable actions up to which the mixed-integer program is solved."""
+
+MIDDLING = 320
+"""Number of usable actions up to which a bound is raised by cases; of larger books it is close."""
 
 TINY = 1e-4
 """Size in units below which an action is dear enough to go; dearer would only harm the numbers."""
@@ -169,6 +173,9 @@ def search(arrays: Arrays, exactly: Exactly = exact, memory: Memory | None = Non
         sharp = _sharp(goal.capped(below.form), relaxed, exactly)
     if sharp is not None and sharp > bound:
         bound, proof = sharp, "exact"
+    elif found and planning is below and SMALL < usable(form) <= MIDDLING:
+        bound, used = by_cases(form, relaxed, found[0].value)
+        found = _with(found, form, used)
     return Search(
         program=Program(planning.core, form),
         candidates=found,
@@ -181,6 +188,12 @@ def search(arrays: Arrays, exactly: Exactly = exact, memory: Memory | None = Non
         cap=goal.cap,
         exactly=exactly,
     )
+
+
+def _with(found: tuple[Candidate, ...], form: Form, used: Mask | None) -> tuple[Candidate, ...]:
+    """Add a set of actions to the candidates, best first."""
+    more = [] if used is None else polished(form, used)
+    return tuple(sorted((*found, *more), key=lambda row: row.value))
 
 
 def candidates(
