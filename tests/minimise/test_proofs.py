@@ -49,3 +49,10 @@ def test_two_lots_are_changed_at_once_where_one_alone_would_cost() -> None:
     best = bracket(book, float(plan.cost.total), float(proof.shortfall)).value
     assert best is not None
     assert float(plan.cost.total) - best < 0.05
+
+
+def test_lots_of_a_few_numeraire_are_whole_in_the_proof() -> None:
+    _, plan, proof = decided("states", 5005)
+    assert plan.status == "act"
+    assert proof.proof == "exact"
+    assert proof.gap_relative < 1e-4
