@@ -12,8 +12,12 @@ DUST = 1e-7
 """Size in units below which an action is none."""
 
 
-SPARE = 6e-6
-"""Room on an unattainable S, in units: within the one numeraire that the law leaves."""
+SPARE = 9e-6
+"""Room on an unattainable S, in units: most of the one numeraire that the law leaves.
+
+Rounding to lots needs the rest. The room is worth having: where S is dear, a numeraire of it may
+save thirty.
+"""
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 
+from allocator.minimise.candidate import SPARE
 from allocator.minimise.lots import COARSE, settled
 from allocator.minimise.search import Search, polished, wish_of
-from allocator.models.base import ZERO
 from allocator.models.plan import Action
 from allocator.plan.judge import EXACT, Verdict, judged
 from allocator.plan.lots import MoveKey, Sizes, rounded
@@ -50,10 +50,11 @@ class Option:
 def choose(book: Book, found: Search) -> Outcome:
     """Round, mend and order the candidates, and take the best that is safe."""
     options = [Option(Sizes(), (), judged(book, Sizes()))]
-    unsafe = _add(book, options, wishes(book, found))
+    floor = _floor(found)
+    unsafe = _add(book, options, wishes(book, found), floor)
     if unsafe is not None:
         _untangle(book, found, options, unsafe)
-    best, barred = _best(options), ""
+    best, barred = _best(options, floor), ""
     if best.verdict.shortfall > EXACT and book.policy.infeasible == "hold":
         best, barred = options[0], HELD
     others = [option for option in options if option.actions and not best.actions]
@@ -77,11 +78,18 @@ class Unsafe:
     count: int
 
 
-def _add(book: Book, options: list[Option], wanted: list[Wish]) -> Unsafe | None:
+def _floor(found: Search) -> Decimal:
+    """S, numeraire, up to which plans are as good as the least: the search knows what is least."""
+    if found.cap <= 0:
+        return EXACT
+    return Decimal(repr((found.cap - SPARE) * found.program.form.unit)) + CLOSE_TO_LEAST
+
+
+def _add(book: Book, options: list[Option], wanted: list[Wish], floor: Decimal) -> Unsafe | None:
     """Add what has a safe order to the options; returns the best of what has none."""
     unsafe: Unsafe | None = None
     for wish, aim in wanted:
-        sizes, verdict = mended(book, wish, aim)
+        sizes, verdict = mended(book, wish, aim, floor)
         if verdict.broken:
             continue
         steps = sequenced(book, sizes)
@@ -102,14 +110,14 @@ def _untangle(book: Book, found: Search, options: list[Option], first: Unsafe) -
     Either is asked of the tangle alone, then of more as new tangles show. Where both fail, what
     carries money and positions in the tangle is left alone, then all of it.
     """
-    cut = _Cut(book, found, options)
+    cut = _Cut(book, found, options, _floor(found))
     untangled = [cut.again(first, small=small) for small in (False, True)]
     if not any(untangled):
         every: tuple[str | MoveKey, ...] = (*book.routes, *book.moves)
         some = (first.tangle.carriers, tuple(book.moves)) if first.count <= ENOUGH else ()
         for names in ((), *some, every):
             again = found.funded_first(barred=names)
-            if _add(book, options, wishes(book, again)) is None:
+            if _add(book, options, wishes(book, again), cut.floor) is None:
                 return
 
 
@@ -120,13 +128,14 @@ class _Cut:
     book: Book
     found: Search
     options: list[Option]
+    floor: Decimal
 
     def again(self, first: Unsafe, *, small: bool) -> bool:
         """Cut until all that is found has an order; tell whether that was reached."""
         unsafe: Unsafe | None = first
         accounts, capped = frozenset[str](), dict[Pair, Decimal]()
         for _ in range(CUTS if first.count <= ENOUGH else 1):
-            if unsafe is None or not _better(unsafe, self.options):
+            if unsafe is None or not self._better(unsafe):
                 return True
             orders = unsafe.tangle.orders - capped.keys() if small else frozenset[Pair]()
             senders = unsafe.tangle.senders - accounts
@@ -137,24 +146,19 @@ class _Cut:
             else:
                 return False
             again = self.found.funded_first(accounts, (), capped)
-            unsafe = _add(self.book, self.options, wishes(self.book, again))
+            unsafe = _add(self.book, self.options, wishes(self.book, again), self.floor)
         return unsafe is None
+
+    def _better(self, unsafe: Unsafe) -> bool:
+        """Whether what has no order would be better than the best that has one."""
+        best = _best(self.options, self.floor)
+        return unsafe.verdict.rank_above(self.floor) < best.verdict.rank_above(self.floor)
 
 
 def _leg(book: Book, instrument: str) -> Decimal:
     """Most contracts whose exposure the corridor's width takes by themselves."""
     each = abs(book.exposure(instrument)) or book.notional(instrument)
     return max(book.policy.max_slice, book.units[instrument].smallest) / each
-
-
-def _better(unsafe: Unsafe, options: list[Option]) -> bool:
-    return _rank(unsafe.verdict) < _rank(_best(options).verdict)
-
-
-def _rank(verdict: Verdict) -> tuple[Decimal, Decimal]:
-    """Compare S first, by whole numeraire where something is missing, then totals."""
-    short = verdict.shortfall if verdict.shortfall > EXACT else ZERO
-    return short.quantize(CLOSE_TO_LEAST, ROUND_CEILING), verdict.total
 
 
 def wishes(book: Book, found: Search) -> list[Wish]:
@@ -167,7 +171,9 @@ def wishes(book: Book, found: Search) -> list[Wish]:
         for row in (*again, candidate):
             sizes = rounded(book, wish_of(found.program, row))
             if sizes.count:
-                out.setdefault(sizes, Decimal(repr(row.value * form.cost_unit)))
+                value = row.value * form.cost_unit
+                aim = min(value, found.bound) if found.proof == "exact" else value
+                out.setdefault(sizes, Decimal(repr(aim)))
     return list(out.items())
 
 
@@ -182,9 +188,9 @@ def _roomier(form: Form, found: Search) -> Form:
     return replace(form.capped(found.cap), row_high=high)
 
 
-def _best(options: list[Option]) -> Option:
+def _best(options: list[Option], floor: Decimal) -> Option:
     least = min(option.verdict.shortfall for option in options)
-    allowed = least + CLOSE_TO_LEAST if least > EXACT else least + NOISE
+    allowed = max(least, floor) if least > EXACT else least + NOISE
     fit = [option for option in options if option.verdict.shortfall <= allowed]
     return min(fit, key=lambda option: (option.verdict.total, len(option.actions)))
 

@@ -17,7 +17,7 @@ from allocator.minimise.candidate import Candidate
 from allocator.program.form import Direction, Form, Index, Mask, Vector
 from allocator.program.sparse import Matrix, sp
 
-COARSE = 5e-5
+COARSE = 2.5e-5
 """Lot in units from which sizes are whole lots in the mixed-integer program.
 
 A lot beside a band costs its worth times the penalty: of coarser ones rounding loses cents.

@@ -9,6 +9,7 @@ from decimal import Decimal
 import numpy as np
 
 from allocator.minimise.brackets import in_brackets
+from allocator.minimise.branch import by_cases
 from allocator.minimise.candidate import DUST, SPARE, Candidate, only_shortfall
 from allocator.minimise.cuts import columns_of, smaller, standing
 from allocator.minimise.exact import exact
@@ -26,6 +27,9 @@ from allocator.state import Book, Pair
 
 SMALL = 160
 """Number of usable actions up to which the mixed-integer program is solved."""
+
+MIDDLING = 320
+"""Number of usable actions up to which a bound is raised by cases; of larger books it is close."""
 
 TINY = 1e-4
 """Size in units below which an action is dear enough to go; dearer would only harm the numbers."""
@@ -49,6 +53,9 @@ IN_VAIN = 8
 
 ATTAINED = 2e-6
 """Relative distance at which a value attains its bound."""
+
+GRAIN = 1e-8
+"""Room on an attained S, in units, for what floats miss of it; more would cost the bound."""
 
 NOTHING_MISSING = 1e-8
 """S in units (a tenth of a cent) below which everything is repaired."""
@@ -92,12 +99,15 @@ class Search:
         -------
         The bound, and how it was proven.
         """
-        form = self.below.form.capped(shortfall / self.below.form.unit + SPARE)
-        relaxed = solve(form.relaxed())
-        if usable(form) <= SMALL:
-            sharp = self.exactly(form, _near(form, relaxed.x), [])
-            if sharp is not None and sharp.bound > relaxed.bound:
-                return sharp.bound * form.cost_unit, "exact"
+        form = self.below.form.capped(shortfall / self.below.form.unit + GRAIN)
+        try:
+            relaxed = solve(form.relaxed(), TRIAL)
+        except SolverError:
+            form = form.capped(form.cap + SPARE)
+            relaxed = solve(form.relaxed())
+        sharp = _sharp(form, relaxed, self.exactly)
+        if sharp > relaxed.bound:
+            return sharp * form.cost_unit, "exact"
         return relaxed.bound * form.cost_unit, "convex_hull_dual"
 
     def funded_first(
@@ -161,8 +171,13 @@ def search(arrays: Arrays, exactly: Exactly = exact, memory: Memory | None = Non
     floor = relaxed.bound if planning is below else -np.inf
     found, sharp = candidates(form, relaxed.x, exactly, floor)
     bound, proof = relaxed.bound, "convex_hull_dual"
-    if planning is below and sharp is not None and sharp > bound:
+    if planning is not below:
+        sharp = _sharp(goal.capped(below.form), relaxed, exactly)
+    if sharp is not None and sharp > bound:
         bound, proof = sharp, "exact"
+    elif found and planning is below and SMALL < usable(form) <= MIDDLING:
+        bound, used = by_cases(form, relaxed, found[0].value)
+        found = _with(found, form, used)
     return Search(
         program=Program(planning.core, form),
         candidates=found,
@@ -175,6 +190,12 @@ def search(arrays: Arrays, exactly: Exactly = exact, memory: Memory | None = Non
         cap=goal.cap,
         exactly=exactly,
     )
+
+
+def _with(found: tuple[Candidate, ...], form: Form, used: Mask | None) -> tuple[Candidate, ...]:
+    """Add a set of actions to the candidates, best first."""
+    more = [] if used is None else polished(form, used)
+    return tuple(sorted((*found, *more), key=lambda row: row.value))
 
 
 def candidates(
@@ -203,6 +224,16 @@ def candidates(
             found += as_chosen(form, sharp.used, sharp.x, COARSE)
             bound = sharp.bound
     return tuple(sorted(found, key=lambda row: row.value)), bound
+
+
+def _sharp(form: Form, relaxed: Answer, exactly: Exactly) -> float:
+    """Bound a small form from below with whole uses, objective units; minus infinity if large.
+
+    A plan's uses and lots are whole, so what is proven of a form that lies below every plan, the
+    envelope of whole-position margin, holds for plans.
+    """
+    found = exactly(form, _near(form, relaxed.x), []) if usable(form) <= SMALL else None
+    return -np.inf if found is None else found.bound
 
 
 def _attained(form: Form, found: list[Candidate], floor: float) -> bool:

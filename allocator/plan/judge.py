@@ -37,7 +37,11 @@ class Verdict:
     @property
     def rank(self) -> tuple[int, Decimal, Decimal]:
         """Order of preference: rules kept, least S, least total."""
-        short = self.shortfall if self.shortfall > EXACT else ZERO
+        return self.rank_above(EXACT)
+
+    def rank_above(self, floor: Decimal) -> tuple[int, Decimal, Decimal]:
+        """Order of preference where S up to `floor`, numeraire, is as good as none."""
+        short = self.shortfall if self.shortfall > floor else ZERO
         return len(self.broken), short, self.total
 
 

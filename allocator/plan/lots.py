@@ -131,6 +131,14 @@ def step_of(book: Book, name: str) -> Decimal:
     return Decimal(1).scaleb(exponent)
 
 
+def _round(book: Book, name: str, wished: Decimal) -> Decimal:
+    """Take the round amount, worth about one numeraire times a whole number, that floats missed."""
+    price = book.price(book.routes[name].asset)
+    grid = Decimal(1).scaleb((1 / price).adjusted())
+    whole = (wished / grid).to_integral_value() * grid
+    return whole if abs(whole - wished) * price <= SNAP else wished
+
+
 def most_of(book: Book, name: str) -> Decimal:
     """Largest amount that a route and what may leave allow by themselves, asset units."""
     route, step = book.routes[name], step_of(book, name)
@@ -142,11 +150,12 @@ def most_of(book: Book, name: str) -> Decimal:
 def transfer_steps(book: Book, name: str, wished: Decimal) -> Decimal:
     """Round an amount down to a step inside the route's bounds.
 
-    One that is a step but for the noise of floats is that step: where every sender gives all that
-    it has, and every receiver needs it, the step below would leave something missing.
+    One that is a step, or a round amount of a route without steps, but for the noise of floats is
+    that amount: where every sender gives all that it has, and every receiver needs it, the step
+    below would leave something missing.
     """
     route, step = book.routes[name], step_of(book, name)
     noise = min(SNAP / book.price(route.asset), step / 10)
-    amount = _down(wished + noise if route.step else wished, step)
+    amount = _down(wished + noise, step) if route.step else _down(_round(book, name, wished), step)
     least = (route.min / step).to_integral_value(ROUND_CEILING) * step
     return min(max(amount, least), most_of(book, name))

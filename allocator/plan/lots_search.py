@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from allocator.models.base import ZERO
-from allocator.plan.judge import Verdict, judged
+from allocator.plan.judge import EXACT, Verdict, judged
 from allocator.plan.lots import Sizes, smallest, step_of
 from allocator.state import Book, lawful
 
@@ -21,6 +21,9 @@ NEAR_SHARE = Decimal("0.00005")
 LARGE = 60
 """Number of actions from which lots that break nothing are left as they are."""
 
+FEW = 8
+"""Number of actions up to which two lots are changed at once, even where nothing is amiss."""
+
 LEAST_LOOKS = 16
 WORK = 1600
 """Looks times actions: large plans are looked at less often, as each look costs more."""
@@ -33,7 +36,7 @@ WORTH = Decimal("0.5")
 
 
 @lawful
-def mended(book: Book, sizes: Sizes, aim: Decimal) -> tuple[Sizes, Verdict]:
+def mended(book: Book, sizes: Sizes, aim: Decimal, floor: Decimal = EXACT) -> tuple[Sizes, Verdict]:
     """Change sizes by single lots while rules, S or total get better.
 
     Parameters
@@ -44,31 +47,39 @@ def mended(book: Book, sizes: Sizes, aim: Decimal) -> tuple[Sizes, Verdict]:
         Whole lots to begin with.
     aim
         Total without lots, numeraire: near it nothing is left to gain.
+    floor
+        S, numeraire, below which less of it is worth nothing.
     """
     best, verdict = sizes, judged(book, sizes)
     looks, near = 0, max(NEAR, abs(aim) * NEAR_SHARE)
     most = max(LEAST_LOOKS, min(LOOKS, WORK // max(1, sizes.count)))
     for _ in range(ROUNDS):
-        before = verdict.rank
-        if not verdict.broken and (verdict.total - aim <= near or sizes.count > LARGE):
+        before = verdict.rank_above(floor)
+        short = verdict.shortfall > floor and sizes.count <= LARGE
+        amiss = bool(verdict.broken) or short
+        if not amiss and (verdict.total - aim <= near or sizes.count > LARGE):
             break
-        for other in _neighbours(book, best, bool(verdict.broken)):
+        for other in _neighbours(book, best, amiss):
             if looks >= most:
                 return best, verdict
             looks += 1
             seen = judged(book, other)
-            if seen.rank < verdict.rank:
+            if seen.rank_above(floor) < verdict.rank_above(floor):
                 best, verdict = other, seen
-        if verdict.rank == before:
+        if verdict.rank_above(floor) == before:
             break
     return best, verdict
 
 
-def _neighbours(book: Book, sizes: Sizes, broken: bool) -> Iterator[Sizes]:
-    if broken:
+def _neighbours(book: Book, sizes: Sizes, amiss: bool) -> Iterator[Sizes]:
+    if amiss:
         yield from _other_amounts(book, sizes)
-    yield from _other_orders(book, sizes, broken)
+    yield from _other_orders(book, sizes, amiss)
     yield from _other_moves(book, sizes)
+    if amiss or sizes.count <= FEW:
+        for other in (*_other_orders(book, sizes, amiss), *_other_moves(book, sizes)):
+            yield from _other_orders(book, other, amiss)
+            yield from _other_moves(book, other)
 
 
 def _other_amounts(book: Book, sizes: Sizes) -> Iterator[Sizes]:
@@ -79,10 +90,10 @@ def _other_amounts(book: Book, sizes: Sizes) -> Iterator[Sizes]:
                 yield replace(sizes, transfers={**sizes.transfers, name: changed})
 
 
-def _other_orders(book: Book, sizes: Sizes, broken: bool) -> Iterator[Sizes]:
+def _other_orders(book: Book, sizes: Sizes, amiss: bool) -> Iterator[Sizes]:
     for key, size in sizes.orders.items():
         row = book.instruments[key[1]]
-        if not broken and row.lot * book.notional(row.id) < WORTH:
+        if not amiss and row.lot * book.notional(row.id) < WORTH:
             continue
         for by in (row.lot, -row.lot):
             changed = size + by

@@ -274,38 +274,49 @@ class Form:
         out[self.shortfall_row] = self.cap if self.cap > 0 else np.inf
         return out
 
-    def relaxed(self) -> Separable:
-        """Build the relaxation: a use is the fraction of its largest size, orders pay the hull."""
+    def relaxed(self, used: Mask | None = None) -> Separable:
+        """Build the relaxation: a use is the fraction of its largest size, orders pay the hull.
+
+        Parameters
+        ----------
+        used
+            Actions that are used for sure: they pay their whole cost, and the hull of their
+            instrument is the power itself, beside which other orders pay their fraction.
+        """
         share = np.divide(1.0, self.top, out=np.zeros_like(self.top), where=self.top > 0)
         slope = self.fixed * share
         c, o = self.c.copy(), np.zeros_like(self.c)
-        high = self.most
+        low, high = self.low.copy(), self.most
+        sure = np.zeros(self.n_actions, dtype=bool) if used is None else used.copy()
         for hull in self.hulls:
-            if hull.tau > 0:
+            if hull.tau > 0 and not sure[hull.orders].any():
                 slope[hull.orders] = 0.0
                 c[hull.repeats] += hull.fixed
                 c[hull.first] += hull.slope
                 o[hull.rest] = hull.tau
                 high[hull.first] = hull.tau
-        slope[self.loose] = share[self.loose] = 0.0
+        low[: self.n_actions][sure] = np.minimum(self.least, self.top)[sure]
+        sure[self.loose] = False  # their uses are columns
+        slope[self.loose] = share[self.loose] = slope[sure] = share[sure] = 0.0
         c[: self.n_actions] += slope
         A = self.A + self._spread(self.Z, share)
+        shift = self.Z @ sure.astype(np.float64)
         base = Separable(
             A,
-            self.row_low,
-            self.row_most,
-            self.low,
+            self.row_low - shift,
+            self.row_most - shift,
+            low,
             high,
             c,
             self.p,
             self.k,
             o,
-            self.constant,
+            self.constant + float(self.fixed @ sure),
             self.lazy,
         )
-        return self._with_uses(base) if self.loose.size else base
+        return self._with_uses(base, used) if self.loose.size else base
 
-    def _with_uses(self, base: Separable) -> Separable:
+    def _with_uses(self, base: Separable, used: Mask | None) -> Separable:
         """Add a column of use for each loose action, and the row that keeps its size within."""
         at, count = self.loose, self.loose.size
         own, zero = np.arange(count), np.zeros(count)
@@ -316,7 +327,7 @@ class Form:
             A,
             np.concatenate([base.row_low, zero]),
             np.concatenate([base.row_high, np.full(count, np.inf)]),
-            np.concatenate([base.low, zero]),
+            np.concatenate([base.low, zero if used is None else used[at].astype(np.float64)]),
             np.concatenate([base.high, np.where(self.top[at] > 0, 1.0, 0.0)]),
             np.concatenate([base.c, self.fixed[at]]),
             np.concatenate([base.p, zero]),

@@ -147,10 +147,14 @@ class System:
     def _factorise(self) -> None:
         held = HELD[self.held]
         self.K.data[self.diagonal] = np.concatenate([self.top + FLAT, -self.bottom - held])
-        if self.solver is None:
-            self.solver = qdldl.Solver(self.K, upper=True)
-        else:
-            self.solver.update(self.K, upper=True)
+        try:
+            if self.solver is None:
+                self.solver = qdldl.Solver(self.K, upper=True)
+            else:
+                self.solver.update(self.K, upper=True)
+        except RuntimeError as error:
+            self.solver = None  # a pivot of zero leaves half of it; the order follows from K alone
+            raise ArithmeticError("the Newton system has no factors") from error
 
     def _times(self, v: Vector) -> Vector:
         dx, dy = v[: self.n], v[self.n :]

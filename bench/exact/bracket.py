@@ -160,6 +160,11 @@ def bracket(book: Book, total: float, shortfall: float, *, nodes: int = NODES) -
         found = _least(made, nodes)
         least = max(0.0, found.bound)
         attained = shortfall if found.x is None else max(0.0, made.missing.value(found.x))
+        if shortfall > attained + ALLOWANCE:  # then what fine lots leave missing counts, too
+            made = built(book, fine=True)
+            found = _least(made, nodes)
+            least = max(least, found.bound)
+            attained = shortfall if found.x is None else max(0.0, made.missing.value(found.x))
     cap = shortfall if shortfall <= attained + ALLOWANCE else attained + ALLOWANCE
     ceiling = total if shortfall <= cap else float("inf")
     made, tangents = _tightened(book, cap, ceiling)

@@ -44,3 +44,14 @@ def test_a_fixed_charge_transport_is_solved_to_its_published_optimum_with_proof(
     assert abs(plan.cost.total - optimum) < CENT
     assert optimum - CENT < plan.certificate.lower_bound <= plan.cost.total
     assert verify(scenario.snapshot, scenario.mandate, plan) == ()
+
+
+def test_routes_without_steps_end_at_the_same_optimum_with_nothing_missing() -> None:
+    scenario, optimum = transportation(), Decimal(PUBLISHED["optimum"])
+    routes = [row.model_copy(update={"step": Decimal(0)}) for row in scenario.snapshot.routes]
+    snapshot = scenario.snapshot.model_copy(update={"routes": tuple(routes)})
+    plan = decide(snapshot, scenario.mandate)
+    assert plan.certificate is not None
+    assert plan.certificate.shortfall == 0
+    assert abs(plan.cost.total - optimum) < CENT
+    assert optimum - CENT < plan.certificate.lower_bound <= plan.cost.total

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from allocator.models.errors import SolverError
 from allocator.program.certify import lower_bound
-from allocator.program.form import Separable
+from allocator.program.form import Separable, Vector
+from allocator.program.interior import FLAT, System
 from allocator.program.solve import CHAIN, solve
 from allocator.program.solvers import Raw
 from allocator.program.sparse import sp
@@ -87,3 +90,27 @@ def test_doing_nothing_is_always_feasible(flavour: str) -> None:
         form = program_of(scenario.snapshot, scenario.mandate).form
         idle = form.supported(np.zeros(form.n_actions, dtype=bool))
         assert solve(idle).residual <= 1e-6
+
+
+def test_a_pivot_of_zero_or_without_a_number_is_no_answer_and_leaves_the_system_usable() -> None:
+    problem = small(0)
+    system = System(problem.A.tocsr())
+    top, bottom = np.ones(problem.low.size), np.ones(problem.row_low.size)
+    right = np.ones(top.size + bottom.size)
+
+    def solved(diagonal: Vector) -> Vector:
+        system.factorise(diagonal, bottom)
+        return system.solve(right)
+
+    for spoilt in (np.full(top.size, -FLAT), np.full(top.size, np.nan)):
+        with pytest.raises(ArithmeticError):
+            solved(spoilt)
+        x = solved(top)
+        assert np.allclose(top * x[: top.size] + problem.A.T @ x[top.size :], right[: top.size])
+
+
+def test_bounds_that_meet_but_for_rounding_hold_their_column() -> None:
+    problem = small(1)
+    low, high = problem.low.copy(), problem.high.copy()
+    low[0], high[0] = 1.0, np.nextafter(1.0, 2.0)
+    assert solve(replace(problem, low=low, high=high)).x[0] == pytest.approx(1.0)
