@@ -32,12 +32,12 @@ class LoginConfig(Value):
         ``file:PATH`` or ``env:NAME``; a passphrase where the venue wants one beside the keys.
     member
         The venue's own id of the user the keys belong to (Bybit member id, Binance e-mail,
-        Deribit user id, OKX sub-account name or, of a main account, any name).
+        Deribit or Gate user id, OKX sub-account name or, of a main account, any name).
     master
         The login that may move money between sub-accounts; None: this one is it.
     """
 
-    venue: Literal["bybit", "binance", "deribit", "okx", "paper"]
+    venue: Literal["bybit", "binance", "deribit", "gate", "okx", "paper"]
     key: str
     secret: str
     passphrase: str | None = None

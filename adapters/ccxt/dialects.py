@@ -8,11 +8,13 @@ from allocator.adapters.ccxt.binance import Binance
 from allocator.adapters.ccxt.bybit import Bybit
 from allocator.adapters.ccxt.deribit import Deribit
 from allocator.adapters.ccxt.dialect import Dialect
+from allocator.adapters.ccxt.gateio import Gate
 from allocator.adapters.ccxt.okx import Okx
 
 DIALECTS: Mapping[str, Dialect] = {
     "binance": Binance(),
     "bybit": Bybit(),
     "deribit": Deribit(),
+    "gate": Gate(),
     "okx": Okx(),
 }
