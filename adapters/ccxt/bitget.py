@@ -49,6 +49,7 @@ TRANSFER_STATES: dict[str, FoundState] = {
     "Processing": "in_transit",
     "Failed": "returned",
 }
+WEEK_MS = 7 * 24 * 3600 * 1000
 NOT_THERE = frozenset({"40109", "40768", "43001"})
 """The order asked for is not known."""
 
@@ -157,9 +158,12 @@ class Bitget(SendsNoWithdrawals, SendsNoMoves):
         return None if row is None else _found_transfer(row)
 
     async def has_deposit(self, target: Place, asset: str, txid: str) -> bool:
-        """Refuse: deposits are not read, so no route ends here."""
-        del asset, txid
-        raise NotSentError(f"deposits at {target.venue} are not read")
+        """Tell whether a transaction of the last week was credited to the spot wallet."""
+        now_ms = round(target.login.venue_now().timestamp() * 1000)
+        endpoint = "private_spot_get_v2_spot_wallet_deposit_records"
+        asked = {"coin": asset, "startTime": now_ms - WEEK_MS, "endTime": now_ms, "limit": 100}
+        rows = rows_of(await target.login.call(endpoint, asked), endpoint)
+        return any(row.get("tradeId") == txid and row.get("status") == "success" for row in rows)
 
     async def reading(self, place: Place) -> AccountReading:
         """Read wallets, positions and open orders."""

@@ -5,6 +5,7 @@ checks no signature and keeps no state: what it proves is how a request looks an
 read.
 """
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,12 +13,16 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from allocator.adapters.ccxt.dialects import DIALECTS
+from allocator.adapters.ccxt.place import Place
+from allocator.adapters.ccxt.session import Sessions
 from allocator.adapters.emulator.errors import Refused, VenueError
 from allocator.adapters.emulator.exchange import Exchange, Intent, World
 from allocator.adapters.emulator.ledger import ApiKey
 from allocator.adapters.emulator.market import Instrument
 from allocator.adapters.emulator.testing import Emulator, running
 from allocator.adapters.emulator.wire import Call, Endpoint, Json, Reply
+from allocator.models.config import Config
 
 Answer = Any
 """JSON with status 200, a `Reply`, or what makes one of them of the call."""
@@ -102,3 +107,21 @@ def replaying(venue: Replay) -> Iterator[Emulator]:
     """Serve a table on the loopback interface."""
     with running(lambda: Exchange(World((), (), (), ()), [venue])) as emulator:
         yield emulator
+
+
+def credited(config: Config, account: str, asked: list[tuple[str, str]]) -> list[bool]:
+    """Ask an account's dialect whether transactions, each an asset and an id, were credited."""
+
+    async def whole() -> list[bool]:
+        sessions = Sessions(config, reads_only=True)
+        try:
+            mine = next(row for row in config.accounts if row.id == account)
+            login = sessions.logins[mine.login]
+            await login.prepare()
+            place = Place(mine, login, login)
+            dialect = DIALECTS[place.venue]
+            return [await dialect.has_deposit(place, asset, txid) for asset, txid in asked]
+        finally:
+            await sessions.close()
+
+    return asyncio.run(whole())

@@ -16,7 +16,7 @@ from allocator.adapters.registry import Opened
 from allocator.models.config import Config, LoginConfig
 from allocator.models.intents import AbsentNow, Ack, Found, OrderIntent, Rejected, TransferIntent
 from tests.adapters.ccxt import bitget_payloads as bitget
-from tests.adapters.ccxt.replay import Replay, replaying
+from tests.adapters.ccxt.replay import Replay, credited, replaying
 
 D = Decimal
 Run = Callable[[Config, Callable[[Opened], Awaitable[Any]]], Any]
@@ -417,3 +417,13 @@ def test_a_reading_names_the_part_that_failed(run: Run, config: Config, venue: R
     assert (told.complete, len(told.missing)) == (False, 1)
     assert told.wallets == {"USDT": D("13177.86110692")}
     assert told.positions == {BTC: D("0.01")}
+
+
+def test_a_deposit_is_credited_once_it_succeeded(config: Config, venue: Replay) -> None:
+    row = {"orderId": "1", "tradeId": "0xabc", "coin": "USDT", "size": "10", "status": "pending"}
+    venue.table["GET /api/v2/spot/wallet/deposit-records"] = lambda call: bitget.ok(
+        [{**row, "status": "pending" if call.text("coin") == "ETH" else "success"}]
+    )
+
+    asked = [("USDT", "0xabc"), ("USDT", "0xdef"), ("ETH", "0xabc")]
+    assert credited(config, "spot", asked) == [True, False, False]

@@ -15,7 +15,7 @@ from allocator.adapters.registry import Opened
 from allocator.models.config import Config
 from allocator.models.intents import AbsentNow, Ack, Found, OrderIntent, Rejected, TransferIntent
 from tests.adapters.ccxt import gateio_payloads as gate
-from tests.adapters.ccxt.replay import Replay, replaying
+from tests.adapters.ccxt.replay import Replay, credited, replaying
 
 D = Decimal
 Run = Callable[[Config, Callable[[Opened], Awaitable[Any]]], Any]
@@ -433,3 +433,12 @@ def test_a_reading_names_the_part_that_failed(run: Run, config: Config, venue: R
     assert (told.complete, len(told.missing)) == (False, 1)
     assert told.wallets == {"USDT": D("9707.803567115145")}
     assert told.positions == {BTC: -9440, ETH: 300}
+
+
+def test_a_deposit_is_credited_once_it_is_done(config: Config, venue: Replay) -> None:
+    row = {"id": "d1", "currency": "USDT", "txid": "0xabc", "amount": "10"}
+    venue.table["GET /api/v4/wallet/deposits"] = lambda call: [
+        {**row, "status": "PEND" if call.text("currency") == "ETH" else "DONE"}
+    ]
+    asked = [("USDT", "0xabc"), ("USDT", "0xdef"), ("ETH", "0xabc")]
+    assert credited(config, "spot", asked) == [True, False, False]
