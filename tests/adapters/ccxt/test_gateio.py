@@ -442,3 +442,40 @@ def test_a_deposit_is_credited_once_it_is_done(config: Config, venue: Replay) ->
     ]
     asked = [("USDT", "0xabc"), ("USDT", "0xdef"), ("ETH", "0xabc")]
     assert credited(config, "spot", asked) == [True, False, False]
+
+
+def test_the_wallet_settled_in_bitcoin_is_read_by_its_own_rules(
+    run: Run, config: Config, venue: Replay
+) -> None:
+    coin = {"id": "coins", "login": "main", "owner": "fund-one", "wallet": "coinm",
+            "instruments": ["BTC/USD:BTC"]}  # fmt: skip
+    both = {**config.model_dump(mode="json", by_alias=True), "accounts": [coin]}
+    history = {"dnw": "1.2", "pnl": "0.1", "fee": "-0.0001", "refr": "0", "fund": "0.0001"}
+    whole = {**gate.ACCOUNT, "currency": "BTC", "total": "1.3", "available": "1.25",
+             "unrealised_pnl": "0.005", "history": history}  # fmt: skip
+    held = gate.position("BTC_USD", "-1000", "50000", "0.005", "0.025")
+    tiers = [{**gate.TIERS[0], "risk_limit": "100"}, {**gate.TIERS[1], "risk_limit": "200",
+             "deduction": "0.3"}]  # fmt: skip
+    venue.table |= {
+        "GET /api/v4/futures/btc/accounts": whole,
+        "GET /api/v4/futures/btc/positions": [held],
+        "GET /api/v4/futures/btc/orders": [],
+        "GET /api/v4/futures/btc/fee": {"BTC_USD": {"taker_fee": "0.0005", "maker_fee": "0.0001"}},
+        "GET /api/v4/futures/btc/tickers": [gate.ticker("BTC_USD", "40000", "39999.9", "40000.1")],
+        "GET /api/v4/futures/btc/contracts/BTC_USD": gate.INVERSE[0],
+        "GET /api/v4/futures/btc/risk_limit_tiers": tiers,
+    }
+    book = gathered(run, Config.model_validate(both))
+    assert book.missing == ()
+    account, market = book.snapshot.account["coins"], book.snapshot.instrument["gate:BTC/USD:BTC"]
+    assert (market.payoff, market.settle, market.contract_size) == ("inverse", "BTC", 1)
+    row = account.positions["gate:BTC/USD:BTC"]
+    assert row.quantity is not None
+    assert row.entry_price is not None
+    profit = row.quantity * market.contract_size * (1 / row.entry_price - 1 / market.mark)
+    assert profit == D("0.005")
+    assert account.balances["BTC"].wallet + profit == D("1.305")
+    assert [(tier.cap, tier.deduction) for tier in market.tiers] == [
+        (4_000_000, 0),
+        (8_000_000, 12_000),
+    ]
