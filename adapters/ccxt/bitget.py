@@ -11,6 +11,7 @@ replayed from them. The list of definitive codes is short on purpose: it has tho
 could be read on a page of the venue or in answers quoted from it. Any other code is Unknown.
 How long a time stamp is good for is on none of the pages read: 30 s is taken, and were it longer, a
 sender that was paused would be refused later than the fence of its action says.
+How soon a read shows a write is not told either: two seconds are assumed.
 Coin- and USDC-margined futures, sub-accounts, unified accounts and spot trading are not covered.
 """
 

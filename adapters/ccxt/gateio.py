@@ -9,6 +9,10 @@ v4: "Place futures order", "Query single order details", "Query futures order li
 "Cancel single order", "Countdown cancel orders", "Transfer between trading accounts", "Transfer
 between main and sub accounts", "Transfer status query", error labels) and are replayed from it.
 Whether the venue refuses a second order with the same `text` is not documented: it is taken not to.
+How soon a read shows a write is not documented either: two seconds are assumed.
+Not covered: unified and portfolio-margin accounts, delivery, options and spot trading, batches,
+withdrawals. Risk limits are the contract's tiers, by user and contract; what else the venue bounds
+over several users is not told by any page read here.
 """
 
 from __future__ import annotations
