@@ -57,6 +57,8 @@ ALONE = position(
     pos_margin_mode="isolated", cross_leverage_limit="0",
 )  # fmt: skip
 FLAT = position("ZTX_USDT", "0", "0", "0", "0")
+GONE = position("OLD_USDT", "0", "0", "0", "0")
+"""Flat, in a contract that is no longer among the markets."""
 
 
 def contract(name: str, kind: str, size: str, tick: str, **other: Any) -> Any:
@@ -127,7 +129,7 @@ def table() -> dict[str, Any]:
         f"GET {futures}/tickers": TICKERS,
         f"GET {futures}/risk_limit_tiers": TIERS,
         f"GET {futures}/accounts": ACCOUNT,
-        f"GET {futures}/positions": [SHORT, ALONE, FLAT],
+        f"GET {futures}/positions": [SHORT, ALONE, FLAT, GONE],
         f"GET {futures}/orders": [],
         f"GET {futures}/orders_timerange": [],
         f"GET {futures}/fee": {
