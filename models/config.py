@@ -32,12 +32,12 @@ class LoginConfig(Value):
         ``file:PATH`` or ``env:NAME``; a passphrase where the venue wants one beside the keys.
     member
         The venue's own id of the user the keys belong to (Bybit member id, Binance e-mail,
-        Deribit user id, OKX sub-account name or, of a main account, any name).
+        Deribit or Gate user id, OKX sub-account name or, of a main account, any name).
     master
         The login that may move money between sub-accounts; None: this one is it.
     """
 
-    venue: Literal["bybit", "binance", "deribit", "okx", "paper"]
+    venue: Literal["bybit", "binance", "bitget", "deribit", "gate", "okx", "paper"]
     key: str
     secret: str
     passphrase: str | None = None
@@ -51,8 +51,8 @@ class LoginConfig(Value):
 
     @model_validator(mode="after")
     def _signs_with_all_it_needs(self) -> LoginConfig:
-        if self.venue == "okx" and self.passphrase is None:
-            raise ValueError("okx signs with a passphrase beside key and secret")
+        if self.venue in {"bitget", "okx"} and self.passphrase is None:
+            raise ValueError(f"{self.venue} signs with a passphrase beside key and secret")
         return self
 
     @property

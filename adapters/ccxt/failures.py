@@ -20,7 +20,9 @@ LONGEST = 140
 """Characters of a failure: a note holds it with the name of its error before it."""
 
 CODE_KEYS = ("sCode", "retCode", "code")
-MESSAGE_KEYS = ("sMsg", "retMsg", "msg", "message")
+MESSAGE_KEYS = ("sMsg", "retMsg", "msg", "message", "detail")
+LABEL = re.compile(r"[A-Z][A-Za-z_]+")
+"""A code in words, under ``label`` (Gate)."""
 
 
 class RefusalError(VenueError):
@@ -71,6 +73,8 @@ def venue_code(text: str) -> tuple[str, str] | None:
     ('10009', 'not_enough_funds')
     >>> venue_code('{"code":"1","msg":"","data":[{"sCode":"51008","sMsg":"Insufficient balance"}]}')
     ('51008', 'Insufficient balance')
+    >>> venue_code('{"label":"ORDER_NOT_FOUND","message":"Order not found"}')
+    ('ORDER_NOT_FOUND', 'Order not found')
     """
     try:
         body: Any = json.loads(text)
@@ -78,6 +82,9 @@ def venue_code(text: str) -> tuple[str, str] | None:
         return None
     if not isinstance(body, dict):
         return None
+    label = body.get("label")
+    if isinstance(label, str) and LABEL.fullmatch(label):
+        return label, _words(body)
     told = _telling(body)
     code = next((str(told[key]) for key in CODE_KEYS if key in told), "")
     if not code.lstrip("-").isdigit():

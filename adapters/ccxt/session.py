@@ -44,11 +44,13 @@ PAUSE_STATUS = frozenset({403, 418, 429})
 PAUSE_CODES: Mapping[str, frozenset[str]] = {
     "bybit": frozenset({"10006", "10018"}),
     "binance": frozenset({"-1003"}),
+    "bitget": frozenset({"429"}),
     "deribit": frozenset({"10028"}),
+    "gate": frozenset({"TOO_MANY_REQUESTS", "TOO_FAST"}),
     "okx": frozenset({"50011", "50061", "58102"}),
 }
 """Too many requests, by venue: by key and by address (Bybit), by weight (Binance), by credits
-(Deribit), by user (OKX)."""
+(Deribit), by user (Bitget, Gate, OKX)."""
 
 CREDENTIALS = {"key": "apiKey", "secret": "secret", "passphrase": "password"}
 """ccxt's word for each secret of a login."""
@@ -69,7 +71,9 @@ OPTIONS: Mapping[str, JsonObject] = {
         "fetchMargins": False,
         "warnOnFetchOpenOrdersWithoutSymbol": False,
     },
+    "bitget": {"fetchMarkets": {"types": ["swap"]}, "uta": False},
     "deribit": {},
+    "gate": {"fetchMarkets": {"types": ["swap"]}, "unifiedAccount": False},
     "okx": {"fetchMarkets": {"types": ["spot", "swap", "future"]}},
 }
 
@@ -81,11 +85,19 @@ user."""
 PREPARE: Mapping[str, Callable[[Any], None]] = {"deribit": deribit_client.prepare}
 """What a venue's client needs beside its settings, done once when it is made."""
 
-BURST = {"bybit": 250, "binance": 1000, "deribit": 80, "okx": 200}
+BURST = {
+    "bybit": 250,
+    "binance": 1000,
+    "bitget": 10,
+    "deribit": 80,
+    "gate": 50,
+    "okx": 200,
+}
 """Cost that may be spent at once. Bybit and OKX count each endpoint by itself while ccxt counts
 them together: fifty calls, spread as ours are, stay inside every count. Binance counts 2,400 a
 minute, of which ccxt refills 1,200. Deribit lets twenty orders through at once, for which ccxt
-takes four each, and a hundred other requests."""
+takes four each, and a hundred other requests. Bitget
+counts ten a second on each endpoint and Gate two hundred in ten: little is let through at once."""
 
 
 @dataclass(slots=True)

@@ -14,11 +14,17 @@ from functools import partial
 from typing import Any
 
 RECEIVE_WINDOW_MS = 5000
-OWN_WINDOW_MS: Mapping[str, int] = {"okx": 30_000}
-"""Windows that cannot be set by request (OKX: overview, REST authentication)."""
+OWN_WINDOW_MS: Mapping[str, int] = {"bitget": 30_000, "gate": 60_000, "okx": 30_000}
+"""Windows that cannot be set by request (OKX: overview, REST authentication; Gate: the gap between
+a request's time and the server's may be 60 s; Bitget: taken, see there). Gate's stamp is in whole
+seconds, cut off: a request may be refused up to one second early, never late."""
 
-DEADLINES: Mapping[str, frozenset[str]] = {"okx": frozenset({"trade/order", "trade/batch-orders"})}
-"""Endpoints that take the header ``expTime`` (OKX: overview, transaction timeouts)."""
+DEADLINES: Mapping[str, tuple[str, frozenset[str]]] = {
+    "gate": ("x-gate-exptime", frozenset({"{settle}/orders"})),
+    "okx": ("expTime", frozenset({"trade/order", "trade/batch-orders"})),
+}
+"""The header for a deadline and the endpoints that take it (OKX: overview, transaction timeouts;
+Gate: POST /futures/{settle}/orders)."""
 
 stamp_ms: contextvars.ContextVar[int | None] = contextvars.ContextVar("stamp_ms", default=None)
 """When the action of the request under way was intended, by our clock; None: it is none."""
@@ -28,7 +34,8 @@ def bound(client: Any, venue: str) -> None:
     """Make a ccxt client sign with the stamp of the action under way."""
     client.nonce = partial(_nonce, client, OWN_WINDOW_MS.get(venue, RECEIVE_WINDOW_MS))
     if venue in DEADLINES:
-        client.sign = partial(_with_deadline, client, client.sign, DEADLINES[venue])
+        header, paths = DEADLINES[venue]
+        client.sign = partial(_with_deadline, client, client.sign, header, paths)
 
 
 def offset_ms(client: Any) -> int:
@@ -44,10 +51,15 @@ def _nonce(client: Any, window_ms: int) -> int:
 
 
 def _with_deadline(
-    client: Any, sign: Callable[..., Any], paths: frozenset[str], path: str, *args: Any
+    client: Any,
+    sign: Callable[..., Any],
+    header: str,
+    paths: frozenset[str],
+    path: str,
+    *args: Any,
 ) -> Any:
     request = sign(path, *args)
     stamp = stamp_ms.get()
     if stamp is not None and path in paths:
-        request["headers"]["expTime"] = str(stamp + RECEIVE_WINDOW_MS - offset_ms(client))
+        request["headers"][header] = str(stamp + RECEIVE_WINDOW_MS - offset_ms(client))
     return request

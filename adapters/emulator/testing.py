@@ -8,7 +8,7 @@ import asyncio
 import http.client
 import json
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from pathlib import Path
 from aiohttp import web
 
 from allocator.adapters.emulator.clock import Clock
-from allocator.adapters.emulator.exchange import World
+from allocator.adapters.emulator.exchange import Exchange, World
 from allocator.adapters.emulator.server import Server
 from allocator.adapters.emulator.wire import Json
 from allocator.adapters.emulator.world import demo_exchange
@@ -68,6 +68,17 @@ def running_emulator(
     limit_scale: int = 1000,
 ) -> Generator[Emulator, None, None]:
     """Run the emulator on a free loopback port; state in memory unless a directory is given."""
+    with running(
+        lambda: demo_exchange(
+            directory, seed=seed, clock=clock, limit_scale=limit_scale, world=world
+        )
+    ) as emulator:
+        yield emulator
+
+
+@contextmanager
+def running(make: Callable[[], Exchange]) -> Generator[Emulator, None, None]:
+    """Run any exchange on a free loopback port; it is made in the server's own thread."""
     ready: list[int] = []
     failed: list[BaseException] = []
     started = threading.Event()
@@ -75,9 +86,7 @@ def running_emulator(
     stop = asyncio.Event()
 
     async def run() -> None:
-        exchange = demo_exchange(
-            directory, seed=seed, clock=clock, limit_scale=limit_scale, world=world
-        )
+        exchange = make()
         runner = web.AppRunner(
             Server(exchange).application(), access_log=None, shutdown_timeout=0.1
         )

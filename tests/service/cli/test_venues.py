@@ -73,3 +73,22 @@ def test_a_wrong_key_has_the_remedy_of_a_wrong_key(said: str) -> None:
 )
 def test_what_okx_says_of_a_login_or_a_mode_has_a_remedy(said: str, remedy: str) -> None:
     assert remedy_for(said).startswith(remedy)
+
+
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        ("account mode 2 is not read by this adapter: only classic (1)", "use a classic account"),
+        ("a unified account's margin is not read by this adapter", "use a classic account"),
+        ("INVALID_KEY: Invalid key provided", "check the key of the login"),
+        ("INVALID_SIGNATURE: Signature mismatch", "check the key and the secret"),
+        ("40085: You are in Unified Account mode", "use a classic account"),
+        (
+            "asset mode union is not read by this adapter: only single",
+            "switch the account to single",
+        ),
+        ("40012: apikey/password is incorrect", "check the key, the secret and the passphrase"),
+    ],
+)
+def test_what_gate_and_bitget_say_of_a_login_or_a_mode_has_a_remedy(said: str, remedy: str) -> None:
+    assert remedy_for(said).startswith(remedy)

@@ -1,0 +1,255 @@
+"""Bitget v2: the USDT futures wallet (classic account), or the spot wallet, as a snapshot has it.
+
+USDT alone margins (single-asset mode; the other is refused), and the tier of the whole position
+sets its maintenance rate. Sources: the venue's pages contract/account/Get-Single-Account,
+contract/position/get-all-position, contract/position/Get-Query-Position-Lever, common trade rate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from decimal import Decimal
+
+from allocator.adapters.ccxt.bitget_reads import (
+    COIN,
+    FUTURES,
+    futures_account,
+    instrument_of,
+    net_positions,
+    open_orders,
+    position_rows,
+    row_of,
+    signed,
+    spot_rows,
+    unrealised,
+    wallet,
+)
+from allocator.adapters.ccxt.place import Place, text, who
+from allocator.adapters.ccxt.readings import reading_of
+from allocator.adapters.ccxt.session import JsonObject, number
+from allocator.adapters.exact import exactly
+from allocator.models.account import (
+    Account,
+    Balance,
+    FeeRates,
+    Fees,
+    Isolated,
+    Legs,
+    Margin,
+    OpenOrder,
+    Position,
+)
+from allocator.models.base import ONE, ZERO
+from allocator.models.errors import VenueError
+from allocator.models.intents import AccountReading
+from allocator.models.market import CollateralTier
+
+ONE_WAY = "one_way_mode"
+DRIFT = Decimal("0.02")
+"""Price move between two reads that the check of unrealised profit allows."""
+
+
+async def reading(place: Place) -> AccountReading:
+    """Read wallets, positions and open orders; a part that fails is named."""
+    return await reading_of(place, _wallets(place), _net(place), _standing(place))
+
+
+async def _wallets(place: Place) -> dict[str, Decimal]:
+    if place.config.wallet == "spot":
+        return {text(r, "coin"): number(text(r, "available")) or ZERO
+                for r in await spot_rows(place)}  # fmt: skip
+    whole, rows = await asyncio.gather(futures_account(place), position_rows(place))
+    return {COIN: wallet(whole, rows)}
+
+
+async def _net(place: Place) -> dict[str, Decimal]:
+    if place.config.wallet == "spot":
+        return {}
+    return net_positions(place, await position_rows(place))
+
+
+async def _standing(place: Place) -> tuple[OpenOrder, ...]:
+    return () if place.config.wallet == "spot" else await open_orders(place)
+
+
+async def setting(place: Place, market: JsonObject) -> JsonObject:
+    """Read how a pair is set: margin and position mode, leverage; kept for a short while."""
+    asked = {**FUTURES, "symbol": market["id"], "marginCoin": COIN}
+    reply = await place.login.kept("private_mix_get_v2_mix_account_account", asked)
+    return row_of(reply, "account")
+
+
+async def account(place: Place) -> Account:
+    """Read everything a snapshot says of an account, whole or not at all.
+
+    Raises
+    ------
+    VenueError
+        When any part fails, the account's mode is not modelled, or the figures do not add up.
+    """
+    if place.config.wallet == "spot":
+        return await _spot(place)
+    whole, rows, orders, fees, settings = await asyncio.gather(
+        futures_account(place),
+        position_rows(place),
+        open_orders(place),
+        _fees(place),
+        _settings(place),
+    )
+    mode = text(whole, "assetMode")
+    if mode != "single":
+        raise VenueError(f"asset mode {mode} is not read by this adapter: only single")
+    check_identity(whole, rows)
+    held = wallet(whole, rows)
+    free = min(held, number(text(whole, "maxTransferOut")) or ZERO)
+    return Account(
+        **who(place),
+        fees=fees,
+        margin=Margin(model="whole_position", asset_mode="single"),
+        balances={COIN: Balance(wallet=held, withdrawable=max(ZERO, free))},
+        collateral={COIN: (CollateralTier(upto=None, ratio=ONE),)},
+        positions=_positions(place, rows, settings),
+        open_orders=orders,
+    )
+
+
+async def _spot(place: Place) -> Account:
+    if place.config.instruments:
+        raise VenueError("spot markets of Bitget are not traded: its spot wallet only holds")
+    held = {text(r, "coin"): number(text(r, "available")) or ZERO for r in await spot_rows(place)}
+    balances = {
+        coin: Balance(wallet=units, withdrawable=max(ZERO, units))
+        for coin, units in held.items() if units
+    }  # fmt: skip
+    return Account(**who(place), fees=Fees(taker=ZERO), balances=balances)
+
+
+async def _settings(place: Place) -> dict[str, JsonObject]:
+    markets = [place.login.market(symbol) for symbol in place.config.instruments]
+    found = await asyncio.gather(*(setting(place, market) for market in markets))
+    return {
+        f"{place.venue}:{market['symbol']}": row
+        for market, row in zip(markets, found, strict=True)
+    }  # fmt: skip
+
+
+async def _fees(place: Place) -> Fees:
+    """Read fee rates by pair; the highest taker fee stands for what is not configured."""
+    markets = [place.login.market(symbol) for symbol in place.config.instruments]
+    replies = await asyncio.gather(
+        *(
+            place.login.kept(
+                "private_common_get_v2_common_trade_rate",
+                {"symbol": market["id"], "businessType": "mix"},
+            )
+            for market in markets
+        )
+    )
+    rates = dict[str, FeeRates]()
+    for market, reply in zip(markets, replies, strict=True):
+        row = row_of(reply, "trade rate")
+        rates[f"{place.venue}:{market['symbol']}"] = FeeRates(
+            maker=number(text(row, "makerFeeRate")), taker=number(text(row, "takerFeeRate"))
+        )
+    return Fees(taker=max((row.taker or ZERO for row in rates.values()), default=ZERO), by=rates)
+
+
+def _positions(
+    place: Place, rows: list[JsonObject], settings: Mapping[str, JsonObject]
+) -> dict[str, Position]:
+    found = {name: _flat(row) for name, row in settings.items()}
+    pairs = dict[str, list[JsonObject]]()
+    for row in rows:
+        pairs.setdefault(instrument_of(place, row), []).append(row)
+    for name, pair in pairs.items():
+        found[name] = _position(pair, tradable=name in settings)
+    return found
+
+
+def _flat(row: JsonObject) -> Position:
+    """Describe a pair without a position by its settings.
+
+    Raises
+    ------
+    VenueError
+        For a margin mode that is not known.
+    """
+    alone, legs = is_isolated(row), text(row, "posMode") != ONE_WAY
+    levers = (
+        [number(row.get("isolatedLongLever")), number(row.get("isolatedShortLever"))]
+        if alone else [number(row.get("crossedMarginLeverage"))]
+    )  # fmt: skip
+    return Position(
+        quantity=ZERO,
+        leverage=min((lever for lever in levers if lever), default=None),
+        tradable=not legs,
+        legs=Legs() if legs else None,
+        isolated=Isolated(wallet=ZERO) if alone else None,
+    )
+
+
+def is_isolated(row: JsonObject) -> bool:
+    """Tell whether a pair's margin stands apart."""
+    mode = text(row, "marginMode")
+    if mode not in {"isolated", "crossed"}:
+        raise VenueError(f"margin mode {mode} is not known")
+    return mode == "isolated"
+
+
+@exactly
+def _position(pair: list[JsonObject], *, tradable: bool) -> Position:
+    """Describe a pair; several rows are its legs.
+
+    Raises
+    ------
+    VenueError
+        When it is held cross and isolated at once: one place cannot stand for both.
+    """
+    if len({is_isolated(row) for row in pair}) > 1:
+        raise VenueError(f"{pair[0].get('symbol')} is held cross and isolated at once")
+    apart = sum((number(row.get("marginSize")) or ZERO for row in pair), ZERO)
+    levers = [lever for lever in (number(row.get("leverage")) for row in pair) if lever]
+    common: JsonObject = {
+        "leverage": min(levers, default=None),
+        "isolated": Isolated(wallet=apart) if is_isolated(pair[0]) else None,
+    }
+    if len(pair) == 1 and text(pair[0], "posMode") == ONE_WAY:
+        row = pair[0]
+        entry = number(text(row, "openPriceAvg"))
+        return Position.model_validate(
+            {**common, "quantity": signed(row), "entry_price": entry, "tradable": tradable}
+        )
+    sizes = [signed(row) for row in pair]
+    return Position.model_validate(
+        {
+            **common,
+            "legs": Legs(
+                long=sum((size for size in sizes if size > 0), ZERO),
+                short=-sum((size for size in sizes if size < 0), ZERO),
+            ),
+            "unrealised": profit(pair),
+            "tradable": False,
+        }
+    )
+
+
+def profit(rows: list[JsonObject]) -> Decimal:
+    """Add up the unrealised profit of positions."""
+    return sum((number(text(row, "unrealizedPL")) or ZERO for row in rows), ZERO)
+
+
+@exactly
+def check_identity(whole: JsonObject, rows: list[JsonObject]) -> None:
+    """Hold the positions read against the account's own figures.
+
+    Raises
+    ------
+    VenueError
+        When unrealised profit differs by more than prices may have moved in between, which it
+        does too when a position is missing.
+    """
+    told, found = unrealised(whole, rows), profit(rows)
+    worth = sum((abs(signed(r)) * (number(text(r, "markPrice")) or ZERO) for r in rows), ZERO)
+    if abs(told - found) > DRIFT * worth:
+        raise VenueError(f"EQUITY_IDENTITY: {COIN} unrealised={told} positions={found}")

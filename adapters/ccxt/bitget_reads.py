@@ -1,0 +1,188 @@
+"""Bitget v2: balances, positions and orders of the USDT futures and spot wallets in our terms.
+
+A contract is one unit of the base coin. Sources: the venue's pages
+contract/account/Get-Account-List, contract/account/Get-Single-Account,
+contract/position/get-all-position, contract/trade/Get-Orders-Pending,
+spot/account/Get-Account-Assets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from allocator.adapters.ccxt.failures import UnansweredError
+from allocator.adapters.ccxt.place import Place, text
+from allocator.adapters.ccxt.session import JsonObject, Login, number
+from allocator.adapters.exact import exactly
+from allocator.models.account import OpenOrder
+from allocator.models.base import ZERO
+from allocator.models.errors import VenueError
+
+PRODUCT, COIN = "USDT-FUTURES", "USDT"
+FUTURES = {"productType": PRODUCT}
+PAGE = 100
+PAGES = 50
+
+
+def rows_of(reply: object, asked: str) -> list[JsonObject]:
+    """Take the list out of the envelope.
+
+    Raises
+    ------
+    UnansweredError
+        When it holds none.
+    """
+    found = reply.get("data") if isinstance(reply, dict) else None
+    if not isinstance(found, list):
+        raise UnansweredError(f"{asked}: no list")
+    return found
+
+
+def row_of(reply: object, asked: str) -> JsonObject:
+    """Take the one row out of the envelope.
+
+    Raises
+    ------
+    UnansweredError
+        When it holds none.
+    """
+    found = reply.get("data") if isinstance(reply, dict) else None
+    if not isinstance(found, dict):
+        raise UnansweredError(f"{asked}: no data")
+    return found
+
+
+async def pages(login: Login, endpoint: str, params: Mapping[str, object]) -> list[JsonObject]:
+    """Read every page of a list of orders; an empty one is written as null.
+
+    Raises
+    ------
+    VenueError
+        When a page fails, or there is no end to them.
+    """
+    rows = list[JsonObject]()
+    before: dict[str, object] = {}
+    for _ in range(PAGES):
+        page = row_of(await login.call(endpoint, {**params, "limit": PAGE, **before}), endpoint)
+        if "entrustedList" not in page:
+            raise UnansweredError(f"{endpoint}: no entrustedList")
+        found: list[JsonObject] = page["entrustedList"] or []
+        rows.extend(found)
+        if len(found) < PAGE:
+            return rows
+        before = {"idLessThan": text(page, "endId")}
+    raise VenueError(f"{endpoint}: more than {PAGES} pages")
+
+
+async def futures_account(place: Place) -> JsonObject:
+    """Read the futures wallet's USDT.
+
+    Raises
+    ------
+    VenueError
+        When there is none, or the wallet is not modelled.
+    """
+    if place.config.wallet != "usdm":
+        raise VenueError(f"wallet {place.config.wallet} of Bitget is not read: usdm and spot are")
+    reply = await place.login.call("private_mix_get_v2_mix_account_accounts", FUTURES)
+    rows = rows_of(reply, "accounts")
+    found = next((row for row in rows if str(row.get("marginCoin")).upper() == COIN), None)
+    if found is None:
+        raise UnansweredError(f"no {COIN} in the answer")
+    return found
+
+
+@exactly
+def wallet(row: JsonObject, rows: list[JsonObject]) -> Decimal:
+    """Read what the futures wallet holds without unrealised profit.
+
+    Raises
+    ------
+    VenueError
+        When a bonus is in it, which margins positions but is not money.
+    """
+    for name in ("coupon", "grant"):
+        if number(row.get(name)):
+            raise VenueError(f"a bonus ({name}) of {row[name]} is not modelled")
+    return (number(text(row, "accountEquity")) or ZERO) - unrealised(row, rows)
+
+
+def unrealised(row: JsonObject, rows: list[JsonObject]) -> Decimal:
+    """Read unrealised profit, which the venue leaves empty where there is no position."""
+    told = number(row.get("unrealizedPL"))
+    if told is None and rows:
+        raise VenueError("the account tells no unrealised profit of its positions")
+    return told or ZERO
+
+
+async def spot_rows(place: Place) -> list[JsonObject]:
+    """Read the spot wallet.
+
+    Raises
+    ------
+    VenueError
+        When something is frozen or locked: an order may stand that this adapter does not read.
+    """
+    rows = rows_of(await place.login.call("private_spot_get_v2_spot_account_assets", {}), "assets")
+    held = [text(r, "coin") for r in rows if number(text(r, "frozen")) or number(text(r, "locked"))]
+    if held:
+        raise VenueError(f"spot orders are not read, and {', '.join(held)} is locked")
+    return rows
+
+
+async def position_rows(place: Place) -> list[JsonObject]:
+    """Read every position that is not flat: one row a leg."""
+    asked = {**FUTURES, "marginCoin": COIN}
+    reply = await place.login.call("private_mix_get_v2_mix_position_all_position", asked)
+    return [row for row in rows_of(reply, "positions") if number(text(row, "total"))]
+
+
+def signed(row: JsonObject) -> Decimal:
+    """Read the signed size of a position by its side."""
+    side, size = text(row, "holdSide"), number(text(row, "total")) or ZERO
+    if side not in {"long", "short"}:
+        raise VenueError(f"position side {side} is not known")
+    return size if side == "long" else -size
+
+
+def instrument_of(place: Place, row: JsonObject) -> str:
+    """Name the instrument of a row.
+
+    Raises
+    ------
+    VenueError
+        When it is not among the markets.
+    """
+    found = place.instrument(text(row, "symbol").upper(), "linear")
+    if found is None:
+        raise VenueError(f"an unknown market: {row.get('symbol')}")
+    return found
+
+
+@exactly
+def net_positions(place: Place, rows: list[JsonObject]) -> dict[str, Decimal]:
+    """Add positions up by instrument, legs to their difference."""
+    held = dict[str, Decimal]()
+    for row in rows:
+        name = instrument_of(place, row)
+        held[name] = held.get(name, ZERO) + signed(row)
+    return held
+
+
+async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
+    """Read every order that stands in a book; trigger orders do not, and are not read."""
+    rows = await pages(place.login, "private_mix_get_v2_mix_order_orders_pending", FUTURES)
+    return tuple(_open_order(place, row) for row in rows)
+
+
+@exactly
+def _open_order(place: Place, row: JsonObject) -> OpenOrder:
+    left = (number(text(row, "size")) or ZERO) - (number(row.get("baseVolume")) or ZERO)
+    return OpenOrder(
+        instrument=instrument_of(place, row),
+        side="buy" if text(row, "side") == "buy" else "sell",
+        quantity=left,
+        price=number(row.get("price")) or None,
+        reduce_only=str(row.get("reduceOnly")).upper() == "YES",
+    )

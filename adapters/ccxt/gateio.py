@@ -1,0 +1,358 @@
+"""Gate v4, classic account: facts, and how actions are sent and looked up.
+
+Accounts are the spot wallet (it holds, and is where money passes from login to login) and the
+futures wallets settled in USDT (``usdm``) and BTC (``coinm``). One-way mode only; cross margin or
+isolated as each pair is set. Requests are counted by user, public ones by address.
+
+Nothing here was run against the venue itself. Requests and answers follow its documentation (API
+v4: "Place futures order", "Query single order details", "Query futures order list by time range",
+"Cancel single order", "Countdown cancel orders", "Transfer between trading accounts", "Transfer
+between main and sub accounts", "Transfer status query", error labels) and are replayed from it.
+Whether the venue refuses a second order with the same `text` is not documented: it is taken not to.
+How soon a read shows a write is not documented either: two seconds are assumed.
+Not covered: unified and portfolio-margin accounts, delivery, options and spot trading, batches,
+withdrawals. Risk limits are the contract's tiers, by user and contract; what else the venue bounds
+over several users is not told by any page read here.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Collection
+from decimal import Decimal
+
+from allocator.adapters.ccxt import gateio_accounts, gateio_markets
+from allocator.adapters.ccxt.dialect import Facts, Trace
+from allocator.adapters.ccxt.failures import NotSentError, RefusalError
+from allocator.adapters.ccxt.gateio_reads import listed, pages, settle
+from allocator.adapters.ccxt.lacking import SendsNoMoves, SendsNoWithdrawals
+from allocator.adapters.ccxt.place import Place, text
+from allocator.adapters.ccxt.session import JsonObject, moment, number
+from allocator.adapters.exact import exactly
+from allocator.adapters.sources import AssetPrices
+from allocator.models.account import Account
+from allocator.models.base import ZERO, plain
+from allocator.models.errors import VenueError
+from allocator.models.intents import (
+    AccountReading,
+    Capabilities,
+    Found,
+    FoundState,
+    OrderIntent,
+    Quote,
+    TransferIntent,
+)
+from allocator.models.market import Instrument
+
+STYLES = {"ioc": "ioc", "post_only": "poc"}
+WALLETS = {"spot": "spot", "usdm": "futures", "coinm": "futures"}
+TRANSFER_STATES: dict[str, FoundState] = {
+    "SUCCESS": "settled",
+    "PENDING": "in_transit",
+    "FAIL": "returned",
+}
+PLACES = 8
+"""Decimal places of a transfer's amount."""
+
+REQUEST_LABELS = (
+    "INVALID_PARAM_VALUE INVALID_PROTOCOL INVALID_ARGUMENT INVALID_REQUEST_BODY "
+    "MISSING_REQUIRED_PARAM BAD_REQUEST INVALID_CONTENT_TYPE NOT_ACCEPTABLE METHOD_NOT_ALLOWED "
+    "NOT_FOUND INVALID_CREDENTIALS INVALID_KEY IP_FORBIDDEN READ_ONLY INVALID_SIGNATURE "
+    "MISSING_REQUIRED_HEADER ACCOUNT_LOCKED FORBIDDEN"
+)
+ORDER_LABELS = (
+    "USER_NOT_FOUND CONTRACT_NO_COUNTER CONTRACT_NOT_FOUND RISK_LIMIT_EXCEEDED "
+    "INSUFFICIENT_AVAILABLE LIQUIDATE_IMMEDIATELY LEVERAGE_TOO_HIGH LEVERAGE_TOO_LOW "
+    "TOO_MANY_ORDERS POSITION_IN_LIQUIDATION POSITION_IN_CLOSE POSITION_EMPTY PRICE_TOO_DEVIATED "
+    "SIZE_TOO_LARGE SIZE_TOO_SMALL PRICE_OVER_LIQUIDATION PRICE_OVER_BANKRUPT ORDER_POC_IMMEDIATE "
+    "INCREASE_POSITION CONTRACT_IN_DELISTING POSITION_NOT_FOUND POSITION_DUAL_MODE "
+    "REDUCE_EXCEEDED INITIAL_MARGIN_TOO_LOW"
+)
+FUND_LABELS = (
+    "SUB_ACCOUNT_NOT_FOUND SUB_ACCOUNT_LOCKED TOO_MUCH_FUTURES_AVAILABLE "
+    "FUTURES_BALANCE_NOT_ENOUGH BALANCE_NOT_ENOUGH INVALID_PRECISION INVALID_CURRENCY "
+    "INVALID_CLIENT_ORDER_ID AMOUNT_TOO_LITTLE AMOUNT_TOO_MUCH"
+)
+FACTS = Facts(
+    definitive=frozenset(" ".join([REQUEST_LABELS, ORDER_LABELS, FUND_LABELS]).split()),
+    duplicate=frozenset({"DUPLICATE_REQUEST", "ORDER_EXISTS"}),
+    gone=frozenset({"ORDER_NOT_FOUND", "ORDER_FINISHED", "ORDER_CLOSED", "ORDER_CANCELLED"}),
+    stale=frozenset({"REQUEST_EXPIRED"}),
+)
+"""Labels of the venue's list. Those that say a transfer or a server failed are not among them:
+they do not say that nothing was carried out."""
+
+
+def text_id(client_id: str) -> str:
+    """Fit a client id into `text`: ``t-`` and at most 28 letters, digits, ``_``, ``-`` or ``.``.
+
+    >>> text_id("0123456789abcdef0123456789abcdef")
+    't-aerukz4jvpg66ajdivtytk6n54'
+    """
+    whole = re.fullmatch(r"[0-9a-fA-F]{32}", client_id)
+    raw = bytes.fromhex(client_id) if whole else hashlib.sha256(client_id.encode()).digest()[:16]
+    return "t-" + base64.b32encode(raw).decode().rstrip("=").lower()
+
+
+class Gate(SendsNoWithdrawals, SendsNoMoves):
+    """The classic account of each user: its spot wallet and its two futures wallets."""
+
+    @property
+    def facts(self) -> Facts:
+        """What is known beforehand."""
+        return FACTS
+
+    def capabilities(self, place: Place) -> Capabilities:
+        """Tell what may be asked: the spot wallet takes transfers only.
+
+        A transfer inside a user carries no key, so none does as far as a plan is concerned.
+        """
+        trades = place.config.wallet in ("usdm", "coinm")
+        return Capabilities(
+            orders=trades,
+            transfer_key=False,
+            client_id_reusable=True,
+            read_lag_s=Decimal(2),
+            dead_man_s=Decimal(5) if trades else None,
+        )
+
+    def linked(self, source: str, target: str, *, one_login: bool) -> bool:
+        """Tell that money passes between spot and futures of a user, and spot to spot of two."""
+        if one_login:
+            return (source == "spot") != (target == "spot")
+        return source == target == "spot"
+
+    def permits(self, place: Place, target: str) -> bool:
+        """Tell that a sub-account sends to its master only: a record of the rest is not kept."""
+        return place.login is place.master or target == place.master.name
+
+    async def send_order(self, place: Place, intent: OrderIntent) -> str:
+        """Send a limit order; the sign of its size is its side."""
+        whole = intent.quantity == intent.quantity.to_integral_value()
+        size = -intent.quantity if intent.side == "sell" else intent.quantity
+        body: JsonObject = {
+            "settle": settle(place),
+            "contract": place.market(intent.instrument)["id"],
+            "size": int(size) if whole else plain(size),
+            "price": plain(intent.limit_price),
+            "tif": STYLES[intent.style],
+            "text": text_id(intent.client_id),
+            "reduce_only": intent.reduce_only,
+        }
+        endpoint = "private_futures_post_settle_orders"
+        return text(await place.login.call(endpoint, body, intent.stamped_at), "id")
+
+    async def find_order(self, place: Place, intent: OrderIntent, trace: Trace) -> Found | None:
+        """Look an order up by its `text`: single for 60 s after its end, then open and past."""
+        row = await self._single(place, intent, trace) or await self._among(place, intent, trace)
+        if row is None:
+            return None
+        return _found_order(
+            row, str(place.market(intent.instrument)["settle"]), await _fee(place, row)
+        )
+
+    async def _single(self, place: Place, intent: OrderIntent, trace: Trace) -> JsonObject | None:
+        name = trace.venue_id or text_id(intent.client_id)
+        asked = {"settle": settle(place), "order_id": name}
+        try:
+            row = await place.login.call("private_futures_get_settle_orders_order_id", asked)
+        except RefusalError as error:
+            if error.code != "ORDER_NOT_FOUND":
+                raise
+            return None
+        if row.get("text") != text_id(intent.client_id):
+            raise VenueError(f"asked for order {name}, told of {row.get('text')}")
+        found: JsonObject = row
+        return found
+
+    async def _among(self, place: Place, intent: OrderIntent, trace: Trace) -> JsonObject | None:
+        common = {"settle": settle(place), "contract": place.market(intent.instrument)["id"]}
+        for endpoint, asked in (
+            ("private_futures_get_settle_orders", {"status": "open"}),
+            ("private_futures_get_settle_orders_timerange", {"from": trace.since_ms // 1000}),
+        ):
+            for row in await pages(place.login, endpoint, {**common, **asked}):
+                if row.get("text") == text_id(intent.client_id):
+                    return row
+        return None
+
+    async def cancel_order(self, place: Place, intent: OrderIntent) -> str:
+        """Cancel by `text`."""
+        asked = {"settle": settle(place), "order_id": text_id(intent.client_id)}
+        return text(
+            await place.login.call("private_futures_delete_settle_orders_order_id", asked), "id"
+        )
+
+    async def cancel_after(self, place: Place, seconds: int) -> str:
+        """Have every order of the wallet cancelled after so many seconds; 0: never."""
+        asked = {"settle": settle(place), "timeout": seconds}
+        reply = await place.login.call("private_futures_post_settle_countdown_cancel_all", asked)
+        return text(reply, "triggerTime")
+
+    async def send_transfer(self, source: Place, target: Place, intent: TransferIntent) -> str:
+        """Send between wallets of one user, or (signed by the master) between two spot wallets."""
+        if intent.amount != round(intent.amount, PLACES):
+            raise NotSentError(f"an amount has at most {PLACES} decimal places")
+        if source.login is target.login:
+            return await _send_within(source, target, intent)
+        sub, direction = _sub_account(source, target)
+        body = {
+            "sub_account": sub.member,
+            "sub_account_type": "spot",
+            "currency": intent.asset,
+            "amount": plain(intent.amount),
+            "direction": direction,
+            "client_order_id": intent.client_id,
+        }
+        endpoint = "private_wallet_post_sub_account_transfers"
+        return text(await source.master.call(endpoint, body, intent.stamped_at), "tx_id")
+
+    async def find_transfer(
+        self, source: Place, target: Place, intent: TransferIntent, trace: Trace
+    ) -> Found | None:
+        """Look a transfer up by the venue's id, else by its key, else by what was sent."""
+        signer = source.login if source.login is target.login else source.master
+        if trace.venue_id is not None:
+            asked = {"tx_id": trace.venue_id}
+            return _found_transfer(
+                await signer.call("private_wallet_get_order_status", asked), intent
+            )
+        if source.login is target.login:
+            return await _booked(source, target, intent, trace)
+        sub, _ = _sub_account(source, target)
+        rows = await pages(
+            signer,
+            "private_wallet_get_sub_account_transfers",
+            {"sub_uid": sub.member, "from": trace.since_ms // 1000},
+        )
+        row = next((r for r in rows if r.get("client_order_id") == intent.client_id), None)
+        if row is None:
+            return None
+        state: FoundState = "settled" if row.get("status") == "success" else "in_transit"
+        filled = intent.amount if state == "settled" else ZERO
+        return Found(venue_id=intent.client_id, state=state, filled=filled)
+
+    async def has_deposit(self, target: Place, asset: str, txid: str) -> bool:
+        """Tell whether a transaction was credited."""
+        reply = await target.login.call("private_wallet_get_deposits", {"currency": asset})
+        rows = listed(reply, "deposits")
+        return any(row.get("txid") == txid and row.get("status") == "DONE" for row in rows)
+
+    async def reading(self, place: Place) -> AccountReading:
+        """Read wallets, positions and open orders."""
+        return await gateio_accounts.reading(place)
+
+    async def quote(self, place: Place, instrument: str) -> Quote:
+        """Read best prices."""
+        return await gateio_markets.quote(place, instrument)
+
+    async def account(self, place: Place) -> Account:
+        """Read everything a snapshot says of an account."""
+        return await gateio_accounts.account(place)
+
+    async def instruments(self, place: Place, wanted: Collection[str]) -> tuple[Instrument, ...]:
+        """Read markets by id."""
+        return await gateio_markets.instruments(place, wanted)
+
+    async def prices(self, place: Place) -> AssetPrices:
+        """Read prices of assets in dollars."""
+        return await gateio_markets.prices(place)
+
+
+async def _send_within(source: Place, target: Place, intent: TransferIntent) -> str:
+    futures = target if source.config.wallet == "spot" else source
+    body = {
+        "currency": intent.asset,
+        "from": WALLETS[source.config.wallet],
+        "to": WALLETS[target.config.wallet],
+        "amount": plain(intent.amount),
+        "settle": settle(futures),
+    }
+    endpoint = "private_wallet_post_transfers"
+    return text(await source.login.call(endpoint, body, intent.stamped_at), "tx_id")
+
+
+def _sub_account(source: Place, target: Place) -> tuple[Place, str]:
+    """Tell which side is the sub-account, and which way money goes as seen from the master.
+
+    Raises
+    ------
+    NotSentError
+        When neither side is the master, or a side is no spot wallet.
+    """
+    if {source.config.wallet, target.config.wallet} != {"spot"}:
+        raise NotSentError("money passes from login to login between spot wallets")
+    if source.login is source.master:
+        return target, "to"
+    if target.login is source.master:
+        return source, "from"
+    raise NotSentError("one side of a transfer between logins is the master")
+
+
+async def _booked(
+    source: Place, target: Place, intent: TransferIntent, trace: Trace
+) -> Found | None:
+    """Find a transfer in the futures wallet's book by its amount: it has no key.
+
+    Raises
+    ------
+    VenueError
+        When two look the same.
+    """
+    leaves = source.config.wallet != "spot"
+    futures = source if leaves else target
+    asked = {"settle": settle(futures), "type": "dnw", "from": trace.since_ms // 1000}
+    rows = await pages(futures.login, "private_futures_get_settle_account_book", asked)
+    change = -intent.amount if leaves else intent.amount
+    same = [row for row in rows if number(text(row, "change")) == change]
+    if len(same) > 1:
+        raise VenueError("two transfers look the same")
+    if not same:
+        return None
+    at = moment(int((number(text(same[0], "time")) or ZERO) * 1000))
+    name = str(same[0].get("id") or f"book:{text(same[0], 'time')}")
+    return Found(venue_id=name, state="settled", filled=intent.amount, venue_time=at)
+
+
+def _found_transfer(row: JsonObject, intent: TransferIntent) -> Found:
+    status = text(row, "status")
+    if status not in TRANSFER_STATES:
+        raise VenueError(f"transfer status {status} is not known")
+    state = TRANSFER_STATES[status]
+    filled = intent.amount if state == "settled" else ZERO
+    return Found(venue_id=text(row, "tx_id"), state=state, filled=filled)
+
+
+async def _fee(place: Place, row: JsonObject) -> Decimal:
+    """Add up the fees of an order's fills: the order itself tells rates only."""
+    if number(text(row, "size")) == number(text(row, "left")):
+        return ZERO
+    asked = {"settle": settle(place), "contract": text(row, "contract"), "order": text(row, "id")}
+    fills = await pages(place.login, "private_futures_get_settle_my_trades", asked)
+    return sum((number(text(fill, "fee")) or ZERO for fill in fills), ZERO)
+
+
+@exactly
+def _found_order(row: JsonObject, coin: str, fee: Decimal) -> Found:
+    size, left = abs(number(text(row, "size")) or ZERO), abs(number(text(row, "left")) or ZERO)
+    ended = row.get("finish_time")
+    seconds = number(ended if ended else text(row, "create_time")) or ZERO
+    return Found(
+        venue_id=text(row, "id"),
+        state=_state(row, size, left),
+        filled=size - left,
+        average_price=number(row.get("fill_price")) or None,
+        fees={coin: fee} if fee else {},
+        venue_time=moment(int(seconds * 1000)),
+    )
+
+
+def _state(row: JsonObject, size: Decimal, left: Decimal) -> FoundState:
+    status = text(row, "status")
+    if status == "open":
+        return "open" if left == size else "partial"
+    if status == "finished":
+        return "filled" if row.get("finish_as") == "filled" else "cancelled"
+    raise VenueError(f"order status {status} is not known")

@@ -1,0 +1,170 @@
+"""Gate v4: balances, positions and orders of the futures and spot wallets in our terms.
+
+Sources: the venue's pages "Get futures account", "List all positions of a user", "List futures
+orders", "List spot trading accounts" (API v4; models FuturesAccount, Position, FuturesOrder).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from allocator.adapters.ccxt.failures import UnansweredError
+from allocator.adapters.ccxt.place import Place, text
+from allocator.adapters.ccxt.session import JsonObject, Login, number
+from allocator.adapters.exact import exactly
+from allocator.models.account import OpenOrder
+from allocator.models.base import ONE, ZERO
+from allocator.models.errors import VenueError
+
+PAGE = 100
+PAGES = 50
+IDENTITY = Decimal("0.000001")
+SETTLES = {"usdm": "usdt", "coinm": "btc"}
+KINDS = {"usdm": "linear", "coinm": "inverse"}
+FLOWS = ("dnw", "pnl", "fee", "refr", "fund")
+
+
+def settle(place: Place) -> str:
+    """Name the settle currency of a futures wallet, as the venue's paths have it."""
+    return SETTLES[place.config.wallet]
+
+
+def listed(reply: object, asked: str) -> list[JsonObject]:
+    """Take a list.
+
+    Raises
+    ------
+    UnansweredError
+        When the answer is none.
+    """
+    if not isinstance(reply, list):
+        raise UnansweredError(f"{asked}: no list")
+    return reply
+
+
+async def pages(login: Login, endpoint: str, params: Mapping[str, object]) -> list[JsonObject]:
+    """Read every page of a list.
+
+    Raises
+    ------
+    VenueError
+        When a page fails, or there is no end to them.
+    """
+    rows = list[JsonObject]()
+    for page in range(PAGES):
+        asked = {**params, "limit": PAGE, "offset": page * PAGE}
+        found = listed(await login.call(endpoint, asked), endpoint)
+        rows.extend(found)
+        if len(found) < PAGE:
+            return rows
+    raise VenueError(f"{endpoint}: more than {PAGES} pages")
+
+
+async def futures_account(place: Place) -> JsonObject:
+    """Read a futures wallet."""
+    reply = await place.login.call("private_futures_get_settle_accounts", {"settle": settle(place)})
+    if not isinstance(reply, dict):
+        raise UnansweredError("no futures account in the answer")
+    return reply
+
+
+@exactly
+def wallet(row: JsonObject) -> Decimal:
+    """Read what a futures wallet holds without unrealised profit.
+
+    The venue defines its total as the sum of deposits and withdrawals, realised profit, fees,
+    rebates and funding, which the same answer lists.
+
+    Raises
+    ------
+    VenueError
+        When they do not add up, or a bonus is in it, which margins positions but is not money.
+    """
+    total = number(text(row, "total")) or ZERO
+    if number(row.get("bonus")):
+        raise VenueError(f"a bonus of {row['bonus']} {row.get('currency')} is not modelled")
+    history = row.get("history")
+    if not isinstance(history, dict):
+        raise VenueError("the answer has no history")
+    flows = sum((number(text(history, name)) or ZERO for name in FLOWS), ZERO)
+    if abs(total - flows) > IDENTITY * max(ONE, abs(total)):
+        raise VenueError(f"EQUITY_IDENTITY: {row.get('currency')} total={total} history={flows}")
+    return total
+
+
+async def spot_rows(place: Place) -> list[JsonObject]:
+    """Read the spot wallet.
+
+    Raises
+    ------
+    VenueError
+        When something is locked: an order may stand that this adapter does not read.
+    """
+    rows = listed(await place.login.call("private_spot_get_accounts", {}), "spot accounts")
+    locked = [text(row, "currency") for row in rows if number(text(row, "locked"))]
+    if locked:
+        raise VenueError(f"spot orders are not read, and {', '.join(locked)} is locked")
+    return rows
+
+
+async def position_rows(place: Place) -> list[JsonObject]:
+    """Read every pair, flat ones too: they tell leverage and margin mode."""
+    return await pages(
+        place.login, "private_futures_get_settle_positions", {"settle": settle(place)}
+    )
+
+
+def signed(row: JsonObject) -> Decimal:
+    """Read the signed contracts of a row: by its sign in one-way mode, else by its leg."""
+    size = number(text(row, "size")) or ZERO
+    legs = {"dual_long": abs(size), "dual_short": -abs(size), "single": size}
+    mode = text(row, "mode")
+    if mode not in legs:
+        raise VenueError(f"position mode {mode} is not known")
+    return legs[mode]
+
+
+def instrument_of(place: Place, row: JsonObject) -> str:
+    """Name the instrument of a row.
+
+    Raises
+    ------
+    VenueError
+        When its contract is not among the markets.
+    """
+    found = place.instrument(text(row, "contract"), KINDS[place.config.wallet])
+    if found is None:
+        raise VenueError(f"an unknown market: {row.get('contract')}")
+    return found
+
+
+@exactly
+def net_positions(place: Place, rows: list[JsonObject]) -> dict[str, Decimal]:
+    """Add positions up by instrument, legs to their difference; pairs without any are left out."""
+    held = dict[str, Decimal]()
+    for row in rows:
+        if number(text(row, "size")):
+            name = instrument_of(place, row)
+            held[name] = held.get(name, ZERO) + signed(row)
+    return held
+
+
+async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
+    """Read every order that stands in a book; one to close a position has no size of its own."""
+    asked = {"settle": settle(place), "status": "open"}
+    rows = await pages(place.login, "private_futures_get_settle_orders", asked)
+    return tuple(_open_order(place, row) for row in rows)
+
+
+def _open_order(place: Place, row: JsonObject) -> OpenOrder:
+    left = number(text(row, "left")) or ZERO
+    if not left:
+        raise VenueError(f"an open order without a size: {row.get('id')}")
+    return OpenOrder(
+        instrument=instrument_of(place, row),
+        side="buy" if left > 0 else "sell",
+        quantity=abs(left),
+        price=number(row.get("price")) or None,
+        reduce_only=bool(row.get("is_reduce_only")),
+    )

@@ -1,0 +1,429 @@
+"""Bitget by payload replay: its documentation's answers, and figures computed by hand from them."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from allocator.adapters.ccxt import session
+from allocator.adapters.ccxt.bitget import FACTS
+from allocator.adapters.emulator.testing import Emulator
+from allocator.adapters.emulator.wire import Call
+from allocator.adapters.registry import Opened
+from allocator.models.config import Config, LoginConfig
+from allocator.models.intents import AbsentNow, Ack, Found, OrderIntent, Rejected, TransferIntent
+from tests.adapters.ccxt import bitget_payloads as bitget
+from tests.adapters.ccxt.replay import Replay, credited, replaying
+
+D = Decimal
+Run = Callable[[Config, Callable[[Opened], Awaitable[Any]]], Any]
+BTC, ETH = "bitget:BTC/USDT:USDT", "bitget:ETH/USDT:USDT"
+KEY = "0123456789abcdef0123456789abcdef"
+PLACE = f"POST {bitget.MIX}/order/place-order"
+POSITIONS = f"GET {bitget.MIX}/position/all-position"
+ACCOUNTS = f"GET {bitget.MIX}/account/accounts"
+SETTING = f"GET {bitget.MIX}/account/account"
+MOVED = "POST /api/v2/spot/wallet/transfer"
+RECORDS = "GET /api/v2/spot/account/transferRecords"
+
+
+@pytest.fixture
+def venue() -> Replay:
+    return Replay(bitget.HOST, bitget.table())
+
+
+@pytest.fixture
+def emulator(venue: Replay) -> Iterator[Emulator]:
+    with replaying(venue) as running:
+        yield running
+
+
+@pytest.fixture
+def config(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Config:
+    monkeypatch.setitem(session.BURST, "bitget", 1000)
+    login = {"venue": "bitget"}
+    for field in ("key", "secret", "passphrase"):
+        monkeypatch.setenv(f"BITGET_{field.upper()}", f"bitget-{field}")
+        login[field] = f"env:BITGET_{field.upper()}"
+    own = {"login": "main", "owner": "fund-one"}
+    return Config.model_validate(
+        {
+            "mode": "loopback",
+            "loopback_url": emulator.base_url,
+            "logins": {"main": login},
+            "accounts": [
+                {**own, "id": "futures", "wallet": "usdm",
+                 "instruments": ["BTC/USDT:USDT", "ETH/USDT:USDT"]},
+                {**own, "id": "spot", "wallet": "spot"},
+                {**own, "id": "coins", "wallet": "coinm"},
+            ],
+            "assets": {"USDT": {"price": 1, "haircut": 0}, "PEPE": {"price": "0.00001"}},
+        }
+    )  # fmt: skip
+
+
+def order(**other: Any) -> OrderIntent:
+    return OrderIntent.model_validate(
+        {"client_id": KEY, "account": "futures", "instrument": BTC, "side": "sell",
+         "quantity": "0.012", "limit_price": "25099.5", **other}
+    )  # fmt: skip
+
+
+def transfer() -> TransferIntent:
+    return TransferIntent(
+        client_id=KEY, route="r", source="futures", target="spot", asset="USDT", amount=D("0.1")
+    )
+
+
+def gathered(run: Run, config: Config) -> Any:
+    return run(config, lambda opened: opened.market.gather())
+
+
+def sent(run: Run, config: Config, intent: Any) -> Any:
+    return run(config, lambda opened: opened.venues["futures"].submit(intent))
+
+
+def found(run: Run, config: Config, intent: Any) -> Any:
+    since = datetime.fromtimestamp(1_790_000_000, UTC)
+    return run(config, lambda opened: opened.venues["futures"].find(intent, since))
+
+
+def test_the_documented_account_is_read_to_the_last_digit(run: Run, config: Config) -> None:
+    account = gathered(run, config).snapshot.account["futures"]
+    assert account.state == "open"
+    assert account.balances["USDT"].wallet == D("13177.86110692")
+    assert account.balances["USDT"].withdrawable == D("13168.86110692")
+    assert (account.margin.model, account.margin.asset_mode) == ("whole_position", "single")
+    row = account.positions[BTC]
+    assert (row.quantity, row.entry_price, row.leverage) == (D("0.01"), 25000, 20)
+    assert row.may_trade
+    assert (account.positions[ETH].quantity, account.positions[ETH].leverage) == (0, 20)
+    assert set(account.positions) == {BTC, ETH}
+
+
+def test_equity_by_hand_is_wallet_and_contracts_at_mark(run: Run, config: Config) -> None:
+    snapshot = gathered(run, config).snapshot
+    account, market = snapshot.account["futures"], snapshot.instrument[BTC]
+    row = account.positions[BTC]
+    assert market.contract_size == 1
+    assert row.quantity is not None
+    assert row.entry_price is not None
+    profit = row.quantity * market.contract_size * (market.mark - row.entry_price)
+    assert account.balances["USDT"].wallet + profit == D("13178.86110692")
+
+
+def test_a_contract_is_read_with_its_brackets_and_funding(run: Run, config: Config) -> None:
+    snapshot = gathered(run, config).snapshot
+    market = snapshot.instrument[BTC]
+    assert (market.bid, market.ask, market.mark) == (D("25099.5"), D("25100.5"), 25100)
+    assert (market.lot, market.tick, market.min_quantity) == (D("0.001"), D("0.5"), D("0.001"))
+    assert (market.min_notional, market.max_quantity) == (5, 1200)
+    assert market.funding is not None
+    assert (market.funding.rate, market.funding.interval_h) == (D("-0.000013"), 8)
+    assert [(t.cap, t.maintenance, t.deduction, t.max_leverage) for t in market.tiers] == [
+        (50000, D("0.004"), 0, 125),
+        (200000, D("0.005"), 0, 100),
+    ]
+    assert snapshot.instrument[ETH].status == "reduce_only"
+    assert snapshot.assets["USDT"].price == 1
+
+
+def test_fees_are_read_by_pair(run: Run, config: Config) -> None:
+    fees = gathered(run, config).snapshot.account["futures"].fees
+    assert (fees.taker, fees.by[BTC].maker) == (D("0.0006"), D("0.0002"))
+
+
+def test_a_tenth_and_twenty_digits_arrive_exact(run: Run, config: Config) -> None:
+    spot = gathered(run, config).snapshot.account["spot"]
+    assert {name: row.wallet for name, row in spot.balances.items()} == {
+        "USDT": D("0.1"),
+        "PEPE": D("12345678901234567890.5"),
+    }
+
+
+def test_a_quantity_off_its_step_arrives_as_it_is(run: Run, config: Config, venue: Replay) -> None:
+    row = {**bitget.POSITION, "holdSide": "short", "total": "0.0035", "unrealizedPL": "-0.35"}
+    venue.table[POSITIONS] = bitget.ok([row])
+    venue.table[ACCOUNTS] = bitget.ok([{**bitget.ACCOUNT, "unrealizedPL": "-0.35"}])
+    account = gathered(run, config).snapshot.account["futures"]
+    assert account.positions[BTC].quantity == D("-0.0035")
+    assert account.balances["USDT"].wallet == D("13179.21110692")
+
+
+def test_a_position_of_nothing_is_kept_out(run: Run, config: Config, venue: Replay) -> None:
+    venue.table[POSITIONS] = bitget.ok([{**bitget.POSITION, "total": "0", "symbol": "OLDUSDT"}])
+    venue.table[ACCOUNTS] = bitget.ok([{**bitget.ACCOUNT, "unrealizedPL": ""}])
+    account = gathered(run, config).snapshot.account["futures"]
+    assert account.positions[BTC].quantity == 0
+    assert account.balances["USDT"].wallet == D("13178.86110692")
+
+
+def test_the_legs_of_hedge_mode_are_both_there(run: Run, config: Config, venue: Replay) -> None:
+    leg = {**bitget.POSITION, "posMode": "hedge_mode"}
+    short = {**leg, "holdSide": "short", "total": "0.004", "unrealizedPL": "-0.4"}
+    venue.table[POSITIONS] = bitget.ok([leg, short])
+    venue.table[ACCOUNTS] = bitget.ok([{**bitget.ACCOUNT, "unrealizedPL": "0.6"}])
+    row = gathered(run, config).snapshot.account["futures"].positions[BTC]
+    assert row.legs is not None
+    assert (row.legs.long, row.legs.short) == (D("0.01"), D("0.004"))
+    assert (row.net, row.unrealised, row.may_trade) == (D("0.006"), D("0.6"), False)
+
+
+def test_an_isolated_pair_has_its_own_margin(run: Run, config: Config, venue: Replay) -> None:
+    row = {**bitget.POSITION, "marginMode": "isolated", "marginSize": "9.6695050093373343"}
+    venue.table[POSITIONS] = bitget.ok([row])
+    venue.table[SETTING] = bitget.ok({**bitget.SETTING, "marginMode": "isolated"})
+    held = gathered(run, config).snapshot.account["futures"].positions
+    assert held[BTC].isolated is not None
+    assert held[BTC].isolated.wallet == D("9.6695050093373343")
+    assert (held[ETH].isolated is not None, held[ETH].leverage) == (True, 12)
+    assert not held[BTC].may_trade
+    assert not held[ETH].may_trade
+
+
+@pytest.mark.parametrize(
+    ("path", "answer", "words"),
+    [
+        (ACCOUNTS, bitget.ok([{**bitget.ACCOUNT, "unrealizedPL": "500"}]), "EQUITY_IDENTITY"),
+        (ACCOUNTS, bitget.ok([{**bitget.ACCOUNT, "unrealizedPL": ""}]), "no unrealised profit"),
+        (ACCOUNTS, bitget.ok([{**bitget.ACCOUNT, "coupon": "5"}]), "bonus (coupon) of 5"),
+        (ACCOUNTS, bitget.ok([{**bitget.ACCOUNT, "grant": "5"}]), "bonus (grant) of 5"),
+        (ACCOUNTS, bitget.ok([{**bitget.ACCOUNT, "assetMode": "union"}]), "asset mode union"),
+        (ACCOUNTS, bitget.ok([{**bitget.ACCOUNT, "accountEquity": ""}]), "no accountEquity"),
+        (ACCOUNTS, bitget.ok([]), "no USDT"),
+        (ACCOUNTS, bitget.no("40085", "Unified Account mode"), "40085: Unified Account mode"),
+        (POSITIONS, bitget.ok([]), "EQUITY_IDENTITY: USDT unrealised=1 positions=0"),
+        (POSITIONS, bitget.ok([{**bitget.POSITION, "symbol": "NEWUSDT"}]), "unknown market"),
+        (POSITIONS, bitget.ok([{**bitget.POSITION, "holdSide": "net"}]), "position side net"),
+        (POSITIONS, bitget.ok(None), "no list"),
+        (f"GET {bitget.MIX}/order/orders-pending", bitget.ok({}), "no entrustedList"),
+    ],
+)
+def test_an_account_that_is_not_understood_stands_frozen_and_says_why(
+    run: Run, config: Config, venue: Replay, path: str, answer: Any, words: str
+) -> None:
+    venue.table[path] = answer
+    book = gathered(run, config)
+    assert book.snapshot.account["futures"].state == "frozen"
+    assert [words in row.what for row in book.missing if row.account == "futures"] == [True]
+    assert book.snapshot.account["spot"].state == "open"
+
+
+def test_a_wallet_that_is_not_read_is_named_and_frozen(run: Run, config: Config) -> None:
+    book = gathered(run, config)
+    assert [row.account for row in book.missing] == ["coins"]
+    assert "coinm of Bitget is not read" in book.missing[0].what
+    assert book.snapshot.account["coins"].state == "frozen"
+
+
+def test_locked_spot_money_freezes_the_wallet(run: Run, config: Config, venue: Replay) -> None:
+    row = {"coin": "USDT", "available": "1", "frozen": "0.5", "locked": "0"}
+    venue.table["GET /api/v2/spot/account/assets"] = bitget.ok([row])
+    assert gathered(run, config).snapshot.account["spot"].state == "frozen"
+
+
+def test_open_orders_keep_their_side_and_what_is_left(
+    run: Run, config: Config, venue: Replay
+) -> None:
+    rows = [bitget.order(), bitget.order(side="sell", reduceOnly="YES", baseVolume="0")]
+    venue.table[f"GET {bitget.MIX}/order/orders-pending"] = bitget.listed(*rows)
+    orders = gathered(run, config).snapshot.account["futures"].open_orders
+    assert [(row.side, row.quantity, row.price, row.reduce_only) for row in orders] == [
+        ("buy", D("0.01"), 25000, False),
+        ("sell", D("0.012"), 25000, True),
+    ]
+
+
+def test_every_page_is_read(run: Run, config: Config, venue: Replay) -> None:
+    def page(call: Call) -> Any:
+        rows = [bitget.order(orderId=str(900 - n)) for n in range(100)]
+        return bitget.listed(*(rows[:3] if call.text("idLessThan") == "801" else rows))
+
+    venue.table[f"GET {bitget.MIX}/order/orders-pending"] = page
+    assert len(gathered(run, config).snapshot.account["futures"].open_orders) == 103
+
+
+@pytest.mark.parametrize("style", ["ioc", "post_only"])
+def test_an_order_says_what_was_meant_in_the_pairs_own_mode(
+    run: Run, config: Config, venue: Replay, style: str
+) -> None:
+    intent = order(style=style, reduce_only=True, stamped_at=datetime.now(UTC))
+    assert sent(run, config, intent) == Ack(venue_id="121211212122")
+    assert venue.body(PLACE) == {
+        "productType": "USDT-FUTURES",
+        "symbol": "BTCUSDT",
+        "marginMode": "crossed",
+        "marginCoin": "USDT",
+        "size": "0.012",
+        "price": "25099.5",
+        "side": "sell",
+        "orderType": "limit",
+        "force": style,
+        "clientOid": KEY,
+        "reduceOnly": "YES",
+    }
+
+
+def test_an_acknowledgement_without_the_venues_id_is_one(
+    run: Run, config: Config, venue: Replay
+) -> None:
+    venue.table[PLACE] = bitget.ok({"orderId": None, "clientOid": KEY})
+    assert sent(run, config, order(reduce_only=True)) == Ack(venue_id=KEY)
+
+
+def test_in_hedge_mode_no_order_leaves(run: Run, config: Config, venue: Replay) -> None:
+    venue.table[SETTING] = bitget.ok({**bitget.SETTING, "posMode": "hedge_mode"})
+    assert sent(run, config, order()).code == "NOT_SENT"
+    venue.table[SETTING] = bitget.no("429", "Too Many Requests", 429)
+    assert sent(run, config, order()).code == "NOT_SENT"
+    assert venue.asked(PLACE) == []
+
+
+@pytest.mark.parametrize("code", sorted(FACTS.definitive | FACTS.stale))
+def test_a_documented_refusal_is_a_rejection(
+    run: Run, config: Config, venue: Replay, code: str
+) -> None:
+    venue.table[PLACE] = bitget.no(code)
+    assert sent(run, config, order()) == Rejected(code=code, message="no")
+    assert len(venue.asked(PLACE)) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("40010", 400), ("40015", 400), ("40725", 500), ("45001", 500), ("40604", 503), ("429", 429),
+     ("99999", 200)],
+)  # fmt: skip
+def test_any_other_answer_leaves_the_outcome_unknown_and_nothing_is_sent_again(
+    run: Run, config: Config, venue: Replay, code: str, status: int
+) -> None:
+    venue.table[PLACE] = bitget.no(code, "?", status)
+    assert sent(run, config, order()).outcome == "unknown"
+    assert len(venue.asked(PLACE)) == 1
+
+
+@pytest.mark.parametrize("code", sorted(FACTS.duplicate))
+def test_a_known_client_id_is_looked_up_and_not_sent_again(
+    run: Run, config: Config, venue: Replay, code: str
+) -> None:
+    venue.table[PLACE] = bitget.no(code, "Duplicate clientOid")
+    assert sent(run, config, order()).outcome == "unknown"
+    venue.table[f"GET {bitget.MIX}/order/detail"] = bitget.ok(bitget.order(clientOid=KEY))
+    venue.table[f"GET {bitget.MIX}/order/fills"] = bitget.ok({"fillList": [], "endId": None})
+    assert sent(run, config, order()) == Ack(venue_id="123")
+    assert len(venue.asked(PLACE)) == 2
+
+
+@pytest.mark.parametrize("kind", ["drop_after", "http_500_after", "html", "truncate"])
+@pytest.mark.parametrize("row", [PLACE, MOVED])
+def test_a_fault_leaves_the_outcome_unknown_and_nothing_is_sent_again(
+    run: Run, config: Config, venue: Replay, emulator: Emulator, kind: str, row: str
+) -> None:
+    emulator.fault({"kind": kind, "path": row.removeprefix("POST "), "method": "POST"})
+    assert sent(run, config, order() if row == PLACE else transfer()).outcome == "unknown"
+    assert len(venue.asked(row)) == 1
+
+
+def test_an_order_is_found_by_its_client_id_with_fills_and_fees(
+    run: Run, config: Config, venue: Replay
+) -> None:
+    row = bitget.order(clientOid=KEY, state="canceled", baseVolume="0.01", priceAvg="25099.5")
+    fill = {"feeDetail": [{"deduction": "no", "feeCoin": "USDT", "totalDeductionFee": "",
+                           "totalFee": "-0.005693536"}]}  # fmt: skip
+    venue.table[f"GET {bitget.MIX}/order/detail"] = bitget.ok(row)
+    venue.table[f"GET {bitget.MIX}/order/fills"] = bitget.ok({"fillList": [fill, fill]})
+    told = found(run, config, order())
+    assert isinstance(told, Found)
+    assert (told.venue_id, told.state, told.filled) == ("123", "cancelled", D("0.01"))
+    assert (told.average_price, told.fees) == (D("25099.5"), {"USDT": D("0.011387072")})
+
+
+def test_an_order_is_absent_only_when_open_and_past_ones_lack_it(
+    run: Run, config: Config, venue: Replay
+) -> None:
+    assert isinstance(found(run, config, order()), AbsentNow)
+    old = bitget.order(clientOid=KEY, status="canceled", baseVolume="0")
+    venue.table[f"GET {bitget.MIX}/order/orders-history"] = bitget.listed(bitget.order(), old)
+    assert found(run, config, order()).state == "cancelled"
+    venue.table[f"GET {bitget.MIX}/order/detail"] = bitget.no("40725", "?", 500)
+    assert found(run, config, order()).finding == "unsure"
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (bitget.ok({"orderId": "1", "clientOid": KEY}), "ack"),
+        (bitget.no("40768", "Order does not exist"), "rejected"),
+        (bitget.no("22001", "No order to cancel"), "rejected"),
+        (bitget.no("40725", "?", 500), "unknown"),
+    ],
+)
+def test_a_cancel_is_by_client_id(
+    run: Run, config: Config, venue: Replay, answer: Any, outcome: str
+) -> None:
+    row = f"POST {bitget.MIX}/order/cancel-order"
+    venue.table[row] = answer
+    told = run(config, lambda opened: opened.venues["futures"].cancel(order()))
+    assert told.outcome == outcome
+    assert venue.body(row)["clientOid"] == KEY
+
+
+def test_a_transfer_carries_its_key(run: Run, config: Config, venue: Replay) -> None:
+    assert sent(run, config, transfer()) == Ack(venue_id="123456")
+    assert venue.body(MOVED) == {
+        "fromType": "usdt_futures", "toType": "spot", "amount": "0.1", "coin": "USDT",
+        "clientOid": KEY,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "filled"),
+    [("Successful", "settled", "0.1"), ("Processing", "in_transit", "0"),
+     ("Failed", "returned", "0")],
+)  # fmt: skip
+def test_a_transfer_is_found_by_its_key(
+    run: Run, config: Config, venue: Replay, status: str, state: str, filled: str
+) -> None:
+    assert isinstance(found(run, config, transfer()), AbsentNow)
+    row = {"coin": "USDT", "status": status, "size": "0.1", "ts": "1700729673028",
+           "clientOid": KEY, "transferId": "24930940"}  # fmt: skip
+    venue.table[RECORDS] = bitget.ok([{**row, "clientOid": "1"}, row])
+    told = found(run, config, transfer())
+    assert (told.venue_id, told.state, told.filled) == ("24930940", state, D(filled))
+
+
+def test_the_capability_table_and_the_routes_say_what_it_can(run: Run, config: Config) -> None:
+    async def read(opened: Opened) -> Any:
+        book = await opened.market.gather()
+        caps = {name: row.capabilities for name, row in opened.venues.items()}
+        return {(row.source, row.target) for row in book.snapshot.routes}, caps
+
+    routes, caps = run(config, read)
+    assert routes == {("futures", "spot"), ("spot", "futures")}
+    assert (caps["futures"].orders, caps["spot"].orders, caps["coins"].orders) == (1, 0, 0)
+    assert not any(row.withdrawals or row.moves or row.dead_man_s for row in caps.values())
+
+
+def test_a_login_without_its_passphrase_is_refused() -> None:
+    with pytest.raises(ValidationError, match="bitget signs with a passphrase"):
+        LoginConfig.model_validate({"venue": "bitget", "key": "env:A", "secret": "env:B"})
+
+
+def test_a_reading_names_the_part_that_failed(run: Run, config: Config, venue: Replay) -> None:
+    venue.table[f"GET {bitget.MIX}/order/orders-pending"] = bitget.no("40725", "?", 500)
+    told = run(config, lambda opened: opened.venues["futures"].read())
+    assert (told.complete, len(told.missing)) == (False, 1)
+    assert told.wallets == {"USDT": D("13177.86110692")}
+    assert told.positions == {BTC: D("0.01")}
+
+
+def test_a_deposit_is_credited_once_it_succeeded(config: Config, venue: Replay) -> None:
+    row = {"orderId": "1", "tradeId": "0xabc", "coin": "USDT", "size": "10", "status": "pending"}
+    venue.table["GET /api/v2/spot/wallet/deposit-records"] = lambda call: bitget.ok(
+        [{**row, "status": "pending" if call.text("coin") == "ETH" else "success"}]
+    )
+
+    asked = [("USDT", "0xabc"), ("USDT", "0xdef"), ("ETH", "0xabc")]
+    assert credited(config, "spot", asked) == [True, False, False]
