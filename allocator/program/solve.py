@@ -23,7 +23,10 @@ TOLERANCE = 1e-6
 """Largest residual of a row or bound, in units, that a used answer may have."""
 
 GAP = 1e-6
-"""Relative gap at which the passes over the powers end."""
+"""Relative gap at which the passes over the powers end, and no other solver is asked."""
+
+WIDE = 1e-4
+"""The same of a trial, and of a large program."""
 
 PASSES = 12
 POWER_FLOOR = 1e-5
@@ -56,6 +59,11 @@ class Answer:
     bound: float
     residual: float
     solver: str
+
+    @property
+    def gap(self) -> float:
+        """Value less bound, relative to the value."""
+        return (self.value - self.bound) / (1.0 + abs(self.value))
 
 
 CHAIN: tuple[tuple[str, Solver | None], ...] = (
@@ -106,17 +114,21 @@ def solve(
     SolverError
         When no solver's answer keeps rows and bounds to `TOLERANCE`.
     """
-    last = "no solver was asked"
-    if chain is TRIAL and int((problem.high > problem.low).sum()) > LARGE:
-        chain = TRIAL[:1]
-    for name, solver in chain:
+    last, best = "no solver was asked", None
+    large = int((problem.high > problem.low).sum()) > LARGE
+    for name, solver in chain[:1] if chain is TRIAL and large else chain:
         if solver is None:
             answer = _followed(problem, name, memory or Memory())
         else:
             answer = _passes(problem, (name, solver), near, passes)
         if answer is not None and answer.residual <= TOLERANCE:
-            return answer
+            best = answer if best is None or answer.gap < best.gap else best
+            if best.gap <= (WIDE if large or chain is TRIAL else GAP):
+                return best
+            continue
         last = f"{name}: " + ("no answer" if answer is None else f"residual {answer.residual:.1e}")
+    if best is not None:
+        return best
     raise SolverError(f"no solver's answer could be certified; the last one, {last}")
 
 

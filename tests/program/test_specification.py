@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from allocator.minimise.candidate import only_shortfall
 from allocator.minimise.search import least_shortfall
 from allocator.program.build import Program
 from allocator.program.form import Vector
 from allocator.program.solve import solve
 from allocator.program.specification import specify
 from tests.books import FLAVOURS
-from tests.program.programs import completed, program_of, scenario_of, shared
+from tests.program.completion import Completion
+from tests.program.programs import program_of, scenario_of, shared
 
 CONVEX = sorted(set(FLAVOURS) - {"whole_position"})
 
@@ -39,13 +39,12 @@ def test_both_forms_of_the_program_agree_at_points_between_idle_and_optimal(flav
         cap = max(0.0, least_shortfall(form).value) + 1e-5
         best = one_sided(program, solve(form.capped(cap).weighted(slope, every)).x[:n])
         written = specify(program.core)
-        costs = form.weighted(slope, every)
-        missing = only_shortfall(form).weighted(0 * slope, every)
+        completion = Completion(form, form.weighted(slope, every))
         for part in (1.0, 0.6, 0.2, 0.0):
             actions = np.clip(best * part, 0.0, form.top)
             written.actions.value = actions
-            cost = costs.objective(completed(costs, actions))
-            short = missing.objective(completed(missing, actions))
+            found = completion.at(actions)
+            cost, short = found.total / form.cost_unit, found.shortfall
             near = 1e-9 * max(1.0, abs(cost))
             assert float(written.cost.value) == pytest.approx(cost, abs=near)
             assert float(written.shortfall.value) == pytest.approx(short, abs=1e-9 * (1 + short))
