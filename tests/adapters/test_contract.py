@@ -292,6 +292,14 @@ def okx(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> Subject:
 
 
 SUBJECTS = [paper, bybit, binance, deribit, okx]
+PROOFS = {
+    "paper": "paper",
+    "bybit": "loopback",
+    "binance": "loopback",
+    "deribit": "loopback",
+    "okx": "loopback",
+}
+"""Against what the cases are run: docs/contract.md says it of each venue."""
 
 
 @pytest.fixture(params=SUBJECTS, ids=[row.__name__ for row in SUBJECTS])
