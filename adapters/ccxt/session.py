@@ -20,6 +20,7 @@ from typing import Any
 import ccxt.async_support as exchanges
 
 from allocator.adapters.ccxt import deribit_client
+from allocator.adapters.ccxt.budgets import Budgets
 from allocator.adapters.ccxt.failures import (
     Answer,
     NotSentError,
@@ -41,14 +42,22 @@ PUBLIC_AGE_S = 30.0
 DEFAULT_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 120.0
 PAUSE_STATUS = frozenset({403, 418, 429})
-PAUSE_CODES: Mapping[str, frozenset[str]] = {
-    "bybit": frozenset({"10006", "10018"}),
-    "binance": frozenset({"-1003"}),
+BANNED = 418
+LONGEST_BAN_S = 3 * 86_400.0
+"""Binance bans an address for two minutes to three days, and longer if it goes on asking."""
+
+USER_CODES: Mapping[str, frozenset[str]] = {
+    "bybit": frozenset({"10006"}),
     "deribit": frozenset({"10028"}),
     "okx": frozenset({"50011", "50061", "58102"}),
 }
-"""Too many requests, by venue: by key and by address (Bybit), by weight (Binance), by credits
-(Deribit), by user (OKX)."""
+"""Too many requests of one user, by venue: the others may go on."""
+
+ADDRESS_CODES: Mapping[str, frozenset[str]] = {
+    "bybit": frozenset({"10018"}),
+    "binance": frozenset({"-1003"}),
+}
+"""Too many requests of one address, by venue: nobody may go on."""
 
 CREDENTIALS = {"key": "apiKey", "secret": "secret", "passphrase": "password"}
 """ccxt's word for each secret of a login."""
@@ -74,18 +83,14 @@ OPTIONS: Mapping[str, JsonObject] = {
 }
 
 
-SHARED_LIMIT = frozenset({"binance"})
-"""Venues that count requests by address: their clients share one limiter. The others count by
-user."""
-
 PREPARE: Mapping[str, Callable[[Any], None]] = {"deribit": deribit_client.prepare}
 """What a venue's client needs beside its settings, done once when it is made."""
 
 BURST = {"bybit": 250, "binance": 1000, "deribit": 80, "okx": 200}
-"""Cost that may be spent at once. Bybit and OKX count each endpoint by itself while ccxt counts
-them together: fifty calls, spread as ours are, stay inside every count. Binance counts 2,400 a
-minute, of which ccxt refills 1,200. Deribit lets twenty orders through at once, for which ccxt
-takes four each, and a hundred other requests."""
+"""Cost that one client may spend at once. Bybit and OKX count each endpoint by itself while ccxt
+counts them together: fifty calls, spread as ours are, stay inside every count. Deribit lets twenty
+orders through at once, for which ccxt takes four each, and a hundred other requests. Binance's
+clients have no limiter of their own: see `budgets`."""
 
 
 @dataclass(slots=True)
@@ -101,7 +106,7 @@ class _Told:
 class _VenueState:
     """What all clients of one venue share."""
 
-    throttler: Any = None
+    budgets: Budgets
     source: Any = None
     loaded_at: float = -MARKETS_AGE_S
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -120,6 +125,8 @@ class Login:
         The ccxt client; numbers come out of it as text.
     noted
         What a dialect read of the login's settings and needs later.
+    silent
+        Whether the last request that ended had no answer from the venue at all.
     """
 
     def __init__(self, name: str, config: LoginConfig, client: Any, shared: _VenueState) -> None:
@@ -131,6 +138,8 @@ class Login:
         self._synchronised_at = -CLOCK_AGE_S
         self.noted = dict[str, str]()
         self._told = dict[str, _Told]()
+        self._paused_until = 0.0
+        self.silent = False
 
     @property
     def venue(self) -> str:
@@ -252,7 +261,7 @@ class Login:
         UnansweredError
             In every other case.
         """
-        wait = self._shared.paused_until - time.monotonic()
+        wait = max(self._shared.paused_until, self._paused_until) - time.monotonic()
         if wait > 0:
             raise NotSentError(f"{self.venue} asked for a pause of {wait:.1f} s more")
         stamp = stamp_ms.set(None if at is None else round(at.timestamp() * 1000))
@@ -269,20 +278,27 @@ class Login:
         finally:
             stamp_ms.reset(stamp)
             _answer.reset(holder)
+            self.silent = not answer.status
         if not isinstance(reply, dict | list):
             raise UnansweredError(f"{endpoint}: not JSON: {str(reply)[:80]!r}")
         return reply
 
     def _note_pause(self, answer: Answer) -> None:
         found = venue_code(answer.body)
-        codes = PAUSE_CODES.get(self.venue, frozenset[str]())
-        if answer.status not in PAUSE_STATUS and (found is None or found[0] not in codes):
+        by_user = found is not None and found[0] in USER_CODES.get(self.venue, ())
+        by_address = found is not None and found[0] in ADDRESS_CODES.get(self.venue, ())
+        if answer.status not in PAUSE_STATUS and not by_user and not by_address:
             return
         try:
             pause_s = float(answer.headers.get("Retry-After", DEFAULT_PAUSE_S))
         except ValueError:
             pause_s = DEFAULT_PAUSE_S
-        self._shared.paused_until = time.monotonic() + min(pause_s, LONGEST_PAUSE_S)
+        longest_s = LONGEST_BAN_S if answer.status == BANNED else LONGEST_PAUSE_S
+        until = time.monotonic() + min(pause_s, longest_s)
+        if by_user:
+            self._paused_until = until
+        else:
+            self._shared.paused_until = until
 
 
 class Sessions:
@@ -316,11 +332,9 @@ class Sessions:
 
     def _login(self, name: str, row: LoginConfig) -> Login:
         session = ReadsOnly(self._session) if self._reads_only else self._session
-        shared = self._venues.setdefault(row.venue, _VenueState())
+        shared = self._venues.setdefault(row.venue, _VenueState(Budgets(row.venue)))
         client = new_client(row, session)
-        if row.venue in SHARED_LIMIT:
-            shared.throttler = shared.throttler or client.throttler
-            client.throttler = shared.throttler
+        shared.budgets.bind(client)
         return Login(name, row, client, shared)
 
 

@@ -35,7 +35,8 @@ class Fault(StrEnum):
 class Rule:
     """Apply `kind` to requests that match, from the `nth` match on, `times` times.
 
-    `host`, `path` and `method` match when empty or equal (`path` by prefix).
+    `host`, `path`, `method` and `key` (the API key a request names) match when empty or equal
+    (`path` by prefix).
     """
 
     kind: Fault
@@ -45,13 +46,15 @@ class Rule:
     nth: int = 1
     times: int = 1
     delay_s: float = 0.0
+    key: str = ""
     seen: int = 0
 
-    def matches(self, host: str, method: str, path: str) -> bool:
+    def matches(self, host: str, method: str, path: str, key: str = "") -> bool:
         """Tell whether a request is of the kind the rule is about."""
         return (
             self.host in {"", host}
             and self.method in {"", method}
+            and self.key in {"", key}
             and (not self.path or path.startswith(self.path))
         )
 
@@ -62,11 +65,11 @@ class Faults:
     def __init__(self) -> None:
         self.rules: list[Rule] = []
 
-    def choose(self, host: str, method: str, path: str) -> Rule | None:
+    def choose(self, host: str, method: str, path: str, key: str = "") -> Rule | None:
         """Count the request against every rule it matches and return the first that strikes."""
         struck: Rule | None = None
         for index, rule in enumerate(self.rules):
-            if not rule.matches(host, method, path):
+            if not rule.matches(host, method, path, key):
                 continue
             counted = replace(rule, seen=rule.seen + 1)
             self.rules[index] = counted
