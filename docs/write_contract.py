@@ -68,7 +68,7 @@ does not give.
 | 429, 418 | not carried out, too many requests, or a ban |
 | duplicate | the network delivers the request twice; the answer is the second one |
 | stale | carried out, the answer is lost, and the first look-up is answered from before |
-| skew | the venue's clock is a minute ahead |
+| skew | the venue's clock is a minute and a half ahead |
 
 A 2 under `duplicate` is the venue's: it forgets an ended order's client id (Binance, OKX), has no
 key for this write (wallet transfers at Binance, moves at Bybit), or repeating it is harmless (the

@@ -1,7 +1,8 @@
 """One ccxt client per login; what can be shared between them is shared.
 
-Shared: the HTTP session, the rate limiter of a venue (limits are by address), the markets, a
-pause that a venue asked for. Not shared: keys, clock offset. Nothing is ever retried here.
+Shared: the HTTP session, a venue's budgets (limits by address), its markets, the offset of its
+clock, a pause that it asked of the address. Not shared: keys, limits by user. No action and no read
+of an account is ever retried here.
 """
 
 from __future__ import annotations
@@ -31,13 +32,21 @@ from allocator.adapters.ccxt.failures import (
 from allocator.adapters.ccxt.gate import DirectSession, ReadsOnly, check_loopback
 from allocator.adapters.ccxt.loopback import LoopbackSession
 from allocator.adapters.ccxt.secrets import secret
-from allocator.adapters.ccxt.windows import RECEIVE_WINDOW_MS, bound, offset_ms, stamp_ms
+from allocator.adapters.ccxt.windows import (
+    RECEIVE_WINDOW_MS,
+    bound,
+    offset_ms,
+    set_offset_ms,
+    stamp_ms,
+)
 from allocator.models.config import Config, LoginConfig
 from allocator.models.errors import ConfigError, VenueError
 
 TIMEOUT_MS = 10_000
 MARKETS_AGE_S = 3600.0
 CLOCK_AGE_S = 600.0
+CLOCK_TRIES = 3
+CLOCK_WAY_MS = 300
 PUBLIC_AGE_S = 30.0
 DEFAULT_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 120.0
@@ -112,6 +121,8 @@ class _VenueState:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     paused_until: float = 0.0
     told: dict[str, _Told] = field(default_factory=dict[str, "_Told"])
+    offset_ms: int = 0
+    offset_at: float = -CLOCK_AGE_S
 
 
 class Login:
@@ -135,7 +146,7 @@ class Login:
         self.client = client
         self._shared = shared
         self._markets_of = 0.0
-        self._synchronised_at = -CLOCK_AGE_S
+        self._offset_of = -CLOCK_AGE_S
         self.noted = dict[str, str]()
         self._told = dict[str, _Told]()
         self._paused_until = 0.0
@@ -157,8 +168,11 @@ class Login:
         try:
             async with self._shared.lock:
                 await self._share_markets(self._shared)
-            if time.monotonic() - self._synchronised_at >= CLOCK_AGE_S:
-                await self.synchronise()
+                if time.monotonic() - self._shared.offset_at >= CLOCK_AGE_S:
+                    await self.synchronise()
+            if self._offset_of != self._shared.offset_at:
+                set_offset_ms(self.client, self._shared.offset_ms)
+                self._offset_of = self._shared.offset_at
         except exchanges.BaseError as error:
             raise failure(error, Answer(), asked=f"{self.venue} markets and time") from error
 
@@ -171,10 +185,27 @@ class Login:
         self._markets_of = shared.loaded_at
 
     async def synchronise(self) -> int:
-        """Measure by how many milliseconds our clock is ahead of the venue's."""
-        offset: int = await self.client.load_time_difference()
-        self._synchronised_at = time.monotonic()
-        return offset
+        """Measure by how many milliseconds our clock is ahead of the venue's, for all its logins.
+
+        The quickest of a few answers counts, since the offset can be wrong by half of its way; one
+        that is quick enough ends it.
+        """
+        best = await self._offset()
+        for _ in range(CLOCK_TRIES - 1):
+            if best[0] <= CLOCK_WAY_MS:
+                break
+            best = min(best, await self._offset())
+        self._shared.offset_ms, self._shared.offset_at = best[1], time.monotonic()
+        set_offset_ms(self.client, best[1])
+        self._offset_of = self._shared.offset_at
+        return best[1]
+
+    async def _offset(self) -> tuple[int, int]:
+        """Ask for the time once: how long it took at most, and the offset in the middle of that."""
+        before = int(self.client.milliseconds())
+        theirs = int(await self.client.fetch_time())
+        after = int(self.client.milliseconds())
+        return after - before, (before + after) // 2 - theirs
 
     async def server_time(self) -> datetime:
         """Read the venue's clock."""

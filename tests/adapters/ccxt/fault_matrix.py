@@ -97,7 +97,7 @@ FAULTS: Mapping[str, Expected] = {
     "skew": Expected("Rejected", 0),
 }
 """By fault; `stale` is a write whose answer is lost and whose first look-up is answered from what
-was true before it. `skew` is a venue's clock a minute ahead."""
+was true before it. `skew` is a venue's clock a minute and a half ahead."""
 
 
 def _order(account: str, instrument: str, quantity: str, **changes: Any) -> OrderIntent:

@@ -50,7 +50,7 @@ def rules(write: Write, fault: str) -> list[dict[str, Any]]:
     if fault == "stale":
         return [{**strike, "kind": "drop_after"}, {"kind": "stale", "times": 1000}]
     if fault == "skew":
-        return [{**strike, "delay_s": 60}]
+        return [{**strike, "delay_s": 90}]
     return [{**strike, "delay_s": 0.02}]
 
 
