@@ -137,7 +137,7 @@ class Login:
     noted
         What a dialect read of the login's settings and needs later.
     silent
-        Whether the last request that ended had no answer from the venue at all.
+        Whether the last signed request that ended had no answer from the venue at all.
     """
 
     def __init__(self, name: str, config: LoginConfig, client: Any, shared: _VenueState) -> None:
@@ -309,7 +309,8 @@ class Login:
         finally:
             stamp_ms.reset(stamp)
             _answer.reset(holder)
-            self.silent = not answer.status
+            if "public" not in endpoint:
+                self.silent = not answer.status
         if not isinstance(reply, dict | list):
             raise UnansweredError(f"{endpoint}: not JSON: {str(reply)[:80]!r}")
         return reply
