@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from allocator.adapters.assemble import Book, Parts, assemble, mentioned
 from allocator.adapters.sources import AccountSource, VenueSource
+from allocator.models.account import Account
 from allocator.models.config import Config
 from allocator.models.snapshot import Snapshot
 from allocator.ports import Clock
@@ -21,6 +22,9 @@ from allocator.ports import Clock
 Key = TypeVar("Key", bound=Hashable)
 Result = TypeVar("Result")
 FIRST_SHARE = 0.6
+AT_ONCE = 10
+"""Accounts of one venue that are read at once: where its limits do not let all be read in time,
+some are read whole instead of all in part."""
 
 
 class Gatherer:
@@ -61,8 +65,11 @@ class Gatherer:
         return book
 
     async def _read_accounts(self, parts: Parts, until: float) -> None:
+        turns = {name: asyncio.Semaphore(AT_ONCE) for name in self._venues}
         accounts, skews, prices = await asyncio.gather(
-            within({row.config.id: row.account() for row in self._accounts}, until),
+            within(
+                {row.config.id: _in_turn(turns[row.venue], row) for row in self._accounts}, until
+            ),
             within({name: self._skew(row) for name, row in self._venues.items()}, until),
             within({name: _prices(row) for name, row in self._venues.items()}, until),
         )
@@ -126,6 +133,11 @@ class Gatherer:
         theirs = await venue.server_time()
         after = self._clock.now()
         return _outside(before, theirs, after)
+
+
+async def _in_turn(turn: asyncio.Semaphore, source: AccountSource) -> Account:
+    async with turn:
+        return await source.account()
 
 
 async def _prices(venue: VenueSource) -> Any:

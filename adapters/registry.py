@@ -57,10 +57,12 @@ def open_venues(config: Config, clock: Clock) -> Opened:
         for row in config.accounts
     }
     directory = Directory(places, DIALECTS, config.addresses)
-    first = {place.venue: place for place in reversed(list(places.values()))}
+    by_venue = dict[str, list[Place]]()
+    for place in places.values():
+        by_venue.setdefault(place.venue, []).append(place)
     market = Gatherer(
         config,
-        [CcxtMarkets(place, DIALECTS[venue]) for venue, place in first.items()],
+        [CcxtMarkets(rows, DIALECTS[venue]) for venue, rows in by_venue.items()],
         [CcxtAccount(place, DIALECTS[place.venue], config.logins) for place in places.values()],
         clock,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,11 +30,33 @@ def test_the_library_example_runs(
     assert "actions cost" in capsys.readouterr().out
 
 
-def test_the_page_of_explanations_is_what_the_scenarios_come_to() -> None:
-    script = ROOT / "docs" / "write_explanations.py"
-    spec = importlib.util.spec_from_file_location("write_explanations", script)
+def script(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_of_explanations_is_what_the_scenarios_come_to() -> None:
+    module = script("write_explanations")
     assert module.PAGE.read_text() == module.page()
+
+
+def test_the_page_of_the_contract_says_what_the_passing_suites_prove() -> None:
+    """The suites fail where the page would have to say so, and this fails where it says else."""
+    module = script("write_contract")
+    assert module.PAGE.read_text() == module.page(module.collected())
+
+
+def test_the_page_of_the_contract_calls_a_failure_a_failure() -> None:
+    module = script("write_contract")
+    results = dict(module.collected())
+    results["c05", "okx"] = False
+    results["bybit", "order", "html"] = False
+    del results["c07", "paper"]
+    told = module.page(results)
+    assert told.count("| FAILED |") == 2
+    assert told.count("| not proved |") == 1
+    assert "2 failed" in told

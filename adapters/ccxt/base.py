@@ -124,6 +124,10 @@ class CcxtVenue:
             return Ack(venue_id=await dialect.cancel_after(self._place, seconds))
         except NotSentError as error:
             return Rejected(code="NOT_SENT", message=str(error))
+        except RefusalError as error:
+            if await self._too_late(error):
+                return Rejected(code=error.code, message=error.message)
+            return Unknown(why=str(error))
         except Exception as error:  # noqa: BLE001 - whatever it was, it may have been carried out
             return Unknown(why=f"{type(error).__name__}: {error}")
 
@@ -145,7 +149,7 @@ class CcxtVenue:
         except NotSentError as error:
             return Unknown(why=str(error))
         except RefusalError as error:
-            if error.code in self._dialect.facts.gone:
+            if error.code in self._dialect.facts.gone or await self._too_late(error):
                 return Rejected(code=error.code, message=error.message)
             return Unknown(why=str(error))
         except Exception as error:  # noqa: BLE001 - whatever it was, it may have been carried out
@@ -216,17 +220,23 @@ class CcxtVenue:
 
     async def _refused(self, intent: Intent, error: RefusalError) -> Outcome:
         facts = self._dialect.facts
-        if error.code in facts.duplicate:
+        if error.code in facts.duplicate or facts.is_replay(error.message):
             found = await self.find(intent, intent.stamped_at or self._clock.now())
             if isinstance(found, Found):
                 return Ack(venue_id=found.venue_id)
             return Unknown(why=f"{error}: known already, and not found")
-        if error.code in facts.stale:
-            with contextlib.suppress(Exception):
-                await self._place.login.synchronise()
-        if error.code in facts.definitive | facts.stale:
+        if await self._too_late(error) or error.code in facts.definitive:
             return Rejected(code=error.code, message=error.message)
         return Unknown(why=str(error))
+
+    async def _too_late(self, error: RefusalError) -> bool:
+        """Tell whether the stamp was refused, and then measure the venue's clock anew."""
+        facts = self._dialect.facts
+        if error.code not in facts.stale or facts.is_replay(error.message):
+            return False
+        with contextlib.suppress(Exception):
+            await self._place.login.synchronise()
+        return True
 
     def _trace(self, intent: Intent, since: datetime, venue_id: str | None) -> Trace:
         """Tell since when to look: nothing can have happened before its request was stamped."""

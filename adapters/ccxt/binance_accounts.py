@@ -111,10 +111,14 @@ def _name(place: Place, market: JsonObject) -> str:
     return f"{place.venue}:{market['symbol']}"
 
 
+FEES_AGE_S = 3600.0
+"""Seconds for which fees are kept: the venue reckons a member's tier once a day."""
+
+
 async def _each(place: Place, endpoint: str, markets: list[JsonObject]) -> dict[str, JsonObject]:
-    """Ask for each market, and return the answers by instrument."""
+    """Ask for each market's fees, which weigh much, and return them by instrument."""
     replies: list[JsonObject] = await asyncio.gather(
-        *(place.login.call(endpoint, {"symbol": row["id"]}) for row in markets)
+        *(place.login.kept(endpoint, {"symbol": row["id"]}, FEES_AGE_S) for row in markets)
     )
     return {_name(place, row): reply for row, reply in zip(markets, replies, strict=True)}
 

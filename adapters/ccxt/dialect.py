@@ -43,12 +43,20 @@ class Facts:
         Codes of a cancel that came too late.
     stale
         Codes that say the request's time stamp is outside the window; they are definitive.
+    replayed
+        Words that say this very request arrived before, whatever its code: the first of the two
+        may have been carried out.
     """
 
     definitive: frozenset[str]
     duplicate: frozenset[str]
     gone: frozenset[str]
     stale: frozenset[str]
+    replayed: frozenset[str] = frozenset()
+
+    def is_replay(self, message: str) -> bool:
+        """Tell whether a refusal says that the same request arrived before."""
+        return any(words in message for words in self.replayed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """One ccxt client per login; what can be shared between them is shared.
 
-Shared: the HTTP session, the rate limiter of a venue (limits are by address), the markets, a
-pause that a venue asked for. Not shared: keys, clock offset. Nothing is ever retried here.
+Shared: the HTTP session, a venue's budgets (limits by address), its markets, the offset of its
+clock, a pause that it asked of the address. Not shared: keys, limits by user. No action and no read
+of an account is ever retried here.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 import ccxt.async_support as exchanges
 
 from allocator.adapters.ccxt import deribit_client
+from allocator.adapters.ccxt.budgets import Budgets
 from allocator.adapters.ccxt.failures import (
     Answer,
     NotSentError,
@@ -30,27 +32,43 @@ from allocator.adapters.ccxt.failures import (
 from allocator.adapters.ccxt.gate import DirectSession, ReadsOnly, check_loopback
 from allocator.adapters.ccxt.loopback import LoopbackSession
 from allocator.adapters.ccxt.secrets import secret
-from allocator.adapters.ccxt.windows import RECEIVE_WINDOW_MS, bound, offset_ms, stamp_ms
+from allocator.adapters.ccxt.windows import (
+    RECEIVE_WINDOW_MS,
+    bound,
+    offset_ms,
+    set_offset_ms,
+    stamp_ms,
+)
 from allocator.models.config import Config, LoginConfig
 from allocator.models.errors import ConfigError, VenueError
 
 TIMEOUT_MS = 10_000
 MARKETS_AGE_S = 3600.0
 CLOCK_AGE_S = 600.0
+CLOCK_TRIES = 3
+CLOCK_WAY_MS = 300
 PUBLIC_AGE_S = 30.0
 DEFAULT_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 120.0
 PAUSE_STATUS = frozenset({403, 418, 429})
-PAUSE_CODES: Mapping[str, frozenset[str]] = {
-    "bybit": frozenset({"10006", "10018"}),
-    "binance": frozenset({"-1003"}),
+BANNED = 418
+LONGEST_BAN_S = 3 * 86_400.0
+"""Binance bans an address for two minutes to three days, and longer if it goes on asking."""
+
+USER_CODES: Mapping[str, frozenset[str]] = {
     "bitget": frozenset({"429"}),
+    "bybit": frozenset({"10006"}),
     "deribit": frozenset({"10028"}),
     "gate": frozenset({"TOO_MANY_REQUESTS", "TOO_FAST"}),
     "okx": frozenset({"50011", "50061", "58102"}),
 }
-"""Too many requests, by venue: by key and by address (Bybit), by weight (Binance), by credits
-(Deribit), by user (Bitget, Gate, OKX)."""
+"""Too many requests of one user, by venue: the others may go on."""
+
+ADDRESS_CODES: Mapping[str, frozenset[str]] = {
+    "bybit": frozenset({"10018"}),
+    "binance": frozenset({"-1003"}),
+}
+"""Too many requests of one address, by venue: nobody may go on."""
 
 CREDENTIALS = {"key": "apiKey", "secret": "secret", "passphrase": "password"}
 """ccxt's word for each secret of a login."""
@@ -78,26 +96,15 @@ OPTIONS: Mapping[str, JsonObject] = {
 }
 
 
-SHARED_LIMIT = frozenset({"binance"})
-"""Venues that count requests by address: their clients share one limiter. The others count by
-user."""
-
 PREPARE: Mapping[str, Callable[[Any], None]] = {"deribit": deribit_client.prepare}
 """What a venue's client needs beside its settings, done once when it is made."""
 
-BURST = {
-    "bybit": 250,
-    "binance": 1000,
-    "bitget": 10,
-    "deribit": 80,
-    "gate": 50,
-    "okx": 200,
-}
-"""Cost that may be spent at once. Bybit and OKX count each endpoint by itself while ccxt counts
-them together: fifty calls, spread as ours are, stay inside every count. Binance counts 2,400 a
-minute, of which ccxt refills 1,200. Deribit lets twenty orders through at once, for which ccxt
-takes four each, and a hundred other requests. Bitget
-counts ten a second on each endpoint and Gate two hundred in ten: little is let through at once."""
+BURST = {"bitget": 10, "bybit": 250, "binance": 1000, "deribit": 80, "gate": 50, "okx": 200}
+"""Cost that one client may spend at once. Bybit and OKX count each endpoint by itself while ccxt
+counts them together: fifty calls, spread as ours are, stay inside every count. Deribit lets twenty
+orders through at once, for which ccxt takes four each, and a hundred other requests. Binance's
+clients have no limiter of their own: see `budgets`. Bitget counts ten a second on each endpoint and
+Gate two hundred in ten: little is let through at once."""
 
 
 @dataclass(slots=True)
@@ -113,12 +120,14 @@ class _Told:
 class _VenueState:
     """What all clients of one venue share."""
 
-    throttler: Any = None
+    budgets: Budgets
     source: Any = None
     loaded_at: float = -MARKETS_AGE_S
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     paused_until: float = 0.0
     told: dict[str, _Told] = field(default_factory=dict[str, "_Told"])
+    offset_ms: int = 0
+    offset_at: float = -CLOCK_AGE_S
 
 
 class Login:
@@ -132,6 +141,8 @@ class Login:
         The ccxt client; numbers come out of it as text.
     noted
         What a dialect read of the login's settings and needs later.
+    silent
+        Whether the last signed request that ended had no answer from the venue at all.
     """
 
     def __init__(self, name: str, config: LoginConfig, client: Any, shared: _VenueState) -> None:
@@ -140,9 +151,11 @@ class Login:
         self.client = client
         self._shared = shared
         self._markets_of = 0.0
-        self._synchronised_at = -CLOCK_AGE_S
+        self._offset_of = -CLOCK_AGE_S
         self.noted = dict[str, str]()
         self._told = dict[str, _Told]()
+        self._paused_until = 0.0
+        self.silent = False
 
     @property
     def venue(self) -> str:
@@ -160,8 +173,11 @@ class Login:
         try:
             async with self._shared.lock:
                 await self._share_markets(self._shared)
-            if time.monotonic() - self._synchronised_at >= CLOCK_AGE_S:
-                await self.synchronise()
+                if time.monotonic() - self._shared.offset_at >= CLOCK_AGE_S:
+                    await self.synchronise()
+            if self._offset_of != self._shared.offset_at:
+                set_offset_ms(self.client, self._shared.offset_ms)
+                self._offset_of = self._shared.offset_at
         except exchanges.BaseError as error:
             raise failure(error, Answer(), asked=f"{self.venue} markets and time") from error
 
@@ -174,10 +190,27 @@ class Login:
         self._markets_of = shared.loaded_at
 
     async def synchronise(self) -> int:
-        """Measure by how many milliseconds our clock is ahead of the venue's."""
-        offset: int = await self.client.load_time_difference()
-        self._synchronised_at = time.monotonic()
-        return offset
+        """Measure by how many milliseconds our clock is ahead of the venue's, for all its logins.
+
+        The quickest of a few answers counts, since the offset can be wrong by half of its way; one
+        that is quick enough ends it.
+        """
+        best = await self._offset()
+        for _ in range(CLOCK_TRIES - 1):
+            if best[0] <= CLOCK_WAY_MS:
+                break
+            best = min(best, await self._offset())
+        self._shared.offset_ms, self._shared.offset_at = best[1], time.monotonic()
+        set_offset_ms(self.client, best[1])
+        self._offset_of = self._shared.offset_at
+        return best[1]
+
+    async def _offset(self) -> tuple[int, int]:
+        """Ask for the time once: how long it took at most, and the offset in the middle of that."""
+        before = int(self.client.milliseconds())
+        theirs = int(await self.client.fetch_time())
+        after = int(self.client.milliseconds())
+        return after - before, (before + after) // 2 - theirs
 
     async def server_time(self) -> datetime:
         """Read the venue's clock."""
@@ -264,7 +297,7 @@ class Login:
         UnansweredError
             In every other case.
         """
-        wait = self._shared.paused_until - time.monotonic()
+        wait = max(self._shared.paused_until, self._paused_until) - time.monotonic()
         if wait > 0:
             raise NotSentError(f"{self.venue} asked for a pause of {wait:.1f} s more")
         stamp = stamp_ms.set(None if at is None else round(at.timestamp() * 1000))
@@ -281,20 +314,28 @@ class Login:
         finally:
             stamp_ms.reset(stamp)
             _answer.reset(holder)
+            if "public" not in endpoint:
+                self.silent = not answer.status
         if not isinstance(reply, dict | list):
             raise UnansweredError(f"{endpoint}: not JSON: {str(reply)[:80]!r}")
         return reply
 
     def _note_pause(self, answer: Answer) -> None:
         found = venue_code(answer.body)
-        codes = PAUSE_CODES.get(self.venue, frozenset[str]())
-        if answer.status not in PAUSE_STATUS and (found is None or found[0] not in codes):
+        by_user = found is not None and found[0] in USER_CODES.get(self.venue, ())
+        by_address = found is not None and found[0] in ADDRESS_CODES.get(self.venue, ())
+        if answer.status not in PAUSE_STATUS and not by_user and not by_address:
             return
         try:
             pause_s = float(answer.headers.get("Retry-After", DEFAULT_PAUSE_S))
         except ValueError:
             pause_s = DEFAULT_PAUSE_S
-        self._shared.paused_until = time.monotonic() + min(pause_s, LONGEST_PAUSE_S)
+        longest_s = LONGEST_BAN_S if answer.status == BANNED else LONGEST_PAUSE_S
+        until = time.monotonic() + min(pause_s, longest_s)
+        if by_user:
+            self._paused_until = until
+        else:
+            self._shared.paused_until = until
 
 
 class Sessions:
@@ -328,11 +369,9 @@ class Sessions:
 
     def _login(self, name: str, row: LoginConfig) -> Login:
         session = ReadsOnly(self._session) if self._reads_only else self._session
-        shared = self._venues.setdefault(row.venue, _VenueState())
+        shared = self._venues.setdefault(row.venue, _VenueState(Budgets(row.venue)))
         client = new_client(row, session)
-        if row.venue in SHARED_LIMIT:
-            shared.throttler = shared.throttler or client.throttler
-            client.throttler = shared.throttler
+        shared.budgets.bind(client)
         return Login(name, row, client, shared)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from allocator.adapters.ccxt.dialect import Dialect, Permits
@@ -61,11 +61,18 @@ class CcxtAccount:
 
 
 class CcxtMarkets:
-    """One venue's public data, read through the first login of it."""
+    """One venue's public data, read through the first login of it that is answered.
 
-    def __init__(self, place: Place, dialect: Dialect) -> None:
-        self._place = place
+    Some of it is signed (brackets and networks at Binance), so a dead key must not stand for all.
+    """
+
+    def __init__(self, places: Sequence[Place], dialect: Dialect) -> None:
+        self._places = tuple(places)
         self._dialect = dialect
+
+    @property
+    def _place(self) -> Place:
+        return next((row for row in self._places if not row.login.silent), self._places[0])
 
     @property
     def venue(self) -> str:

@@ -43,6 +43,11 @@ def offset_ms(client: Any) -> int:
     return int(client.options.get("timeDifference") or 0)
 
 
+def set_offset_ms(client: Any, ahead_ms: int) -> None:
+    """Tell a client by how many milliseconds our clock is ahead of the venue's."""
+    client.options["timeDifference"] = ahead_ms
+
+
 def _nonce(client: Any, window_ms: int) -> int:
     stamp = stamp_ms.get()
     if stamp is None:

@@ -118,8 +118,8 @@ def _faults(exchange: Exchange, params: dict[str, Json]) -> Json:
     return {"rules": len(rules)}
 
 
-def _rest(rule: Rule) -> tuple[str, str, str, int, int, float]:
-    return rule.host, rule.path, rule.method, rule.nth, rule.times, rule.delay_s
+def _rest(rule: Rule) -> tuple[str, str, str, int, int, float, str]:
+    return rule.host, rule.path, rule.method, rule.nth, rule.times, rule.delay_s, rule.key
 
 
 ROUTES: dict[tuple[str, str], Callable[[Exchange, dict[str, Json]], Json]] = {

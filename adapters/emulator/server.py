@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import signal
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -50,19 +51,31 @@ class Server:
         if path.startswith(admin.PREFIX):
             return self._admin(request.method, path, query, text)
         host = request.headers.get(ORIGINAL_HOST, request.host)
-        rule = self.exchange.faults.choose(host, request.method, path)
+        key = named_key(request.headers)
+        rule = self.exchange.faults.choose(host, request.method, path, key)
         call = Call(
             self.exchange, host, request.method, path, query, text,
             parameters(query, text), request.headers, request.remote or "",
             self.exchange.clock.now_ms(),
         )  # fmt: skip
-        if rule is not None and rule.kind in {Fault.DROP_BEFORE, Fault.THROTTLE}:
-            return self._before(request, call, rule)
+        if rule is None:
+            return _response(self._noted(call, None))
+        match rule.kind:
+            case Fault.DROP_BEFORE | Fault.THROTTLE | Fault.BAN:
+                return self._before(request, call, rule)
+            case Fault.DUPLICATE:
+                self._noted(call, rule)
+            case Fault.SKEW:
+                call = replace(call, now_ms=call.now_ms + round(rule.delay_s * 1000))
+            case _:
+                pass
+        return await self._after(request, rule, self._noted(call, rule))
+
+    def _noted(self, call: Call, rule: Rule | None) -> Reply:
+        """Carry a call out and write it down."""
         call, reply = self._remembered(call, rule)
         self._note(call, reply.status, reply.code, "" if rule is None else rule.kind.value)
-        if rule is not None:
-            return await self._after(request, rule, reply)
-        return _response(reply)
+        return reply
 
     def carry_out(self, call: Call) -> tuple[Call, Reply]:
         """Run dues and the call, each in its own transaction; return the call as authenticated."""
@@ -111,9 +124,10 @@ class Server:
         return web.json_response(body)
 
     def _before(self, request: web.Request, call: Call, rule: Rule) -> web.Response:
-        if rule.kind is Fault.THROTTLE:
-            self._note(call, 429, "429", rule.kind.value)
-            return web.Response(status=429, text="", headers={"Retry-After": "1"})
+        if rule.kind is not Fault.DROP_BEFORE:
+            pause = {"Retry-After": f"{rule.delay_s or 1:g}"}
+            self._note(call, int(rule.kind.value), rule.kind.value, rule.kind.value)
+            return web.Response(status=int(rule.kind.value), text="", headers=pause)
         self._note(call, 0, "", rule.kind.value)
         _cut(request)
         return web.Response()
@@ -126,7 +140,7 @@ class Server:
             case Fault.DELAY:
                 await asyncio.sleep(rule.delay_s)
                 return _response(reply)
-            case Fault.STALE:
+            case Fault.STALE | Fault.DUPLICATE | Fault.SKEW:
                 return _response(reply)
             case Fault.HTTP_500_AFTER:
                 return web.Response(status=500, text="Internal Server Error")
@@ -151,6 +165,13 @@ class Server:
                 fault=fault,
             )
         )
+
+
+def named_key(headers: Mapping[str, str]) -> str:
+    """Return the API key a request names, whether its signature is right or not."""
+    told = next((headers[name] for name in KEY_HEADERS if name in headers), "")
+    signer = headers.get("Authorization", "").partition(",")[0]
+    return told or signer.partition("id=")[2]
 
 
 def parameters(query: str, text: str) -> dict[str, Json]:

@@ -10,10 +10,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
+from allocator.models.account import Account
 from allocator.models.config import Config
 from allocator.models.errors import AllocatorError, ConfigError
+from allocator.models.snapshot import Snapshot
 
 PACKAGES = ("cvxpy", "clarabel", "piqp", "osqp", "highspy", "ccxt")
+UNREACHED = "check that the venue can be reached from here, and its status page"
 SQLITE_REMEDY = "use Python with a newer SQLite library, or PostgreSQL"
 
 
@@ -47,6 +50,7 @@ def examine(config: Config | None) -> Iterator[Finding]:
     yield from secrets
     if all(row.state == "ok" for row in secrets):
         yield from _venues(config)
+        yield from _rights(config)
 
 
 def _packages(*, needs_exchanges: bool) -> Iterator[Finding]:
@@ -127,13 +131,13 @@ def _private(check: str, reference: str) -> Finding:
 def _venues(config: Config) -> Iterator[Finding]:
     from allocator.service.bootstrap import open_market
 
-    async def read() -> dict[str, str]:
+    async def read() -> tuple[dict[str, str], Snapshot]:
         async with open_market(config) as market:
             gathered = await market.gather()
-        return {row.account: row.what for row in gathered.missing}
+        return {row.account: row.what for row in gathered.missing}, gathered.snapshot
 
     try:
-        missing = asyncio.run(read())
+        missing, snapshot = asyncio.run(read())
     except AllocatorError as error:
         yield Finding("venues", "wrong", str(error), "mend the configuration")
         return
@@ -143,6 +147,38 @@ def _venues(config: Config) -> Iterator[Finding]:
             yield Finding(f"account {row.id}", "ok", "read in full")
         else:
             yield Finding(f"account {row.id}", "wrong", what, remedy_for(what))
+        if row.id in snapshot.account:
+            yield from _position_mode(snapshot.account[row.id])
+
+
+def _position_mode(account: Account) -> Iterator[Finding]:
+    """Name the markets an account holds in two legs: they are read and not traded."""
+    hedged = sorted(name for name, row in account.positions.items() if row.legs is not None)
+    if hedged:
+        told = f"hedge mode, not traded: {', '.join(hedged)}"
+        yield Finding(f"position mode of {account.id}", "wrong", told, remedy_for(told))
+
+
+def _rights(config: Config) -> Iterator[Finding]:
+    """Name a key that may withdraw although no route withdraws with it."""
+    from allocator.adapters.ccxt.rights import may_withdraw
+
+    owner = {row.id: row.login for row in config.accounts}
+    used = {owner[row.source] for row in config.routes if row.kind == "onchain"}
+    used |= {master for name in used if (master := config.logins[name].master)}
+    for name, told in asyncio.run(may_withdraw(config)).items():
+        check = f"rights of {name}"
+        if isinstance(told, str):
+            yield Finding(
+                check, "note", f"not known: {told}", "see at the venue that it is minimal"
+            )
+        elif told and name not in used:
+            remedy = "take the right to withdraw off the key, or configure the route that needs it"
+            yield Finding(check, "wrong", "may withdraw, and no route withdraws with it", remedy)
+        else:
+            yield Finding(
+                check, "ok", "may withdraw, as a route does" if told else "may not withdraw"
+            )
 
 
 def remedy_for(what: str) -> str:
@@ -164,6 +200,10 @@ def remedy_for(what: str) -> str:
         "invalid_key": "check the key of the login, and that it may read",
         "apikey": "check the key, the secret and the passphrase of the login",
         "margin_identity": "the venue's margin rules are not those documented: leave it frozen",
+        "does not answer": UNREACHED,
+        "requesttimeout": UNREACHED,
+        "exchangenotavailable": UNREACHED,
+        "networkerror": UNREACHED,
         "deadline": "check the network, or raise gather.deadline_s",
         "hedge": "switch the account to one-way mode",
     }

@@ -30,6 +30,9 @@ LIMITS = {
     FAPI: HostLimits(2400, 300, 1200),
     DAPI: HostLimits(2400, 300, 1200),
 }
+EVERY_SYMBOL = {"/fapi/v1/openOrders": 40, "/dapi/v1/openOrders": 40, "/api/v3/openOrders": 80}
+"""Weight where no symbol is named (Current All Open Orders, of each service)."""
+
 WALLET_IP = 12_000
 WALLET_UID = 180_000
 
@@ -46,7 +49,10 @@ def count(call: Call, endpoint: Endpoint, limiter: Limiter, account: str) -> Map
         return _wallet(call, endpoint, limiter, account)
     limits = LIMITS[call.host]
     name = f"binance|{call.host}|{call.remote}"
-    used = limiter.take(f"{name}|weight", endpoint.weight, limits.weight, MINUTE_MS, call.now_ms)
+    weight = endpoint.weight
+    if "symbol" not in call.params:
+        weight = EVERY_SYMBOL.get(endpoint.path, weight)
+    used = limiter.take(f"{name}|weight", weight, limits.weight, MINUTE_MS, call.now_ms)
     _check(used, call)
     headers = {"x-mbx-used-weight-1m": str(used.used)}
     if endpoint.budget == "orders":

@@ -92,12 +92,3 @@ WRITES: Mapping[str, Write] = {
     "withdrawal": Write(withdrawal(), "withdraw", "withdrawals"),
     "move": Write(move(), "move_positions", "moves"),
 }
-FAULTS: Mapping[str, bool] = {
-    "drop_before": False,
-    "drop_after": True,
-    "http_500_after": True,
-    "truncate": True,
-    "html": True,
-    "429": False,
-}
-"""Whether the action was carried out, by fault."""

@@ -134,28 +134,6 @@ def test_what_the_venue_refuses_is_a_rejection_with_its_code(
     run(binance, work)
 
 
-@pytest.mark.parametrize("instrument", list(PLACES))
-@pytest.mark.parametrize(
-    ("kind", "executed"),
-    [("drop_before", 0), ("drop_after", 1), ("http_500_after", 1), ("truncate", 1), ("html", 1)],
-)
-def test_no_answer_is_unknown_and_the_truth_is_found(
-    run: Run, binance: Config, emulator: Emulator, instrument: str, kind: str, executed: int
-) -> None:
-    sent = order(instrument)
-
-    async def work(opened: Opened) -> None:
-        venue = opened.venues[sent.account]
-        await venue.server_time()
-        emulator.fault({"kind": kind, "path": PLACES[instrument][3], "method": "POST"})
-        assert isinstance(await venue.submit(sent), Unknown)
-        finding = await venue.find(sent, ago())
-        assert isinstance(finding, Found if executed else AbsentNow)
-
-    run(binance, work)
-    assert made(emulator, "orders") == [1] * executed
-
-
 def test_too_many_requests_pause_the_venue_and_send_nothing(
     run: Run, binance: Config, emulator: Emulator
 ) -> None:

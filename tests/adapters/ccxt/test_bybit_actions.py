@@ -16,14 +16,12 @@ from allocator.models.intents import (
     OrderIntent,
     Rejected,
     TransferIntent,
-    Unknown,
     Unsure,
 )
 
 Run = Callable[[Config, Callable[[Opened], Awaitable[Any]]], Any]
 ID = "0123456789abcdef0123456789abcdef"
 LINEAR, INVERSE, SPOT = "bybit:BTC/USDT:USDT", "bybit:BTC/USD:BTC", "bybit:BTC/USDT"
-CREATE = "/v5/order/create"
 
 
 def ago(seconds: float = 60) -> datetime:
@@ -135,36 +133,6 @@ def test_too_little_margin_is_a_rejection(run: Run, bybit: Config) -> None:
         assert outcome.code == "110007"
 
     run(bybit, work)
-
-
-@pytest.mark.parametrize(
-    ("kind", "executed"),
-    [
-        ("drop_before", False),
-        ("drop_after", True),
-        ("http_500_after", True),
-        ("truncate", True),
-        ("html", True),
-        ("429", False),
-    ],
-)
-def test_no_answer_is_unknown_and_the_truth_is_found(
-    run: Run, bybit: Config, emulator: Emulator, kind: str, executed: bool
-) -> None:
-    async def work(opened: Opened) -> None:
-        venue = opened.venues["bybit-main"]
-        await venue.server_time()
-        emulator.fault({"kind": kind, "path": CREATE})
-        assert isinstance(await venue.submit(order()), Unknown)
-        finding = await venue.find(order(), ago())
-        while isinstance(finding, Unsure):
-            assert kind == "429"
-            assert "pause" in finding.why
-            finding = await venue.find(order(), ago())
-        assert isinstance(finding, Found if executed else AbsentNow)
-
-    run(bybit, work)
-    assert [row["count"] for row in orders_made(emulator)] == ([1] if executed else [])
 
 
 @pytest.mark.parametrize("kind", ["drop_after", "truncate", "html", "http_500_after"])

@@ -29,8 +29,7 @@ Run = Callable[[Config, Callable[[Opened], Awaitable[Any]]], Any]
 Ask = Callable[..., Any]
 ID = "0123456789abcdef0123456789abcdef"
 LINEAR, INVERSE, SPOT = "okx:BTC/USDT:USDT", "okx:BTC/USD:BTC", "okx:BTC/USDT"
-ORDER, BATCH, CANCEL = "trade/order", "trade/batch-orders", "trade/cancel-order"
-TRANSFER, WITHDRAW = "asset/transfer", "asset/withdrawal"
+ORDER, BATCH = "trade/order", "trade/batch-orders"
 EVERY_FAULT = [
     ("drop_before", False), ("drop_after", True), ("http_500_after", True), ("truncate", True),
     ("html", True), ("429", False),
@@ -219,23 +218,6 @@ def test_an_order_is_found_in_the_history_and_the_archive_where_the_lookup_by_id
 
 
 @pytest.mark.parametrize(("kind", "executed"), EVERY_FAULT)
-def test_an_order_without_an_answer_is_unknown_and_the_truth_is_found(
-    run: Run, okx: Config, emulator: Emulator, kind: str, executed: bool
-) -> None:
-    async def work(opened: Opened) -> None:
-        venue = opened.venues["okx-main"]
-        await venue.server_time()
-        fault(emulator, kind, ORDER)
-        assert isinstance(await venue.submit(order()), Unknown)
-        finding = await found_at_last(venue, order())
-        assert isinstance(finding, Found if executed else AbsentNow)
-
-    run(okx, work)
-    assert effects(emulator, "orders") == ([1] if executed else [])
-    assert sent(emulator, ORDER) == 1
-
-
-@pytest.mark.parametrize(("kind", "executed"), EVERY_FAULT)
 def test_a_batch_without_an_answer_is_unknown_order_by_order(
     run: Run, okx: Config, emulator: Emulator, kind: str, executed: bool
 ) -> None:
@@ -255,58 +237,6 @@ def test_a_batch_without_an_answer_is_unknown_order_by_order(
     run(okx, work)
     assert effects(emulator, "orders") == ([1, 1, 1] if executed else [])
     assert sent(emulator, BATCH) == 1
-
-
-@pytest.mark.parametrize(("kind", "executed"), EVERY_FAULT)
-def test_a_cancel_without_an_answer_is_unknown(
-    run: Run, okx: Config, emulator: Emulator, kind: str, executed: bool
-) -> None:
-    async def work(opened: Opened) -> None:
-        venue = opened.venues["okx-main"]
-        assert isinstance(await venue.submit(resting()), Ack)
-        fault(emulator, kind, CANCEL)
-        assert isinstance(await venue.cancel(resting()), Unknown)
-        found = await found_at_last(venue, resting())
-        assert isinstance(found, Found)
-        assert found.state == ("cancelled" if executed else "open")
-
-    run(okx, work)
-    assert sent(emulator, CANCEL) == 1
-
-
-@pytest.mark.parametrize(("kind", "executed"), EVERY_FAULT)
-@pytest.mark.parametrize("target", ["okx-a", "okx-main-fund"])
-def test_a_transfer_without_an_answer_is_unknown_and_the_truth_is_found(
-    run: Run, okx: Config, emulator: Emulator, kind: str, executed: bool, target: str
-) -> None:
-    intent = transfer(target=target)
-
-    async def work(opened: Opened) -> None:
-        venue = opened.venues["okx-main"]
-        await venue.server_time()
-        fault(emulator, kind, TRANSFER)
-        assert isinstance(await venue.submit(intent), Unknown)
-        finding = await found_at_last(venue, intent)
-        assert isinstance(finding, Found if executed else AbsentNow)
-
-    run(okx, work)
-    assert effects(emulator, "transfers") == ([1] if executed else [])
-    assert sent(emulator, TRANSFER) == 1
-
-
-@pytest.mark.parametrize("kind", [kind for kind, _ in EVERY_FAULT])
-def test_the_dead_man_s_switch_without_an_answer_is_unknown(
-    run: Run, okx: Config, emulator: Emulator, kind: str
-) -> None:
-    async def work(opened: Opened) -> None:
-        venue = opened.venues["okx-main"]
-        assert isinstance(venue, CcxtVenue)
-        await venue.server_time()
-        fault(emulator, kind, "trade/cancel-all-after")
-        assert isinstance(await venue.cancel_after(30), Unknown)
-
-    run(okx, work)
-    assert sent(emulator, "trade/cancel-all-after") == 1
 
 
 @pytest.mark.parametrize("kind", ["drop_after", "truncate", "html", "http_500_after"])

@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 
 from allocator.adapters.ccxt.loopback import LoopbackSession
+from allocator.adapters.emulator.clock import Clock
 from allocator.adapters.emulator.testing import Emulator, running_emulator
 
 PATH = "/v5/order/create"
@@ -55,6 +56,7 @@ def test_a_dropped_connection_looks_the_same_before_and_after() -> None:
         ("http_500_after", 500, "Internal Server Error"),
         ("html", 200, "<html>"),
         ("429", 429, ""),
+        ("418", 418, ""),
     ],
 )
 def test_a_fault_replaces_the_reply(kind: str, status: int, text: str) -> None:
@@ -107,3 +109,33 @@ def test_a_delayed_reply_comes_late() -> None:
         (seen,) = ask(emulator)
         assert isinstance(seen, tuple)
         assert seen[0] == 200
+
+
+async def read_time(base: str) -> tuple[int, dict[str, str]]:
+    session = LoopbackSession(base)
+    try:
+        async with session.get("https://api.bybit.com/v5/market/time") as response:
+            told = await response.json() if response.status == 200 else {"time": 0}
+            return int(told["time"]), dict(response.headers)
+    finally:
+        await session.close()
+
+
+def test_a_throttle_asks_for_the_pause_it_was_given() -> None:
+    with running_emulator() as emulator:
+        emulator.fault({"kind": "418", "delay_s": 90})
+        assert asyncio.run(read_time(emulator.base_url))[1]["Retry-After"] == "90"
+
+
+def test_a_duplicate_reaches_the_exchange_twice() -> None:
+    with running_emulator() as emulator:
+        emulator.fault({"kind": "duplicate", "path": PATH})
+        ask(emulator, 2)
+        assert log(emulator) == [(200, "duplicate"), (200, "duplicate"), (200, "")]
+
+
+def test_a_skewed_request_meets_a_clock_that_is_off_and_the_next_does_not() -> None:
+    with running_emulator(clock=Clock(lambda: 1_790_000_000_000)) as emulator:
+        emulator.fault({"kind": "skew", "delay_s": -30})
+        read = [asyncio.run(read_time(emulator.base_url))[0] for _ in range(2)]
+        assert read == [1_789_999_970_000, 1_790_000_000_000]

@@ -1,0 +1,120 @@
+"""The doctor names what is wrong with keys, clocks, modes and venues, and what to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from allocator.adapters.ccxt.session import Sessions
+from allocator.adapters.emulator.crowd import KINDS, crowd, secrets
+from allocator.adapters.emulator.testing import Emulator, running_emulator
+from allocator.models.config import Config
+from allocator.service.doctor import Finding, examine
+from bench.gather import configuration
+
+WITHDRAW = {"binance": "withdraw", "bybit": "withdraw", "okx": "withdraw"}
+HOSTS = {
+    "binance": "fapi.binance.com",
+    "bybit": "api.bybit.com",
+    "okx": "www.okx.com",
+    "deribit": "www.deribit.com",
+}
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for venue in KINDS:
+        for word, value in secrets(venue, 0).items():
+            monkeypatch.setenv(f"CROWD_{venue}_0_{word}".upper(), value)
+
+
+@pytest.fixture
+def emulator(told: None) -> Iterator[Emulator]:
+    del told
+    with running_emulator(world=crowd(1)) as running:
+        yield running
+
+
+def settings(base_url: str, *venues: str) -> Config:
+    data: dict[str, Any] = configuration(1, base_url, 20)
+    mine = [f"{venue}-000" for venue in venues or KINDS]
+    data["logins"] = {name: row for name, row in data["logins"].items() if name in mine}
+    data["accounts"] = [row for row in data["accounts"] if row["id"] in mine]
+    return Config.model_validate(data)
+
+
+def findings(config: Config) -> dict[str, Finding]:
+    return {row.check: row for row in examine(config)}
+
+
+def test_keys_of_the_least_rights_are_well(emulator: Emulator) -> None:
+    rows = findings(settings(emulator.base_url))
+    for venue in KINDS:
+        assert rows[f"account {venue}-000"].state == "ok"
+        assert f"position mode of {venue}-000" not in rows
+        assert rows[f"rights of {venue}-000"].state == ("note" if venue == "deribit" else "ok")
+
+
+@pytest.mark.parametrize("venue", list(WITHDRAW))
+def test_a_key_that_may_withdraw_without_a_route_is_named(told: None, venue: str) -> None:
+    from allocator.adapters.emulator.binance.signing import WITHDRAW as BINANCE
+
+    del told
+    world = crowd(1)
+    right = BINANCE if venue == "binance" else "withdraw"
+    keys = tuple(
+        replace(row, permissions=(*row.permissions, right))
+        if row.key == secrets(venue, 0)["key"] else row
+        for row in world.keys
+    )  # fmt: skip
+    with running_emulator(world=replace(world, keys=keys)) as emulator:
+        row = findings(settings(emulator.base_url, venue))[f"rights of {venue}-000"]
+    assert row.state == "wrong"
+    assert "may withdraw" in row.found
+    assert "take the right to withdraw off the key" in row.remedy
+
+
+@pytest.mark.parametrize("venue", list(KINDS))
+def test_a_clock_that_is_off_is_named(emulator: Emulator, venue: str) -> None:
+    emulator.admin("POST", "clock", advance_ms=30_000)
+    row = findings(settings(emulator.base_url, venue))[f"account {venue}-000"]
+    assert (row.state, row.remedy) == ("wrong", "set this machine's clock by NTP")
+    assert "CLOCK_SKEW" in row.found
+
+
+@pytest.mark.parametrize("venue", list(KINDS))
+def test_a_venue_that_cannot_be_reached_is_named(emulator: Emulator, venue: str) -> None:
+    emulator.fault({"kind": "drop_before", "host": HOSTS[venue], "times": 1_000_000})
+    row = findings(settings(emulator.base_url, venue))[f"account {venue}-000"]
+    assert row.state == "wrong"
+    assert "can be reached" in row.remedy
+
+
+MODES = {
+    "binance": ("fapiprivate_post_positionside_dual", {"dualSidePosition": "true"}),
+    "okx": ("private_post_account_set_position_mode", {"posMode": "long_short_mode"}),
+}
+
+
+@pytest.mark.parametrize("venue", list(MODES))
+def test_a_wrong_position_mode_is_named(told: None, venue: str) -> None:
+    del told
+
+    async def switch(config: Config) -> None:
+        sessions = Sessions(config, reads_only=False)
+        try:
+            await sessions.logins[f"{venue}-000"].prepare()
+            await sessions.logins[f"{venue}-000"].call(*MODES[venue])
+        finally:
+            await sessions.close()
+
+    with running_emulator(world=replace(crowd(1), positions=())) as emulator:
+        config = settings(emulator.base_url, venue)
+        assert f"position mode of {venue}-000" not in findings(config)
+        asyncio.run(switch(config))
+        row = findings(config)[f"position mode of {venue}-000"]
+    assert (row.state, row.remedy) == ("wrong", "switch the account to one-way mode")
