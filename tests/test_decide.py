@@ -152,6 +152,20 @@ def test_what_stays_broken_leaves_the_bound_as_sharp() -> None:
     assert plan.certificate.gap_relative < Decimal("0.01")
 
 
+@pytest.mark.parametrize("flavour", ["plain", "stress", "broken"])
+def test_a_look_comes_near_the_relaxed_program_and_leaves_decisions_alone(flavour: str) -> None:
+    scenario = Scenario.model_validate(random_book(5, flavour))
+    engine = Engine(scenario.mandate)
+    for price in ("1.0002", "1.0004", "1.0003"):
+        raw = random_book(5, flavour)
+        raw["snapshot"]["assets"]["USDT"]["price"] = price
+        snapshot = Snapshot.model_validate(raw["snapshot"])
+        exact, look = engine.relaxed(snapshot), engine.preview(snapshot)
+        assert look.total == pytest.approx(exact.total, rel=1e-5, abs=1e-2)
+        assert look.bound <= exact.total + 1e-3 * (1 + abs(exact.total))
+        assert engine.decide(snapshot).to_json() == decide(snapshot, scenario.mandate).to_json()
+
+
 def test_an_engine_forgets_what_it_decided_before() -> None:
     scenario = Scenario.model_validate(random_book(1, "plain"))
     poorer = json.loads(json.dumps(random_book(1, "plain")))

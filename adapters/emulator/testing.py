@@ -97,7 +97,12 @@ def running(make: Callable[[], Exchange]) -> Generator[Emulator, None, None]:
             started.set()
             await stop.wait()
         finally:
+            served = runner.server
             await runner.cleanup()
+            await asyncio.sleep(0)
+            for late in served.connections if served is not None else ():
+                late.force_close()  # accepted while the server was closing
+            await asyncio.sleep(0)
             exchange.close()
 
     def work() -> None:
