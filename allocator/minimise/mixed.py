@@ -116,8 +116,8 @@ def mixed_of(form: Form) -> Mixed:
     n, nz = form.low.size, form.n_actions
     above = n + nz + len(sided) + coarse.size + split.size
     width = above + curved.size
-    A, row_low, row_high = _rows(form, sided, coarse, width)
-    A, row_low, row_high = _with_splits(form, split, above - split.size, (A, row_low, row_high))
+    plain = _rows(form, sided, coarse, width)
+    A, row_low, row_high = _with_splits(form, split, above - split.size, plain)
     lots = np.floor(form.top[coarse] / form.lot[coarse] * (1 + 1e-9))
     out = Mixed(
         form=form,

@@ -309,7 +309,7 @@ def change_of(book: Book, rule: Rule, amount: Decimal | None) -> str:
             verb = "lower" if bound == "min" else "raise"
             told = f"{verb} the {bound} of {row.id} from {figure(old or ZERO)} to {figure(new)}"
         case "margin":
-            asset = f" in {own[1]}" if len(own) > 1 else ""
+            asset = "".join(f" in {name}" for name in own[1:2])
             told = f"add {amount:,.2f} USD of collateral{asset} to {own[0]}"
         case "move":
             told = f"let {amount:,.0f} USD more of {own[2]} move from {own[0]} to {own[1]}"

@@ -23,7 +23,7 @@ from allocator.program.form import Index, Vector
 from allocator.program.margin_keys import Keys
 from allocator.program.positions import Positions
 from allocator.program.requirements import INITIAL, MAINTENANCE
-from allocator.program.sparse import sp
+from allocator.program.sparse import Matrix, sp
 
 LEAST = 1e-5
 """Missing collateral, in units, from which a cut is worth a row."""
@@ -79,7 +79,7 @@ def cover_rows(core: Core, draft: Draft, positions: Positions, short: Short) -> 
     return np.asarray(layout.transfers[np.unique(chosen.tocoo().coords[1])], dtype=np.int64)
 
 
-def _spot(core: Core, keys: Keys, at: Index) -> sp.csr_array:
+def _spot(core: Core, keys: Keys, at: Index) -> Matrix:
     """Bound what a unit of a spot order can add to collateral: no more than its own value."""
     orders, layout = core.arrays.orders, core.layout
     spot = np.flatnonzero(orders.pair < 0)

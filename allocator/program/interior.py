@@ -23,7 +23,7 @@ import qdldl
 
 from allocator.program.certify import lower_bound
 from allocator.program.form import Index, Separable, Vector
-from allocator.program.sparse import sp
+from allocator.program.sparse import Matrix, sp
 
 STEPS = 80
 NEAR_BOUND = 0.995
@@ -106,7 +106,7 @@ class Inside:
 class System:
     """The Newton system of a fixed pattern, factorised again for every diagonal."""
 
-    def __init__(self, A: sp.csr_array) -> None:
+    def __init__(self, A: Matrix) -> None:
         m, n = A.shape
         self.n, self.m = n, m
         eye, zero = sp.eye_array(n, format="csc"), sp.eye_array(m, format="csc")
@@ -118,16 +118,16 @@ class System:
         inner = np.ones(self.K.nnz, dtype=bool)
         inner[self.diagonal] = False
         self.inner: Index = np.flatnonzero(inner)
-        self.A = A
+        self.rows = A
         self.At = A.T.tocsr()
         self.solver: qdldl.Solver | None = None
 
-    def of(self, A: sp.csr_array) -> System:
+    def of(self, A: Matrix) -> System:
         """Take the values of another matrix of the same pattern."""
-        rows = A.copy()
-        rows.sort_indices()
-        self.K.data[self.inner] = rows.data
-        self.A, self.At = A, A.T.tocsr()
+        sorted_rows = A.copy()
+        sorted_rows.sort_indices()
+        self.K.data[self.inner] = sorted_rows.data
+        self.rows, self.At = A, A.T.tocsr()
         return self
 
     def factorise(self, top: Vector, bottom: Vector) -> None:
@@ -158,7 +158,7 @@ class System:
 
     def _times(self, v: Vector) -> Vector:
         dx, dy = v[: self.n], v[self.n :]
-        return np.concatenate([self.top * dx + self.At @ dy, self.A @ dx - self.bottom * dy])
+        return np.concatenate([self.top * dx + self.At @ dy, self.rows @ dx - self.bottom * dy])
 
     def solve(self, right: Vector) -> Vector:
         """Solve by refinement, which takes the effect of what stands in for slack out again.

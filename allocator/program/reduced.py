@@ -105,11 +105,11 @@ class Reduced:
         self.split = np.flatnonzero(free[rest] & free[whole])
         row, rest, whole = row[self.split], rest[self.split], whole[self.split]
         kept[row] = False
-        A = self.A[:, self.free]
+        some = self.A[:, self.free]
         join = sp.coo_array(
-            (np.ones(row.size), (number[whole], number[rest])), shape=(A.shape[1], A.shape[1])
+            (np.ones(row.size), (number[whole], number[rest])), shape=(some.shape[1], some.shape[1])
         )
-        A = (A + A @ join.tocsr()).tocsr()
+        A = (some + some @ join.tocsr()).tocsr()
         high, c = problem.high.copy(), problem.c.copy()
         c[rest] += c[whole]
         high[rest] = np.minimum(high[rest], np.maximum(high[whole] + problem.row_low[row], 0.0))
