@@ -90,7 +90,7 @@ def test_an_account_without_a_way_in_lacks_a_route() -> None:
 
 @pytest.mark.parametrize("flavour", ["broken", "limits", "mixed"])
 def test_conflicts_hold_and_relaxations_mend(flavour: str) -> None:
-    books = infeasible_books(flavour, range(10, 18))
+    books = infeasible_books(flavour, range(10, 26))
     assert books
     for book, plan in books:
         for row in plan.infeasible:
@@ -128,7 +128,7 @@ def check_conflict(book: Book, plan: Plan, row: Infeasible) -> None:
 @pytest.mark.parametrize("flavour", ["broken", "limits"])
 def test_less_than_the_smallest_relaxation_does_not_mend(flavour: str) -> None:
     seen = 0
-    for book, plan in infeasible_books(flavour, range(10, 18)):
+    for book, plan in infeasible_books(flavour, range(10, 26)):
         caps = {other.what: other.missing for other in plan.infeasible}
         for row in plan.infeasible:
             for relaxation in row.relaxations[1:]:
