@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from typing import Any, Final
 
 from allocator.models.mandate import Mandate
@@ -54,7 +54,8 @@ def book_of(size: Size, seed: int = 0) -> tuple[Snapshot, Mandate]:
 
 def raw_book(size: Size, seed: int = 0) -> tuple[dict[str, Any], dict[str, Any]]:
     """Make a book as the data of a file: snapshot and mandate, numbers as text."""
-    return _Maker(size, random.Random(f"{size}-{seed}")).made()
+    with localcontext(Context(prec=28)):  # whatever digits a caller works with
+        return _Maker(size, random.Random(f"{size}-{seed}")).made()
 
 
 def digits(value: float, count: int = 5) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from typing import Any
 
 from bench.books import Size, digits, raw_book
@@ -21,7 +21,12 @@ def moved(raw: dict[str, Any], seed: int) -> dict[str, Any]:
     raw
         A snapshot as the data of a file.
     """
-    rng, out = random.Random(f"tick-{seed}"), copy.deepcopy(raw)
+    with localcontext(Context(prec=28)):
+        return _moved(raw, random.Random(f"tick-{seed}"))
+
+
+def _moved(raw: dict[str, Any], rng: random.Random) -> dict[str, Any]:
+    out = copy.deepcopy(raw)
     by = {name: rng.uniform(-MOST, MOST) for name in out["assets"]}
     for name, row in out["assets"].items():
         if "underlying" in row:
