@@ -14,7 +14,7 @@ import highspy
 import numpy as np
 
 from allocator.minimise.candidate import Candidate
-from allocator.minimise.mixed import Exact, Mixed, mixed_of
+from allocator.minimise.mixed import ERRS, Exact, Mixed, mixed_of
 from allocator.program.form import Form, Mask, Vector
 from allocator.program.highs import Silent, quiet
 
@@ -61,7 +61,7 @@ def exact(form: Form, near: Vector, tried: Sequence[Candidate]) -> Exact | None:
         if best_value - bound <= CLOSE or not mixed.curved.size:
             break
         model.cut_around(x, CLOSE_BY[:3])
-    return None if best is None else Exact(best.used, best.x, bound)
+    return None if best is None else Exact(best.used, best.x, bound - ERRS)
 
 
 def _first_points(mixed: Mixed, near: Vector) -> list[Vector]:

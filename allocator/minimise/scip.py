@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from allocator.minimise.candidate import Candidate
-from allocator.minimise.mixed import Exact, Mixed, mixed_of
+from allocator.minimise.mixed import ERRS, Exact, Mixed, mixed_of
 from allocator.models.errors import ConfigError
 from allocator.program.form import Form, Mask, Vector
 
@@ -55,7 +55,7 @@ def exact_by_scip(form: Form, near: Vector, tried: Sequence[Candidate]) -> Exact
     values = np.array([model.getSolVal(best, column) for column in columns])
     used, x = values[mixed.uses] > 0.5, values[: mixed.uses.start]
     bound = model.getDualbound() - CLOSE - TOLERANCE * float(np.abs(mixed.cost).sum())
-    return Exact(used, x, bound)
+    return Exact(used, x, bound - ERRS)
 
 
 def scip_model(mixed: Mixed) -> tuple[Any, list[Any]]:
