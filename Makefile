@@ -49,6 +49,7 @@ lock: ## Resolve the dependencies anew, with hashes (needs uv on the PATH)
 		-o requirements/run.txt
 	uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --no-annotate \
 		--python-version 3.11 pyproject.toml --extra exchanges --extra postgres --extra service \
+		--extra sweeps --extra dask \
 		--group install --group test -c requirements/run.txt -o requirements/test.txt
 	uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --no-annotate \
 		--python-version 3.11 pyproject.toml --group install --group bench \
