@@ -88,9 +88,10 @@ def measured(flavour: str, seed: int, referee: Referee | None, nodes: int = NODE
     total, short = float(plan.cost.total), float(plan.certificate.shortfall)
     known = bracket(book, total, short, nodes=nodes)
     case = _case(flavour, seed, plan, known)
-    if plan.status == "infeasible" and scenario.mandate.policy.infeasible == "hold":
+    held = plan.status == "infeasible" and scenario.mandate.policy.infeasible == "hold"
+    if held:
         case.distance = case.relative = case.gap = 0.0  # nothing is done, as the mandate asks
-    case.wrong = [*broken, *_wrong(case, plan, known), *_unlike(book, plan)]
+    case.wrong = [*broken, *_wrong(case, plan, known, held=held), *_unlike(book, plan)]
     return case
 
 
@@ -117,9 +118,9 @@ def _case(flavour: str, seed: int, plan: Plan, known: Bracket) -> Case:
     )
 
 
-def _wrong(case: Case, plan: Plan, known: Bracket) -> list[str]:
+def _wrong(case: Case, plan: Plan, known: Bracket, *, held: bool) -> list[str]:
     out = list[str]()
-    if case.shortfall > known.least_shortfall_value + ALLOWANCE + NOISE:
+    if not held and case.shortfall > known.least_shortfall_value + ALLOWANCE + NOISE:
         out.append(f"S is {case.shortfall:.4f}, {known.least_shortfall_value:.4f} is attainable")
     if case.distance > MISS + MISS_RELATIVE * float(plan.cost.worked):
         out.append(f"{case.distance:.4f} above the best, {case.best:.4f}: {known.sizes}")

@@ -33,6 +33,8 @@ CANDIDATES = 4
 MARGIN_ROOM = 4e-7
 """Least room that polishing leaves in margin rows for steps and lots, units."""
 
+TILT = 1e-5
+"""Cost of moves that only breaks ties, objective units a unit: a tenth of a cent for 100,000."""
 
 Wish = tuple[Sizes, Decimal]
 """Whole lots, and the total that they would have without rounding."""
@@ -178,14 +180,19 @@ def wishes(book: Book, found: Search) -> list[Wish]:
 
 
 def _roomier(form: Form, found: Search) -> Form:
-    """Leave room in margin rows and limits for the steps that are only rounded."""
+    """Leave room in margin rows and limits for the steps that are only rounded.
+
+    Of moves that cost the same, the smallest are taken: margin has to carry them on the way.
+    """
     steps = form.lot[found.program.core.layout.transfers]
     room = max(MARGIN_ROOM, 2 * float(steps[steps < COARSE].max(initial=0.0)))
     high = form.row_high.copy()
     for at, label in enumerate(form.labels):
         if label[0] in ("margin", "missing", "limit"):
             high[at] -= room
-    return replace(form.capped(found.cap), row_high=high)
+    c = form.c.copy()
+    c[found.program.core.layout.moved] += TILT
+    return replace(form.capped(found.cap), row_high=high, c=c)
 
 
 def _best(options: list[Option], floor: Decimal) -> Option:

@@ -173,8 +173,10 @@ def _sizes(
     spot = orders.pair < 0
     start = np.append(arrays.pairs.start, 0.0)[orders.pair]
     reach = _reach(arrays)[orders.account]
-    room_up = np.where(spot, reach, np.append(box[1], 0.0)[orders.pair] - start)
-    room_down = np.where(spot, reach, start - np.append(box[0], 0.0)[orders.pair])
+    opens = ~orders.only_reduce
+    added, taken = (np.append(by, 0.0)[orders.pair] * opens for by in _moved(arrays))
+    room_up = np.where(spot, reach, np.append(box[1], 0.0)[orders.pair] - start + taken)
+    room_down = np.where(spot, reach, start - np.append(box[0], 0.0)[orders.pair] + added)
     buy = np.where(orders.may_buy, np.minimum(room_up, orders.most), 0.0)
     sell = np.where(orders.may_sell, np.minimum(room_down, orders.most), 0.0)
     closing_buy = np.where(~spot & (start < 0), orders.closes, 0.0)
@@ -189,6 +191,19 @@ def _sizes(
     least = np.where(small, closes, open_least)
     top = np.where((top < least * (1 - 1e-12)) | (top <= 0), 0.0, top)
     return np.maximum(top, 0.0), least, closes, open_least
+
+
+def _moved(arrays: Arrays) -> tuple[Vector, Vector]:
+    """Most that moves can add to and take from the signed notional of each pair.
+
+    An order trades the position that moves leave, so it may be larger by as much than what leads
+    from the present position to an end of its box.
+    """
+    moves, n = arrays.moves, len(arrays.pairs.keys)
+    up = moves.sign > 0
+    ends = ((moves.target, up), (moves.source, ~up), (moves.target, ~up), (moves.source, up))
+    most = [np.bincount(at[chosen], moves.most[chosen], n) for at, chosen in ends]
+    return most[0] + most[1], most[2] + most[3]
 
 
 def _reach(arrays: Arrays) -> Vector:

@@ -83,7 +83,7 @@ class Positions:
         self.flip = self._flips()
         self.kinks: Mask = np.zeros(self.tables.kink_pair.size, dtype=bool)
         self.kink_at: Index = np.full(self.kinks.size, -1, dtype=np.int64)
-        self._box_rows()
+        self._box_rows(brackets or {})
 
     def _gross(self) -> Affine:
         """Notional with its present sign; both orders of plain pairs; a constant where fixed."""
@@ -115,11 +115,17 @@ class Positions:
         self.bends.append(Bend(at, columns, np.zeros(at.size)))
         return out
 
-    def _box_rows(self) -> None:
-        """Cap pairs that moves touch by their box; orders alone are capped by their own bounds."""
+    def _box_rows(self, brackets: Brackets) -> None:
+        """Cap pairs that moves touch by their box, and pairs that are to leave a higher bracket.
+
+        Orders alone are capped by their own bounds where a pair stands inside its box.
+        """
         core, (low, high) = self.core, self.core.box
-        at = np.flatnonzero(self.moved & core.live)
+        top = np.full(low.size, np.inf)
+        top[list(brackets)] = list(brackets.values())
+        at = np.flatnonzero((self.moved | (self.now > top)) & core.live)
         names = every([self.names[i] for i in at], "bracket")
+        low, high = np.maximum(low, -top), np.minimum(high, top)
         self.draft.rows(core.position.take(at), low[at], high[at], names)
 
     def bend(self, needed: Mask) -> None:

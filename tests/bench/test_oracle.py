@@ -37,6 +37,19 @@ def test_whole_lots_are_chosen_together(flavour: str, seed: int) -> None:
     assert case.distance <= 0.05
 
 
+@pytest.mark.parametrize("seed", [10000, 10003])
+def test_an_order_may_trade_what_moves_bring(seed: int) -> None:
+    """The best plan moves a whole position and closes both with one order."""
+    assert measured("moves", seed, None).wrong == []
+
+
+def test_a_pair_meant_for_a_lower_bracket_leaves_the_higher_one() -> None:
+    """The margin rate of a bracket holds only for a position that ends inside it."""
+    case = measured("mixed", 10029, None)
+    assert case.wrong == []
+    assert case.shortfall == 0.0
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_the_exact_model_finds_what_enumeration_finds(seed: int) -> None:
     book = Book.of(*book_of(seed))
