@@ -202,8 +202,9 @@ def _moved(arrays: Arrays) -> tuple[Vector, Vector]:
     moves, n = arrays.moves, len(arrays.pairs.keys)
     up = moves.sign > 0
     ends = ((moves.target, up), (moves.source, ~up), (moves.target, ~up), (moves.source, up))
-    most = [np.bincount(at[chosen], moves.most[chosen], n) for at, chosen in ends]
-    return most[0] + most[1], most[2] + most[3]
+    most = np.stack([np.bincount(at[chosen], moves.most[chosen], n) for at, chosen in ends])
+    out = most.astype(np.float64)
+    return out[0] + out[1], out[2] + out[3]
 
 
 def _reach(arrays: Arrays) -> Vector:
