@@ -67,6 +67,8 @@ class Bracket:
         Proven bound of S, and the S of the best answer.
     cap
         S that was allowed for the total.
+    shortfall
+        S of the best plan that was found, exact.
     """
 
     bound: float
@@ -76,6 +78,7 @@ class Bracket:
     least_shortfall: float
     least_shortfall_value: float
     cap: float
+    shortfall: float
 
 
 def built(book: Book, *, fine: bool = False, room: float = 0.0, most: Most | None = None) -> Built:
@@ -174,7 +177,8 @@ def bracket(book: Book, total: float, shortfall: float, *, nodes: int = NODES) -
     if best is not None:
         sizes, value = _whole(book, made, best, cap, tangents)
     safe = isinstance(sequenced(book, sizes), Ordered)
-    return Bracket(bound, value, sizes, safe, least, attained, cap)
+    missing = float(judged(book, sizes).shortfall)
+    return Bracket(bound, value, sizes, safe, least, attained, cap, missing)
 
 
 def _capped(made: Built, cap: float) -> Built:
