@@ -9,16 +9,14 @@ never timed.
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from allocator.models.errors import SolverError
-from allocator.program.form import Form, Mask, Vector
-from allocator.program.solve import TRIAL, Answer, InfeasibleError, solve
-
-CASES = 120
-"""Most cases that are solved."""
+from allocator.program.certify import lower_bound, usable_prices
+from allocator.program.form import Form, Mask, Separable, Vector
+from allocator.program.solve import CHAIN, ROUGH, TRIAL, Answer, InfeasibleError, solve
 
 PAID = 1e-4
 """Fixed cost in objective units that is left unpaid, below which a case is not split."""
@@ -26,8 +24,30 @@ PAID = 1e-4
 SMALLEST = 1e-5
 """Size in units that an interior point leaves where an action may be nothing."""
 
+LIKELY = 0.05
+"""Price of a unit, above what it saves, up to which an unused action may be used in a case."""
+
+MISPRICED = 3
+"""Times that actions are taken in whose price in a case is below what they save."""
+
 NEEDED = 0.02
 """Size in units from which an action is taken to be dear to do without."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How far a bound is raised.
+
+    Attributes
+    ----------
+    cases
+        Most cases that are solved.
+    enough
+        Relative gap at which there are enough.
+    """
+
+    cases: int = 120
+    enough: float = 0.0
 
 
 @dataclass(frozen=True, order=True)
@@ -42,7 +62,7 @@ class _Case:
 
 
 def by_cases(
-    form: Form, first: Answer, best: float, cases: int = CASES
+    form: Form, first: Answer, best: float, effort: Effort = Effort()
 ) -> tuple[float, Mask | None]:
     """Prove a bound in objective units; returns it and the actions of the case that attains it.
 
@@ -56,12 +76,14 @@ def by_cases(
         The answer of its relaxation.
     best
         Value of the best plan that is known: cases that cost more are not split.
-    cases
-        Most cases that are solved.
+    effort
+        How far.
     """
     none = np.zeros(form.n_actions, dtype=bool)
+    likely = _likely(form, first)
     waiting, solved = [_Case(first.bound, 0, none, none, first.x)], 0
-    while solved < cases and waiting[0].bound < best:
+    aim = best - effort.enough * (1.0 + abs(best))
+    while solved < effort.cases and waiting[0].bound < aim:
         case = waiting[0]
         at = _underpaid(form, case)
         if at is None:
@@ -71,7 +93,7 @@ def by_cases(
             solved += 1
             on, off = case.on.copy(), case.off.copy()
             (on if used else off)[at] = True
-            answer = _solved(form, on, off)
+            answer = _solved(form, (on, off), likely, case.x)
             if answer is None:
                 continue
             bound = max(case.bound, answer.bound)
@@ -84,15 +106,56 @@ def by_cases(
     return case.bound, case.on | (case.x[: form.n_actions] > SMALLEST)
 
 
-def _solved(form: Form, on: Mask, off: Mask) -> Answer | None:
-    """Solve a case; None where it is proven that nothing keeps its rows."""
-    barred = form.without([np.flatnonzero(off)])
+def _likely(form: Form, first: Answer) -> Mask:
+    """Pick the actions that cases are solved with: others cost much more than they save."""
+    n = form.n_actions
+    slope = _slopes(form.relaxed(), first.y)[:n]
+    return (first.x[:n] > SMALLEST) | (slope < LIKELY)
+
+
+def _slopes(problem: Separable, y: Vector) -> Vector:
+    return np.asarray(problem.c + problem.A.T @ usable_prices(problem, y), dtype=np.float64)
+
+
+def _solved(form: Form, settled: tuple[Mask, Mask], likely: Mask, near: Vector) -> Answer | None:
+    """Solve a case; None where it is proven that nothing keeps its rows.
+
+    It is solved with the likely actions, and its prices prove a bound with all of them; those
+    that the prices speak for are then likely, too.
+    """
+    on, off = settled
+    whole, n = form.without([np.flatnonzero(off)]).relaxed(on), form.n_actions
+    best: Answer | None = None
+    for _ in range(MISPRICED):
+        high = whole.high.copy()
+        high[:n][~(likely | on)] = 0.0
+        try:
+            answer = solve(replace(whole, high=high), CHAIN[:1], near=near, close=ROUGH)
+        except InfeasibleError:
+            if (likely | on).all():
+                return None
+            break
+        except SolverError:
+            break
+        bound = lower_bound(whole, answer.y)
+        if best is None or bound > best.bound:
+            best = replace(answer, bound=bound)
+        wanted = ~likely & (_slopes(whole, answer.y)[:n] < 0) & (whole.high[:n] > 0)
+        if answer.bound - bound <= PAID or not wanted.any():
+            break
+        likely |= wanted
+    return best or _whole(whole)
+
+
+def _whole(problem: Separable) -> Answer | None:
+    """Solve a case with all actions."""
     try:
-        return solve(barred.relaxed(on), TRIAL)
+        return solve(problem, TRIAL, close=ROUGH)
     except InfeasibleError:
         return None
     except SolverError:
-        return Answer(form.low, form.row_low, np.inf, -np.inf, np.inf, "")
+        low = problem.low
+        return Answer(low, problem.row_low, np.inf, -np.inf, np.inf, "")
 
 
 def _underpaid(form: Form, case: _Case) -> int | None:

@@ -11,7 +11,7 @@ import numpy as np
 from allocator.minimise.candidate import DUST, SPARE, Candidate, only_shortfall
 from allocator.models.errors import SolverError
 from allocator.program.form import Form, Index, Mask, Vector
-from allocator.program.solve import TRIAL, Answer, solve
+from allocator.program.solve import ROUGH, TRIAL, Answer, solve
 
 COARSE = 2e-5
 """Lot in units from which rounding it by itself could cost or break something."""
@@ -47,7 +47,7 @@ def as_chosen(form: Form, used: Mask, x: Vector, coarse: float) -> list[Candidat
     held[split] = np.where(size < form.open_least, form.closes, size)[split]
     held[chosen] = np.round(size[chosen] / form.lot[chosen]) * form.lot[chosen]
     try:
-        answer = solve(form.supported(used, held), TRIAL, near=x)
+        answer = solve(form.supported(used, held), TRIAL, near=x, close=ROUGH)
     except SolverError:
         return []
     return [settled(form, Candidate(used, answer.x, answer.value), held)]
@@ -97,7 +97,7 @@ def _by_batches(form: Form, candidate: Candidate, order: Index, held: Vector) ->
 
 def _solved(form: Form, best: Candidate, held: Vector) -> Candidate | None:
     try:
-        answer = solve(form.supported(best.used, held), TRIAL, near=best.x)
+        answer = solve(form.supported(best.used, held), TRIAL, near=best.x, close=ROUGH)
     except SolverError:
         return None
     return Candidate(best.used, answer.x, answer.value)
@@ -156,7 +156,7 @@ def _tried(form: Form, best: Candidate, held: Vector, at: int, sizes: list[float
         trial[at] = size
         try:
             used = _kept(best.used, at, size)
-            answer = solve(form.supported(used, trial), TRIAL, near=best.x)
+            answer = solve(form.supported(used, trial), TRIAL, near=best.x, close=ROUGH)
         except SolverError:
             continue
         out.append((answer.value, size, answer))

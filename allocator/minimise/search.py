@@ -9,12 +9,12 @@ from decimal import Decimal
 import numpy as np
 
 from allocator.minimise.brackets import in_brackets
-from allocator.minimise.branch import by_cases
+from allocator.minimise.branch import Effort, by_cases
 from allocator.minimise.candidate import DUST, SPARE, Candidate, only_shortfall
 from allocator.minimise.cuts import columns_of, smaller, standing
 from allocator.minimise.exact import exact
 from allocator.minimise.lots import as_chosen
-from allocator.minimise.mixed import COARSE, Exactly
+from allocator.minimise.mixed import COARSE, Exact, Exactly
 from allocator.models.errors import SolverError
 from allocator.plan.lots import MoveKey, Wish
 from allocator.program.arrays import Arrays
@@ -22,14 +22,23 @@ from allocator.program.build import Program, build
 from allocator.program.form import Form, Mask, Vector
 from allocator.program.memory import Memory
 from allocator.program.requirements import ceilings
-from allocator.program.solve import TRIAL, Answer, solve
+from allocator.program.solve import ROUGH, TRIAL, Answer, solve
 from allocator.state import Book, Pair
 
 SMALL = 160
 """Number of usable actions up to which the mixed-integer program is solved."""
 
 MIDDLING = 320
-"""Number of usable actions up to which a bound is raised by cases; of larger books it is close."""
+"""Number of usable actions up to which a bound is raised by many cases."""
+
+WIDE = 2_000
+"""Number of usable actions up to which it is raised by a few; of larger books it is close."""
+
+FEW_CASES = 8
+"""Cases of a wide book: each takes as long as a try of a set of actions."""
+
+NEAR_ENOUGH = 1.2e-3
+"""Relative gap of a wide book up to which cases are worth their time."""
 
 TINY = 1e-4
 """Size in units below which an action is dear enough to go; dearer would only harm the numbers."""
@@ -48,8 +57,11 @@ LEAST_DROPS = 2
 DROP_WORK = 2000
 """Most actions that are tried to be left out; fewer of large sets, where each try costs more."""
 
-IN_VAIN = 8
+IN_VAIN = 4
 """Actions that are tried one after another without any that pays to be left out."""
+
+CLOSER = 1e-4
+"""Relative distance from the envelope's answer at which its brackets are tried."""
 
 ATTAINED = 2e-6
 """Relative distance at which a value attains its bound."""
@@ -106,8 +118,8 @@ class Search:
             form = form.capped(form.cap + SPARE)
             relaxed = solve(form.relaxed())
         sharp = _sharp(form, relaxed, self.exactly)
-        if sharp > relaxed.bound:
-            return sharp * form.cost_unit, "exact"
+        if sharp is not None and sharp.bound > relaxed.bound:
+            return sharp.bound * form.cost_unit, "exact"
         return relaxed.bound * form.cost_unit, "convex_hull_dual"
 
     def funded_first(
@@ -172,11 +184,12 @@ def search(arrays: Arrays, exactly: Exactly = exact, memory: Memory | None = Non
     found, sharp = candidates(form, relaxed.x, exactly, floor)
     bound, proof = relaxed.bound, "convex_hull_dual"
     if planning is not below:
-        sharp = _sharp(goal.capped(below.form), relaxed, exactly)
+        sharp, planning, found = _enveloped(goal, (planning, found), relaxed, exactly)
+        form = goal.capped(planning.form)
     if sharp is not None and sharp > bound:
         bound, proof = sharp, "exact"
-    elif found and planning is below and SMALL < usable(form) <= MIDDLING:
-        bound, used = by_cases(form, relaxed, found[0].value)
+    elif found and planning is below and SMALL < usable(form) <= WIDE:
+        bound, used = by_cases(form, relaxed, found[0].value, _effort(form))
         found = _with(found, form, used)
     return Search(
         program=Program(planning.core, form),
@@ -190,6 +203,36 @@ def search(arrays: Arrays, exactly: Exactly = exact, memory: Memory | None = Non
         cap=goal.cap,
         exactly=exactly,
     )
+
+
+def _enveloped(
+    goal: _Goal, planned: tuple[Program, tuple[Candidate, ...]], relaxed: Answer, exactly: Exactly
+) -> tuple[float | None, Program, tuple[Candidate, ...]]:
+    """Bound from below the envelope of whole-position margin, and plan in the brackets it ends in.
+
+    Which brackets are best was chosen without whole uses; where the envelope's own answer with
+    them is cheaper than what was found, its brackets are tried, too.
+
+    Returns
+    -------
+    The bound in objective units, None for a large book; the better program; its candidates.
+    """
+    below, (planning, found) = goal.below, planned
+    sharp = _sharp(goal.capped(below.form), relaxed, exactly)
+    if sharp is None:
+        return None, planning, found
+    if not found or found[0].value - sharp.bound > CLOSER * (1.0 + abs(sharp.bound)):
+        arrays = below.core.arrays
+        other = build(arrays, ceilings(arrays, below.core.gross(sharp.x)))
+        more, _ = candidates(goal.capped(other.form), relaxed.x, exactly)
+        if more and (not found or more[0].value < found[0].value):
+            return sharp.bound, other, more
+    return sharp.bound, planning, found
+
+
+def _effort(form: Form) -> Effort:
+    """Tell how far a bound is raised by cases."""
+    return Effort() if usable(form) <= MIDDLING else Effort(FEW_CASES, NEAR_ENOUGH)
 
 
 def _with(found: tuple[Candidate, ...], form: Form, used: Mask | None) -> tuple[Candidate, ...]:
@@ -226,14 +269,13 @@ def candidates(
     return tuple(sorted(found, key=lambda row: row.value)), bound
 
 
-def _sharp(form: Form, relaxed: Answer, exactly: Exactly) -> float:
-    """Bound a small form from below with whole uses, objective units; minus infinity if large.
+def _sharp(form: Form, relaxed: Answer, exactly: Exactly) -> Exact | None:
+    """Bound a small form from below with whole uses; None if large.
 
     A plan's uses and lots are whole, so what is proven of a form that lies below every plan, the
     envelope of whole-position margin, holds for plans.
     """
-    found = exactly(form, _near(form, relaxed.x), []) if usable(form) <= SMALL else None
-    return -np.inf if found is None else found.bound
+    return exactly(form, _near(form, relaxed.x), []) if usable(form) <= SMALL else None
 
 
 def _attained(form: Form, found: list[Candidate], floor: float) -> bool:
@@ -375,7 +417,7 @@ def _likely(form: Form, near: Vector) -> tuple[Mask, Vector]:
     few = one_way & (near[:n] > WANTED)
     zero = np.zeros(n)
     try:
-        solve(form.weighted(zero, few), TRIAL, near=near, passes=1)
+        solve(form.weighted(zero, few), TRIAL, near=near, passes=1, close=ROUGH)
     except SolverError:
         found = _reweighted(form, zero, one_way, near)
         if found is not None:
@@ -403,7 +445,7 @@ def _reweighted(
     """Solve with costs per unit; where the cap on S is out of reach, at the least S in reach."""
     weighted = form.weighted(slope, allowed)
     try:
-        return form, solve(weighted, TRIAL, near=near, passes=2).x
+        return form, solve(weighted, TRIAL, near=near, passes=2, close=ROUGH).x
     except SolverError:
         if not np.any(form.shortfall):
             return None
@@ -448,7 +490,7 @@ def _one_way(form: Form, x: Vector) -> Mask:
 def polished(form: Form, used: Mask, near: Vector | None = None) -> list[Candidate]:
     """Find the best sizes of a support; leaves out what ends at nothing. Empty if infeasible."""
     try:
-        answer = solve(form.supported(used), TRIAL, near=near)
+        answer = solve(form.supported(used), TRIAL, near=near, close=ROUGH)
     except SolverError:
         return []
     kept = used & (answer.x[: form.n_actions] > DUST)

@@ -41,6 +41,9 @@ AGAIN = 3e-3
 CLOSE = 1e-7
 """Relative gap at which the steps end."""
 
+FAR = 1e-4
+"""Relative complementarity above which the gap is not worked out: it is no smaller."""
+
 FITS = 1e-8
 """Residual of rows, in units, at which they end."""
 
@@ -48,7 +51,7 @@ HELD = (1e-9, 1e-8, 1e-7, 1e-6)
 """Stands in for slack of equal rows; a larger one where pivots vanish."""
 
 REFINED = 2
-"""Steps of refinement of a Newton direction."""
+"""Steps of refinement of a Newton direction; one for the predictor, which only aims."""
 
 SOUND = 1e-5
 """Relative error before the last refinement from which more slack is lent."""
@@ -160,7 +163,7 @@ class System:
         dx, dy = v[: self.n], v[self.n :]
         return np.concatenate([self.top * dx + self.At @ dy, self.rows @ dx - self.bottom * dy])
 
-    def solve(self, right: Vector) -> Vector:
+    def solve(self, right: Vector, refined: int = REFINED) -> Vector:
         """Solve by refinement, which takes the effect of what stands in for slack out again.
 
         Where pivots vanished, which spoils everything at once, more slack is lent.
@@ -172,7 +175,7 @@ class System:
         """
         scale = float(np.abs(right).max(initial=0.0)) + 1e-12
         while True:
-            out, error = self._refined(right)
+            out, error = self._refined(right, refined)
             if error <= SOUND * scale:
                 return out
             self.held += 1
@@ -180,11 +183,11 @@ class System:
                 raise ArithmeticError("the Newton system could not be solved")
             self._factorise()
 
-    def _refined(self, right: Vector) -> tuple[Vector, float]:
+    def _refined(self, right: Vector, refined: int) -> tuple[Vector, float]:
         """Solve and refine; returns the answer and its error before the last refinement."""
         assert self.solver is not None
         out, error = np.asarray(self.solver.solve(right)), np.inf
-        for _ in range(REFINED):
+        for _ in range(refined):
             rest = right - self._times(out)
             error = float(np.abs(rest).max(initial=0.0))
             if not np.isfinite(error):
@@ -217,11 +220,13 @@ class InteriorPoint:
         self.U = np.flatnonzero(np.isfinite(self.high))
         self.right = np.where(self.equal, problem.row_low, 0.0)
 
-    def solve(self, near: Point | None = None) -> Inside | None:
+    def solve(self, near: Point | None = None, close: float = CLOSE) -> Inside | None:
         """Follow the central path; None where it ends nowhere.
 
         Parameters
         ----------
+        close
+            Relative gap at which the steps end.
         near
             Where a program of the same shape ended, to begin near it. The answer then depends
             on it in its last digits.
@@ -231,7 +236,7 @@ class InteriorPoint:
         for _ in range(STEPS):
             rows = self._rows(point.w)
             misfit = float(np.abs(rows).max(initial=0.0))
-            merit = max(self._gap(point) / CLOSE, misfit / FITS)
+            merit = max(self._gap(point) / close, misfit / FITS)
             if not np.isfinite(merit):
                 break
             idle = 0 if merit < PROGRESS * least else idle + 1
@@ -250,6 +255,10 @@ class InteriorPoint:
     def _gap(self, point: Point) -> float:
         """Relative gap between the value at a point and the bound that its prices prove."""
         value = self.problem.objective(point.w[: self.n])
+        below, above = self._distances(point.w)
+        open_ = float(point.down[self.L] @ below + point.up[self.U] @ above) / (1.0 + abs(value))
+        if open_ > FAR:
+            return open_
         return (value - lower_bound(self.problem, point.y)) / (1.0 + abs(value))
 
     def _inside_at(self, point: Point, *, infeasible: bool = False) -> Inside:
@@ -336,13 +345,15 @@ class InteriorPoint:
         exact[self.sided] = 1.0 / np.maximum(theta[n:], 1e-14)
         self.system.factorise(top, exact)
 
-        def direction(target: tuple[Vector, Vector]) -> tuple[Vector, Vector, Vector, Vector]:
+        def direction(
+            target: tuple[Vector, Vector], refined: int
+        ) -> tuple[Vector, Vector, Vector, Vector]:
             pull = -slope
             pull[L] += target[0] / below - down
             pull[U] -= target[1] / above - up
             right = np.concatenate([pull[:n], -rows])
             right[n + self.sided] += pull[n:] * exact[self.sided]
-            solved = self.system.solve(right)
+            solved = self.system.solve(right, refined)
             dw = np.concatenate([solved[:n], np.zeros(self.sided.size)])
             dy = solved[n:]
             dw[n:] = (dy[self.sided] + pull[n:]) * exact[self.sided]
@@ -354,12 +365,12 @@ class InteriorPoint:
             )
 
         none = np.zeros(L.size), np.zeros(U.size)
-        dw, dy, dd, du = direction(none)
+        dw, dy, dd, du = direction(none, 1)
         primal, dual = self._reach(dw, below, above), _reach_of((down, dd), (up, du))
         after = (down + dual * dd) @ (below + primal * dw[L])
         after += (up + dual * du) @ (above - primal * dw[U])
         centre = (float(after) / max(1, L.size + U.size) / mu) ** 3 * mu
-        dw, dy, dd, du = direction((centre - dd * dw[L], centre + du * dw[U]))
+        dw, dy, dd, du = direction((centre - dd * dw[L], centre + du * dw[U]), REFINED)
         if not (np.all(np.isfinite(dw)) and np.all(np.isfinite(dy))):
             return False
         primal = min(1.0, NEAR_BOUND * self._reach(dw, below, above))

@@ -8,7 +8,7 @@ may depend on what was looked at before.
 from __future__ import annotations
 
 from allocator.program.form import Separable
-from allocator.program.interior import Inside, InteriorPoint, Point, System
+from allocator.program.interior import CLOSE, Inside, InteriorPoint, Point, System
 
 KEPT = 8
 """Patterns of which systems are kept."""
@@ -29,15 +29,15 @@ class Memory:
         self.systems: dict[Pattern, System] = {}
         self.points: dict[Pattern, Point] | None = {} if points else None
 
-    def solve(self, problem: Separable) -> Inside | None:
+    def solve(self, problem: Separable, close: float = CLOSE) -> Inside | None:
         """Follow the central path of a program with what is kept for its pattern."""
         A = problem.A
         pattern = (A.shape, A.indptr.tobytes(), A.indices.tobytes())
         search = InteriorPoint(problem, self.systems.pop(pattern, None))
         near = None if self.points is None else self.points.get(pattern)
-        found = search.solve(near)
+        found = search.solve(near, close)
         if found is None and near is not None:
-            found = search.solve()
+            found = search.solve(None, close)
         if len(self.systems) < KEPT:
             self.systems[pattern] = search.system
         if self.points is not None and found is not None and found.point is not None:

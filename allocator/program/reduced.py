@@ -12,6 +12,9 @@ from allocator.program.sparse import Matrix, sp
 CROSSED = 1e-8
 """Units by which an answer may cross a row that was left out."""
 
+CLOSE_BY = 1e-4
+"""Room in units, near an expected answer, of rows and rises that are taken in at once."""
+
 
 class Reduced:
     """What is left of a program, and the way back.
@@ -24,27 +27,37 @@ class Reduced:
     A row ``e >= s - q`` over two columns is turned into a bound: with ``s = s' + e`` in place of
     s it says ``s' <= q``, and ``s' >= 0`` loses nothing, for e never needs to exceed s.
 
+    Parameters
+    ----------
+    problem
+        The program.
+    near
+        Columns near which the answer may lie, to take in at once what an answer there needs.
+
     Attributes
     ----------
     left
         The program to solve.
     """
 
-    def __init__(self, problem: Separable) -> None:
+    def __init__(self, problem: Separable, near: Vector | None = None) -> None:
         self.problem, self.lazy = problem, problem.lazy
         self.A = problem.A.tocsr()
         self.rises = self.A[self.lazy.rise_row]
         self.falls = self.A[self.lazy.fall_row]
         self.outer = self._outer()
         self.split_row, self.split_rest, self.split_whole = problem.splits()
-        start = np.clip(np.zeros(problem.low.size), problem.low, problem.high)
+        close = CLOSE_BY if near is not None else 0.0
+        near = np.zeros(problem.low.size) if near is None else near
+        start = np.clip(near, problem.low, problem.high)
         column = self.lazy.rise_column
-        wanted = self._raised(start)
-        self.risen: Mask = wanted[column] > problem.low[column]
+        wanted = self._raised(start, least=True)
+        need = problem.row_low[self.lazy.rise_row] - self.rises @ wanted + wanted[column]
+        self.risen: Mask = need > problem.low[column] - close
         self.risen |= self.lazy.rise_family == ALWAYS
         self.out: Mask = np.zeros(problem.row_low.size, dtype=bool)
         self.out[self.lazy.late] = True
-        self.out &= self.excess(self.completed(start)) <= CROSSED
+        self.out &= self.excess(self.completed(start)) <= CROSSED - close
         self._reduce()
 
     def _outer(self) -> Matrix:
@@ -53,19 +66,26 @@ class Reduced:
         own[self.lazy.rise_row] = own[self.lazy.fall_row] = 0.0
         return (sp.diags_array(own) @ self.A).tocsr()
 
-    def _raised(self, x: Vector) -> Vector:
-        """Set rising columns to what their rows ask of them."""
+    def _raised(self, x: Vector, *, least: bool) -> Vector:
+        """Set rising columns to what their rows ask of them.
+
+        Those that are always in may be wanted higher: what counts as a flip is no repeat. At
+        their least nothing is.
+        """
         lazy, problem = self.lazy, self.problem
         out = x.copy()
         need = problem.row_low[lazy.rise_row] - self.rises @ x + x[lazy.rise_column]
-        out[lazy.rise_column] = problem.low[lazy.rise_column]
+        alone = lazy.rise_column[(lazy.rise_family != ALWAYS) | least]
+        out[alone] = problem.low[alone]
         np.maximum.at(out, lazy.rise_column, need)
         return out
 
     def completed(self, x: Vector) -> Vector:
         """Set every lazy column to its best; kinks depend on flips, so rises are set twice."""
         lazy = self.lazy
-        out = self._raised(self._raised(x))
+        out = self._raised(self._raised(x, least=False), least=False)
+        if np.any(out > self.problem.high + CROSSED):
+            out = self._raised(self._raised(x, least=True), least=True)
         room = self.falls @ out - self.problem.row_low[lazy.fall_row] + out[lazy.fall_column]
         out[lazy.fall_column] = self.problem.high[lazy.fall_column]
         np.minimum.at(out, lazy.fall_column, room)

@@ -15,6 +15,7 @@ import numpy as np
 from allocator.models.errors import SolverError
 from allocator.program.certify import lower_bound
 from allocator.program.form import Separable, Vector
+from allocator.program.interior import CLOSE
 from allocator.program.memory import Memory
 from allocator.program.reduced import Reduced
 from allocator.program.solvers import Raw, Solver, by_clarabel, by_highs, by_osqp, by_piqp
@@ -27,6 +28,9 @@ GAP = 1e-6
 
 WIDE = 1e-4
 """The same of a trial, and of a large program."""
+
+ROUGH = 1e-6
+"""Relative gap that is close enough to compare sets of actions."""
 
 PASSES = 12
 POWER_FLOOR = 1e-5
@@ -89,13 +93,14 @@ class InfeasibleError(SolverError):
     """Row prices prove that no point keeps the rows: no other solver could say anything else."""
 
 
-def solve(
+def solve(  # noqa: PLR0913 - one call, whose options are few and named
     problem: Separable,
     chain: tuple[tuple[str, Solver | None], ...] = CHAIN,
     *,
     near: Vector | None = None,
     passes: int = PASSES,
     memory: Memory | None = None,
+    close: float = CLOSE,
 ) -> Answer:
     """Solve a program and certify the answer.
 
@@ -111,6 +116,8 @@ def solve(
         Most expansions; a single one near the optimum is often enough.
     memory
         What is kept of earlier programs of the same pattern.
+    close
+        Relative gap at which the own interior point ends.
 
     Raises
     ------
@@ -125,7 +132,7 @@ def solve(
         chain = TRIAL[:1] if large else TRIAL[::-1] if columns <= TINY else TRIAL
     for name, solver in chain:
         if solver is None:
-            answer = _followed(problem, name, memory or Memory())
+            answer = _followed(problem, name, (memory or Memory(), near), close)
         else:
             answer = _passes(problem, (name, solver), near, passes)
         if answer is not None and answer.residual <= TOLERANCE:
@@ -139,16 +146,19 @@ def solve(
     raise SolverError(f"no solver's answer could be certified; the last one, {last}")
 
 
-def _followed(problem: Separable, name: str, memory: Memory) -> Answer | None:
+def _followed(
+    problem: Separable, name: str, known: tuple[Memory, Vector | None], close: float
+) -> Answer | None:
     """Follow the central path, taking in bends as answers cross them."""
-    small = Reduced(problem)
+    memory, near = known
+    small = Reduced(problem, near if near is not None and near.size == problem.low.size else None)
     for _ in range(WIDENINGS):
         left = small.left
         if not left.low.size:
             found = None
             x, y = small.whole(left.low, np.zeros(left.row_low.size))
         else:
-            found = memory.solve(left)
+            found = memory.solve(left, close)
             if found is None:
                 return None
             if found.infeasible:

@@ -20,6 +20,7 @@ ONCE_MISSED = (
     ("broken", 5),
     ("broken", 6),
     ("broken", 7),
+    ("mixed", 10026),
 )
 """Books whose best whole lots lie far from the best sizes without lots."""
 
