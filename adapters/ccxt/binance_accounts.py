@@ -25,7 +25,7 @@ from allocator.adapters.ccxt.binance_reads import (
     wallets,
 )
 from allocator.adapters.ccxt.place import Place, text, who
-from allocator.adapters.ccxt.session import JsonObject, number
+from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
 from allocator.models.account import (
     Account,
