@@ -10,7 +10,7 @@ from typing import Any
 
 import ccxt.async_support as exchanges
 
-from allocator.adapters.ccxt import deribit_client
+from allocator.adapters.ccxt import deribit_client, kucoin_client
 from allocator.adapters.ccxt.failures import Answer
 from allocator.adapters.ccxt.secrets import secret
 from allocator.adapters.ccxt.values import JsonObject
@@ -47,19 +47,27 @@ OPTIONS: Mapping[str, JsonObject] = {
     "bitget": {"fetchMarkets": {"types": ["swap"]}, "uta": False},
     "deribit": {},
     "gate": {"fetchMarkets": {"types": ["swap"]}, "unifiedAccount": False},
+    "kucoinfutures": {"fetchMarkets": {"types": ["swap"]}, "hf": True},
     "okx": {"fetchMarkets": {"types": ["spot", "swap", "future"]}},
 }
 
 
-PREPARE: Mapping[str, Callable[[Any], None]] = {"deribit": deribit_client.prepare}
+PREPARE: Mapping[str, Callable[[Any], None]] = {
+    "deribit": deribit_client.prepare,
+    "kucoinfutures": kucoin_client.prepare,
+}
 """What a venue's client needs beside its settings, done once when it is made."""
 
-BURST = {"bitget": 10, "bybit": 250, "binance": 1000, "deribit": 80, "gate": 50, "okx": 200}
+BURST = {
+    "bitget": 10, "bybit": 250, "binance": 1000, "deribit": 80, "gate": 50, "hyperliquid": 1000,
+    "krakenfutures": 1000, "kucoinfutures": 400, "okx": 200,
+}  # fmt: skip
 """Cost that one client may spend at once. Bybit and OKX count each endpoint by itself while ccxt
 counts them together: fifty calls, spread as ours are, stay inside every count. Deribit lets twenty
 orders through at once, for which ccxt takes four each, and a hundred other requests. Binance's
-clients have no limiter of their own: see `budgets`. Bitget counts ten a second on each endpoint and
-Gate two hundred in ten: little is let through at once."""
+clients have no limiter of their own, nor have Hyperliquid's and Kraken's: see `budgets`. Bitget
+counts ten a second on each endpoint and Gate two hundred in ten: little is let through at once.
+KuCoin counts two thousand in thirty seconds, for which ccxt takes four thousand."""
 
 
 def new_client(row: LoginConfig, session: Any) -> Any:

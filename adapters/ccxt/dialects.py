@@ -10,6 +10,7 @@ from allocator.adapters.ccxt.bybit import Bybit
 from allocator.adapters.ccxt.deribit import Deribit
 from allocator.adapters.ccxt.dialect import Dialect
 from allocator.adapters.ccxt.gateio import Gate
+from allocator.adapters.ccxt.kucoin import KuCoin
 from allocator.adapters.ccxt.okx import Okx
 
 DIALECTS: Mapping[str, Dialect] = {
@@ -18,5 +19,6 @@ DIALECTS: Mapping[str, Dialect] = {
     "bybit": Bybit(),
     "deribit": Deribit(),
     "gate": Gate(),
+    "kucoinfutures": KuCoin(),
     "okx": Okx(),
 }

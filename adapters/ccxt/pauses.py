@@ -18,6 +18,7 @@ USER_CODES: Mapping[str, frozenset[str]] = {
     "bybit": frozenset({"10006"}),
     "deribit": frozenset({"10028"}),
     "gate": frozenset({"TOO_MANY_REQUESTS", "TOO_FAST"}),
+    "kucoinfutures": frozenset({"200002", "429000"}),
     "okx": frozenset({"50011", "50061", "58102"}),
 }
 """Too many requests of one user, by venue: the others may go on."""

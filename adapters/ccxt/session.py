@@ -278,6 +278,8 @@ class Sessions:
         for row in config.logins.values():
             for reference in row.references.values():
                 secret(reference)
+        self._rates = config.rates
+        self._owners = _owners(config)
         self._venues: dict[str, _VenueState] = {}
         self.logins = {name: self._login(name, row) for name, row in config.logins.items()}
 
@@ -288,7 +290,20 @@ class Sessions:
 
     def _login(self, name: str, row: LoginConfig) -> Login:
         session = ReadsOnly(self._session) if self._reads_only else self._session
-        shared = self._venues.setdefault(row.venue, _VenueState(Budgets(row.venue)))
+        shared = self._venues.setdefault(row.venue, _VenueState(Budgets(row.venue, self._rates)))
         client = new_client(row, session)
-        shared.budgets.bind(client)
+        shared.budgets.bind(client, self._owners.get(name, name), name)
         return Login(name, row, client, shared)
+
+
+def _owners(config: Config) -> dict[str, str]:
+    """Name whom a venue counts each login to: the owner of its accounts, or of those it signs for.
+
+    >>> from allocator.models.config import Config
+    >>> _owners(Config())
+    {}
+    """
+    found = dict[str, str]()
+    for row in config.accounts:
+        found.setdefault(config.logins[row.login].master or row.login, row.owner)
+    return found | {row.login: row.owner for row in config.accounts}
