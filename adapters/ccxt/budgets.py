@@ -8,7 +8,8 @@ What is known beforehand is in `LIMITS`: Binance has a budget of weight by addre
 services (Limits, request weight; units here are ccxt's, which are a fifth of the weight at the spot
 service and a tenth at the wallet's; portfolio margin: General Info), Bybit one of requests (Rate
 Limit Rules, HTTP IP limit), KuCoin one for public data (Rate Limit; ccxt's units are half of
-the venue's), Hyperliquid one of weight, and Kraken Futures one by key (their pages of rate limits).
+the venue's), Hyperliquid one of weight, Kraken Futures one for trading and one for history (their
+pages of rate limits; Kraken's public data are free).
 None of these pages bounds what an owner's accounts may ask together unless by agreement, so such a
 bound comes from the configuration (`rates`), as do a venue's better terms. Where nothing is said,
 each client has a limiter of its own.
@@ -60,7 +61,10 @@ LIMITS: Mapping[str, tuple[Limit, ...]] = {
     ),
     "bybit": (Limit("address", "", 600, 5),),
     "hyperliquid": (Limit("address", "", 1200, 60),),
-    "krakenfutures": (Limit("key", "private", 500, 10),),
+    "krakenfutures": (
+        Limit("address", "private", 500, 10),
+        Limit("address", "history", 100, 600),
+    ),
     "kucoinfutures": (Limit("address", "futuresPublic", 4000, 30),),
 }
 
@@ -69,6 +73,9 @@ ONE_EACH = frozenset({"bybit"})
 
 COUNTED_HERE = frozenset({"binance", "hyperliquid", "krakenfutures"})
 """Venues whose clients keep no limiter of their own beside these budgets."""
+
+ONE_SYMBOL = "?symbol"
+"""Marks the path of a request that names one symbol."""
 
 HEAVIER: Mapping[tuple[str, str], float] = {
     ("fapiPrivateV3", "account"): 5,
@@ -80,6 +87,17 @@ HEAVIER: Mapping[tuple[str, str], float] = {
     ("dapiPrivate", "openOrders"): 40,
 }
 """Weights that the venue's pages put higher than ccxt does, for reads of every symbol."""
+
+COSTS: Mapping[tuple[str, str], float] = {
+    ("private", "sendorder"): 10,
+    ("private", "cancelorder"): 10,
+    ("private", "cancelallordersafter"): 25,
+    ("private", "accounts"): 2,
+    ("private", "openpositions"): 2,
+    ("private", "openorders"): 2,
+    ("private", "leveragepreferences"): 2,
+}
+"""Costs by Kraken's page, which ccxt puts at one each."""
 
 
 class Budget:
@@ -157,7 +175,7 @@ class Budgets:
         api, path, units = cost
         if own is not None:
             await own(units)
-        units = 1 if self._each else HEAVIER.get((api, path), units)
+        units = 1 if self._each else self._cost(api, path, units)
         for scope, name in who.items():
             limit = next(
                 (row for row in self._limits
@@ -165,6 +183,11 @@ class Budgets:
             )  # fmt: skip
             if limit is not None:
                 await self._budget(limit, name).take(units)
+
+    def _cost(self, api: str, path: str, units: float) -> float:
+        if self._venue == "krakenfutures":
+            return COSTS.get((api, path.removesuffix(ONE_SYMBOL)), units)
+        return HEAVIER.get((api, path), units)
 
     def _budget(self, limit: Limit, name: str) -> Budget:
         if (limit, name) not in self._budgets:
@@ -178,5 +201,5 @@ def _named(
 ) -> tuple[str, str, float]:
     """Keep which service a cost is of; a read of one symbol costs what ccxt says."""
     name = api if isinstance(api, str) else api[0]
-    asked = str(path) if "symbol" not in params else ""
+    asked = f"{path}{ONE_SYMBOL}" if "symbol" in params else str(path)
     return name, asked, float(count(api, method, path, params, *config))

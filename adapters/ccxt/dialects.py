@@ -10,6 +10,7 @@ from allocator.adapters.ccxt.bybit import Bybit
 from allocator.adapters.ccxt.deribit import Deribit
 from allocator.adapters.ccxt.dialect import Dialect
 from allocator.adapters.ccxt.gateio import Gate
+from allocator.adapters.ccxt.kraken import Kraken
 from allocator.adapters.ccxt.kucoin import KuCoin
 from allocator.adapters.ccxt.okx import Okx
 
@@ -19,6 +20,7 @@ DIALECTS: Mapping[str, Dialect] = {
     "bybit": Bybit(),
     "deribit": Deribit(),
     "gate": Gate(),
+    "krakenfutures": Kraken(),
     "kucoinfutures": KuCoin(),
     "okx": Okx(),
 }

@@ -21,8 +21,8 @@ LONGEST = 140
 
 CODE_KEYS = ("sCode", "retCode", "code")
 MESSAGE_KEYS = ("sMsg", "retMsg", "msg", "message", "detail")
-LABEL = re.compile(r"[A-Z][A-Za-z_]+")
-"""A code in words, under ``label`` (Gate)."""
+LABEL = re.compile(r"[A-Za-z][A-Za-z_]+")
+"""A code in words, under ``label`` (Gate) or ``error`` (Kraken Futures)."""
 
 
 class RefusalError(VenueError):
@@ -75,6 +75,8 @@ def venue_code(text: str) -> tuple[str, str] | None:
     ('51008', 'Insufficient balance')
     >>> venue_code('{"label":"ORDER_NOT_FOUND","message":"Order not found"}')
     ('ORDER_NOT_FOUND', 'Order not found')
+    >>> venue_code('{"result":"error","error":"authenticationError"}')
+    ('authenticationError', '')
     """
     try:
         body: Any = json.loads(text)
@@ -82,7 +84,7 @@ def venue_code(text: str) -> tuple[str, str] | None:
         return None
     if not isinstance(body, dict):
         return None
-    label = body.get("label")
+    label = body.get("label") or (body.get("error") if body.get("result") == "error" else None)
     if isinstance(label, str) and LABEL.fullmatch(label):
         return label, _words(body)
     told = _telling(body)

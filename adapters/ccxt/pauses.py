@@ -26,6 +26,7 @@ USER_CODES: Mapping[str, frozenset[str]] = {
 ADDRESS_CODES: Mapping[str, frozenset[str]] = {
     "bybit": frozenset({"10018"}),
     "binance": frozenset({"-1003"}),
+    "krakenfutures": frozenset({"apiLimitExceeded"}),
 }
 """Too many requests of one address, by venue: nobody may go on."""
 

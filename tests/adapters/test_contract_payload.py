@@ -26,13 +26,13 @@ from allocator.models.intents import (
     Unsure,
 )
 from allocator.ports import Venue
-from tests.adapters.ccxt import kucoin_payloads
+from tests.adapters.ccxt import kraken_payloads, kucoin_payloads
 from tests.adapters.ccxt.conftest import run_with
 from tests.adapters.ccxt.recorded import KEY, Recorded, playing
 from tests.adapters.ccxt.replay import BROKEN, Answer, Replay
 from tests.adapters.test_contract import ago
 
-RECORDED = {row.venue: row for row in (kucoin_payloads.RECORDED,)}
+RECORDED = {row.venue: row for row in (kraken_payloads.RECORDED, kucoin_payloads.RECORDED)}
 
 
 @dataclass(frozen=True)
@@ -207,9 +207,12 @@ def test_c15_reduce_only_never_adds(played: Played) -> None:
 
 
 def test_c16_an_equity_that_does_not_add_up_freezes_the_account(played: Played) -> None:
+    mine = played.recorded.trades
+    book = played.run(lambda opened: opened.market.gather())
+    assert book.snapshot.account[mine].state == "open"
+    assert [row for row in book.missing if row.account == mine] == []
     played.replay.table |= played.recorded.unequal()
     book = played.run(lambda opened: opened.market.gather())
-    mine = played.recorded.trades
     assert book.snapshot.account[mine].state == "frozen"
     (why,) = [row.what for row in book.missing if row.account == mine]
     assert "EQUITY_IDENTITY" in why
