@@ -10,7 +10,7 @@ from typing import Any
 
 import ccxt.async_support as exchanges
 
-from allocator.adapters.ccxt import deribit_client, kraken_client, kucoin_client
+from allocator.adapters.ccxt import deribit_client, hyperliquid_client, kraken_client, kucoin_client
 from allocator.adapters.ccxt.failures import Answer
 from allocator.adapters.ccxt.secrets import secret
 from allocator.adapters.ccxt.values import JsonObject
@@ -47,6 +47,7 @@ OPTIONS: Mapping[str, JsonObject] = {
     "bitget": {"fetchMarkets": {"types": ["swap"]}, "uta": False},
     "deribit": {},
     "gate": {"fetchMarkets": {"types": ["swap"]}, "unifiedAccount": False},
+    "hyperliquid": {"fetchMarkets": {"types": ["swap"]}},
     "krakenfutures": {},
     "kucoinfutures": {"fetchMarkets": {"types": ["swap"]}, "hf": True},
     "okx": {"fetchMarkets": {"types": ["spot", "swap", "future"]}},
@@ -55,6 +56,7 @@ OPTIONS: Mapping[str, JsonObject] = {
 
 PREPARE: Mapping[str, Callable[[Any], None]] = {
     "deribit": deribit_client.prepare,
+    "hyperliquid": hyperliquid_client.prepare,
     "krakenfutures": kraken_client.prepare,
     "kucoinfutures": kucoin_client.prepare,
 }

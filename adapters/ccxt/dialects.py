@@ -10,6 +10,7 @@ from allocator.adapters.ccxt.bybit import Bybit
 from allocator.adapters.ccxt.deribit import Deribit
 from allocator.adapters.ccxt.dialect import Dialect
 from allocator.adapters.ccxt.gateio import Gate
+from allocator.adapters.ccxt.hyperliquid import Hyperliquid
 from allocator.adapters.ccxt.kraken import Kraken
 from allocator.adapters.ccxt.kucoin import KuCoin
 from allocator.adapters.ccxt.okx import Okx
@@ -20,6 +21,7 @@ DIALECTS: Mapping[str, Dialect] = {
     "bybit": Bybit(),
     "deribit": Deribit(),
     "gate": Gate(),
+    "hyperliquid": Hyperliquid(),
     "krakenfutures": Kraken(),
     "kucoinfutures": KuCoin(),
     "okx": Okx(),

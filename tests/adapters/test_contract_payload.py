@@ -26,13 +26,16 @@ from allocator.models.intents import (
     Unsure,
 )
 from allocator.ports import Venue
-from tests.adapters.ccxt import kraken_payloads, kucoin_payloads
+from tests.adapters.ccxt import hyperliquid_payloads, kraken_payloads, kucoin_payloads
 from tests.adapters.ccxt.conftest import run_with
 from tests.adapters.ccxt.recorded import KEY, Recorded, playing
 from tests.adapters.ccxt.replay import BROKEN, Answer, Replay
 from tests.adapters.test_contract import ago
 
-RECORDED = {row.venue: row for row in (kraken_payloads.RECORDED, kucoin_payloads.RECORDED)}
+RECORDED = {
+    row.venue: row
+    for row in (hyperliquid_payloads.RECORDED, kraken_payloads.RECORDED, kucoin_payloads.RECORDED)
+}
 
 
 @dataclass(frozen=True)
@@ -179,6 +182,8 @@ def test_c11_an_order_off_its_steps_is_refused_not_rounded(played: Played) -> No
 def test_c12_a_request_stamped_before_the_window_is_refused(played: Played) -> None:
     """The venue's refusal is typed; that its window holds is not for payloads to prove."""
     assert played.venue(_capabilities).receive_window_s <= 5
+    if played.recorded.refusals.stale is None:
+        pytest.skip("the venue's words for it are told by no page")
     played.answer(played.recorded.order, played.recorded.refusals.stale)
     outcome = played.submit(played.recorded.intent(stamped_at=ago(6)))
     assert isinstance(outcome, Rejected)

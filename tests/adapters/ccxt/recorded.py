@@ -26,7 +26,7 @@ class Refusals:
     ----------
     funds, step, stale, post_only, reduce_only
         Not enough money, a quantity off its steps, a stamp or deadline that has passed, a maker's
-        order that would take, a reducing one that would add.
+        order that would take, a reducing one that would add. No stale: it has no words for it.
     duplicate
         The client id is known; None: the venue is not told to refuse one.
     gone
@@ -35,7 +35,7 @@ class Refusals:
 
     funds: Answer
     step: Answer
-    stale: Answer
+    stale: Answer | None
     post_only: Answer
     reduce_only: Answer
     gone: Answer
