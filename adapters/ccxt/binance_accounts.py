@@ -51,7 +51,7 @@ def check_wallet(place: Place) -> None:
     Raises
     ------
     VenueError
-        For the unified and the funding wallet.
+        For the funding wallet.
     """
     if place.config.wallet not in CONFIGURED:
         raise VenueError(f"wallet {place.config.wallet} of binance is not read by this adapter")

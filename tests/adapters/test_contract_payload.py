@@ -26,15 +26,25 @@ from allocator.models.intents import (
     Unsure,
 )
 from allocator.ports import Venue
-from tests.adapters.ccxt import hyperliquid_payloads, kraken_payloads, kucoin_payloads
+from tests.adapters.ccxt import (
+    hyperliquid_payloads,
+    kraken_payloads,
+    kucoin_payloads,
+    portfolio_payloads,
+)
 from tests.adapters.ccxt.conftest import run_with
 from tests.adapters.ccxt.recorded import KEY, Recorded, playing
 from tests.adapters.ccxt.replay import BROKEN, Answer, Replay
 from tests.adapters.test_contract import ago
 
 RECORDED = {
-    row.venue: row
-    for row in (hyperliquid_payloads.RECORDED, kraken_payloads.RECORDED, kucoin_payloads.RECORDED)
+    row.name or row.venue: row
+    for row in (
+        hyperliquid_payloads.RECORDED,
+        kraken_payloads.RECORDED,
+        kucoin_payloads.RECORDED,
+        portfolio_payloads.RECORDED,
+    )
 }
 
 

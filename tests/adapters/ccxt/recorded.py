@@ -48,6 +48,8 @@ class Recorded:
 
     Attributes
     ----------
+    name
+        What the table of cases calls it; the venue's, unless it is one of its kinds of account.
     trades, sends, receives
         Accounts that orders, and a transfer between two of them, are for.
     order, cancel, moved, lookup, reads
@@ -89,6 +91,7 @@ class Recorded:
     exact: Callable[[str], Table]
     exact_in: tuple[str, str]
     unable: frozenset[str]
+    name: str = ""
     hosts: tuple[str, ...] = ()
     sends: str = ""
     receives: str = ""
