@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from allocator.adapters.assemble import Book, Parts, assemble, mentioned
+from allocator.adapters.deadline import deadline
 from allocator.adapters.sources import AccountSource, VenueSource
 from allocator.models.account import Account
 from allocator.models.config import Config
@@ -154,11 +155,13 @@ def _outside(before: datetime, theirs: datetime, after: datetime) -> float:
 async def within(
     jobs: Mapping[Key, Coroutine[Any, Any, Result]], until: float
 ) -> dict[Key, Result | Exception]:
-    """Run jobs at once until a time of the loop's clock; a failure is a value.
+    """Run jobs at once until a time of the loop's clock, which they know; a failure is a value.
 
     A job that is not done by then is cancelled and counts as `TimeoutError`.
     """
+    known = deadline.set(until)
     tasks = {key: asyncio.ensure_future(job) for key, job in jobs.items()}
+    deadline.reset(known)
     if not tasks:
         return {}
     left = max(0.0, until - asyncio.get_running_loop().time())

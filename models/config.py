@@ -14,6 +14,7 @@ from allocator.models.snapshot import MoveRule, Route
 
 Mode = Literal["dry", "loopback", "live"]
 Wallet = Literal["unified", "funding", "spot", "usdm", "coinm"]
+Scope = Literal["address", "owner", "key"]
 
 
 def check_secret(reference: str) -> str:
@@ -29,15 +30,20 @@ class LoginConfig(Value):
     Attributes
     ----------
     key, secret, passphrase
-        ``file:PATH`` or ``env:NAME``; a passphrase where the venue wants one beside the keys.
+        ``file:PATH`` or ``env:NAME``; a passphrase where the venue wants one beside the keys. At
+        Hyperliquid `key` is the address of the account and `secret` the key that signs for it.
     member
         The venue's own id of the user the keys belong to (Bybit member id, Binance e-mail,
-        Deribit or Gate user id, OKX sub-account name or, of a main account, any name).
+        Deribit, Gate or KuCoin user id, Kraken account uid, Hyperliquid address, OKX sub-account
+        name or, of a main account, any name).
     master
         The login that may move money between sub-accounts; None: this one is it.
     """
 
-    venue: Literal["bybit", "binance", "bitget", "deribit", "gate", "okx", "paper"]
+    venue: Literal[
+        "bybit", "binance", "bitget", "deribit", "gate", "hyperliquid", "krakenfutures",
+        "kucoinfutures", "okx", "paper",
+    ]  # fmt: skip
     key: str
     secret: str
     passphrase: str | None = None
@@ -51,7 +57,7 @@ class LoginConfig(Value):
 
     @model_validator(mode="after")
     def _signs_with_all_it_needs(self) -> LoginConfig:
-        if self.venue in {"bitget", "okx"} and self.passphrase is None:
+        if self.venue in {"bitget", "kucoinfutures", "okx"} and self.passphrase is None:
             raise ValueError(f"{self.venue} signs with a passphrase beside key and secret")
         return self
 
@@ -110,6 +116,26 @@ class AssetConfig(Value):
     haircut: NonNegative | None = None
 
 
+class RateConfig(Value):
+    """A bound of requests, as a venue granted it or as it is to be kept.
+
+    Attributes
+    ----------
+    scope
+        Who is counted together: everybody at this address, all accounts of an owner, or a key.
+    service
+        Beginning of the name of the venue's service that it is of; empty: of all.
+    units, window_s
+        Units of request weight in any stretch of so many seconds.
+    """
+
+    venue: Name
+    scope: Scope
+    service: str = ""
+    units: Positive
+    window_s: Positive
+
+
 class GatherConfig(Value):
     """How long reading may take, and how old data may be."""
 
@@ -153,6 +179,7 @@ class Config(Value):
     routes: tuple[Route, ...] = ()
     addresses: Mapping[str, AddressConfig] = Field(default_factory=dict[str, AddressConfig])
     moves: tuple[MoveRule, ...] = ()
+    rates: tuple[RateConfig, ...] = ()
     mandate: Mandate = Mandate()
     gather: GatherConfig = GatherConfig()
     execution: ExecutionConfig = ExecutionConfig()

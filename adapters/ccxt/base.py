@@ -125,7 +125,7 @@ class CcxtVenue:
         except NotSentError as error:
             return Rejected(code="NOT_SENT", message=str(error))
         except RefusalError as error:
-            if await self._too_late(error):
+            if await self._too_late(error) or error.code in dialect.facts.definitive:
                 return Rejected(code=error.code, message=error.message)
             return Unknown(why=str(error))
         except Exception as error:  # noqa: BLE001 - whatever it was, it may have been carried out

@@ -1,7 +1,8 @@
 """Binance: facts, and how actions are sent and looked up at its three hosts.
 
 Sources: the venue's pages New Order, Query Order, All Orders, Account Trade List (spot, USD-M,
-COIN-M), User Universal Transfer, Universal Transfer (sub-account), Withdraw, Error Codes.
+COIN-M, Portfolio Margin), User Universal Transfer, Universal Transfer (sub-account), Withdraw,
+Error Codes.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Protocol
 
-from allocator.adapters.ccxt import binance_accounts, binance_markets
-from allocator.adapters.ccxt.binance_reads import HOSTS, order_state, rows, wallet_of
+from allocator.adapters.ccxt import binance_accounts, binance_markets, binance_portfolio
+from allocator.adapters.ccxt.binance_reads import order_state, path_of, rows, wallet_of
 from allocator.adapters.ccxt.dialect import Facts, Trace, Withdrawal
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
 from allocator.adapters.ccxt.place import Place, text
-from allocator.adapters.ccxt.session import JsonObject, moment, number
+from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.adapters.exact import exactly
 from allocator.adapters.sources import AssetPrices, NetworkTerms
 from allocator.models.account import Account
@@ -33,13 +35,15 @@ from allocator.models.intents import (
 )
 from allocator.models.market import Instrument
 
-OWN = {"spot": "MAIN", "usdm": "UMFUTURE", "coinm": "CMFUTURE"}
+OWN = {"spot": "MAIN", "usdm": "UMFUTURE", "coinm": "CMFUTURE", "unified": "PORTFOLIO_MARGIN"}
 MEMBER = {"spot": "SPOT", "usdm": "USDT_FUTURE", "coinm": "COIN_FUTURE"}
 OWN_STATES = {"CONFIRMED": "settled", "PENDING": "in_transit", "FAILED": "returned"}
 MEMBER_STATES = {"SUCCESS": "settled", "PROCESS": "in_transit", "FAILURE": "returned"}
 FAILED_WITHDRAWALS = frozenset({"1", "3", "5"})
 CREDITED = frozenset({"1", "6"})
 DUPLICATE = "duplicate"
+LIMIT = 1000
+"""Rows that one answer holds at most."""
 
 REQUEST_CODES = (
     "-1013 -1014 -1022 -1100 -1101 -1102 -1103 -1104 -1105 -1106 -1108 -1111 -1112 -1114 -1115 "
@@ -60,7 +64,7 @@ FACTS = Facts(
 
 
 class Binance:
-    """The spot, USD-M and COIN-M wallets of each member, each a pool of its own."""
+    """The spot, USD-M and COIN-M wallets of each member, or its portfolio-margin account."""
 
     @property
     def facts(self) -> Facts:
@@ -77,15 +81,18 @@ class Binance:
         )
 
     def linked(self, source: str, target: str, *, one_login: bool) -> bool:
-        """Tell whether a transfer goes through: one side of it is always a spot wallet."""
+        """Tell whether a transfer goes through: one side of it is always a spot wallet.
+
+        Portfolio margin takes from, and gives to, the spot wallet of its own login only.
+        """
+        if "unified" in (source, target) and not one_login:
+            return False
         return "spot" in (source, target) and (source != target or not one_login)
 
     async def send_order(self, place: Place, intent: OrderIntent) -> str:
         """Send a limit order; one-way mode."""
         market = place.market(intent.instrument)
-        wallet = wallet_of(market)
-        if wallet != place.config.wallet:
-            raise NotSentError(f"{intent.instrument} is not traded from {place.account}")
+        asked = path_of(place, market, "post", "order")
         body = {
             "symbol": market["id"],
             "side": intent.side.upper(),
@@ -93,10 +100,10 @@ class Binance:
             "price": plain(intent.limit_price),
             "newClientOrderId": intent.client_id,
             "newOrderRespType": "ACK",
-            **_style(wallet, intent),
+            **_style(wallet_of(market), intent),
         }
         try:
-            reply = await place.login.call(f"{HOSTS[wallet]}_post_order", body, intent.stamped_at)
+            reply = await place.login.call(asked, body, intent.stamped_at)
         except RefusalError as error:
             if error.code == "-2010" and "duplicate" in error.message.lower():
                 raise RefusalError(DUPLICATE, error.message) from error
@@ -106,17 +113,18 @@ class Binance:
     async def find_order(self, place: Place, intent: OrderIntent, trace: Trace) -> Found | None:
         """Look an order up by its client id, then among all orders since it was sent."""
         market = place.market(intent.instrument)
-        host = HOSTS[wallet_of(market)]
         asked = {"symbol": market["id"]}
         try:
             row = await place.login.call(
-                f"{host}_get_order", {**asked, "origClientOrderId": intent.client_id}
+                path_of(place, market, "get", "order"),
+                {**asked, "origClientOrderId": intent.client_id},
             )
         except RefusalError as error:
             if error.code != "-2013":
                 raise
             every = await place.login.call(
-                f"{host}_get_allorders", {**asked, "startTime": trace.since_ms, "limit": 1000}
+                path_of(place, market, "get", "allorders"),
+                {**asked, "startTime": trace.since_ms, "limit": LIMIT},
             )
             same = [row for row in rows(every) if row.get("clientOrderId") == intent.client_id]
             if not same:
@@ -124,13 +132,13 @@ class Binance:
             row = same[-1]
         if row.get("clientOrderId") != intent.client_id:
             raise VenueError("the answer is about another order")
-        return await _found_order(place, market, row)
+        return await _found_order(place, market, row, trace)
 
     async def cancel_order(self, place: Place, intent: OrderIntent) -> str:
         """Cancel by client id."""
         market = place.market(intent.instrument)
         asked = {"symbol": market["id"], "origClientOrderId": intent.client_id}
-        reply = await place.login.call(f"{HOSTS[wallet_of(market)]}_delete_order", asked)
+        reply = await place.login.call(path_of(place, market, "delete", "order"), asked)
         return text(reply, "orderId")
 
     async def send_transfer(self, source: Place, target: Place, intent: TransferIntent) -> str:
@@ -232,7 +240,7 @@ class Binance:
 
     async def reading(self, place: Place) -> AccountReading:
         """Read wallets, positions and open orders."""
-        return await binance_accounts.reading(place)
+        return await _reads(place).reading(place)
 
     async def quote(self, place: Place, instrument: str) -> Quote:
         """Read best prices."""
@@ -240,7 +248,7 @@ class Binance:
 
     async def account(self, place: Place) -> Account:
         """Read everything a snapshot says of an account."""
-        return await binance_accounts.account(place)
+        return await _reads(place).account(place)
 
     async def instruments(self, place: Place, wanted: Collection[str]) -> tuple[Instrument, ...]:
         """Read markets by id."""
@@ -253,6 +261,23 @@ class Binance:
     async def networks(self, place: Place, assets: Collection[str]) -> Mapping[str, NetworkTerms]:
         """Read the terms of withdrawals."""
         return await binance_markets.networks(place, assets)
+
+
+class _Reads(Protocol):
+    """How accounts of a kind are read."""
+
+    async def reading(self, place: Place) -> AccountReading:
+        """Read wallets, positions and open orders."""
+        ...
+
+    async def account(self, place: Place) -> Account:
+        """Read everything a snapshot says of an account."""
+        ...
+
+
+def _reads(place: Place) -> _Reads:
+    """Choose what reads an account: portfolio margin is one of its own kind."""
+    return binance_portfolio if place.config.wallet == "unified" else binance_accounts
 
 
 def _instant(told: str) -> datetime:
@@ -277,9 +302,9 @@ def _emails(source: Place, target: Place) -> JsonObject:
     return {key: place.member for key, place in sides.items() if place.login is not place.master}
 
 
-async def _found_order(place: Place, market: JsonObject, row: JsonObject) -> Found:
+async def _found_order(place: Place, market: JsonObject, row: JsonObject, trace: Trace) -> Found:
     filled = number(row.get("executedQty")) or ZERO
-    fees = await _fees(place, market, text(row, "orderId")) if filled else {}
+    fees = await _fees(place, market, text(row, "orderId"), trace) if filled else {}
     return Found(
         venue_id=text(row, "orderId"),
         state=order_state(row),
@@ -299,13 +324,18 @@ def _average(row: JsonObject, filled: Decimal) -> Decimal | None:
     return value / filled if value and filled else None
 
 
-async def _fees(place: Place, market: JsonObject, order_id: str) -> dict[str, Decimal]:
-    wallet = wallet_of(market)
-    name = "mytrades" if wallet == "spot" else "usertrades"
-    reply = await place.login.call(
-        f"{HOSTS[wallet]}_get_{name}", {"symbol": market["id"], "orderId": order_id}
-    )
-    return _added([row for row in rows(reply) if str(row.get("orderId")) == order_id])
+async def _fees(
+    place: Place, market: JsonObject, order_id: str, trace: Trace
+) -> dict[str, Decimal]:
+    """Add up what an order cost; portfolio margin lists trades by time, not by order."""
+    name = "mytrades" if market["spot"] else "usertrades"
+    asked: JsonObject = {"symbol": market["id"], "orderId": order_id}
+    if place.config.wallet == "unified":
+        asked = {"symbol": market["id"], "startTime": trace.since_ms, "limit": LIMIT}
+    reply = rows(await place.login.call(path_of(place, market, "get", name), asked))
+    if "limit" in asked and len(reply) >= LIMIT:
+        raise VenueError("more trades than one answer holds")
+    return _added([row for row in reply if str(row.get("orderId")) == order_id])
 
 
 @exactly

@@ -25,7 +25,7 @@ from allocator.adapters.ccxt.binance_reads import (
     wallets,
 )
 from allocator.adapters.ccxt.place import Place, text, who
-from allocator.adapters.ccxt.session import JsonObject, number
+from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
 from allocator.models.account import (
     Account,
@@ -51,7 +51,7 @@ def check_wallet(place: Place) -> None:
     Raises
     ------
     VenueError
-        For the unified and the funding wallet.
+        For the funding wallet.
     """
     if place.config.wallet not in CONFIGURED:
         raise VenueError(f"wallet {place.config.wallet} of binance is not read by this adapter")

@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Collection, Mapping
 from decimal import Decimal
 
-from allocator.adapters.ccxt.binance_reads import rows, wallet_of
+from allocator.adapters.ccxt.binance_reads import SIDES, rows, wallet_of
 from allocator.adapters.ccxt.markets import instrument_of
 from allocator.adapters.ccxt.place import Place, text
-from allocator.adapters.ccxt.session import JsonObject, moment, number
+from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.adapters.exact import exactly
 from allocator.adapters.figures import daily_range_volatility, rising
 from allocator.adapters.sources import AssetPrices, NetworkTerms
@@ -90,7 +90,9 @@ async def _bracket_rows(place: Place, market: JsonObject) -> list[JsonObject]:
     wallet = wallet_of(market)
     if wallet == "spot":
         return []
-    found = await _table(place, BRACKETS[wallet], symbol=market["id"])
+    own = place.config.wallet == "unified"
+    endpoint = f"papi_get_{SIDES[wallet]}_leveragebracket" if own else BRACKETS[wallet]
+    found = await _table(place, endpoint, symbol=market["id"])
     return rows(found[market["id"]], "brackets") if market["id"] in found else []
 
 

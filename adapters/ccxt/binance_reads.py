@@ -9,9 +9,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from allocator.adapters.ccxt.failures import UnansweredError
+from allocator.adapters.ccxt.failures import NotSentError, UnansweredError
 from allocator.adapters.ccxt.place import Place, text
-from allocator.adapters.ccxt.session import JsonObject, number
+from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
 from allocator.models.account import OpenOrder
 from allocator.models.base import ONE, ZERO
@@ -21,6 +21,9 @@ from allocator.models.intents import FoundState
 HOSTS = {"spot": "private", "usdm": "fapiprivate", "coinm": "dapiprivate"}
 KINDS = {"spot": "spot", "usdm": "linear", "coinm": "inverse"}
 WALLET_OF = {kind: wallet for wallet, kind in KINDS.items()}
+SIDES = {"usdm": "um", "coinm": "cm"}
+"""Names of the wallets' services for portfolio margin."""
+
 IDENTITY = Decimal("0.000001")
 
 STATES: dict[str, FoundState] = {
@@ -40,6 +43,22 @@ def wallet_of(market: JsonObject) -> str:
     if market["spot"]:
         return "spot"
     return "usdm" if market["linear"] else "coinm"
+
+
+def path_of(place: Place, market: JsonObject, verb: str, name: str) -> str:
+    """Name ccxt's function for a request about a market, at the service the account trades by.
+
+    Raises
+    ------
+    NotSentError
+        When the account does not trade the market: nothing is asked.
+    """
+    wallet, own = wallet_of(market), place.config.wallet
+    if own == "unified" and wallet in SIDES:
+        return f"papi_{verb}_{SIDES[wallet]}_{name}"
+    if own != wallet:
+        raise NotSentError(f"{market['symbol']} is not traded from {place.account}")
+    return f"{HOSTS[wallet]}_{verb}_{name}"
 
 
 def rows(reply: Any, key: str | None = None) -> list[JsonObject]:
@@ -150,14 +169,15 @@ def net_positions(place: Place, legs: list[JsonObject]) -> dict[str, Decimal]:
 async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
     """Read every order that stands in a book of the wallet's host."""
     found = rows(await place.login.call(f"{HOSTS[place.config.wallet]}_get_openorders", {}))
-    return tuple(_open_order(place, row) for row in found)
+    return tuple(open_order(row, instrument_id(place, row)) for row in found)
 
 
 @exactly
-def _open_order(place: Place, row: JsonObject) -> OpenOrder:
+def open_order(row: JsonObject, name: str) -> OpenOrder:
+    """Describe an order that stands in the book of an instrument."""
     whole = number(text(row, "origQty")) or ZERO
     return OpenOrder(
-        instrument=instrument_id(place, row),
+        instrument=name,
         side="buy" if text(row, "side") == "BUY" else "sell",
         quantity=whole - (number(row.get("executedQty")) or ZERO),
         price=number(row.get("price")) or None,

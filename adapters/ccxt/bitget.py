@@ -27,7 +27,7 @@ from allocator.adapters.ccxt.dialect import Facts, Trace
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
 from allocator.adapters.ccxt.lacking import SendsNoMoves, SendsNoWithdrawals
 from allocator.adapters.ccxt.place import Place, text
-from allocator.adapters.ccxt.session import JsonObject, moment, number
+from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.adapters.exact import exactly
 from allocator.adapters.sources import AssetPrices
 from allocator.models.account import Account

@@ -25,17 +25,16 @@ from allocator.adapters.ccxt.bitget_reads import (
     unrealised,
     wallet,
 )
+from allocator.adapters.ccxt.pairs import Held, check_unrealised, flat_pair, pair_of
 from allocator.adapters.ccxt.place import Place, text, who
-from allocator.adapters.ccxt.readings import reading_of
-from allocator.adapters.ccxt.session import JsonObject, number
+from allocator.adapters.ccxt.readings import holding, reading_of
+from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
 from allocator.models.account import (
     Account,
     Balance,
     FeeRates,
     Fees,
-    Isolated,
-    Legs,
     Margin,
     OpenOrder,
     Position,
@@ -89,7 +88,7 @@ async def account(place: Place) -> Account:
         When any part fails, the account's mode is not modelled, or the figures do not add up.
     """
     if place.config.wallet == "spot":
-        return await _spot(place)
+        return holding(place, await _wallets(place))
     whole, rows, orders, fees, settings = await asyncio.gather(
         futures_account(place),
         position_rows(place),
@@ -112,17 +111,6 @@ async def account(place: Place) -> Account:
         positions=_positions(place, rows, settings),
         open_orders=orders,
     )
-
-
-async def _spot(place: Place) -> Account:
-    if place.config.instruments:
-        raise VenueError("spot markets of Bitget are not traded: its spot wallet only holds")
-    held = {text(r, "coin"): number(text(r, "available")) or ZERO for r in await spot_rows(place)}
-    balances = {
-        coin: Balance(wallet=units, withdrawable=max(ZERO, units))
-        for coin, units in held.items() if units
-    }  # fmt: skip
-    return Account(**who(place), fees=Fees(taker=ZERO), balances=balances)
 
 
 async def _settings(place: Place) -> dict[str, JsonObject]:
@@ -163,7 +151,7 @@ def _positions(
     for row in rows:
         pairs.setdefault(instrument_of(place, row), []).append(row)
     for name, pair in pairs.items():
-        found[name] = _position(pair, tradable=name in settings)
+        found[name] = _position(name, pair, tradable=name in settings)
     return found
 
 
@@ -175,18 +163,13 @@ def _flat(row: JsonObject) -> Position:
     VenueError
         For a margin mode that is not known.
     """
-    alone, legs = is_isolated(row), text(row, "posMode") != ONE_WAY
+    alone = is_isolated(row)
     levers = (
         [number(row.get("isolatedLongLever")), number(row.get("isolatedShortLever"))]
         if alone else [number(row.get("crossedMarginLeverage"))]
     )  # fmt: skip
-    return Position(
-        quantity=ZERO,
-        leverage=min((lever for lever in levers if lever), default=None),
-        tradable=not legs,
-        legs=Legs() if legs else None,
-        isolated=Isolated(wallet=ZERO) if alone else None,
-    )
+    leverage = min((lever for lever in levers if lever), default=None)
+    return flat_pair(leverage, one_way=text(row, "posMode") == ONE_WAY, isolated=alone)
 
 
 def is_isolated(row: JsonObject) -> bool:
@@ -197,40 +180,18 @@ def is_isolated(row: JsonObject) -> bool:
     return mode == "isolated"
 
 
-@exactly
-def _position(pair: list[JsonObject], *, tradable: bool) -> Position:
-    """Describe a pair; several rows are its legs.
+def _position(name: str, pair: list[JsonObject], *, tradable: bool) -> Position:
+    one_way = len(pair) == 1 and text(pair[0], "posMode") == ONE_WAY
+    return pair_of(name, [_held(row) for row in pair], one_way=one_way, tradable=tradable)
 
-    Raises
-    ------
-    VenueError
-        When it is held cross and isolated at once: one place cannot stand for both.
-    """
-    if len({is_isolated(row) for row in pair}) > 1:
-        raise VenueError(f"{pair[0].get('symbol')} is held cross and isolated at once")
-    apart = sum((number(row.get("marginSize")) or ZERO for row in pair), ZERO)
-    levers = [lever for lever in (number(row.get("leverage")) for row in pair) if lever]
-    common: JsonObject = {
-        "leverage": min(levers, default=None),
-        "isolated": Isolated(wallet=apart) if is_isolated(pair[0]) else None,
-    }
-    if len(pair) == 1 and text(pair[0], "posMode") == ONE_WAY:
-        row = pair[0]
-        entry = number(text(row, "openPriceAvg"))
-        return Position.model_validate(
-            {**common, "quantity": signed(row), "entry_price": entry, "tradable": tradable}
-        )
-    sizes = [signed(row) for row in pair]
-    return Position.model_validate(
-        {
-            **common,
-            "legs": Legs(
-                long=sum((size for size in sizes if size > 0), ZERO),
-                short=-sum((size for size in sizes if size < 0), ZERO),
-            ),
-            "unrealised": profit(pair),
-            "tradable": False,
-        }
+
+def _held(row: JsonObject) -> Held:
+    return Held(
+        quantity=signed(row),
+        entry=number(row.get("openPriceAvg")),
+        unrealised=number(text(row, "unrealizedPL")) or ZERO,
+        apart=(number(row.get("marginSize")) or ZERO) if is_isolated(row) else None,
+        leverage=number(row.get("leverage")),
     )
 
 
@@ -249,7 +210,5 @@ def check_identity(whole: JsonObject, rows: list[JsonObject]) -> None:
         When unrealised profit differs by more than prices may have moved in between, which it
         does too when a position is missing.
     """
-    told, found = unrealised(whole, rows), profit(rows)
     worth = sum((abs(signed(r)) * (number(text(r, "markPrice")) or ZERO) for r in rows), ZERO)
-    if abs(told - found) > DRIFT * worth:
-        raise VenueError(f"EQUITY_IDENTITY: {COIN} unrealised={told} positions={found}")
+    check_unrealised(COIN, unrealised(whole, rows), profit(rows), DRIFT * worth)

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from allocator.adapters.ccxt.bitget_reads import COIN, FUTURES, rows_of
 from allocator.adapters.ccxt.markets import instrument_of
 from allocator.adapters.ccxt.place import Place, text
-from allocator.adapters.ccxt.session import JsonObject, moment, number
+from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.adapters.exact import exactly
 from allocator.adapters.figures import daily_range_volatility, rising
 from allocator.adapters.sources import AssetPrices

@@ -13,7 +13,8 @@ from decimal import Decimal
 
 from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.place import Place, text
-from allocator.adapters.ccxt.session import JsonObject, Login, number
+from allocator.adapters.ccxt.session import Login
+from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
 from allocator.models.account import OpenOrder
 from allocator.models.base import ZERO

@@ -22,7 +22,7 @@ from allocator.adapters.ccxt.bybit_reads import (
 from allocator.adapters.ccxt.dialect import Facts, Trace, Withdrawal
 from allocator.adapters.ccxt.failures import RefusalError
 from allocator.adapters.ccxt.place import Place, text
-from allocator.adapters.ccxt.session import JsonObject, moment, number
+from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.adapters.sources import AssetPrices, NetworkTerms
 from allocator.models.account import Account
 from allocator.models.base import ZERO, plain

@@ -26,7 +26,7 @@ from allocator.adapters.ccxt.bybit_reads import (
 )
 from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.place import Place, text, who
-from allocator.adapters.ccxt.session import JsonObject, number
+from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
 from allocator.models.account import (
     Account,

@@ -12,7 +12,7 @@ from decimal import Decimal
 from allocator.adapters.ccxt.bybit_reads import category, pages, result, unified
 from allocator.adapters.ccxt.markets import instrument_of
 from allocator.adapters.ccxt.place import Place, text
-from allocator.adapters.ccxt.session import JsonObject, moment, number
+from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.adapters.exact import exactly
 from allocator.adapters.figures import daily_range_volatility, rising
 from allocator.adapters.sources import AssetPrices, NetworkTerms

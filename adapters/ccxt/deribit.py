@@ -43,7 +43,7 @@ from allocator.adapters.ccxt.deribit_reads import (
 from allocator.adapters.ccxt.dialect import Facts, Trace, Withdrawal
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError, UnansweredError
 from allocator.adapters.ccxt.place import Place, text
-from allocator.adapters.ccxt.session import JsonObject, moment, number
+from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.adapters.exact import exactly
 from allocator.adapters.sources import AssetPrices, NetworkTerms
 from allocator.models.account import Account

@@ -33,7 +33,7 @@ from allocator.adapters.ccxt.deribit_reads import (
 )
 from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.place import Place, text, who
-from allocator.adapters.ccxt.session import JsonObject, number
+from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.models.account import Account, Balance, FeeRates, Fees, Margin, Position
 from allocator.models.base import ONE, ZERO
 from allocator.models.errors import VenueError

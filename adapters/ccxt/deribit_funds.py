@@ -28,7 +28,7 @@ from allocator.adapters.ccxt.deribit_reads import (
 from allocator.adapters.ccxt.dialect import Trace, Withdrawal
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError, UnansweredError
 from allocator.adapters.ccxt.place import Place, text
-from allocator.adapters.ccxt.session import JsonObject, moment, number
+from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.models.base import ZERO, plain
 from allocator.models.config import AddressConfig
 from allocator.models.errors import VenueError

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from allocator.adapters.ccxt.place import text
-from allocator.adapters.ccxt.session import JsonObject, number
+from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
 from allocator.adapters.figures import rising
 from allocator.models.base import ONE, ZERO

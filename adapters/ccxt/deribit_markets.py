@@ -14,7 +14,7 @@ from allocator.adapters.ccxt.deribit_margin import Prices, tiers_of
 from allocator.adapters.ccxt.deribit_reads import ask, rows, size_of
 from allocator.adapters.ccxt.markets import instrument_of
 from allocator.adapters.ccxt.place import Place, text
-from allocator.adapters.ccxt.session import JsonObject, moment, number
+from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.adapters.exact import exactly
 from allocator.adapters.figures import daily_range_volatility
 from allocator.adapters.sources import AssetPrices, NetworkTerms

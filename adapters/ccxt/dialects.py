@@ -10,6 +10,9 @@ from allocator.adapters.ccxt.bybit import Bybit
 from allocator.adapters.ccxt.deribit import Deribit
 from allocator.adapters.ccxt.dialect import Dialect
 from allocator.adapters.ccxt.gateio import Gate
+from allocator.adapters.ccxt.hyperliquid import Hyperliquid
+from allocator.adapters.ccxt.kraken import Kraken
+from allocator.adapters.ccxt.kucoin import KuCoin
 from allocator.adapters.ccxt.okx import Okx
 
 DIALECTS: Mapping[str, Dialect] = {
@@ -18,5 +21,8 @@ DIALECTS: Mapping[str, Dialect] = {
     "bybit": Bybit(),
     "deribit": Deribit(),
     "gate": Gate(),
+    "hyperliquid": Hyperliquid(),
+    "krakenfutures": Kraken(),
+    "kucoinfutures": KuCoin(),
     "okx": Okx(),
 }

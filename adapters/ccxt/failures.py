@@ -21,8 +21,12 @@ LONGEST = 140
 
 CODE_KEYS = ("sCode", "retCode", "code")
 MESSAGE_KEYS = ("sMsg", "retMsg", "msg", "message", "detail")
-LABEL = re.compile(r"[A-Z][A-Za-z_]+")
-"""A code in words, under ``label`` (Gate)."""
+LABEL = re.compile(r"[A-Za-z][A-Za-z_]+")
+"""A code in words, under ``label`` (Gate) or ``error`` (Kraken Futures)."""
+
+
+ENDS = re.compile(r"[.,:](?=\s|$)| asset=")
+"""Where the part of a sentence ends that serves as its code."""
 
 
 class RefusalError(VenueError):
@@ -75,6 +79,10 @@ def venue_code(text: str) -> tuple[str, str] | None:
     ('51008', 'Insufficient balance')
     >>> venue_code('{"label":"ORDER_NOT_FOUND","message":"Order not found"}')
     ('ORDER_NOT_FOUND', 'Order not found')
+    >>> venue_code('{"result":"error","error":"authenticationError"}')
+    ('authenticationError', '')
+    >>> venue_code('{"status":"err","response":"Must deposit first. User: 0x1"}')
+    ('Must deposit first', 'Must deposit first. User: 0x1')
     """
     try:
         body: Any = json.loads(text)
@@ -82,14 +90,31 @@ def venue_code(text: str) -> tuple[str, str] | None:
         return None
     if not isinstance(body, dict):
         return None
-    label = body.get("label")
+    label = body.get("label") or (body.get("error") if body.get("result") == "error" else None)
     if isinstance(label, str) and LABEL.fullmatch(label):
         return label, _words(body)
+    sentence = _sentence(body)
+    if sentence is not None:
+        return ENDS.split(sentence, maxsplit=1)[0], sentence
     told = _telling(body)
     code = next((str(told[key]) for key in CODE_KEYS if key in told), "")
     if not code.lstrip("-").isdigit():
         return None
     return code, _words(told)
+
+
+def _sentence(body: Mapping[str, Any]) -> str | None:
+    """Find the words of a venue that has no codes (Hyperliquid); None: it says nothing amiss."""
+    status, response = body.get("status"), body.get("response")
+    if status == "unknownOid":
+        return "unknownOid"
+    if status == "err" and isinstance(response, str):
+        return response
+    data = response.get("data") if isinstance(response, dict) else None
+    statuses = data.get("statuses") if isinstance(data, dict) else None
+    rows = statuses if isinstance(statuses, list) else []
+    told = (row.get("error") for row in rows if isinstance(row, dict))
+    return next((words for words in told if isinstance(words, str)), None)
 
 
 def _telling(body: Mapping[str, Any]) -> Mapping[str, Any]:

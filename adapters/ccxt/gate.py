@@ -17,6 +17,9 @@ from allocator.models.errors import ConfigError, RefusedError
 WRITES_BY_GET = re.compile(r"/api/v2/private/(?!get_)")
 """Paths of actions that are asked for by GET: at Deribit whatever is private and no ``get_``."""
 
+READS_BY_POST = frozenset({"/info", "/api/v2/getCrossModeMarginRequirement"})
+"""Paths of reads that are asked for by POST: all of Hyperliquid's, KuCoin's rate of a position."""
+
 
 def is_write(method: str, url: Any) -> bool:
     """Tell whether a request may act.
@@ -26,7 +29,10 @@ def is_write(method: str, url: Any) -> bool:
     >>> is_write("GET", "https://www.deribit.com/api/v2/private/get_positions?currency=any")
     False
     """
-    return method != "GET" or WRITES_BY_GET.match(urlsplit(str(url)).path) is not None
+    path = urlsplit(str(url)).path
+    if method == "POST":
+        return path not in READS_BY_POST
+    return method != "GET" or WRITES_BY_GET.match(path) is not None
 
 
 async def once(
@@ -105,10 +111,10 @@ class DirectSession:
 
 
 class ReadsOnly:
-    """An HTTP session that cannot send anything but reads, by GET.
+    """An HTTP session that cannot send anything but reads.
 
     Every action at the venues we speak is a POST, a DELETE or on a path that `is_write` knows, so
-    a client behind it can read with its keys and cannot trade.
+    a client behind it can read with its keys and cannot trade; the few reads by POST are listed.
 
     Parameters
     ----------
@@ -129,12 +135,24 @@ class ReadsOnly:
             For one that acts.
         """
         if is_write("GET", url):
-            return self.post(url)
+            return self.delete(url)
         return self._session.get(url, **options)
 
     def post(self, url: Any, **options: Any) -> Any:
+        """Send a POST that reads.
+
+        Raises
+        ------
+        RefusedError
+            For one that acts.
+        """
+        if is_write("POST", url):
+            return self.delete(url)
+        return self._session.post(url, **options)
+
+    def delete(self, url: Any, **options: Any) -> Any:
         """Refuse."""
         del options
         raise RefusedError(f"a dry run sends nothing: {urlsplit(str(url)).path}")
 
-    delete = put = patch = post
+    put = patch = delete

@@ -24,17 +24,16 @@ from allocator.adapters.ccxt.gateio_reads import (
     spot_rows,
     wallet,
 )
+from allocator.adapters.ccxt.pairs import Held, check_unrealised, flat_pair, pair_of
 from allocator.adapters.ccxt.place import Place, text, who
-from allocator.adapters.ccxt.readings import reading_of
-from allocator.adapters.ccxt.session import JsonObject, number
+from allocator.adapters.ccxt.readings import holding, reading_of
+from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
 from allocator.models.account import (
     Account,
     Balance,
     FeeRates,
     Fees,
-    Isolated,
-    Legs,
     Margin,
     OpenOrder,
     Position,
@@ -104,18 +103,11 @@ async def account(place: Place) -> Account:
 
 
 async def _spot(place: Place) -> Account:
-    if place.config.instruments:
-        raise VenueError("spot markets of Gate are not traded: its spot wallet only holds")
-    detail, rows = await asyncio.gather(
-        place.login.call("private_account_get_detail", {}), spot_rows(place)
+    detail, held = await asyncio.gather(
+        place.login.call("private_account_get_detail", {}), _wallets(place)
     )
     _check_classic(detail)
-    held = {text(row, "currency"): number(text(row, "available")) or ZERO for row in rows}
-    balances = {
-        coin: Balance(wallet=units, withdrawable=max(ZERO, units))
-        for coin, units in held.items() if units
-    }  # fmt: skip
-    return Account(**who(place), fees=Fees(taker=ZERO), balances=balances)
+    return holding(place, held)
 
 
 def _check_classic(detail: JsonObject) -> None:
@@ -181,8 +173,8 @@ def _positions(place: Place, rows: list[JsonObject], *, hedge: bool) -> dict[str
         held = bool(number(text(row, "size")))
         if held or place.instrument(text(row, "contract"), _kind(place)) in mine:
             pairs.setdefault(instrument_of(place, row), []).append(row)
-    found = {name: _position(pair, tradable=name in mine) for name, pair in pairs.items()}
-    flat = Position(quantity=ZERO, tradable=not hedge, legs=Legs() if hedge else None)
+    found = {name: _position(name, pair, tradable=name in mine) for name, pair in pairs.items()}
+    flat = flat_pair(None, one_way=not hedge, isolated=False)
     return {name: flat for name in sorted(mine - found.keys())} | found
 
 
@@ -201,41 +193,19 @@ def _leverage(row: JsonObject) -> Decimal | None:
     return number(row.get("lever")) or number(own) or None
 
 
-@exactly
-def _position(pair: list[JsonObject], *, tradable: bool) -> Position:
-    """Describe a pair; several rows are its legs.
-
-    Raises
-    ------
-    VenueError
-        When it is held cross and isolated at once: one place cannot stand for both.
-    """
+def _position(name: str, pair: list[JsonObject], *, tradable: bool) -> Position:
+    one_way = all(text(row, "mode") == "single" for row in pair) and len(pair) == 1
     held = [row for row in pair if number(text(row, "size"))] or pair
-    if len({is_isolated(row) for row in held}) > 1:
-        raise VenueError(f"{held[0].get('contract')} is held cross and isolated at once")
-    apart = sum((max(ZERO, number(row.get("margin")) or ZERO) for row in held), ZERO)
-    levers = [lever for lever in map(_leverage, held) if lever is not None]
-    common: JsonObject = {
-        "leverage": min(levers, default=None),
-        "isolated": Isolated(wallet=apart) if is_isolated(held[0]) else None,
-    }
-    if all(text(row, "mode") == "single" for row in pair) and len(pair) == 1:
-        row = pair[0]
-        entry = {"entry_price": number(text(row, "entry_price"))} if signed(row) else {}
-        return Position.model_validate(
-            {**common, **entry, "quantity": signed(row), "tradable": tradable}
-        )
-    sizes = [signed(row) for row in pair]
-    return Position.model_validate(
-        {
-            **common,
-            "legs": Legs(
-                long=sum((size for size in sizes if size > 0), ZERO),
-                short=-sum((size for size in sizes if size < 0), ZERO),
-            ),
-            "unrealised": _sum(held, "unrealised_pnl"),
-            "tradable": False,
-        }
+    return pair_of(name, [_held(row) for row in held], one_way=one_way, tradable=tradable)
+
+
+def _held(row: JsonObject) -> Held:
+    return Held(
+        quantity=signed(row),
+        entry=number(row.get("entry_price")),
+        unrealised=number(text(row, "unrealised_pnl")) or ZERO,
+        apart=(number(row.get("margin")) or ZERO) if is_isolated(row) else None,
+        leverage=_leverage(row),
     )
 
 
@@ -257,7 +227,5 @@ def check_identity(whole: JsonObject, rows: list[JsonObject]) -> None:
     told, found = number(text(whole, "unrealised_pnl")) or ZERO, _sum(held, "unrealised_pnl")
     if not held and number(whole.get("position_margin")):
         raise VenueError("EQUITY_IDENTITY: the account has position margin, and no position")
-    if abs(told - found) > DRIFT * _sum(held, "value") + IDENTITY:
-        raise VenueError(
-            f"EQUITY_IDENTITY: {whole.get('currency')} unrealised={told} positions={found}"
-        )
+    allowed = DRIFT * _sum(held, "value") + IDENTITY
+    check_unrealised(text(whole, "currency"), told, found, allowed)

@@ -23,7 +23,7 @@ from allocator.adapters.ccxt.okx_accounts import LEVEL, MULTI
 from allocator.adapters.ccxt.okx_reads import kind_of, only, order_state, pages, rows
 from allocator.adapters.ccxt.okx_terms import MAY_SEND
 from allocator.adapters.ccxt.place import Place, text
-from allocator.adapters.ccxt.session import JsonObject, moment, number
+from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.adapters.exact import exactly
 from allocator.adapters.sources import AssetPrices, NetworkTerms
 from allocator.models.account import Account

@@ -30,7 +30,7 @@ from allocator.adapters.ccxt.okx_reads import (
 )
 from allocator.adapters.ccxt.okx_terms import Steps, named, note_rights, terms
 from allocator.adapters.ccxt.place import Place, text, who
-from allocator.adapters.ccxt.session import JsonObject, number
+from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
 from allocator.models.account import (
     Account,

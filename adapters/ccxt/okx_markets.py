@@ -15,7 +15,7 @@ from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.markets import instrument_of
 from allocator.adapters.ccxt.okx_reads import kind_of, only, rows, size_of
 from allocator.adapters.ccxt.place import Place, text
-from allocator.adapters.ccxt.session import JsonObject, moment, number
+from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.adapters.exact import down, exactly
 from allocator.adapters.figures import daily_range_volatility, rising
 from allocator.adapters.sources import AssetPrices, NetworkTerms

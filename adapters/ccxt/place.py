@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from allocator.adapters.ccxt.failures import NotSentError
-from allocator.adapters.ccxt.session import JsonObject, Login
+from allocator.adapters.ccxt.session import Login
+from allocator.adapters.ccxt.values import JsonObject
 from allocator.models.config import AccountConfig
 from allocator.models.errors import VenueError
 

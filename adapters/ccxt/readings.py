@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from allocator.adapters.ccxt.place import Place
-from allocator.models.account import OpenOrder
+from allocator.adapters.ccxt.place import Place, who
+from allocator.models.account import Account, Balance, Fees, OpenOrder
+from allocator.models.base import ZERO
+from allocator.models.errors import VenueError
 from allocator.models.intents import AccountReading
 
 
@@ -32,3 +34,21 @@ async def reading_of(
         positions={} if isinstance(net, BaseException) else net,
         open_orders=() if isinstance(standing, BaseException) else standing,
     )
+
+
+def holding(place: Place, held: Mapping[str, Decimal]) -> Account:
+    """Describe a wallet that holds assets and trades nothing.
+
+    Raises
+    ------
+    VenueError
+        When instruments are configured for it.
+    """
+    if place.config.instruments:
+        kind = place.config.wallet
+        raise VenueError(f"{kind} markets of {place.venue} are not traded: the wallet only holds")
+    balances = {
+        coin: Balance(wallet=units, withdrawable=max(ZERO, units))
+        for coin, units in held.items() if units
+    }  # fmt: skip
+    return Account(**who(place), fees=Fees(taker=ZERO), balances=balances)

@@ -8,103 +8,31 @@ of an account is ever retried here.
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from decimal import Decimal
-from functools import partial
+from datetime import datetime
 from typing import Any
 
 import ccxt.async_support as exchanges
 
-from allocator.adapters.ccxt import deribit_client
 from allocator.adapters.ccxt.budgets import Budgets
-from allocator.adapters.ccxt.failures import (
-    Answer,
-    NotSentError,
-    UnansweredError,
-    failure,
-    venue_code,
-)
+from allocator.adapters.ccxt.clients import heard, new_client, secrets_of
+from allocator.adapters.ccxt.failures import Answer, NotSentError, UnansweredError, failure
 from allocator.adapters.ccxt.gate import DirectSession, ReadsOnly, check_loopback
 from allocator.adapters.ccxt.loopback import LoopbackSession
+from allocator.adapters.ccxt.pauses import pause_of
 from allocator.adapters.ccxt.secrets import secret
-from allocator.adapters.ccxt.windows import (
-    RECEIVE_WINDOW_MS,
-    bound,
-    offset_ms,
-    set_offset_ms,
-    stamp_ms,
-)
+from allocator.adapters.ccxt.values import JsonObject, moment
+from allocator.adapters.ccxt.windows import offset_ms, set_offset_ms, stamp_ms
 from allocator.models.config import Config, LoginConfig
-from allocator.models.errors import ConfigError, VenueError
+from allocator.models.errors import ConfigError
 
-TIMEOUT_MS = 10_000
 MARKETS_AGE_S = 3600.0
 CLOCK_AGE_S = 600.0
 CLOCK_TRIES = 3
 CLOCK_WAY_MS = 300
 PUBLIC_AGE_S = 30.0
-DEFAULT_PAUSE_S = 2.0
-LONGEST_PAUSE_S = 120.0
-PAUSE_STATUS = frozenset({403, 418, 429})
-BANNED = 418
-LONGEST_BAN_S = 3 * 86_400.0
-"""Binance bans an address for two minutes to three days, and longer if it goes on asking."""
-
-USER_CODES: Mapping[str, frozenset[str]] = {
-    "bitget": frozenset({"429"}),
-    "bybit": frozenset({"10006"}),
-    "deribit": frozenset({"10028"}),
-    "gate": frozenset({"TOO_MANY_REQUESTS", "TOO_FAST"}),
-    "okx": frozenset({"50011", "50061", "58102"}),
-}
-"""Too many requests of one user, by venue: the others may go on."""
-
-ADDRESS_CODES: Mapping[str, frozenset[str]] = {
-    "bybit": frozenset({"10018"}),
-    "binance": frozenset({"-1003"}),
-}
-"""Too many requests of one address, by venue: nobody may go on."""
-
-CREDENTIALS = {"key": "apiKey", "secret": "secret", "passphrase": "password"}
-"""ccxt's word for each secret of a login."""
-
-JsonObject = dict[str, Any]
-
-_answer: contextvars.ContextVar[Answer | None] = contextvars.ContextVar("answer", default=None)
-
-OPTIONS: Mapping[str, JsonObject] = {
-    "bybit": {
-        "fetchMarkets": {"types": ["spot", "linear", "inverse"]},
-        "enableUnifiedMargin": False,
-        "enableUnifiedAccount": True,
-        "unifiedMarginStatus": 5,
-    },
-    "binance": {
-        "fetchMarkets": {"types": ["spot", "linear", "inverse"]},
-        "fetchMargins": False,
-        "warnOnFetchOpenOrdersWithoutSymbol": False,
-    },
-    "bitget": {"fetchMarkets": {"types": ["swap"]}, "uta": False},
-    "deribit": {},
-    "gate": {"fetchMarkets": {"types": ["swap"]}, "unifiedAccount": False},
-    "okx": {"fetchMarkets": {"types": ["spot", "swap", "future"]}},
-}
-
-
-PREPARE: Mapping[str, Callable[[Any], None]] = {"deribit": deribit_client.prepare}
-"""What a venue's client needs beside its settings, done once when it is made."""
-
-BURST = {"bitget": 10, "bybit": 250, "binance": 1000, "deribit": 80, "gate": 50, "okx": 200}
-"""Cost that one client may spend at once. Bybit and OKX count each endpoint by itself while ccxt
-counts them together: fifty calls, spread as ours are, stay inside every count. Deribit lets twenty
-orders through at once, for which ccxt takes four each, and a hundred other requests. Binance's
-clients have no limiter of their own: see `budgets`. Bitget counts ten a second on each endpoint and
-Gate two hundred in ten: little is let through at once."""
 
 
 @dataclass(slots=True)
@@ -154,7 +82,7 @@ class Login:
         self._offset_of = -CLOCK_AGE_S
         self.noted = dict[str, str]()
         self._told = dict[str, _Told]()
-        self._paused_until = 0.0
+        self.paused_until = 0.0
         self.silent = False
 
     @property
@@ -297,23 +225,23 @@ class Login:
         UnansweredError
             In every other case.
         """
-        wait = max(self._shared.paused_until, self._paused_until) - time.monotonic()
+        wait = max(self._shared.paused_until, self.paused_until) - time.monotonic()
         if wait > 0:
             raise NotSentError(f"{self.venue} asked for a pause of {wait:.1f} s more")
         stamp = stamp_ms.set(None if at is None else round(at.timestamp() * 1000))
         answer = Answer()
-        holder = _answer.set(answer)
+        holder = heard.set(answer)
         try:
             body = dict(params) if isinstance(params, Mapping) else [dict(row) for row in params]
             reply = await getattr(self.client, endpoint)(body)
         except exchanges.BaseError as error:
             self._note_pause(answer)
-            hide = tuple(str(getattr(self.client, name) or "") for name in CREDENTIALS.values())
             # Not chained: the original's text may hold the key and the signed address.
+            hide = secrets_of(self.client)
             raise failure(error, answer, hide, f"{self.venue} {endpoint}") from None
         finally:
             stamp_ms.reset(stamp)
-            _answer.reset(holder)
+            heard.reset(holder)
             if "public" not in endpoint:
                 self.silent = not answer.status
         if not isinstance(reply, dict | list):
@@ -321,21 +249,12 @@ class Login:
         return reply
 
     def _note_pause(self, answer: Answer) -> None:
-        found = venue_code(answer.body)
-        by_user = found is not None and found[0] in USER_CODES.get(self.venue, ())
-        by_address = found is not None and found[0] in ADDRESS_CODES.get(self.venue, ())
-        if answer.status not in PAUSE_STATUS and not by_user and not by_address:
+        found = pause_of(self.venue, answer)
+        if found is None:
             return
-        try:
-            pause_s = float(answer.headers.get("Retry-After", DEFAULT_PAUSE_S))
-        except ValueError:
-            pause_s = DEFAULT_PAUSE_S
-        longest_s = LONGEST_BAN_S if answer.status == BANNED else LONGEST_PAUSE_S
-        until = time.monotonic() + min(pause_s, longest_s)
-        if by_user:
-            self._paused_until = until
-        else:
-            self._shared.paused_until = until
+        pause_s, alone = found
+        holder = self if alone else self._shared
+        holder.paused_until = time.monotonic() + pause_s
 
 
 class Sessions:
@@ -359,6 +278,8 @@ class Sessions:
         for row in config.logins.values():
             for reference in row.references.values():
                 secret(reference)
+        self._rates = config.rates
+        self._owners = _owners(config)
         self._venues: dict[str, _VenueState] = {}
         self.logins = {name: self._login(name, row) for name, row in config.logins.items()}
 
@@ -369,100 +290,20 @@ class Sessions:
 
     def _login(self, name: str, row: LoginConfig) -> Login:
         session = ReadsOnly(self._session) if self._reads_only else self._session
-        shared = self._venues.setdefault(row.venue, _VenueState(Budgets(row.venue)))
+        shared = self._venues.setdefault(row.venue, _VenueState(Budgets(row.venue, self._rates)))
         client = new_client(row, session)
-        shared.budgets.bind(client)
+        shared.budgets.bind(client, self._owners.get(name, name), name)
         return Login(name, row, client, shared)
 
 
-def new_client(row: LoginConfig, session: Any) -> Any:
-    """Make a ccxt client: numbers as text, no retries, receive window of 5 s.
+def _owners(config: Config) -> dict[str, str]:
+    """Name whom a venue counts each login to: the owner of its accounts, or of those it signs for.
 
-    Raises
-    ------
-    ConfigError
-        For a venue without an adapter, or a secret that is not there.
+    >>> from allocator.models.config import Config
+    >>> _owners(Config())
+    {}
     """
-    if row.venue not in OPTIONS:
-        raise ConfigError(f"no adapter speaks to {row.venue}")
-    client = getattr(exchanges, row.venue)(
-        {
-            **{
-                CREDENTIALS[field]: secret(reference).get_secret_value()
-                for field, reference in row.references.items()
-            },
-            "session": session,
-            "enableRateLimit": True,
-            "timeout": TIMEOUT_MS,
-            "number": str,
-            "aiohttp_trust_env": False,
-            "timeout_on_exit": 0,
-            "options": {**OPTIONS[row.venue], "recvWindow": RECEIVE_WINDOW_MS},
-        }
-    )
-    client.throttler.config |= {"capacity": BURST[row.venue], "tokens": BURST[row.venue]}
-    client.has["fetchCurrencies"] = False
-    client.on_json_response = partial(json.loads, parse_float=str)
-    bound(client, row.venue)
-    client.handle_errors = partial(_keep_answer, client.handle_errors)
-    if row.venue in PREPARE:
-        PREPARE[row.venue](client)
-    check_client(client)
-    return client
-
-
-def check_client(client: Any) -> None:
-    """Refuse a client that would send anything twice or read numbers through floats.
-
-    Raises
-    ------
-    ConfigError
-        Naming the setting.
-    """
-    if client.options.get("maxRetriesOnFailure"):
-        raise ConfigError("maxRetriesOnFailure must be 0: it sends orders again")
-    if client.number is not str:
-        raise ConfigError("ccxt must hand numbers over as text")
-    if int(client.options["recvWindow"]) > RECEIVE_WINDOW_MS:
-        raise ConfigError(f"recvWindow must be at most {RECEIVE_WINDOW_MS} ms")
-
-
-def moment(milliseconds: object) -> datetime:
-    """Turn a venue's time, milliseconds since 1970 as a number or text, into UTC.
-
-    Raises
-    ------
-    VenueError
-        When it is none.
-    """
-    try:
-        return datetime.fromtimestamp(int(str(milliseconds)) / 1000, UTC)
-    except ValueError as error:
-        raise VenueError(f"not a time: {milliseconds!r}") from error
-
-
-def number(value: object) -> Decimal | None:
-    """Read a venue's number; None: absent or empty, which is not zero.
-
-    Raises
-    ------
-    VenueError
-        When it is there and no number.
-    """
-    if value is None or value == "":
-        return None
-    try:
-        found = Decimal(str(value))
-    except ArithmeticError as error:
-        raise VenueError(f"not a number: {value!r}") from error
-    if isinstance(value, float | bool) or not found.is_finite():
-        raise VenueError(f"not an exact number: {value!r}")
-    return found
-
-
-def _keep_answer(check: Callable[..., Any], *args: Any) -> Any:
-    """Keep status, headers and body of an answer for `Login.call`, then let ccxt check it."""
-    answer = _answer.get()
-    if answer is not None:
-        answer.status, answer.headers, answer.body = int(args[0]), args[4], str(args[5] or "")
-    return check(*args)
+    found = dict[str, str]()
+    for row in config.accounts:
+        found.setdefault(config.logins[row.login].master or row.login, row.owner)
+    return found | {row.login: row.owner for row in config.accounts}

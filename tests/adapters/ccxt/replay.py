@@ -27,15 +27,19 @@ from allocator.models.config import Config
 Answer = Any
 """JSON with status 200, a `Reply`, or what makes one of them of the call."""
 
+BROKEN = Reply("Service unavailable", 503)
+"""An answer that carries none of the venue's codes."""
+
 
 @dataclass
 class Replay:
-    """One host's table, and what was asked of it.
+    """A venue's table, and what was asked of it.
 
     Attributes
     ----------
     table
-        Answers by ``METHOD path``.
+        Answers by ``METHOD path``; by ``METHOD path#type`` where one path takes requests or actions
+        of many types.
     calls
         Every call that reached its answer, in order.
     """
@@ -44,17 +48,30 @@ class Replay:
     table: dict[str, Answer]
     calls: list[Call] = field(default_factory=list[Call])
     name: str = "replay"
+    others: tuple[str, ...] = ()
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        return (self.host,)
+        return (self.host, *self.others)
 
     @property
     def endpoints(self) -> Sequence[Endpoint]:
+        paths = sorted({row.partition("#")[0] for row in self.table})
         return [
-            Endpoint(self.host, *row.split(" ", 1), "public", self.handle, ("recorded",), "-")
-            for row in self.table
-        ]
+            Endpoint(host, *row.split(" ", 1), "public", self.handle, ("recorded",), "-")
+            for row in paths for host in self.hosts
+        ]  # fmt: skip
+
+    def row(self, call: Call) -> str:
+        """Name the row that answers a call."""
+        plain = f"{call.method} {call.path}"
+        try:
+            told = json.loads(call.body or "{}")
+        except ValueError:
+            return plain
+        told = told.get("action") or told if isinstance(told, dict) else {}
+        typed = f"{plain}#{told.get('type')}"
+        return typed if typed in self.table else plain
 
     def handle(self, call: Call) -> Json:
         self.calls.append(call)
@@ -62,7 +79,7 @@ class Replay:
 
     def asked(self, row: str) -> list[Call]:
         """List the calls of one ``METHOD path``."""
-        return [call for call in self.calls if f"{call.method} {call.path}" == row]
+        return [call for call in self.calls if self.row(call) == row]
 
     def body(self, row: str) -> dict[str, Any]:
         """Read the body of the only call of one ``METHOD path``."""
@@ -71,7 +88,7 @@ class Replay:
         return found
 
     def answer(self, call: Call, body: object) -> Reply:
-        found = self.table[f"{call.method} {call.path}"]
+        found = self.table[self.row(call)]
         if isinstance(found, Callable):
             found = found(call)
         return found if isinstance(found, Reply) else Reply(found)
@@ -96,8 +113,8 @@ class Replay:
 
     def unknown(self, call: Call) -> Reply:
         """Answer a row that came into the table after the server had read it."""
-        if f"{call.method} {call.path}" not in self.table:
-            raise AssertionError(f"nothing is recorded for {call.method} {call.path}")
+        if self.row(call) not in self.table:
+            raise AssertionError(f"nothing is recorded for {self.row(call)} {call.body}")
         self.handle(call)
         return self.answer(call, None)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from allocator.adapters.ccxt import session
+from allocator.adapters.ccxt import clients
 from allocator.adapters.ccxt.bitget import FACTS
 from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.emulator.wire import Call
@@ -43,7 +43,7 @@ def emulator(venue: Replay) -> Iterator[Emulator]:
 
 @pytest.fixture
 def config(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Config:
-    monkeypatch.setitem(session.BURST, "bitget", 1000)
+    monkeypatch.setitem(clients.BURST, "bitget", 1000)
     login = {"venue": "bitget"}
     for field in ("key", "secret", "passphrase"):
         monkeypatch.setenv(f"BITGET_{field.upper()}", f"bitget-{field}")

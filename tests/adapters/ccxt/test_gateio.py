@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from allocator.adapters.ccxt import session
+from allocator.adapters.ccxt import clients
 from allocator.adapters.ccxt.gateio import FACTS, text_id
 from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.emulator.wire import Call, Reply
@@ -37,7 +37,7 @@ def emulator(venue: Replay) -> Iterator[Emulator]:
 
 @pytest.fixture
 def config(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Config:
-    monkeypatch.setitem(session.BURST, "gate", 1000)
+    monkeypatch.setitem(clients.BURST, "gate", 1000)
     monkeypatch.setenv("GATE_KEY", "gate-key")
     monkeypatch.setenv("GATE_SECRET", "gate-secret")
     login = {"venue": "gate", "key": "env:GATE_KEY", "secret": "env:GATE_SECRET"}

@@ -10,10 +10,11 @@ from typing import Any, cast
 import pytest
 
 from allocator.adapters.ccxt import okx_accounts, okx_markets, okx_terms, windows
+from allocator.adapters.ccxt.clients import new_client
 from allocator.adapters.ccxt.gate import DirectSession
 from allocator.adapters.ccxt.okx_reads import wallet
 from allocator.adapters.ccxt.place import Place
-from allocator.adapters.ccxt.session import Login, new_client
+from allocator.adapters.ccxt.session import Login
 from allocator.models.account import Account
 from allocator.models.config import AccountConfig, LoginConfig
 from allocator.models.errors import VenueError

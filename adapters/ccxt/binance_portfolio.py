@@ -1,0 +1,421 @@
+"""Binance portfolio margin: one account for USD-M, COIN-M and cross margin, as a snapshot has it.
+
+The account is wallet ``unified`` of its login. An asset counts as the venue has it: margin wallet
+less what is borrowed and owed as interest, plus both futures wallets and their unrealised profit,
+at its index price and collateral rate when it is above zero. What the venue states as equity, with
+and without these rates, is held against that, and what it states as maintenance against the
+brackets: borrowing, of which no bracket tells, freezes the account by that.
+
+The venue liquidates when equity is 105 % of maintenance (uniMMR 1.05): brackets of the account are
+the venue's by as much more. Below 120 % only reducing orders pass; twice the maintenance, which
+initial margin by leverage is at least, is beyond that.
+
+Nothing here was run against the venue itself. Sources: the pages Account Information, Account
+Balance, Query UM (CM) Position Information, UM (CM) Notional and Leverage Brackets, Get UM (CM)
+Current Position Mode, Query All Current UM (CM) Open Orders, Get User Commission Rate for UM (CM)
+of Portfolio Margin; Portfolio Margin Collateral Rate, Query Portfolio Margin Asset Index Price;
+User Universal Transfer; the article "Portfolio Margin: uniMMR".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from allocator.adapters.ccxt.binance_reads import open_order, rows
+from allocator.adapters.ccxt.pairs import Held, flat_pair, pair_of
+from allocator.adapters.ccxt.place import Place, text, who
+from allocator.adapters.ccxt.readings import reading_of
+from allocator.adapters.ccxt.values import JsonObject, number
+from allocator.adapters.exact import exactly
+from allocator.adapters.figures import rising
+from allocator.models.account import (
+    Account,
+    Balance,
+    FeeRates,
+    Fees,
+    Margin,
+    OpenOrder,
+    Position,
+    State,
+)
+from allocator.models.base import ONE, ZERO
+from allocator.models.errors import VenueError
+from allocator.models.intents import AccountReading
+from allocator.models.market import CollateralTier, Tier
+
+SIDES = {"um": "linear", "cm": "inverse"}
+LIQUIDATED_AT = Decimal("1.05")
+"""The uniMMR at which the venue liquidates."""
+
+DRIFT = Decimal("0.005")
+"""Share of an account's gross worth by which prices may move between its reads."""
+
+CENT = Decimal("0.01")
+STATES: Mapping[str, State] = {
+    "NORMAL": "open", "MARGIN_CALL": "open", "SUPPLY_MARGIN": "reduce_only",
+    "REDUCE_ONLY": "reduce_only",
+}  # fmt: skip
+"""What an account's status allows; under any other the venue is liquidating it."""
+
+RATES_AGE_S = 600.0
+FEES_AGE_S = 3600.0
+
+
+def side_of(market: JsonObject) -> str:
+    """Name the side of the service that trades a market.
+
+    Raises
+    ------
+    VenueError
+        For a spot market: the account's margin orders are not modelled.
+    """
+    if market["spot"]:
+        raise VenueError(f"{market['symbol']} is not traded from a portfolio-margin account")
+    return "um" if market["linear"] else "cm"
+
+
+async def reading(place: Place) -> AccountReading:
+    """Read wallets, positions and open orders; a part that fails is named."""
+    return await reading_of(place, _wallets(place), _net(place), open_orders(place))
+
+
+async def _wallets(place: Place) -> dict[str, Decimal]:
+    return {coin: wallet_of(row) for coin, row in (await _balances(place)).items()}
+
+
+async def _net(place: Place) -> dict[str, Decimal]:
+    held = dict[str, Decimal]()
+    for name, pair in _held(await _rows(place)).items():
+        held[name] = _sum(pair, "positionAmt")
+    return held
+
+
+async def _balances(place: Place) -> dict[str, JsonObject]:
+    """Read the assets that hold or owe anything.
+
+    Raises
+    ------
+    VenueError
+        When a margin order holds some of one: such orders are not read.
+    """
+    found = rows(await place.login.call("papi_get_balance", {}))
+    kept = [text(row, "asset") for row in found if number(row.get("crossMarginLocked"))]
+    if kept:
+        raise VenueError(f"margin orders are not read, and {', '.join(kept)} is locked by one")
+    return {text(row, "asset"): row for row in found if wallet_of(row) or profit_of(row)}
+
+
+@exactly
+def _sum(found: Sequence[JsonObject], *keys: str) -> Decimal:
+    return sum((number(row.get(key)) or ZERO for row in found for key in keys), ZERO)
+
+
+@exactly
+def wallet_of(row: JsonObject) -> Decimal:
+    """Tell an asset's units without unrealised profit; what is borrowed is owed."""
+    owned = _sum([row], "crossMarginFree", "crossMarginLocked", "umWalletBalance",
+                 "cmWalletBalance")  # fmt: skip
+    return owned - _sum([row], "crossMarginBorrowed", "crossMarginInterest")
+
+
+def profit_of(row: JsonObject) -> Decimal:
+    """Tell an asset's unrealised profit."""
+    return _sum([row], "umUnrealizedPNL", "cmUnrealizedPNL")
+
+
+async def _rows(place: Place) -> dict[str, list[JsonObject]]:
+    """Read every leg that the venue lists, flat ones too, by instrument."""
+    found = dict[str, list[JsonObject]]()
+    for side in SIDES:
+        for row in rows(await place.login.call(f"papi_get_{side}_positionrisk", {})):
+            found.setdefault(_named(place, side, row), []).append(row)
+    return found
+
+
+def _held(pairs: Mapping[str, list[JsonObject]]) -> dict[str, list[JsonObject]]:
+    """Keep what is not flat."""
+    found = {
+        name: [row for row in pair if number(text(row, "positionAmt"))]
+        for name, pair in pairs.items()
+    }
+    return {name: pair for name, pair in found.items() if pair}
+
+
+def _named(place: Place, side: str, row: JsonObject) -> str:
+    name = place.instrument(text(row, "symbol"), SIDES[side])
+    if name is None:
+        raise VenueError(f"a row of an unknown market: {row.get('symbol')}")
+    return name
+
+
+async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
+    """Read every order that stands in a futures book."""
+    found = list[OpenOrder]()
+    for side in SIDES:
+        for row in rows(await place.login.call(f"papi_get_{side}_openorders", {})):
+            found.append(open_order(row, _named(place, side, row)))
+    return tuple(found)
+
+
+async def account(place: Place) -> Account:
+    """Read everything a snapshot says of an account, whole or not at all.
+
+    Raises
+    ------
+    VenueError
+        When any part fails, the venue is liquidating, or the figures do not add up.
+    """
+    markets = [place.login.market(symbol) for symbol in place.config.instruments]
+    whole, balances, listed, orders, fees, rates, prices, two_legs, brackets = await asyncio.gather(
+        place.login.call("papi_get_account", {}), _balances(place), _rows(place),
+        open_orders(place), _fees(place, markets), _ratios(place), _prices(place),
+        _two_legs(place), _brackets(place),
+    )  # fmt: skip
+    if not isinstance(whole, dict):
+        raise VenueError("no account in the answer")
+    status = text(whole, "accountStatus")
+    if status not in STATES:
+        raise VenueError(f"account status {status}: the venue may be liquidating it")
+    pairs = _held(listed)
+    check_equity(whole, balances, rates, prices)
+    check_profit(place, balances, pairs)
+    check_maintenance(place, whole, pairs, brackets, prices)
+    names = {f"{place.venue}:{market['symbol']}" for market in markets} | pairs.keys()
+    raised = {name: _raised(place, name, brackets, prices) for name in names}
+    return Account(
+        **{**who(place), "state": STATES[status]},
+        fees=fees,
+        margin=Margin(model="tiered", asset_mode="multi"),
+        balances={
+            coin: Balance(wallet=wallet_of(row), withdrawable=_free(whole, row, prices.get(coin)))
+            for coin, row in balances.items()
+        },
+        collateral={
+            coin: (CollateralTier(upto=None, ratio=ratio),) for coin, ratio in rates.items()
+        },
+        positions=_positions(place, markets, listed, two_legs, raised),
+        open_orders=orders,
+    )
+
+
+@exactly
+def _free(whole: JsonObject, row: JsonObject, price: Decimal | None) -> Decimal:
+    """Tell what may leave: free margin units, and no more than the account as a whole lets go."""
+    units = _sum([row], "crossMarginFree") - _sum([row], "crossMarginBorrowed",
+                                                  "crossMarginInterest")  # fmt: skip
+    worth = number(whole.get("virtualMaxWithdrawAmount")) or ZERO
+    most = worth / price if price else ZERO
+    return max(ZERO, min(units, most)).quantize(Decimal("1e-8"), "ROUND_FLOOR")
+
+
+async def _fees(place: Place, markets: list[JsonObject]) -> Fees:
+    replies = await asyncio.gather(
+        *(
+            place.login.kept(
+                f"papi_get_{side_of(row)}_commissionrate", {"symbol": row["id"]}, FEES_AGE_S
+            )
+            for row in markets
+        )
+    )
+    by = {
+        f"{place.venue}:{row['symbol']}": FeeRates(
+            maker=number(reply.get("makerCommissionRate")),
+            taker=number(text(reply, "takerCommissionRate")),
+        )
+        for row, reply in zip(markets, replies, strict=True)
+    }
+    takers = [row.taker for row in by.values() if row.taker is not None]
+    return Fees(taker=max(takers, default=ZERO), by=by)
+
+
+async def _ratios(place: Place) -> dict[str, Decimal]:
+    reply = await place.login.shared("sapi_get_portfolio_collateralrate", {}, RATES_AGE_S)
+    return {
+        text(row, "asset"): number(text(row, "collateralRate")) or ZERO for row in rows(reply)
+    }  # fmt: skip
+
+
+async def _prices(place: Place) -> dict[str, Decimal]:
+    reply = await place.login.shared("sapi_get_portfolio_asset_index_price", {})
+    return {
+        text(row, "asset"): number(text(row, "assetIndexPrice")) or ZERO for row in rows(reply)
+    }  # fmt: skip
+
+
+async def _two_legs(place: Place) -> dict[str, bool]:
+    """Tell for each side whether long and short legs are kept apart."""
+    replies = await asyncio.gather(
+        *(place.login.call(f"papi_get_{side}_positionside_dual", {}) for side in SIDES)
+    )
+    found = dict[str, bool]()
+    for side, reply in zip(SIDES, replies, strict=True):
+        told = reply.get("dualSidePosition") if isinstance(reply, dict) else None
+        if not isinstance(told, bool):
+            raise VenueError("the answer does not tell the account's mode")
+        found[side] = told
+    return found
+
+
+async def _brackets(place: Place) -> dict[str, tuple[Tier, ...]]:
+    """Read each instrument's brackets, in dollars or (COIN-M) in coins."""
+    found = dict[str, tuple[Tier, ...]]()
+    for side, kind in SIDES.items():
+        reply = await place.login.kept(f"papi_get_{side}_leveragebracket", {}, RATES_AGE_S)
+        for row in rows(reply):
+            name = place.instrument(text(row, "symbol"), kind)
+            if name is not None:
+                found[name] = tuple(_tier(step) for step in rows(row, "brackets"))
+    return found
+
+
+@exactly
+def _tier(row: JsonObject) -> Tier:
+    return Tier(
+        cap=number(row.get("notionalCap", row.get("qtyCap"))) or ZERO,
+        maintenance=number(text(row, "maintMarginRatio")) or ZERO,
+        deduction=number(text(row, "cum")) or ZERO,
+        max_leverage=number(text(row, "initialLeverage")),
+    )
+
+
+@exactly
+def check_equity(
+    whole: JsonObject, balances: Mapping[str, JsonObject], rates: Mapping[str, Decimal],
+    prices: Mapping[str, Decimal],
+) -> None:  # fmt: skip
+    """Hold the account's equity, with and without collateral rates, against its assets.
+
+    Raises
+    ------
+    VenueError
+        When they differ by more than prices move, or an asset has no price.
+    """
+    worth = dict[str, Decimal]()
+    for coin, row in balances.items():
+        if coin not in prices:
+            raise VenueError(f"no index price of {coin}")
+        worth[coin] = (wallet_of(row) + profit_of(row)) * prices[coin]
+    allowed = CENT + DRIFT * sum((abs(one) for one in worth.values()), ZERO)
+    counted = sum((min(one, one * rates.get(coin, ZERO)) for coin, one in worth.items()), ZERO)
+    for key, found in (("actualEquity", sum(worth.values(), ZERO)), ("accountEquity", counted)):
+        told = number(text(whole, key)) or ZERO
+        if abs(told - found) > allowed:
+            raise VenueError(f"EQUITY_IDENTITY: {key}={told} assets={found}")
+
+
+@exactly
+def check_profit(
+    place: Place, balances: Mapping[str, JsonObject], pairs: Mapping[str, list[JsonObject]]
+) -> None:
+    """Hold unrealised profit of each asset against that of the positions it settles.
+
+    Raises
+    ------
+    VenueError
+        When they differ by more than prices move: a position was not read.
+    """
+    found, worth = dict[str, Decimal](), dict[str, Decimal]()
+    for name, pair in pairs.items():
+        coin = str(place.market(name)["settle"])
+        found[coin] = found.get(coin, ZERO) + _sum(pair, "unRealizedProfit")
+        sizes = (abs(number(row.get("notional", row.get("notionalValue"))) or ZERO) for row in pair)
+        worth[coin] = worth.get(coin, ZERO) + sum(sizes, ZERO)
+    for coin in sorted(found.keys() | balances.keys()):
+        told = profit_of(balances[coin]) if coin in balances else ZERO
+        sum_found, allowed = found.get(coin, ZERO), DRIFT * worth.get(coin, ZERO)
+        if abs(told - sum_found) > allowed + Decimal("1e-6"):
+            raise VenueError(f"EQUITY_IDENTITY: {coin} unrealised={told} positions={sum_found}")
+
+
+@exactly
+def check_maintenance(
+    place: Place, whole: JsonObject, pairs: Mapping[str, list[JsonObject]],
+    brackets: Mapping[str, tuple[Tier, ...]], prices: Mapping[str, Decimal],
+) -> None:  # fmt: skip
+    """Hold what the account states as maintenance against the brackets.
+
+    Raises
+    ------
+    VenueError
+        When more is stated than positions need, or the ratio is lower than equity by maintenance:
+        something is margined, or counted as lost, that is not read.
+    """
+    needed = ZERO
+    for name, pair in pairs.items():
+        if name not in brackets:
+            raise VenueError(f"no brackets of {name}")
+        inverse = bool(place.market(name)["inverse"])
+        price = prices.get(str(place.market(name)["settle"]), ZERO) if inverse else ONE
+        for row in pair:
+            size = abs(number(text(row, "notionalValue" if inverse else "notional")) or ZERO)
+            tier = next((one for one in brackets[name] if size <= one.cap), brackets[name][-1])
+            needed += (size * tier.maintenance - tier.deduction) * price
+    told, equity, ratio = (
+        number(text(whole, key)) or ZERO
+        for key in ("accountMaintMargin", "accountEquity", "uniMMR")
+    )
+    if told > needed * (ONE + 4 * DRIFT) + CENT:
+        raise VenueError(f"MAINTENANCE: stated={told} by brackets={needed}")
+    if ratio * told < equity * (ONE - 4 * DRIFT) - CENT and told:
+        raise VenueError(f"MAINTENANCE: uniMMR={ratio} of {told}, and equity={equity}")
+
+
+def _positions(
+    place: Place, markets: list[JsonObject], listed: Mapping[str, list[JsonObject]],
+    two_legs: Mapping[str, bool], raised: Mapping[str, tuple[Tier, ...]],
+) -> dict[str, Position]:  # fmt: skip
+    sides = {f"{place.venue}:{market['symbol']}": side_of(market) for market in markets}
+    found = {
+        name: flat_pair(_leverage(listed.get(name, ())), one_way=not two_legs[side], isolated=False)
+        for name, side in sides.items()
+    }
+    for name, pair in _held(listed).items():
+        side = side_of(place.market(name))
+        found[name] = pair_of(
+            name, [_leg(row) for row in pair], one_way=not two_legs[side], tradable=name in sides
+        )
+    return {name: row.model_copy(update={"tiers": raised[name]}) for name, row in found.items()}
+
+
+def _leverage(pair: Sequence[JsonObject]) -> Decimal | None:
+    """Tell what is selected for a pair; None: the venue does not list it."""
+    return min((found for row in pair if (found := number(row.get("leverage")))), default=None)
+
+
+def _leg(row: JsonObject) -> Held:
+    return Held(
+        quantity=number(text(row, "positionAmt")) or ZERO,
+        entry=number(row.get("entryPrice")),
+        unrealised=number(row.get("unRealizedProfit")) or ZERO,
+        apart=None,
+        leverage=number(row.get("leverage")),
+    )
+
+
+@exactly
+def _raised(
+    place: Place, name: str, brackets: Mapping[str, tuple[Tier, ...]], prices: Mapping[str, Decimal]
+) -> tuple[Tier, ...]:
+    """Raise brackets to the ratio of liquidation; those of COIN-M are turned at the coin's price.
+
+    Raises
+    ------
+    VenueError
+        When there are none.
+    """
+    if name not in brackets:
+        raise VenueError(f"no brackets of {name}")
+    market = place.market(name)
+    price = prices.get(str(market["settle"]), ZERO) if market["inverse"] else ONE
+    return rising(
+        tier.model_copy(
+            update={
+                "cap": tier.cap * price,
+                "maintenance": tier.maintenance * LIQUIDATED_AT,
+                "deduction": tier.deduction * LIQUIDATED_AT * price,
+            }
+        )
+        for tier in brackets[name]
+    )

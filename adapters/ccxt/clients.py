@@ -1,0 +1,141 @@
+"""The ccxt client of one login: numbers as text, no retries, and what each venue's needs beside."""
+
+from __future__ import annotations
+
+import contextvars
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import ccxt.async_support as exchanges
+
+from allocator.adapters.ccxt import deribit_client, hyperliquid_client, kraken_client, kucoin_client
+from allocator.adapters.ccxt.failures import Answer
+from allocator.adapters.ccxt.secrets import secret
+from allocator.adapters.ccxt.values import JsonObject
+from allocator.adapters.ccxt.windows import RECEIVE_WINDOW_MS, bound
+from allocator.models.config import LoginConfig
+from allocator.models.errors import ConfigError
+
+TIMEOUT_MS = 10_000
+
+CREDENTIALS = {"key": "apiKey", "secret": "secret", "passphrase": "password"}
+"""ccxt's word for each secret of a login."""
+
+WALLET_CREDENTIALS = {"key": "walletAddress", "secret": "privateKey"}
+"""The same where a login is an address of a chain and what signs for it."""
+
+ON_CHAIN = frozenset({"hyperliquid"})
+"""Venues whose logins are such."""
+
+heard: contextvars.ContextVar[Answer | None] = contextvars.ContextVar("answer", default=None)
+"""Where the answer to the request under way is kept."""
+
+OPTIONS: Mapping[str, JsonObject] = {
+    "bybit": {
+        "fetchMarkets": {"types": ["spot", "linear", "inverse"]},
+        "enableUnifiedMargin": False,
+        "enableUnifiedAccount": True,
+        "unifiedMarginStatus": 5,
+    },
+    "binance": {
+        "fetchMarkets": {"types": ["spot", "linear", "inverse"]},
+        "fetchMargins": False,
+        "warnOnFetchOpenOrdersWithoutSymbol": False,
+    },
+    "bitget": {"fetchMarkets": {"types": ["swap"]}, "uta": False},
+    "deribit": {},
+    "gate": {"fetchMarkets": {"types": ["swap"]}, "unifiedAccount": False},
+    "hyperliquid": {"fetchMarkets": {"types": ["swap"]}},
+    "krakenfutures": {},
+    "kucoinfutures": {"fetchMarkets": {"types": ["swap"]}, "hf": True},
+    "okx": {"fetchMarkets": {"types": ["spot", "swap", "future"]}},
+}
+
+
+PREPARE: Mapping[str, Callable[[Any], None]] = {
+    "deribit": deribit_client.prepare,
+    "hyperliquid": hyperliquid_client.prepare,
+    "krakenfutures": kraken_client.prepare,
+    "kucoinfutures": kucoin_client.prepare,
+}
+"""What a venue's client needs beside its settings, done once when it is made."""
+
+BURST = {
+    "bitget": 10, "bybit": 250, "binance": 1000, "deribit": 80, "gate": 50, "hyperliquid": 1000,
+    "krakenfutures": 1000, "kucoinfutures": 400, "okx": 200,
+}  # fmt: skip
+"""Cost that one client may spend at once. Bybit and OKX count each endpoint by itself while ccxt
+counts them together: fifty calls, spread as ours are, stay inside every count. Deribit lets twenty
+orders through at once, for which ccxt takes four each, and a hundred other requests. Binance's
+clients have no limiter of their own, nor have Hyperliquid's and Kraken's: see `budgets`. Bitget
+counts ten a second on each endpoint and Gate two hundred in ten: little is let through at once.
+KuCoin counts two thousand in thirty seconds, for which ccxt takes four thousand."""
+
+
+def new_client(row: LoginConfig, session: Any) -> Any:
+    """Make a ccxt client: numbers as text, no retries, receive window of 5 s.
+
+    Raises
+    ------
+    ConfigError
+        For a venue without an adapter, or a secret that is not there.
+    """
+    if row.venue not in OPTIONS:
+        raise ConfigError(f"no adapter speaks to {row.venue}")
+    words = WALLET_CREDENTIALS if row.venue in ON_CHAIN else CREDENTIALS
+    client = getattr(exchanges, row.venue)(
+        {
+            **{
+                words[field]: secret(reference).get_secret_value()
+                for field, reference in row.references.items()
+            },
+            "session": session,
+            "enableRateLimit": True,
+            "timeout": TIMEOUT_MS,
+            "number": str,
+            "aiohttp_trust_env": False,
+            "timeout_on_exit": 0,
+            "options": {**OPTIONS[row.venue], "recvWindow": RECEIVE_WINDOW_MS},
+        }
+    )
+    client.throttler.config |= {"capacity": BURST[row.venue], "tokens": BURST[row.venue]}
+    client.has["fetchCurrencies"] = False
+    client.on_json_response = partial(json.loads, parse_float=str)
+    bound(client, row.venue)
+    client.handle_errors = partial(_keep_answer, client.handle_errors)
+    if row.venue in PREPARE:
+        PREPARE[row.venue](client)
+    check_client(client)
+    return client
+
+
+def secrets_of(client: Any) -> tuple[str, ...]:
+    """List what must not be told of a client."""
+    names = {*CREDENTIALS.values(), *WALLET_CREDENTIALS.values()}
+    return tuple(str(getattr(client, name, None) or "") for name in sorted(names))
+
+
+def check_client(client: Any) -> None:
+    """Refuse a client that would send anything twice or read numbers through floats.
+
+    Raises
+    ------
+    ConfigError
+        Naming the setting.
+    """
+    if client.options.get("maxRetriesOnFailure"):
+        raise ConfigError("maxRetriesOnFailure must be 0: it sends orders again")
+    if client.number is not str:
+        raise ConfigError("ccxt must hand numbers over as text")
+    if int(client.options["recvWindow"]) > RECEIVE_WINDOW_MS:
+        raise ConfigError(f"recvWindow must be at most {RECEIVE_WINDOW_MS} ms")
+
+
+def _keep_answer(check: Callable[..., Any], *args: Any) -> Any:
+    """Keep status, headers and body of an answer for `Login.call`, then let ccxt check it."""
+    answer = heard.get()
+    if answer is not None:
+        answer.status, answer.headers, answer.body = int(args[0]), args[4], str(args[5] or "")
+    return check(*args)

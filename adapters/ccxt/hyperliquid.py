@@ -1,0 +1,274 @@
+"""Hyperliquid: facts, and how actions are sent and looked up.
+
+Accounts are the perpetuals' account of an address (``unified``) and its spot account (``spot``),
+which only holds. A login is an address and the key that signs for it: its own, or that of an API
+wallet. A sub-account is an address of its own whose master signs: its login names the master. Two
+logins must not sign with one key, since numbers of actions are counted by key.
+
+Nothing here was run against the venue itself. Requests and answers follow its pages "Exchange
+endpoint", "Info endpoint", "Perpetuals", "Error responses", "Nonces and API wallets", "Rate limits
+and user limits", and are replayed from them.
+
+Facts and where they stand: a client id is 128 bits in hex ("Place an order"); an action may say
+after when it is refused (``expiresAfter``), which is how long an order is good for here; its number
+is used once ("Nonces"), so a request that is delivered twice is carried out once; an address may
+spend 1,200 units of weight a minute ("Rate limits"), and beyond that an account a request for every
+dollar it traded. All cancelled after a while: at least five seconds ahead, ten times a day, and
+only once an account has traded a million dollars. Not told by any page read: whether a client id
+that is known is refused (taken: it is not), in which words an action that expired is refused (it is
+looked up, and found absent), how soon a read shows a write (taken: two seconds).
+
+Transfers are signed by the user's own key, may not say after when they are refused, and are good
+for two days: a sender that was paused could send one late. So none is sent, nor are withdrawals.
+Position limits are by account and coin (margin tiers, open-interest caps of a coin).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from decimal import Decimal
+
+from allocator.adapters.ccxt import hyperliquid_accounts, hyperliquid_markets
+from allocator.adapters.ccxt.dialect import Facts, Trace
+from allocator.adapters.ccxt.failures import RefusalError, UnansweredError
+from allocator.adapters.ccxt.hyperliquid_client import signed
+from allocator.adapters.ccxt.hyperliquid_reads import address, info, listed
+from allocator.adapters.ccxt.lacking import SendsNoMoves, SendsNoTransfers, SendsNoWithdrawals
+from allocator.adapters.ccxt.place import Place, text
+from allocator.adapters.ccxt.values import JsonObject, moment, number
+from allocator.adapters.ccxt.windows import RECEIVE_WINDOW_MS, offset_ms
+from allocator.adapters.exact import exactly
+from allocator.adapters.sources import AssetPrices
+from allocator.models.account import Account
+from allocator.models.base import ZERO, plain
+from allocator.models.errors import VenueError
+from allocator.models.intents import (
+    AccountReading,
+    Capabilities,
+    Found,
+    FoundState,
+    OrderIntent,
+    Quote,
+)
+from allocator.models.market import Instrument
+
+STYLES = {"ioc": "Ioc", "post_only": "Alo"}
+ACT = "private_post_exchange"
+UNKNOWN_ORDER = "unknownOid"
+FILLS = 2000
+"""Fills that one answer holds at most."""
+
+FACTS = Facts(
+    definitive=frozenset(
+        {
+            "Price must be divisible by tick size",
+            "Order must have minimum value of $10",
+            "Insufficient margin to place order",
+            "Reduce only order would increase position",
+            "Post only order would have immediately matched",
+            "Order could not immediately match against any resting orders",
+            "Order would increase open interest while open interest is capped",
+            "Order rejected due to price more aggressive than oracle while at open interest cap",
+            "Order would increase open interest too quickly",
+            "Order price too far from oracle",
+            "Order would cause position to exceed margin tier limit at current leverage",
+            "Cannot set scheduled cancel time until enough volume traded",
+        }
+    ),
+    duplicate=frozenset(),
+    gone=frozenset({"Order was never placed"}),
+    stale=frozenset(),
+)
+"""The venue has no codes: its sentences up to the first full stop, comma or name of an asset, as
+its page "Error responses" has them."""
+
+
+def client_id(intent: OrderIntent) -> str:
+    """Write a client id as the venue wants it.
+
+    >>> from allocator.models.intents import OrderIntent
+    >>> client_id(OrderIntent(client_id="0123456789abcdef0123456789abcdef", account="a",
+    ...     instrument="i", side="buy", quantity=1, limit_price=1))
+    '0x0123456789abcdef0123456789abcdef'
+    """
+    return f"0x{intent.client_id}"
+
+
+class Hyperliquid(SendsNoWithdrawals, SendsNoMoves, SendsNoTransfers):
+    """The perpetuals' account of each address, and its spot account."""
+
+    @property
+    def facts(self) -> Facts:
+        """What is known beforehand."""
+        return FACTS
+
+    def capabilities(self, place: Place) -> Capabilities:
+        """Tell what may be asked."""
+        trades = place.config.wallet == "unified"
+        return Capabilities(
+            orders=trades,
+            transfers=False,
+            transfer_key=False,
+            client_id_reusable=True,
+            read_lag_s=Decimal(2),
+            dead_man_s=Decimal(5) if trades else None,
+        )
+
+    async def send_order(self, place: Place, intent: OrderIntent) -> str:
+        """Send a limit order that is good for the receive window."""
+        market = place.market(intent.instrument)
+        order = {
+            "a": int(text(market, "baseId")),
+            "b": intent.side == "buy",
+            "p": plain(intent.limit_price),
+            "s": plain(intent.quantity),
+            "r": intent.reduce_only,
+            "t": {"limit": {"tif": STYLES[intent.style]}},
+            "c": client_id(intent),
+        }
+        action = {"type": "order", "orders": [order], "grouping": "na"}
+        status = _status(await _act(place, action, intent.stamped_at))
+        for kind in ("resting", "filled"):
+            if isinstance(status, dict) and kind in status:
+                return text(status[kind], "oid")
+        raise UnansweredError(f"an order that is neither resting nor filled: {status}")
+
+    async def find_order(self, place: Place, intent: OrderIntent, trace: Trace) -> Found | None:
+        """Look an order up by its client id, and its fills since it was stamped."""
+        try:
+            reply = await info(place, "orderStatus", oid=client_id(intent))
+        except RefusalError as error:
+            if error.code != UNKNOWN_ORDER:
+                raise
+            return None
+        told = reply.get("order") if isinstance(reply, dict) else None
+        if not isinstance(told, dict) or not isinstance(told.get("order"), dict):
+            raise UnansweredError("no order in the answer")
+        if told["order"].get("cloid") != client_id(intent):
+            raise VenueError(f"asked for {client_id(intent)}, told of another order")
+        fills = listed(await info(place, "userFillsByTime", startTime=trace.since_ms), "fills")
+        if len(fills) >= FILLS:
+            raise VenueError("more fills than one answer holds")
+        oid = text(told["order"], "oid")
+        return found_order(told, [row for row in fills if str(row.get("oid")) == oid])
+
+    async def cancel_order(self, place: Place, intent: OrderIntent) -> str:
+        """Cancel by client id."""
+        asset = int(text(place.market(intent.instrument), "baseId"))
+        cancels = [{"asset": asset, "cloid": client_id(intent)}]
+        status = _status(await _act(place, {"type": "cancelByCloid", "cancels": cancels}, None))
+        if status != "success":
+            raise UnansweredError(f"a cancel without success: {status}")
+        return client_id(intent)
+
+    async def cancel_after(self, place: Place, seconds: int) -> str:
+        """Have every order of the account cancelled after so many seconds; 0: never."""
+        action: JsonObject = {"type": "scheduleCancel"}
+        at = place.login.venue_now().timestamp() + seconds
+        if seconds:
+            action["time"] = round(at * 1000)
+        await _act(place, action, None)
+        return str(action.get("time", 0))
+
+    async def has_deposit(self, target: Place, asset: str, txid: str) -> bool:
+        """Tell of none: the ledger names transactions of this chain, not of the sender's."""
+        del target, asset, txid
+        return False
+
+    async def reading(self, place: Place) -> AccountReading:
+        """Read wallets, positions and open orders."""
+        return await hyperliquid_accounts.reading(place)
+
+    async def quote(self, place: Place, instrument: str) -> Quote:
+        """Read best prices."""
+        return await hyperliquid_markets.quote(place, instrument)
+
+    async def account(self, place: Place) -> Account:
+        """Read everything a snapshot says of an account."""
+        return await hyperliquid_accounts.account(place)
+
+    async def instruments(self, place: Place, wanted: Collection[str]) -> tuple[Instrument, ...]:
+        """Read markets by id."""
+        return await hyperliquid_markets.instruments(place, wanted)
+
+    async def prices(self, place: Place) -> AssetPrices:
+        """Read prices of assets in dollars."""
+        return await hyperliquid_markets.prices(place)
+
+
+async def _act(
+    place: Place, action: Mapping[str, object], stamped_at: datetime | None
+) -> JsonObject:
+    """Sign an action and send it; one that was stamped is good for the receive window."""
+    client = place.login.client
+    expires = None
+    if stamped_at is not None:
+        expires = round(stamped_at.timestamp() * 1000) + RECEIVE_WINDOW_MS - offset_ms(client)
+    vault = None if place.login is place.master else address(place)
+    reply = await place.login.call(ACT, signed(client, action, vault, expires), stamped_at)
+    if not isinstance(reply, dict) or reply.get("status") != "ok":
+        raise UnansweredError(f"an action that is not ok: {reply}")
+    found: JsonObject = reply
+    return found
+
+
+def _status(reply: JsonObject) -> object:
+    """Take what became of the one action asked for.
+
+    Raises
+    ------
+    UnansweredError
+        When there is not exactly one.
+    """
+    response = reply.get("response")
+    data = response.get("data") if isinstance(response, dict) else None
+    statuses = data.get("statuses") if isinstance(data, dict) else None
+    if not isinstance(statuses, list) or len(statuses) != 1:
+        raise UnansweredError("no status of the action")
+    return statuses[0]
+
+
+@exactly
+def found_order(told: JsonObject, fills: list[JsonObject]) -> Found:
+    """Put together what is said of an order and of its fills.
+
+    Raises
+    ------
+    VenueError
+        When they do not fit each other yet, or the state is not known.
+    """
+    order = told["order"]
+    size, left = (number(text(order, key)) or ZERO for key in ("origSz", "sz"))
+    sizes = [number(text(row, "sz")) or ZERO for row in fills]
+    filled = sum(sizes, ZERO)
+    state = _state(text(told, "status"), filled, size)
+    if filled != size - left:
+        raise VenueError(f"fills of {filled} and an order filled by {size - left}")
+    worth = sum(
+        (lot * (number(text(row, "px")) or ZERO) for lot, row in zip(sizes, fills, strict=True)),
+        ZERO,
+    )
+    fees = dict[str, Decimal]()
+    for row in fills:
+        coin = text(row, "feeToken")
+        fees[coin] = fees.get(coin, ZERO) + (number(text(row, "fee")) or ZERO)
+    return Found(
+        venue_id=text(order, "oid"),
+        state=state,
+        filled=filled,
+        average_price=(worth / filled).quantize(Decimal("1e-12")) if filled else None,
+        fees={coin: fee for coin, fee in fees.items() if fee},
+        venue_time=moment(text(told, "statusTimestamp")),
+    )
+
+
+def _state(status: str, filled: Decimal, size: Decimal) -> FoundState:
+    """Translate the order's status: whatever was cancelled or rejected says so at its end."""
+    if status == "open":
+        return "partial" if filled else "open"
+    if status == "filled":
+        return "filled" if filled == size else "cancelled"
+    if status.lower().endswith(("canceled", "rejected")) or status == "scheduledCancel":
+        return "cancelled"
+    raise VenueError(f"order status {status} is not known")

@@ -1,0 +1,74 @@
+"""Hyperliquid: what ccxt's client needs beside its settings.
+
+ccxt approves a fee for a builder of its own before it does anything; the requests made here do not
+come by that way, and it is told that it was done. Its weights of reads are not the venue's (page
+"Rate limits and user limits"). Actions are signed here by ccxt's own means, with a number of their
+own that rises (page "Nonces and API wallets").
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+LIGHT = frozenset(
+    [
+        "l2Book",
+        "allMids",
+        "clearinghouseState",
+        "orderStatus",
+        "spotClearinghouseState",
+        "exchangeStatus",
+    ]
+)
+LIGHT_WEIGHT, WEIGHT = 2, 20
+
+
+def prepare(client: Any) -> None:
+    """Approve nothing, weigh reads as the venue does, number actions."""
+    client.options |= {
+        "builderFee": False,
+        "approvedBuilderFee": True,
+        "refSet": True,
+        "hip3TokensByName": {},
+        "cachedCurrenciesById": {},
+    }
+    client.calculate_rate_limiter_cost = _weight
+    client.next_number = partial(_next, {"last": 0})
+
+
+def _weight(api: Any, method: Any, path: Any, params: Any, config: Any = None) -> int:
+    """Tell a request's weight; an action weighs one, however old its page says a batch is."""
+    del api, method, config
+    if path != "info":
+        return 1
+    return LIGHT_WEIGHT if params.get("type") in LIGHT else WEIGHT
+
+
+def _next(state: dict[str, int]) -> int:
+    """Give an action its number: milliseconds since 1970, or one more than the last."""
+    state["last"] = max(state["last"] + 1, time.time_ns() // 1_000_000)
+    return state["last"]
+
+
+def signed(
+    client: Any, action: Mapping[str, object], vault: str | None, expires_ms: int | None
+) -> dict[str, object]:
+    """Sign an action for the account, or as its master for the address of a sub-account.
+
+    Parameters
+    ----------
+    expires_ms
+        After this time of the venue's the action is refused; None: it may come as late as it will.
+    """
+    number = client.next_number()
+    bare = None if vault is None else vault.removeprefix("0x").lower()
+    signature = client.sign_l1_action(dict(action), number, bare, expires_ms)
+    body: dict[str, object] = {"action": dict(action), "nonce": number, "signature": signature}
+    if vault is not None:
+        body["vaultAddress"] = vault
+    if expires_ms is not None:
+        body["expiresAfter"] = expires_ms
+    return body

@@ -1,0 +1,172 @@
+"""Hyperliquid: balances, positions and orders of an address in our terms.
+
+The perpetuals' account (``unified``) holds USDC; the spot account (``spot``) only holds. A contract
+is one unit of its coin. Sources: the venue's pages "Info endpoint", "Perpetuals" and "Spot"
+(clearinghouseState, spotClearinghouseState, frontendOpenOrders).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from allocator.adapters.ccxt.failures import UnansweredError
+from allocator.adapters.ccxt.place import Place, text
+from allocator.adapters.ccxt.values import JsonObject, number
+from allocator.adapters.exact import exactly
+from allocator.models.account import OpenOrder
+from allocator.models.base import ZERO
+from allocator.models.errors import VenueError
+
+COIN = "USDC"
+INFO = "public_post_info"
+CENT = Decimal("0.01")
+
+
+def address(place: Place) -> str:
+    """Tell the address that is read: the account's own, never that of what signs for it."""
+    return str(place.login.client.walletAddress)
+
+
+async def info(place: Place, kind: str, **asked: object) -> Any:
+    """Ask for what concerns this address."""
+    return await place.login.call(INFO, {"type": kind, "user": address(place), **asked})
+
+
+def listed(reply: object, asked: str) -> list[Any]:
+    """Take a list.
+
+    Raises
+    ------
+    UnansweredError
+        When the answer is none.
+    """
+    if not isinstance(reply, list):
+        raise UnansweredError(f"{asked}: no list")
+    return reply
+
+
+def coins(place: Place) -> dict[str, str]:
+    """Name the instrument of each coin."""
+    markets = (place.login.client.markets or {}).values()
+    return {
+        str(market["info"]["name"]): f"{place.venue}:{market['symbol']}"
+        for market in markets if market["swap"]
+    }  # fmt: skip
+
+
+def named(known: Mapping[str, str], coin: str) -> str:
+    """Name the instrument of a coin.
+
+    Raises
+    ------
+    VenueError
+        When it is not among the markets.
+    """
+    if coin not in known:
+        raise VenueError(f"an unknown market: {coin}")
+    return known[coin]
+
+
+async def state(place: Place) -> JsonObject:
+    """Read the perpetuals' account.
+
+    Raises
+    ------
+    VenueError
+        When the wallet is not modelled, or nothing usable came.
+    """
+    if place.config.wallet != "unified":
+        raise VenueError(
+            f"wallet {place.config.wallet} of Hyperliquid is not read: unified and spot are"
+        )
+    found = await info(place, "clearinghouseState")
+    if not isinstance(found, dict) or not isinstance(found.get("marginSummary"), dict):
+        raise UnansweredError("no clearinghouse state")
+    return found
+
+
+def position_rows(whole: JsonObject) -> list[JsonObject]:
+    """List the positions that are not flat.
+
+    Raises
+    ------
+    VenueError
+        For a kind of position that is not known: the venue announces hedge mode.
+    """
+    rows = listed(whole.get("assetPositions"), "positions")
+    for row in rows:
+        if row.get("type") != "oneWay":
+            raise VenueError(f"position type {row.get('type')} is not known")
+    found = [dict(row["position"]) for row in rows]
+    return [row for row in found if number(text(row, "szi"))]
+
+
+@exactly
+def profit(rows: list[JsonObject]) -> Decimal:
+    """Add up unrealised profit."""
+    return sum((number(text(row, "unrealizedPnl")) or ZERO for row in rows), ZERO)
+
+
+@exactly
+def wallet(whole: JsonObject, rows: list[JsonObject]) -> Decimal:
+    """Read what the account holds without unrealised profit."""
+    return (number(text(whole["marginSummary"], "accountValue")) or ZERO) - profit(rows)
+
+
+@exactly
+def check_identity(whole: JsonObject, rows: list[JsonObject]) -> None:
+    """Hold the account's value against its cash and positions: they come in one answer.
+
+    Raises
+    ------
+    VenueError
+        When they differ by more than a cent: a position is missing, or is not what it says.
+    """
+    summary = whole["marginSummary"]
+    told, cash = (number(text(summary, key)) or ZERO for key in ("accountValue", "totalRawUsd"))
+    worth = sum(
+        ((number(text(row, "positionValue")) or ZERO).copy_sign(number(text(row, "szi")) or ZERO)
+         for row in rows), ZERO
+    )  # fmt: skip
+    if abs(told - cash - worth) > CENT:
+        raise VenueError(f"EQUITY_IDENTITY: accountValue={told} cash and positions={cash + worth}")
+
+
+async def held(place: Place) -> dict[str, Decimal]:
+    """Read the spot account.
+
+    Raises
+    ------
+    VenueError
+        When something is on hold: an order may stand that this adapter does not read.
+    """
+    reply = await info(place, "spotClearinghouseState")
+    rows = listed(reply.get("balances") if isinstance(reply, dict) else None, "balances")
+    kept = [text(row, "coin") for row in rows if number(text(row, "hold"))]
+    if kept:
+        raise VenueError(f"spot orders are not read, and {', '.join(kept)} is on hold")
+    return {text(row, "coin"): number(text(row, "total")) or ZERO for row in rows}
+
+
+async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
+    """Read every order that stands in a perpetual's book; triggers and spot orders are left out."""
+    rows = listed(await info(place, "frontendOpenOrders"), "open orders")
+    known = coins(place)
+    return tuple(
+        OpenOrder(
+            instrument=named(known, text(row, "coin")),
+            side="buy" if text(row, "side") == "B" else "sell",
+            quantity=number(text(row, "sz")),
+            price=number(row.get("limitPx")) or None,
+            reduce_only=bool(row.get("reduceOnly")),
+        )
+        for row in rows
+        if not row.get("isTrigger") and not is_spot(text(row, "coin"))
+    )
+
+
+def is_spot(coin: str) -> bool:
+    """Tell whether a coin is a spot pair's: by its index, or by both its names."""
+    return coin.startswith("@") or "/" in coin

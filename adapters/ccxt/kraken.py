@@ -1,0 +1,267 @@
+"""Kraken Futures: facts, and how actions are sent and looked up.
+
+Accounts are the multi-collateral wallet (``unified``), which trades linear perpetuals, and the cash
+wallet (``funding``), which only holds. The venue nets positions: there are no legs.
+
+Nothing here was run against the venue itself. Requests and answers follow its pages "Send order",
+"Cancel order", "Dead man's switch", "Get open orders", "Get order events", "Get execution events",
+"Derivatives Rate Limits" and the list of errors on each, and are replayed from them.
+
+Facts and where they stand: a client id is up to a hundred characters and unique ("Send order"); a
+known one is refused with ``clientOrderIdAlreadyExist``; an order is refused when it is not
+processed before ``processBefore``, which is how long an order is good for here; a stamp has no
+window, since nonces are optional. An address may spend 500 units in ten seconds on the derivatives'
+endpoints and a hundred in ten minutes on history. An order that ended is looked up in the history
+of order and execution events; how soon they show it is not told: five seconds are assumed.
+Transfers between wallets carry neither a key nor a deadline and are found by no look-up, so none is
+sent. Batches, single-collateral contracts and withdrawals are not covered; positions do not move.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+from datetime import UTC, timedelta
+from decimal import Decimal
+
+from allocator.adapters.ccxt import kraken_accounts, kraken_markets
+from allocator.adapters.ccxt.dialect import Facts, Trace
+from allocator.adapters.ccxt.failures import RefusalError, UnansweredError
+from allocator.adapters.ccxt.kraken_reads import listed, order_rows
+from allocator.adapters.ccxt.lacking import SendsNoMoves, SendsNoTransfers, SendsNoWithdrawals
+from allocator.adapters.ccxt.place import Place, text
+from allocator.adapters.ccxt.values import JsonObject, moment, number
+from allocator.adapters.ccxt.windows import RECEIVE_WINDOW_MS, offset_ms
+from allocator.adapters.exact import exactly
+from allocator.adapters.sources import AssetPrices
+from allocator.models.account import Account
+from allocator.models.base import ZERO, plain
+from allocator.models.errors import VenueError
+from allocator.models.intents import (
+    AccountReading,
+    Capabilities,
+    Found,
+    FoundState,
+    OrderIntent,
+    Quote,
+)
+from allocator.models.market import Instrument
+
+STYLES = {"ioc": "ioc", "post_only": "post"}
+TAKEN = frozenset({"placed", "partiallyFilled", "filled", "attempted"})
+"""States of an order sent that say the venue took it."""
+
+PAGES = 20
+DIGITS = Decimal("1e-12")
+"""To which an average price is told."""
+
+REQUEST_ERRORS = (
+    "accountInactive authenticationError insufficientFunds invalidAccount invalidAmount "
+    "invalidArgument invalidUnit nonceBelowThreshold nonceDuplicate requiredArgumentMissing"
+)
+ORDER_STATES = (
+    "marketSuspended marketInactive invalidPrice invalidSize tooManySmallOrders "
+    "insufficientAvailableFunds wouldCauseLiquidation clientOrderIdTooBig clientOrderIdTooLong "
+    "clientOrderIdInvalid maxPositionViolation outsidePriceCollar wouldIncreasePriceDislocation "
+    "postWouldExecute iocWouldNotExecute selfFill wouldNotReducePosition marketIsPostOnly "
+    "tooManyOrders fixedLeverageTooHigh invalidOrderType invalidSide wouldProcessAfterSpecifiedTime"
+)
+FACTS = Facts(
+    definitive=frozenset(f"{REQUEST_ERRORS} {ORDER_STATES}".split()),
+    duplicate=frozenset({"clientOrderIdAlreadyExist"}),
+    gone=frozenset({"filled", "notFound"}),
+    stale=frozenset({"wouldProcessAfterSpecifiedTime"}),
+)
+"""Errors and order states of the venue's pages. Those that say it is unavailable or does not know
+are not among them."""
+
+
+def uuid_of(client_id: str) -> str:
+    """Write a client id as the venue's older pages want it: as a UUID.
+
+    >>> uuid_of("0123456789abcdef0123456789abcdef")
+    '01234567-89ab-cdef-0123-456789abcdef'
+    """
+    return str(uuid.UUID(client_id))
+
+
+class Kraken(SendsNoWithdrawals, SendsNoMoves, SendsNoTransfers):
+    """The multi-collateral wallet of each user, and its cash wallet."""
+
+    @property
+    def facts(self) -> Facts:
+        """What is known beforehand."""
+        return FACTS
+
+    def capabilities(self, place: Place) -> Capabilities:
+        """Tell what may be asked."""
+        trades = place.config.wallet == "unified"
+        return Capabilities(
+            orders=trades,
+            transfers=False,
+            transfer_key=False,
+            read_lag_s=Decimal(5),
+            dead_man_s=Decimal(15) if trades else None,
+        )
+
+    async def send_order(self, place: Place, intent: OrderIntent) -> str:
+        """Send a limit order that is good for the receive window."""
+        body: JsonObject = {
+            "orderType": STYLES[intent.style],
+            "symbol": place.market(intent.instrument)["id"],
+            "side": intent.side,
+            "size": plain(intent.quantity),
+            "limitPrice": plain(intent.limit_price),
+            "cliOrdId": uuid_of(intent.client_id),
+            "reduceOnly": "true" if intent.reduce_only else "false",
+        }
+        if intent.stamped_at is not None:
+            good_for = timedelta(milliseconds=RECEIVE_WINDOW_MS - offset_ms(place.login.client))
+            until = (intent.stamped_at + good_for).astimezone(UTC)
+            body["processBefore"] = until.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        reply = await place.login.call("private_post_sendorder", body, intent.stamped_at)
+        status = status_of(reply, "sendStatus")
+        if text(status, "status") not in TAKEN:
+            raise RefusalError(text(status, "status"), "the order was not placed")
+        return text(status, "order_id")
+
+    async def find_order(self, place: Place, intent: OrderIntent, trace: Trace) -> Found | None:
+        """Look an order up by its client id: among open ones, then in history."""
+        name = uuid_of(intent.client_id)
+        row = next((r for r in await order_rows(place) if r.get("cliOrdId") == name), None)
+        events = await _events(place, "history_get_orders", trace, name)
+        fills = await _events(place, "history_get_executions", trace, name)
+        if row is None and not events and not fills:
+            return None
+        return found_order(intent, row, events, fills)
+
+    async def cancel_order(self, place: Place, intent: OrderIntent) -> str:
+        """Cancel by client id."""
+        asked = {"cliOrdId": uuid_of(intent.client_id)}
+        reply = await place.login.call("private_post_cancelorder", asked)
+        status = status_of(reply, "cancelStatus")
+        if text(status, "status") != "cancelled":
+            raise RefusalError(text(status, "status"), "the order was not cancelled")
+        return str(status.get("order_id") or uuid_of(intent.client_id))
+
+    async def cancel_after(self, place: Place, seconds: int) -> str:
+        """Have every order of the user cancelled after so many seconds; 0: never."""
+        reply = await place.login.call("private_post_cancelallordersafter", {"timeout": seconds})
+        return text(status_of(reply, "status"), "triggerTime")
+
+    async def has_deposit(self, target: Place, asset: str, txid: str) -> bool:
+        """Tell of none: what comes in by a chain comes to the spot exchange."""
+        del target, asset, txid
+        return False
+
+    async def reading(self, place: Place) -> AccountReading:
+        """Read wallets, positions and open orders."""
+        return await kraken_accounts.reading(place)
+
+    async def quote(self, place: Place, instrument: str) -> Quote:
+        """Read best prices."""
+        return await kraken_markets.quote(place, instrument)
+
+    async def account(self, place: Place) -> Account:
+        """Read everything a snapshot says of an account."""
+        return await kraken_accounts.account(place)
+
+    async def instruments(self, place: Place, wanted: Collection[str]) -> tuple[Instrument, ...]:
+        """Read markets by id."""
+        return await kraken_markets.instruments(place, wanted)
+
+    async def prices(self, place: Place) -> AssetPrices:
+        """Read prices of assets in dollars."""
+        return await kraken_markets.prices(place)
+
+
+def status_of(reply: object, key: str) -> JsonObject:
+    """Take what became of an action out of its answer.
+
+    Raises
+    ------
+    UnansweredError
+        When nothing is said of it.
+    """
+    found = reply.get(key) if isinstance(reply, dict) else None
+    if not isinstance(found, dict):
+        raise UnansweredError(f"no {key}")
+    return found
+
+
+async def _events(place: Place, endpoint: str, trace: Trace, name: str) -> list[JsonObject]:
+    """Read the events of one order since it was stamped, oldest first.
+
+    Raises
+    ------
+    VenueError
+        When there is no end to the history.
+    """
+    rows = list[JsonObject]()
+    asked: JsonObject = {"version": "v3", "since": trace.since_ms, "sort": "asc"}
+    for _ in range(PAGES):
+        reply = await place.login.call(endpoint, asked)
+        rows.extend(
+            event for row in listed(reply, "elements") if (event := _event(row, name)) is not None
+        )
+        token = reply.get("continuationToken")
+        if not token:
+            return rows
+        asked = {**asked, "continuation_token": token}
+    raise VenueError(f"{endpoint}: more than {PAGES} pages")
+
+
+def _event(row: JsonObject, name: str) -> JsonObject | None:
+    """Read an event of an order with a client id: its kind, the order, and what is said of it."""
+    event = row.get("event")
+    if not isinstance(event, dict) or len(event) != 1:
+        raise VenueError("an event of no kind")
+    ((kind, told),) = event.items()
+    about = told.get("execution") or told
+    order = about.get("order") or about.get("newOrder") or {}
+    if order.get("clientId") != name:
+        return None
+    return {"kind": kind, "order": order, "at": row.get("timestamp"), "about": about}
+
+
+@exactly
+def found_order(
+    intent: OrderIntent, row: JsonObject | None, events: list[JsonObject], fills: list[JsonObject]
+) -> Found:
+    """Put together what the book and the history say of an order.
+
+    Raises
+    ------
+    VenueError
+        When they do not fit each other yet: the history comes later.
+    """
+    sizes = [number(text(fill["about"], "quantity")) or ZERO for fill in fills]
+    prices = [number(text(fill["about"], "price")) or ZERO for fill in fills]
+    filled = sum(sizes, ZERO)
+    if row is not None:
+        state: FoundState = "partial" if number(row.get("filledSize")) else "open"
+        filled = max(filled, number(row.get("filledSize")) or ZERO)
+    elif filled == intent.quantity:
+        state = "filled"
+    elif any(event["kind"] in {"OrderCancelled", "OrderRejected"} for event in events):
+        state = "cancelled"
+    else:
+        raise VenueError("an order that neither stands, nor is filled, nor was cancelled")
+    worth = sum((size * price for size, price in zip(sizes, prices, strict=True)), ZERO)
+    last = (events + fills)[-1] if events or fills else None
+    fees = sum((_fee(fill["about"]) for fill in fills), ZERO)
+    name = text((events + fills)[0]["order"], "uid") if row is None else text(row, "order_id")
+    average = (worth / sum(sizes, ZERO)).quantize(DIGITS) if fills else None
+    return Found(
+        venue_id=name,
+        state=state,
+        filled=filled,
+        average_price=average,
+        fees={"USD": fees} if fees else {},
+        venue_time=moment(last["at"]) if last is not None else None,
+    )
+
+
+def _fee(execution: JsonObject) -> Decimal:
+    data = execution.get("orderData")
+    return (number(data.get("fee")) or ZERO) if isinstance(data, dict) else ZERO

@@ -1,0 +1,140 @@
+"""Kraken Futures: balances, positions and orders of the multi-collateral wallet in our terms.
+
+The wallet ``flex`` (``unified``) margins linear contracts, of which one is a base unit and which
+settle in USD; the cash wallet (``funding``) only holds. Positions and orders of single-collateral
+contracts belong to wallets of their own, which are not read.
+
+Sources: the venue's pages "Get wallets", "Get open positions", "Get open orders".
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from allocator.adapters.ccxt.failures import UnansweredError
+from allocator.adapters.ccxt.place import Place, text
+from allocator.adapters.ccxt.values import JsonObject, number
+from allocator.adapters.exact import exactly
+from allocator.models.account import OpenOrder
+from allocator.models.base import ZERO
+from allocator.models.errors import VenueError
+
+WALLETS = {"unified": "flex", "funding": "cash"}
+FLEXIBLE = "flexible_futures"
+
+
+def listed(reply: object, key: str) -> list[JsonObject]:
+    """Take a list out of an answer.
+
+    Raises
+    ------
+    UnansweredError
+        When it holds none.
+    """
+    found = reply.get(key) if isinstance(reply, dict) else None
+    if not isinstance(found, list):
+        raise UnansweredError(f"no {key}")
+    return found
+
+
+async def wallet_of(place: Place) -> JsonObject:
+    """Read the account's own wallet.
+
+    Raises
+    ------
+    VenueError
+        When it is not modelled, or not there.
+    """
+    if place.config.wallet not in WALLETS:
+        kinds = " and ".join(WALLETS)
+        raise VenueError(f"wallet {place.config.wallet} of Kraken is not read: {kinds} are")
+    reply = await place.login.call("private_get_accounts", {})
+    wallets = reply.get("accounts") if isinstance(reply, dict) else None
+    found = wallets.get(WALLETS[place.config.wallet]) if isinstance(wallets, dict) else None
+    if not isinstance(found, dict):
+        raise UnansweredError(f"no wallet {WALLETS[place.config.wallet]}")
+    return found
+
+
+def asset(place: Place, name: str) -> str:
+    """Name an asset as everybody does: the venue's XBT is BTC."""
+    return str(place.login.client.safe_currency_code(name.upper()))
+
+
+@exactly
+def held(place: Place, wallet: JsonObject) -> dict[str, Decimal]:
+    """Read units by asset, without unrealised profit; what is owed is negative."""
+    if place.config.wallet == "funding":
+        rows = {name: {"quantity": units} for name, units in dict(wallet["balances"]).items()}
+    else:
+        rows = dict(wallet["currencies"])
+    return {asset(place, name): number(text(row, "quantity")) or ZERO for name, row in rows.items()}
+
+
+def instrument_of(place: Place, row: JsonObject) -> str | None:
+    """Name the instrument of a row; None: it is of a wallet that is not read.
+
+    Raises
+    ------
+    VenueError
+        When it is not among the markets.
+    """
+    name = text(row, "symbol").upper()
+    rows = place.login.client.markets_by_id.get(name, [])
+    if not rows:
+        raise VenueError(f"an unknown market: {row.get('symbol')}")
+    if rows[0]["info"].get("type") != FLEXIBLE:
+        return None
+    return f"{place.venue}:{rows[0]['symbol']}"
+
+
+async def position_rows(place: Place) -> dict[str, JsonObject]:
+    """Read every position of the wallet by instrument.
+
+    Raises
+    ------
+    VenueError
+        When one instrument has two: the venue has no hedge mode.
+    """
+    reply = await place.login.call("private_get_openpositions", {})
+    found = dict[str, JsonObject]()
+    for row in listed(reply, "openPositions"):
+        name = instrument_of(place, row)
+        if name is None or not number(text(row, "size")):
+            continue
+        if name in found:
+            raise VenueError(f"two positions in {name}")
+        found[name] = row
+    return found
+
+
+def signed(row: JsonObject) -> Decimal:
+    """Read the signed size of a position by its side."""
+    side, size = text(row, "side"), number(text(row, "size")) or ZERO
+    if side not in {"long", "short"}:
+        raise VenueError(f"position side {side} is not known")
+    return size if side == "long" else -size
+
+
+async def order_rows(place: Place) -> list[JsonObject]:
+    """Read every open order of the user."""
+    return listed(await place.login.call("private_get_openorders", {}), "openOrders")
+
+
+async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
+    """Read every order of the wallet that stands in a book; triggers do not, and are left out."""
+    return tuple(
+        _open_order(name, row)
+        for row in await order_rows(place)
+        if text(row, "orderType") == "lmt" and (name := instrument_of(place, row))
+    )
+
+
+def _open_order(name: str, row: JsonObject) -> OpenOrder:
+    return OpenOrder(
+        instrument=name,
+        side="buy" if text(row, "side") == "buy" else "sell",
+        quantity=number(text(row, "unfilledSize")),
+        price=number(row.get("limitPrice")) or None,
+        reduce_only=bool(row.get("reduceOnly")),
+    )

@@ -1,0 +1,102 @@
+"""A pair put together from the rows by which a venue tells of it: one, or one for each leg."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from allocator.adapters.exact import exactly
+from allocator.models.account import Isolated, Legs, Position
+from allocator.models.base import ZERO
+from allocator.models.errors import VenueError
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One row of a pair.
+
+    Attributes
+    ----------
+    quantity
+        Signed contracts.
+    entry, unrealised
+        Entry price, and profit in settle units.
+    apart
+        Settle units set aside for it; None: its margin is the account's.
+    leverage
+        As selected; None: not told.
+    """
+
+    quantity: Decimal
+    entry: Decimal | None
+    unrealised: Decimal
+    apart: Decimal | None
+    leverage: Decimal | None
+
+
+@exactly
+def pair_of(name: str, rows: Sequence[Held], *, one_way: bool, tradable: bool) -> Position:
+    """Describe a pair; in hedge mode its rows are its legs, and it is not traded.
+
+    Raises
+    ------
+    VenueError
+        When it is held cross and isolated at once: one place cannot stand for both.
+    """
+    apart = [row.apart for row in rows if row.apart is not None]
+    if apart and len(apart) < len(rows):
+        raise VenueError(f"{name} is held cross and isolated at once")
+    leverage = min((row.leverage for row in rows if row.leverage), default=None)
+    isolated = Isolated(wallet=sum((max(ZERO, units) for units in apart), ZERO)) if apart else None
+    if one_way and len(rows) == 1:
+        (row,) = rows
+        return Position(
+            quantity=row.quantity,
+            entry_price=(row.entry or None) if row.quantity else None,
+            leverage=leverage,
+            isolated=isolated,
+            tradable=tradable,
+        )
+    sizes = [row.quantity for row in rows]
+    return Position(
+        legs=Legs(
+            long=sum((size for size in sizes if size > 0), ZERO),
+            short=-sum((size for size in sizes if size < 0), ZERO),
+        ),
+        unrealised=sum((row.unrealised for row in rows), ZERO),
+        leverage=leverage,
+        isolated=isolated,
+        tradable=False,
+    )
+
+
+def flat_pair(
+    leverage: Decimal | None, *, one_way: bool, isolated: bool, tradable: bool = True
+) -> Position:
+    """Describe a pair without a position by its settings."""
+    return Position(
+        quantity=ZERO,
+        leverage=leverage or None,
+        tradable=tradable and one_way,
+        legs=None if one_way else Legs(),
+        isolated=Isolated(wallet=ZERO) if isolated else None,
+    )
+
+
+@exactly
+def check_unrealised(coin: str, told: Decimal, found: Decimal, allowed: Decimal) -> None:
+    """Hold an account's own figure of unrealised profit against its positions'.
+
+    Parameters
+    ----------
+    allowed
+        By how much prices may have moved the two apart between the reads.
+
+    Raises
+    ------
+    VenueError
+        When they differ by more: a position was not read, or the equity is not what it says.
+    """
+    if abs(told - found) > allowed:
+        raise VenueError(f"EQUITY_IDENTITY: {coin} unrealised={told} positions={found}")

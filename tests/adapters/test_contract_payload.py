@@ -1,0 +1,267 @@
+"""The numbered cases, for venues that answer from their own documentation.
+
+What an exchange's state would have to show (that a fill moves a position, that money leaves one
+wallet and arrives in another) is not proved by payloads, and has no case here.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from allocator.adapters.emulator.testing import Emulator
+from allocator.adapters.registry import Opened
+from allocator.models.config import Config
+from allocator.models.errors import VenueError
+from allocator.models.intents import (
+    AbsentNow,
+    Ack,
+    Found,
+    OrderIntent,
+    Rejected,
+    Unknown,
+    Unsure,
+)
+from allocator.ports import Venue
+from tests.adapters.ccxt import (
+    hyperliquid_payloads,
+    kraken_payloads,
+    kucoin_payloads,
+    portfolio_payloads,
+)
+from tests.adapters.ccxt.conftest import run_with
+from tests.adapters.ccxt.recorded import KEY, Recorded, playing
+from tests.adapters.ccxt.replay import BROKEN, Answer, Replay
+from tests.adapters.test_contract import ago
+
+RECORDED = {
+    row.name or row.venue: row
+    for row in (
+        hyperliquid_payloads.RECORDED,
+        kraken_payloads.RECORDED,
+        kucoin_payloads.RECORDED,
+        portfolio_payloads.RECORDED,
+    )
+}
+
+
+@dataclass(frozen=True)
+class Played:
+    """A venue that answers, and how to ask it."""
+
+    recorded: Recorded
+    replay: Replay
+    emulator: Emulator
+    config: Config
+
+    def run(self, work: Callable[[Opened], Awaitable[Any]]) -> Any:
+        return run_with(self.config, work)
+
+    def venue(self, ask: Callable[[Venue], Awaitable[Any]], account: str = "") -> Any:
+        return self.run(lambda opened: ask(opened.venues[account or self.recorded.trades]))
+
+    def submit(self, intent: Any) -> Any:
+        return self.venue(lambda venue: venue.submit(intent), intent_account(intent))
+
+    def find(self, intent: Any) -> Any:
+        return self.venue(lambda venue: venue.find(intent, ago()), intent_account(intent))
+
+    def answer(self, row: str, answer: Answer) -> None:
+        self.replay.table[row] = answer
+
+    def sent(self, row: str) -> int:
+        return len(self.replay.asked(row))
+
+
+def intent_account(intent: Any) -> str:
+    return str(intent.account if isinstance(intent, OrderIntent) else intent.source)
+
+
+@pytest.fixture(params=list(RECORDED))
+def played(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Played]:
+    recorded = RECORDED[request.param]
+    with playing(recorded, monkeypatch) as (replay, emulator, config):
+        yield Played(recorded, replay, emulator, config)
+
+
+def test_c01_an_acknowledged_order_is_found_by_its_client_id(played: Played) -> None:
+    recorded = played.recorded
+    assert isinstance(played.submit(recorded.intent()), Ack)
+    played.replay.table |= recorded.found(KEY)
+    found = played.find(recorded.intent())
+    assert isinstance(found, Found)
+    assert (found.state, found.filled) == ("filled", Decimal(recorded.quantity))
+    assert found.fees == {coin: Decimal(fee) for coin, fee in recorded.fees.items()}
+
+
+def test_c02_what_was_never_sent_is_absent_at_the_venues_time(played: Played) -> None:
+    intents: list[Any] = [played.recorded.intent()]
+    if played.recorded.moved:
+        intents.append(played.recorded.transfer())
+    for intent in intents:
+        absent = played.find(intent)
+        assert isinstance(absent, AbsentNow)
+        assert abs((absent.venue_time - datetime.now(UTC)).total_seconds()) < 5
+
+
+def test_c03_a_resting_order_sent_again_is_one_order(played: Played) -> None:
+    """Where the venue refuses a known client id; where it does not, the case is not proved."""
+    again = played.recorded.refusals.duplicate
+    if again is None:
+        assert played.venue(_capabilities).client_id_reusable
+        pytest.skip("the venue is not told to refuse a known client id")
+    played.answer(played.recorded.order, again)
+    played.replay.table |= played.recorded.resting(KEY)
+    outcome = played.submit(played.recorded.intent(style="post_only"))
+    found = played.find(played.recorded.intent(style="post_only"))
+    assert isinstance(found, Found)
+    assert outcome == Ack(venue_id=found.venue_id)
+    assert (found.state, played.sent(played.recorded.order)) == ("open", 1)
+
+
+async def _capabilities(venue: Venue) -> Any:
+    return venue.capabilities
+
+
+@pytest.mark.parametrize(
+    "kind", ["drop_before", "drop_after", "http_500_after", "html", "truncate"]
+)
+@pytest.mark.parametrize("what", ["order", "transfer"])
+def test_c04_no_answer_is_unknown_and_a_lookup_tells(played: Played, what: str, kind: str) -> None:
+    recorded = played.recorded
+    if what == "transfer" and recorded.transferred is None:
+        assert not played.venue(_capabilities).transfers
+        return
+    intent: Any = recorded.intent() if what == "order" else recorded.transfer()
+    row = recorded.order if what == "order" else recorded.moved
+    path = row.partition(" ")[2].partition("#")[0]
+    method = row.partition(" ")[0]
+    played.emulator.fault({"kind": kind, "path": path, "method": method})
+    assert isinstance(played.submit(intent), Unknown)
+    assert played.sent(row) == (kind != "drop_before")
+    if kind != "drop_before":
+        tell = recorded.found if what == "order" else recorded.transferred
+        assert tell is not None
+        played.replay.table |= tell(KEY)
+    finding = played.find(intent)
+    assert isinstance(finding, AbsentNow if kind == "drop_before" else Found)
+    assert played.sent(row) <= 1
+
+
+def test_c05_a_lookup_without_an_answer_is_unsure(played: Played) -> None:
+    played.answer(played.recorded.lookup, BROKEN)
+    assert isinstance(played.find(played.recorded.intent()), Unsure)
+
+
+def test_c06_a_reading_without_an_answer_is_incomplete(played: Played) -> None:
+    played.answer(played.recorded.reads, BROKEN)
+    reading = played.venue(lambda venue: venue.read())
+    assert not reading.complete
+    assert reading.missing
+
+
+def test_c07_an_order_is_cancelled_once(played: Played) -> None:
+    intent = played.recorded.intent(style="post_only")
+    played.replay.table |= played.recorded.resting(KEY)
+    assert isinstance(played.venue(lambda venue: venue.cancel(intent)), Ack)
+    played.answer(played.recorded.cancel, played.recorded.refusals.gone)
+    assert isinstance(played.venue(lambda venue: venue.cancel(intent)), Rejected)
+    played.answer(played.recorded.cancel, BROKEN)
+    assert isinstance(played.venue(lambda venue: venue.cancel(intent)), Unknown)
+
+
+def test_c10_more_than_there_is_does_not_leave(played: Played) -> None:
+    played.answer(played.recorded.order, played.recorded.refusals.funds)
+    assert isinstance(played.submit(played.recorded.intent()), Rejected)
+    assert played.sent(played.recorded.order) == 1
+
+
+def test_c11_an_order_off_its_steps_is_refused_not_rounded(played: Played) -> None:
+    played.answer(played.recorded.order, played.recorded.refusals.step)
+    outcome = played.submit(played.recorded.intent(quantity=played.recorded.step_quantity))
+    assert isinstance(outcome, Rejected)
+    assert outcome.code != "NOT_SENT"
+    (call,) = played.replay.asked(played.recorded.order)
+    sent = played.recorded.sent_quantity(dict(call.params))
+    assert Decimal(sent) == Decimal(played.recorded.step_quantity)
+
+
+def test_c12_a_request_stamped_before_the_window_is_refused(played: Played) -> None:
+    """The venue's refusal is typed; that its window holds is not for payloads to prove."""
+    assert played.venue(_capabilities).receive_window_s <= 5
+    if played.recorded.refusals.stale is None:
+        pytest.skip("the venue's words for it are told by no page")
+    played.answer(played.recorded.order, played.recorded.refusals.stale)
+    outcome = played.submit(played.recorded.intent(stamped_at=ago(6)))
+    assert isinstance(outcome, Rejected)
+    assert played.sent(played.recorded.order) == 1
+
+
+def test_c13_prices_are_ordered_and_an_unknown_market_has_none(played: Played) -> None:
+    quote = played.venue(lambda venue: venue.quote(played.recorded.instrument))
+    assert quote.bid <= quote.mark <= quote.ask
+    with pytest.raises(VenueError):
+        played.venue(lambda venue: venue.quote(f"{played.recorded.venue}:NO/SUCH:THING"))
+
+
+def refused(played: Played, refusal: str, changes: dict[str, Any]) -> None:
+    played.answer(played.recorded.order, getattr(played.recorded.refusals, refusal))
+    assert isinstance(played.submit(played.recorded.intent(**changes)), Rejected)
+    assert played.sent(played.recorded.order) == 1
+
+
+def test_c14_a_post_only_order_that_would_take_never_fills(played: Played) -> None:
+    refused(played, "post_only", {"style": "post_only"})
+
+
+def test_c15_reduce_only_never_adds(played: Played) -> None:
+    refused(played, "reduce_only", {"reduce_only": True})
+
+
+def test_c16_an_equity_that_does_not_add_up_freezes_the_account(played: Played) -> None:
+    mine = played.recorded.trades
+    book = played.run(lambda opened: opened.market.gather())
+    assert book.snapshot.account[mine].state == "open"
+    assert [row for row in book.missing if row.account == mine] == []
+    played.replay.table |= played.recorded.unequal()
+    book = played.run(lambda opened: opened.market.gather())
+    assert book.snapshot.account[mine].state == "frozen"
+    (why,) = [row.what for row in book.missing if row.account == mine]
+    assert "EQUITY_IDENTITY" in why
+    assert why.count("=") >= 2
+
+
+@pytest.mark.parametrize("units", ["0.1", "0.3", "12345678901234567890.5", "0.00000001"])
+def test_c17_figures_arrive_digit_for_digit(played: Played, units: str) -> None:
+    played.replay.table |= played.recorded.exact(units)
+    account, asset = played.recorded.exact_in
+
+    async def read(opened: Opened) -> tuple[Any, Any]:
+        book = await opened.market.gather()
+        reading = await opened.venues[account].read()
+        return book.snapshot.account[account].balances[asset].wallet, reading.wallets[asset]
+
+    assert played.run(read) == (Decimal(units), Decimal(units))
+
+
+def test_c18_what_the_venue_cannot_do_is_said_and_has_no_way(played: Played) -> None:
+    async def read(opened: Opened) -> tuple[Any, Any]:
+        book = await opened.market.gather()
+        return book.snapshot, opened.venues[played.recorded.trades].capabilities
+
+    snapshot, told = played.run(read)
+    can = {name for name in played.recorded.unable if getattr(told, name)}
+    assert can == set()
+    assert snapshot.moves == ()
+    assert all(row.kind == "internal" for row in snapshot.routes)
+    if not told.transfers:
+        assert snapshot.routes == ()
+
+
+def test_only_a_code_of_the_table_is_a_rejection(played: Played) -> None:
+    played.answer(played.recorded.order, BROKEN)
+    assert isinstance(played.submit(played.recorded.intent()), Unknown)
+    assert played.sent(played.recorded.order) == 1
