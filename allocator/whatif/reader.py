@@ -208,6 +208,24 @@ def load_recipe(source: str | Path | Mapping[str, Any], *, store: Store | None =
     return recipe
 
 
+def load_shocks(path: str | Path) -> list[dict[str, Any]]:
+    """Read the shocks of a file: one, a list of them, or those of a scenario file.
+
+    Returns
+    -------
+    Their data; whether a book has what they name is told where they are applied.
+
+    Raises
+    ------
+    FileError
+        With every problem of the file.
+    """
+    reading = Reading(str(path))
+    shocks = Files(reading, Path(), None).shocks({"shock": {"file": str(Path(path).absolute())}})
+    reading.check()
+    return shocks.data
+
+
 def _recipe(
     source: str | Path | Mapping[str, Any], store: Store | None, *, whole: bool
 ) -> tuple[Reading, dict[str, Any], Recipe | None]:
