@@ -141,8 +141,8 @@ def test_an_outage_freezes_a_venue_and_an_account_takes_its_state(tmp_path: Path
          "'BTCC' - did you mean 'BTC'?"),
         ("{venues: {bibit: {outage: true}}}", "unknown venue 'bibit' - did you mean 'bybit'?"),
         ("{accounts: {a: {state: frozen}}}", "shock.accounts.a: unknown account 'a'"),
-        ("{funding: {set: 1, only: [x]}}", "shock.funding.only[0]: unknown instrument, underlying or "
-         "venue 'x'"),
+        ("{funding: {set: 1, only: [x]}}",
+         "shock.funding.only[0]: unknown instrument, underlying or venue 'x'"),
         ("{prices: {BTC: -100%}}", "shock.prices.BTC: must be above -1, not '-100%'"),
         ("{prices: {BTC: much}}", "shock.prices.BTC: not a number: 'much'"),
         ("{funding: {set: 1, add: 1}}", "exactly one of multiply, add and set"),

@@ -49,7 +49,7 @@ def what_if(  # noqa: PLR0913 - each is an option of the command
     """  # noqa: D301
     from allocator.models.errors import InputError
 
-    done, unreadable = list[WhatIf](), False
+    done, unreadable = list[Any](), False
     for path in files:
         try:
             done.append(_compared(path, shock or (), store(store_folder, database)))

@@ -1,0 +1,103 @@
+"""Data frames of plans and sweeps, for those who have polars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from allocator.models.errors import ConfigError
+from allocator.models.plan import COST_PARTS, Plan
+
+if TYPE_CHECKING:
+    from allocator.whatif.sweep import Sweep
+
+FIGURES: Final = (
+    *COST_PARTS, "total", "do_nothing", "saving", "worst_margin_before", "worst_margin",
+    "shortfall", "lower_bound", "gap_relative",
+)  # fmt: skip
+COUNTS: Final = ("count", "transfers_count", "moves_count", "orders_count")
+TEXTS: Final = ("plan_hash", "snapshot_hash", "mandate_hash", "error")
+LISTS: Final = ("routes", "binding", "infeasible", "wrong")
+ACTIONS: Final = (
+    "seq", "kind", "account", "instrument", "side", "quantity", "limit_price", "reduce_only",
+    "group", "route", "from", "to", "asset", "amount", "after",
+)  # fmt: skip
+
+
+def _polars() -> Any:
+    try:
+        import polars
+    except ModuleNotFoundError as error:
+        remedy = "pip install 'allocator[sweeps]'"
+        raise ConfigError(f"polars is not installed: {remedy}") from error
+    return polars
+
+
+def plan_frame(plan: Plan) -> Any:
+    """Make a frame of a plan's actions: exact figures as text, a list of what each waits for.
+
+    Raises
+    ------
+    ConfigError
+        When polars is not installed.
+    """
+    pl = _polars()
+    kinds: dict[str, Any] = dict.fromkeys(ACTIONS, pl.String)
+    kinds |= {"seq": pl.Int64, "reduce_only": pl.Boolean, "after": pl.List(pl.Int64)}
+    rows = plan.to_json()["actions"]
+    columns = {name: [row.get(name) for row in rows] for name in ACTIONS}
+    return pl.DataFrame(columns, schema=kinds)
+
+
+def sweep_frame(sweep: Sweep) -> Any:
+    """Make a frame of a sweep: a column an axis, figures as floats for analysis.
+
+    An axis whose values are all numbers or percentages is a column of floats. The exact figures
+    stand in the sweep's rows.
+
+    Raises
+    ------
+    ConfigError
+        When polars is not installed.
+    """
+    pl, rows = _polars(), sweep.rows
+    schema: dict[str, Any] = {"index": pl.Int64, "key": pl.String}
+    data: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in schema}
+    for path in sweep.study.axes:
+        values = axis(row["point"][path] for row in rows)
+        schema[path] = pl.Float64 if values and isinstance(values[0], float) else pl.String
+        data[path] = list(values)
+    kinds = {"status": pl.String, "feasible": pl.Boolean, **dict.fromkeys(COUNTS, pl.Int64)}
+    kinds |= {**dict.fromkeys(TEXTS, pl.String), **dict.fromkeys(LISTS, pl.List(pl.String))}
+    for name in FIGURES:
+        schema[name] = pl.Float64
+        data[name] = [_float(row.get(name)) for row in rows]
+    for name, kind in kinds.items():
+        schema[name] = kind
+        data[name] = [row.get(name) for row in rows]
+    return pl.DataFrame(data, schema=schema)
+
+
+def axis(texts: Iterable[str]) -> Sequence[float] | Sequence[str]:
+    """Read the values of an axis as figures if all of them are; a percentage is a fraction."""
+    rows = list(texts)
+    try:
+        return [float(figure(row)) for row in rows]
+    except ArithmeticError:
+        return rows
+
+
+def figure(text: str) -> Decimal:
+    """Read a number or a percentage.
+
+    Raises
+    ------
+    ArithmeticError
+        When it is neither.
+    """
+    return Decimal(text[:-1]).scaleb(-2) if text.endswith("%") else Decimal(text)
+
+
+def _float(text: str | None) -> float | None:
+    return None if text is None else float(text)
