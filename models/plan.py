@@ -217,7 +217,7 @@ class Plan(Value):
         ConfigError
             When polars is not installed.
         """
-        from allocator.whatif.frames import plan_frame
+        from allocator.whatif.plan_frame import plan_frame
 
         return plan_frame(self)
 

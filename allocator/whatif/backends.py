@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -71,20 +72,20 @@ def ready(backend: str, jobs: int, cluster: str | None) -> Generator[dict[str, A
 
 @contextmanager
 def _dask(jobs: int, cluster: str | None) -> Generator[Any]:
-    from distributed import Client, LocalCluster
+    distributed: Any = import_module("distributed")
 
     for name in ("distributed", "distributed.nanny", "distributed.scheduler"):
         logging.getLogger(name).setLevel(logging.WARNING)
     if cluster is not None:
         try:
-            client = Client(cluster, timeout=WAIT_S, set_as_default=False)
+            client = distributed.Client(cluster, timeout=WAIT_S, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
             raise StaleError(f"no Dask scheduler answers at {cluster}: {error}") from error
         with client:
             yield client
         return
     with (
-        LocalCluster(
+        distributed.LocalCluster(
             n_workers=jobs,
             threads_per_worker=1,
             processes=True,
@@ -92,13 +93,11 @@ def _dask(jobs: int, cluster: str | None) -> Generator[Any]:
             dashboard_address=None,
             worker_dashboard_address=None,
         ) as made,
-        Client(made, set_as_default=False) as client,
+        distributed.Client(made, set_as_default=False) as client,
     ):
         yield client
 
 
 def _register_ray() -> None:
-    from importlib import import_module
-
     register: Any = import_module("ray.util.joblib")
     register.register_ray()

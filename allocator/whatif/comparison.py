@@ -90,15 +90,18 @@ class WhatIf:
         out = list[ActionChange]()
         for key in sorted({*old, *new}):
             before, after = old.get(key), new.get(key)
-            texts = tuple("" if row is None else describe(row) for row in (before, after))
+            texts = ["" if row is None else describe(row) for row in (before, after)]
             if texts[0] != texts[1]:
-                plan, row = (self.shocked.plan, after) if after else (self.base.plan, before)
-                assert row is not None
-                reason = plan.reasons.get(row.seq)
-                why = sentence(reason) if reason is not None else ""
-                told = why if after else f"no more: {why}" if why else ""
-                out.append(ActionChange(" ".join(key), *texts, told))
+                why = self._why(before, after)
+                out.append(ActionChange(" ".join(key), texts[0], texts[1], why))
         return out
+
+    def _why(self, before: Action | None, after: Action | None) -> str:
+        side, row = (self.base, before) if after is None else (self.shocked, after)
+        reason = None if row is None else side.plan.reasons.get(row.seq)
+        if reason is None:
+            return ""
+        return sentence(reason) if after is not None else f"no more: {sentence(reason)}"
 
     def to_json(self) -> dict[str, Any]:
         """Turn it into plain JSON data."""

@@ -25,12 +25,8 @@ def page(done: WhatIf) -> Page:
         lead.append(
             "Comes out as expected." if not done.wrong else "Does NOT come out as expected."
         )
-    parts = [*_pictures(done), *side_by_side(done)]
-    if done.notes:
-        lead_in = [_prefixed(table) for table in tables(done.shocked.plan)]
-        parts += lead_in
-    else:
-        parts = [*_pictures(done), *tables(done.shocked.plan)]
+    parts: list[Table | Chart] = [*_pictures(done), *side_by_side(done)]
+    parts += [_prefixed(table) if done.notes else table for table in tables(done.shocked.plan)]
     foot = [f"base {line}" for line in hashes(done.base.plan)] if done.notes else []
     foot += [f"{'shocked ' if done.notes else ''}{line}" for line in hashes(done.shocked.plan)]
     return Page(f"What if: {done.name}", lead, parts, foot)
@@ -107,9 +103,10 @@ def _exposure(done: WhatIf) -> list[Row]:
     out = list[Row]()
     for name in sorted({*base, *shocked}):
         a, b = base.get(name), shocked.get(name)
-        cells = [row and getattr(row, key) for row in (a, b) for key in ("before", "after")]
-        cells += [b and b.target, b and b.band]
-        out.append((name, *("-" if cell is None else money(cell) for cell in cells)))
+        sides = [(row, key) for row in (a, b) for key in ("before", "after")]
+        sides += [(b, "target"), (b, "band")]
+        cells = ("-" if row is None else money(getattr(row, key)) for row, key in sides)
+        out.append((name, *cells))
     return out
 
 
@@ -123,9 +120,9 @@ def _accounts(done: WhatIf) -> list[Row]:
                 name,
                 "-" if a is None else money(a.equity_after),
                 "-" if b is None else money(b.equity_after),
-                ratio(a and a.margin_ratio_after),
-                ratio(b and b.margin_ratio_before),
-                ratio(b and b.margin_ratio_after),
+                ratio(None if a is None else a.margin_ratio_after),
+                ratio(None if b is None else b.margin_ratio_before),
+                ratio(None if b is None else b.margin_ratio_after),
                 *(_distance(plan, name) for plan in (done.base.plan, done.shocked.plan)),
             )
         )

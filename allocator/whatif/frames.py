@@ -1,4 +1,4 @@
-"""Data frames of plans and sweeps, for those who have polars."""
+"""Data frames of sweeps, for those who have polars."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from allocator.models.errors import ConfigError
-from allocator.models.plan import COST_PARTS, Plan
+from allocator.models.plan import COST_PARTS
+from allocator.whatif.plan_frame import frames
 
 if TYPE_CHECKING:
     from allocator.whatif.sweep import Sweep
@@ -19,35 +19,6 @@ FIGURES: Final = (
 COUNTS: Final = ("count", "transfers_count", "moves_count", "orders_count")
 TEXTS: Final = ("plan_hash", "snapshot_hash", "mandate_hash", "error")
 LISTS: Final = ("routes", "binding", "infeasible", "wrong")
-ACTIONS: Final = (
-    "seq", "kind", "account", "instrument", "side", "quantity", "limit_price", "reduce_only",
-    "group", "route", "from", "to", "asset", "amount", "after",
-)  # fmt: skip
-
-
-def _polars() -> Any:
-    try:
-        import polars
-    except ModuleNotFoundError as error:
-        remedy = "pip install 'allocator[sweeps]'"
-        raise ConfigError(f"polars is not installed: {remedy}") from error
-    return polars
-
-
-def plan_frame(plan: Plan) -> Any:
-    """Make a frame of a plan's actions: exact figures as text, a list of what each waits for.
-
-    Raises
-    ------
-    ConfigError
-        When polars is not installed.
-    """
-    pl = _polars()
-    kinds: dict[str, Any] = dict.fromkeys(ACTIONS, pl.String)
-    kinds |= {"seq": pl.Int64, "reduce_only": pl.Boolean, "after": pl.List(pl.Int64)}
-    rows = plan.to_json()["actions"]
-    columns = {name: [row.get(name) for row in rows] for name in ACTIONS}
-    return pl.DataFrame(columns, schema=kinds)
 
 
 def sweep_frame(sweep: Sweep) -> Any:
@@ -61,7 +32,7 @@ def sweep_frame(sweep: Sweep) -> Any:
     ConfigError
         When polars is not installed.
     """
-    pl, rows = _polars(), sweep.rows
+    pl, rows = frames(), sweep.rows
     schema: dict[str, Any] = {"index": pl.Int64, "key": pl.String}
     data: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in schema}
     for path in sweep.study.axes:

@@ -8,7 +8,7 @@ from typing import Final
 
 from allocator.frontier import ActionPoint, BufferPoint, Frontier, TrackingPoint
 from allocator.models.explain import money
-from allocator.whatif.charts import bars, lines
+from allocator.whatif.charts import Series, bars, lines
 from allocator.whatif.difference import differences
 from allocator.whatif.page import Chart, Page, Table
 
@@ -77,7 +77,7 @@ def pictures(points: Sequence[Point]) -> list[Chart]:
 
 def _by_actions(points: Sequence[ActionPoint]) -> list[Chart]:
     at = ("actions allowed", [row.most for row in points])
-    series = {
+    series: Series = {
         "total": [row.cost.total for row in points],
         "proven bound": [row.lower_bound for row in points],
     }
@@ -85,8 +85,8 @@ def _by_actions(points: Sequence[ActionPoint]) -> list[Chart]:
     out = [lines("Cost against actions", at, series)]
     if saved:
         names = [str(row.most) for row in saved]
-        series = {"one more saves": [row.one_more for row in saved]}
-        out.append(bars("What one action more saves", names, series))
+        more: Series = {"one more saves": [row.one_more for row in saved]}
+        out.append(bars("What one action more saves", names, more))
     return out
 
 

@@ -68,7 +68,8 @@ class Reading:
         except FileError as error:
             self.found += [row for row in error.problems if isinstance(row, Located)]
             return None
-        data, inside = document.data, ()
+        data: Any = document.data
+        inside: Where = ()
         if key and isinstance(data, dict) and key in data:
             data, inside = data[key], (key,)
         self.mounts.append(Mount(at, document, inside))

@@ -140,7 +140,7 @@ def _sections(text: str) -> Iterator[tuple[list[str], str]]:
 
 @cache
 def _schema(name: str) -> dict[str, Any]:
-    models = {**FILES, "shock": Shock}
+    models: Mapping[str, type[BaseModel]] = {**FILES, "shock": Shock}
     return models[name].model_json_schema(by_alias=True, schema_generator=_Described)
 
 
