@@ -19,7 +19,7 @@ from allocator.whatif.difference import key_of
 from allocator.whatif.expectations import check_expect
 from allocator.whatif.reader import load_recipe
 from allocator.whatif.recipe import Book, Recipe
-from allocator.whatif.references import Store
+from allocator.whatif.references import ShockFrom, Store
 from allocator.whatif.resolution import plain_data
 
 Figure = tuple[str, Decimal | str | None, Decimal | str | None]
@@ -138,7 +138,7 @@ class WhatIf:
 def what_if(
     source: str | Path | Mapping[str, Any] | Book,
     *,
-    shock: Mapping[str, Any] | Sequence[Mapping[str, Any]] = (),
+    shock: ShockFrom | Sequence[ShockFrom] = (),
     override: Mapping[str, Any] | None = None,
     store: Store | None = None,
 ) -> WhatIf:
@@ -149,7 +149,7 @@ def what_if(
     source
         A scenario file or the data of one; or a snapshot and a mandate.
     shock, override
-        What more is done, after the scenario's own; as in a file.
+        What more is done, after the scenario's own: data as in a file, or files of shocks.
     store
         Where ``snapshot: {stored: ...}`` is looked up.
 
@@ -169,39 +169,12 @@ def what_if(
     if isinstance(source, tuple):
         snapshot, mandate = source
         source = {"name": "book", **_halves(snapshot, mandate)}
-    recipe = load_recipe(source, store=store)
-    more = [shock] if isinstance(shock, Mapping) else list(shock)
-    if more or override:
-        recipe = extended(recipe, more, override or {})
-    return compared(recipe)
+    more = [shock] if isinstance(shock, Mapping | str | Path) else list(shock)
+    return compared(load_recipe(source, shocks=more, override=override, store=store))
 
 
 def _halves(snapshot: Snapshot, mandate: Mandate) -> dict[str, Any]:
     return {"snapshot": plain_data(snapshot), "mandate": plain_data(mandate)}
-
-
-def extended(
-    recipe: Recipe, shocks: Sequence[Mapping[str, Any]], override: Mapping[str, Any]
-) -> Recipe:
-    """Do more to the book of a recipe.
-
-    Raises
-    ------
-    InputError
-        When it cannot be done.
-    """
-    data: dict[str, Any] = {
-        "name": recipe.name,
-        "description": recipe.description,
-        "snapshot": recipe.tree["snapshot"],
-        "mandate": recipe.tree["mandate"],
-        "override": {**recipe.override, **override},
-        "shock": [*recipe.tree["shock"], *shocks],
-        "grid": {path: list(values) for path, values in recipe.grid.items()},
-    }
-    if recipe.expect is not None:
-        data["expect"] = plain_data(recipe.expect)
-    return load_recipe(data)
 
 
 def compared(recipe: Recipe) -> WhatIf:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from allocator.whatif.document import Where
 from allocator.whatif.overrides import override
 from allocator.whatif.reading import Reading, V
 from allocator.whatif.recipe import HALVES, Book, PathError, Recipe, Variants
-from allocator.whatif.references import Files, Shocks, Store
+from allocator.whatif.references import Files, ShockFrom, Shocks, Store
 from allocator.whatif.schemas import ScenarioHead
 from allocator.whatif.shocks import ShockError, shocked_by
 
@@ -169,7 +170,7 @@ def load_scenario(
     FileError
         With every problem of the file and of the files that it refers to.
     """
-    reading, data, recipe = _recipe(source, store, whole=False)
+    reading, data, recipe = _recipe(source, store, More())
     reading.check()
     assert recipe is not None
     return Scenario(
@@ -184,13 +185,21 @@ def load_scenario(
     )
 
 
-def load_recipe(source: str | Path | Mapping[str, Any], *, store: Store | None = None) -> Recipe:
+def load_recipe(
+    source: str | Path | Mapping[str, Any],
+    *,
+    shocks: Sequence[ShockFrom] = (),
+    override: Mapping[str, Any] | None = None,
+    store: Store | None = None,
+) -> Recipe:
     """Read a scenario and keep apart what it starts from and what is done to it.
 
     Parameters
     ----------
     source
         A YAML or JSON file, or the data of one.
+    shocks, override
+        What more is done, after the scenario's own.
     store
         Where ``snapshot: {stored: ...}`` is looked up.
 
@@ -200,7 +209,8 @@ def load_recipe(source: str | Path | Mapping[str, Any], *, store: Store | None =
         With every problem of the file and of the files that it refers to, values of its grid
         included: each must fit where it is put while the others stay as the file has them.
     """
-    reading, _, recipe = _recipe(source, store, whole=True)
+    more = More(shocks, override or {}, base=True)
+    reading, _, recipe = _recipe(source, store, more)
     if recipe is not None:
         _check_grid(reading, recipe)
     reading.check()
@@ -208,28 +218,24 @@ def load_recipe(source: str | Path | Mapping[str, Any], *, store: Store | None =
     return recipe
 
 
-def load_shocks(path: str | Path) -> list[dict[str, Any]]:
-    """Read the shocks of a file: one, a list of them, or those of a scenario file.
+@dataclass(frozen=True, slots=True)
+class More:
+    """What is done beside what a file says.
 
-    Returns
-    -------
-    Their data; whether a book has what they name is told where they are applied.
-
-    Raises
-    ------
-    FileError
-        With every problem of the file.
+    Attributes
+    ----------
+    base
+        Whether the book before overrides and shocks must make sense as well.
     """
-    reading = Reading(str(path))
-    shocks = Files(reading, Path(), None).shocks({"shock": {"file": str(Path(path).absolute())}})
-    reading.check()
-    return shocks.data
+
+    shocks: Sequence[ShockFrom] = ()
+    override: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    base: bool = False
 
 
 def _recipe(
-    source: str | Path | Mapping[str, Any], store: Store | None, *, whole: bool
+    source: str | Path | Mapping[str, Any], store: Store | None, more: More
 ) -> tuple[Reading, dict[str, Any], Recipe | None]:
-    """Read a scenario; `whole`: its book before overrides and shocks must make sense as well."""
     at_hand = isinstance(source, Mapping)
     reading = Reading("scenario" if at_hand else str(source))
     data = reading.mount(source)
@@ -242,14 +248,15 @@ def _recipe(
     head = reading.value(ScenarioHead, "scenario", head_data)
     files = Files(reading, base, store)
     tree = {key: files.half(data, key) for key in HALVES}
-    shocks = files.shocks(data)
-    rows = data.get("override")
-    changed = _overridden(reading, tree, rows) if isinstance(rows, dict) else tree
+    shocks = files.shocks(data, more.shocks)
+    own = data.get("override")
+    rows = {**(own if isinstance(own, dict) else {}), **more.override}
+    changed = _overridden(reading, tree, rows) if rows else tree
     after = _book(reading, changed)
     reading.check(head, *after)
     assert head is not None
     before = after
-    if whole and changed is not tree:
+    if more.base and changed is not tree:
         reading.moved.clear()  # what is wrong without the overrides stands where the file has it
         before = _book(reading, tree)
         reading.check(*before)
@@ -259,7 +266,7 @@ def _recipe(
         name=head.name or Path(reading.file).stem,
         description=head.description,
         tree={**tree, "shock": shocks.data},
-        override=head.override,
+        override=rows,
         grid={path: tuple(values) for path, values in head.grid.items()},
         expect=head.expect,
         base=_both(before),

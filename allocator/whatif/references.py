@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,9 @@ from allocator.models.errors import Problem
 from allocator.whatif.document import Where
 from allocator.whatif.reading import Reading
 from allocator.whatif.shock import Shock
+
+ShockFrom = str | Path | Mapping[str, Any]
+"""A file of shocks, or the data of one shock."""
 
 Store = Callable[[str], Any]
 """Gives the plain data of a stored snapshot by its name, e.g. ``latest``; None: no such one."""
@@ -66,30 +69,35 @@ class Files:
             return self._stored(half["stored"])
         return half
 
-    def shocks(self, data: Mapping[str, Any]) -> Shocks:
-        """Collect the shocks of a file, those of other files in their place."""
+    def shocks(self, data: Mapping[str, Any], more: Sequence[ShockFrom] = ()) -> Shocks:
+        """Collect the shocks of a file, those of other files in their place, then more of them."""
         out, told = Shocks(), data.get("shock")
         rows = list(enumerate(told)) if isinstance(told, list) else [(None, told)]
         for i, row in rows:
             if row is not None or i is not None:
                 self._shock(row, ("shock",) if i is None else ("shock", i), out)
+        for i, source in enumerate(more):
+            at: Where = ("more", i)
+            self._several(self.reading.mount_any(source, at, "shock"), at, out)
         return out
 
     def _shock(self, row: Any, at: Where, out: Shocks) -> None:
         if not isinstance(row, dict):
             self._complain(at, "a mapping is wanted")
         elif isinstance(row.get("file"), str):
-            inner = self._file(row, at, key="shock")
-            many = inner if isinstance(inner, list) else [inner]
-            for j, part in enumerate(many):
-                place = (*at, j) if isinstance(inner, list) else at
-                if isinstance(part, dict):
-                    self.reading.add_unknown("shock", part, place)
-                    self._take(part, place, out)
-                elif inner is not None:
-                    self._complain(place, "a shock is wanted")
+            self._several(self._file(row, at, key="shock"), at, out)
         else:
             self._take(row, at, out)
+
+    def _several(self, inner: Any, at: Where, out: Shocks) -> None:
+        """Take the shock, or the list of shocks, that a file holds."""
+        for j, part in enumerate(inner if isinstance(inner, list) else [inner]):
+            place = (*at, j) if isinstance(inner, list) else at
+            if isinstance(part, dict):
+                self.reading.add_unknown("shock", part, place)
+                self._take(part, place, out)
+            elif inner is not None:
+                self._complain(place, "a shock is wanted")
 
     def _take(self, row: dict[str, Any], at: Where, out: Shocks) -> None:
         value = self.reading.value(Shock, "shock", row, at)

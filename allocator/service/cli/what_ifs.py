@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from allocator.whatif.comparison import WhatIf
-    from allocator.whatif.references import Store
 
 WORDS = {"what", "why", "base", "shocked", "#", "account", "underlying", "limit"}
 COLUMNS = ("scenario", "what", "base", "shocked")
@@ -48,11 +47,14 @@ def what_if(  # noqa: PLR0913 - each is an option of the command
     Example: allocator what-if book.yaml --shock scenarios/stress/2020-03-12.yaml --report a.html
     """  # noqa: D301
     from allocator.models.errors import InputError
+    from allocator.whatif.comparison import compared
+    from allocator.whatif.reader import load_recipe
 
+    find = store(store_folder, database)
     done, unreadable = list[Any](), False
     for path in files:
         try:
-            done.append(_compared(path, shock or (), store(store_folder, database)))
+            done.append(compared(load_recipe(path, shocks=shock or (), store=find)))
         except InputError as error:
             unreadable = True
             print(error, file=sys.stderr)
@@ -63,15 +65,6 @@ def what_if(  # noqa: PLR0913 - each is an option of the command
         raise typer.Exit(ExitCode.USAGE)
     if any(row.wrong for row in done):
         raise typer.Exit(ExitCode.UNEXPECTED)
-
-
-def _compared(path: Path, shocks: Sequence[Path], store: Store) -> WhatIf:
-    from allocator.whatif.comparison import compared, extended
-    from allocator.whatif.reader import load_recipe, load_shocks
-
-    recipe = load_recipe(path, store=store)
-    more = [row for file in shocks for row in load_shocks(file)]
-    return compared(extended(recipe, more, {}) if more else recipe)
 
 
 def _keep(done: WhatIf, folder: Path | None, report: Path | None, *, several: bool) -> None:
