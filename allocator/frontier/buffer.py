@@ -29,16 +29,17 @@ DIGITS = Decimal("0.0001")
 
 
 def buffers(own: Decimal, points: int) -> list[Decimal]:
-    """Lay out buffers from none to twice the mandate's own, which is among them.
+    """Lay out buffers from none to twice the mandate's own, which is among more than two.
 
     >>> [str(row) for row in buffers(Decimal("0.4"), 5)]
     ['0', '0.2', '0.4', '0.6', '0.8']
     """
     last = max(2 * own, REACH)
     rows = {(last * k / (points - 1)).quantize(DIGITS) for k in range(points)}
-    if own not in rows:
-        rows.discard(min(rows - {ZERO, last}, key=lambda row: abs(row - own), default=last))
-    return [row.normalize() + ZERO for row in sorted(rows | {own})]
+    inner = rows - {ZERO, last}
+    if inner and own not in rows:
+        rows = rows - {min(inner, key=lambda row: (abs(row - own), row))} | {own}
+    return [row.normalize() + ZERO for row in sorted(rows)]
 
 
 @lawful

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -169,14 +170,12 @@ def _solved(
     """Give points to workers, a few at a time; rows come as they are done."""
     if not points:
         return
-    from joblib import Parallel, delayed, parallel_config
-
-    tasks = (delayed(solve)(study, some) for some in _tasks(points, jobs))
-    with ready(backend, jobs, cluster) as config, parallel_config(**config):
-        found: Iterable[list[Row]] = Parallel(
+    joblib: Any = import_module("joblib")
+    tasks = (joblib.delayed(solve)(study, some) for some in _tasks(points, jobs))
+    with ready(backend, jobs, cluster) as config, joblib.parallel_config(**config):
+        yield from joblib.Parallel(
             return_as="generator_unordered", batch_size=1, pre_dispatch="2 * n_jobs"
         )(tasks)
-        yield from found
 
 
 def _tasks(points: Sequence[Point], jobs: int) -> Iterator[Sequence[Point]]:
