@@ -27,6 +27,9 @@ EXTRAS: Final = {"dask": ("distributed", "pip install 'allocator[dask]'"), "ray"
 WAIT_S = 30
 """How long a cluster may take to answer."""
 
+IDLE_S = 20
+"""How long a process without work, or without the one that it worked for, stays."""
+
 
 @contextmanager
 def ready(backend: str, jobs: int, cluster: str | None) -> Generator[dict[str, Any]]:
@@ -67,7 +70,8 @@ def ready(backend: str, jobs: int, cluster: str | None) -> Generator[dict[str, A
         return
     if backend == "ray":
         _register_ray()
-    yield {"backend": name, "n_jobs": 1 if backend == "serial" else jobs}
+    more = {"idle_worker_timeout": IDLE_S} if name == "loky" else {}
+    yield {"backend": name, "n_jobs": 1 if backend == "serial" else jobs, **more}
 
 
 @contextmanager

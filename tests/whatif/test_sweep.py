@@ -129,6 +129,26 @@ allocator.sweep(sys.argv[1], backend="serial", out=sys.argv[2], watch=watch)
     assert allocator.sweep(with_grid(tmp_path), backend="serial", out=out).resumed == 6
 
 
+def test_a_sweep_that_is_asked_to_end_takes_its_workers_along(tmp_path: Path) -> None:
+    """The command asks itself when it has kept its first point; a worker would hold the pipe."""
+    code = """
+import os, signal, sys
+import allocator.whatif.sweep as home
+from allocator.service.cli.main import run
+original = home.Ledger.append
+def append(self, rows):
+    original(self, rows)
+    os.kill(os.getpid(), signal.SIGTERM)
+home.Ledger.append = append
+sys.exit(run(["sweep", sys.argv[1], "--backend", "processes", "-j", "2", "--out", sys.argv[2]]))
+"""
+    (tmp_path / "run.py").write_text(code)
+    run = python(str(tmp_path / "run.py"), str(with_grid(tmp_path)), str(tmp_path / "out"))
+    assert run.returncode == 128 + signal.SIGTERM, run.stderr
+    again = allocator.sweep(with_grid(tmp_path), backend="serial", out=tmp_path / "out")
+    assert again.resumed >= 1
+
+
 def test_a_torn_last_line_is_cut_off_and_decided_again(done: Sweep, tmp_path: Path) -> None:
     path = with_grid(tmp_path)
     allocator.sweep(path, backend="serial", out=tmp_path / "out")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from allocator.whatif.sweep import Sweep, Watch
 
 TOP = Path("var/sweeps")
+TERMINATED = 128 + signal.SIGTERM
+"""Status of a process that was asked to end, as shells tell it."""
 
 
 class DepthOption(StrEnum):
@@ -74,7 +78,7 @@ def sweep(  # noqa: PLR0913 - each is an option of the command
     folder = out if out is not None else TOP / recipe.name
     if fresh:
         (folder / POINTS_FILE).unlink(missing_ok=True)
-    with _progress() as watch:
+    with _stopped_by_terminate(), _progress() as watch:
         done = swept(
             recipe, backend=backend, jobs=jobs, cluster=cluster, depth=depth.value, out=folder,
             watch=watch,
@@ -124,6 +128,23 @@ def _write(done: Sweep, folder: Path, picture: tuple[str, str | None, str]) -> N
         print("no parquet: pip install 'allocator[sweeps]'", file=sys.stderr)
     else:
         print(done.report(folder / "points.parquet"), file=sys.stderr)
+
+
+@contextmanager
+def _stopped_by_terminate() -> Generator[None]:
+    """Let SIGTERM end a sweep as an exception does, so that its workers end with it."""
+
+    def stop(_signal: int, _frame: object) -> None:
+        raise typer.Exit(TERMINATED)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
