@@ -16,6 +16,9 @@ Series = Mapping[str, Sequence[Figure]]
 COLOURS = ("#4a86d8", "#e08a3c", "#4fae7b", "#c05c92", "#8f7fdc", "#b9a13a")
 """Of series; each stands out from a light ground and from a dark one."""
 
+WARMING = ("#2f6fb3", "#8fb8d8", "#f2e6c0", "#e59a5c", "#b3352f")
+"""Colours of a heat map, from low to high."""
+
 ROW = 26
 """Pixels of a bar with its distance."""
 
@@ -32,23 +35,19 @@ def bars(heading: str, names: Sequence[str], series: Series, *, unit: str = "USD
         for name, values in series.items()
     ]
     return Chart(
-        heading,
+        f"{heading} ({unit})",
         {
             "color": COLOURS,
             "tooltip": {"trigger": "axis", "axisPointer": {"type": "shadow"}},
             "legend": {"top": 0, "show": len(rows) > 1},
             "grid": {"left": 8, "right": 40, "top": 34, "bottom": 8, "outerBoundsMode": "same"},
-            "xAxis": {"type": "value", "name": unit, "splitNumber": 4, **_short()},
+            "xAxis": {"type": "value", "splitNumber": 4, "axisLabel": {"hideOverlap": True}},
             "yAxis": {"type": "category", "data": list(names), "inverse": True, **_labels()},
             "series": rows,
         },
         _told(heading, names, series, unit),
         height=90 + len(names) * max(ROW, 14 * len(rows)),
     )
-
-
-def _short() -> dict[str, Any]:
-    return {"axisLabel": {"hideOverlap": True}, "nameLocation": "end"}
 
 
 def _labels() -> dict[str, Any]:
@@ -87,12 +86,12 @@ def lines(
         for name, values in series.items()
     ]
     return Chart(
-        heading,
+        f"{heading} ({unit})",
         {
             "color": COLOURS,
             "tooltip": {"trigger": "axis"},
             "legend": {"top": 0, "show": len(rows) > 1},
-            "grid": {"left": 12, "right": 24, "top": 40, "bottom": 34, "outerBoundsMode": "same"},
+            "grid": {"left": 12, "right": 24, "top": 40, "bottom": 12, "outerBoundsMode": "same"},
             "xAxis": {
                 "type": "value",
                 "name": axis,
@@ -100,7 +99,7 @@ def lines(
                 "nameGap": 26,
                 "scale": True,
             },
-            "yAxis": {"type": "value", "name": unit, "scale": True},
+            "yAxis": {"type": "value", "scale": True},
             "series": rows,
         },
         _told(heading, [f"{axis} {number(x)}" for x in xs], series, unit),
@@ -112,6 +111,8 @@ def heat(
     columns: tuple[str, Sequence[str]],
     rows: tuple[str, Sequence[str]],
     cells: Mapping[tuple[int, int], Figure],
+    *,
+    scarce: bool = False,
 ) -> Chart:
     """Draw a heat map.
 
@@ -121,6 +122,8 @@ def heat(
         Names of the axes and of their values.
     cells
         Figures by column and row.
+    scarce
+        Whether small figures are the alarming ones, and drawn red.
     """
     shown = {at: number(value) for at, value in cells.items()}
     known = [value for value in shown.values() if value is not None]
@@ -149,7 +152,7 @@ def heat(
                 "orient": "horizontal",
                 "left": "center",
                 "bottom": 0,
-                "inRange": {"color": ["#2f6fb3", "#8fb8d8", "#f2e6c0", "#e59a5c", "#b3352f"]},
+                "inRange": {"color": WARMING[::-1] if scarce else WARMING},
             },
             "series": [
                 {
@@ -197,7 +200,10 @@ def _sankey(asset: str, sent: Sequence[Transfer]) -> Chart:
                     "label": {"textBorderWidth": 0},
                     "emphasis": {"focus": "adjacency"},
                     "lineStyle": {"color": "gradient", "opacity": 0.45},
-                    "data": [{"name": name} for name in names],
+                    "data": [
+                        {"name": name, "itemStyle": {"color": COLOURS[i % len(COLOURS)]}}
+                        for i, name in enumerate(names)
+                    ],
                     "links": [
                         {"source": f"{one} sends", "target": f"{two} gets", "value": number(v)}
                         for (one, two), v in total.items()

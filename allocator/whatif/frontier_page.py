@@ -48,12 +48,20 @@ def page(curve: Frontier, name: str) -> Page:
     rows = [[*(_cell(row, key) for key in columns), money(row.cost.total)] for row in curve.points]
     table = Table("Frontier (USD)", (*columns.values(), "total"), rows)
     first, last = curve.points[0].plan, curve.points[-1].plan
-    changed = [(what, a or "-", b or "-") for what, a, b in differences(first, last)]
+    changed = [(what, _written(a), _written(b)) for what, a, b in differences(first, last)]
     ends = Table("From one end to the other", ("what", "first", "last"), changed)
     foot = [f"snapshot_hash: {curve.snapshot_hash}", f"mandate_hash: {curve.mandate_hash}"]
     along = curve.along.replace("_", " ")
     lead = [f"Cost along {along}, {len(curve.points)} points.", *curve.notes]
     return Page(f"Frontier: {name}", lead, [*pictures(curve.points), table, ends], foot)
+
+
+def _written(text: str) -> str:
+    """Write a figure as money, other text as it is, and nothing as a dash."""
+    try:
+        return money(Decimal(text))
+    except ArithmeticError:
+        return text or "-"
 
 
 def _cell(row: Point, key: str) -> str:

@@ -22,6 +22,9 @@ Row = Sequence[str]
 FIGURE: Final = re.compile(r"[-+]?[\d,]*\.?\d+(e[-+]\d+)?( ?%| USD|x)?")
 """What is set flush right in a table."""
 
+WIDEST: Final = 32
+"""Characters of the longest cell of a column that is set flush right."""
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -147,6 +150,8 @@ def _flush(table: Table) -> list[bool]:
 
 def _figures(column: Sequence[str]) -> bool:
     told = [cell for cell in column if cell not in ("", "-")]
+    if any(len(cell) > WIDEST for cell in told):
+        return False
     return 2 * sum(FIGURE.fullmatch(cell) is not None for cell in told) > len(told)
 
 

@@ -157,7 +157,7 @@ def _heat(sweep: Sweep, x: str, y: str, figure: str) -> Chart:
         (i, j): cells[column, row]
         for (i, column), (j, row) in itertools.product(enumerate(columns), enumerate(rows))
     }
-    return heat(f"{figure} by {x} and {y}", (x, columns), (y, rows), placed)
+    return heat(f"{figure} by {x} and {y}", (x, columns), (y, rows), placed, scarce=figure in LEAST)
 
 
 def _curve(sweep: Sweep, x: str, figure: str) -> Chart:
