@@ -30,7 +30,9 @@ if TYPE_CHECKING:
         allocate,
     )
     from allocator.verify import verify
+    from allocator.whatif.comparison import WhatIf, what_if
     from allocator.whatif.reader import load_scenario
+    from allocator.whatif.sweep import Sweep, sweep
 
 __version__ = "0.1.0"
 
@@ -46,11 +48,15 @@ _HOMES = {
     "Plan": "allocator.models.plan",
     "Ratio": "allocator.presets",
     "Snapshot": "allocator.models.snapshot",
+    "Sweep": "allocator.whatif.sweep",
+    "WhatIf": "allocator.whatif.comparison",
     "allocate": "allocator.presets",
     "decide": "allocator.decide",
     "frontier": "allocator.frontier",
     "load_scenario": "allocator.whatif.reader",
+    "sweep": "allocator.whatif.sweep",
     "verify": "allocator.verify",
+    "what_if": "allocator.whatif.comparison",
 }
 
 __all__ = [
@@ -65,12 +71,16 @@ __all__ = [
     "Plan",
     "Ratio",
     "Snapshot",
+    "Sweep",
+    "WhatIf",
     "__version__",
     "allocate",
     "decide",
     "frontier",
     "load_scenario",
+    "sweep",
     "verify",
+    "what_if",
 ]
 
 

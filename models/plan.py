@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -207,3 +208,27 @@ class Plan(Value):
         from allocator.models.explain import explain
 
         return explain(self)
+
+    def to_frame(self) -> Any:
+        """Make a polars data frame of the actions.
+
+        Raises
+        ------
+        ConfigError
+            When polars is not installed.
+        """
+        from allocator.whatif.plan_frame import plan_frame
+
+        return plan_frame(self)
+
+    def report(self, path: str | Path) -> Path:
+        """Write the plan where the name's ending says how: .html (one page), .md or .json.
+
+        Raises
+        ------
+        ConfigError
+            When the ending says nothing.
+        """
+        from allocator.whatif.report import write_plan
+
+        return write_plan(self, path)

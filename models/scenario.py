@@ -74,7 +74,7 @@ class Scenario(Value):
     description: str = ""
     snapshot: Snapshot
     mandate: Mandate
-    shock: dict[str, Any] | None = None
+    shock: dict[str, Any] | list[Any] | None = None
     override: dict[str, Any] | None = None
     grid: dict[str, Any] | None = None
     expect: Expect | None = None

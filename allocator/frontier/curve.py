@@ -6,7 +6,8 @@ from typing import assert_never
 
 from allocator.decide import Engine
 from allocator.frontier.actions import action_points
-from allocator.frontier.points import ActionPoint, Along, Frontier, TrackingPoint
+from allocator.frontier.buffer import buffer_points
+from allocator.frontier.points import ActionPoint, Along, BufferPoint, Frontier, TrackingPoint
 from allocator.frontier.runs import Makes, Runs, Watch
 from allocator.frontier.tracking import tracking_points
 from allocator.models.canonical import mandate_hash, snapshot_hash
@@ -34,7 +35,7 @@ def frontier(  # noqa: PLR0913 - the curve's options
     engine: Makes = Engine,
     watch: Watch = _unwatched,
 ) -> Frontier:
-    """Compute how cost trades against the number of actions, or against tracking.
+    """Compute how cost trades against the number of actions, tracking, or the margin buffer.
 
     Pure, as `decide` is; every point is a plan that the verifier has released.
 
@@ -43,6 +44,7 @@ def frontier(  # noqa: PLR0913 - the curve's options
     along
         ``actions``: the best plans of at most 0, 1, 2, ... actions, up to what `decide` uses.
         ``tracking``: the best plans as tracking weighs from a thousandth to a thousand times.
+        ``margin_buffer``: the best plans as the buffer goes from none to twice the mandate's.
     points
         Most points of the curve, from 2; there may be fewer.
     engine
@@ -63,12 +65,14 @@ def frontier(  # noqa: PLR0913 - the curve's options
     if problems:
         raise SnapshotError(problems)
     runs = Runs(snapshot, mandate, engine, watch, points)
-    found: tuple[ActionPoint, ...] | tuple[TrackingPoint, ...]
+    found: tuple[ActionPoint, ...] | tuple[TrackingPoint, ...] | tuple[BufferPoint, ...]
     match along:
         case "actions":
             found = action_points(runs, mandate, points)
         case "tracking":
             found = tracking_points(runs, mandate, points)
+        case "margin_buffer":
+            found = buffer_points(runs, mandate, points)
         case _:
             assert_never(along)
     return Frontier(

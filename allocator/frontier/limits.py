@@ -1,4 +1,4 @@
-"""The mandates along a curve: one with fewer orders, one with other weights of tracking."""
+"""The mandates along a curve: with fewer orders, other weights of tracking, another buffer."""
 
 from __future__ import annotations
 
@@ -39,3 +39,9 @@ def scaled(mandate: Mandate, factor: Decimal) -> Mandate:
         "band_penalty": policy.band_penalty * factor,
     }
     return mandate.model_copy(update={"policy": policy.model_copy(update=weights)})
+
+
+def buffered(mandate: Mandate, buffer: Decimal) -> Mandate:
+    """Keep another fraction of maintenance margin on top of it."""
+    policy = mandate.policy.model_copy(update={"margin_buffer": buffer})
+    return mandate.model_copy(update={"policy": policy})

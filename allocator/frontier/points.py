@@ -9,7 +9,7 @@ from pydantic import Field
 from allocator.models.base import Num, Value, json_value
 from allocator.models.plan import Cost, Plan
 
-Along = Literal["actions", "tracking"]
+Along = Literal["actions", "tracking", "margin_buffer"]
 
 
 class ActionPoint(Value):
@@ -86,6 +86,40 @@ class TrackingPoint(Value):
     plan: Plan = Field(repr=False)
 
 
+class BufferPoint(Value):
+    """What is best when more margin, or less, is kept on top of maintenance.
+
+    Attributes
+    ----------
+    margin_buffer
+        Fraction of maintenance margin to keep on top of it.
+    cost
+        Of the plan under the mandate's own weights, numeraire.
+    shortfall
+        S of its own problem that the plan leaves: what the buffer asks for and nothing can give.
+    worst_margin_ratio
+        The smallest after the plan; None: no account has one.
+    count
+        Actions of the plan.
+    gap
+        By how much its own problem might at most be solved better; None: nothing is proven.
+    price
+        What a point of buffer (0.01) more costs, on average up to the next point; None: there is
+        no next point, or it leaves another S.
+    plan
+        The plan, released for the mandate of `buffered` that it was decided under.
+    """
+
+    margin_buffer: Num
+    cost: Cost
+    shortfall: Num
+    worst_margin_ratio: Num | None
+    count: int
+    gap: Num | None
+    price: Num | None = None
+    plan: Plan = Field(repr=False)
+
+
 class Frontier(Value):
     """A curve of plans.
 
@@ -94,7 +128,7 @@ class Frontier(Value):
     along
         What changes along the curve.
     points
-        By number of actions allowed, or by factor, ascending.
+        By number of actions allowed, by factor, or by margin buffer, ascending.
     snapshot_hash, mandate_hash
         What it was computed for.
     notes
@@ -102,7 +136,7 @@ class Frontier(Value):
     """
 
     along: Along
-    points: tuple[ActionPoint, ...] | tuple[TrackingPoint, ...]
+    points: tuple[ActionPoint, ...] | tuple[TrackingPoint, ...] | tuple[BufferPoint, ...]
     snapshot_hash: str
     mandate_hash: str
     notes: tuple[str, ...] = ()

@@ -28,7 +28,7 @@ def _changed(what: str, before: str, after: str) -> Iterator[Difference]:
         yield what, before, after
 
 
-def _key(action: Action) -> tuple[str, ...]:
+def key_of(action: Action) -> tuple[str, ...]:
     """Name what an action acts on."""
     match action:
         case Transfer():
@@ -40,8 +40,8 @@ def _key(action: Action) -> tuple[str, ...]:
 
 
 def _actions(before: Plan, after: Plan) -> Iterator[Difference]:
-    old = {_key(action): describe(action) for action in before.actions}
-    new = {_key(action): describe(action) for action in after.actions}
+    old = {key_of(action): describe(action) for action in before.actions}
+    new = {key_of(action): describe(action) for action in after.actions}
     for key in sorted({*old, *new}):
         yield from _changed(" ".join(key), old.get(key, ""), new.get(key, ""))
 

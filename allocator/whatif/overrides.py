@@ -23,7 +23,8 @@ def override(tree: Any, path: str, value: Any) -> tuple[Any, Where, str | None]:
     Parameters
     ----------
     tree
-        Plain data with the keys ``snapshot`` and ``mandate``; it is not changed.
+        Plain data with the keys ``snapshot`` and ``mandate``, and where shocks may be reached
+        ``shock``, a list of them; it is not changed.
     path
         Where.
     value
@@ -50,7 +51,7 @@ def resolve_path(tree: Any, path: str) -> tuple[Where, str | None]:
         where.append(part)
         node = _child(node, part)
     if len(where) < 2:
-        return tuple(where), "an override names a value inside snapshot or mandate"
+        return tuple(where), f"a value inside {' or '.join(tree)} is wanted"
     return tuple(where), None
 
 
@@ -59,7 +60,7 @@ def _step(node: Any, rest: str, where: Where) -> tuple[str | int, str, str | Non
     if isinstance(node, list):
         return _list_step(node, rest)
     names = list(node) if isinstance(node, dict) else []
-    known, free = fields_at(str(where[0]), where[1:]) if where else (["snapshot", "mandate"], False)
+    known, free = _known(where) if where else (names, False)
     if node is not None and not isinstance(node, dict):
         return "", "", f"there is nothing below {where[-1] if where else ''}: {rest!r}"
     fitting = [name for name in {*names, *known} if _fits(name, rest)]
@@ -70,6 +71,13 @@ def _step(node: Any, rest: str, where: Where) -> tuple[str | int, str, str | Non
         return rest, "", None
     first = rest.split(".", maxsplit=1)[0]
     return "", "", f"nothing is called {first!r} there{suggest(first, known or names)}"
+
+
+def _known(where: Where) -> tuple[list[str], bool]:
+    """Tell which keys the schema has at a path, and whether any other may stand there."""
+    if where[0] == "shock":
+        return fields_at("shock", where[2:])
+    return fields_at(str(where[0]), where[1:])
 
 
 def _fits(name: str, rest: str) -> bool:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import ValidationError
-
-from allocator.models.base import Value
 from allocator.models.config import Config
-from allocator.models.errors import Problem
+from allocator.models.errors import InputError, Problem, SnapshotError
 from allocator.models.mandate import Mandate
 from allocator.models.parts import Parts
 from allocator.models.plan import Plan
@@ -19,117 +17,15 @@ from allocator.models.refusals import book_problems, doubled_instruments, proble
 from allocator.models.refusals_config import config_problems
 from allocator.models.scenario import Scenario
 from allocator.models.snapshot import Snapshot
-from allocator.whatif.document import Document, FileError, Located, Where, in_order, read
-from allocator.whatif.messages import REQUIRED, validation_problems
+from allocator.whatif.document import Where
 from allocator.whatif.overrides import override
-from allocator.whatif.schemas import ScenarioHead, unknown_keys
-from allocator.whatif.shocks import ShockError, shocked
+from allocator.whatif.reading import Reading, V
+from allocator.whatif.recipe import HALVES, Book, PathError, Recipe, Variants
+from allocator.whatif.references import Files, ShockFrom, Shocks, Store
+from allocator.whatif.schemas import ScenarioHead
+from allocator.whatif.shocks import ShockError, shocked_by
 
-Store = Callable[[str], Any]
-"""Gives the plain data of a stored snapshot by its name, e.g. ``latest``; None: no such one."""
-
-V = TypeVar("V", bound=Value)
 LOG = logging.getLogger(__name__)
-HALVES = ("snapshot", "mandate")
-
-
-class Reading:
-    """Documents put together to one tree of data, with the way back from a path to its place."""
-
-    def __init__(self, file: str) -> None:
-        self.file = file
-        self.mounts = list[tuple[Where, Document]]()
-        self.moved = dict[Where, Where]()
-        self.found = list[Located]()
-        self.meant = set[Where]()
-
-    def mount(self, path: str | Path, at: Where = ()) -> Any:
-        """Read a file as the part of the tree at a path; None, with problems, if it cannot be."""
-        try:
-            document = read(path)
-        except FileError as error:
-            self.found += [row for row in error.problems if isinstance(row, Located)]
-            return None
-        self.mounts.append((at, document))
-        self.found += document.problems
-        if not isinstance(document.data, dict):
-            self.add([Problem(at, "a mapping is wanted")])
-            return None
-        return document.data
-
-    def add(self, rows: Iterable[Problem], *, keys: bool = False) -> None:
-        """Note problems with their places; `keys`: they concern keys, not values.
-
-        What is wrong with a value whose text is refused already is no mistake of its own.
-        """
-        refused = {(d.file, path) for _, d in self.mounts for path in d.refused}
-        located = (self._locate(row, keys) for row in rows)
-        self.found += [row for row in located if keys or (row.file, row.path) not in refused]
-
-    def add_unknown(self, kind: str, data: Any, at: Where = (), below: Where = ()) -> None:
-        """Note the keys that a file's schema does not know, or those below a path only."""
-        for row in unknown_keys(kind, data, at):
-            if row.path[: len(below)] == below:
-                self.add([row.problem], keys=True)
-                if row.meant is not None:
-                    self.meant.add(row.meant)
-
-    def warn(self, rows: Iterable[Problem], remedy: str) -> None:
-        """Log what is odd but has one sensible reading."""
-        for row in rows:
-            LOG.warning("%s; %s", self._locate(row, False), remedy)
-
-    def _locate(self, row: Problem, keys: bool) -> Located:
-        for end in range(len(row.path), 0, -1):
-            place = self.moved.get(row.path[:end])
-            if place is not None:
-                return self._at(row.path, row.message, self.mounts[0][1], place, False)
-        at, document = max(
-            (m for m in self.mounts if row.path[: len(m[0])] == m[0]),
-            key=lambda m: len(m[0]),
-            default=self.mounts[0] if self.mounts else ((), Document(self.file)),
-        )
-        path = row.path[len(at) :]
-        return self._at(path, row.message, document, path, keys)
-
-    @staticmethod
-    def _at(path: Where, message: str, document: Document, place: Where, keys: bool) -> Located:
-        mark = document.mark(place, key=keys)
-        return Located(path, message, document.file, mark.line, mark.column)
-
-    def value(
-        self, model: type[V], kind: str, data: Any, at: Where = (), *, whole: bool = True
-    ) -> V | None:
-        """Validate a part of the tree; None, with problems, if it is wrong.
-
-        A required key that stands there misspelt is one mistake and is told once. `whole`:
-        whether what concerns the part as a whole is told; it may have been told better before.
-        """
-        try:
-            return model.model_validate(data)
-        except ValidationError as error:
-            self.add(
-                row
-                for row in validation_problems(error, data, at)
-                if (row.message != REQUIRED or row.path not in self.meant)
-                and (whole or row.path != at)
-            )
-        except (RecursionError, OverflowError) as error:
-            self.add([Problem(at, f"is no {kind}: {error}")])
-        return None
-
-    def check(self, *values: object) -> None:
-        """Raise what was found, if anything was or one of the values is missing.
-
-        Raises
-        ------
-        FileError
-            With every problem, in the order of the file.
-        """
-        if not self.found and None in values:
-            self.add([Problem((), "cannot be used")])
-        if self.found:
-            raise FileError(in_order(self.found))
 
 
 def _load(model: type[V], kind: str, path: str | Path) -> V:
@@ -252,19 +148,21 @@ def _book(reading: Reading, tree: dict[str, Any]) -> tuple[Snapshot | None, Mand
     return snapshot, mandate
 
 
-def load_scenario(path: str | Path, *, store: Store | None = None) -> Scenario:
-    """Read a scenario, apply its overrides and then its shock.
+def load_scenario(
+    source: str | Path | Mapping[str, Any], *, store: Store | None = None
+) -> Scenario:
+    """Read a scenario, apply its overrides and then its shocks.
 
     Parameters
     ----------
-    path
-        A YAML or JSON file.
+    source
+        A YAML or JSON file, or the data of one.
     store
         Where ``snapshot: {stored: ...}`` is looked up.
 
     Returns
     -------
-    The scenario with snapshot and mandate as they are after overrides and shock; `shock`,
+    The scenario with snapshot and mandate as they are after overrides and shocks; `shock`,
     `override` and `grid` as the file has them.
 
     Raises
@@ -272,85 +170,152 @@ def load_scenario(path: str | Path, *, store: Store | None = None) -> Scenario:
     FileError
         With every problem of the file and of the files that it refers to.
     """
-    reading = Reading(str(path))
-    data = reading.mount(path)
-    if data is None:
-        reading.check()
-    assert data is not None
-    reading.add_unknown("scenario", data)
-    head_data = {key: value for key, value in data.items() if key not in HALVES}
-    head = reading.value(ScenarioHead, "scenario", head_data)
-    tree = {key: _half(reading, data, key, Path(path).parent, store) for key in HALVES}
-    if isinstance(data.get("override"), dict):
-        tree = _overridden(reading, tree, data["override"])
-    snapshot, mandate = _book(reading, tree)
-    reading.check(head, snapshot, mandate)
-    assert head is not None
-    assert snapshot is not None
-    assert mandate is not None
-    return _scenario(reading, data, head, snapshot, mandate)
-
-
-def _scenario(
-    reading: Reading, data: Any, head: ScenarioHead, snapshot: Snapshot, mandate: Mandate
-) -> Scenario:
-    if head.shock is not None:
-        try:
-            snapshot, mandate = shocked(snapshot, mandate, head.shock)
-        except ShockError as error:
-            reading.add(Problem(("shock", *row.path), row.message) for row in error.problems)
-        else:
-            rows = book_problems(snapshot, mandate)
-            reading.add(Problem(("shock",), f"leaves a senseless book: {row}") for row in rows)
+    reading, data, recipe = _recipe(source, store, More())
     reading.check()
+    assert recipe is not None
     return Scenario(
-        name=head.name or Path(reading.file).stem,
-        description=head.description,
-        snapshot=snapshot,
-        mandate=mandate,
+        name=recipe.name,
+        description=recipe.description,
+        snapshot=recipe.book[0],
+        mandate=recipe.book[1],
         shock=data.get("shock"),
         override=data.get("override"),
         grid=data.get("grid"),
-        expect=head.expect,
+        expect=recipe.expect,
     )
 
 
-def _half(reading: Reading, data: dict[str, Any], key: str, base: Path, store: Store | None) -> Any:
-    """Find the data of one half, inline or elsewhere."""
-    half = data.get(key)
-    if key not in data:
-        reading.add([Problem((key,), "is required")])
-        return None
-    if not isinstance(half, dict):
-        reading.add([Problem((key,), "a mapping is wanted")])
-        return None
-    if isinstance(half.get("file"), str):
-        _alone(reading, half, (key, "file"))
-        inner = reading.mount(base / half["file"], (key,))
-        if inner is not None:
-            reading.add_unknown(key, inner, (key,))
-        return inner
-    if key == "snapshot" and isinstance(half.get("stored"), str):
-        _alone(reading, half, (key, "stored"))
-        return _stored(reading, half["stored"], store)
-    return half
+def load_recipe(
+    source: str | Path | Mapping[str, Any],
+    *,
+    shocks: Sequence[ShockFrom] = (),
+    override: Mapping[str, Any] | None = None,
+    store: Store | None = None,
+) -> Recipe:
+    """Read a scenario and keep apart what it starts from and what is done to it.
+
+    Parameters
+    ----------
+    source
+        A YAML or JSON file, or the data of one.
+    shocks, override
+        What more is done, after the scenario's own.
+    store
+        Where ``snapshot: {stored: ...}`` is looked up.
+
+    Raises
+    ------
+    FileError
+        With every problem of the file and of the files that it refers to, values of its grid
+        included: each must fit where it is put while the others stay as the file has them.
+    """
+    more = More(shocks, override or {}, base=True)
+    reading, _, recipe = _recipe(source, store, more)
+    if recipe is not None:
+        _check_grid(reading, recipe)
+    reading.check()
+    assert recipe is not None
+    return recipe
 
 
-def _alone(reading: Reading, half: dict[str, Any], path: Where) -> None:
-    if len(half) > 1:
-        reading.add([Problem(path, "is a reference: nothing else may stand beside it")])
+@dataclass(frozen=True, slots=True)
+class More:
+    """What is done beside what a file says.
+
+    Attributes
+    ----------
+    base
+        Whether the book before overrides and shocks must make sense as well.
+    """
+
+    shocks: Sequence[ShockFrom] = ()
+    override: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    base: bool = False
 
 
-def _stored(reading: Reading, name: str, store: Store | None) -> Any:
-    path = ("snapshot", "stored")
-    if store is None:
-        message = "there is no store of snapshots here; refer to a file: {file: ...}"
-        reading.add([Problem(path, message)])
-        return None
-    data = store(name)
+def _recipe(
+    source: str | Path | Mapping[str, Any], store: Store | None, more: More
+) -> tuple[Reading, dict[str, Any], Recipe | None]:
+    at_hand = isinstance(source, Mapping)
+    reading = Reading("scenario" if at_hand else str(source))
+    data = reading.mount(source)
     if data is None:
-        reading.add([Problem(path, f"no snapshot {name!r} is stored")])
-    return data
+        reading.check()
+    assert data is not None
+    base = None if at_hand else Path(str(source)).parent
+    reading.add_unknown("scenario", data)
+    head_data = {key: value for key, value in data.items() if key not in (*HALVES, "shock")}
+    head = reading.value(ScenarioHead, "scenario", head_data)
+    files = Files(reading, base, store)
+    tree = {key: files.half(data, key) for key in HALVES}
+    shocks = files.shocks(data, more.shocks)
+    own = data.get("override")
+    rows = {**(own if isinstance(own, dict) else {}), **more.override}
+    changed = _overridden(reading, tree, rows) if rows else tree
+    after = _book(reading, changed)
+    reading.check(head, *after)
+    assert head is not None
+    before = after
+    if more.base and changed is not tree:
+        reading.moved.clear()  # what is wrong without the overrides stands where the file has it
+        before = _book(reading, tree)
+        reading.check(*before)
+    book = _shocked(reading, _both(after), shocks)
+    reading.check()
+    recipe = Recipe(
+        name=head.name or Path(reading.file).stem,
+        description=head.description,
+        tree={**tree, "shock": shocks.data},
+        override=rows,
+        grid={path: tuple(values) for path, values in head.grid.items()},
+        expect=head.expect,
+        base=_both(before),
+        book=book,
+    )
+    return reading, data, recipe
+
+
+def _both(book: tuple[Snapshot | None, Mandate | None]) -> Book:
+    snapshot, mandate = book
+    assert snapshot is not None
+    assert mandate is not None
+    return snapshot, mandate
+
+
+def _shocked(reading: Reading, book: Book, shocks: Shocks) -> Book:
+    try:
+        after = shocked_by(*book, shocks.values)
+    except ShockError as error:
+        for row in error.problems:
+            number, *path = row.path
+            assert isinstance(number, int)
+            reading.add([Problem((*shocks.places[number], *path), row.message)])
+        return book
+    if shocks.values:
+        rows = book_problems(*after)
+        at = shocks.places[0][:1]
+        reading.add(Problem(at, f"leaves a senseless book: {row}") for row in rows)
+    return after
+
+
+def _check_grid(reading: Reading, recipe: Recipe) -> None:
+    """Put every value of the grid in its place, the others as the file has them."""
+    variants = Variants(recipe)
+    for path, values in recipe.grid.items():
+        at: Where = ("grid", path)
+        if not values:
+            reading.add([Problem(at, "an axis has at least one value")])
+        for i, value in enumerate(values):
+            try:
+                variants.book({path: value})
+            except PathError as error:
+                reading.add([Problem(at, error.problems[0].message)])
+                break
+            except SnapshotError as error:
+                LOG.info("%s: %s", at, error)  # another value beside it may mend it
+            except InputError as error:
+                said = "; ".join(map(str, error.problems))
+                reading.add([Problem((*at, i), f"cannot stand there: {said}")])
 
 
 def _overridden(reading: Reading, tree: dict[str, Any], rows: dict[str, Any]) -> dict[str, Any]:

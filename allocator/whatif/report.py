@@ -1,12 +1,13 @@
-"""A plan as Markdown, or as one HTML page that needs nothing beside itself."""
+"""A plan as tables, as Markdown, and as one HTML page that needs nothing beside itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from decimal import Decimal
-from html import escape
+from pathlib import Path
 
 from allocator.models.base import plain
+from allocator.models.errors import ConfigError
 from allocator.models.explain import (
     Where,
     binds,
@@ -19,25 +20,9 @@ from allocator.models.explain import (
     why_idle,
 )
 from allocator.models.plan import COST_PARTS, Plan
-
-Row = Sequence[str]
-Table = tuple[str, Row, list[Row]]
-"""Heading, columns and rows."""
-
-
-def tables(plan: Plan, where: Where = path_of) -> list[Table]:
-    """Put a plan into tables, the important one first; empty ones are left out."""
-    rows: list[Table] = [
-        ("Actions", ("#", "action", "waits for", "why"), _actions(plan)),
-        ("Exposure (USD)", ("underlying", "before", "after", "target", "band"), _exposure(plan)),
-        ("Accounts (USD)", ACCOUNT_COLUMNS, _accounts(plan)),
-        ("Cost (USD)", ("part", "plan"), _cost(plan)),
-        ("Binding limits", ("limit", "price of one unit", "in words"), _binding(plan, where)),
-        ("Missing", ("what", "missing", "why, and what would mend it"), _missing(plan, where)),
-        ("Why nothing is done", ("reason",), _idle(plan, where)),
-    ]
-    return [table for table in rows if table[2]]
-
+from allocator.whatif import page as pages
+from allocator.whatif.charts import bars, sankeys
+from allocator.whatif.page import Chart, Page, Row, Table
 
 ACCOUNT_COLUMNS = (
     "account",
@@ -45,9 +30,28 @@ ACCOUNT_COLUMNS = (
     "after",
     "initial",
     "maintenance",
+    "ratio before",
     "ratio",
     "liquidation at",
 )
+MOST_BARS = 24
+"""Bars of one picture; of more names the largest stand in it, all of them in the table."""
+
+
+def tables(plan: Plan, where: Where = path_of) -> list[Table]:
+    """Put a plan into tables, the important one first; empty ones are left out."""
+    rows = [
+        Table("Actions", ("#", "action", "waits for", "why"), _actions(plan)),
+        Table(
+            "Exposure (USD)", ("underlying", "before", "after", "target", "band"), _exposure(plan)
+        ),
+        Table("Accounts (USD)", ACCOUNT_COLUMNS, _accounts(plan)),
+        Table("Cost (USD)", ("part", "plan"), _cost(plan)),
+        Table("Binding limits", ("limit", "price of one unit", "in words"), _binding(plan, where)),
+        Table("Missing", ("what", "missing", "why, and what would mend it"), _missing(plan, where)),
+        Table("Why nothing is done", ("reason",), _idle(plan, where)),
+    ]
+    return [table for table in rows if table.rows]
 
 
 def headline(plan: Plan) -> str:
@@ -55,18 +59,110 @@ def headline(plan: Plan) -> str:
     return plan.explain().splitlines()[0]
 
 
+def page(plan: Plan, title: str = "Plan", where: Where = path_of) -> Page:
+    """Put a plan on a page."""
+    return Page(title, [headline(plan)], [*charts(plan), *tables(plan, where)], hashes(plan))
+
+
 def markdown(plan: Plan, title: str = "Plan") -> str:
     """Write a plan as Markdown."""
-    out = [f"# {title}", "", headline(plan), ""]
-    for heading, columns, rows in tables(plan):
-        out += [f"## {heading}", "", _line(columns), _line("-" for _ in columns)]
-        out += [_line(row) for row in rows]
-        out.append("")
-    return "\n".join([*out, *_hashes(plan)]) + "\n"
+    return pages.markdown(page(plan, title))
 
 
-def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+def html(plan: Plan, title: str = "Plan") -> str:
+    """Write a plan as one HTML page with its pictures in it."""
+    return pages.html(page(plan, title))
+
+
+def write_plan(plan: Plan, path: str | Path) -> Path:
+    """Write a plan where its name's ending says how: .html, .md or .json.
+
+    Raises
+    ------
+    ConfigError
+        When the ending says nothing.
+    """
+    return write_page(page(plan, Path(path).stem), plan.to_json(), path)
+
+
+def write_page(told: Page, data: object, path: str | Path) -> Path:
+    """Write a page, or the data it tells of, as the ending of the name says.
+
+    Raises
+    ------
+    ConfigError
+        When it is none of .html, .md and .json.
+    """
+    out = Path(path)
+    match out.suffix.lower():
+        case ".html" | ".htm":
+            text = pages.html(told)
+        case ".md":
+            text = pages.markdown(told)
+        case ".json":
+            text = pages.json_text(data)
+        case _:
+            raise ConfigError(f"{out}: a report ends in .html, .md or .json")
+    out.write_text(text, encoding="utf-8")
+    return out
+
+
+def charts(plan: Plan) -> list[Chart]:
+    """Draw transfers, exposure, margin, cost and what binds; what has no figures is left out."""
+    return [
+        *sankeys(plan),
+        *_exposure_bars(plan),
+        *_account_bars(plan),
+        *_cost_bars(plan),
+        *_binding_bars(plan),
+    ]
+
+
+def _exposure_bars(plan: Plan) -> Iterable[Chart]:
+    sizes = {k: max(map(abs, (r.before, r.after, r.target))) for k, r in plan.exposure.items()}
+    names = largest({name: size for name, size in sizes.items() if size})
+    if names:
+        rows = [plan.exposure[name] for name in names]
+        series = {key: [getattr(row, key) for row in rows] for key in ("before", "after", "target")}
+        yield bars("Exposure before and after", names, series)
+
+
+def _account_bars(plan: Plan) -> Iterable[Chart]:
+    rows = {k: r for k, r in plan.accounts.items() if r.margin_ratio_after is not None}
+    names = smallest({k: r.margin_ratio_after or Decimal(0) for k, r in rows.items()})
+    if names:
+        series = {
+            "before": [rows[name].margin_ratio_before for name in names],
+            "after": [rows[name].margin_ratio_after for name in names],
+        }
+        yield bars("Margin: collateral over maintenance", names, series, unit="x")
+
+
+def _cost_bars(plan: Plan) -> Iterable[Chart]:
+    names = (*COST_PARTS, "total", "do_nothing")
+    shown = [name for name in names if getattr(plan.cost, name)]
+    if shown:
+        values = [getattr(plan.cost, name) for name in shown]
+        yield bars("Cost by part", [n.replace("_", " ") for n in shown], {"plan": values})
+
+
+def _binding_bars(plan: Plan) -> Iterable[Chart]:
+    rows = plan.certificate.binding if plan.certificate is not None else ()
+    prices = {row.limit: row.price for row in rows if row.price}
+    names = largest(prices)
+    if names:
+        series = {"price of one unit": [prices[name] for name in names]}
+        yield bars("What the binding limits cost", names, series, unit="USD a unit")
+
+
+def largest(rows: dict[str, Decimal]) -> list[str]:
+    """Name the largest, in the order of their names."""
+    return sorted(sorted(rows, key=lambda name: (-abs(rows[name]), name))[:MOST_BARS])
+
+
+def smallest(rows: dict[str, Decimal]) -> list[str]:
+    """Name the smallest, in the order of their names."""
+    return sorted(sorted(rows, key=lambda name: (rows[name], name))[:MOST_BARS])
 
 
 def _actions(plan: Plan) -> list[Row]:
@@ -88,10 +184,14 @@ def _exposure(plan: Plan) -> list[Row]:
     ]
 
 
+def ratio(value: Decimal | None) -> str:
+    """Write a margin ratio; a dash where there is no maintenance margin."""
+    return "-" if value is None else f"{value:.2f}"
+
+
 def _accounts(plan: Plan) -> list[Row]:
     out = list[Row]()
     for name, row in sorted(plan.accounts.items()):
-        ratio = row.margin_ratio_after
         far = [v for v in row.liquidation_distance_after.values() if v is not None]
         out.append(
             (
@@ -100,7 +200,8 @@ def _accounts(plan: Plan) -> list[Row]:
                 money(row.equity_after),
                 money(row.initial_margin_after),
                 money(row.maintenance_margin_after),
-                "-" if ratio is None else f"{ratio:.2f}",
+                ratio(row.margin_ratio_before),
+                ratio(row.margin_ratio_after),
                 "-" if not far else f"{min(far, key=abs):.1%}",
             )
         )
@@ -138,74 +239,7 @@ def _idle(plan: Plan, where: Where) -> list[Row]:
     return [] if plan.idle is None else [(line.strip(),) for line in why_idle(plan.idle, where)]
 
 
-def _hashes(plan: Plan) -> list[str]:
+def hashes(plan: Plan) -> list[str]:
+    """Name the hashes of a plan and of what it was made from."""
     names = ("plan_hash", "snapshot_hash", "mandate_hash")
-    return [f"{name}: `{getattr(plan, name) or '-'}`  " for name in names]
-
-
-STYLE = """
-:root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
-body { max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; margin: .5rem 0 2rem; width: 100%; }
-th, td { padding: .3rem .6rem; border-bottom: 1px solid #8884; text-align: left; }
-td + td { font-variant-numeric: tabular-nums; }
-code { font-size: .8rem; overflow-wrap: anywhere; }
-svg text { fill: currentColor; font-size: 12px; }
-.bar { fill: #4a7fb5; } .cost { fill: #b5654a; } .mark { stroke: currentColor; }
-"""
-
-
-def html(plan: Plan, title: str = "Plan") -> str:
-    """Write a plan as one HTML page with its pictures in it."""
-    body = [f"<h1>{escape(title)}</h1>", f"<p>{escape(headline(plan))}</p>"]
-    body += [_picture("Cost by part (USD)", _cost_bars(plan), "cost")]
-    body += [_picture("Margin ratio after the plan", _ratio_bars(plan), "bar")]
-    for heading, columns, rows in tables(plan):
-        head = "".join(f"<th>{escape(name)}</th>" for name in columns)
-        cells = "".join(
-            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>\n" for row in rows
-        )
-        body.append(
-            f"<h2>{escape(heading)}</h2>\n<table><thead><tr>{head}</tr></thead>\n"
-            f"<tbody>{cells}</tbody></table>"
-        )
-    body += [f"<p><code>{escape(line.replace('`', ''))}</code></p>" for line in _hashes(plan)]
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n"
-        f"<body>{chr(10).join(part for part in body if part)}</body></html>\n"
-    )
-
-
-def _cost_bars(plan: Plan) -> list[tuple[str, Decimal, str]]:
-    parts = [(name, getattr(plan.cost, name)) for name in (*COST_PARTS, "total", "do_nothing")]
-    return [(name.replace("_", " "), value, money(value)) for name, value in parts if value]
-
-
-def _ratio_bars(plan: Plan) -> list[tuple[str, Decimal, str]]:
-    rows = [(name, row.margin_ratio_after) for name, row in sorted(plan.accounts.items())]
-    return [(name, value, f"{value:.2f}") for name, value in rows if value is not None]
-
-
-def _picture(heading: str, bars: list[tuple[str, Decimal, str]], kind: str) -> str:
-    """Draw horizontal bars; negative ones go to the left of the axis."""
-    if not bars:
-        return ""
-    most = max(abs(value) for _, value, _ in bars) or Decimal(1)
-    low = min([Decimal(0), *(value for _, value, _ in bars)])
-    span = max([Decimal(0), *(value for _, value, _ in bars)]) - low or most
-    axis = 180 + float(-low / span) * 420
-    out = [
-        f'<svg viewBox="0 0 720 {len(bars) * 22 + 8}" role="img" aria-label="{escape(heading)}">'
-    ]
-    for i, (name, value, label) in enumerate(bars):
-        width = float(abs(value) / span) * 420
-        left = axis if value >= 0 else axis - width
-        y = i * 22
-        out.append(
-            f'<text x="172" y="{y + 16}" text-anchor="end">{escape(name)}</text>'
-            f'<rect class="{kind}" x="{left:.1f}" y="{y + 4}" width="{width:.1f}" height="16"/>'
-            f'<text x="610" y="{y + 16}">{escape(label)}</text>'
-        )
-    out.append(f'<line class="mark" x1="{axis:.1f}" x2="{axis:.1f}" y1="0" y2="{len(bars) * 22}"/>')
-    return f"<h2>{escape(heading)}</h2>\n{''.join(out)}</svg>"
+    return [f"{name}: {getattr(plan, name) or '-'}" for name in names]

@@ -19,7 +19,7 @@ from allocator.models.plan import Plan
 from allocator.models.scenario import Expect
 from allocator.models.snapshot import Snapshot
 from allocator.whatif.document import Where, closest
-from allocator.whatif.shock import Shock
+from allocator.whatif.shock import Shock, ShockSource
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -38,7 +38,7 @@ class MandateSource(Value):
 
 
 class ScenarioHead(Value):
-    """What a scenario file holds beside snapshot and mandate.
+    """What a scenario file holds beside snapshot, mandate and shock.
 
     Attributes
     ----------
@@ -46,8 +46,6 @@ class ScenarioHead(Value):
         Of the format; 1.
     name
         By default the file's own, without its ending.
-    shock
-        What happens to the book before anything is decided.
     override
         Values in place of others, by path: ``mandate.policy.margin_buffer: "0.4"``. Overrides
         come before the shock.
@@ -60,7 +58,6 @@ class ScenarioHead(Value):
     version: int = Field(default=1, ge=1, le=1)
     name: str = ""
     description: str = ""
-    shock: Shock | None = None
     override: Mapping[str, Any] = Field(default_factory=dict[str, Any])
     grid: Mapping[str, list[Any]] = Field(default_factory=dict[str, list[Any]])
     expect: Expect | None = None
@@ -78,7 +75,8 @@ class ScenarioFile(ScenarioHead):
     snapshot, mandate
         Inline, or a reference.
     shock
-        What happens to the book before anything is decided.
+        What happens to the book before anything is decided; a list: one after the other. One
+        that is a ``file`` stands elsewhere.
     override
         Values in place of others, by path: ``mandate.policy.margin_buffer: "0.4"``. Overrides
         come before the shock.
@@ -90,6 +88,7 @@ class ScenarioFile(ScenarioHead):
 
     snapshot: Snapshot | SnapshotSource
     mandate: Mandate | MandateSource
+    shock: Shock | ShockSource | list[Shock | ShockSource] | None = None
 
 
 FILES: Final[Mapping[str, type[BaseModel]]] = {
@@ -141,7 +140,8 @@ def _sections(text: str) -> Iterator[tuple[list[str], str]]:
 
 @cache
 def _schema(name: str) -> dict[str, Any]:
-    return FILES[name].model_json_schema(by_alias=True, schema_generator=_Described)
+    models: Mapping[str, type[BaseModel]] = {**FILES, "shock": Shock}
+    return models[name].model_json_schema(by_alias=True, schema_generator=_Described)
 
 
 def schema(name: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from allocator.models.account import State
-from allocator.models.base import Name, NonNegative, Num, Value, exact
+from allocator.models.base import Name, NonNegative, Num, Positive, Value, exact
 
 
 def fraction(value: object) -> Decimal:
@@ -30,24 +30,21 @@ Fraction = Annotated[
 """A relative change above -1; ``-20%`` and ``-0.2`` are the same."""
 
 
-class Change(Value):
-    """A change of a figure; exactly one of multiply, add and set.
+class Adjust(Value):
+    """A change of one figure; exactly one of multiply, add and set.
 
     Attributes
     ----------
     multiply, add, set
         What is done to the figure, in its own unit.
-    only
-        Names it is limited to: instruments, underlyings, accounts or venues; empty: all.
     """
 
     multiply: NonNegative | None = None
     add: Num | None = None
     set: Num | None = None
-    only: tuple[Name, ...] = ()
 
     @model_validator(mode="after")
-    def _is_one(self) -> Change:
+    def _is_one(self) -> Adjust:
         if sum(value is not None for value in (self.multiply, self.add, self.set)) != 1:
             raise ValueError("a change is exactly one of multiply, add and set")
         return self
@@ -62,6 +59,20 @@ class Change(Value):
         return self.set
 
 
+class Change(Adjust):
+    """A change of many figures alike; exactly one of multiply, add and set.
+
+    Attributes
+    ----------
+    multiply, add, set
+        What is done to each figure, in its own unit.
+    only
+        Names it is limited to: instruments, underlyings, assets, accounts or venues; empty: all.
+    """
+
+    only: tuple[Name, ...] = ()
+
+
 class Scale(Value):
     """A factor on several figures at once.
 
@@ -73,8 +84,22 @@ class Scale(Value):
         Names it is limited to: instruments, underlyings, accounts or venues; empty: all.
     """
 
-    multiply: NonNegative
+    multiply: Positive
     only: tuple[Name, ...] = ()
+
+
+class SpreadScale(Scale):
+    """A factor on the distance of bid and ask from their middle; zero closes them up.
+
+    Attributes
+    ----------
+    multiply
+        The factor.
+    only
+        Names it is limited to: instruments, underlyings or venues; empty: all.
+    """
+
+    multiply: NonNegative
 
 
 class VenueShock(Value):
@@ -82,13 +107,14 @@ class VenueShock(Value):
 
     Attributes
     ----------
-    withdrawals
-        ``halted``: nothing leaves the venue any more; transfers inside it go on.
+    withdrawals, deposits
+        ``halted``: nothing leaves the venue any more, or comes in; transfers inside it go on.
     outage
         Its accounts are frozen.
     """
 
     withdrawals: Literal["halted", "open"] = "open"
+    deposits: Literal["halted", "open"] = "open"
     outage: bool = False
 
 
@@ -104,15 +130,92 @@ class AccountShock(Value):
     state: State
 
 
-class Shock(Value):
-    """What happens to a book before anything is decided.
+class LimitShock(Value):
+    """What happens to a limit; exactly one of multiply, add, set and lifted.
 
     Attributes
     ----------
+    multiply, add, set
+        What is done to its max, or to its min where it has no max.
+    lifted
+        It is gone.
+    """
+
+    multiply: NonNegative | None = None
+    add: Num | None = None
+    set: Num | None = None
+    lifted: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> LimitShock:
+        if sum(v is not None for v in (self.multiply, self.add, self.set, self.lifted)) != 1:
+            raise ValueError("a limit changes by exactly one of multiply, add, set and lifted")
+        return self
+
+    @property
+    def adjust(self) -> Adjust:
+        """The change of its figure."""
+        return Adjust(multiply=self.multiply, add=self.add, set=self.set)
+
+
+class Flow(Value):
+    """Money that comes from outside the book, or goes there.
+
+    Attributes
+    ----------
+    amount
+        Asset units.
+    """
+
+    account: Name
+    asset: Name
+    amount: Positive
+
+
+class HandTrade(Value):
+    """A trade that somebody made by hand, past the allocator.
+
+    Attributes
+    ----------
+    quantity
+        Contracts (spot: base units) that were added, positive bought.
+    price
+        What was paid; by default the mark.
+    leverage
+        Selected with it; without one the account's own stays, and a pair that is new to the
+        account may not be traded.
+    """
+
+    account: Name
+    instrument: Name
+    quantity: Num
+    price: Positive | None = None
+    leverage: Positive | None = None
+
+    @model_validator(mode="after")
+    def _is_some(self) -> HandTrade:
+        if not self.quantity:
+            raise ValueError("quantity: a trade of nothing is none")
+        return self
+
+
+class Shock(Value):
+    """What happens to a book before anything is decided.
+
+    The parts of one shock happen in the order of this list; where another order is meant, a
+    file has a list of shocks.
+
+    Attributes
+    ----------
+    note
+        What it stands for, in words.
     prices
         Relative change by underlying or asset: ``{BTC: -20%}``.
     volatility
-        Of daily volatility, of instruments and (by underlying) of the risk forecast.
+        Of daily volatility, of instruments and (by underlying) of the risk forecast; options are
+        revalued with it.
+    correlation
+        Of the forecast between underlyings; `only` limits it to pairs of these.
     volume
         Of daily volume.
     spreads
@@ -123,16 +226,49 @@ class Shock(Value):
         Of taker and maker fees.
     margin
         Factor on the rates and deductions of brackets; largest leverages are divided by it.
+    brackets
+        Factor on the caps of brackets.
+    haircuts
+        Of haircuts, assets' and accounts' own; `only` may name assets, accounts and venues.
     venues, accounts
+        By id.
+    deposits, withdrawals
+        Money from outside the book, and out of it.
+    positions
+        Trades made by hand elsewhere.
+    targets
+        Of a target's delta in its own unit, by underlying.
+    limits
         By id.
     """
 
+    note: str = ""
     prices: Mapping[str, Fraction] = Field(default_factory=dict[str, Fraction])
     volatility: Change | None = None
+    correlation: Change | None = None
     volume: Change | None = None
-    spreads: Scale | None = None
+    spreads: SpreadScale | None = None
     funding: Change | None = None
     fees: Change | None = None
     margin: Scale | None = None
+    brackets: Scale | None = None
+    haircuts: Change | None = None
     venues: Mapping[str, VenueShock] = Field(default_factory=dict[str, VenueShock])
     accounts: Mapping[str, AccountShock] = Field(default_factory=dict[str, AccountShock])
+    deposits: tuple[Flow, ...] = ()
+    withdrawals: tuple[Flow, ...] = ()
+    positions: tuple[HandTrade, ...] = ()
+    targets: Mapping[str, Adjust] = Field(default_factory=dict[str, Adjust])
+    limits: Mapping[str, LimitShock] = Field(default_factory=dict[str, LimitShock])
+
+
+class ShockSource(Value):
+    """A shock that stands in a file of its own, or is the shock of another scenario file.
+
+    Attributes
+    ----------
+    file
+        Relative to this file.
+    """
+
+    file: str

@@ -16,12 +16,13 @@ from allocator.models.canonical import mandate_hash, snapshot_hash
 from allocator.models.plan import Plan
 from allocator.models.scenario import Scenario
 from allocator.whatif.expectations import check_expect
-from allocator.whatif.reader import load_scenario
+from allocator.whatif.reader import load_recipe, load_scenario
 from allocator.whatif.resolution import resolve, yaml_text
 from allocator.whatif.schemas import schema
 
 ROOT = Path(__file__).parents[2]
-FILES = sorted((ROOT / "scenarios").glob("*.yaml"))
+STRESS = sorted((ROOT / "scenarios" / "stress").glob("*.yaml"))
+FILES = [*sorted((ROOT / "scenarios").glob("*.yaml")), *STRESS]
 NAMES = [path.stem for path in FILES]
 PLACES = (os.environ.get("ALLOCATOR_SHARED"), ROOT.parent / "shared", ROOT.parents[1] / "shared")
 REFEREE = next(
@@ -51,7 +52,22 @@ def test_a_scenario_tells_its_story_and_what_should_come_of_it(path: Path) -> No
     assert scenario.name == path.stem
     assert scenario.description
     assert scenario.expect is not None
-    assert path.read_text().startswith("# yaml-language-server: $schema=./scenario.schema.json\n# ")
+    schema_of = "../scenario" if path in STRESS else "./scenario"
+    first = f"# yaml-language-server: $schema={schema_of}.schema.json\n# "
+    assert path.read_text().startswith(first)
+
+
+@pytest.mark.parametrize("path", STRESS, ids=[path.stem for path in STRESS])
+def test_a_stress_names_the_sources_of_its_figures_and_what_it_assumes(path: Path) -> None:
+    head = path.read_text().split("version: 1")[0]
+    assert "https://" in head
+    assert "Assumed" in head or "Hypothetical" in head
+    assert len(load_recipe(path).tree["shock"]) >= 2
+
+
+def test_the_stress_set_has_the_named_days() -> None:
+    days = {"2020-03-12", "2021-05-19", "ftx-week", "stablecoin-depeg", "exchange-halt"}
+    assert days <= {path.stem for path in STRESS}
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)

@@ -292,7 +292,7 @@ def test_a_wrong_override_is_told_where_it_stands(tmp_path: Path) -> None:
         "'bybit-aa.state' - did you mean 'bybit-a'?",
         f"{line + 3}:27: override.snapshot.routes[7].fee: there is no position 7: the list has "
         "2 elements",
-        f"{line + 4}:13: override.snapshot: an override names a value inside snapshot or mandate",
+        f"{line + 4}:13: override.snapshot: a value inside snapshot or mandate is wanted",
     ]
 
 

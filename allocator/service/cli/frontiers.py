@@ -22,7 +22,9 @@ from allocator.service.cli.output import (
 from allocator.service.cli.plans import ScenarioArgument, loaded
 
 if TYPE_CHECKING:
-    from allocator.frontier import ActionPoint, Frontier, TrackingPoint, Watch
+    from allocator.frontier import ActionPoint, BufferPoint, Frontier, TrackingPoint, Watch
+
+    FrontierPoint = ActionPoint | TrackingPoint | BufferPoint
 
 BAR = 40
 """Columns of the longest bar of a chart."""
@@ -33,6 +35,10 @@ ACTIONS = (
 TRACKING = (
     "factor", "count", "tracking_error", "band_excess", "spent", "tracking", "total", "gap",
 )  # fmt: skip
+BUFFER = (
+    "margin_buffer", "count", "total", "price", "worst_margin_ratio", "shortfall", "gap",
+)  # fmt: skip
+COLUMNS = {"actions": ACTIONS, "tracking": TRACKING, "margin_buffer": BUFFER}
 
 
 class AlongOption(StrEnum):
@@ -40,6 +46,7 @@ class AlongOption(StrEnum):
 
     ACTIONS = "actions"
     TRACKING = "tracking"
+    MARGIN_BUFFER = "margin_buffer"
 
 
 def frontier(  # noqa: PLR0913 - each is an option of the command
@@ -51,22 +58,27 @@ def frontier(  # noqa: PLR0913 - each is an option of the command
         AlongOption, typer.Option(help="What changes along the curve.", case_sensitive=False)
     ] = AlongOption.ACTIONS,
     points: Annotated[int, typer.Option(help="Most points of the curve.", min=2, max=1000)] = 11,
+    report: Annotated[
+        Path | None, typer.Option(help="Write picture and table as .html, .md or .json.")
+    ] = None,
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """Compute how cost trades against the number of actions, or against tracking.
+    """Compute how cost trades against the number of actions, tracking, or the margin buffer.
 
     Along actions: the best plan of at most 0, 1, 2, ... actions, and what one more saves. Along
     tracking: the best plans as tracking weighs from a thousandth to a thousand times as much.
+    Along margin_buffer: the best plans as the buffer goes from none to twice the mandate's.
 
     \b
     Example: allocator frontier scenarios/two-venue-delta-move.yaml --along tracking -o csv
+    Example: allocator frontier scenarios/two-venue-delta-move.yaml --report frontier.html
     """  # noqa: D301
     from allocator.frontier import frontier as computed
 
     book = loaded(file, snapshot, mandate)
     with _progress(along) as watch:
         curve = computed(*book, along=along.value, points=points, watch=watch)
-    columns = ACTIONS if along is AlongOption.ACTIONS else TRACKING
+    columns = COLUMNS[along.value]
     match output:
         case Format.JSON:
             write_json(curve.to_json())
@@ -74,6 +86,12 @@ def frontier(  # noqa: PLR0913 - each is an option of the command
             write_csv(columns, [_cells(row, columns) for row in curve.points])
         case Format.TABLE:
             _draw(curve, columns)
+    if report is not None:
+        from allocator.whatif.frontier_page import page
+        from allocator.whatif.report import write_page
+
+        name = file.stem if file is not None else "book"
+        print(write_page(page(curve, name), curve.to_json(), report), file=sys.stderr)
 
 
 def _draw(curve: Frontier, columns: Sequence[str]) -> None:
@@ -89,7 +107,7 @@ def _draw(curve: Frontier, columns: Sequence[str]) -> None:
         print(note)
 
 
-def _cells(row: ActionPoint | TrackingPoint, columns: Sequence[str]) -> list[object]:
+def _cells(row: FrontierPoint, columns: Sequence[str]) -> list[object]:
     from allocator.models.base import plain
 
     out = list[object]()
@@ -102,7 +120,11 @@ def _cells(row: ActionPoint | TrackingPoint, columns: Sequence[str]) -> list[obj
 
 def _short(name: str, cell: object) -> object:
     """Write money with cents; a factor, counts and words stay as they are."""
-    if name == "factor" or not isinstance(cell, str) or cell in ("true", "false"):
+    if (
+        name in ("factor", "margin_buffer")
+        or not isinstance(cell, str)
+        or cell in ("true", "false")
+    ):
         return cell
     return f"{Decimal(cell):,.2f}"
 

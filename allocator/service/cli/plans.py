@@ -159,23 +159,22 @@ def report(
     file: PlanArgument,
     *,
     out: Annotated[
-        Path | None, typer.Option(help="Where to; .html makes a page. Default: the output.")
+        Path | None,
+        typer.Option(help="A .html, .md or .json file. Default: Markdown to the output."),
     ] = None,
 ) -> None:
-    """Write a plan as Markdown, or as one HTML page that needs nothing beside itself.
+    """Write a plan as Markdown, as JSON, or as one HTML page that needs nothing beside itself.
 
     \b
     Example: allocator report plan.json --out plan.html
     """  # noqa: D301
-    from allocator.whatif.report import html, markdown
+    from allocator.whatif.report import markdown, write_plan
 
     made = _made(file)
-    page = out is not None and out.suffix.lower() in (".html", ".htm")
-    text = (html if page else markdown)(made, title=file.stem)
     if out is None:
-        print(text, end="")
+        print(markdown(made, title=file.stem), end="")
     else:
-        out.write_text(text, encoding="utf-8")
+        write_plan(made, out)
 
 
 def show(made: Plan, output: Format, where: Where | None = None) -> None:
@@ -194,10 +193,10 @@ def show(made: Plan, output: Format, where: Where | None = None) -> None:
             console().print(headline(made))
             if made.preset:
                 console().print(made.note)
-            for heading, columns, rows in tables(made, where or path_of):
+            for table in tables(made, where or path_of):
                 words = {"action", "why", "account", "underlying", "part", "limit", "what"}
-                flush = [name if name in words else f"{name}>" for name in columns]
-                write_table(flush, rows, title=heading)
+                flush = [name if name in words else f"{name}>" for name in table.columns]
+                write_table(flush, table.rows, title=table.heading)
 
 
 def _where(file: Path | None) -> Where:

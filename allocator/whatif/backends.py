@@ -1,0 +1,107 @@
+"""Who computes: threads, processes, a Dask cluster, Ray, or whatever joblib is told of.
+
+The one call of joblib is in `sweep`; here is only what must be ready before it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Final
+
+from allocator.models.errors import ConfigError, StaleError
+
+NAMES: Final = {
+    "serial": "sequential",
+    "threads": "threading",
+    "processes": "loky",
+    "dask": "dask",
+    "ray": "ray",
+}
+"""Our names of joblib's back ends; another name is one that joblib was told of by its caller."""
+
+EXTRAS: Final = {"dask": ("distributed", "pip install 'allocator[dask]'"), "ray": ("ray", "")}
+WAIT_S = 30
+"""How long a cluster may take to answer."""
+
+IDLE_S = 20
+"""How long a process without work, or without the one that it worked for, stays."""
+
+
+@contextmanager
+def ready(backend: str, jobs: int, cluster: str | None) -> Generator[dict[str, Any]]:
+    """Prepare a back end.
+
+    Parameters
+    ----------
+    backend
+        One of `NAMES`, or a name that was registered with joblib.
+    jobs
+        Workers.
+    cluster
+        Address of a Dask scheduler, such as ``tcp://127.0.0.1:8786``; None: a cluster of as many
+        processes as jobs is started on the loopback interface for the time of the sweep.
+
+    Yields
+    ------
+    What `joblib.parallel_config` is given.
+
+    Raises
+    ------
+    ConfigError
+        When what it needs is not installed.
+    StaleError
+        When the cluster does not answer.
+    """
+    if backend in EXTRAS:
+        name, remedy = EXTRAS[backend]
+        if find_spec(name) is None:
+            remedy = remedy or f"pip install {name}"
+            raise ConfigError(f"{backend}: {name} is not installed: {remedy}")
+    if cluster is not None and backend != "dask":
+        raise ConfigError(f"a cluster's address goes with dask, not with {backend}")
+    name = NAMES.get(backend, backend)
+    if backend == "dask":
+        with _dask(jobs, cluster) as client:
+            yield {"backend": name, "client": client, "n_jobs": -1}
+        return
+    if backend == "ray":
+        _register_ray()
+    more = {"idle_worker_timeout": IDLE_S} if name == "loky" else {}
+    yield {"backend": name, "n_jobs": 1 if backend == "serial" else jobs, **more}
+
+
+@contextmanager
+def _dask(jobs: int, cluster: str | None) -> Generator[Any]:
+    distributed: Any = import_module("distributed")
+
+    for name in ("distributed", "distributed.nanny", "distributed.scheduler"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    if cluster is not None:
+        try:
+            client = distributed.Client(cluster, timeout=WAIT_S, set_as_default=False)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise StaleError(f"no Dask scheduler answers at {cluster}: {error}") from error
+        with client:
+            yield client
+        return
+    with (
+        distributed.LocalCluster(
+            n_workers=jobs,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address=None,
+            worker_dashboard_address=None,
+        ) as made,
+        distributed.Client(made, set_as_default=False) as client,
+    ):
+        yield client
+
+
+def _register_ray() -> None:
+    register: Any = import_module("ray.util.joblib")
+    register.register_ray()
