@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from allocator.models.base import Name, NonNegative, Positive, Value
+from allocator.models.controls import ApprovalConfig, ControlsConfig
 from allocator.models.mandate import Mandate
 from allocator.models.snapshot import MoveRule, Route
 
@@ -156,6 +157,8 @@ class Config(Value):
     mandate: Mandate = Mandate()
     gather: GatherConfig = GatherConfig()
     execution: ExecutionConfig = ExecutionConfig()
+    controls: ControlsConfig = ControlsConfig()
+    approval: ApprovalConfig = ApprovalConfig()
 
     @model_validator(mode="after")
     def _refers_to_what_exists(self) -> Config:

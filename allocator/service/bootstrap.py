@@ -17,6 +17,7 @@ from allocator.execution.executor import Executor
 from allocator.execution.history import History
 from allocator.execution.journal import Journal
 from allocator.execution.leader import lead
+from allocator.execution.office import Office
 from allocator.execution.report import Progress, nothing
 from allocator.models.config import Config
 from allocator.models.errors import ConfigError
@@ -36,6 +37,8 @@ class Desk:
     ----------
     venues
         By account.
+    office
+        Where people write what they say.
     """
 
     config: Config
@@ -43,6 +46,7 @@ class Desk:
     venues: Mapping[str, Venue]
     executor: Executor
     history: History
+    office: Office
 
 
 def need_exchanges() -> None:
@@ -108,10 +112,18 @@ async def _desk(config: Config, portfolio: str, watch: Watch) -> AsyncGenerator[
                 clock,
                 release=verify,
                 config=config.execution,
+                approval=config.approval,
                 max_age_s=config.gather.max_age_s,
                 watch=watch,
             )
-            yield Desk(config, opened.market, opened.venues, executor, History(engine))
+            yield Desk(
+                config,
+                opened.market,
+                opened.venues,
+                executor,
+                History(engine),
+                Office(engine, portfolio, clock),
+            )
     finally:
         await opened.close()
         engine.dispose()
