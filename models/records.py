@@ -123,7 +123,7 @@ class AttemptRow(Record, table=True):
     intent_json: str = Field(sa_column=Column(Text, nullable=False))
     intent_hash: str = Field(max_length=64)
     epoch: int
-    intent_at: datetime = Field(sa_type=UtcTime)
+    intent_at: datetime = Field(sa_type=UtcTime, index=True)
     fence_at: datetime = Field(sa_type=UtcTime)
     venue_id: str | None = Field(default=None, max_length=200)
     filled: Decimal = Field(default=Decimal(0), sa_type=ExactDecimal)
@@ -201,3 +201,117 @@ class OutboxRow(Record, table=True):
     topic: str = Field(max_length=100)
     body_json: str = Field(sa_column=Column(Text, nullable=False))
     delivered_at: datetime | None = Field(default=None, sa_type=UtcTime)
+
+
+class ProposalRow(Record, table=True):
+    """A plan that somebody has to judge, with all that it was made from."""
+
+    __tablename__ = "proposal"
+
+    plan_hash: str = Field(primary_key=True, max_length=64)
+    at: datetime = Field(sa_type=UtcTime, index=True)
+    proposer: str = Field(max_length=200)
+    plan_json: str = Field(sa_column=Column(Text, nullable=False))
+    snapshot_json: str = Field(sa_column=Column(Text, nullable=False))
+    mandate_json: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class VerdictRow(Record, table=True):
+    """What one person said of a plan; the hash binds it.
+
+    Attributes
+    ----------
+    verdict
+        ``approved`` or ``rejected``.
+    """
+
+    __tablename__ = "verdict"
+    __table_args__ = (UniqueConstraint("plan_hash", "who"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    plan_hash: str = Field(max_length=64, index=True)
+    who: str = Field(max_length=200)
+    verdict: str = Field(max_length=10)
+    reason: str = Field(default="", sa_column=Column(Text, nullable=False))
+    at: datetime = Field(sa_type=UtcTime)
+
+
+class BreakerRow(Record, table=True):
+    """A breaker that was tripped at least once; latched until somebody resumes.
+
+    Attributes
+    ----------
+    scope
+        ``global``, ``venue:NAME`` or ``account:NAME``.
+    state
+        ``active``, ``reducing`` or ``halted``.
+    """
+
+    __tablename__ = "breaker"
+
+    scope: str = Field(primary_key=True, max_length=220)
+    state: str = Field(max_length=10)
+    reason: str = Field(sa_column=Column(Text, nullable=False))
+    who: str = Field(max_length=200)
+    at: datetime = Field(sa_type=UtcTime)
+
+
+class OpeningRow(Record, table=True):
+    """What a portfolio was worth when a day's first plan was admitted, numeraire."""
+
+    __tablename__ = "opening"
+    __table_args__ = (UniqueConstraint("portfolio", "day"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    portfolio: str = Field(max_length=200)
+    day: str = Field(max_length=10)
+    equity: Decimal = Field(sa_type=ExactDecimal)
+
+
+class ShortfallRow(Record, table=True):
+    """What an action came to against what its plan had forecast, numeraire, positive is paid.
+
+    Attributes
+    ----------
+    filled
+        Contracts, or asset units that arrived.
+    decided
+        Price that the plan was decided at: the snapshot's mark; None: not an order.
+    average
+        Price of all fills; None: nothing was filled.
+    forecast
+        Fees, half-spread, impact or transfer charges, as the plan had them, of the filled part.
+    fees
+        Charges that the venue told.
+    slippage
+        Paid beyond the decided price, without fees.
+    missed
+        Quantity that was not filled times the move of the mark since the decision.
+    """
+
+    __tablename__ = "shortfall"
+    __table_args__ = (UniqueConstraint("plan_hash", "seq"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    plan_hash: str = Field(
+        sa_column=Column(ForeignKey("plan.plan_hash"), nullable=False, index=True)
+    )
+    seq: int
+    at: datetime = Field(sa_type=UtcTime)
+    filled: Decimal = Field(sa_type=ExactDecimal)
+    decided: Decimal | None = Field(default=None, sa_type=ExactDecimal)
+    average: Decimal | None = Field(default=None, sa_type=ExactDecimal)
+    forecast: Decimal = Field(sa_type=ExactDecimal)
+    fees: Decimal = Field(sa_type=ExactDecimal)
+    slippage: Decimal = Field(sa_type=ExactDecimal)
+    missed: Decimal = Field(sa_type=ExactDecimal)
+
+
+class TailRow(Record, table=True):
+    """Where the audit ends, so that nobody can cut its last lines off unseen."""
+
+    __tablename__ = "audit_tail"
+
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    seq: int
+    hash: str = Field(max_length=64)

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from allocator.execution.run import Release, Shell
+from allocator.models.base import plain
 from allocator.models.canonical import mandate_hash, plan_hash, snapshot_hash
+from allocator.models.controls import ApprovalConfig
 from allocator.models.errors import RefusedError, StaleError
 from allocator.models.intents import Capabilities
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Action, Order, Plan, PositionMove, Transfer
 from allocator.models.snapshot import Snapshot
+from allocator.risk.approvals import Standing, Verdict, standing
+from allocator.state import Book
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,24 @@ class Case:
     approver: str | None = None
 
 
-def admit(shell: Shell, case: Case, release: Release, max_age_s: Decimal) -> None:
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a plan is let in by.
+
+    Attributes
+    ----------
+    release
+        Checks it independently.
+    max_age_s
+        Seconds its snapshot may be old where nobody had to look at it.
+    """
+
+    release: Release
+    approval: ApprovalConfig
+    max_age_s: Decimal
+
+
+def admit(shell: Shell, case: Case, rules: Rules) -> Standing:
     """Let a plan in, or refuse it.
 
     Raises
@@ -42,26 +63,42 @@ def admit(shell: Shell, case: Case, release: Release, max_age_s: Decimal) -> Non
         When its snapshot is too old, or from the future.
     """
     plan, snapshot = case.plan, case.snapshot
-    _check_approval(case)
+    if plan.status == "refused":
+        raise RefusedError("PLAN_REFUSED: the verifier did not release it")
     _check_hashes(plan, snapshot, case.mandate)
-    _check_age(shell, snapshot, max_age_s)
-    violations = release(snapshot, case.mandate, plan)
+    approval = _standing(shell, case, rules.approval)
+    unseen = rules.max_age_s if not approval.approvers else rules.approval.max_age_s
+    _check_age(shell, snapshot, unseen)
+    _check_approval(plan, approval)
+    violations = rules.release(snapshot, case.mandate, plan)
     if violations:
         told = "; ".join(f"{row.code}: {row.message}" for row in violations)
         raise RefusedError(f"NOT_RELEASED: {told}")
     frozen = shell.journal.history.frozen()
     for action in plan.actions:
         _check_possible(shell, action, snapshot, frozen)
+    return approval
 
 
-def _check_approval(case: Case) -> None:
-    plan, approver = case.plan, case.approver
-    if plan.status == "refused":
-        raise RefusedError("PLAN_REFUSED: the verifier did not release it")
-    if plan.status == "infeasible" and plan.actions and approver is None:
-        raise RefusedError("NOT_APPROVED: a plan that leaves something broken needs an approver")
-    if approver is not None and (not approver.strip() or approver == case.proposer):
-        raise RefusedError(f"SAME_EYES: proposer={case.proposer} approver={approver}")
+def _standing(shell: Shell, case: Case, config: ApprovalConfig) -> Standing:
+    """Put stored verdicts and whoever lets the plan go here and now together."""
+    plan, who, now = case.plan, case.approver, shell.clock.now()
+    verdicts = list(shell.journal.history.verdicts(plan.plan_hash))
+    if who is not None:
+        if not who.strip() or who == case.proposer:
+            raise RefusedError(f"SAME_EYES: proposer={case.proposer} approver={who}")
+        if who not in {row.who for row in verdicts}:
+            verdicts.append(Verdict(plan.plan_hash, who, "approved", "", now))
+    return standing(Book.of(case.snapshot, case.mandate), plan, verdicts, config, now)
+
+
+def _check_approval(plan: Plan, approval: Standing) -> None:
+    if plan.actions and not approval.may_go:
+        people = ", ".join(approval.approvers) or "nobody"
+        raise RefusedError(
+            f"NOT_APPROVED: status={approval.status} needed={approval.needed} "
+            f"turnover={plain(approval.turnover)} approved_by={people}"
+        )
 
 
 def _check_hashes(plan: Plan, snapshot: Snapshot, mandate: Mandate) -> None:

@@ -22,10 +22,13 @@ from allocator.models.plan import Plan
 from allocator.models.records import (
     ActionRow,
     AttemptRow,
+    BreakerRow,
     CycleRow,
     EventRow,
     FreezeRow,
     PlanRow,
+    ProposalRow,
+    VerdictRow,
 )
 from allocator.models.snapshot import Snapshot
 
@@ -34,6 +37,9 @@ CHANGES = {
     "attempt": frozenset({"state"}),
     "action": frozenset({"stage"}),
     "plan": frozenset({"recorded", "approved", "baseline"}),
+    "proposal": frozenset({"proposed"}),
+    "verdict": frozenset({"approved", "rejected"}),
+    "breaker": frozenset({"tripped", "reset"}),
     "cycle": frozenset({"opened", "open", "parked", "ended", "superseded", "failed"}),
 }
 """Events that tell of a change to their subject's row; others are notes beside it."""
@@ -59,6 +65,8 @@ class Told:
             return
         if kind == "cycle":
             data |= {"status": "open" if row.what == "opened" else row.what}
+        if kind == "verdict":
+            data |= {"verdict": row.what}
         self._facts.setdefault(row.subject, {}).update(data)
 
     def take(self, subject: str) -> dict[str, Any]:
@@ -78,7 +86,7 @@ def verify(session: Session) -> tuple[Fault, ...]:
     """Check the whole chain, and that every row stands where the audit left it."""
     told = Told()
     faults = audit.chain(session, told.add)
-    for check in (_attempts, _plans, _actions, _cycles, _freezes):
+    for check in (_attempts, _plans, _actions, _cycles, _freezes, _judgement, _breakers):
         faults += [Fault(None, what) for what in check(session, told)]
     faults += [Fault(None, f"{name} is in the audit only") for name in told.left()]
     return tuple(faults)
@@ -180,6 +188,24 @@ def _cycles(session: Session, told: Told) -> Iterator[str]:
             "slot": row.slot,
         }
         yield from _differ(subject, stands, says)
+
+
+def _judgement(session: Session, told: Told) -> Iterator[str]:
+    for row in session.exec(select(ProposalRow)):
+        subject = f"proposal:{row.plan_hash}"
+        text = text_hash("\n".join((row.plan_json, row.snapshot_json, row.mandate_json)))
+        yield from _differ(subject, {"by": row.proposer, "text": text}, told.take(subject))
+    for said in session.exec(select(VerdictRow)):
+        subject = f"verdict:{said.plan_hash}:{said.who}"
+        stands = {"verdict": said.verdict, "reason": said.reason}
+        yield from _differ(subject, stands, told.take(subject))
+
+
+def _breakers(session: Session, told: Told) -> Iterator[str]:
+    for row in session.exec(select(BreakerRow)):
+        subject = f"breaker:{row.scope}"
+        stands = {"state": row.state, "reason": row.reason, "who": row.who}
+        yield from _differ(subject, stands, told.take(subject))
 
 
 def _freezes(session: Session, told: Told) -> Iterator[str]:

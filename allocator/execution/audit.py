@@ -8,13 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from allocator.models.base import stamp
 from allocator.models.canonical import canonical_json
-from allocator.models.records import EventRow
+from allocator.models.records import EventRow, TailRow
 
 GENESIS = "0" * 64
+TAIL = 1
+"""Key of the one row that tells where the audit ends."""
+
+WRITER_LOCK = 4_718_293_615
+"""PostgreSQL's advisory lock of whoever appends; SQLite has one writer anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +65,22 @@ def line(at: datetime, epoch: int, subject: str, what: str, **facts: Any) -> Eve
     )
 
 
+def alone(session: Session) -> None:
+    """Wait until nobody else writes, until the end of the transaction; SQLite does so anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_LOCK})
+
+
 def append(session: Session, row: EventRow) -> None:
     """Chain an event to the last one, in the transaction of the change it tells of."""
-    last = session.exec(select(EventRow).order_by(col(EventRow.seq).desc()).limit(1)).first()
+    last = session.get(TailRow, TAIL, populate_existing=True)
     row.seq = 1 if last is None else last.seq + 1
     row.previous = GENESIS if last is None else last.hash
     row.hash = digest(row)
-    session.add(row)
+    if last is None:
+        last = TailRow(id=TAIL, seq=0, hash=GENESIS)
+    last.seq, last.hash = row.seq, row.hash
+    session.add_all((row, last))
     session.flush()
 
 
@@ -82,4 +97,8 @@ def chain(session: Session, told: Callable[[EventRow], None]) -> list[Fault]:
             faults.append(Fault(row.seq, "was changed after it was written"))
         previous, expected = row.hash, row.seq + 1
         told(row)
+    tail = session.get(TailRow, TAIL)
+    ends = (0, GENESIS) if tail is None else (tail.seq, tail.hash)
+    if ends != (expected - 1, previous):
+        faults.append(Fault(expected, f"the audit ends here and was written up to {ends[0]}"))
     return faults

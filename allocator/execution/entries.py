@@ -18,7 +18,15 @@ from allocator.models.base import plain
 from allocator.models.canonical import canonical_json
 from allocator.models.errors import JournalError, RefusedError
 from allocator.models.intents import Intent
-from allocator.models.records import ActionRow, AttemptRow, FreezeRow, OutboxRow, PlanRow
+from allocator.models.records import (
+    ActionRow,
+    AttemptRow,
+    BreakerRow,
+    FreezeRow,
+    OutboxRow,
+    PlanRow,
+)
+from allocator.risk.breaker import Breaker, latch
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,3 +157,20 @@ def lift(entry: Entry, row: FreezeRow, operator: str, evidence: str) -> None:
     row.lifted_at, row.lifted_by, row.evidence = entry.at, operator, evidence
     entry.session.add(row)
     entry.event(f"account:{row.account}", "thawed", operator=operator, evidence=evidence)
+
+
+def set_breaker(entry: Entry, scope: str, state: Breaker, reason: str, who: str) -> Breaker:
+    """Latch a breaker and leave an alert; what is stricter already stays as it is."""
+    row = entry.session.get(BreakerRow, scope)
+    before = Breaker.ACTIVE if row is None else Breaker(row.state)
+    now = latch(before, state)
+    if now is before:
+        entry.event(f"breaker:{scope}", "confirmed", state=now, reason=reason, who=who)
+        return now
+    if row is None:
+        row = BreakerRow(scope=scope, state=now, reason=reason, who=who, at=entry.at)
+    row.state, row.reason, row.who, row.at = now, reason, who, entry.at
+    entry.session.add(row)
+    entry.event(f"breaker:{scope}", "tripped", state=now, reason=reason, who=who)
+    entry.alert(str(now), scope=scope, reason=reason, who=who)
+    return now

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 
-from allocator.execution.admission import Case, admit
+from allocator.execution.admission import Case, Rules, admit
 from allocator.execution.endings import close
 from allocator.execution.expectation import of_snapshot
 from allocator.execution.journal import Journal
@@ -23,6 +23,7 @@ from allocator.execution.transfers import Transfers
 from allocator.execution.transitions import Stage, State
 from allocator.models.base import stamp
 from allocator.models.config import ExecutionConfig
+from allocator.models.controls import ApprovalConfig
 from allocator.models.errors import RefusedError
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan, PositionMove, Transfer
@@ -43,8 +44,10 @@ class Executor:
         By account.
     release
         Checks a plan independently; nothing is sent that it has not let through.
+    approval
+        Who has to let a plan go; by default two people every plan.
     max_age_s
-        Seconds a snapshot may be old when its plan begins.
+        Seconds a snapshot may be old when a plan that nobody had to look at begins.
     watch
         Is told of everything that happens, as it happens.
     """
@@ -57,11 +60,11 @@ class Executor:
         *,
         release: Release,
         config: ExecutionConfig | None = None,
+        approval: ApprovalConfig | None = None,
         max_age_s: Decimal = Decimal(60),
         watch: Watch = nothing,
     ) -> None:
-        self._release = release
-        self._max_age_s = max_age_s
+        self._rules = Rules(release, approval or ApprovalConfig(), max_age_s)
         self._shell = Shell(
             journal=journal,
             venues=venues,
@@ -92,7 +95,8 @@ class Executor:
         slot
             Names the cycle; each slot has one.
         proposer, approver
-            Who made the plan, and who let it go; not the same.
+            Who made the plan, and who lets it go here and now, beside those whose verdicts are
+            stored; not the same.
 
         Raises
         ------
@@ -105,11 +109,30 @@ class Executor:
         """
         case = Case(plan, snapshot, mandate, proposer, approver)
         self._check_clean(plan)
-        admit(self._shell, case, self._release, self._max_age_s)
+        approval = admit(self._shell, case, self._rules)
         run = self._begin(case, slot)
-        if approver is not None:
-            self._shell.journal.approve(plan.plan_hash, approver)
+        if approval.approvers:
+            self._shell.journal.approve(plan.plan_hash, ", ".join(approval.approvers))
         return await self._carry(run, self._start)
+
+    async def execute(self, plan_hash: str, *, slot: str | None = None) -> ExecutionReport:
+        """Carry out a proposed plan that people have let go.
+
+        Raises
+        ------
+        RefusedError
+            When it is not known, not approved as it has to be, or not let in.
+        StaleError
+            When its snapshot is too old.
+        JournalError
+            When the record contradicts itself, or another leader took over.
+        """
+        found = self._shell.journal.history.proposal(plan_hash)
+        if found is None:
+            raise RefusedError(f"NOT_PROPOSED: plan_hash={plan_hash}")
+        return await self.run(
+            found.plan, found.snapshot, found.mandate, slot=slot, proposer=found.proposer
+        )
 
     async def resume(self) -> ExecutionReport | None:
         """Settle what an earlier start left open, and go on with its plan if that is safe.

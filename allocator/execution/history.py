@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
@@ -22,13 +22,18 @@ from allocator.models.plan import Plan
 from allocator.models.records import (
     ActionRow,
     AttemptRow,
+    BreakerRow,
     CycleRow,
     EventRow,
     FreezeRow,
     OutboxRow,
     PlanRow,
+    ProposalRow,
+    VerdictRow,
 )
 from allocator.models.snapshot import Snapshot
+from allocator.risk.approvals import Judged, Verdict
+from allocator.risk.breaker import Breaker, Tripped
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,24 @@ class PlanRecord:
     baseline: Any
     proposer: str
     approver: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A plan that somebody has to judge, with what it was made from.
+
+    Attributes
+    ----------
+    begun
+        Whether it has been carried out, in whole or in part.
+    """
+
+    at: datetime
+    proposer: str
+    plan: Plan
+    snapshot: Snapshot
+    mandate: Mandate
+    begun: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +188,40 @@ class History:
                 approver=row.approver,
             )
 
+    def proposals(self, limit: int = 100) -> tuple[Proposal, ...]:
+        """List proposed plans, the latest first."""
+        with self._session() as session:
+            rows = session.exec(
+                select(ProposalRow).order_by(col(ProposalRow.at).desc()).limit(limit)
+            ).all()
+            return tuple(_proposal(session, row) for row in rows)
+
+    def proposal(self, hash_: str) -> Proposal | None:
+        """Read a proposed plan by its hash.
+
+        Raises
+        ------
+        JournalError
+            When what is stored is not what was hashed.
+        """
+        with self._session() as session:
+            row = session.get(ProposalRow, hash_)
+            return None if row is None else _proposal(session, row)
+
+    def verdicts(self, hash_: str) -> tuple[Verdict, ...]:
+        """List what people said of a plan, in order."""
+        query = select(VerdictRow).where(col(VerdictRow.plan_hash) == hash_)
+        with self._session() as session:
+            rows = session.exec(query.order_by(col(VerdictRow.id)))
+            return tuple(
+                Verdict(r.plan_hash, r.who, cast("Judged", r.verdict), r.reason, r.at) for r in rows
+            )
+
+    def breakers(self) -> tuple[Tripped, ...]:
+        """List breakers that were ever tripped, by scope."""
+        with self._session() as session:
+            return breakers(session)
+
     def actions(self, hash_: str) -> tuple[ActionRecord, ...]:
         """List the actions of a plan by sequence number."""
         with self._session() as session:
@@ -210,9 +267,12 @@ class History:
             rows = session.exec(select(FreezeRow).where(col(FreezeRow.lifted_at).is_(None)))
             return {row.account: row.reason for row in rows}
 
-    def events(self, subject: str | None = None, after: int = 0) -> tuple[Event, ...]:
+    def events(
+        self, subject: str | None = None, after: int = 0, limit: int | None = None
+    ) -> tuple[Event, ...]:
         """List audit events in order."""
         query = select(EventRow).where(EventRow.seq > after).order_by(col(EventRow.seq))
+        query = query.limit(limit)
         if subject is not None:
             query = query.where(EventRow.subject == subject)
         with self._session() as session:
@@ -245,6 +305,26 @@ class History:
         """Check the audit's hash chain, and the rows against it; empty when all is well."""
         with self._session() as session:
             return agreement.verify(session)
+
+
+def breakers(session: Session) -> tuple[Tripped, ...]:
+    """List breakers that were ever tripped, by scope."""
+    rows = session.exec(select(BreakerRow).order_by(col(BreakerRow.scope)))
+    return tuple(Tripped(r.scope, Breaker(r.state), r.reason, r.who, r.at) for r in rows)
+
+
+def _proposal(session: Session, row: ProposalRow) -> Proposal:
+    plan = Plan.model_validate_json(row.plan_json)
+    if plan_hash(plan) != row.plan_hash:
+        raise JournalError(f"PLAN_CHANGED: plan_hash={row.plan_hash}")
+    return Proposal(
+        at=row.at,
+        proposer=row.proposer,
+        plan=plan,
+        snapshot=Snapshot.model_validate_json(row.snapshot_json),
+        mandate=Mandate.model_validate_json(row.mandate_json),
+        begun=session.get(PlanRow, row.plan_hash) is not None,
+    )
 
 
 def _cycle(row: CycleRow, plan: PlanRow | None) -> Cycle:

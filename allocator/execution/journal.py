@@ -12,8 +12,9 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Engine
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
+from allocator.execution import audit
 from allocator.execution.attempts import (
     Attempt,
     fees_text,
@@ -28,7 +29,6 @@ from allocator.execution.entries import (
     action_rows,
     attempt_row,
     freeze_account,
-    lift,
     move_attempt,
     new_row,
     plan_row,
@@ -36,8 +36,8 @@ from allocator.execution.entries import (
     step_action,
     tell_state,
 )
-from allocator.execution.history import History
 from allocator.execution.leader import Lease, fence
+from allocator.execution.office import Office
 from allocator.execution.reservations import Reservation, reserve
 from allocator.execution.transitions import Stage, State, of_found, of_outcome
 from allocator.models.base import json_value, stamp
@@ -46,12 +46,12 @@ from allocator.models.errors import JournalError, RefusedError
 from allocator.models.intents import Ack, Found, Intent, Outcome, Rejected
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan
-from allocator.models.records import ActionRow, AttemptRow, CycleRow, FreezeRow, OutboxRow, PlanRow
+from allocator.models.records import ActionRow, AttemptRow, CycleRow, PlanRow
 from allocator.models.snapshot import Snapshot
 from allocator.ports import Clock
 
 
-class Journal:
+class Journal(Office):
     """Writes the record as the leader of one epoch.
 
     Parameters
@@ -65,10 +65,8 @@ class Journal:
     """
 
     def __init__(self, engine: Engine, lease: Lease, clock: Clock) -> None:
-        self._engine = engine
+        super().__init__(engine, lease.name, clock)
         self._lease = lease
-        self._clock = clock
-        self.history = History(engine)
 
     @property
     def lease(self) -> Lease:
@@ -79,6 +77,7 @@ class Journal:
     def write(self) -> Generator[Entry]:
         """Open a transaction that only the present leader can commit."""
         with Session(self._engine) as session, session.begin():
+            audit.alone(session)
             fence(session, self._lease)
             yield Entry(session, self._clock.now(), self._lease.epoch)
 
@@ -189,13 +188,6 @@ class Journal:
             entry.session.add(row)
             entry.event(f"plan:{plan_hash}", "baseline", readings=baseline)
 
-    def set_stage(self, plan_hash: str, seqs: Sequence[int], to: Stage, reason: str = "") -> None:
-        """Step actions of a plan."""
-        with self.write() as entry:
-            for action in action_rows(entry.session, plan_hash):
-                if action.seq in seqs:
-                    step_action(entry, action, to, reason)
-
     # Attempts
 
     def intend(
@@ -288,70 +280,3 @@ class Journal:
                 freeze_account(entry, account, why, client_id)
             entry.alert("manual", client_id=client_id, why=why, intent=row.intent_json)
             return attempt
-
-    def resolve(
-        self, client_id: str, to: State, filled: Decimal, operator: str, evidence: str
-    ) -> Attempt:
-        """End an attempt that was handed over, by an operator's evidence; thaws its accounts.
-
-        Raises
-        ------
-        RefusedError
-            Without an operator or evidence.
-        """
-        if not operator.strip() or not evidence.strip():
-            raise RefusedError("NO_EVIDENCE: an operator and evidence are needed")
-        with self.write() as entry:
-            row = attempt_row(entry.session, client_id)
-            if row.state != State.MANUAL:
-                raise JournalError(f"NOT_MANUAL: client_id={client_id} state={row.state}")
-            row.filled = filled
-            move_attempt(entry, row, to, f"{operator}: {evidence}")
-            for held in entry.session.exec(
-                select(FreezeRow).where(
-                    FreezeRow.client_id == client_id, col(FreezeRow.lifted_at).is_(None)
-                )
-            ):
-                lift(entry, held, operator, evidence)
-            return of_row(row)
-
-    # Freezes, notes, alerts
-
-    def freeze(self, account: str, reason: str) -> None:
-        """Stop an account until an operator thaws it."""
-        with self.write() as entry:
-            freeze_account(entry, account, reason, None)
-            entry.alert("frozen", account=account, reason=reason)
-
-    def thaw(self, account: str, operator: str, evidence: str) -> None:
-        """Let an account act again.
-
-        Raises
-        ------
-        RefusedError
-            Without an operator or evidence, or while an attempt of it is MANUAL.
-        """
-        if not operator.strip() or not evidence.strip():
-            raise RefusedError("NO_EVIDENCE: an operator and evidence are needed")
-        with self.write() as entry:
-            for row in entry.session.exec(
-                select(FreezeRow).where(
-                    FreezeRow.account == account, col(FreezeRow.lifted_at).is_(None)
-                )
-            ):
-                if row.client_id is not None:
-                    raise RefusedError(f"MANUAL_OPEN: client_id={row.client_id}")
-                lift(entry, row, operator, evidence)
-
-    def note(self, subject: str, what: str, **facts: Any) -> None:
-        """Add a line to the audit without changing anything."""
-        with self.write() as entry:
-            entry.event(subject, what, **facts)
-
-    def delivered(self, alert_id: int) -> None:
-        """Mark an alert as delivered."""
-        with self.write() as entry:
-            row = entry.session.get(OutboxRow, alert_id)
-            if row is not None:
-                row.delivered_at = entry.at
-                entry.session.add(row)

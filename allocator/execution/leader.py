@@ -84,6 +84,12 @@ def next_epoch(engine: Engine, name: str, holder: str, now: datetime) -> Lease:
     return Lease(name, epoch)
 
 
+def latest_epoch(session: Session, name: str) -> int:
+    """Tell the epoch of the present leader, or of the last one; zero: there was none yet."""
+    row = session.get(LeaderRow, name)
+    return 0 if row is None else row.epoch
+
+
 def fence(session: Session, lease: Lease) -> None:
     """Refuse a write of a leader that has been followed; serialises writers as well.
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from allocator.execution.attempts import Attempt, quantity
 from allocator.execution.endings import ending
-from allocator.execution.journal import Journal
+from allocator.execution.office import Office
 from allocator.execution.transitions import Stage, State
 from allocator.models.base import ZERO, plain
 from allocator.models.errors import RefusedError
@@ -36,7 +36,7 @@ class Verdict:
     evidence: str
 
 
-def resolve(journal: Journal, client_id: str, verdict: Verdict) -> Attempt:
+def resolve(office: Office, client_id: str, verdict: Verdict) -> Attempt:
     """End an attempt by evidence, and the action it belongs to; thaws what it froze.
 
     Raises
@@ -46,18 +46,18 @@ def resolve(journal: Journal, client_id: str, verdict: Verdict) -> Attempt:
     JournalError
         When the attempt is not MANUAL, or does not end like that.
     """
-    attempt = journal.history.attempt(client_id)
+    attempt = office.history.attempt(client_id)
     if attempt is not None:
         _check(attempt, verdict.to, verdict.filled)
-    ended = journal.resolve(
+    ended = office.resolve(
         client_id, verdict.to, verdict.filled, verdict.operator, verdict.evidence
     )
-    record = journal.history.plan(ended.plan_hash)
+    record = office.history.plan(ended.plan_hash)
     assert record is not None
     action = next(row for row in record.plan.actions if row.seq == ended.seq)
-    stage, why = ending(action, journal.history.attempts(ended.plan_hash, ended.seq))
+    stage, why = ending(action, office.history.attempts(ended.plan_hash, ended.seq))
     if stage not in (Stage.MANUAL, Stage.WORKING):
-        journal.set_stage(ended.plan_hash, [ended.seq], stage, why)
+        office.set_stage(ended.plan_hash, [ended.seq], stage, why)
     return ended
 
 

@@ -16,7 +16,8 @@ from allocator.execution.database import connect, sqlite_path
 from allocator.execution.executor import Executor
 from allocator.execution.history import History
 from allocator.execution.journal import Journal
-from allocator.execution.leader import lead
+from allocator.execution.leader import Lease, lead
+from allocator.execution.office import Office
 from allocator.execution.report import Progress, nothing
 from allocator.models.config import Config
 from allocator.models.errors import ConfigError
@@ -36,6 +37,10 @@ class Desk:
     ----------
     venues
         By account.
+    office
+        Where people write what they say.
+    lease
+        By which it leads.
     """
 
     config: Config
@@ -43,6 +48,8 @@ class Desk:
     venues: Mapping[str, Venue]
     executor: Executor
     history: History
+    office: Office
+    lease: Lease
 
 
 def need_exchanges() -> None:
@@ -108,24 +115,42 @@ async def _desk(config: Config, portfolio: str, watch: Watch) -> AsyncGenerator[
                 clock,
                 release=verify,
                 config=config.execution,
+                approval=config.approval,
                 max_age_s=config.gather.max_age_s,
                 watch=watch,
             )
-            yield Desk(config, opened.market, opened.venues, executor, History(engine))
+            yield Desk(
+                config,
+                opened.market,
+                opened.venues,
+                executor,
+                History(engine),
+                Office(engine, portfolio, clock),
+                lease,
+            )
     finally:
         await opened.close()
         engine.dispose()
 
 
 def anchored(config: Config, folder: Path) -> Config:
-    """Read ``file:`` references of secrets as relative to the configuration's own folder."""
+    """Read ``file:`` references and the history's folder as relative to the configuration's."""
     logins = {
         name: row.model_copy(
             update={field: _anchor(told, folder) for field, told in row.references.items()}
         )
         for name, row in config.logins.items()
     }
-    return config.model_copy(update={"logins": logins})
+    service = config.service
+    alerts = [_anchor(reference, folder) for reference in service.alerts.to]
+    kept = (folder / Path(service.history.folder).expanduser()).resolve()
+    service = service.model_copy(
+        update={
+            "alerts": service.alerts.model_copy(update={"to": tuple(alerts)}),
+            "history": service.history.model_copy(update={"folder": str(kept)}),
+        }
+    )
+    return config.model_copy(update={"logins": logins, "service": service})
 
 
 def _anchor(reference: str, folder: Path) -> str:

@@ -16,6 +16,7 @@ from allocator.execution.journal import Journal
 from allocator.execution.leader import next_epoch
 from allocator.execution.report import ExecutionReport, Progress, Watch, nothing
 from allocator.models.config import ExecutionConfig
+from allocator.models.controls import ApprovalConfig
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan, Violation
 from allocator.models.snapshot import Snapshot
@@ -25,6 +26,8 @@ from tests.execution.book import MANDATE, JumpingClock, plan, snapshot
 CONFIG = ExecutionConfig.model_validate(
     {"order_timeout_s": "2", "transfer_timeout_s": "600", "unknown_deadline_s": "30"}
 )
+
+NOBODY = ApprovalConfig.model_validate({"auto_below": "1e12", "second_above": "1e12"})
 
 
 def let_through(_snapshot: Snapshot, _mandate: Mandate, _plan: Plan) -> tuple[Violation, ...]:
@@ -71,6 +74,7 @@ class Desk:
             self.clock,
             release=let_through,
             config=CONFIG,
+            approval=NOBODY,
             watch=self.told,
         )
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +9,9 @@ import pytest
 from sqlalchemy import Engine
 
 from allocator.adapters.paper import Behaviour
+from allocator.execution.report import ExecutionReport
 from allocator.models.canonical import with_hash
+from allocator.models.controls import ApprovalConfig
 from allocator.models.errors import RefusedError, StaleError
 from allocator.models.intents import Capabilities
 from allocator.models.mandate import Mandate
@@ -72,7 +75,8 @@ def test_snapshot_must_be_fresh(lite: Engine, age: float, fresh: bool) -> None:
 def test_plan_that_the_verifier_holds_back_is_refused(lite: Engine) -> None:
     desk = Desk.open(lite)
     executor = desk.executor()
-    executor._release = lambda *_: (Violation(code="MARGIN", message="a"),)
+    held_back = (Violation(code="MARGIN", message="a"),)
+    executor._rules = replace(executor._rules, release=lambda *_: held_back)
     made = desk.plan(order(1, "a", "sell", "0.1"))
     with pytest.raises(RefusedError, match="NOT_RELEASED: MARGIN: a"):
         asyncio.run(executor.run(made, desk.start, desk.mandate))
@@ -158,3 +162,78 @@ def test_plan_of_nothing_is_a_cycle_of_nothing(lite: Engine) -> None:
     report = run(desk, desk.plan(status="nothing"))
     assert (report.status, report.actions) == ("done", ())
     assert desk.journal().history.cycles()[0].status == "ended"
+
+
+TWO = ApprovalConfig.model_validate({"auto_below": 0, "second_above": 10000, "max_age_s": 300})
+
+
+def proposed(desk: Desk, quantity: str) -> Plan:
+    made = desk.plan(order(1, "a", "sell", quantity))
+    desk.journal().propose(made, desk.start, desk.mandate, "engine")
+    return made
+
+
+def carried(desk: Desk, hash_: str) -> ExecutionReport:
+    executor = desk.executor()
+    executor._rules = replace(executor._rules, approval=TWO)
+    return asyncio.run(executor.execute(hash_))
+
+
+def test_a_proposed_plan_goes_once_the_people_it_needs_have_approved(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    made = proposed(desk, "0.3")
+    for who in ("ann", "ben"):
+        with pytest.raises(RefusedError, match="NOT_APPROVED: status=waiting needed=2"):
+            carried(desk, made.plan_hash)
+        desk.journal().judge(made.plan_hash, who, "approved")
+    assert not desk.exchange.received
+    assert carried(desk, made.plan_hash).status == "done"
+    record = desk.journal().history.plan(made.plan_hash)
+    assert record is not None
+    assert record.approver == "ann, ben"
+
+
+def test_an_approval_of_another_hash_counts_for_nothing(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    made, other = proposed(desk, "0.1"), proposed(desk, "0.2")
+    desk.journal().judge(made.plan_hash, "ann", "approved")
+    with pytest.raises(RefusedError, match="NOT_APPROVED"):
+        carried(desk, other.plan_hash)
+    with pytest.raises(RefusedError, match="NOT_PROPOSED"):
+        carried(desk, "0" * 64)
+    assert not desk.exchange.received
+
+
+@pytest.mark.parametrize(("age", "fresh"), [(299.9, True), (300, True), (300.1, False)])
+def test_an_approval_is_bound_to_the_age_of_the_snapshot(
+    lite: Engine, age: float, fresh: bool
+) -> None:
+    desk = Desk.open(lite)
+    made = proposed(desk, "0.1")
+    desk.journal().judge(made.plan_hash, "ann", "approved")
+    desk.clock.at += timedelta(seconds=age)
+    if fresh:
+        assert carried(desk, made.plan_hash).status == "done"
+        return
+    with pytest.raises(StaleError, match="SNAPSHOT_AGE"):
+        carried(desk, made.plan_hash)
+    assert not desk.exchange.received
+
+
+def test_a_rejected_plan_never_goes(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    made = proposed(desk, "0.1")
+    desk.journal().judge(made.plan_hash, "ann", "approved")
+    desk.journal().judge(made.plan_hash, "ben", "rejected", "not today")
+    with pytest.raises(RefusedError, match="status=rejected"):
+        carried(desk, made.plan_hash)
+    assert not desk.exchange.received
+
+
+def test_nobody_judges_a_plan_that_has_begun(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    made = proposed(desk, "0.1")
+    desk.journal().judge(made.plan_hash, "ann", "approved")
+    carried(desk, made.plan_hash)
+    with pytest.raises(RefusedError, match="PLAN_BEGUN"):
+        desk.journal().judge(made.plan_hash, "ben", "rejected", "too late")

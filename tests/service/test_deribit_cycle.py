@@ -45,6 +45,7 @@ def configuration(emulator: Emulator, folder: Path) -> dict[str, Any]:
     }
     return {
         "mode": "loopback",
+        "approval": {"auto_below": "1e12", "second_above": "1e12"},
         "loopback_url": emulator.base_url,
         "database": f"sqlite:///{folder / 'journal.db'}",
         "logins": logins,

@@ -54,6 +54,7 @@ def path(tmp_path: Path, emulator: Emulator) -> Path:
     data = {
         "version": 1,
         "mode": "loopback",
+        "approval": {"auto_below": "1e12", "second_above": "1e12"},
         "loopback_url": emulator.base_url,
         "database": f"sqlite:///{tmp_path / 'journal.db'}",
         "logins": logins,

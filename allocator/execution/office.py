@@ -1,0 +1,261 @@
+"""What people may write at any time, whoever leads: proposals, verdicts, breakers, evidence.
+
+A leader is fenced by its epoch; a person is not, because a halt must not wait for a lock. Both
+append to one audit, one at a time. Nothing here can send anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlmodel import Session, col, select
+
+from allocator.execution import audit
+from allocator.execution.attempts import Attempt, of_row, text_hash
+from allocator.execution.entries import (
+    Entry,
+    action_rows,
+    attempt_row,
+    freeze_account,
+    lift,
+    move_attempt,
+    set_breaker,
+    step_action,
+)
+from allocator.execution.history import History
+from allocator.execution.leader import latest_epoch
+from allocator.execution.transitions import Stage, State
+from allocator.models.base import json_value
+from allocator.models.canonical import canonical_json, plan_hash
+from allocator.models.errors import JournalError, RefusedError
+from allocator.models.mandate import Mandate
+from allocator.models.plan import Plan
+from allocator.models.records import (
+    BreakerRow,
+    FreezeRow,
+    OutboxRow,
+    PlanRow,
+    ProposalRow,
+    VerdictRow,
+)
+from allocator.models.snapshot import Snapshot
+from allocator.ports import Clock
+from allocator.risk.approvals import Judged
+from allocator.risk.breaker import Breaker, check_scope
+
+
+class Office:
+    """Writes what people say, beside whoever leads.
+
+    Parameters
+    ----------
+    engine
+        A database at the schema of this release.
+    portfolio
+        What is led: the installation.
+    clock
+        Tells the time of every entry.
+    """
+
+    def __init__(self, engine: Engine, portfolio: str, clock: Clock) -> None:
+        self._engine = engine
+        self._portfolio = portfolio
+        self._clock = clock
+        self.history = History(engine)
+
+    @contextmanager
+    def write(self) -> Generator[Entry]:
+        """Open a transaction under the present leader's epoch, without being it."""
+        with Session(self._engine) as session, session.begin():
+            audit.alone(session)
+            yield Entry(session, self._clock.now(), latest_epoch(session, self._portfolio))
+
+    # Plans that somebody has to judge
+
+    def propose(self, plan: Plan, snapshot: Snapshot, mandate: Mandate, proposer: str) -> bool:
+        """Store a plan for people to judge; False when it is stored already.
+
+        Raises
+        ------
+        RefusedError
+            When the plan's hash is not its own.
+        """
+        if plan_hash(plan) != plan.plan_hash:
+            raise RefusedError(f"HASH_DIFFERS: what=plan told={plan.plan_hash}")
+        texts = [canonical_json(json_value(row)) for row in (plan, snapshot, mandate)]
+        with self.write() as entry:
+            if entry.session.get(ProposalRow, plan.plan_hash) is not None:
+                return False
+            entry.session.add(
+                ProposalRow(
+                    plan_hash=plan.plan_hash,
+                    at=entry.at,
+                    proposer=proposer,
+                    plan_json=texts[0],
+                    snapshot_json=texts[1],
+                    mandate_json=texts[2],
+                )
+            )
+            text = text_hash("\n".join(texts))
+            entry.event(f"proposal:{plan.plan_hash}", "proposed", by=proposer, text=text)
+        return True
+
+    def judge(self, plan_hash: str, who: str, verdict: Judged, reason: str = "") -> None:
+        """Write down what somebody says of a proposed plan; whoever speaks again is refused.
+
+        Whether the verdict still counts (age, second person) is `approvals.standing`'s to say.
+
+        Raises
+        ------
+        RefusedError
+            When nobody says it, the proposer approves, the plan is not known or has begun, or a
+            rejection has no reason.
+        """
+        with self.write() as entry:
+            self._check_verdict(entry, plan_hash, who, verdict, reason)
+            row = VerdictRow(
+                plan_hash=plan_hash, who=who, verdict=verdict, reason=reason, at=entry.at
+            )
+            entry.session.add(row)
+            entry.event(f"verdict:{plan_hash}:{who}", verdict, reason=reason)
+
+    def _check_verdict(
+        self, entry: Entry, plan_hash: str, who: str, verdict: Judged, reason: str
+    ) -> None:
+        proposal = entry.session.get(ProposalRow, plan_hash)
+        if proposal is None:
+            raise RefusedError(f"NOT_PROPOSED: plan_hash={plan_hash}")
+        if not who.strip() or (verdict == "approved" and who == proposal.proposer):
+            raise RefusedError(f"SAME_EYES: proposer={proposal.proposer} approver={who}")
+        if verdict == "rejected" and not reason.strip():
+            raise RefusedError("NO_REASON: a rejection needs a reason")
+        if entry.session.get(PlanRow, plan_hash) is not None:
+            raise RefusedError(f"PLAN_BEGUN: plan_hash={plan_hash}")
+        said = select(VerdictRow).where(VerdictRow.plan_hash == plan_hash, VerdictRow.who == who)
+        if entry.session.exec(said).first() is not None:
+            raise RefusedError(f"ALREADY_JUDGED: plan_hash={plan_hash} who={who}")
+
+    # Breakers
+
+    def trip(self, scope: str, state: Breaker, reason: str, who: str) -> Breaker:
+        """Trip a breaker and leave it so; it never becomes laxer this way.
+
+        Returns
+        -------
+        The state it is in now.
+
+        Raises
+        ------
+        RefusedError
+            For a scope that names nothing, or without a reason or a name.
+        """
+        check_scope(scope)
+        if not reason.strip() or not who.strip():
+            raise RefusedError("NO_REASON: a halt needs a reason and a name")
+        with self.write() as entry:
+            return set_breaker(entry, scope, state, reason, who)
+
+    def reset(self, scope: str, reason: str, who: str) -> None:
+        """Let a scope act again.
+
+        Raises
+        ------
+        RefusedError
+            Without a reason or a name, or when it was not tripped.
+        """
+        check_scope(scope)
+        if not reason.strip() or not who.strip():
+            raise RefusedError("NO_REASON: a resumption needs a reason and a name")
+        with self.write() as entry:
+            row = entry.session.get(BreakerRow, scope)
+            if row is None or row.state == Breaker.ACTIVE:
+                raise RefusedError(f"NOT_TRIPPED: scope={scope}")
+            row.state, row.reason, row.who = Breaker.ACTIVE, reason, who
+            row.at = entry.at
+            entry.session.add(row)
+            facts = {"state": row.state, "reason": reason, "who": who}
+            entry.event(f"breaker:{scope}", "reset", **facts)
+            entry.alert("resumed", scope=scope, reason=reason, who=who)
+
+    # Evidence about attempts and accounts
+
+    def set_stage(self, plan_hash: str, seqs: Sequence[int], to: Stage, reason: str = "") -> None:
+        """Step actions of a plan."""
+        with self.write() as entry:
+            for action in action_rows(entry.session, plan_hash):
+                if action.seq in seqs:
+                    step_action(entry, action, to, reason)
+
+    def resolve(
+        self, client_id: str, to: State, filled: Decimal, operator: str, evidence: str
+    ) -> Attempt:
+        """End an attempt that was handed over, by an operator's evidence; thaws its accounts.
+
+        Raises
+        ------
+        RefusedError
+            Without an operator or evidence.
+        """
+        _need_evidence(operator, evidence)
+        with self.write() as entry:
+            row = attempt_row(entry.session, client_id)
+            if row.state != State.MANUAL:
+                raise JournalError(f"NOT_MANUAL: client_id={client_id} state={row.state}")
+            row.filled = filled
+            move_attempt(entry, row, to, f"{operator}: {evidence}")
+            for held in entry.session.exec(
+                select(FreezeRow).where(
+                    FreezeRow.client_id == client_id, col(FreezeRow.lifted_at).is_(None)
+                )
+            ):
+                lift(entry, held, operator, evidence)
+            return of_row(row)
+
+    def freeze(self, account: str, reason: str) -> None:
+        """Stop an account until an operator thaws it."""
+        with self.write() as entry:
+            freeze_account(entry, account, reason, None)
+            entry.alert("frozen", account=account, reason=reason)
+
+    def thaw(self, account: str, operator: str, evidence: str) -> None:
+        """Let an account act again.
+
+        Raises
+        ------
+        RefusedError
+            Without an operator or evidence, or while an attempt of it is MANUAL.
+        """
+        _need_evidence(operator, evidence)
+        with self.write() as entry:
+            for row in entry.session.exec(
+                select(FreezeRow).where(
+                    FreezeRow.account == account, col(FreezeRow.lifted_at).is_(None)
+                )
+            ):
+                if row.client_id is not None:
+                    raise RefusedError(f"MANUAL_OPEN: client_id={row.client_id}")
+                lift(entry, row, operator, evidence)
+
+    # Notes and alerts
+
+    def note(self, subject: str, what: str, **facts: Any) -> None:
+        """Add a line to the audit without changing anything."""
+        with self.write() as entry:
+            entry.event(subject, what, **facts)
+
+    def delivered(self, alert_id: int) -> None:
+        """Mark an alert as delivered."""
+        with self.write() as entry:
+            row = entry.session.get(OutboxRow, alert_id)
+            if row is not None:
+                row.delivered_at = entry.at
+                entry.session.add(row)
+
+
+def _need_evidence(operator: str, evidence: str) -> None:
+    if not operator.strip() or not evidence.strip():
+        raise RefusedError("NO_EVIDENCE: an operator and evidence are needed")

@@ -1,0 +1,100 @@
+"""Who has to let a plan go, and whether they have. Pure; the journal keeps the verdicts.
+
+A verdict is bound to the plan's hash, which covers the snapshot's and the mandate's hash and
+every action; it holds only while the snapshot is young enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+
+from allocator.models.base import ZERO
+from allocator.models.controls import ApprovalConfig
+from allocator.models.plan import Plan, Transfer
+from allocator.state import Book, lawful
+
+Judged = Literal["approved", "rejected"]
+Status = Literal["auto", "waiting", "approved", "rejected", "expired"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one person said of a plan."""
+
+    plan_hash: str
+    who: str
+    verdict: Judged
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether a plan may go.
+
+    Attributes
+    ----------
+    needed
+        People who have to approve, beside whoever proposed it.
+    turnover
+        What it moves, numeraire.
+    expires_at
+        From here on its snapshot is too old.
+    """
+
+    plan_hash: str
+    status: Status
+    needed: int
+    turnover: Decimal
+    approvers: tuple[str, ...]
+    rejected_by: tuple[str, ...]
+    expires_at: datetime
+
+    @property
+    def may_go(self) -> bool:
+        """Whether nobody is waited for."""
+        return self.status in ("auto", "approved")
+
+
+@lawful
+def turnover_of(book: Book, plan: Plan) -> Decimal:
+    """Add up what a plan trades, moves and transfers, numeraire."""
+    total = ZERO
+    for action in plan.actions:
+        if isinstance(action, Transfer):
+            total += action.amount * book.price(action.asset)
+        else:
+            total += action.quantity * book.notional(action.instrument)
+    return total
+
+
+def needed(config: ApprovalConfig, plan: Plan, turnover: Decimal) -> int:
+    """Tell how many people have to approve a plan: none, one or two."""
+    auto, second = config.auto_below, config.second_above
+    if plan.status == "act" and auto is not None and turnover <= auto:
+        return 0
+    return 1 if second is not None and turnover <= second else 2
+
+
+def standing(
+    book: Book, plan: Plan, verdicts: Iterable[Verdict], config: ApprovalConfig, now: datetime
+) -> Standing:
+    """Work out where a plan stands."""
+    turnover = turnover_of(book, plan)
+    mine = [row for row in verdicts if row.plan_hash == plan.plan_hash]
+    approvers = tuple(sorted(row.who for row in mine if row.verdict == "approved"))
+    rejected = tuple(sorted(row.who for row in mine if row.verdict == "rejected"))
+    wanted = needed(config, plan, turnover)
+    expires = book.snapshot.as_of + timedelta(seconds=float(config.max_age_s))
+    status: Status = "approved" if wanted else "auto"
+    if rejected:
+        status = "rejected"
+    elif now > expires:
+        status = "expired"
+    elif len(approvers) < wanted:
+        status = "waiting"
+    return Standing(plan.plan_hash, status, wanted, turnover, approvers, rejected, expires)
