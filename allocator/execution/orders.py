@@ -19,7 +19,8 @@ from allocator.execution.slices import Leg, due, in_step, leg_of, parts_of, send
 from allocator.execution.transitions import Stage, State
 from allocator.models.base import ONE, ZERO, plain
 from allocator.models.errors import RefusedError, VenueError
-from allocator.models.intents import OrderIntent
+from allocator.models.intents import OrderIntent, Quote
+from allocator.models.plan import Order
 
 ENDED_BADLY = frozenset({State.REJECTED, State.NOT_EXECUTED, State.MANUAL})
 
@@ -84,7 +85,7 @@ class Orders:
             elif close(run, leg.order, why) is Stage.MANUAL:
                 raise Abort("an order went to an operator")
         if unsent:
-            self._shell.journal.set_stage(run.plan.plan_hash, unsent, Stage.SUPERSEDED, why)
+            run.set_stage(unsent, Stage.SUPERSEDED, why)
 
     async def _part(self, legs: Sequence[Leg], part: int, parts: int) -> Short | None:
         """Fill one slice of every leg; later legs keep in step with those before."""
@@ -117,28 +118,22 @@ class Orders:
 
     async def _try(self, leg: Leg, part: int, parts: int, quantity: Decimal) -> Short | None:
         """Send one request if the market stands within the worst price; None: it filled some."""
-        why = await self._price_stands(leg)
-        if why is not None:
-            return Short(why, over=False)
-        attempt = await self._send(leg, part, parts, quantity)
-        if attempt.state in ENDED_BADLY:
-            return Short(f"{attempt.state}: {attempt.reason}")
-        return None if attempt.filled else Short("nothing filled at the worst price", over=False)
-
-    async def _price_stands(self, leg: Leg) -> str | None:
-        """Tell why the market does not take the order now; None: it does."""
         order = leg.order
         try:
             quote = await self._shell.venue(order.account).quote(order.instrument)
         except VenueError as error:
-            return f"no prices of {order.instrument}: {error}"
-        if order.side == "buy" and quote.ask > order.limit_price:
-            return f"the ask {plain(quote.ask)} is beyond the worst price"
-        if order.side == "sell" and quote.bid < order.limit_price:
-            return f"the bid {plain(quote.bid)} is beyond the worst price"
-        return None
+            return Short(f"no prices of {order.instrument}: {error}", over=False)
+        beyond = beyond_worst(order, quote)
+        if beyond is not None:
+            return Short(beyond, over=False)
+        attempt = await self._send(leg, part, parts, quantity, quote)
+        if attempt.state in ENDED_BADLY:
+            return Short(f"{attempt.state}: {attempt.reason}")
+        return None if attempt.filled else Short("nothing filled at the worst price", over=False)
 
-    async def _send(self, leg: Leg, part: int, parts: int, quantity: Decimal) -> Attempt:
+    async def _send(
+        self, leg: Leg, part: int, parts: int, quantity: Decimal, quote: Quote
+    ) -> Attempt:
         run, order = self._run, leg.order
         number = 1 + sum(row.part == part for row in run.attempts(order.seq))
         lease = self._shell.journal.lease.name
@@ -154,9 +149,18 @@ class Orders:
         )
         place = Place(run.plan.plan_hash, order.seq, part, number)
         try:
-            return await self._requests.send(place, intent, parts)
+            return await self._requests.send(place, intent, parts, quote)
         except RefusedError as error:
             raise Abort(str(error)) from error
+
+
+def beyond_worst(order: Order, quote: Quote) -> str | None:
+    """Tell why the market does not take an order now; None: it does."""
+    if order.side == "buy" and quote.ask > order.limit_price:
+        return f"the ask {plain(quote.ask)} is beyond the worst price"
+    if order.side == "sell" and quote.bid < order.limit_price:
+        return f"the bid {plain(quote.bid)} is beyond the worst price"
+    return None
 
 
 def _first(leg: Leg) -> tuple[bool, int]:

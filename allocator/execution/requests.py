@@ -9,10 +9,11 @@ from decimal import Decimal
 
 from allocator.execution.attempts import Attempt, sender, touched
 from allocator.execution.entries import Place
+from allocator.execution.gate import Gate, reduces, scopes
 from allocator.execution.readings import read_all
 from allocator.execution.reservations import reservations
 from allocator.execution.run import Run
-from allocator.execution.transitions import State
+from allocator.execution.transitions import Stage, State
 from allocator.models.base import ZERO
 from allocator.models.errors import JournalError
 from allocator.models.intents import (
@@ -21,6 +22,7 @@ from allocator.models.intents import (
     Intent,
     OrderIntent,
     Outcome,
+    Quote,
     TransferIntent,
     Unknown,
     Unsure,
@@ -72,43 +74,83 @@ class Requests:
         self._run = run
         self._shell = run.shell
         self._journal = run.shell.journal
+        self._gate = Gate(run)
 
-    async def send(self, place: Place, intent: Intent, parts: int = 1) -> Attempt:
+    async def send(
+        self, place: Place, intent: Intent, parts: int = 1, quote: Quote | None = None
+    ) -> Attempt:
         """Send a request and follow it until its end, or until money is seen under way.
+
+        Parameters
+        ----------
+        quote
+            Fresh prices, which an order is held against.
 
         Raises
         ------
         RefusedError
-            When an account is frozen or holds too little: nothing was sent.
+            When a control, a breaker or a freeze stands in the way, or too little is held:
+            nothing was sent.
+        """
+        self._gate.check(place, intent, quote)
+        attempt = self._intend(place, intent)
+        self._run.tell(attempt, parts)
+        venue = self._shell.venue(sender(intent))
+        outcome = await self._submit(venue, attempt, window_s(venue))
+        attempt = self._keep(self._journal.outcome(attempt.client_id, outcome))
+        self._run.tell(attempt, parts)
+        attempt = await self.settle(attempt)
+        self._run.tell(attempt, parts)
+        return attempt
+
+    async def pace(self, intent: Intent) -> None:
+        """Hold a request back while too many were sent; its time is stamped after that."""
+        await self._gate.pace(intent)
+
+    def _keep(self, attempt: Attempt) -> Attempt:
+        return self._run.keep(attempt)
+
+    def _intend(self, place: Place, intent: Intent) -> Attempt:
+        """Write down what is about to be sent.
+
+        Raises
+        ------
+        RefusedError
+            When a breaker or a freeze stands in the way, or too little is held.
         """
         venue = self._shell.venue(sender(intent))
-        window_s = min(venue.capabilities.receive_window_s, MOST_WINDOW_S)
         rows = reservations(intent, self._run.book.snapshot)
         leaving = next((row for row in rows if row.direction == "out"), None)
         held = None
         if leaving is not None:
             seen = self._run.seen.get(leaving.account)
             held = None if seen is None else seen.wallets.get(leaving.asset, ZERO)
-        attempt = self._journal.intend(place, intent, window_s, rows, held)
-        self._run.tell(attempt, parts)
-        outcome = await self._submit(venue, attempt, window_s)
-        attempt = self._journal.outcome(attempt.client_id, outcome)
-        self._run.tell(attempt, parts)
-        attempt = await self.settle(attempt)
-        self._run.tell(attempt, parts)
-        return attempt
+        attempt = self._journal.intend(
+            place,
+            intent,
+            window_s(venue),
+            rows,
+            held,
+            scopes=scopes(self._run, intent),
+            reduces=reduces(self._run, intent),
+        )
+        self._run.note_stage([place.seq], Stage.WORKING)
+        self._shell.recent.add(self._run.book, attempt)
+        return self._keep(attempt)
 
-    async def _submit(self, venue: Venue, attempt: Attempt, window_s: Decimal) -> Outcome:
+    async def _submit(self, venue: Venue, attempt: Attempt, window: Decimal) -> Outcome:
         stalled = (self._shell.clock.now() - attempt.intent_at).total_seconds()
-        if stalled > float(window_s) / 2:
+        if stalled > float(window) / 2:
             return Unknown(why="held up before it was sent; not sent")
         try:
-            async with asyncio.timeout(float(window_s + self._shell.config.order_timeout_s)):
+            async with asyncio.timeout(float(window + self._shell.config.order_timeout_s)):
                 return await venue.submit(attempt.intent)
         except TimeoutError:
             return Unknown(why="no answer in time")
         except asyncio.CancelledError:
-            self._journal.outcome(attempt.client_id, Unknown(why="cancelled while sending"))
+            self._keep(
+                self._journal.outcome(attempt.client_id, Unknown(why="cancelled while sending"))
+            )
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it may have been sent
             return Unknown(why=f"the adapter failed: {type(error).__name__}")
@@ -118,7 +160,7 @@ class Requests:
         while attempt.state not in (State.MANUAL, State.IN_TRANSIT) and not attempt.final:
             if attempt.state is State.SENDING:
                 why = "the process ended before an answer was written down"
-                attempt = self._journal.mark(attempt.client_id, State.UNKNOWN, why)
+                attempt = self._keep(self._journal.mark(attempt.client_id, State.UNKNOWN, why))
             elif attempt.state is State.UNKNOWN:
                 attempt = await self._resolve(attempt)
             else:
@@ -140,11 +182,11 @@ class Requests:
         if found.state == "settled" and not await self._arrived(attempt):
             found = found.model_copy(update={"state": "in_transit", "filled": ZERO})
         try:
-            return self._journal.found(attempt.client_id, found)
+            return self._keep(self._journal.found(attempt.client_id, found))
         except JournalError as error:
             if error.code == "FENCED":
                 raise
-            return self._journal.hand_over(attempt.client_id, str(error))
+            return self._keep(self._journal.hand_over(attempt.client_id, str(error)))
 
     async def _arrived(self, attempt: Attempt) -> bool:
         """Whether the receiver shows the money: until then it cannot be used."""
@@ -171,7 +213,7 @@ class Requests:
             now = clock.now()
             if now >= end:
                 why = "was taken, and its end was not told in time"
-                return self._journal.hand_over(attempt.client_id, why)
+                return self._keep(self._journal.hand_over(attempt.client_id, why))
             if isinstance(attempt.intent, OrderIntent) and now >= cancel_at:
                 await self._cancel(attempt, attempt.intent)
                 cancel_at = now + timedelta(seconds=float(config.order_timeout_s))
@@ -180,6 +222,7 @@ class Requests:
     async def _cancel(self, attempt: Attempt, intent: OrderIntent) -> None:
         """Ask to cancel; whatever the answer, the order is looked up again."""
         self._journal.note(f"attempt:{attempt.client_id}", "cancel", filled=str(attempt.filled))
+        self._shell.recent.message(intent.account, self._shell.clock.now())
         await self._shell.venue(intent.account).cancel(intent)
 
     async def _resolve(self, attempt: Attempt) -> Attempt:
@@ -200,10 +243,10 @@ class Requests:
                 absence.add(finding.venue_time)
             if absence.enough and await self._books_agree(attempt):
                 why = f"absent {NEGATIVES} times after its fence, and the account agrees"
-                return self._journal.mark(attempt.client_id, State.NOT_EXECUTED, why)
+                return self._keep(self._journal.mark(attempt.client_id, State.NOT_EXECUTED, why))
             if shell.clock.now() >= deadline:
                 why = f"nobody could say in time what became of it ({attempt.reason})"
-                return self._journal.hand_over(attempt.client_id, why)
+                return self._keep(self._journal.hand_over(attempt.client_id, why))
             await shell.pause(min(lag, Decimal(1)))
 
     async def _books_agree(self, attempt: Attempt) -> bool:
@@ -218,6 +261,11 @@ class Requests:
             for account in touched(attempt.intent):
                 expected.wallet(account, attempt.intent.asset).widen(half)
         return not any(expected.breaks(row) for row in rows.values())
+
+
+def window_s(venue: Venue) -> Decimal:
+    """Tell after how many seconds a venue refuses a request."""
+    return min(venue.capabilities.receive_window_s, MOST_WINDOW_S)
 
 
 def _cancel_at(attempt: Attempt, begun: datetime, timeout_s: Decimal) -> datetime:
