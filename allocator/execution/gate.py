@@ -42,10 +42,11 @@ class Gate:
         self._shell = run.shell
         self._limits = run.shell.controls
 
-    async def pace(self, intent: Intent) -> None:
-        """Hold a request back while its account, key or owner has sent too many."""
+    async def pace(self, account: str, count: int = 1) -> None:
+        """Hold requests back while their account, key or owner has sent too many."""
         for _ in range(MOST_PACED):
-            if not any(judge(message_readings(self._counts(intent)), self._limits)):
+            counts = {row: sent + count - 1 for row, sent in self._counts(account).items()}
+            if not judge(message_readings(counts), self._limits):
                 return
             await self._shell.pause()
 
@@ -71,7 +72,7 @@ class Gate:
             recent.since(now - DAY),
         )
         yield from volume_readings(traded_value(run.book, intent), *volumes)
-        yield from message_readings(self._counts(intent))
+        yield from message_readings(self._counts(sender(intent)))
         match intent:
             case OrderIntent():
                 yield from order_readings(self._facts(place, intent, quote, now))
@@ -84,9 +85,9 @@ class Gate:
                 yield from move_readings(run.book, intent)
                 yield from self._exposures(place, intent, self._signed(intent))
 
-    def _counts(self, intent: Intent) -> dict[Control, int]:
+    def _counts(self, account: str) -> dict[Control, int]:
         """Count requests within the window by account, key and owner."""
-        rows, me = self._run.book.accounts, self._run.book.accounts[sender(intent)]
+        rows, me = self._run.book.accounts, self._run.book.accounts[account]
         since = self._shell.clock.now() - timedelta(seconds=float(self._limits.message_window_s))
         groups = {
             table.MESSAGES_ACCOUNT: (me.id,),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,20 +15,26 @@ from allocator.execution.readings import read_all
 from allocator.execution.reservations import reservations
 from allocator.execution.run import Run
 from allocator.execution.transitions import Stage, State
-from allocator.models.base import ZERO
-from allocator.models.errors import JournalError
+from allocator.models.base import ONE, ZERO
+from allocator.models.config import ExecutionConfig
+from allocator.models.errors import JournalError, RefusedError
 from allocator.models.intents import (
     AbsentNow,
+    Ack,
     Found,
     Intent,
     OrderIntent,
     Outcome,
     Quote,
+    Rejected,
     TransferIntent,
     Unknown,
     Unsure,
 )
-from allocator.ports import Venue
+from allocator.ports import Batching, DeadMan, Venue
+from allocator.risk import table
+from allocator.risk.breaker import Breaker, covering
+from allocator.risk.control import Refusal
 
 NEGATIVES = 3
 """Well-formed answers without it, before an attempt may be taken not to have happened."""
@@ -75,6 +82,8 @@ class Requests:
         self._shell = run.shell
         self._journal = run.shell.journal
         self._gate = Gate(run)
+        self._armed_at = dict[str, datetime]()
+        self._cancelled = set[str]()
 
     async def send(
         self, place: Place, intent: Intent, parts: int = 1, quote: Quote | None = None
@@ -103,9 +112,85 @@ class Requests:
         self._run.tell(attempt, parts)
         return attempt
 
-    async def pace(self, intent: Intent) -> None:
-        """Hold a request back while too many were sent; its time is stamped after that."""
-        await self._gate.pace(intent)
+    async def send_together(
+        self, requests: Sequence[tuple[Place, OrderIntent, Quote]], parts: int = 1
+    ) -> tuple[Attempt, ...]:
+        """Send orders of one account in one request, each written down before; follow them all.
+
+        Raises
+        ------
+        RefusedError
+            When something stands in the way of one of them: none was sent.
+        """
+        venue = self._shell.venue(requests[0][1].account)
+        assert isinstance(venue, Batching)
+        attempts = list[Attempt]()
+        try:
+            for place, intent, quote in requests:
+                self._gate.check(place, intent, quote)
+                attempts.append(self._intend(place, intent))
+        except RefusedError:
+            for row in attempts:
+                self._outcome(row, Rejected(code="NOT_SENT", message="another one was refused"))
+            raise
+        outcomes = await self._submit_all(venue, attempts)
+        told = [self._outcome(row, out) for row, out in zip(attempts, outcomes, strict=True)]
+        ended = [await self.settle(row) for row in told]
+        for row in ended:
+            self._run.tell(row, parts)
+        return tuple(ended)
+
+    async def _submit_all(self, venue: Batching, attempts: Sequence[Attempt]) -> Sequence[Outcome]:
+        try:
+            async with asyncio.timeout(float(MOST_WINDOW_S + self._shell.config.order_timeout_s)):
+                intents = [row.intent for row in attempts]
+                orders = [row for row in intents if isinstance(row, OrderIntent)]
+                return await venue.submit_together(orders)
+        except TimeoutError:
+            return [Unknown(why="no answer in time")] * len(attempts)
+        except Exception as error:  # noqa: BLE001 - whatever it is, they may have been sent
+            why = f"the adapter failed: {type(error).__name__}"
+            return [Unknown(why=why)] * len(attempts)
+
+    def _outcome(self, attempt: Attempt, outcome: Outcome) -> Attempt:
+        kept = self._keep(self._journal.outcome(attempt.client_id, outcome))
+        self._run.tell(kept)
+        return kept
+
+    async def pace(self, account: str, count: int = 1) -> None:
+        """Hold requests back while too many were sent; their time is stamped after that."""
+        await self._gate.pace(account, count)
+
+    async def arm(self, place: Place, intent: OrderIntent) -> bool:
+        """Tell the venue to cancel everything should we fall silent; False: it would not.
+
+        Venues without such a switch, and a configuration that does not ask for it, need none.
+        """
+        seconds = self._shell.controls.dead_man_s
+        venue = self._shell.venue(intent.account)
+        least = venue.capabilities.dead_man_s
+        if seconds is None or least is None or not isinstance(venue, DeadMan):
+            return True
+        outcome = await venue.cancel_after(int(max(seconds, least)))
+        self._armed_at[intent.account] = self._shell.clock.now()
+        if isinstance(outcome, Ack):
+            return True
+        refusal = Refusal(table.DEAD_MAN, intent.account, ONE, ZERO)
+        self._journal.refuse(place, intent, [refusal])
+        return False
+
+    async def _rearm(self, intent: OrderIntent) -> None:
+        """Tell the venue again once a third of the time is over."""
+        seconds, armed = self._shell.controls.dead_man_s, self._armed_at.get(intent.account)
+        if seconds is None or armed is None or intent.style != "post_only":
+            return
+        now = self._shell.clock.now()
+        if now >= armed + timedelta(seconds=float(seconds) / 3):
+            venue = self._shell.venue(intent.account)
+            least = venue.capabilities.dead_man_s or ZERO
+            if isinstance(venue, DeadMan):
+                await venue.cancel_after(int(max(seconds, least)))
+            self._armed_at[intent.account] = now
 
     def _keep(self, attempt: Attempt) -> Attempt:
         return self._run.keep(attempt)
@@ -203,7 +288,7 @@ class Requests:
         config, clock = self._shell.config, self._shell.clock
         begun = clock.now()
         end = begun + timedelta(seconds=float(config.unknown_deadline_s))
-        cancel_at = _cancel_at(attempt, begun, config.order_timeout_s)
+        cancel_at = _cancel_at(attempt, begun, config)
         while True:
             finding = await self.look(attempt)
             if isinstance(finding, Found):
@@ -214,10 +299,26 @@ class Requests:
             if now >= end:
                 why = "was taken, and its end was not told in time"
                 return self._keep(self._journal.hand_over(attempt.client_id, why))
-            if isinstance(attempt.intent, OrderIntent) and now >= cancel_at:
-                await self._cancel(attempt, attempt.intent)
-                cancel_at = now + timedelta(seconds=float(config.order_timeout_s))
+            if isinstance(attempt.intent, OrderIntent):
+                if now >= cancel_at or self._is_stopped(attempt.intent):
+                    await self._cancel(attempt, attempt.intent)
+                    cancel_at = now + timedelta(seconds=float(config.order_timeout_s))
+                    self._cancelled.add(attempt.client_id)
+                else:
+                    await self._rearm(attempt.intent)
             await self._shell.pause()
+
+    def _is_stopped(self, intent: OrderIntent) -> bool:
+        """Whether an order in the market has to go: somebody has halted it, or stops us."""
+        if intent.client_id in self._cancelled:
+            return False
+        if self._shell.stopping.is_set() and intent.style == "post_only":
+            return True
+        venue = self._run.book.accounts[intent.account].venue
+        found = covering(self._journal.history.breakers(), intent.account, venue)
+        if found is None or found.state is Breaker.ACTIVE:
+            return False
+        return found.state is Breaker.HALTED or not intent.reduce_only
 
     async def _cancel(self, attempt: Attempt, intent: OrderIntent) -> None:
         """Ask to cancel; whatever the answer, the order is looked up again."""
@@ -268,6 +369,8 @@ def window_s(venue: Venue) -> Decimal:
     return min(venue.capabilities.receive_window_s, MOST_WINDOW_S)
 
 
-def _cancel_at(attempt: Attempt, begun: datetime, timeout_s: Decimal) -> datetime:
+def _cancel_at(attempt: Attempt, begun: datetime, config: ExecutionConfig) -> datetime:
     """Tell when an order is cancelled: at once when it was sent by an earlier start."""
+    rests = isinstance(attempt.intent, OrderIntent) and attempt.intent.style == "post_only"
+    timeout_s = config.post_only_timeout_s if rests else config.order_timeout_s
     return max(begun, attempt.intent_at + timedelta(seconds=float(timeout_s)))
