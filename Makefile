@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help run dashboard test check format explanations contract soak bench wheel lock clean
+.PHONY: help run dashboard test check format explanations contract controls soak bench wheel lock clean
 
 help: ## Tell what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ explanations: .venv/run ## Write docs/explanations.md anew
 
 contract: .venv/test ## Run the contract suite and write docs/contract.md anew
 	@PYTHONPATH=. $(BIN)/python docs/write_contract.py
+
+controls: .venv/run ## Write docs/controls.md anew
+	@PYTHONPATH=. $(BIN)/python docs/write_controls.py
 
 soak: .venv/test ## Run the long suites
 	@$(BIN)/python -m pytest -q -m soak

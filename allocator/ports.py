@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from allocator.models.intents import (
     AccountReading,
@@ -92,6 +92,24 @@ class Venue(Protocol):
 
     async def close(self) -> None:
         """Release connections."""
+        ...
+
+
+@runtime_checkable
+class Batching(Protocol):
+    """A venue whose capabilities offer several orders in one request."""
+
+    async def submit_together(self, intents: Sequence[OrderIntent]) -> Sequence[Outcome]:
+        """Send orders in one request, once; each has an outcome of its own."""
+        ...
+
+
+@runtime_checkable
+class DeadMan(Protocol):
+    """A venue whose capabilities offer to cancel every order after a silence."""
+
+    async def cancel_after(self, seconds: int) -> Outcome:
+        """Have every order cancelled unless this is called again within so many seconds."""
         ...
 
 

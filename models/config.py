@@ -151,6 +151,15 @@ class ExecutionConfig(Value):
 
     Attributes
     ----------
+    style
+        How orders are worked: ``ioc`` takes what is there; ``post_only`` rests on its own side
+        first, each time priced anew, and takes what is left after the last try. Of a group, only
+        the leg that leads rests; its hedges take.
+    collar_bps
+        Basis points beyond the best price that an order which takes may reach, within the plan's
+        worst price; None: the worst price itself.
+    post_only_timeout_s, post_only_tries
+        Seconds that an order rests, and how often a slice is tried so.
     order_timeout_s
         Seconds after which what is left of an order is cancelled.
     transfer_timeout_s
@@ -161,6 +170,10 @@ class ExecutionConfig(Value):
         Seconds between two looks at a venue.
     """
 
+    style: Literal["ioc", "post_only"] = "ioc"
+    collar_bps: NonNegative | None = None
+    post_only_timeout_s: Positive = Decimal(5)
+    post_only_tries: int = Field(default=3, ge=1)
     order_timeout_s: Positive = Decimal(10)
     transfer_timeout_s: Positive = Decimal(3600)
     unknown_deadline_s: Positive = Decimal(120)

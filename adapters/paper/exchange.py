@@ -100,6 +100,7 @@ class PaperExchange:
         self.records: dict[str, Record] = {}
         self.received = Counter[str]()
         self.effects = Counter[str]()
+        self._silent_at: dict[str, datetime] = {}
         self._late: list[tuple[datetime, Intent]] = []
 
     def now(self) -> datetime:
@@ -111,7 +112,16 @@ class PaperExchange:
         for record in self.records.values():
             if isinstance(record, TransferRecord):
                 self._arrive(record, now)
+            elif isinstance(record, OrderRecord) and not record.ended:
+                silent = self._silent_at.get(record.intent.account)
+                record.ended = silent is not None and silent <= now
         return now
+
+    def arm(self, account: str, seconds: int) -> None:
+        """End an account's resting orders after a silence; zero: never."""
+        self._silent_at.pop(account, None)
+        if seconds:
+            self._silent_at[account] = self.clock.now() + timedelta(seconds=seconds)
 
     def receive(self, intent: Intent, fault: Fault | None = None) -> Outcome:
         """Take a request that has reached the exchange."""

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-Call = Literal["order", "transfer", "move", "cancel", "find", "read", "quote", "time", "gather"]
+Call = Literal[
+    "order", "transfer", "move", "cancel", "dead_man", "find", "read", "quote", "time", "gather"
+]
 How = Literal[
     "lost_before", "lost_after", "late", "rejected", "partial", "stuck", "returned", "error"
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from allocator.models.errors import VenueError
 from allocator.models.intents import (
     AbsentNow,
     AccountReading,
+    Ack,
     Capabilities,
     Finding,
     Intent,
@@ -71,6 +72,17 @@ class PaperVenue:
             return Unknown(why="the request is under way")
         outcome = exchange.receive(intent, fault)
         return Unknown(why="the reply was lost") if how == "lost_after" else outcome
+
+    async def submit_together(self, intents: Sequence[OrderIntent]) -> tuple[Outcome, ...]:
+        """Send orders in one request, once; each has an outcome of its own."""
+        return tuple([await self.submit(intent) for intent in intents])
+
+    async def cancel_after(self, seconds: int) -> Outcome:
+        """Have every order of the account cancelled unless this is called again in time."""
+        if self._exchange.faults.next("dead_man", self._account):
+            return Unknown(why="the reply was lost")
+        self._exchange.arm(self._account, seconds)
+        return Ack(venue_id=f"dead-man-{seconds}")
 
     async def find(self, intent: Intent, since: datetime, venue_id: str | None = None) -> Finding:
         """Look an action up by its client id."""

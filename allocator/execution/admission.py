@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -14,8 +15,11 @@ from allocator.models.intents import Capabilities
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Action, Order, Plan, PositionMove, Transfer
 from allocator.models.snapshot import Snapshot
-from allocator.risk.approvals import Standing, Verdict, standing
-from allocator.state import Book
+from allocator.risk import table
+from allocator.risk.approvals import Standing, Verdict, standing, turnover_of
+from allocator.risk.control import Reading, check, judge
+from allocator.risk.volume import missing_reading, worth
+from allocator.state import Book, published
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,31 @@ def admit(shell: Shell, case: Case, rules: Rules) -> Standing:
     frozen = shell.journal.history.frozen()
     for action in plan.actions:
         _check_possible(shell, action, snapshot, frozen)
+    if plan.actions:
+        _check_limits(shell, case, frozen)
     return approval
+
+
+def _check_limits(shell: Shell, case: Case, frozen: Mapping[str, str]) -> None:
+    """Hold a whole plan against the controls; requests are held against them once more."""
+    plan, book = case.plan, Book.of(case.snapshot, case.mandate)
+    traded = turnover_of(book, [row for row in plan.actions if not isinstance(row, Transfer)])
+    portfolio, today = shell.journal.lease.name, f"{shell.clock.now():%Y-%m-%d}"
+    equity = published(worth(book))
+    lost = shell.journal.opening(portfolio, today, equity) - equity
+    readings = (
+        missing_reading(case.snapshot, frozen),
+        Reading(table.TURNOVER_CYCLE, traded),
+        Reading(table.ACTIONS_CYCLE, Decimal(len(plan.actions))),
+        Reading(table.DAILY_LOSS, lost),
+    )
+    refusals = judge(readings, shell.controls)
+    # A loss does not end the day: it latches, and the breaker lets reductions through.
+    latched = [row for row in refusals if row.control.latches and row.limit is not None]
+    shell.journal.refuse_plan(plan.plan_hash, refusals)
+    blocking = [row for row in refusals if row not in latched]
+    if blocking:
+        raise RefusedError("; ".join(map(str, blocking)))
 
 
 def _standing(shell: Shell, case: Case, config: ApprovalConfig) -> Standing:
@@ -113,8 +141,9 @@ def _check_hashes(plan: Plan, snapshot: Snapshot, mandate: Mandate) -> None:
 
 def _check_age(shell: Shell, snapshot: Snapshot, max_age_s: Decimal) -> None:
     age = Decimal(str((shell.clock.now() - snapshot.as_of).total_seconds()))
-    if age > max_age_s or age < -shell.clock_skew_s:
-        raise StaleError(f"SNAPSHOT_AGE: age_s={age} max_age_s={max_age_s}")
+    refusal = check(Reading(table.SNAPSHOT_AGE, age), max_age_s)
+    if refusal is not None or age < -shell.clock_skew_s:
+        raise StaleError(str(refusal or f"SNAPSHOT_AGE: from the future, age_s={age}"))
 
 
 def _check_possible(

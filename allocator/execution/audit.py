@@ -68,7 +68,8 @@ def line(at: datetime, epoch: int, subject: str, what: str, **facts: Any) -> Eve
 def alone(session: Session) -> None:
     """Wait until nobody else writes, until the end of the transaction; SQLite does so anyway."""
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_LOCK})
+        lock = text("SELECT pg_advisory_xact_lock(:key)")
+        session.connection().execute(lock, {"key": WRITER_LOCK})
 
 
 def append(session: Session, row: EventRow) -> None:

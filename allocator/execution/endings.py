@@ -44,6 +44,6 @@ def close(run: Run, action: Action, why: str = "") -> Stage:
     stage, told = ending(action, attempts)
     if stage is not Stage.WORKING and run.stages()[action.seq] is Stage.WORKING:
         note = told if not why or stage is Stage.DONE else f"{told}; {why}".strip("; ")
-        run.shell.journal.set_stage(run.plan.plan_hash, [action.seq], stage, note)
+        run.set_stage([action.seq], stage, note)
         run.tell_stage(action, stage, note)
     return stage

@@ -27,6 +27,10 @@ from allocator.models.records import (
     PlanRow,
 )
 from allocator.risk.breaker import Breaker, latch
+from allocator.risk.control import Refusal
+
+MOST_NAMED = 500
+"""Actions that one query names; beyond, all of the plan are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +69,13 @@ def plan_row(session: Session, plan_hash: str) -> PlanRow:
     return row
 
 
-def action_rows(session: Session, plan_hash: str) -> Sequence[ActionRow]:
-    """List the actions of a plan."""
+def action_rows(
+    session: Session, plan_hash: str, seqs: Sequence[int] | None = None
+) -> Sequence[ActionRow]:
+    """List the actions of a plan, or some of them."""
     query = select(ActionRow).where(col(ActionRow.plan_hash) == plan_hash)
+    if seqs is not None and len(seqs) <= MOST_NAMED:
+        query = query.where(col(ActionRow.seq).in_(seqs))
     return session.exec(query.order_by(col(ActionRow.seq))).all()
 
 
@@ -144,6 +152,21 @@ def refuse_frozen(session: Session, intent: Intent) -> None:
         raise RefusedError(f"FROZEN: account={row.account} reason={row.reason}")
 
 
+def refuse_halted(session: Session, scopes: Sequence[str], *, reduces: bool) -> None:
+    """Refuse an intent that a breaker stands in the way of.
+
+    Parameters
+    ----------
+    scopes
+        Every breaker that covers what it touches.
+    reduces
+        Whether it may go while only reductions may.
+    """
+    for row in session.exec(select(BreakerRow).where(col(BreakerRow.scope).in_(scopes))):
+        if row.state == Breaker.HALTED or (row.state == Breaker.REDUCING and not reduces):
+            raise RefusedError(f"BREAKER: scope={row.scope} state={row.state} why={row.reason}")
+
+
 def freeze_account(entry: Entry, account: str, reason: str, client_id: str | None) -> None:
     """Stop an account."""
     entry.session.add(
@@ -174,3 +197,24 @@ def set_breaker(entry: Entry, scope: str, state: Breaker, reason: str, who: str)
     entry.event(f"breaker:{scope}", "tripped", state=now, reason=reason, who=who)
     entry.alert(str(now), scope=scope, reason=reason, who=who)
     return now
+
+
+def tell_refusals(
+    entry: Entry, subject: str, refusals: Sequence[Refusal], account: str, **facts: Any
+) -> None:
+    """Write refusals of the controls into the audit, and trip what they latch.
+
+    A figure that was only unknown or without a limit blocks, and latches nothing.
+    """
+    told = {
+        "controls": [row.control.id for row in refusals],
+        "codes": [row.control.code for row in refusals],
+        "why": [str(row) for row in refusals],
+    }
+    entry.event(subject, "refused", **told, **facts)
+    entry.alert("refused", subject=subject, why=told["why"])
+    for row in refusals:
+        if row.control.latches is not None and row.value is not None and row.limit is not None:
+            what, state = row.control.latches
+            scope = "global" if what == "global" else f"account:{account}"
+            set_breaker(entry, scope, state, str(row), row.control.id)

@@ -7,11 +7,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 
 from allocator.execution.admission import Case, Rules, admit
+from allocator.execution.clocks import check_clocks
 from allocator.execution.endings import close
 from allocator.execution.expectation import of_snapshot
 from allocator.execution.journal import Journal
 from allocator.execution.orders import Orders
 from allocator.execution.readings import guard, read_complete
+from allocator.execution.recent import DAY
 from allocator.execution.reconcile import reconcile
 from allocator.execution.recovery import Recovery
 from allocator.execution.release import WAITING, Unit, accounts_of, ready
@@ -23,7 +25,7 @@ from allocator.execution.transfers import Transfers
 from allocator.execution.transitions import Stage, State
 from allocator.models.base import stamp
 from allocator.models.config import ExecutionConfig
-from allocator.models.controls import ApprovalConfig
+from allocator.models.controls import ApprovalConfig, ControlsConfig
 from allocator.models.errors import RefusedError
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan, PositionMove, Transfer
@@ -44,6 +46,8 @@ class Executor:
         By account.
     release
         Checks a plan independently; nothing is sent that it has not let through.
+    controls
+        Limits that every request is held against; by default none is set, so nothing is sent.
     approval
         Who has to let a plan go; by default two people every plan.
     max_age_s
@@ -60,6 +64,7 @@ class Executor:
         *,
         release: Release,
         config: ExecutionConfig | None = None,
+        controls: ControlsConfig | None = None,
         approval: ApprovalConfig | None = None,
         max_age_s: Decimal = Decimal(60),
         watch: Watch = nothing,
@@ -72,6 +77,7 @@ class Executor:
             config=config or ExecutionConfig(),
             watch=watch,
             stopping=asyncio.Event(),
+            controls=controls or ControlsConfig(),
         )
 
     def stop(self) -> None:
@@ -175,13 +181,16 @@ class Executor:
         expected = of_snapshot(run.book, names)
         breaks = [row for name in sorted(names) for row in expected.breaks(readings[name])]
         run.set_baseline(readings)
+        await check_clocks(run, readings)
         if breaks:
             told = "; ".join(str(row) for row in breaks)
             raise OutsideChange(f"the book is not the snapshot's: {told}")
 
     async def _carry(self, run: Run, begin: _Begin, *, resumed: bool = False) -> ExecutionReport:
         """Go through a plan from wherever it stands to its end."""
-        journal = run.shell.journal
+        journal, shell = run.shell.journal, run.shell
+        sent = journal.history.attempts_since(shell.clock.now() - DAY)
+        shell.recent.load(run.book, sent)
         course = Course(run.shell.clock.now(), resumed)
         gave_up = False
         try:
@@ -235,7 +244,7 @@ class Executor:
         rest = [action for action in run.plan.actions if stages[action.seq] in before]
         if rest:
             seqs = [action.seq for action in rest]
-            run.shell.journal.set_stage(run.plan.plan_hash, seqs, Stage.SUPERSEDED, why)
+            run.set_stage(seqs, Stage.SUPERSEDED, why)
         for action in rest:
             run.tell_stage(action, Stage.SUPERSEDED, why)
 

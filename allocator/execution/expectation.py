@@ -12,8 +12,8 @@ What is under way widens the interval by what it may still do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from allocator.execution.attempts import Attempt
@@ -87,6 +87,12 @@ class Expected:
     wallets: dict[Pair, Amount] = field(default_factory=dict[Pair, Amount])
     basis: dict[Pair, Decimal] = field(default_factory=dict[Pair, Decimal])
 
+    def copy(self) -> Expected:
+        """Copy it, so that what is not certain yet can be added."""
+        positions = {pair: replace(row) for pair, row in self.positions.items()}
+        wallets = {pair: replace(row) for pair, row in self.wallets.items()}
+        return Expected(self.book, positions, wallets, dict(self.basis))
+
     def position(self, account: str, instrument: str) -> Amount:
         """Look a position up; flat if nothing is known of it."""
         return self.positions.setdefault((account, instrument), Amount())
@@ -115,11 +121,51 @@ def _breaks(
             yield Break(account, name, wanted.value, slack, found)
 
 
-@lawful
+class Folding:
+    """What accounts should hold, with the effects of ended attempts added up only once.
+
+    Parameters
+    ----------
+    baseline
+        What they held before.
+
+    Attributes
+    ----------
+    folded
+        Client ids of the attempts that are added up.
+    """
+
+    def __init__(self, book: Book, baseline: Mapping[str, AccountReading]) -> None:
+        self._base = _before(book, baseline)
+        self.folded = set[str]()
+
+    @lawful
+    def expected(self, attempts: Iterable[Attempt]) -> Expected:
+        """Work out what accounts should hold after these attempts, in the order they were made.
+
+        An attempt that is added up once has to be among them for ever.
+        """
+        new = [row for row in attempts if row.client_id not in self.folded]
+        for attempt in sorted(new, key=lambda row: row.intent_at):
+            if attempt.final:
+                _apply(self._base, attempt)
+                self.folded.add(attempt.client_id)
+        out = self._base.copy()
+        for attempt in sorted(new, key=lambda row: row.intent_at):
+            if not attempt.final:
+                _apply(out, attempt)
+        return out
+
+
 def expected_now(
-    book: Book, baseline: Mapping[str, AccountReading], attempts: Sequence[Attempt]
+    book: Book, baseline: Mapping[str, AccountReading], attempts: Iterable[Attempt]
 ) -> Expected:
     """Work out what accounts should hold after these attempts, in the order they were made."""
+    return Folding(book, baseline).expected(attempts)
+
+
+@lawful
+def _before(book: Book, baseline: Mapping[str, AccountReading]) -> Expected:
     out = Expected(book)
     for account, reading in baseline.items():
         for name, contracts in reading.positions.items():
@@ -130,8 +176,6 @@ def expected_now(
         out.basis[pair] = _worth(book, pair[1], contracts) - _gain(book, pair)
     for (account, asset), amount in out.wallets.items():
         amount.widen(_drift(book, baseline[account], asset, amount.value))
-    for attempt in sorted(attempts, key=lambda row: row.intent_at):
-        _apply(out, attempt)
     return out
 
 

@@ -241,6 +241,13 @@ class History:
         with self._session() as session:
             return tuple(of_row(row) for row in session.exec(query))
 
+    def attempts_since(self, at: datetime) -> tuple[Attempt, ...]:
+        """List attempts of any plan that were intended at a time or after it, in order."""
+        query = select(AttemptRow).where(AttemptRow.intent_at >= at)
+        with self._session() as session:
+            rows = session.exec(query.order_by(col(AttemptRow.intent_at)))
+            return tuple(of_row(row) for row in rows)
+
     def attempt(self, client_id: str) -> Attempt | None:
         """Read one attempt."""
         with self._session() as session:

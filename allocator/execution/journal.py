@@ -20,6 +20,7 @@ from allocator.execution.attempts import (
     fees_text,
     of_row,
     quantity,
+    sender,
     text_hash,
     touched,
 )
@@ -33,22 +34,25 @@ from allocator.execution.entries import (
     new_row,
     plan_row,
     refuse_frozen,
+    refuse_halted,
     step_action,
+    tell_refusals,
     tell_state,
 )
 from allocator.execution.leader import Lease, fence
 from allocator.execution.office import Office
 from allocator.execution.reservations import Reservation, reserve
 from allocator.execution.transitions import Stage, State, of_found, of_outcome
-from allocator.models.base import json_value, stamp
+from allocator.models.base import json_value, plain, stamp
 from allocator.models.canonical import canonical_json, mandate_hash, snapshot_hash
 from allocator.models.errors import JournalError, RefusedError
 from allocator.models.intents import Ack, Found, Intent, Outcome, Rejected
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan
-from allocator.models.records import ActionRow, AttemptRow, CycleRow, PlanRow
+from allocator.models.records import ActionRow, AttemptRow, CycleRow, OpeningRow, PlanRow
 from allocator.models.snapshot import Snapshot
 from allocator.ports import Clock
+from allocator.risk.control import Refusal
 
 
 class Journal(Office):
@@ -190,13 +194,16 @@ class Journal(Office):
 
     # Attempts
 
-    def intend(
+    def intend(  # noqa: PLR0913 - all that bounds what is sent
         self,
         place: Place,
         intent: Intent,
         window_s: Decimal,
         rows: Sequence[Reservation] = (),
         held: Decimal | None = None,
+        *,
+        scopes: Sequence[str] = ("global",),
+        reduces: bool = False,
     ) -> Attempt:
         """Write down what is about to be sent: CHECKED to SENDING, on the disk on return.
 
@@ -206,15 +213,18 @@ class Journal(Office):
             Seconds after the intent's time at which the venue refuses the request.
         rows, held
             What it takes and brings, and what its account was last seen to hold.
+        scopes, reduces
+            Breakers that cover what it touches, and whether it may go while only reductions may.
 
         Raises
         ------
         RefusedError
-            When an account it touches is frozen, or holds too little.
+            When an account it touches is frozen or halted, or holds too little.
         JournalError
             When the id was used before.
         """
         with self.write() as entry:
+            refuse_halted(entry.session, scopes, reduces=reduces)
             refuse_frozen(entry.session, intent)
             if entry.session.get(AttemptRow, intent.client_id) is not None:
                 raise JournalError(f"ID_USED: client_id={intent.client_id}")
@@ -222,13 +232,39 @@ class Journal(Office):
             entry.session.add(row)
             entry.session.flush()
             reserve(entry.session, row.client_id, rows, held, entry.at)
-            for action in action_rows(entry.session, place.plan_hash):
-                if action.seq == place.seq and action.stage != Stage.WORKING:
+            for action in action_rows(entry.session, place.plan_hash, [place.seq]):
+                if action.stage != Stage.WORKING:
                     step_action(entry, action, Stage.WORKING, "")
             facts = {"seq": place.seq, "part": place.part, "number": place.number}
             fence_at = stamp(row.fence_at)
             tell_state(entry, row, State.CHECKED, **facts, request=row.intent_hash, fence=fence_at)
             return of_row(row)
+
+    def refuse(self, place: Place, intent: Intent, refusals: Sequence[Refusal]) -> None:
+        """Write down that controls have blocked a request, and trip what they latch."""
+        with self.write() as entry:
+            subject = f"action:{place.plan_hash}:{place.seq}"
+            facts = {"part": place.part, "request": json_value(intent)}
+            tell_refusals(entry, subject, refusals, sender(intent), **facts)
+
+    def refuse_plan(self, plan_hash: str, refusals: Sequence[Refusal]) -> None:
+        """Write down that controls have blocked a whole plan, and trip what they latch."""
+        if refusals:
+            with self.write() as entry:
+                tell_refusals(entry, f"plan:{plan_hash}", refusals, "")
+
+    def opening(self, portfolio: str, day: str, equity: Decimal) -> Decimal:
+        """Tell what a portfolio was worth when a day's first plan came, keeping the first."""
+        with self.write() as entry:
+            query = select(OpeningRow).where(
+                OpeningRow.portfolio == portfolio, OpeningRow.day == day
+            )
+            row = entry.session.exec(query).first()
+            if row is not None:
+                return row.equity
+            entry.session.add(OpeningRow(portfolio=portfolio, day=day, equity=equity))
+            entry.event(f"portfolio:{portfolio}", "opening", day=day, equity=plain(equity))
+            return equity
 
     def outcome(self, client_id: str, outcome: Outcome) -> Attempt:
         """Record what the venue answered to the request."""

@@ -186,7 +186,7 @@ class Office:
     def set_stage(self, plan_hash: str, seqs: Sequence[int], to: Stage, reason: str = "") -> None:
         """Step actions of a plan."""
         with self.write() as entry:
-            for action in action_rows(entry.session, plan_hash):
+            for action in action_rows(entry.session, plan_hash, seqs):
                 if action.seq in seqs:
                     step_action(entry, action, to, reason)
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any, TypeVar
 
 from allocator.execution.attempts import Attempt
 from allocator.execution.client_ids import client_id
 from allocator.execution.endings import close
 from allocator.execution.entries import Place
+from allocator.execution.pricing import beyond_worst, resting_price, taking_price
 from allocator.execution.readings import guard
 from allocator.execution.release import WAITING, Unit
 from allocator.execution.requests import Requests
@@ -19,7 +21,10 @@ from allocator.execution.slices import Leg, due, in_step, leg_of, parts_of, send
 from allocator.execution.transitions import Stage, State
 from allocator.models.base import ONE, ZERO, plain
 from allocator.models.errors import RefusedError, VenueError
-from allocator.models.intents import OrderIntent
+from allocator.models.intents import OrderIntent, Quote
+from allocator.ports import Batching
+
+T = TypeVar("T")
 
 ENDED_BADLY = frozenset({State.REJECTED, State.NOT_EXECUTED, State.MANUAL})
 
@@ -38,6 +43,17 @@ class Short:
     over: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A slice of a leg that may be sent at these prices, to take or to rest."""
+
+    leg: Leg
+    part: int
+    quantity: Decimal
+    quote: Quote
+    rests: bool = False
+
+
 class Orders:
     """Works the orders of a plan.
 
@@ -51,6 +67,7 @@ class Orders:
         self._run = run
         self._requests = requests
         self._shell = run.shell
+        self._never_rests = set[int]()
 
     async def work(self, unit: Unit) -> None:
         """Work a group, or an order by itself, to its end.
@@ -84,28 +101,57 @@ class Orders:
             elif close(run, leg.order, why) is Stage.MANUAL:
                 raise Abort("an order went to an operator")
         if unsent:
-            self._shell.journal.set_stage(run.plan.plan_hash, unsent, Stage.SUPERSEDED, why)
+            run.set_stage(unsent, Stage.SUPERSEDED, why)
 
     async def _part(self, legs: Sequence[Leg], part: int, parts: int) -> Short | None:
         """Fill one slice of every leg; later legs keep in step with those before."""
+        ended = await self._together(legs, part, parts)
+        if ended is not None:
+            return ended
         ahead, short = ONE, None
         for leg in legs:
-            missed = await self._fill(leg, part, parts, in_step(leg, due(leg, part, parts), ahead))
+            target = in_step(leg, due(leg, part, parts), ahead)
+            missed = await self._fill(leg, part, parts, target, leads=leg is legs[0])
             if missed is not None:
                 ahead = min(ahead, self._run.filled(leg.order.seq) / leg.order.quantity)
                 short = short or missed
         return short
 
-    async def _fill(self, leg: Leg, part: int, parts: int, target: Decimal) -> Short | None:
-        """Fill a leg up to a quantity; a request for the rest has a new id."""
+    async def _together(self, legs: Sequence[Leg], part: int, parts: int) -> Short | None:
+        """Send one slice of every leg in one request, where one account's venue takes that.
+
+        No leg gets further ahead than a slice; what is not filled is left to the legs' turns.
+        """
+        accounts = {leg.order.account for leg in legs}
+        venue = self._shell.venue(legs[0].order.account)
+        able = isinstance(venue, Batching) and venue.capabilities.batch_orders >= len(legs)
+        if len(legs) < 2 or len(accounts) > 1 or not able or self._rests(legs[0], part):
+            return None
+        ready = list[Ready]()
+        for leg in legs:
+            size = self._size(leg, due(leg, part, parts))
+            quote = await self._quote(leg) if size else None
+            if quote is None or isinstance(quote, Short):
+                return None
+            ready.append(Ready(leg, part, size, quote))
+        await self._requests.pace(legs[0].order.account, len(legs))
+        requests = [self._request(row) for row in ready]
+        sent = await self._sent(self._requests.send_together, requests, parts)
+        return next(
+            (Short(f"{row.state}: {row.reason}") for row in sent if _ended_badly(row)), None
+        )
+
+    async def _fill(
+        self, leg: Leg, part: int, parts: int, target: Decimal, *, leads: bool
+    ) -> Short | None:
+        """Fill a leg up to a quantity; a request for the rest has a new id and a new price."""
         run, shell = self._run, self._shell
         until = shell.clock.now() + timedelta(seconds=float(shell.config.order_timeout_s))
         missed: Short | None = None
         while True:
-            rest = target - run.filled(leg.order.seq)
-            held = run.expected().position(leg.order.account, leg.order.instrument).value
-            quantity = sendable(leg, rest, held)
+            quantity = self._size(leg, target)
             if not quantity:
+                rest = target - run.filled(leg.order.seq)
                 small = f"{plain(rest)} is below the smallest order"
                 return Short(small) if rest > ZERO and part >= parts else None
             if missed is not None:
@@ -113,50 +159,103 @@ class Orders:
                     return missed
                 shell.check_stop()
                 await shell.pause()
-            missed = await self._try(leg, part, parts, quantity)
+            if leads and self._rests(leg, part):
+                missed = await self._rest(leg, part, parts, quantity)
+                if missed is not None:
+                    return missed
+                until = shell.clock.now() + timedelta(seconds=float(shell.config.order_timeout_s))
+                shell.check_stop()
+                continue
+            missed = await self._take(leg, part, parts, quantity)
 
-    async def _try(self, leg: Leg, part: int, parts: int, quantity: Decimal) -> Short | None:
-        """Send one request if the market stands within the worst price; None: it filled some."""
-        why = await self._price_stands(leg)
-        if why is not None:
-            return Short(why, over=False)
-        attempt = await self._send(leg, part, parts, quantity)
-        if attempt.state in ENDED_BADLY:
+    def _size(self, leg: Leg, target: Decimal) -> Decimal:
+        """Contracts of the next request towards a target; zero when so little cannot be sent."""
+        rest = target - self._run.filled(leg.order.seq)
+        held = self._run.expected().position(leg.order.account, leg.order.instrument).value
+        return sendable(leg, rest, held)
+
+    def _rests(self, leg: Leg, part: int) -> bool:
+        """Whether the next request of a leading leg is one that rests."""
+        config = self._shell.config
+        if config.style != "post_only" or leg.order.seq in self._never_rests:
+            return False
+        tried = sum(
+            isinstance(row.intent, OrderIntent)
+            and row.intent.style == "post_only"
+            and row.part == part
+            for row in self._run.attempts(leg.order.seq)
+        )
+        return tried < config.post_only_tries
+
+    async def _rest(self, leg: Leg, part: int, parts: int, quantity: Decimal) -> Short | None:
+        """Rest one order in the book for a while; rejected or unfilled, the leg goes on."""
+        quote = await self._quote(leg)
+        if isinstance(quote, Short):
+            self._never_rests.add(leg.order.seq)
+            return None
+        await self._requests.pace(leg.order.account)
+        request = self._request(Ready(leg, part, quantity, quote, rests=True))
+        if not await self._requests.arm(request[0], request[1]):
+            self._never_rests.add(leg.order.seq)
+            return None
+        attempt = await self._sent(self._requests.send, *request[:2], parts, quote)
+        bad = _ended_badly(attempt) and attempt.state is not State.REJECTED
+        return Short(f"{attempt.state}: {attempt.reason}") if bad else None
+
+    async def _take(self, leg: Leg, part: int, parts: int, quantity: Decimal) -> Short | None:
+        """Send one request that takes if the market stands within the worst price."""
+        quote = await self._quote(leg)
+        if isinstance(quote, Short):
+            return quote
+        await self._requests.pace(leg.order.account)
+        request = self._request(Ready(leg, part, quantity, quote))
+        attempt = await self._sent(self._requests.send, *request[:2], parts, quote)
+        if _ended_badly(attempt):
             return Short(f"{attempt.state}: {attempt.reason}")
         return None if attempt.filled else Short("nothing filled at the worst price", over=False)
 
-    async def _price_stands(self, leg: Leg) -> str | None:
-        """Tell why the market does not take the order now; None: it does."""
+    async def _quote(self, leg: Leg) -> Quote | Short:
+        """Read prices; short when there are none, or none within the worst price."""
         order = leg.order
         try:
             quote = await self._shell.venue(order.account).quote(order.instrument)
         except VenueError as error:
-            return f"no prices of {order.instrument}: {error}"
-        if order.side == "buy" and quote.ask > order.limit_price:
-            return f"the ask {plain(quote.ask)} is beyond the worst price"
-        if order.side == "sell" and quote.bid < order.limit_price:
-            return f"the bid {plain(quote.bid)} is beyond the worst price"
-        return None
+            return Short(f"no prices of {order.instrument}: {error}", over=False)
+        beyond = beyond_worst(order, quote)
+        return quote if beyond is None else Short(beyond, over=False)
 
-    async def _send(self, leg: Leg, part: int, parts: int, quantity: Decimal) -> Attempt:
-        run, order = self._run, leg.order
-        number = 1 + sum(row.part == part for row in run.attempts(order.seq))
+    async def _sent(self, send: Callable[..., Awaitable[T]], *args: Any) -> T:
+        """Send, and give the plan up when that is refused."""
+        try:
+            return await send(*args)
+        except RefusedError as error:
+            raise Abort(str(error)) from error
+
+    def _request(self, ready: Ready) -> tuple[Place, OrderIntent, Quote]:
+        run, order, config = self._run, ready.leg.order, self._shell.config
+        number = 1 + sum(row.part == ready.part for row in run.attempts(order.seq))
         lease = self._shell.journal.lease.name
+        tick = ready.leg.instrument.tick
+        if ready.rests:
+            price = resting_price(order, ready.quote)
+        else:
+            price = taking_price(order, ready.quote, tick, config.collar_bps)
         intent = OrderIntent(
-            client_id=client_id(lease, run.plan.plan_hash, order.seq, part, number),
+            client_id=client_id(lease, run.plan.plan_hash, order.seq, ready.part, number),
             account=order.account,
             instrument=order.instrument,
             side=order.side,
-            quantity=quantity,
-            limit_price=order.limit_price,
+            quantity=ready.quantity,
+            limit_price=price,
             reduce_only=order.reduce_only,
+            style="post_only" if ready.rests else "ioc",
             stamped_at=self._shell.clock.now(),
         )
-        place = Place(run.plan.plan_hash, order.seq, part, number)
-        try:
-            return await self._requests.send(place, intent, parts)
-        except RefusedError as error:
-            raise Abort(str(error)) from error
+        return Place(run.plan.plan_hash, order.seq, ready.part, number), intent, ready.quote
+
+
+def _ended_badly(attempt: Attempt) -> bool:
+    return attempt.state in ENDED_BADLY
 
 
 def _first(leg: Leg) -> tuple[bool, int]:

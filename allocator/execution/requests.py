@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from allocator.execution.attempts import Attempt, sender, touched
 from allocator.execution.entries import Place
+from allocator.execution.gate import Gate, reduces, scopes
 from allocator.execution.readings import read_all
 from allocator.execution.reservations import reservations
 from allocator.execution.run import Run
-from allocator.execution.transitions import State
-from allocator.models.base import ZERO
-from allocator.models.errors import JournalError
+from allocator.execution.transitions import Stage, State
+from allocator.models.base import ONE, ZERO
+from allocator.models.config import ExecutionConfig
+from allocator.models.errors import JournalError, RefusedError
 from allocator.models.intents import (
     AbsentNow,
+    Ack,
     Found,
     Intent,
     OrderIntent,
     Outcome,
+    Quote,
+    Rejected,
     TransferIntent,
     Unknown,
     Unsure,
 )
-from allocator.ports import Venue
+from allocator.ports import Batching, DeadMan, Venue
+from allocator.risk import table
+from allocator.risk.breaker import Breaker, covering
+from allocator.risk.control import Refusal
 
 NEGATIVES = 3
 """Well-formed answers without it, before an attempt may be taken not to have happened."""
@@ -72,43 +81,161 @@ class Requests:
         self._run = run
         self._shell = run.shell
         self._journal = run.shell.journal
+        self._gate = Gate(run)
+        self._armed_at = dict[str, datetime]()
+        self._cancelled = set[str]()
 
-    async def send(self, place: Place, intent: Intent, parts: int = 1) -> Attempt:
+    async def send(
+        self, place: Place, intent: Intent, parts: int = 1, quote: Quote | None = None
+    ) -> Attempt:
         """Send a request and follow it until its end, or until money is seen under way.
+
+        Parameters
+        ----------
+        quote
+            Fresh prices, which an order is held against.
 
         Raises
         ------
         RefusedError
-            When an account is frozen or holds too little: nothing was sent.
+            When a control, a breaker or a freeze stands in the way, or too little is held:
+            nothing was sent.
+        """
+        self._gate.check(place, intent, quote)
+        attempt = self._intend(place, intent)
+        self._run.tell(attempt, parts)
+        venue = self._shell.venue(sender(intent))
+        outcome = await self._submit(venue, attempt, window_s(venue))
+        attempt = self._keep(self._journal.outcome(attempt.client_id, outcome))
+        self._run.tell(attempt, parts)
+        attempt = await self.settle(attempt)
+        self._run.tell(attempt, parts)
+        return attempt
+
+    async def send_together(
+        self, requests: Sequence[tuple[Place, OrderIntent, Quote]], parts: int = 1
+    ) -> tuple[Attempt, ...]:
+        """Send orders of one account in one request, each written down before; follow them all.
+
+        Raises
+        ------
+        RefusedError
+            When something stands in the way of one of them: none was sent.
+        """
+        venue = self._shell.venue(requests[0][1].account)
+        assert isinstance(venue, Batching)
+        attempts = list[Attempt]()
+        try:
+            for place, intent, quote in requests:
+                self._gate.check(place, intent, quote)
+                attempts.append(self._intend(place, intent))
+        except RefusedError:
+            for row in attempts:
+                self._outcome(row, Rejected(code="NOT_SENT", message="another one was refused"))
+            raise
+        outcomes = await self._submit_all(venue, attempts)
+        told = [self._outcome(row, out) for row, out in zip(attempts, outcomes, strict=True)]
+        ended = [await self.settle(row) for row in told]
+        for row in ended:
+            self._run.tell(row, parts)
+        return tuple(ended)
+
+    async def _submit_all(self, venue: Batching, attempts: Sequence[Attempt]) -> Sequence[Outcome]:
+        try:
+            async with asyncio.timeout(float(MOST_WINDOW_S + self._shell.config.order_timeout_s)):
+                intents = [row.intent for row in attempts]
+                orders = [row for row in intents if isinstance(row, OrderIntent)]
+                return await venue.submit_together(orders)
+        except TimeoutError:
+            return [Unknown(why="no answer in time")] * len(attempts)
+        except Exception as error:  # noqa: BLE001 - whatever it is, they may have been sent
+            why = f"the adapter failed: {type(error).__name__}"
+            return [Unknown(why=why)] * len(attempts)
+
+    def _outcome(self, attempt: Attempt, outcome: Outcome) -> Attempt:
+        kept = self._keep(self._journal.outcome(attempt.client_id, outcome))
+        self._run.tell(kept)
+        return kept
+
+    async def pace(self, account: str, count: int = 1) -> None:
+        """Hold requests back while too many were sent; their time is stamped after that."""
+        await self._gate.pace(account, count)
+
+    async def arm(self, place: Place, intent: OrderIntent) -> bool:
+        """Tell the venue to cancel everything should we fall silent; False: it would not.
+
+        Venues without such a switch, and a configuration that does not ask for it, need none.
+        """
+        seconds = self._shell.controls.dead_man_s
+        venue = self._shell.venue(intent.account)
+        least = venue.capabilities.dead_man_s
+        if seconds is None or least is None or not isinstance(venue, DeadMan):
+            return True
+        outcome = await venue.cancel_after(int(max(seconds, least)))
+        self._armed_at[intent.account] = self._shell.clock.now()
+        if isinstance(outcome, Ack):
+            return True
+        refusal = Refusal(table.DEAD_MAN, intent.account, ONE, ZERO)
+        self._journal.refuse(place, intent, [refusal])
+        return False
+
+    async def _rearm(self, intent: OrderIntent) -> None:
+        """Tell the venue again once a third of the time is over."""
+        seconds, armed = self._shell.controls.dead_man_s, self._armed_at.get(intent.account)
+        if seconds is None or armed is None or intent.style != "post_only":
+            return
+        now = self._shell.clock.now()
+        if now >= armed + timedelta(seconds=float(seconds) / 3):
+            venue = self._shell.venue(intent.account)
+            least = venue.capabilities.dead_man_s or ZERO
+            if isinstance(venue, DeadMan):
+                await venue.cancel_after(int(max(seconds, least)))
+            self._armed_at[intent.account] = now
+
+    def _keep(self, attempt: Attempt) -> Attempt:
+        return self._run.keep(attempt)
+
+    def _intend(self, place: Place, intent: Intent) -> Attempt:
+        """Write down what is about to be sent.
+
+        Raises
+        ------
+        RefusedError
+            When a breaker or a freeze stands in the way, or too little is held.
         """
         venue = self._shell.venue(sender(intent))
-        window_s = min(venue.capabilities.receive_window_s, MOST_WINDOW_S)
         rows = reservations(intent, self._run.book.snapshot)
         leaving = next((row for row in rows if row.direction == "out"), None)
         held = None
         if leaving is not None:
             seen = self._run.seen.get(leaving.account)
             held = None if seen is None else seen.wallets.get(leaving.asset, ZERO)
-        attempt = self._journal.intend(place, intent, window_s, rows, held)
-        self._run.tell(attempt, parts)
-        outcome = await self._submit(venue, attempt, window_s)
-        attempt = self._journal.outcome(attempt.client_id, outcome)
-        self._run.tell(attempt, parts)
-        attempt = await self.settle(attempt)
-        self._run.tell(attempt, parts)
-        return attempt
+        attempt = self._journal.intend(
+            place,
+            intent,
+            window_s(venue),
+            rows,
+            held,
+            scopes=scopes(self._run, intent),
+            reduces=reduces(self._run, intent),
+        )
+        self._run.note_stage([place.seq], Stage.WORKING)
+        self._shell.recent.add(self._run.book, attempt)
+        return self._keep(attempt)
 
-    async def _submit(self, venue: Venue, attempt: Attempt, window_s: Decimal) -> Outcome:
+    async def _submit(self, venue: Venue, attempt: Attempt, window: Decimal) -> Outcome:
         stalled = (self._shell.clock.now() - attempt.intent_at).total_seconds()
-        if stalled > float(window_s) / 2:
+        if stalled > float(window) / 2:
             return Unknown(why="held up before it was sent; not sent")
         try:
-            async with asyncio.timeout(float(window_s + self._shell.config.order_timeout_s)):
+            async with asyncio.timeout(float(window + self._shell.config.order_timeout_s)):
                 return await venue.submit(attempt.intent)
         except TimeoutError:
             return Unknown(why="no answer in time")
         except asyncio.CancelledError:
-            self._journal.outcome(attempt.client_id, Unknown(why="cancelled while sending"))
+            self._keep(
+                self._journal.outcome(attempt.client_id, Unknown(why="cancelled while sending"))
+            )
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it may have been sent
             return Unknown(why=f"the adapter failed: {type(error).__name__}")
@@ -118,7 +245,7 @@ class Requests:
         while attempt.state not in (State.MANUAL, State.IN_TRANSIT) and not attempt.final:
             if attempt.state is State.SENDING:
                 why = "the process ended before an answer was written down"
-                attempt = self._journal.mark(attempt.client_id, State.UNKNOWN, why)
+                attempt = self._keep(self._journal.mark(attempt.client_id, State.UNKNOWN, why))
             elif attempt.state is State.UNKNOWN:
                 attempt = await self._resolve(attempt)
             else:
@@ -140,11 +267,11 @@ class Requests:
         if found.state == "settled" and not await self._arrived(attempt):
             found = found.model_copy(update={"state": "in_transit", "filled": ZERO})
         try:
-            return self._journal.found(attempt.client_id, found)
+            return self._keep(self._journal.found(attempt.client_id, found))
         except JournalError as error:
             if error.code == "FENCED":
                 raise
-            return self._journal.hand_over(attempt.client_id, str(error))
+            return self._keep(self._journal.hand_over(attempt.client_id, str(error)))
 
     async def _arrived(self, attempt: Attempt) -> bool:
         """Whether the receiver shows the money: until then it cannot be used."""
@@ -161,7 +288,7 @@ class Requests:
         config, clock = self._shell.config, self._shell.clock
         begun = clock.now()
         end = begun + timedelta(seconds=float(config.unknown_deadline_s))
-        cancel_at = _cancel_at(attempt, begun, config.order_timeout_s)
+        cancel_at = _cancel_at(attempt, begun, config)
         while True:
             finding = await self.look(attempt)
             if isinstance(finding, Found):
@@ -171,15 +298,32 @@ class Requests:
             now = clock.now()
             if now >= end:
                 why = "was taken, and its end was not told in time"
-                return self._journal.hand_over(attempt.client_id, why)
-            if isinstance(attempt.intent, OrderIntent) and now >= cancel_at:
-                await self._cancel(attempt, attempt.intent)
-                cancel_at = now + timedelta(seconds=float(config.order_timeout_s))
+                return self._keep(self._journal.hand_over(attempt.client_id, why))
+            if isinstance(attempt.intent, OrderIntent):
+                if now >= cancel_at or self._is_stopped(attempt.intent):
+                    await self._cancel(attempt, attempt.intent)
+                    cancel_at = now + timedelta(seconds=float(config.order_timeout_s))
+                    self._cancelled.add(attempt.client_id)
+                else:
+                    await self._rearm(attempt.intent)
             await self._shell.pause()
+
+    def _is_stopped(self, intent: OrderIntent) -> bool:
+        """Whether an order in the market has to go: somebody has halted it, or stops us."""
+        if intent.client_id in self._cancelled:
+            return False
+        if self._shell.stopping.is_set() and intent.style == "post_only":
+            return True
+        venue = self._run.book.accounts[intent.account].venue
+        found = covering(self._journal.history.breakers(), intent.account, venue)
+        if found is None or found.state is Breaker.ACTIVE:
+            return False
+        return found.state is Breaker.HALTED or not intent.reduce_only
 
     async def _cancel(self, attempt: Attempt, intent: OrderIntent) -> None:
         """Ask to cancel; whatever the answer, the order is looked up again."""
         self._journal.note(f"attempt:{attempt.client_id}", "cancel", filled=str(attempt.filled))
+        self._shell.recent.message(intent.account, self._shell.clock.now())
         await self._shell.venue(intent.account).cancel(intent)
 
     async def _resolve(self, attempt: Attempt) -> Attempt:
@@ -200,10 +344,10 @@ class Requests:
                 absence.add(finding.venue_time)
             if absence.enough and await self._books_agree(attempt):
                 why = f"absent {NEGATIVES} times after its fence, and the account agrees"
-                return self._journal.mark(attempt.client_id, State.NOT_EXECUTED, why)
+                return self._keep(self._journal.mark(attempt.client_id, State.NOT_EXECUTED, why))
             if shell.clock.now() >= deadline:
                 why = f"nobody could say in time what became of it ({attempt.reason})"
-                return self._journal.hand_over(attempt.client_id, why)
+                return self._keep(self._journal.hand_over(attempt.client_id, why))
             await shell.pause(min(lag, Decimal(1)))
 
     async def _books_agree(self, attempt: Attempt) -> bool:
@@ -220,6 +364,13 @@ class Requests:
         return not any(expected.breaks(row) for row in rows.values())
 
 
-def _cancel_at(attempt: Attempt, begun: datetime, timeout_s: Decimal) -> datetime:
+def window_s(venue: Venue) -> Decimal:
+    """Tell after how many seconds a venue refuses a request."""
+    return min(venue.capabilities.receive_window_s, MOST_WINDOW_S)
+
+
+def _cancel_at(attempt: Attempt, begun: datetime, config: ExecutionConfig) -> datetime:
     """Tell when an order is cancelled: at once when it was sent by an earlier start."""
+    rests = isinstance(attempt.intent, OrderIntent) and attempt.intent.style == "post_only"
+    timeout_s = config.post_only_timeout_s if rests else config.order_timeout_s
     return max(begun, attempt.intent_at + timedelta(seconds=float(timeout_s)))

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from allocator.execution.attempts import Attempt, quantity
-from allocator.execution.expectation import Expected, expected_now, may_arrive
+from allocator.execution.expectation import Expected, Folding, may_arrive
+from allocator.execution.filling import filled_effects
 from allocator.execution.journal import Journal
+from allocator.execution.recent import Recent
 from allocator.execution.report import Progress, Watch
 from allocator.execution.transitions import Stage, State
 from allocator.models.base import json_value
 from allocator.models.config import ExecutionConfig
+from allocator.models.controls import ControlsConfig
 from allocator.models.errors import JournalError, RefusedError
-from allocator.models.intents import AccountReading
+from allocator.models.intents import AccountReading, Quote
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Action, Plan, Violation
 from allocator.models.snapshot import Snapshot
 from allocator.ports import Clock, Venue
 from allocator.state import Book
+from allocator.state import State as BookState
 
 Release = Callable[[Snapshot, Mandate, Plan], Sequence[Violation]]
 """Checks a plan against the snapshot and mandate it was made from; empty: it may go."""
@@ -39,6 +45,24 @@ class Parked(Exception):  # noqa: N818 - somebody asked for it
     """The plan stops here on request; it may be taken up again."""
 
 
+class Marks:
+    """Marks of instruments as they were seen, for the collar over a window."""
+
+    def __init__(self) -> None:
+        self._rows: defaultdict[str, deque[tuple[datetime, Decimal]]] = defaultdict(deque)
+
+    def add(self, quote: Quote) -> None:
+        """Remember a mark."""
+        self._rows[quote.instrument].append((quote.at, quote.mark))
+
+    def within(self, instrument: str, since: datetime) -> tuple[Decimal, ...]:
+        """List marks since a time, forgetting older ones."""
+        rows = self._rows[instrument]
+        while rows and rows[0][0] < since:
+            rows.popleft()
+        return tuple(mark for _, mark in rows)
+
+
 @dataclass(frozen=True, slots=True)
 class Shell:
     """What the executor works with.
@@ -47,6 +71,10 @@ class Shell:
     ----------
     venues
         By account.
+    controls
+        Limits that every request is held against.
+    recent, marks
+        What was sent and seen before, as the controls need it.
     clock_skew_s
         Seconds by which a venue's clock may differ from ours.
     """
@@ -57,6 +85,9 @@ class Shell:
     config: ExecutionConfig
     watch: Watch
     stopping: asyncio.Event
+    controls: ControlsConfig
+    recent: Recent = field(default_factory=Recent)
+    marks: Marks = field(default_factory=Marks)
     clock_skew_s: Decimal = Decimal(1)
 
     def venue(self, account: str) -> Venue:
@@ -110,6 +141,9 @@ class Run:
     baseline: dict[str, AccountReading] = field(default_factory=dict[str, AccountReading])
     seen: dict[str, AccountReading] = field(default_factory=dict[str, AccountReading])
     confirms: bool = True
+    _attempts: dict[str, Attempt] | None = None
+    _stages: dict[int, Stage] | None = None
+    _folding: Folding | None = None
 
     @classmethod
     def of_record(cls, shell: Shell, hash_: str) -> Run:
@@ -142,16 +176,46 @@ class Run:
 
     def stages(self) -> dict[int, Stage]:
         """Tell where each action stands."""
-        rows = self.shell.journal.history.actions(self.plan.plan_hash)
-        return {row.seq: row.stage for row in rows}
+        if self._stages is None:
+            rows = self.shell.journal.history.actions(self.plan.plan_hash)
+            self._stages = {row.seq: row.stage for row in rows}
+        return dict(self._stages)
+
+    def set_stage(self, seqs: Sequence[int], to: Stage, reason: str = "") -> None:
+        """Step actions, in the journal and here."""
+        self.shell.journal.set_stage(self.plan.plan_hash, seqs, to, reason)
+        self.note_stage(seqs, to)
+
+    def note_stage(self, seqs: Sequence[int], to: Stage) -> None:
+        """Take note of a step that the journal has made."""
+        if self._stages is not None:
+            self._stages.update(dict.fromkeys(seqs, to))
+
+    def keep(self, attempt: Attempt) -> Attempt:
+        """Take note of how an attempt stands now."""
+        self._known()[attempt.client_id] = attempt
+        return attempt
+
+    def _known(self) -> dict[str, Attempt]:
+        # This process is the only one that steps the attempts of a run; so they are read once.
+        if self._attempts is None:
+            rows = self.shell.journal.history.attempts(self.plan.plan_hash)
+            self._attempts = {row.client_id: row for row in rows}
+        return self._attempts
 
     def attempts(self, seq: int | None = None) -> tuple[Attempt, ...]:
         """List what was sent so far."""
-        return self.shell.journal.history.attempts(self.plan.plan_hash, seq)
+        rows = self._known().values()
+        return tuple(row for row in rows if seq is None or row.seq == seq)
 
     def filled(self, seq: int) -> Decimal:
         """Tell how much of an action was filled so far."""
         return sum((row.filled for row in self.attempts(seq)), Decimal(0))
+
+    def state(self) -> BookState:
+        """Tell where the book stands, by the fills that are known."""
+        effects = filled_effects(self.book, self.plan, self._known().values())
+        return BookState.start(self.book).after(effects)
 
     def expected(self, without: str | None = None) -> Expected:
         """Work out what the accounts should hold now.
@@ -161,8 +225,10 @@ class Run:
         without
             Client id of an attempt that is taken not to have happened.
         """
-        mine = [row for row in self.attempts() if row.client_id != without]
-        out = expected_now(self.book, self.baseline, mine)
+        mine = [row for row in self._known().values() if row.client_id != without]
+        if self._folding is None or without in self._folding.folded:
+            self._folding = Folding(self.book, self.baseline)
+        out = self._folding.expected(mine)
         others = self.shell.journal.history.with_state(State.IN_TRANSIT, State.ACKED)
         may_arrive(out, [row for row in others if row.plan_hash != self.plan.plan_hash])
         return out

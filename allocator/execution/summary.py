@@ -10,6 +10,7 @@ from decimal import Decimal
 from allocator.execution.attempts import Attempt
 from allocator.execution.endings import wanted
 from allocator.execution.expectation import Break
+from allocator.execution.filling import filled_effects
 from allocator.execution.history import ActionRecord
 from allocator.execution.report import (
     ActionReport,
@@ -19,14 +20,12 @@ from allocator.execution.report import (
     RunStatus,
 )
 from allocator.execution.run import Run
-from allocator.execution.transitions import Stage, State
+from allocator.execution.transitions import Stage
 from allocator.exposure import exposures, goals
 from allocator.models.base import ONE, ZERO
 from allocator.models.plan import Action, Order, PositionMove, Transfer
 from allocator.state import State as BookState
 from allocator.state import effect_of, lawful, published
-
-_LEFT = frozenset({State.IN_TRANSIT, State.SETTLED})
 
 
 def describe(action: Action) -> str:
@@ -158,16 +157,8 @@ def _fees(run: Run, attempts: Sequence[Attempt]) -> Decimal:
 def _exposure(run: Run, attempts: Sequence[Attempt]) -> dict[str, ExposureReport]:
     book = run.book
     start = BookState.start(book)
+    after = _reached(run, attempts)
     effects = [effect_of(book, action) for action in run.plan.actions]
-    after = start
-    for effect in effects:
-        mine = [row for row in attempts if row.seq == effect.seq]
-        states = {row.state for row in mine}
-        if isinstance(effect.action, Order):
-            share = sum((row.filled for row in mine), ZERO) / effect.action.quantity
-            after = after.after([effect], share)
-        elif states & _LEFT:
-            after = after.after([effect], arrived=State.SETTLED in states)
     before, now = exposures(book, start), exposures(book, after)
     planned, wanted_ = exposures(book, start.after(effects)), goals(book)
     return {
@@ -180,6 +171,16 @@ def _exposure(run: Run, attempts: Sequence[Attempt]) -> dict[str, ExposureReport
         )
         for name in sorted(before)
     }
+
+
+def _reached(run: Run, attempts: Sequence[Attempt]) -> BookState:
+    """Tell where the plan has led, with money under way counted as held."""
+    out = BookState.start(run.book)
+    for effect in filled_effects(run.book, run.plan, attempts):
+        away = isinstance(effect.action, Transfer) and not effect.on_arrival
+        whole = effect_of(run.book, effect.action) if away else effect
+        out = out.after([whole], arrived=not away)
+    return out
 
 
 def outcome(records: Sequence[ActionRecord], *, gave_up: bool) -> RunStatus:

@@ -60,6 +60,7 @@ class Transfers:
             When it is refused before it is sent.
         """
         run = self._run
+        await self._requests.pace(action.source)
         id_ = client_id(self._journal.lease.name, run.plan.plan_hash, action.seq, 1, 1)
         if isinstance(action, Transfer):
             intent: TransferIntent | MoveIntent = self._transfer(action, id_)
@@ -120,7 +121,8 @@ class Transfers:
                 now = await self._requests.take(attempt, finding)
             late = attempt.intent_at + timedelta(seconds=float(shell.config.transfer_timeout_s))
             if now.state is State.IN_TRANSIT and shell.clock.now() >= late:
-                now = self._journal.hand_over(attempt.client_id, "did not arrive in time")
+                late_ = self._journal.hand_over(attempt.client_id, "did not arrive in time")
+                now = self._run.keep(late_)
             if now.state is not State.IN_TRANSIT:
                 self._run.tell(now)
                 action = next(row for row in self._run.plan.actions if row.seq == attempt.seq)

@@ -14,7 +14,7 @@ from typing import Literal
 
 from allocator.models.base import ZERO
 from allocator.models.controls import ApprovalConfig
-from allocator.models.plan import Plan, Transfer
+from allocator.models.plan import Action, Plan, Transfer
 from allocator.state import Book, lawful
 
 Judged = Literal["approved", "rejected"]
@@ -61,10 +61,10 @@ class Standing:
 
 
 @lawful
-def turnover_of(book: Book, plan: Plan) -> Decimal:
-    """Add up what a plan trades, moves and transfers, numeraire."""
+def turnover_of(book: Book, actions: Iterable[Action]) -> Decimal:
+    """Add up what actions trade, move and transfer, numeraire."""
     total = ZERO
-    for action in plan.actions:
+    for action in actions:
         if isinstance(action, Transfer):
             total += action.amount * book.price(action.asset)
         else:
@@ -84,7 +84,7 @@ def standing(
     book: Book, plan: Plan, verdicts: Iterable[Verdict], config: ApprovalConfig, now: datetime
 ) -> Standing:
     """Work out where a plan stands."""
-    turnover = turnover_of(book, plan)
+    turnover = turnover_of(book, plan.actions)
     mine = [row for row in verdicts if row.plan_hash == plan.plan_hash]
     approvers = tuple(sorted(row.who for row in mine if row.verdict == "approved"))
     rejected = tuple(sorted(row.who for row in mine if row.verdict == "rejected"))

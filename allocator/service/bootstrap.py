@@ -115,6 +115,7 @@ async def _desk(config: Config, portfolio: str, watch: Watch) -> AsyncGenerator[
                 clock,
                 release=verify,
                 config=config.execution,
+                controls=config.controls,
                 approval=config.approval,
                 max_age_s=config.gather.max_age_s,
                 watch=watch,

@@ -63,11 +63,12 @@ def account(name: str, venue: str, quantity: str, wallet: str = "100000") -> dic
         "fees": {"taker": "0.0005"},
         "balances": {"USDT": {"wallet": wallet, "withdrawable": "50000"}},
         "positions": {
+            BTC_A: {"quantity": "0", "leverage": "10"},
             f"{venue}:BTC/USDT:USDT": {
                 "quantity": quantity,
                 "entry_price": "50000",
                 "leverage": "10",
-            }
+            },
         },
     }
 

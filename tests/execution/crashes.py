@@ -36,7 +36,8 @@ from allocator.models.intents import (
 from allocator.models.plan import Plan
 from allocator.ports import Venue
 from tests.execution.book import BTC_A, BTC_B, ROUTES, order, snapshot, transfer
-from tests.execution.desk import CONFIG, NOBODY, Desk, let_through
+from tests.execution.desk import CONFIG, Desk, let_through
+from tests.execution.limits import NOBODY
 
 
 class Crash(BaseException):
@@ -198,7 +199,13 @@ def executor_of(desk: Desk, fuse: Fuse) -> Executor:
     venues = {name: DyingVenue(venue, fuse) for name, venue in desk.venues.items()}
     journal = DyingJournal(desk.engine, desk, fuse)
     return Executor(
-        journal, venues, desk.clock, release=let_through, config=CONFIG, approval=NOBODY
+        journal,
+        venues,
+        desk.clock,
+        release=let_through,
+        config=CONFIG,
+        controls=desk.controls,
+        approval=NOBODY,
     )
 
 

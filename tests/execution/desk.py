@@ -16,18 +16,17 @@ from allocator.execution.journal import Journal
 from allocator.execution.leader import next_epoch
 from allocator.execution.report import ExecutionReport, Progress, Watch, nothing
 from allocator.models.config import ExecutionConfig
-from allocator.models.controls import ApprovalConfig
+from allocator.models.controls import ControlsConfig
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan, Violation
 from allocator.models.snapshot import Snapshot
 from allocator.ports import Venue
 from tests.execution.book import MANDATE, JumpingClock, plan, snapshot
+from tests.execution.limits import NOBODY, wide
 
 CONFIG = ExecutionConfig.model_validate(
     {"order_timeout_s": "2", "transfer_timeout_s": "600", "unknown_deadline_s": "30"}
 )
-
-NOBODY = ApprovalConfig.model_validate({"auto_below": "1e12", "second_above": "1e12"})
 
 
 def let_through(_snapshot: Snapshot, _mandate: Mandate, _plan: Plan) -> tuple[Violation, ...]:
@@ -46,6 +45,7 @@ class Desk:
     mandate: Mandate = MANDATE
     seen: list[Progress] = field(default_factory=list[Progress])
     watch: Watch = nothing
+    controls: ControlsConfig = field(default_factory=wide)
 
     @classmethod
     def open(
@@ -74,6 +74,7 @@ class Desk:
             self.clock,
             release=let_through,
             config=CONFIG,
+            controls=self.controls,
             approval=NOBODY,
             watch=self.told,
         )

@@ -13,7 +13,7 @@ from allocator.execution.report import Progress
 from allocator.execution.transitions import Stage, State
 from allocator.models.errors import RefusedError
 from allocator.models.intents import Capabilities
-from tests.execution.book import BTC_A, BTC_B, START, order, transfer
+from tests.execution.book import BTC_A, BTC_B, START, account, order, snapshot, transfer
 from tests.execution.desk import Desk
 
 SWITCH = (
@@ -403,7 +403,9 @@ def test_rest_too_small_to_send_is_told(lite: Engine) -> None:
 
 
 def test_transfer_of_more_than_is_held_is_not_sent(lite: Engine) -> None:
-    desk = Desk.open(lite)
+    rich = account("a", "alpha", "1")
+    rich["balances"]["BTC"] = {"wallet": "5"}
+    desk = Desk.open(lite, start=snapshot(accounts=[rich, account("b", "beta", "-1")]))
     report = desk.run(transfer(1, "100000"))
     assert report.status == "superseded"
     assert "NOT_HELD" in report.why

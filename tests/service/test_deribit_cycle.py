@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from allocator.adapters.emulator.testing import Emulator, running_emulator
+from allocator.models.base import json_value
 from allocator.models.config import Config
 from allocator.service.bootstrap import open_desk
 from allocator.service.cycle import Outcome, run_cycle
 from allocator.service.doctor import examine
+from tests.execution.limits import NOBODY, wide
 
 INVERSE, LINEAR = "BTC/USD:BTC", "BTC/USDC:USDC"
 CALL, PUT = "BTC/USD:BTC-300628-70000-C", "BTC/USD:BTC-300628-60000-P"
@@ -45,7 +47,8 @@ def configuration(emulator: Emulator, folder: Path) -> dict[str, Any]:
     }
     return {
         "mode": "loopback",
-        "approval": {"auto_below": "1e12", "second_above": "1e12"},
+        "approval": json_value(NOBODY),
+        "controls": json_value(wide()),
         "loopback_url": emulator.base_url,
         "database": f"sqlite:///{folder / 'journal.db'}",
         "logins": logins,

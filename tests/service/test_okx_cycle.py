@@ -12,12 +12,14 @@ import pytest
 
 from allocator.adapters.emulator.testing import Emulator, running_emulator
 from allocator.adapters.emulator.world import demo_world
+from allocator.models.base import json_value
 from allocator.models.config import Config
 from allocator.service.bootstrap import anchored, open_desk
 from allocator.service.cli.main import run
 from allocator.service.cycle import Outcome, run_cycle
 from allocator.service.doctor import examine
 from allocator.whatif.reader import load_config
+from tests.execution.limits import NOBODY, wide
 
 
 @pytest.fixture
@@ -54,7 +56,8 @@ def path(tmp_path: Path, emulator: Emulator) -> Path:
     data = {
         "version": 1,
         "mode": "loopback",
-        "approval": {"auto_below": "1e12", "second_above": "1e12"},
+        "approval": json_value(NOBODY),
+        "controls": json_value(wide()),
         "loopback_url": emulator.base_url,
         "database": f"sqlite:///{tmp_path / 'journal.db'}",
         "logins": logins,

@@ -13,10 +13,11 @@ import typer
 from allocator.models.base import plain
 from allocator.models.explain import money
 from allocator.service.cli.codes import ExitCode, of_plan
+from allocator.service.cli.executing import progress
 from allocator.service.cli.output import write_table
 
 if TYPE_CHECKING:
-    from allocator.execution.report import ExecutionReport, Progress
+    from allocator.execution.report import ExecutionReport
     from allocator.models.plan import Plan
     from allocator.ports import Gathered
     from allocator.service.cycle import Outcome
@@ -56,7 +57,7 @@ def demo(
     if serve:
         play.serve(state, port=port, tell=_served, reset=reset)
         return
-    running = play.run(state, watch=_progress, tell=_step, reset=reset, keep=keep)
+    running = play.run(state, watch=progress, tell=_step, reset=reset, keep=keep)
     with running as (outcome, exchanges):
         show(outcome, exchanges)
     raise typer.Exit(_code(outcome))
@@ -73,12 +74,12 @@ def show(outcome: Outcome, exchanges: Exchanges) -> None:
     from allocator.service.cli.plans import show as show_plan
 
     if outcome.resumed is not None:
-        _fates(outcome.resumed, "What became of the plan of the run before")
+        show_fates(outcome.resumed, "What became of the plan of the run before")
     _accounts(outcome.gathered, outcome.plan)
     show_plan(outcome.plan, Format.TABLE)
     if outcome.report is not None:
-        _fates(outcome.report, "What became of it")
-        _exposure(outcome.report)
+        show_fates(outcome.report, "What became of it")
+        show_exposure(outcome.report)
     _margin(outcome.plan)
     _requests(exchanges)
 
@@ -106,12 +107,6 @@ def _step(name: str, value: Any) -> None:
         case _:
             text = f"executed: {value.status}"
     print(text, file=sys.stderr, flush=True)
-
-
-def _progress(row: Progress) -> None:
-    part = f" {row.part}/{row.parts}" if row.parts > 1 else ""
-    note = f" ({row.note})" if row.note else ""
-    print(f"  {row.kind} {row.seq}{part}: {row.state}{note}", file=sys.stderr, flush=True)
 
 
 def _accounts(gathered: Gathered, plan: Plan) -> None:
@@ -144,7 +139,8 @@ def _ratio(value: Decimal | None) -> str | None:
     return None if value is None else f"{value:.2f}"
 
 
-def _fates(report: ExecutionReport, title: str) -> None:
+def show_fates(report: ExecutionReport, title: str) -> None:
+    """Tell how every action of a plan ended."""
     rows = [
         (
             row.seq,
@@ -171,7 +167,8 @@ def _fates(report: ExecutionReport, title: str) -> None:
         print(f"frozen: {account}: {why}")
 
 
-def _exposure(report: ExecutionReport) -> None:
+def show_exposure(report: ExecutionReport) -> None:
+    """Tell the exposure before and after a plan."""
     rows = [
         (name, money(row.before), money(row.after), money(row.target), money(row.band))
         for name, row in sorted(report.exposure.items())

@@ -1,0 +1,55 @@
+"""Whether what was read is of one time, and the venues' clocks are ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+
+from allocator.execution.run import Abort, Run, Shell
+from allocator.models.base import ZERO
+from allocator.models.errors import RefusedError, VenueError
+from allocator.models.intents import AccountReading
+from allocator.risk import table
+from allocator.risk.control import Reading, judge
+
+
+async def check_clocks(run: Run, readings: Mapping[str, AccountReading]) -> None:
+    """Refuse to begin with readings of different times, or a venue whose clock is another.
+
+    Raises
+    ------
+    Abort
+        With the code of the control that blocks.
+    """
+    shell = run.shell
+    times = [row.at for row in readings.values()]
+    spread = (max(times) - min(times)).total_seconds() if times else 0
+    rows = [Reading(table.EPOCH, Decimal(str(spread)))]
+    for venue, account in _one_of_each(run, readings):
+        rows.append(Reading(table.SKEW, await skew_s(shell, account), venue))
+    refusals = judge(rows, shell.controls) if readings else ()
+    if refusals:
+        shell.journal.refuse_plan(run.plan.plan_hash, refusals)
+        raise Abort("; ".join(map(str, refusals)))
+
+
+def _one_of_each(run: Run, accounts: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Name one account of each venue, by venue."""
+    found = {run.book.accounts[name].venue: name for name in sorted(accounts, reverse=True)}
+    yield from sorted(found.items())
+
+
+async def skew_s(shell: Shell, account: str) -> Decimal | None:
+    """Measure by how much a venue's clock surely differs from ours; None: it was not told.
+
+    Half the time that the answer took may be the way back, so that much is no difference.
+    """
+    before = shell.clock.now()
+    try:
+        told = await shell.venue(account).server_time()
+    except (VenueError, RefusedError):
+        return None
+    after = shell.clock.now()
+    took = (after - before).total_seconds()
+    middle = before + (after - before) / 2
+    return max(ZERO, Decimal(str(abs((told - middle).total_seconds()) - took / 2)))

@@ -1,0 +1,202 @@
+"""Holds every request against the pre-trade controls before it is written down or sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import chain
+
+from allocator.execution.attempts import sender, touched
+from allocator.execution.entries import Place
+from allocator.execution.recent import DAY, HOUR, traded_value
+from allocator.execution.run import Run
+from allocator.models.account import OpenOrder
+from allocator.models.base import ZERO
+from allocator.models.errors import RefusedError
+from allocator.models.intents import Intent, MoveIntent, OrderIntent, Quote, TransferIntent
+from allocator.models.plan import Order
+from allocator.risk import table
+from allocator.risk.control import Control, Reading, judge
+from allocator.risk.exposure import Change, Working, exposure_readings, left_readings
+from allocator.risk.orders import OrderFacts, Sent, message_readings, order_readings
+from allocator.risk.volume import move_readings, transfer_readings, volume_readings
+from allocator.state import State as BookState
+from allocator.state import effect_of
+
+MOST_PACED = 50
+"""Looks at the message throttle before a request is refused instead of held back."""
+
+
+class Gate:
+    """The controls of one plan's requests.
+
+    Parameters
+    ----------
+    run
+        The plan they belong to.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._shell = run.shell
+        self._limits = run.shell.controls
+
+    async def pace(self, account: str, count: int = 1) -> None:
+        """Hold requests back while their account, key or owner has sent too many."""
+        for _ in range(MOST_PACED):
+            counts = {row: sent + count - 1 for row, sent in self._counts(account).items()}
+            if not judge(message_readings(counts), self._limits):
+                return
+            await self._shell.pause()
+
+    def check(self, place: Place, intent: Intent, quote: Quote | None) -> None:
+        """Refuse a request that a control blocks; the refusal is on record when this raises.
+
+        Raises
+        ------
+        RefusedError
+            With the code of the first control that blocks it.
+        """
+        refusals = judge(self._readings(place, intent, quote), self._limits)
+        if refusals:
+            self._shell.journal.refuse(place, intent, refusals)
+            raise RefusedError("; ".join(map(str, refusals)))
+
+    def _readings(self, place: Place, intent: Intent, quote: Quote | None) -> Iterator[Reading]:
+        run, now = self._run, self._shell.clock.now()
+        recent = self._shell.recent
+        volumes = (
+            recent.cycle(place.plan_hash),
+            recent.since(now - HOUR),
+            recent.since(now - DAY),
+        )
+        yield from volume_readings(traded_value(run.book, intent), *volumes)
+        yield from message_readings(self._counts(sender(intent)))
+        match intent:
+            case OrderIntent():
+                yield from order_readings(self._facts(place, intent, quote, now))
+                yield from self._exposures(place, intent, self._signed(intent))
+            case TransferIntent():
+                kinds = self._limits.route_kinds
+                yield from transfer_readings(run.book, intent, volumes[2], kinds)
+                yield from left_readings(run.book, self._after(place, intent), intent.source)
+            case MoveIntent():
+                yield from move_readings(run.book, intent)
+                yield from self._exposures(place, intent, self._signed(intent))
+
+    def _counts(self, account: str) -> dict[Control, int]:
+        """Count requests within the window by account, key and owner."""
+        rows, me = self._run.book.accounts, self._run.book.accounts[account]
+        since = self._shell.clock.now() - timedelta(seconds=float(self._limits.message_window_s))
+        groups = {
+            table.MESSAGES_ACCOUNT: (me.id,),
+            table.MESSAGES_LOGIN: [r.id for r in rows.values() if r.login and r.login == me.login],
+            table.MESSAGES_OWNER: [r.id for r in rows.values() if r.owner == me.owner],
+        }
+        return {
+            control: self._shell.recent.messages(names or (me.id,), since)
+            for control, names in groups.items()
+        }
+
+    def _facts(
+        self, place: Place, intent: OrderIntent, quote: Quote | None, now: datetime
+    ) -> OrderFacts:
+        run, limits, recent = self._run, self._limits, self._shell.recent
+        row = run.book.instruments[intent.instrument]
+        marks: Sequence[Decimal] = ()
+        if quote is not None:
+            self._shell.marks.add(quote)
+            since = now - timedelta(seconds=float(limits.window_s))
+            marks = (*self._shell.marks.within(row.id, since), quote.mark)
+        expected = run.expected()
+        if row.is_spot:
+            held = expected.wallet(intent.account, row.base or "").value
+        else:
+            held = expected.position(intent.account, row.id).value
+        within = limits.duplicate_window_s or ZERO
+        action = (place.plan_hash, place.seq)
+        window = timedelta(seconds=float(limits.repeat_window_s))
+        sent = Sent(
+            since_equal_s=recent.equal_before_s(intent, action, now, within),
+            same_side=recent.same_side(intent, now - window),
+        )
+        return OrderFacts(
+            book=run.book,
+            intent=intent,
+            quote=quote,
+            age_s=None if quote is None else Decimal(str((now - quote.at).total_seconds())),
+            held=held,
+            marks=marks,
+            resting=tuple(self._resting(intent)),
+            sent=sent,
+        )
+
+    def _resting(self, intent: OrderIntent) -> Iterator[OpenOrder]:
+        """List what stands in the instrument's book of anybody under the same control."""
+        group = self._run.book.accounts[intent.account].group
+        for name, account in self._run.book.accounts.items():
+            if account.group != group:
+                continue
+            seen = self._run.seen.get(name)
+            rows = account.open_orders if seen is None else seen.open_orders
+            yield from (row for row in rows if row.instrument == intent.instrument)
+
+    def _signed(self, intent: OrderIntent | MoveIntent) -> tuple[Working, ...]:
+        sign = 1 if intent.side == "buy" else -1
+        signed = intent.quantity * sign
+        if isinstance(intent, OrderIntent):
+            return (Working(intent.account, intent.instrument, signed),)
+        return (
+            Working(intent.source, intent.instrument, -signed),
+            Working(intent.target, intent.instrument, signed),
+        )
+
+    def _working(self) -> Iterator[Working]:
+        """List orders of the plan, and of others, that may still fill."""
+        for attempt in self._run.attempts():
+            if isinstance(attempt.intent, OrderIntent) and not attempt.final:
+                rest = attempt.intent.model_copy(
+                    update={"quantity": attempt.intent.quantity - attempt.filled}
+                )
+                yield from self._signed(rest)
+        for account in self._run.book.accounts.values():
+            for row in account.open_orders:
+                if row.instrument in self._run.book.instruments:
+                    signed = row.quantity if row.side == "buy" else -row.quantity
+                    yield Working(account.id, row.instrument, signed)
+
+    def _exposures(
+        self, place: Place, intent: Intent, request: tuple[Working, ...]
+    ) -> Iterator[Reading]:
+        run = self._run
+        change = Change(
+            book=run.book,
+            before=run.state(),
+            after=self._after(place, intent),
+            working=tuple(self._working()),
+            request=request,
+        )
+        return exposure_readings(change)
+
+    def _after(self, place: Place, intent: Intent) -> BookState:
+        """Tell where the book would stand once all of a request is done."""
+        run = self._run
+        action = next(row for row in run.plan.actions if row.seq == place.seq)
+        if isinstance(action, Order) and isinstance(intent, OrderIntent):
+            action = action.model_copy(update={"quantity": intent.quantity})
+        return run.state().after([effect_of(run.book, action)])
+
+
+def scopes(run: Run, intent: Intent) -> tuple[str, ...]:
+    """Name every breaker that covers what an intent touches."""
+    names = [(name, run.book.accounts[name].venue) for name in touched(intent)]
+    pairs = ((f"account:{name}", f"venue:{venue}") for name, venue in names)
+    return tuple(dict.fromkeys(("global", *chain.from_iterable(pairs))))
+
+
+def reduces(run: Run, intent: Intent) -> bool:
+    """Whether an intent may go while only reductions may: it reduces, or stays inside a venue."""
+    if isinstance(intent, OrderIntent):
+        return intent.reduce_only
+    return isinstance(intent, TransferIntent) and run.book.routes[intent.route].kind == "internal"

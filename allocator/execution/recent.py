@@ -1,0 +1,165 @@
+"""What was sent within the last day, counted as the controls count it.
+
+Read from the journal when a plan begins and added to as it goes on, so that counts survive a
+restart and no request has to read a day's record again.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from allocator.execution.attempts import Attempt, sender
+from allocator.models.base import ZERO
+from allocator.models.intents import Intent, MoveIntent, OrderIntent, TransferIntent
+from allocator.risk.volume import Volume
+from allocator.state import Book, lawful
+
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A request that was sent.
+
+    Attributes
+    ----------
+    total
+        Volume of every request up to and with this one.
+    """
+
+    at: datetime
+    plan_hash: str
+    seq: int
+    intent: Intent
+    total: Volume
+
+
+class Recent:
+    """Requests of the last day, in order."""
+
+    def __init__(self) -> None:
+        self._rows: list[Past] = []
+        self._cycles: dict[str, Volume] = {}
+        self._messages: defaultdict[str, list[datetime]] = defaultdict(list)
+
+    def load(self, book: Book, attempts: Iterable[Attempt]) -> None:
+        """Begin anew with what the journal knows."""
+        self._rows, self._cycles = [], {}
+        self._messages.clear()
+        for row in sorted(attempts, key=lambda row: (row.intent_at, row.client_id)):
+            self.add(book, row)
+
+    def add(self, book: Book, attempt: Attempt) -> None:
+        """Count a request that is about to be sent."""
+        intent, at = attempt.intent, attempt.intent_at
+        if self._rows and at < self._rows[-1].at:
+            at = self._rows[-1].at
+        one = Volume(traded_value(book, intent), transferred_value(book, intent), 1)
+        last = self._rows[-1].total if self._rows else Volume()
+        self._rows.append(Past(at, attempt.plan_hash, attempt.seq, intent, _plus(last, one)))
+        before = self._cycles.get(attempt.plan_hash, Volume())
+        self._cycles[attempt.plan_hash] = _plus(before, one)
+        self.message(sender(intent), at)
+
+    def message(self, account: str, at: datetime) -> None:
+        """Count a request that changes something, cancels among them."""
+        self._messages[account].append(at)
+
+    def messages(self, accounts: Iterable[str], since: datetime) -> int:
+        """Count requests of accounts after a time."""
+        return sum(sum(at > since for at in reversed_until(self._messages[name], since))
+                   for name in accounts)  # fmt: skip
+
+    def cycle(self, plan_hash: str) -> Volume:
+        """Tell what a plan has sent."""
+        return self._cycles.get(plan_hash, Volume())
+
+    def since(self, at: datetime) -> Volume:
+        """Tell what was sent at a time or after it."""
+        first = bisect_left(self._rows, at, key=lambda row: row.at)
+        if first == len(self._rows):
+            return Volume()
+        before = self._rows[first - 1].total if first else Volume()
+        return _minus(self._rows[-1].total, before)
+
+    def same_side(self, intent: OrderIntent, since: datetime) -> int:
+        """Count orders for the same side of the same instrument in the same account."""
+        return sum(
+            isinstance(row.intent, OrderIntent) and _side(row.intent) == _side(intent)
+            for row in self._after(since)
+        )
+
+    def equal_before_s(
+        self, intent: OrderIntent, action: tuple[str, int], now: datetime, within_s: Decimal
+    ) -> Decimal | None:
+        """Tell how long ago an equal order of another action was sent; None: not within."""
+        since = now - timedelta(seconds=float(within_s))
+        for row in reversed(self._after(since)):
+            other = row.intent
+            if (row.plan_hash, row.seq) == action or not isinstance(other, OrderIntent):
+                continue
+            if _side(other) == _side(intent) and _size(other) == _size(intent):
+                return Decimal(str((now - row.at).total_seconds()))
+        return None
+
+    def _after(self, since: datetime) -> list[Past]:
+        return self._rows[bisect_left(self._rows, since, key=lambda row: row.at) :]
+
+
+def reversed_until(rows: list[datetime], since: datetime) -> Iterable[datetime]:
+    """Yield times from the last back to the first that is not after another."""
+    for at in reversed(rows):
+        if at <= since:
+            return
+        yield at
+
+
+def _side(intent: OrderIntent) -> tuple[str, str, str]:
+    return intent.account, intent.instrument, intent.side
+
+
+def _size(intent: OrderIntent) -> tuple[Decimal, Decimal]:
+    return intent.quantity, intent.limit_price
+
+
+def _plus(a: Volume, b: Volume) -> Volume:
+    return Volume(
+        a.traded + b.traded, a.transferred + b.transferred, a.requests + b.requests
+    )  # fmt: skip
+
+
+def _minus(a: Volume, b: Volume) -> Volume:
+    return Volume(
+        a.traded - b.traded, a.transferred - b.transferred, a.requests - b.requests
+    )  # fmt: skip
+
+
+@lawful
+def traded_value(book: Book, intent: Intent) -> Decimal:
+    """Value an order or a move at the book's prices, numeraire; zero for a transfer.
+
+    An instrument that the book no longer has is valued at the price it was asked at.
+    """
+    match intent:
+        case TransferIntent():
+            return ZERO
+        case OrderIntent() | MoveIntent() if intent.instrument in book.instruments:
+            return intent.quantity * book.notional(intent.instrument)
+        case OrderIntent():
+            return intent.quantity * intent.limit_price
+        case MoveIntent():
+            return intent.quantity * intent.price
+
+
+@lawful
+def transferred_value(book: Book, intent: Intent) -> Decimal:
+    """Value a transfer at the book's prices, numeraire; zero for anything else."""
+    if not isinstance(intent, TransferIntent):
+        return ZERO
+    priced = intent.asset in book.snapshot.assets
+    return intent.amount * (book.price(intent.asset) if priced else Decimal(1))

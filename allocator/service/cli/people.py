@@ -1,0 +1,275 @@
+"""Commands by which people say yes, no, stop and go on: approve, halt, resume, resolve."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from allocator.models.base import plain, stamp
+from allocator.models.errors import RefusedError
+from allocator.service.cli.records import open_database
+
+if TYPE_CHECKING:
+    from allocator.execution.office import Office
+    from allocator.models.config import Config
+    from allocator.risk.approvals import Standing
+
+ConfigArgument = Annotated[
+    Path, typer.Option("--config", "-c", help="The configuration.", show_default=False)
+]
+WhoOption = Annotated[str, typer.Option("--as", help="Your name.", show_default=False)]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why.", show_default=False)]
+ScopeArgument = Annotated[
+    str, typer.Argument(help="global, venue:NAME or account:NAME.", show_default="global")
+]
+
+
+class End(StrEnum):
+    """How an attempt may have ended, by its kind."""
+
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    SETTLED = "settled"
+    RETURNED = "returned"
+    NOT_EXECUTED = "not_executed"
+
+
+def load(config: Path) -> Config:
+    """Read a configuration whose secrets stand beside it."""
+    from allocator.service.bootstrap import anchored
+    from allocator.whatif.reader import load_config
+
+    return anchored(load_config(config), config.parent)
+
+
+@contextmanager
+def open_office(config: Config) -> Generator[Office]:
+    """Open the record for what people say; nobody has to lead for it."""
+    from allocator.execution import schema
+    from allocator.execution.office import Office
+    from allocator.service.clock import SystemClock
+
+    with open_database(config.database, None, create=True) as engine:
+        schema.upgrade(engine)
+        yield Office(engine, config.installation, SystemClock())
+
+
+def approve(
+    plan: Annotated[
+        str | None, typer.Argument(help="The plan's hash, or its first digits; none lists.")
+    ] = None,
+    *,
+    config: ConfigArgument,
+    who: WhoOption = "",
+    reason: ReasonOption = "",
+    reject: Annotated[bool, typer.Option("--reject", help="Say no instead; needs a reason.")] = (
+        False
+    ),
+) -> None:
+    """Approve or reject a proposed plan, bound to its hash; without one, list what waits.
+
+    Ends with 6 if the plan is not known, too old, or you proposed it.
+
+    \b
+    Example: allocator approve 3f9a21 -c config.yaml --as ann --reason "checked with the desk"
+    """  # noqa: D301
+    loaded = load(config)
+    with open_office(loaded) as office:
+        if plan is None:
+            _list(office, loaded)
+            return
+        hash_ = whole_hash(office, plan)
+        before = standing_of(office, loaded, hash_)
+        if before.status == "expired":
+            raise RefusedError(f"EXPIRED: plan_hash={hash_} at={stamp(before.expires_at)}")
+        office.judge(hash_, who, "rejected" if reject else "approved", reason)
+        _tell(standing_of(office, loaded, hash_))
+
+
+def whole_hash(office: Office, start: str) -> str:
+    """Complete a plan's hash from its first digits.
+
+    Raises
+    ------
+    RefusedError
+        When none or several of the proposed plans begin so.
+    """
+    found = [row.plan.plan_hash for row in office.history.proposals(1000)]
+    found = [hash_ for hash_ in found if hash_.startswith(start)]
+    if len(found) != 1:
+        raise RefusedError(f"NOT_PROPOSED: plan_hash={start} found={len(found)}")
+    return found[0]
+
+
+def standing_of(office: Office, config: Config, hash_: str) -> Standing:
+    """Work out where a proposed plan stands now."""
+    from allocator.risk.approvals import standing
+    from allocator.service.clock import SystemClock
+    from allocator.state import Book
+
+    found = office.history.proposal(hash_)
+    if found is None:
+        raise RefusedError(f"NOT_PROPOSED: plan_hash={hash_}")
+    book, verdicts = Book.of(found.snapshot, found.mandate), office.history.verdicts(hash_)
+    return standing(book, found.plan, verdicts, config.approval, SystemClock().now())
+
+
+def _list(office: Office, config: Config) -> None:
+    from allocator.service.cli.output import write_table
+
+    rows = [
+        (
+            row.plan.plan_hash[:12],
+            stamp(row.at),
+            len(row.plan.actions),
+            plain(stands.turnover.quantize(Decimal("0.01"))),
+            "begun" if row.begun else stands.status,
+            f"{len(stands.approvers)}/{stands.needed}",
+        )
+        for row in office.history.proposals()
+        for stands in (standing_of(office, config, row.plan.plan_hash),)
+    ]
+    columns = ("plan", "proposed", "actions>", "turnover>", "status", "approved>")
+    write_table(columns, rows, title="Proposed plans")
+
+
+def _tell(row: Standing) -> None:
+    people = ", ".join(row.approvers) or "nobody"
+    print(
+        f"{row.plan_hash}: {row.status}; {len(row.approvers)} of {row.needed} approved "
+        f"({people}); until {stamp(row.expires_at)}"
+    )
+
+
+def halt(
+    scope: ScopeArgument = "global",
+    *,
+    config: ConfigArgument,
+    who: WhoOption,
+    reason: ReasonOption,
+    reducing: Annotated[
+        bool, typer.Option("--reducing", help="Let orders through that only reduce.")
+    ] = False,
+) -> None:
+    """Stop everything, a venue or an account, until somebody resumes it.
+
+    The halt is on record before anything else happens; then what stands in the market is
+    cancelled, by this process or by the one that leads.
+
+    \b
+    Example: allocator halt venue:okx -c config.yaml --as ann --reason "odd prices"
+    """  # noqa: D301
+    from allocator.risk.breaker import Breaker
+
+    loaded = load(config)
+    with open_office(loaded) as office:
+        state = Breaker.REDUCING if reducing else Breaker.HALTED
+        print(f"{scope}: {office.trip(scope, state, reason, who)}")
+    if loaded.mode != "dry":
+        asyncio.run(_cancel(loaded))
+
+
+async def _cancel(config: Config) -> None:
+    """Settle and give up what an ended process left; one that runs does it by itself."""
+    from allocator.execution.leader import NotLeaderError
+    from allocator.service.bootstrap import open_desk
+    from allocator.service.cli.executing import progress
+
+    try:
+        async with open_desk(config, config.installation, watch=progress) as desk:
+            await desk.executor.resume()
+    except NotLeaderError:
+        print("the process that leads cancels what it has in the market", file=sys.stderr)
+
+
+def resume(
+    scope: ScopeArgument = "global", *, config: ConfigArgument, who: WhoOption, reason: ReasonOption
+) -> None:
+    """Let everything, a venue or an account act again.
+
+    Ends with 6 if it was not halted, or without a reason and a name.
+
+    \b
+    Example: allocator resume venue:okx -c config.yaml --as ben --reason "prices are sound"
+    """  # noqa: D301
+    with open_office(load(config)) as office:
+        office.reset(scope, reason, who)
+    print(f"{scope}: active")
+
+
+def resolve(  # noqa: PLR0913 - each is an option of the command
+    what: Annotated[
+        str | None, typer.Argument(help="A request's client id, or account:NAME; none lists.")
+    ] = None,
+    *,
+    config: ConfigArgument,
+    end: Annotated[
+        End | None, typer.Option("--to", help="How the request ended.", show_default=False)
+    ] = None,
+    filled: Annotated[
+        str, typer.Option(help="Contracts filled, or asset units that arrived.")
+    ] = "0",
+    who: WhoOption = "",
+    evidence: Annotated[str, typer.Option(help="Where you saw it.", show_default=False)] = "",
+) -> None:
+    """Tell how a request ended that nobody could say of, or let a frozen account act again.
+
+    Ends with 6 without a name or evidence, or if the figure does not go with the end.
+
+    \b
+    Example: allocator resolve account:okx-a -c config.yaml --as ann --evidence "ticket 4711"
+    """  # noqa: D301
+    with open_office(load(config)) as office:
+        if what is None:
+            _list_open(office)
+        elif what.startswith("account:"):
+            office.thaw(what.removeprefix("account:"), who, evidence)
+            print(f"{what}: may act again")
+        elif end is None:
+            raise typer.BadParameter("tell how it ended", param_hint="--to")
+        else:
+            _resolve(office, what, end, _amount(filled), (who, evidence))
+
+
+def _resolve(
+    office: Office, client_id: str, end: End, filled: Decimal, by: tuple[str, str]
+) -> None:
+    from allocator.execution.manual import Verdict
+    from allocator.execution.manual import resolve as resolve_attempt
+    from allocator.execution.transitions import State
+
+    ended = resolve_attempt(office, client_id, Verdict(State(end.value), filled, *by))
+    print(f"{client_id}: {ended.state}, {plain(ended.filled)}")
+
+
+def _amount(text: str) -> Decimal:
+    try:
+        value = Decimal(text)
+    except InvalidOperation as error:
+        raise typer.BadParameter(f"not a number: {text}", param_hint="--filled") from error
+    if not value.is_finite() or value < 0:
+        raise typer.BadParameter(f"not an amount: {text}", param_hint="--filled")
+    return value
+
+
+def _list_open(office: Office) -> None:
+    from allocator.execution.transitions import State
+    from allocator.service.cli.output import write_table
+
+    rows = [
+        (row.client_id, row.kind, stamp(row.intent_at), plain(row.filled), row.reason)
+        for row in office.history.with_state(State.MANUAL)
+    ]
+    columns = ("client_id", "kind", "sent", "filled>", "why")
+    write_table(columns, rows, title="Requests that wait for somebody")
+    for account, why in office.history.frozen().items():
+        print(f"frozen: {account}: {why}")

@@ -1,0 +1,72 @@
+"""Writes controls.md: every pre-trade control, from the table that the executor goes by.
+
+Run from the root of the tree: ``make controls``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from allocator.models.controls import ControlsConfig
+from allocator.risk.control import Control
+from allocator.risk.table import CONTROLS
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "controls.md"
+HEAD = """\
+# What stands between a plan and the market
+
+Every request is held against every control below before it is written down or sent. A control
+that says no blocks the request, the refusal is in the audit with the control's id and code, an
+alert is left, and the rest of the plan is given up. This page is written by `make controls` from
+the table in `allocator/risk/table.py`; a test keeps it true.
+
+How to read it:
+
+- **Limit** is the key below `controls:` of the configuration. A limit that is not set blocks. Where
+  the key stands in *italics*, nobody chooses the limit: it is a fact of the instrument, the account
+  or the plan, and any breach blocks.
+- What is not known blocks as well, and so does what is no number, before anything is compared.
+- **Bound**: `most` and `least` let the limit itself through.
+- **Mends**: what makes a figure no worse passes though its limit is broken, so that a book can be
+  mended. Only where it says so.
+- **Latches**: a refusal trips a breaker, which stays until a person resumes with a reason.
+
+A breaker stands at `active`, `reducing` (orders that only reduce, and money inside a venue) or
+`halted` (nothing), for everything, one venue or one account; the strictest that covers an account
+holds. `allocator halt` trips one, `allocator resume` resets it.
+"""
+TITLES = {
+    "order": "Orders",
+    "exposure": "Exposure, turnover and loss",
+    "transfer": "Transfers and position moves",
+    "data": "Data",
+    "system": "System",
+}
+MENDS = {f"EXP-{number:02}" for number in range(1, 12)}
+
+
+def page() -> str:
+    """Write the page's text."""
+    out = [HEAD]
+    for group, title in TITLES.items():
+        out.append(f"## {title}\n")
+        out.append("| id | limit | bound | code | what is measured | |\n|-|-|-|-|-|-|")
+        out.extend(_row(control) for control in CONTROLS if control.group == group)
+        out.append("")
+    return "\n".join(out)
+
+
+def _row(control: Control) -> str:
+    chosen = control.fixed is None and control.key in ControlsConfig.model_fields
+    key = f"`{control.key}`" if chosen or control.fixed is None else f"*{control.key}*"
+    bound = "least" if control.at_least else "most"
+    notes = ["mends"] if control.id in MENDS else []
+    if control.latches is not None:
+        notes.append(f"latches {control.latches[0]} {control.latches[1]}")
+    cells = (control.id, key, bound, f"`{control.code}`", control.what, ", ".join(notes))
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

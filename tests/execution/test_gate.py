@@ -1,0 +1,372 @@
+"""Each control refuses through the executor: nothing is sent, and the refusal is on record."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from allocator.adapters.paper import Fault
+from allocator.execution.office import Office
+from allocator.execution.report import ExecutionReport
+from allocator.models.errors import RefusedError
+from allocator.risk.breaker import Breaker
+from tests.execution.book import BTC_A, BTC_B, account, instrument, order, snapshot, transfer
+from tests.execution.desk import Desk
+from tests.execution.limits import wide
+
+SELL = order(1, "a", "sell", "0.2", reduce_only=True)
+BUY = order(1, "a", "buy", "0.2")
+SEND = transfer(1, "1000")
+MOVE = {"seq": 1, "kind": "move", "from": "a", "to": "b", "instrument": BTC_A, "quantity": "0.2"}
+
+# Figures of these actions on the book of `tests.execution.book`: 0.2 contracts at 50,000 are
+# 10,000; buying makes 1.2 contracts in account a, 60,000 of 100,000 equity, beside 1 short in b.
+LIMITS: list[tuple[str, str, dict[str, Any], str]] = [
+    ("ORDER_UNITS", "order_units", BUY, "0.2"),
+    ("ORDER_VALUE", "order_value", BUY, "10000"),
+    ("PRICE_COLLAR", "collar_bps", BUY, "50"),
+    ("WINDOW_COLLAR", "window_collar_bps", BUY, "50"),
+    ("REPEATED", "repeats", BUY, "1"),
+    ("POSITION_VALUE", "position_value", BUY, "60000"),
+    ("GROSS_ACCOUNT", "gross_account", BUY, "60000"),
+    ("GROSS_OWNER", "gross_owner", BUY, "110000"),
+    ("GROSS_VENUE", "gross_venue", BUY, "60000"),
+    ("GROSS_PORTFOLIO", "gross_portfolio", BUY, "110000"),
+    ("NET_ACCOUNT", "net_account", BUY, "60000"),
+    ("NET_OWNER", "net_owner", BUY, "10000"),
+    ("NET_VENUE", "net_venue", BUY, "60000"),
+    ("NET_PORTFOLIO", "net_portfolio", BUY, "10000"),
+    ("TURNOVER_CYCLE", "turnover_cycle", BUY, "10000"),
+    ("TURNOVER_HOUR", "turnover_hour", BUY, "10000"),
+    ("TURNOVER_DAY", "turnover_day", BUY, "10000"),
+    ("ACTIONS_CYCLE", "actions_cycle", BUY, "1"),
+    ("ACTIONS_HOUR", "actions_hour", BUY, "1"),
+    ("ACTIONS_DAY", "actions_day", BUY, "1"),
+    ("MESSAGES_ACCOUNT", "messages_account", BUY, "1"),
+    ("MESSAGES_LOGIN", "messages_login", BUY, "1"),
+    ("MESSAGES_OWNER", "messages_owner", BUY, "1"),
+    ("TRANSFER_VALUE", "transfer_value", SEND, "1000"),
+    ("TRANSFER_DAY", "transfer_day", SEND, "1000"),
+    ("MOVE_VALUE", "move_value", MOVE, "10000"),
+]
+E = Decimal("0.000001")
+
+
+def tried(lite: Engine, action: dict[str, Any], **limits: Any) -> tuple[Desk, str]:
+    """Try an action; tell why it was given up, empty if it was carried out."""
+    desk = Desk.open(lite)
+    desk.controls = wide(**limits)
+    try:
+        report = desk.run(action)
+    except RefusedError as error:
+        return desk, str(error)
+    return desk, report.why
+
+
+def refusals(desk: Desk) -> list[list[str]]:
+    return [row.facts["codes"] for row in desk.journal().history.events() if row.what == "refused"]
+
+
+def of(key: str, limit: Decimal | None) -> Any:
+    return ({} if limit is None else {"BTC": limit}) if key == "order_units" else limit
+
+
+@pytest.mark.parametrize(("code", "key", "action", "at"), LIMITS, ids=lambda x: str(x)[:20])
+def test_limit_holds_exactly_where_it_stands(
+    lite: Engine, code: str, key: str, action: dict[str, Any], at: str
+) -> None:
+    limit = Decimal(at)
+    desk, why = tried(lite, action, **{key: of(key, limit - E)})
+    assert code in why
+    assert not desk.exchange.received
+    assert any(code in codes for codes in refusals(desk))
+    desk.journal().history.verify()
+
+
+@pytest.mark.parametrize(("code", "key", "action", "at"), LIMITS, ids=lambda x: str(x)[:20])
+def test_what_meets_its_limit_goes(
+    lite: Engine, code: str, key: str, action: dict[str, Any], at: str
+) -> None:
+    desk, why = tried(lite, action, **{key: of(key, Decimal(at))})
+    assert why == ""
+    assert sum(desk.exchange.effects.values()) == 1
+    assert refusals(desk) == []
+
+
+@pytest.mark.parametrize(("code", "key", "action", "at"), LIMITS, ids=lambda x: str(x)[:20])
+def test_what_has_no_limit_is_never_sent(
+    lite: Engine, code: str, key: str, action: dict[str, Any], at: str
+) -> None:
+    desk, why = tried(lite, action, **{key: of(key, None)})
+    assert code in why
+    assert not desk.exchange.received
+
+
+@pytest.mark.parametrize(
+    ("code", "key", "least"),
+    [("LEVERAGE", "leverage", False), ("LIQUIDATION_DISTANCE", "liquidation_distance", True)],
+)
+def test_margin_of_an_account_bounds_an_increase_and_lets_a_reduction_through(
+    lite: Engine, code: str, key: str, least: bool
+) -> None:
+    tight = "1" if least else "0.01"
+    desk, why = tried(lite, order(1, "a", "buy", "2"), **{key: tight})
+    assert code in why
+    assert not desk.exchange.received
+    desk, why = tried(lite, SELL, **{key: tight})
+    assert why == ""
+
+
+@pytest.mark.parametrize(("key", "limit"), [("reserve", "98999.1"), ("margin_ratio", "400")])
+def test_transfer_leaves_what_its_sender_has_to_keep(lite: Engine, key: str, limit: str) -> None:
+    desk, why = tried(lite, SEND, **{key: limit})
+    assert key.upper() in why
+    assert not desk.exchange.received
+    assert tried(lite, transfer(1, "999"), reserve="99000")[1] == ""
+
+
+def test_a_route_kind_that_is_not_enabled_is_not_used(lite: Engine) -> None:
+    routes = [{"id": "a-b", "from": "a", "to": "b", "asset": "USDT", "kind": "onchain"}]
+    desk = Desk.open(lite, start=snapshot(routes=routes))
+    desk.controls = wide(route_kinds=["internal"])
+    report = desk.run(SEND)
+    assert "ROUTE_KIND" in report.why
+    assert not desk.exchange.received
+
+
+@pytest.mark.parametrize(
+    ("code", "over"),
+    [
+        ("TICK", {"limit_price": "50100.05"}),
+        ("MIN_NOTIONAL", {"quantity": "0.0001"}),
+        ("REDUCE_ONLY", {"side": "sell", "quantity": "1.5", "limit_price": "49750",
+                         "reduce_only": True}),
+    ],
+)  # fmt: skip
+def test_an_order_keeps_the_rules_of_its_instrument(
+    lite: Engine, code: str, over: dict[str, Any]
+) -> None:
+    desk = Desk.open(lite)
+    made = desk.plan({**BUY, **over})
+    report = asyncio.run(desk.executor().run(made, desk.start, desk.mandate))
+    assert not desk.exchange.received
+    assert report.status != "done"
+    assert code in report.why or "below the smallest order" in report.actions[0].reason
+
+
+@pytest.mark.parametrize(("key", "value"), [("status", "halted"), ("status", "reduce_only")])
+def test_an_instrument_that_takes_no_such_order_gets_none(
+    lite: Engine, key: str, value: str
+) -> None:
+    rows = [{**instrument(BTC_A), key: value}, instrument(BTC_B)]
+    desk = Desk.open(lite, start=snapshot(instruments=rows))
+    assert "INSTRUMENT_STATUS" in desk.run(BUY).why
+    assert not desk.exchange.received
+
+
+def test_an_order_that_would_meet_our_own_is_not_sent(lite: Engine) -> None:
+    rows = [account("a", "alpha", "1"), account("b", "beta", "-1")]
+    resting = {"instrument": BTC_A, "side": "sell", "quantity": "0.1", "price": "50100"}
+    rows[1]["open_orders"] = [resting]
+    desk = Desk.open(lite, start=snapshot(accounts=rows))
+    report = desk.run(order(1, "a", "buy", "0.2", limit_price="50100"))
+    assert "SELF_MATCH" in report.why
+    assert not desk.exchange.received
+
+
+def test_a_reference_that_is_too_old_is_none(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    desk.controls = wide(reference_age_s=0)
+    stale = desk.venues["a"].quote
+
+    async def old(name: str) -> Any:
+        quote = await stale(name)
+        return quote.model_copy(update={"at": quote.at - timedelta(seconds=1)})
+
+    desk.venues["a"].quote = old  # type: ignore[method-assign]
+    assert "REFERENCE_AGE" in desk.run(BUY).why
+    assert not desk.exchange.received
+
+
+def two_equal(lite: Engine, window: str, wait_s: float) -> tuple[Desk, ExecutionReport]:
+    desk = Desk.open(lite)
+    desk.controls = wide(duplicate_window_s=window)
+    made = desk.plan(order(1, "a", "buy", "0.1"), order(2, "a", "buy", "0.1"))
+
+    def wait(row: Any) -> None:
+        if row.seq == 1 and row.state == "done":
+            desk.clock.at += timedelta(seconds=wait_s)
+
+    desk.watch = wait
+    return desk, asyncio.run(desk.executor().run(made, desk.start, desk.mandate))
+
+
+@pytest.mark.parametrize(("wait_s", "goes"), [(29, False), (31, True)])
+def test_an_equal_order_of_another_action_waits_its_time(
+    lite: Engine, wait_s: float, goes: bool
+) -> None:
+    desk, report = two_equal(lite, "30", wait_s)
+    assert ("DUPLICATE" in report.why) is not goes
+    assert len(desk.exchange.received) == (2 if goes else 1)
+
+
+def test_repeats_latch_the_account_until_somebody_resumes(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    desk.controls = wide(repeats=1)
+    report = desk.run(order(1, "a", "buy", "0.1"), order(2, "a", "buy", "0.2"))
+    assert "REPEATED: control=ORD-07 of=a value=2 most=1" in report.why
+    [breaker] = desk.journal().history.breakers()
+    assert (breaker.scope, breaker.state, breaker.who) == ("account:a", Breaker.HALTED, "ORD-07")
+    desk.controls = wide()
+    desk.start = asyncio.run(gathered(desk))
+    again = desk.run(order(1, "a", "sell", "0.1", reduce_only=True))
+    assert "BREAKER: scope=account:a state=halted" in again.why
+    desk.journal().reset("account:a", "looked into", "ann")
+    desk.start = asyncio.run(gathered(desk))
+    assert desk.run(order(1, "a", "sell", "0.2", reduce_only=True)).status == "done"
+
+
+async def gathered(desk: Desk) -> Any:
+    from allocator.adapters.paper.venue import PaperMarket
+
+    desk.clock.at += timedelta(seconds=1)
+    return (await PaperMarket(desk.exchange).gather()).snapshot
+
+
+@pytest.mark.parametrize("scope", ["global", "venue:alpha", "account:a"])
+@pytest.mark.parametrize(
+    ("state", "action", "goes"),
+    [
+        (Breaker.HALTED, SELL, False),
+        (Breaker.HALTED, SEND, False),
+        (Breaker.REDUCING, BUY, False),
+        (Breaker.REDUCING, SELL, True),
+        (Breaker.REDUCING, SEND, True),
+        (Breaker.REDUCING, MOVE, False),
+    ],
+)
+def test_a_breaker_stops_what_its_state_does_not_allow(
+    lite: Engine, scope: str, state: Breaker, action: dict[str, Any], goes: bool
+) -> None:
+    desk = Desk.open(lite)
+    desk.journal().trip(scope, state, "news", "ann")
+    report = desk.run(action)
+    assert (f"BREAKER: scope={scope}" in report.why) is not goes
+    assert bool(desk.exchange.received) is goes
+
+
+def test_a_breaker_of_another_account_stops_nothing(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    for scope in ("account:b", "venue:beta"):
+        desk.journal().trip(scope, Breaker.HALTED, "news", "ann")
+    assert desk.run(BUY).status == "done"
+
+
+def test_a_halt_between_two_slices_stops_the_second(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    group = {"reduce_only": True, "group": "g"}
+    office = Office(lite, "desk", desk.clock)
+
+    def halt(row: Any) -> None:
+        if row.state == "filled" and row.seq == 2:
+            office.trip("global", Breaker.HALTED, "news", "ann")
+
+    desk.watch = halt
+    report = desk.run(order(1, "a", "sell", "0.8", **group), order(2, "b", "buy", "0.8", **group))
+    assert report.status == "superseded"
+    assert "BREAKER" in report.why
+    assert len(desk.exchange.received) == 2
+
+
+def test_a_loss_beyond_its_limit_lets_only_reductions_through(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    desk.controls = wide(daily_loss="1000")
+    assert desk.run(order(1, "a", "buy", "0.1")).status == "done"
+    desk.exchange.set_price(BTC_A, Decimal(48000), Decimal(48001), Decimal("48000.5"))
+    desk.exchange.set_price(BTC_B, Decimal(52000), Decimal(52001), Decimal("52000.5"))
+    desk.start = asyncio.run(gathered(desk))
+    report = desk.run(order(1, "a", "buy", "0.1", limit_price="48100"))
+    assert "BREAKER: scope=global state=reducing why=DAILY_LOSS" in report.why
+    desk.start = asyncio.run(gathered(desk))
+    reduced = order(1, "a", "sell", "0.1", limit_price="47900", reduce_only=True)
+    assert desk.run(reduced).status == "done"
+
+
+def test_a_day_begins_with_what_its_first_plan_found(lite: Engine) -> None:
+    journal = Desk.open(lite).journal()
+    assert journal.opening("desk", "2026-11-20", Decimal(10)) == 10
+    assert journal.opening("desk", "2026-11-20", Decimal(9)) == 10
+    assert journal.opening("desk", "2026-11-21", Decimal(9)) == 9
+
+
+def test_a_snapshot_that_lacks_an_account_is_not_acted_on(lite: Engine) -> None:
+    rows = [account("a", "alpha", "1"), {**account("b", "beta", "-1"), "state": "frozen"}]
+    desk = Desk.open(lite, start=snapshot(accounts=rows))
+    with pytest.raises(RefusedError, match="MISSING_ACCOUNTS: control=DAT-02 of=b value=1 most=0"):
+        desk.run(BUY)
+    assert not desk.exchange.received
+    desk.journal().freeze("b", "known to stand still")
+    assert desk.run(BUY).status == "done"
+
+
+@pytest.mark.parametrize(("spread_s", "goes"), [(5, True), (6, False)])
+def test_readings_of_different_times_are_not_acted_on(
+    lite: Engine, spread_s: int, goes: bool
+) -> None:
+    desk = Desk.open(lite)
+    desk.controls = wide(epoch_spread_s=5)
+    read = desk.venues["b"].read
+
+    async def earlier() -> Any:
+        row = await read()
+        return row.model_copy(update={"at": row.at - timedelta(seconds=spread_s)})
+
+    desk.venues["b"].read = earlier  # type: ignore[method-assign]
+    report = desk.run(SEND)
+    assert ("EPOCH_SPREAD_S" in report.why) is not goes
+    assert bool(desk.exchange.received) is goes
+
+
+@pytest.mark.parametrize(("skew_s", "goes"), [(1, True), (-1, True), (1.1, False), (-1.1, False)])
+def test_a_venue_whose_clock_is_another_gets_nothing(
+    lite: Engine, skew_s: float, goes: bool
+) -> None:
+    desk = Desk.open(lite)
+
+    async def other() -> Any:
+        return desk.clock.now() + timedelta(seconds=skew_s)
+
+    desk.venues["a"].server_time = other  # type: ignore[method-assign]
+    report = desk.run(SELL)
+    assert ("CLOCK_SKEW_S: control=DAT-04 of=alpha" in report.why) is not goes
+    assert bool(desk.exchange.received) is goes
+
+
+def test_a_clock_that_cannot_be_read_blocks(lite: Engine) -> None:
+    desk = Desk.open(lite, faults=[Fault("time", "error", times=10)])
+    assert "CLOCK_SKEW_S: control=DAT-04 of=alpha value=unknown" in desk.run(SELL).why
+    assert not desk.exchange.received
+
+
+def test_nothing_goes_where_no_limit_is_set(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    desk.controls = type(desk.controls)()
+    with pytest.raises(RefusedError, match="unset"):
+        desk.run(BUY)
+    assert not desk.exchange.received
+
+
+def test_counts_survive_a_restart(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    assert desk.run(order(1, "a", "buy", "0.1")).status == "done"
+    desk.start = asyncio.run(gathered(desk))
+    desk.controls = wide(actions_hour=1)
+    assert "ACTIONS_HOUR" in desk.run(order(1, "a", "buy", "0.2")).why
+    desk.clock.at += timedelta(hours=1)
+    desk.start = asyncio.run(gathered(desk))
+    assert desk.run(order(1, "a", "buy", "0.3")).status == "done"

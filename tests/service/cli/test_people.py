@@ -1,0 +1,194 @@
+"""Plans proposed, judged, halted, carried out and made again from the command line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from allocator.adapters.emulator.testing import Emulator, running_emulator
+from allocator.models.controls import ControlsConfig
+from allocator.risk.table import CONTROLS
+from allocator.service.cli.main import run
+from allocator.service.demo import configuration, prepare
+
+
+@dataclass
+class Shop:
+    """A configuration on the loopback exchanges, and the commands typed at it."""
+
+    path: Path
+    emulator: Emulator
+    capsys: pytest.CaptureFixture[str]
+
+    def type(self, *words: str) -> tuple[int, str]:
+        self.capsys.readouterr()
+        status = run([words[0], "-c", str(self.path), *words[1:]])
+        shown = self.capsys.readouterr()
+        return status, shown.out + shown.err
+
+    def set(self, **over: Any) -> None:
+        """Change the configuration; a mapping changes the keys below."""
+        yaml = YAML()
+        data = yaml.load(self.path.read_text())
+        for key, value in over.items():
+            if isinstance(value, Mapping):
+                data[key].update(value)
+            else:
+                data[key] = value
+        with self.path.open("w") as file:
+            yaml.dump(data, file)
+
+    def proposed(self) -> str:
+        status, told = self.type("propose")
+        found = re.search(r"proposed: ([0-9a-f]{64})", told)
+        assert status == 0, told
+        assert found is not None, told
+        return found.group(1)
+
+    def approved(self) -> str:
+        hash_ = self.proposed()
+        assert self.type("approve", hash_, "--as", "ann")[0] == 0
+        return hash_
+
+    def sent(self) -> int:
+        log: Any = self.emulator.admin("GET", "requests")
+        return sum(row["method"] == "POST" and bool(row["signed_by"]) for row in log)
+
+
+@pytest.fixture
+def shop(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Shop]:
+    with running_emulator() as emulator:
+        path = prepare(tmp_path)
+        configuration(path, emulator.base_url)
+        yield Shop(path, emulator, capsys)
+
+
+def test_a_plan_is_proposed_approved_carried_out_and_made_again(shop: Shop) -> None:
+    hash_ = shop.proposed()
+    status, told = shop.type("execute", hash_)
+    assert (status, shop.sent()) == (6, 0)
+    assert "NOT_APPROVED: status=waiting needed=1" in told
+    assert shop.type("approve", hash_[:10], "--as", "allocator")[0] == 6
+    status, told = shop.type("approve", hash_[:10], "--as", "ann", "--reason", "looks right")
+    assert status == 0
+    assert "approved; 1 of 1 approved (ann)" in told
+    status, told = shop.type("execute", hash_[:10])
+    assert status == 0, told
+    assert "What became of it: done" in told
+    assert "order 2: filled" in told
+    assert shop.sent() > 0
+    assert run(["replay", "1", "-c", str(shop.path)]) == 0
+    assert "the same, byte for byte" in shop.capsys.readouterr().out
+    assert "begun" in shop.type("approve")[1]
+    assert shop.type("execute", hash_)[0] == 6
+
+
+def test_a_halt_stops_everything_until_somebody_resumes(shop: Shop) -> None:
+    hash_ = shop.approved()
+    assert shop.type("halt", "--as", "ann", "--reason", "odd prices")[0] == 0
+    status, told = shop.type("execute", hash_)
+    assert (status, shop.sent()) == (7, 0)
+    assert "BREAKER: scope=global state=halted why=odd prices" in told
+    assert shop.type("resume", "--as", "ann", "--reason", " ")[0] == 6
+    assert shop.type("resume", "--as", "ben", "--reason", "sound again")[0] == 0
+    assert shop.type("resume", "--as", "ben", "--reason", "sound again")[0] == 6
+    assert shop.type("execute", shop.approved())[0] == 0
+
+
+def test_a_rejected_plan_is_not_carried_out(shop: Shop) -> None:
+    hash_ = shop.approved()
+    no = ("approve", hash_, "--as", "ben", "--reject")
+    assert shop.type(*no)[0] == 6
+    assert shop.type(*no, "--reason", "not today")[0] == 0
+    assert shop.type("execute", hash_)[0] == 6
+    assert shop.sent() == 0
+
+
+def test_an_approval_that_is_too_old_is_refused(shop: Shop) -> None:
+    hash_ = shop.approved()
+    shop.set(approval={"max_age_s": "0.001"})
+    status, told = shop.type("execute", hash_)
+    assert (status, shop.sent()) == (5, 0)
+    assert "SNAPSHOT_AGE" in told
+    status, told = shop.type("approve", hash_, "--as", "ben")
+    assert status == 6
+    assert "EXPIRED" in told
+
+
+@pytest.mark.parametrize(
+    ("mode", "words", "code"),
+    [("dry", (), "DRY_RUN"), ("dry", ("--live",), "DRY_RUN"), ("live", (), "NOT_LIVE")],
+)
+def test_nothing_goes_without_every_confirmation(
+    shop: Shop, mode: str, words: tuple[str, ...], code: str
+) -> None:
+    hash_ = shop.approved()
+    shop.set(mode=mode)
+    status, told = shop.type("execute", hash_, *words)
+    assert (status, shop.sent()) == (6, 0)
+    assert code in told
+
+
+def test_a_hash_that_nobody_proposed_is_refused(shop: Shop) -> None:
+    assert shop.type("approve", "abc", "--as", "ann")[0] == 6
+    assert shop.type("execute", "abc")[0] == 6
+
+
+def test_resolving_needs_something_to_resolve_and_evidence(shop: Shop) -> None:
+    assert shop.type("resolve")[0] == 0
+    assert shop.type("resolve", "account:bybit-a", "--as", "ann")[0] == 6
+    assert shop.type("resolve", "0" * 32, "--to", "filled", "--as", "a", "--evidence", "b")[0] == 1
+    assert shop.type("resolve", "0" * 32, "--as", "ann")[0] == 2
+    assert shop.type("resolve", "0" * 32, "--to", "filled", "--filled", "NaN")[0] == 2
+
+
+BLOCKING = {
+    row.key: Decimal("1e12") if row.at_least else Decimal(0)
+    for row in CONTROLS
+    if row.fixed is None and row.key in ControlsConfig.model_fields
+}
+UNREACHED = {
+    "move_value",  # the demo's book has no position moves
+    "daily_loss",  # it loses nothing in a day that has just begun
+    "duplicate_window_s",  # no two of its orders are equal
+    "missing_accounts",  # its exchanges answer for every account
+}
+CODES = {row.key: row.code for row in CONTROLS}
+QUICK = ("order_value", "gross_portfolio", "transfer_value")
+
+
+def blocked(shop: Shop, key: str, value: Any) -> None:
+    """See a plan refused by one control, with its code, and nothing sent that it measures."""
+    shop.set(controls={key: value})
+    hash_ = shop.approved()
+    status, told = shop.type("execute", hash_)
+    assert status in (6, 7), told
+    assert f"{CODES[key]}: control=" in told
+
+
+@pytest.mark.parametrize("key", QUICK)
+def test_a_control_refuses_from_the_command_line(shop: Shop, key: str) -> None:
+    blocked(shop, key, str(BLOCKING[key]))
+    blocked(shop, key, None)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("key", sorted(BLOCKING.keys() - UNREACHED - set(QUICK)))
+def test_every_control_refuses_from_the_command_line(shop: Shop, key: str) -> None:
+    value: Any = {"BTC": "1e-9", "ETH": "1e-9"} if key == "order_units" else str(BLOCKING[key])
+    if key == "margin_ratio":
+        value = "100000"
+    blocked(shop, key, value)
+    blocked(shop, key, {} if key == "order_units" else None)
+
+
+@pytest.mark.soak
+def test_every_control_passes_the_demo_from_the_command_line(shop: Shop) -> None:
+    assert shop.type("execute", shop.approved())[0] == 0
