@@ -18,6 +18,9 @@ COARSE = 20.0
 MANY = 1e7
 """Largest notional of a pair that no rule bounds, numeraire."""
 
+BEYOND = 10
+"""Lots by which rounding may exceed a bracket that no law holds accounts of scenarios to."""
+
 MoveKey = tuple[str, str, str]
 
 
@@ -182,7 +185,26 @@ def box(book: Book, key: Pair) -> tuple[float, float]:
     caps = [float(t.cap) for t in tiers if t.max_leverage is None or t.max_leverage >= selected]
     cap = max(caps, default=0.0) if tiers else MANY
     wide = max(cap, abs(now))
+    if book.accounts[key[0]].margin.model == "scenario":  # no law: rounding may go beyond
+        wide += BEYOND * notional * float(book.instruments[key[1]].lot)
     return -wide, wide
+
+
+def _brought(book: Book, key: Pair, sign: float) -> float:
+    """Most that moves leave an order of one side to trade beside what is there, units."""
+    account, name = key
+    if book.instruments[name].is_spot or "reduce_only" in (
+        book.accounts[account].state,
+        book.status(name),
+    ):
+        return 0.0
+    out = ZERO
+    for source, target, instrument in book.moves:
+        held = book.quantity.get((source, instrument), ZERO)
+        against = held if source == account else -held  # what it takes from the pair's position
+        if instrument == name and account in (source, target) and float(against) * sign > 0:
+            out += abs(held)
+    return float(out * book.notional(name)) / UNIT
 
 
 def _add_order(acts: Acts, key: Pair) -> None:
@@ -192,7 +214,7 @@ def _add_order(acts: Acts, key: Pair) -> None:
     low, high = (-MANY / UNIT, MANY / UNIT) if spot else (v / UNIT for v in box(book, key))
     tight = "reduce_only" in (book.accounts[key[0]].state, book.status(row.id))
     for sides, sign, room in ((acts.buys, 1.0, high - now), (acts.sells, -1.0, now - low)):
-        most = room / worth * (1 + 1e-12)
+        most = (room + _brought(book, key, sign)) / worth * (1 + 1e-12)
         if row.max_quantity is not None:
             most = min(most, float(row.max_quantity // row.lot))
         most = min(most, acts.most.get(("buy" if sign > 0 else "sell", *key), most))
