@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from allocator.minimise.candidate import DUST, Candidate
-from allocator.minimise.search import polished
+from allocator.minimise.supports import polished
 from allocator.program.form import Form, Mask, Vector
 from allocator.program.solve import solve
 

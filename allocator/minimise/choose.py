@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from allocator.minimise.candidate import SPARE
 from allocator.minimise.lots import COARSE, settled
-from allocator.minimise.search import Search, polished, wish_of
+from allocator.minimise.search import Search, wish_of
+from allocator.minimise.supports import polished
 from allocator.models.plan import Action
 from allocator.plan.judge import EXACT, Verdict, judged
 from allocator.plan.lots import MoveKey, Sizes, rounded

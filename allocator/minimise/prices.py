@@ -18,7 +18,8 @@ from decimal import Decimal
 import numpy as np
 
 from allocator.limits import Bound, Meter, is_of_plan
-from allocator.minimise.search import Search, usable
+from allocator.minimise.search import Search
+from allocator.minimise.supports import usable
 from allocator.models.errors import SolverError
 from allocator.models.mandate import Limit
 from allocator.models.reasons import Binding

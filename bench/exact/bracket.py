@@ -34,7 +34,7 @@ ALLOWANCE = 1.0
 ROOMS = (1e-6, 1e-4, 1e-2)
 """Room left in rules for what rounding to steps takes, numeraire; the first that works."""
 
-SLACK = 0.05
+SLACK = 0.2
 """By how much a plan that the exact law releases may miss a rule of floats, numeraire."""
 
 BEYOND = 10

@@ -9,7 +9,8 @@ import pytest
 
 from allocator.minimise.branch import by_cases
 from allocator.minimise.exact import exact
-from allocator.minimise.search import MIDDLING, SMALL, least_shortfall, search, supports, usable
+from allocator.minimise.search import MIDDLING, SMALL, least_shortfall, search
+from allocator.minimise.supports import supports, usable
 from allocator.models.errors import SolverError
 from allocator.program.crossing import arrays_of
 from allocator.program.form import Form

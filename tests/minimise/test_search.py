@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from allocator.minimise.exact import exact
-from allocator.minimise.search import least_shortfall, netted, polished, supports
+from allocator.minimise.search import least_shortfall, netted
+from allocator.minimise.supports import polished, supports
 from allocator.program.crossing import arrays_of
 from allocator.program.solve import solve
 from allocator.state import Book
