@@ -7,11 +7,11 @@ Requests are counted by user, ten a second on the endpoints used here, public on
 Nothing here was run against the venue itself: requests and answers follow its pages
 contract/trade/Place-Order, Get-Order-Details, Get-Orders-Pending, Get-Orders-History,
 Cancel-Order, Get-Order-Fills, spot/account/Wallet-Transfer, Get-Account-TransferRecords, and are
-replayed from them. The list of definitive codes is short on purpose: it has those whose meaning
-could be read on a page of the venue or in answers quoted from it. Any other code is Unknown.
-How long a time stamp is good for is on none of the pages read: 30 s is taken, and were it longer, a
-sender that was paused would be refused later than the fence of its action says.
-How soon a read shows a write is not told either: two seconds are assumed.
+replayed from them. Codes are those of its table of REST error codes (classic/contract/error-code)
+that say the order or the transfer was not taken; any other code is Unknown. A time stamp is good
+for 30 seconds, and an address may send 6,000 requests a minute (classic/quickStart/intro, Standard
+specification). Both pages were read as copied on 28 September 2026.
+How soon a read shows a write is on no page read: two seconds are assumed.
 Coin- and USDC-margined futures, sub-accounts, unified accounts and spot trading are not covered.
 """
 
@@ -51,19 +51,24 @@ TRANSFER_STATES: dict[str, FoundState] = {
     "Failed": "returned",
 }
 WEEK_MS = 7 * 24 * 3600 * 1000
-NOT_THERE = frozenset({"40109", "40768", "43001"})
+NOT_THERE = frozenset({"40109", "43001"})
 """The order asked for is not known."""
 
-REQUEST_CODES = "40006 40009 40012 40014 40017 40018 40019 40020 40034 40037 40085"
-ORDER_CODES = (
-    "22002 22004 22005 22006 22007 22008 22009 40706 40711 40712 40757 40762 40774 40808 41103 "
-    "41114 43012 45006 45110"
+REQUEST_CODES = (
+    "40001 40002 40003 40005 40006 40007 40009 40011 40012 40014 40017 40018 40019 40020 40034 "
+    "40036 40037 40038 40064"
 )
+ORDER_CODES = (
+    "22002 22004 22005 22006 22007 22008 22009 22034 22038 40706 40754 40757 40761 40762 40808 "
+    "40815 40816 40844 40845 40921 40928 41103 43005 43006 43007 43008 43009 43010 43012 43027 "
+    "43028 45002 45003 45006 45035 45110 45111 45112 45113 45114 45115 45116 45118 45119 45120"
+)
+FUND_CODES = "40799 43117 43125 43129"
 FACTS = Facts(
-    definitive=frozenset(f"{REQUEST_CODES} {ORDER_CODES}".split()),
-    duplicate=frozenset({"40708", "40786", "43118", "45034", "50060"}),
-    gone=frozenset({"22001", "40768", "43001"}),
-    stale=frozenset({"40004", "40008"}),
+    definitive=frozenset(f"{REQUEST_CODES} {ORDER_CODES} {FUND_CODES}".split()),
+    duplicate=frozenset({"43118", "45034", "50060"}),
+    gone=frozenset({"22001", "43001", "43004", "45055", "45057"}),
+    stale=frozenset({"40008", "40078"}),
 )
 
 

@@ -7,9 +7,10 @@ asked then, and whoever reads names it.
 What is known beforehand is in `LIMITS`: Binance has a budget of weight by address for each of its
 services (Limits, request weight; units here are ccxt's, which are a fifth of the weight at the spot
 service and a tenth at the wallet's; portfolio margin: General Info), Bybit one of requests (Rate
-Limit Rules, HTTP IP limit), KuCoin one for public data (Rate Limit; ccxt's units are half of
-the venue's), Hyperliquid one of weight, Kraken Futures one for trading and one for history (their
-pages of rate limits; Kraken's public data are free).
+Limit Rules, HTTP IP limit), Bitget too (Quick Start, Standard specification), KuCoin one for
+public data (Rate Limit; ccxt's units are half of the venue's), Hyperliquid one of weight, Kraken
+Futures one for trading and one for history (their pages of rate limits; Kraken's public data are
+free).
 None of these pages bounds what an owner's accounts may ask together unless by agreement, so such a
 bound comes from the configuration (`rates`), as do a venue's better terms. Where nothing is said,
 each client has a limiter of its own.
@@ -59,6 +60,7 @@ LIMITS: Mapping[str, tuple[Limit, ...]] = {
         Limit("address", "sapi", 1200, 60),
         Limit("address", "", 1200, 60),
     ),
+    "bitget": (Limit("address", "", 6000, 60),),
     "bybit": (Limit("address", "", 600, 5),),
     "hyperliquid": (Limit("address", "", 1200, 60),),
     "krakenfutures": (
@@ -68,7 +70,7 @@ LIMITS: Mapping[str, tuple[Limit, ...]] = {
     "kucoinfutures": (Limit("address", "futuresPublic", 4000, 30),),
 }
 
-ONE_EACH = frozenset({"bybit"})
+ONE_EACH = frozenset({"bitget", "bybit"})
 """Venues that count requests, whatever they cost."""
 
 COUNTED_HERE = frozenset({"binance", "hyperliquid", "krakenfutures"})

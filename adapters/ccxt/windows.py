@@ -16,8 +16,8 @@ from typing import Any
 RECEIVE_WINDOW_MS = 5000
 OWN_WINDOW_MS: Mapping[str, int] = {"bitget": 30_000, "gate": 60_000, "okx": 30_000}
 """Windows that cannot be set by request (OKX: overview, REST authentication; Gate: the gap between
-a request's time and the server's may be 60 s; Bitget: taken, see there). Gate's stamp is in whole
-seconds, cut off: a request may be refused up to one second early, never late."""
+a request's time and the server's may be 60 s; Bitget: quick start, standard specification). Gate's
+stamp is in whole seconds, cut off: a request may be refused up to one second early, never late."""
 
 DEADLINES: Mapping[str, tuple[str, frozenset[str]]] = {
     "gate": ("x-gate-exptime", frozenset({"{settle}/orders"})),

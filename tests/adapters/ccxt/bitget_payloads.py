@@ -11,6 +11,7 @@ equity, the position (0.01 from 25,000 to 25,100) and the tiers are the pages' o
 from typing import Any
 
 from allocator.adapters.emulator.wire import Call, Reply
+from tests.adapters.ccxt.recorded import Recorded, Refusals
 
 HOST = "api.bitget.com"
 MIX = "/api/v2/mix"
@@ -117,6 +118,7 @@ def table() -> dict[str, Any]:
         "GET /api/v2/public/time": lambda call: ok({"serverTime": str(call.now_ms)}),
         f"GET {MIX}/market/contracts": contracts,
         f"GET {MIX}/market/tickers": ok(TICKERS),
+        f"GET {MIX}/market/ticker": ok(TICKERS[:1]),
         f"GET {MIX}/market/current-fund-rate": ok([FUNDING]),
         f"GET {MIX}/market/query-position-lever": ok(TIERS),
         f"GET {MIX}/account/accounts": ok([ACCOUNT]),
@@ -141,3 +143,74 @@ def table() -> dict[str, Any]:
         "POST /api/v2/spot/wallet/transfer": ok({"transferId": "123456", "clientOid": "x123"}),
         "GET /api/v2/spot/account/transferRecords": ok([]),
     }  # fmt: skip
+
+
+def _filled(key: str) -> dict[str, Any]:
+    fill = {"feeDetail": [{"deduction": "no", "feeCoin": "USDT", "totalDeductionFee": "",
+                           "totalFee": "-0.005693536"}]}  # fmt: skip
+    return {
+        f"GET {MIX}/order/detail": ok(
+            order(clientOid=key, state="filled", baseVolume="0.012", priceAvg="25099.5")
+        ),
+        f"GET {MIX}/order/fills": ok({"fillList": [fill, fill], "endId": None}),
+    }
+
+
+def _moved(key: str) -> dict[str, Any]:
+    return {
+        "GET /api/v2/spot/account/transferRecords": ok(
+            [{"coin": "USDT", "status": "Successful", "size": "0.1", "ts": "1700729673028",
+              "clientOid": key, "transferId": "24930940"}]
+        )
+    }  # fmt: skip
+
+
+RECORDED = Recorded(
+    venue="bitget",
+    host=HOST,
+    table=table,
+    login={"key": "bitget-key", "secret": "bitget-secret", "passphrase": "bitget-passphrase"},
+    accounts=(
+        {"id": "futures", "wallet": "usdm", "instruments": ["BTC/USDT:USDT"]},
+        {"id": "spot", "wallet": "spot"},
+    ),
+    instrument="bitget:BTC/USDT:USDT",
+    quantity="0.012",
+    price="25099.5",
+    trades="futures",
+    sends="futures",
+    receives="spot",
+    order=f"POST {MIX}/order/place-order",
+    cancel=f"POST {MIX}/order/cancel-order",
+    moved="POST /api/v2/spot/wallet/transfer",
+    lookup=f"GET {MIX}/order/detail",
+    reads=f"GET {MIX}/position/all-position",
+    refusals=Refusals(
+        funds=no("40762", "The order size is greater than the max open size"),
+        step=no("22038", "Please enter the quantity as an integral multiple of 0.001"),
+        stale=no("40008", "Request timestamp expired"),
+        post_only=None,
+        reduce_only=no("22002", "No position to close"),
+        gone=no("22001", "No order to cancel"),
+        duplicate=no("45034", "clientOid duplicate"),
+    ),
+    found=_filled,
+    resting=lambda key: {
+        f"GET {MIX}/order/detail": ok(
+            order(clientOid=key, orderId="121211212122", state="live", baseVolume="0")
+        )
+    },
+    transferred=_moved,
+    fees={"USDT": "0.011387072"},
+    step_quantity="0.0120005",
+    sent_quantity=lambda body: str(body["size"]),
+    unequal=lambda: {f"GET {MIX}/account/accounts": ok([{**ACCOUNT, "unrealizedPL": "500"}])},
+    exact=lambda units: {
+        "GET /api/v2/spot/account/assets": ok(
+            [{"coin": "USDT", "available": units, "limitAvailable": "0", "frozen": "0",
+              "locked": "0", "uTime": "1699937566000"}]
+        )
+    },
+    exact_in=("spot", "USDT"),
+    unable=frozenset({"withdrawals", "moves"}),
+)  # fmt: skip

@@ -10,6 +10,10 @@ history); those of its positions contradict each other and were replaced.
 
 from typing import Any
 
+from allocator.adapters.ccxt.gateio import text_id
+from allocator.adapters.emulator.wire import Reply
+from tests.adapters.ccxt.recorded import KEY, Recorded, Refusals
+
 HOST = "api.gateio.ws"
 FUTURES = "/api/v4/futures/usdt"
 
@@ -149,3 +153,79 @@ def table() -> dict[str, Any]:
         "GET /api/v4/wallet/sub_account_transfers": [],
         f"GET {futures}/account_book": [],
     }
+
+
+def no(label: str, words: str = "no") -> Reply:
+    return Reply({"label": label, "message": words}, 400)
+
+
+NAMED = f"GET {FUTURES}/orders/{text_id(KEY)}"
+
+
+def _table() -> dict[str, Any]:
+    """The whole table, and what concerns the order of this client id."""
+    return {
+        **table(),
+        NAMED: no("ORDER_NOT_FOUND"),
+        f"DELETE {FUTURES}/orders/{text_id(KEY)}": order(text=text_id(KEY)),
+        f"GET {FUTURES}/my_trades": [],
+    }
+
+
+def _filled(key: str) -> dict[str, Any]:
+    return {
+        NAMED: order(
+            id=15675394, text=text_id(key), size="-12", left="0", status="finished",
+            finish_as="filled", finish_time=1790000001, fill_price="3780.2",
+        ),
+        f"GET {FUTURES}/my_trades": [{"fee": "0.0012"}, {"fee": "0.0007"}],
+    }  # fmt: skip
+
+
+RECORDED = Recorded(
+    venue="gate",
+    host=HOST,
+    table=_table,
+    login={"key": "gate-key", "secret": "gate-secret", "member": "1666"},
+    accounts=(
+        {"id": "futures", "wallet": "usdm", "instruments": ["BTC/USDT:USDT"]},
+        {"id": "spot", "wallet": "spot"},
+    ),
+    instrument="gate:BTC/USDT:USDT",
+    quantity="12",
+    price="3780.1",
+    trades="futures",
+    sends="futures",
+    receives="spot",
+    order=f"POST {FUTURES}/orders",
+    cancel=f"DELETE {FUTURES}/orders/{text_id(KEY)}",
+    moved="POST /api/v4/wallet/transfers",
+    lookup=NAMED,
+    reads=f"GET {FUTURES}/positions",
+    refusals=Refusals(
+        funds=no("INSUFFICIENT_AVAILABLE"),
+        step=no("INVALID_PARAM_VALUE"),
+        stale=no("REQUEST_EXPIRED"),
+        post_only=no("ORDER_POC_IMMEDIATE"),
+        reduce_only=no("POSITION_EMPTY"),
+        gone=no("ORDER_FINISHED"),
+    ),
+    found=_filled,
+    resting=lambda key: {NAMED: order(text=text_id(key))},
+    transferred=lambda key: {
+        f"GET {FUTURES}/account_book": [
+            {"time": 1790000002.5, "change": "-0.1", "balance": "9.9", "type": "dnw", "id": "9"}
+        ]
+    },
+    fees={"USDT": "0.0019"},
+    step_quantity="12.5",
+    sent_quantity=lambda body: str(body["size"]).lstrip("-"),
+    unequal=lambda: {f"GET {FUTURES}/accounts": {**ACCOUNT, "unrealised_pnl": "500"}},
+    exact=lambda units: {
+        "GET /api/v4/spot/accounts": [
+            {"currency": "USDT", "available": units, "locked": "0", "update_id": 98}
+        ]
+    },
+    exact_in=("spot", "USDT"),
+    unable=frozenset({"withdrawals", "moves", "transfer_key"}),
+)

@@ -215,7 +215,7 @@ RECORDED = Recorded(
     host=HOST,
     hosts=HOSTS,
     table=table,
-    login={"key": "k", "secret": "s"},
+    login={"key": "pm-key", "secret": "pm-secret"},
     accounts=(
         {"id": "pm", "wallet": "unified", "instruments": ["BTC/USDT:USDT", "BTC/USD:BTC"]},
         {"id": "spot", "wallet": "spot"},

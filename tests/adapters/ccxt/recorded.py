@@ -26,7 +26,7 @@ class Refusals:
     ----------
     funds, step, stale, post_only, reduce_only
         Not enough money, a quantity off its steps, a stamp or deadline that has passed, a maker's
-        order that would take, a reducing one that would add. No stale: it has no words for it.
+        order that would take, a reducing one that would add. None: no page tells its words for it.
     duplicate
         The client id is known; None: the venue is not told to refuse one.
     gone
@@ -36,7 +36,7 @@ class Refusals:
     funds: Answer
     step: Answer
     stale: Answer | None
-    post_only: Answer
+    post_only: Answer | None
     reduce_only: Answer
     gone: Answer
     duplicate: Answer | None = None

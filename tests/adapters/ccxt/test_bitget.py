@@ -355,7 +355,8 @@ def test_an_order_is_absent_only_when_open_and_past_ones_lack_it(
     ("answer", "outcome"),
     [
         (bitget.ok({"orderId": "1", "clientOid": KEY}), "ack"),
-        (bitget.no("40768", "Order does not exist"), "rejected"),
+        (bitget.no("40768", "Order does not exist"), "unknown"),
+        (bitget.no("43001", "The order does not exist"), "rejected"),
         (bitget.no("22001", "No order to cancel"), "rejected"),
         (bitget.no("40725", "?", 500), "unknown"),
     ],

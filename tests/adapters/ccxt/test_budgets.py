@@ -1,0 +1,197 @@
+"""Budgets of requests by address, by owner and by key, on a clock that jumps over every wait."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from allocator.adapters.ccxt.budgets import HEADROOM, Budget, Budgets, Limit
+from allocator.adapters.ccxt.failures import NotSentError
+from allocator.adapters.deadline import deadline
+from allocator.adapters.gather import within
+from allocator.models.config import RateConfig
+
+
+class Jumping(asyncio.SelectorEventLoop):
+    """A loop whose clock jumps to whatever is due next."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at = 0.0
+        self._resolution = self._clock_resolution = 1e-9  # type: ignore[attr-defined]
+        select = self._selector.select  # type: ignore[attr-defined]
+
+        def jump(timeout: float | None = None) -> Any:
+            self.at += timeout or 0.0
+            return select(0)
+
+        self._selector.select = jump  # type: ignore[attr-defined]
+
+    def time(self) -> float:
+        return self.at
+
+
+def timed(work: Callable[[], Awaitable[Any]]) -> tuple[Any, float]:
+    """Run on the jumping clock and tell how long that took by it."""
+    loop = Jumping()
+    try:
+        return loop.run_until_complete(asyncio.ensure_future(work(), loop=loop)), loop.at
+    finally:
+        loop.close()
+
+
+ADDRESS = Limit("address", "", 10 / HEADROOM, 60)
+
+
+def client(cost: float = 1) -> Any:
+    """Stand in for a client whose requests cost that much; its own limiter lets all through."""
+
+    async def own(units: float) -> None:
+        del units
+
+    return SimpleNamespace(calculate_rate_limiter_cost=lambda *asked: cost, throttler=own)
+
+
+async def ask(one: Any, api: str = "private", path: str = "account") -> None:
+    await one.throttler(one.calculate_rate_limiter_cost(api, "GET", path, {}))
+
+
+def rates(*told: dict[str, Any], venue: str = "okx") -> list[RateConfig]:
+    return [RateConfig.model_validate({"venue": venue, **row}) for row in told]
+
+
+def test_what_is_spent_comes_back_after_the_window() -> None:
+    budget = Budget(ADDRESS, "venue")
+
+    async def work() -> None:
+        for _ in range(25):
+            await budget.take(1)
+
+    assert timed(work)[1] == 120
+
+
+def test_a_cost_that_exceeds_all_waits_for_all() -> None:
+    budget = Budget(ADDRESS, "venue")
+
+    async def work() -> None:
+        await budget.take(1)
+        await budget.take(100)
+
+    assert timed(work)[1] == 60
+
+
+def test_whoever_waits_is_served_in_turn() -> None:
+    budget, order = Budget(ADDRESS, "venue"), list[str]()
+
+    async def one(name: str, cost: float) -> None:
+        await budget.take(cost)
+        order.append(name)
+
+    async def work() -> None:
+        await asyncio.gather(one("first", 10), one("large", 9), one("small", 1))
+
+    timed(work)
+    assert order == ["first", "large", "small"]
+
+
+def test_whoever_cannot_be_served_in_time_is_told_so_and_spends_nothing() -> None:
+    budget = Budget(ADDRESS, "venue")
+
+    async def work() -> str:
+        await budget.take(10)
+        known = deadline.set(asyncio.get_running_loop().time() + 30)
+        with pytest.raises(NotSentError) as told:
+            await budget.take(1)
+        deadline.reset(known)
+        await budget.take(10)
+        return str(told.value)
+
+    words, took = timed(work)
+    assert words.startswith("BUDGET: venue: ")
+    assert "in 60 s by address are spent beyond the deadline" in words
+    assert took == 60
+
+
+def test_a_gather_that_runs_out_of_budget_names_every_account_it_did_not_read() -> None:
+    budget = Budget(ADDRESS, "binance")
+
+    async def read(name: str) -> str:
+        await budget.take(5)
+        return name
+
+    async def work() -> list[Any]:
+        loop, out = asyncio.get_running_loop(), list[Any]()
+        for allowed in (50, 50, 200):
+            jobs = {name: read(name) for name in "abcd"}
+            out.append(await within(jobs, loop.time() + allowed))
+        return out
+
+    first, second, third = timed(work)[0]
+    assert [first[name] for name in "ab"] == ["a", "b"]
+    assert all("BUDGET: binance" in str(first[name]) for name in "cd")
+    assert sum(isinstance(row, NotSentError) for row in second.values()) == 2
+    assert third == {name: name for name in "abcd"}
+
+
+@pytest.mark.parametrize(("scope", "took"), [("address", 120), ("owner", 60), ("key", 0)])
+def test_clients_share_what_they_are_counted_by(scope: str, took: float) -> None:
+    shared = Budgets("okx", rates({"scope": scope, "units": 12, "window_s": 60}))
+    clients = [client() for _ in range(3)]
+    for index, one in enumerate(clients):
+        shared.bind(one, owner="one" if index < 2 else "two", key=f"key-{index}")
+
+    async def work() -> None:
+        for one in clients:
+            for _ in range(10):
+                await ask(one)
+
+    assert timed(work)[1] == took
+
+
+def test_a_request_waits_for_every_budget_it_is_counted_in() -> None:
+    shared = Budgets(
+        "okx",
+        rates(
+            {"scope": "address", "units": 23, "window_s": 10},
+            {"scope": "owner", "units": 12, "window_s": 60},
+        ),
+    )
+    first, second = client(), client()
+    shared.bind(first, owner="one", key="a")
+    shared.bind(second, owner="two", key="b")
+
+    async def many(one: Any) -> float:
+        for _ in range(15):
+            await ask(one)
+        return asyncio.get_running_loop().time()
+
+    async def work() -> list[float]:
+        return list(await asyncio.gather(many(first), many(second)))
+
+    assert timed(work)[0] == [60, 60]
+
+
+def test_the_configuration_replaces_what_is_known_of_a_service() -> None:
+    shared = Budgets(
+        "binance", rates({"scope": "address", "service": "fapi", "units": 12,
+                          "window_s": 60}, venue="binance")
+    )  # fmt: skip
+    one = client()
+    shared.bind(one, owner="one", key="a")
+
+    async def work(api: str) -> None:
+        for _ in range(11):
+            await ask(one, api)
+
+    assert timed(lambda: work("fapiPrivate"))[1] == 60
+    assert timed(lambda: work("sapi"))[1] == 0
+
+
+def test_a_rate_of_another_venue_does_not_count() -> None:
+    shared = Budgets("okx", rates({"scope": "address", "units": 1, "window_s": 60}, venue="bybit"))
+    one = client()
+    before = one.throttler
+    shared.bind(one, owner="one", key="a")
+    assert one.throttler is before
