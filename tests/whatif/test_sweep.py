@@ -85,20 +85,28 @@ def python(*args: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.parametrize("one_by_one", [True, False])
 def test_any_back_end_that_joblib_knows_is_called_through_the_same_hook(
-    done: Sweep, tmp_path: Path
+    done: Sweep, tmp_path: Path, one_by_one: bool
 ) -> None:
+    """Ray's gives its results only when all of them are done."""
     used = list[int]()
 
     class Counting(SequentialBackend):
+        supports_return_generator = one_by_one
+
         def configure(self, *args: Any, **more: Any) -> int:
             used.append(1)
             return super().configure(*args, **more)
 
     joblib.register_parallel_backend("counting", Counting)
-    other = allocator.sweep(with_grid(tmp_path), backend="counting", jobs=1)
+    seen = list[int]()
+    other = allocator.sweep(
+        with_grid(tmp_path), backend="counting", jobs=1, watch=lambda n, _: seen.append(n)
+    )
     assert other.results_hash == done.results_hash
     assert used
+    assert seen == [0, 1, 2, 3, 4, 5, 6]
 
 
 def test_ray_is_asked_for_by_name_and_missed_in_words(tmp_path: Path) -> None:
