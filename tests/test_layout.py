@@ -83,6 +83,9 @@ def test_wheel_installs_one_top_level_name(wheel: Path) -> None:
     assert "allocator/models/plan.py" in names
     assert "allocator/models/py.typed" in names
     assert "allocator/adapters/__init__.py" in names
+    assert "allocator/whatif/static/echarts.min.js" in names
+    assert "allocator/whatif/static/echarts.LICENSE" in names
+    assert "allocator/whatif/templates/page.html.j2" in names
 
 
 def test_wheel_works_beside_a_consumer_that_owns_models(wheel: Path, tmp_path: Path) -> None:

@@ -42,8 +42,9 @@ def ready(backend: str, jobs: int, cluster: str | None) -> Generator[dict[str, A
     jobs
         Workers.
     cluster
-        Address of a Dask scheduler, such as ``tcp://127.0.0.1:8786``; None: a cluster of as many
-        processes as jobs is started on the loopback interface for the time of the sweep.
+        Address of a Dask scheduler, such as ``tcp://127.0.0.1:8786``, or of a Ray cluster; None:
+        one of as many processes as jobs is started on the loopback interface for the time of the
+        sweep.
 
     Yields
     ------
@@ -61,15 +62,17 @@ def ready(backend: str, jobs: int, cluster: str | None) -> Generator[dict[str, A
         if find_spec(name) is None:
             remedy = remedy or f"pip install {name}"
             raise ConfigError(f"{backend}: {name} is not installed: {remedy}")
-    if cluster is not None and backend != "dask":
-        raise ConfigError(f"a cluster's address goes with dask, not with {backend}")
+    if cluster is not None and backend not in EXTRAS:
+        raise ConfigError(f"a cluster's address goes with dask or ray, not with {backend}")
     name = NAMES.get(backend, backend)
     if backend == "dask":
         with _dask(jobs, cluster) as client:
             yield {"backend": name, "client": client, "n_jobs": -1}
         return
     if backend == "ray":
-        _register_ray()
+        with _ray(jobs, cluster):
+            yield {"backend": name, "n_jobs": jobs if cluster is None else -1}
+        return
     more = {"idle_worker_timeout": IDLE_S} if name == "loky" else {}
     yield {"backend": name, "n_jobs": 1 if backend == "serial" else jobs, **more}
 
@@ -102,6 +105,21 @@ def _dask(jobs: int, cluster: str | None) -> Generator[Any]:
         yield client
 
 
-def _register_ray() -> None:
+@contextmanager
+def _ray(jobs: int, cluster: str | None) -> Generator[None]:
+    """Use the cluster that the caller has joined already, else the one asked for."""
+    ray: Any = import_module("ray")
     register: Any = import_module("ray.util.joblib")
     register.register_ray()
+    if ray.is_initialized():
+        yield
+        return
+    own = {"num_cpus": jobs, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    try:
+        ray.init(log_to_driver=False, **(own if cluster is None else {"address": cluster}))
+    except ConnectionError as error:
+        raise StaleError(f"no Ray cluster answers at {cluster}: {error}") from error
+    try:
+        yield
+    finally:
+        ray.shutdown()

@@ -8,17 +8,17 @@ from typing import Any, Final
 
 from allocator.whatif.document import fail, read
 from allocator.whatif.reader import (
+    check_scenario,
     load_config,
     load_mandate,
     load_plan,
-    load_scenario,
     load_snapshot,
 )
 
 LOADERS: Final[Mapping[str, Callable[[Path], Any]]] = {
     "snapshot": load_snapshot,
     "mandate": load_mandate,
-    "scenario": load_scenario,
+    "scenario": check_scenario,
     "plan": load_plan,
     "config": load_config,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+from allocator.models.base import ZERO
 from allocator.models.explain import money
 from allocator.models.plan import COST_PARTS, Plan
 from allocator.whatif.charts import bars, sankeys
@@ -162,6 +163,7 @@ def _pictures(done: WhatIf) -> Iterator[Chart]:
     yield from _cost_bars(done)
     yield from _margin_bars(done)
     yield from _exposure_bars(done)
+    yield from _binding_bars(done)
     for title, side in (("Base", done.base), ("Shocked", done.shocked)):
         for chart in sankeys(side.plan):
             yield Chart(f"{title}: {chart.heading}", chart.options, chart.told, chart.height)
@@ -176,6 +178,18 @@ def _cost_bars(done: WhatIf) -> Iterator[Chart]:
             for word, cost in zip(("base", "shocked"), costs, strict=True)
         }
         yield bars("Cost by part", [name.replace("_", " ") for name in names], series)
+
+
+def _binding_bars(done: WhatIf) -> Iterator[Chart]:
+    base, shocked = (_prices(side.plan) for side in (done.base, done.shocked))
+    both = sorted({*base, *shocked})
+    names = largest({n: max(abs(row.get(n, ZERO)) for row in (base, shocked)) for n in both})
+    if names:
+        series = {
+            "base": [base.get(name) for name in names],
+            "shocked": [shocked.get(name) for name in names],
+        }
+        yield bars("What the binding limits cost", names, series, unit="USD a unit")
 
 
 def _margin_bars(done: WhatIf) -> Iterator[Chart]:

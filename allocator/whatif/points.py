@@ -66,15 +66,18 @@ def _row(study: Study, variants: Variants, point: Point) -> Row:
         "point": {path: told(value) for path, value in point.values.items()},
     }
     try:
-        snapshot, mandate = variants.book(point.values)
+        return {**row, **_decided(study, *variants.book(point.values, check=False))}
     except InputError as error:
         return {**row, "status": "invalid", "error": str(error)}
+
+
+def _decided(study: Study, snapshot: Snapshot, mandate: Mandate) -> Row:
     engine = ENGINES.get(mandate_hash(mandate), lambda: Engine(mandate))
     if study.depth == "relaxed":
-        return {**row, **_relaxed(engine, snapshot, mandate)}
+        return _relaxed(engine, snapshot, mandate)
     plan = engine.decide(snapshot)
     wrong = check_expect(study.expect, plan) if study.expect is not None else []
-    return {**row, **_figures(plan), "wrong": wrong}
+    return {**_figures(plan), "wrong": wrong}
 
 
 def _relaxed(engine: Engine, snapshot: Snapshot, mandate: Mandate) -> Row:

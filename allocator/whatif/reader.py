@@ -218,6 +218,20 @@ def load_recipe(
     return recipe
 
 
+def check_scenario(path: str | Path) -> None:
+    """Check a scenario with every value of its grid.
+
+    Raises
+    ------
+    FileError
+        With every problem of the file and of the files that it refers to.
+    """
+    reading, _, recipe = _recipe(path, None, More())
+    if recipe is not None:
+        _check_grid(reading, recipe)
+    reading.check()
+
+
 @dataclass(frozen=True, slots=True)
 class More:
     """What is done beside what a file says.

@@ -95,8 +95,13 @@ class Variants:
             checked(Mandate, tree["mandate"], "mandate"),
         )
 
-    def book(self, point: Mapping[str, Any]) -> Book:
+    def book(self, point: Mapping[str, Any], *, check: bool = True) -> Book:
         """Make the book at a point of the grid.
+
+        Parameters
+        ----------
+        check
+            Whether it is checked that the book makes sense; an engine checks it again.
 
         Raises
         ------
@@ -117,7 +122,7 @@ class Variants:
             mandate = checked(Mandate, tree["mandate"], "mandate")
         shocks = [checked(Shock, row, "shock") for row in tree["shock"]]
         book = shocked_by(snapshot, mandate, shocks)
-        problems = book_problems(*book)
+        problems = book_problems(*book) if check else []
         if problems:
             raise SnapshotError(problems)
         return book
@@ -159,7 +164,10 @@ def put(tree: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
     PathError
         When the path names nothing.
     """
-    if path.startswith("shock.") and len(tree["shock"]) < 2:
+    if path.startswith("shock.") and len(tree["shock"]) > 1:
+        said = f"there are {len(tree['shock'])} shocks: name one by its position, as shock[0]"
+        raise PathError([Problem((path,), said)])
+    if path.startswith("shock."):
         tree = {**tree, "shock": tree["shock"] or [{}]}
         path = path.replace("shock.", "shock[0].", 1)
     changed, _, message = override(tree, path, value)

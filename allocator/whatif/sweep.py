@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -26,6 +27,9 @@ Watch = Callable[[int, int], None]
 
 MOST_IN_TASK = 16
 """Points that a worker is given at once; what a kill may lose at most of each worker."""
+
+ROUND = 4
+"""Tasks of a worker that are waited for together, where single ones cannot be."""
 
 POINTS_FILE = "points.jsonl"
 
@@ -173,9 +177,15 @@ def _solved(
     joblib: Any = import_module("joblib")
     tasks = (joblib.delayed(solve)(study, some) for some in _tasks(points, jobs))
     with ready(backend, jobs, cluster) as config, joblib.parallel_config(**config):
-        yield from joblib.Parallel(
-            return_as="generator_unordered", batch_size=1, pre_dispatch="2 * n_jobs"
-        )(tasks)
+        try:
+            parallel = joblib.Parallel(
+                return_as="generator_unordered", batch_size=1, pre_dispatch="2 * n_jobs"
+            )
+        except ValueError:  # a back end, such as Ray's, that gives nothing before all is done
+            while some := list(itertools.islice(tasks, ROUND * jobs)):
+                yield from joblib.Parallel(batch_size=1)(some)
+        else:
+            yield from parallel(tasks)
 
 
 def _tasks(points: Sequence[Point], jobs: int) -> Iterator[Sequence[Point]]:

@@ -65,10 +65,11 @@ def test_a_bad_file_is_told_in_one_line(
     text, message = BAD[kind]
     path = tmp_path / "bad.yaml"
     path.write_text(BOOK + text)
-    assert run(["what-if", str(path)]) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err == f"{path}:{message}\n"
+    for command in ("what-if", "validate"):
+        assert run([command, str(path)]) == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err == f"{path}:{message}\n"
 
 
 def test_there_are_ten_of_them() -> None:

@@ -85,20 +85,28 @@ def python(*args: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.parametrize("one_by_one", [True, False])
 def test_any_back_end_that_joblib_knows_is_called_through_the_same_hook(
-    done: Sweep, tmp_path: Path
+    done: Sweep, tmp_path: Path, one_by_one: bool
 ) -> None:
+    """Ray's gives its results only when all of them are done."""
     used = list[int]()
 
     class Counting(SequentialBackend):
+        supports_return_generator = one_by_one
+
         def configure(self, *args: Any, **more: Any) -> int:
             used.append(1)
             return super().configure(*args, **more)
 
     joblib.register_parallel_backend("counting", Counting)
-    other = allocator.sweep(with_grid(tmp_path), backend="counting", jobs=1)
+    seen = list[int]()
+    other = allocator.sweep(
+        with_grid(tmp_path), backend="counting", jobs=1, watch=lambda n, _: seen.append(n)
+    )
     assert other.results_hash == done.results_hash
     assert used
+    assert seen == [0, 1, 2, 3, 4, 5, 6]
 
 
 def test_ray_is_asked_for_by_name_and_missed_in_words(tmp_path: Path) -> None:
@@ -216,6 +224,7 @@ def test_what_a_point_makes_senseless_is_its_own_row(tmp_path: Path) -> None:
         ("{shock.prices.BTX: [-5%]}",
          "grid.shock.prices.BTX[0]: cannot stand there: [0].prices.BTX: unknown asset or "
          "underlying 'BTX' - did you mean 'BTC'?"),
+        ("{'shock[1].prices.BTC': [-5%]}", "there is no position 1: the list has 1 elements"),
         ("{shock.price.BTC: [-5%]}",
          "grid.shock.price.BTC: nothing is called 'price' there - did you mean 'prices'?"),
         ("{mandate.policy.order_cots: [1]}", "did you mean 'order_cost'?"),
@@ -230,6 +239,17 @@ def test_a_wrong_grid_is_told_where_it_stands(tmp_path: Path, grid: str, message
         load_recipe(with_grid(tmp_path, f"\ngrid: {grid}\n"))
     assert message in str(caught.value)
     assert str(caught.value).startswith(f"{tmp_path}/crash-grid.yaml:{len_of(CRASH) + 2}:")
+
+
+def test_one_of_several_shocks_is_named_by_its_position(tmp_path: Path) -> None:
+    book = CRASH.read_text().replace("shock:\n  prices", "shock:\n- fees: {set: 0}\n- prices")
+    path = tmp_path / "two.yaml"
+    path.write_text(f"{book}\ngrid: {{'shock[1].prices.BTC': [-1%, -2%]}}\n")
+    rows = allocator.sweep(path, backend="serial").rows
+    assert [row["point"]["shock[1].prices.BTC"] for row in rows] == ["-1%", "-2%"]
+    path.write_text(f"{book}\ngrid: {{shock.prices.BTC: [-1%]}}\n")
+    with pytest.raises(FileError, match="there are 2 shocks: name one by its position"):
+        load_recipe(path)
 
 
 def len_of(path: Path) -> int:
