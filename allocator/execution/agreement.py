@@ -28,6 +28,7 @@ from allocator.models.records import (
     FreezeRow,
     PlanRow,
     ProposalRow,
+    ShortfallRow,
     VerdictRow,
 )
 from allocator.models.snapshot import Snapshot
@@ -37,6 +38,7 @@ CHANGES = {
     "attempt": frozenset({"state"}),
     "action": frozenset({"stage"}),
     "plan": frozenset({"recorded", "approved", "baseline"}),
+    "shortfall": frozenset({"measured"}),
     "proposal": frozenset({"proposed"}),
     "verdict": frozenset({"approved", "rejected"}),
     "breaker": frozenset({"tripped", "reset"}),
@@ -86,7 +88,16 @@ def verify(session: Session) -> tuple[Fault, ...]:
     """Check the whole chain, and that every row stands where the audit left it."""
     told = Told()
     faults = audit.chain(session, told.add)
-    for check in (_attempts, _plans, _actions, _cycles, _freezes, _judgement, _breakers):
+    for check in (
+        _attempts,
+        _plans,
+        _actions,
+        _cycles,
+        _freezes,
+        _judgement,
+        _breakers,
+        _shortfalls,
+    ):
         faults += [Fault(None, what) for what in check(session, told)]
     faults += [Fault(None, f"{name} is in the audit only") for name in told.left()]
     return tuple(faults)
@@ -205,6 +216,15 @@ def _breakers(session: Session, told: Told) -> Iterator[str]:
     for row in session.exec(select(BreakerRow)):
         subject = f"breaker:{row.scope}"
         stands = {"state": row.state, "reason": row.reason, "who": row.who}
+        yield from _differ(subject, stands, told.take(subject))
+
+
+def _shortfalls(session: Session, told: Told) -> Iterator[str]:
+    names = ("filled", "decided", "average", "forecast", "fees", "slippage", "missed")
+    for row in session.exec(select(ShortfallRow)):
+        subject = f"shortfall:{row.plan_hash}:{row.seq}"
+        figures = {name: getattr(row, name) for name in names}
+        stands = {name: None if value is None else plain(value) for name, value in figures.items()}
         yield from _differ(subject, stands, told.take(subject))
 
 

@@ -208,6 +208,7 @@ class Executor:
             raise
         self._give_up_rest(run, course.why or "what it waits for did not end well")
         course.breaks, course.reconciled = await reconcile(run, explained=course.outside)
+        run.measure()
         course.status = outcome(journal.history.actions(run.plan.plan_hash), gave_up=gave_up)
         ended = "superseded" if course.status == "superseded" else "ended"
         journal.close_cycle(run.cycle_id, ended, course.why)

@@ -106,7 +106,6 @@ class Gate:
         row = run.book.instruments[intent.instrument]
         marks: Sequence[Decimal] = ()
         if quote is not None:
-            self._shell.marks.add(quote)
             since = now - timedelta(seconds=float(limits.window_s))
             marks = (*self._shell.marks.within(row.id, since), quote.mark)
         expected = run.expected()

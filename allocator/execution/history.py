@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select
 from allocator.execution import agreement, audit
 from allocator.execution.attempts import Attempt, of_row
 from allocator.execution.database import READ_ONLY
+from allocator.execution.shortfall import Shortfall
 from allocator.execution.transitions import OPEN_STATES, Stage, State
 from allocator.models.canonical import plan_hash
 from allocator.models.errors import JournalError
@@ -29,6 +30,7 @@ from allocator.models.records import (
     OutboxRow,
     PlanRow,
     ProposalRow,
+    ShortfallRow,
     VerdictRow,
 )
 from allocator.models.snapshot import Snapshot
@@ -100,6 +102,15 @@ class Proposal:
     snapshot: Snapshot
     mandate: Mandate
     begun: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What an action came to against its plan's forecast."""
+
+    plan_hash: str
+    at: datetime
+    figures: Shortfall
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +259,14 @@ class History:
             rows = session.exec(query.order_by(col(AttemptRow.intent_at)))
             return tuple(of_row(row) for row in rows)
 
+    def shortfalls(self, hash_: str | None = None, limit: int = 10_000) -> tuple[Measured, ...]:
+        """List what actions came to, of one plan or of all, the latest first."""
+        query = select(ShortfallRow).order_by(col(ShortfallRow.id).desc()).limit(limit)
+        if hash_ is not None:
+            query = query.where(ShortfallRow.plan_hash == hash_)
+        with self._session() as session:
+            return tuple(_measured(row) for row in session.exec(query))
+
     def attempt(self, client_id: str) -> Attempt | None:
         """Read one attempt."""
         with self._session() as session:
@@ -318,6 +337,12 @@ def breakers(session: Session) -> tuple[Tripped, ...]:
     """List breakers that were ever tripped, by scope."""
     rows = session.exec(select(BreakerRow).order_by(col(BreakerRow.scope)))
     return tuple(Tripped(r.scope, Breaker(r.state), r.reason, r.who, r.at) for r in rows)
+
+
+def _measured(row: ShortfallRow) -> Measured:
+    names = (field.name for field in fields(Shortfall))
+    figures = Shortfall(**{name: getattr(row, name) for name in names})
+    return Measured(row.plan_hash, row.at, figures)
 
 
 def _proposal(session: Session, row: ProposalRow) -> Proposal:

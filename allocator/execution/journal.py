@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
@@ -42,6 +43,7 @@ from allocator.execution.entries import (
 from allocator.execution.leader import Lease, fence
 from allocator.execution.office import Office
 from allocator.execution.reservations import Reservation, reserve
+from allocator.execution.shortfall import Shortfall
 from allocator.execution.transitions import Stage, State, of_found, of_outcome
 from allocator.models.base import json_value, plain, stamp
 from allocator.models.canonical import canonical_json, mandate_hash, snapshot_hash
@@ -49,7 +51,14 @@ from allocator.models.errors import JournalError, RefusedError
 from allocator.models.intents import Ack, Found, Intent, Outcome, Rejected
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan
-from allocator.models.records import ActionRow, AttemptRow, CycleRow, OpeningRow, PlanRow
+from allocator.models.records import (
+    ActionRow,
+    AttemptRow,
+    CycleRow,
+    OpeningRow,
+    PlanRow,
+    ShortfallRow,
+)
 from allocator.models.snapshot import Snapshot
 from allocator.ports import Clock
 from allocator.risk.control import Refusal
@@ -191,6 +200,23 @@ class Journal(Office):
             row.baseline_json = canonical_json(baseline)
             entry.session.add(row)
             entry.event(f"plan:{plan_hash}", "baseline", readings=baseline)
+
+    def measured(self, plan_hash: str, rows: Sequence[Shortfall]) -> None:
+        """Keep what actions came to; measured again, the later figures stand."""
+        with self.write() as entry:
+            query = select(ShortfallRow).where(ShortfallRow.plan_hash == plan_hash)
+            known = {row.seq: row for row in entry.session.exec(query)}
+            for row in rows:
+                figures = asdict(row)
+                kept = known.get(row.seq) or ShortfallRow(
+                    plan_hash=plan_hash, at=entry.at, **figures
+                )
+                for name, value in figures.items():
+                    setattr(kept, name, value)
+                kept.at = entry.at
+                entry.session.add(kept)
+                told = {name: plain(v) for name, v in figures.items() if isinstance(v, Decimal)}
+                entry.event(f"shortfall:{plan_hash}:{row.seq}", "measured", **told)
 
     # Attempts
 

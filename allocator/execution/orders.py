@@ -221,6 +221,7 @@ class Orders:
             quote = await self._shell.venue(order.account).quote(order.instrument)
         except VenueError as error:
             return Short(f"no prices of {order.instrument}: {error}", over=False)
+        self._shell.marks.add(quote)
         beyond = beyond_worst(order, quote)
         return quote if beyond is None else Short(beyond, over=False)
 

@@ -55,6 +55,9 @@ class ActionReport(Value):
         Units by asset.
     slippage
         Numeraire paid beyond the plan's mark, without fees; negative: gained.
+    forecast, shortfall
+        Numeraire that the plan had forecast for what was filled, and what it came to: slippage,
+        fees, and the move of the mark on what was not filled; None: not measured yet.
     attempts
         Requests sent.
     """
@@ -70,6 +73,8 @@ class ActionReport(Value):
     average_price: Num | None = None
     fees: Mapping[str, Num] = Field(default_factory=dict[str, Num])
     slippage: Num | None = None
+    forecast: Num | None = None
+    shortfall: Num | None = None
     attempts: int = 0
 
 

@@ -16,6 +16,7 @@ from allocator.execution.filling import filled_effects
 from allocator.execution.journal import Journal
 from allocator.execution.recent import Recent
 from allocator.execution.report import Progress, Watch
+from allocator.execution.shortfall import Shortfall, shortfalls
 from allocator.execution.transitions import Stage, State
 from allocator.models.base import json_value
 from allocator.models.config import ExecutionConfig
@@ -54,6 +55,10 @@ class Marks:
     def add(self, quote: Quote) -> None:
         """Remember a mark."""
         self._rows[quote.instrument].append((quote.at, quote.mark))
+
+    def latest(self) -> dict[str, Decimal]:
+        """Tell the mark of every instrument that was seen last."""
+        return {name: rows[-1][1] for name, rows in self._rows.items() if rows}
 
     def within(self, instrument: str, since: datetime) -> tuple[Decimal, ...]:
         """List marks since a time, forgetting older ones."""
@@ -132,6 +137,8 @@ class Run:
     confirms
         Whether money counts as arrived only once its receiver shows it; not so for a plan that
         was given up, whose accounts have moved on.
+    shortfalls
+        What its actions came to, by number, once that was measured.
     """
 
     shell: Shell
@@ -141,6 +148,7 @@ class Run:
     baseline: dict[str, AccountReading] = field(default_factory=dict[str, AccountReading])
     seen: dict[str, AccountReading] = field(default_factory=dict[str, AccountReading])
     confirms: bool = True
+    shortfalls: dict[int, Shortfall] = field(default_factory=dict[int, Shortfall])
     _attempts: dict[str, Attempt] | None = None
     _stages: dict[int, Stage] | None = None
     _folding: Folding | None = None
@@ -180,6 +188,13 @@ class Run:
             rows = self.shell.journal.history.actions(self.plan.plan_hash)
             self._stages = {row.seq: row.stage for row in rows}
         return dict(self._stages)
+
+    def measure(self) -> None:
+        """Keep what the actions came to against the plan's forecast."""
+        marks = self.shell.marks.latest()
+        rows = shortfalls(self.book, self.plan, self.attempts(), marks)
+        self.shell.journal.measured(self.plan.plan_hash, rows)
+        self.shortfalls = {row.seq: row for row in rows}
 
     def set_stage(self, seqs: Sequence[int], to: Stage, reason: str = "") -> None:
         """Step actions, in the journal and here."""

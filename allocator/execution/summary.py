@@ -20,9 +20,10 @@ from allocator.execution.report import (
     RunStatus,
 )
 from allocator.execution.run import Run
+from allocator.execution.shortfall import average_price, fees_of, slippage_of
 from allocator.execution.transitions import Stage
 from allocator.exposure import exposures, goals
-from allocator.models.base import ONE, ZERO
+from allocator.models.base import ZERO
 from allocator.models.plan import Action, Order, PositionMove, Transfer
 from allocator.state import State as BookState
 from allocator.state import effect_of, lawful, published
@@ -81,7 +82,7 @@ def summarise(run: Run, course: Course) -> ExecutionReport:
         why=course.why,
         actions=rows,
         exposure=_exposure(run, attempts),
-        fees=published(_fees(run, attempts)),
+        fees=published(fees_of(run.book, attempts)),
         breaks=tuple(
             BreakReport(
                 account=row.account,
@@ -108,7 +109,11 @@ def _action(
     for row in attempts:
         for asset, fee in row.fees.items():
             fees[asset] = fees.get(asset, ZERO) + fee
-    price = _average(attempts)
+    price = average_price(attempts)
+    slippage = None
+    if isinstance(action, Order) and price is not None:
+        slippage = published(slippage_of(run.book, action, filled, price))
+    measured = run.shortfalls.get(action.seq)
     return ActionReport(
         seq=action.seq,
         kind=action.kind,
@@ -120,37 +125,10 @@ def _action(
         filled=filled,
         average_price=None if price is None else published(price),
         fees=fees,
-        slippage=_slippage(run, action, filled, price),
+        slippage=slippage,
+        forecast=None if measured is None else measured.forecast,
+        shortfall=None if measured is None else measured.total,
         attempts=len(attempts),
-    )
-
-
-def _average(attempts: Sequence[Attempt]) -> Decimal | None:
-    priced = [(row.filled, row.average_price) for row in attempts if row.average_price is not None]
-    filled = sum((quantity for quantity, _ in priced), ZERO)
-    if not filled:
-        return None
-    return sum((quantity * price for quantity, price in priced), ZERO) / filled
-
-
-def _slippage(run: Run, action: Action, filled: Decimal, price: Decimal | None) -> Decimal | None:
-    if not isinstance(action, Order) or price is None:
-        return None
-    mark = run.book.instruments[action.instrument].mark
-    worse = (price - mark) / mark * (ONE if action.side == "buy" else -ONE)
-    return published(worse * filled * run.book.notional(action.instrument))
-
-
-def _fees(run: Run, attempts: Sequence[Attempt]) -> Decimal:
-    priced = run.book.snapshot.assets
-    return sum(
-        (
-            fee * priced[asset].price
-            for row in attempts
-            for asset, fee in row.fees.items()
-            if asset in priced
-        ),
-        ZERO,
     )
 
 

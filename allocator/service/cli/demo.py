@@ -149,12 +149,25 @@ def show_fates(report: ExecutionReport, title: str) -> None:
             plain(row.filled),
             None if row.average_price is None else f"{row.average_price:.2f}",
             None if row.slippage is None else money(row.slippage),
+            None if row.forecast is None else money(row.forecast),
+            None if row.shortfall is None else money(row.shortfall),
             row.attempts,
             row.reason or None,
         )
         for row in report.actions
     ]
-    columns = ("seq>", "action", "ended", "filled>", "price>", "slippage>", "requests>", "note")
+    columns = (
+        "seq>",
+        "action",
+        "ended",
+        "filled>",
+        "price>",
+        "slippage>",
+        "forecast>",
+        "came to>",
+        "requests>",
+        "note",
+    )
     write_table(columns, rows, title=f"{title}: {report.status}")
     told = f"fees {money(report.fees)}; reconciled: {'yes' if report.reconciled else 'no'}"
     print(told + (f"; {report.why}" if report.why else ""))
