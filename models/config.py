@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from allocator.models.base import Name, NonNegative, Positive, Value
 from allocator.models.controls import ApprovalConfig, ControlsConfig
 from allocator.models.mandate import Mandate
+from allocator.models.service import ServiceConfig
 from allocator.models.snapshot import MoveRule, Route
 
 Mode = Literal["dry", "loopback", "live"]
@@ -172,6 +173,7 @@ class Config(Value):
     execution: ExecutionConfig = ExecutionConfig()
     controls: ControlsConfig = ControlsConfig()
     approval: ApprovalConfig = ApprovalConfig()
+    service: ServiceConfig = ServiceConfig()
 
     @model_validator(mode="after")
     def _refers_to_what_exists(self) -> Config:

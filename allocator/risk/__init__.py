@@ -1,1 +1,1 @@
-"""What stands between a plan and the market: controls, breakers, approvals. Pure."""
+"""What stands between a plan and the market: controls, breakers, approvals, triggers. Pure."""

@@ -1,0 +1,206 @@
+"""How the service runs: schedules, triggers, approval, monitor, alerts, the address it serves."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from allocator.models.base import Name, NonNegative, Num, Positive, Value
+
+TriggerKind = Literal[
+    "drift",
+    "margin_ratio",
+    "liquidation_distance",
+    "pnl",
+    "drawdown",
+    "utilisation",
+    "venue",
+    "funding",
+]
+FALLING = frozenset({"margin_ratio", "liquidation_distance", "pnl"})
+"""Kinds that fire when their value falls below the threshold; the others when it rises above."""
+
+
+class Schedule(Value):
+    """When a cycle is due.
+
+    Attributes
+    ----------
+    cron
+        Five fields, UTC: minute, hour, day, month, day of week.
+    every_s
+        Seconds between slots, counted from 1970 so that every instance names the same slots.
+    grace_s
+        Seconds a slot may be late; later than that it counts as missed and is not run.
+    """
+
+    id: Name
+    cron: str | None = None
+    every_s: Positive | None = None
+    grace_s: NonNegative = Decimal(300)
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> Schedule:
+        if (self.cron is None) == (self.every_s is None):
+            raise ValueError("a schedule has either cron or every_s")
+        if self.every_s is not None and self.every_s < 1:
+            raise ValueError("every_s is at least 1")
+        return self
+
+    @field_validator("cron")
+    @classmethod
+    def _has_five_fields(cls, cron: str | None) -> str | None:
+        if cron is not None and len(cron.split()) != 5:
+            raise ValueError("cron has five fields: minute, hour, day, month, day of week")
+        return cron
+
+
+class TriggerRule(Value):
+    """What starts a cycle between slots.
+
+    Attributes
+    ----------
+    on
+        drift: numeraire beyond an underlying's band; margin_ratio, liquidation_distance (fraction
+        of price): of an account; pnl: numeraire since midnight UTC, of the book; drawdown:
+        fraction of the book's highest equity; utilisation: fraction of a limit; venue: seconds
+        since a venue was last read whole; funding: change of an instrument's rate between marks.
+    of
+        The one underlying, account, limit, venue or instrument it watches; None: each.
+    threshold
+        Strictly beyond it the trigger is over its line.
+    release
+        Where it arms again after it has fired; None: at the threshold.
+    persist_s
+        Seconds it must have stayed over its line.
+    cooldown_s
+        Seconds between two firings.
+    repeat
+        Whether it fires again after the cooldown while it never came back.
+    urgent
+        Whether it may interrupt the schedule at once; its plans repair and do nothing else.
+    """
+
+    id: Name
+    on: TriggerKind
+    of: Name | None = None
+    threshold: Num
+    release: Num | None = None
+    persist_s: NonNegative = Decimal(0)
+    cooldown_s: NonNegative = Decimal(600)
+    repeat: bool = False
+    urgent: bool = False
+
+    @property
+    def falls(self) -> bool:
+        """Whether it fires below its threshold instead of above."""
+        return self.on in FALLING
+
+    @model_validator(mode="after")
+    def _releases_on_the_safe_side(self) -> TriggerRule:
+        if self.release is None:
+            return self
+        wrong = (
+            self.release < self.threshold if self.falls else self.release > self.threshold
+        )
+        if wrong:
+            side = "above" if self.falls else "below"
+            raise ValueError(f"release of {self.on} must not be on the far side: {side} threshold")
+        return self
+
+
+class ApprovalConfig(Value):
+    """Who must let a plan go, by its turnover and transfers together, numeraire.
+
+    Attributes
+    ----------
+    auto_below
+        Plans below it go without anybody; 0: none does.
+    second_above
+        Plans above it need a second person; None: none does.
+    expires_s
+        Seconds after which a proposal can no longer be approved or carried out.
+    """
+
+    auto_below: NonNegative = Decimal(0)
+    second_above: NonNegative | None = None
+    expires_s: Positive = Decimal(60)
+
+
+class AlertConfig(Value):
+    """Where alerts go.
+
+    Attributes
+    ----------
+    to
+        References (``file:`` or ``env:``) of apprise URLs: they hold tokens.
+    dead_man_s
+        Seconds without a tick of the scheduler after which everybody is told.
+    repeat_s
+        Seconds in which the same alert is not told twice.
+    """
+
+    to: tuple[str, ...] = ()
+    dead_man_s: Positive = Decimal(900)
+    repeat_s: NonNegative = Decimal(3600)
+
+    @field_validator("to")
+    @classmethod
+    def _are_references(cls, rows: tuple[str, ...]) -> tuple[str, ...]:
+        for reference in rows:
+            if not reference.startswith(("file:", "env:")):
+                raise ValueError("an alert's address is given by reference: file:PATH or env:NAME")
+        return rows
+
+
+class HistoryConfig(Value):
+    """Where marks are kept as parquet, and for how many days."""
+
+    folder: str = "var/history"
+    keep_days: int = Field(default=400, ge=1)
+
+
+class HttpConfig(Value):
+    """Where the API and the dashboard listen.
+
+    Attributes
+    ----------
+    origin
+        Scheme, host and port by which browsers reach it; None: ``http://host:port``.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8400, ge=0, le=65535)
+    origin: str | None = None
+
+
+class ServiceConfig(Value):
+    """How the service runs.
+
+    Attributes
+    ----------
+    poll_s
+        Seconds between two marks of the monitor; 0: no monitor.
+    retry_s
+        Seconds after which an instance that does not lead tries again.
+    """
+
+    schedules: tuple[Schedule, ...] = ()
+    triggers: tuple[TriggerRule, ...] = ()
+    poll_s: NonNegative = Decimal(30)
+    retry_s: Positive = Decimal(2)
+    approval: ApprovalConfig = ApprovalConfig()
+    alerts: AlertConfig = AlertConfig()
+    history: HistoryConfig = HistoryConfig()
+    http: HttpConfig = HttpConfig()
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> ServiceConfig:
+        for rows in (self.schedules, self.triggers):
+            names = [row.id for row in rows]
+            for name in names:
+                if names.count(name) > 1:
+                    raise ValueError(f"the id {name} is given twice")
+        return self

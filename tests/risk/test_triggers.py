@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from allocator.models.service import FALLING, TriggerRule
+from allocator.risk.triggers import Line, Observation, over, step, watch
+
+START = datetime(2026, 11, 20, 8, tzinfo=UTC)
+TINY = Decimal("0.000001")
+KINDS = (
+    "drift", "margin_ratio", "liquidation_distance", "pnl",
+    "drawdown", "utilisation", "venue", "funding",
+)  # fmt: skip
+
+
+def rule(on: str = "drift", **changes: object) -> TriggerRule:
+    given_ = {"id": "r", "on": on, "threshold": "100", "cooldown_s": 0, **changes}
+    return TriggerRule.model_validate(given_)
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def play(which: TriggerRule, values: list[Decimal | None], gap_s: float = 1) -> list[int]:
+    """Positions at which the trigger fires when it is shown these figures."""
+    line, out = Line(), []
+    for i, value in enumerate(values):
+        line, fires = step(which, line, value, at(i * gap_s))
+        if fires:
+            out.append(i)
+    return out
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_fires_strictly_beyond_the_threshold(kind: str) -> None:
+    which = rule(kind)
+    beyond = -TINY if kind in FALLING else TINY
+    assert play(which, [Decimal(100) - beyond]) == []
+    assert play(which, [Decimal(100)]) == []
+    assert play(which, [Decimal(100) + beyond]) == [0]
+
+
+def test_stays_quiet_until_it_has_persisted() -> None:
+    which = rule(persist_s=3)
+    assert play(which, [Decimal(200)] * 3) == []
+    assert play(which, [Decimal(200)] * 4) == [3]
+    broken = [Decimal(200), Decimal(200), Decimal(50), Decimal(200), Decimal(200), Decimal(200)]
+    assert play(which, broken) == []
+
+
+def test_arms_again_only_past_its_release() -> None:
+    which = rule(release="80")
+    assert play(which, [Decimal(v) for v in (101, 99, 101, 81, 101)]) == [0]
+    assert play(which, [Decimal(v) for v in (101, 99, 80, 101)]) == [0, 3]
+
+
+def test_cools_down_between_two_firings() -> None:
+    values = [Decimal(v) for v in (101, 50, 101, 50, 101)]
+    assert play(rule(cooldown_s=4), values) == [0, 4]
+    assert play(rule(cooldown_s=5), values) == [0]
+
+
+def test_repeats_while_over_only_where_it_is_told_to() -> None:
+    assert play(rule(cooldown_s=3), [Decimal(200)] * 8) == [0]
+    assert play(rule(cooldown_s=3, repeat=True), [Decimal(200)] * 8) == [0, 3, 6]
+
+
+def test_unknown_figure_neither_fires_nor_arms_and_breaks_persistence() -> None:
+    assert play(rule(), [None, None]) == []
+    assert play(rule(), [Decimal(200), None, Decimal(200)]) == [0]
+    assert play(rule(persist_s=2), [Decimal(200), None, Decimal(200), Decimal(200)]) == []
+
+
+@pytest.mark.parametrize(("kind", "release"), [("drift", "101"), ("margin_ratio", "99")])
+def test_release_on_the_far_side_is_refused(kind: str, release: str) -> None:
+    with pytest.raises(ValueError, match="far side"):
+        rule(kind, release=release)
+
+
+values = st.lists(st.one_of(st.none(), st.decimals(-300, 300, places=2)), max_size=40)
+rules = st.builds(
+    lambda on, persist, cooldown, repeat, margin: rule(
+        on,
+        persist_s=persist,
+        cooldown_s=cooldown,
+        repeat=repeat,
+        release=str(Decimal(100) + (margin if on in FALLING else -margin)),
+    ),
+    st.sampled_from(KINDS),
+    st.integers(0, 5),
+    st.integers(0, 8),
+    st.booleans(),
+    st.integers(0, 50),
+)
+
+
+@given(rules, values)
+def test_firings_keep_cooldown_persistence_and_hysteresis(
+    which: TriggerRule, shown: list[Decimal | None]
+) -> None:
+    fired = play(which, shown)
+    for i in fired:
+        run = shown[i - int(which.persist_s) : i + 1]
+        assert len(run) == int(which.persist_s) + 1
+        assert all(value is not None and over(which, value) for value in run)
+    for before, after in zip(fired, fired[1:], strict=False):
+        assert after - before >= which.cooldown_s
+        if not which.repeat:
+            assert which.release is not None
+            between = [v for v in shown[before + 1 : after] if v is not None]
+            assert any(
+                v >= which.release if which.falls else v <= which.release for v in between
+            )
+
+
+@given(rules, values)
+def test_what_was_remembered_is_all_that_counts(
+    which: TriggerRule, shown: list[Decimal | None]
+) -> None:
+    """Stopping and starting again with the remembered lines changes no firing."""
+    whole, lines, fired = play(which, shown), {}, []
+    for i, value in enumerate(shown):
+        lines = {key: Line(row.since, row.armed, row.fired_at) for key, row in lines.items()}
+        seen = Observation(at(i), {which.on: {"x": value}})
+        lines, firings = watch((which,), lines, seen)
+        fired += [i] * len(firings)
+    assert fired == whole
+
+
+def test_firing_names_rule_subject_figure_and_line() -> None:
+    seen = Observation(START, {"margin_ratio": {"bybit-a": Decimal("1.05"), "b": Decimal(9)}})
+    _, (firing,) = watch((rule("margin_ratio", threshold="1.1"),), {}, seen)
+    assert firing.name == "trigger r: margin_ratio bybit-a 1.05 below 1.1"
+
+
+def test_rule_of_one_subject_watches_no_other() -> None:
+    seen = Observation(START, {"drift": {"BTC": Decimal(500), "ETH": Decimal(500)}})
+    lines, (firing,) = watch((rule(of="ETH"),), {}, seen)
+    assert firing.subject == "ETH"
+    assert set(lines) == {("r", "ETH")}
+
+
+def test_subject_that_vanished_is_not_known() -> None:
+    which = rule(persist_s=2)
+    lines, _ = watch((which,), {}, Observation(START, {"drift": {"BTC": Decimal(500)}}))
+    lines, _ = watch((which,), lines, Observation(at(1), {}))
+    assert lines["r", "BTC"].since is None
