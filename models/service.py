@@ -102,9 +102,7 @@ class TriggerRule(Value):
     def _releases_on_the_safe_side(self) -> TriggerRule:
         if self.release is None:
             return self
-        wrong = (
-            self.release < self.threshold if self.falls else self.release > self.threshold
-        )
+        wrong = self.release < self.threshold if self.falls else self.release > self.threshold
         if wrong:
             side = "above" if self.falls else "below"
             raise ValueError(f"release of {self.on} must not be on the far side: {side} threshold")

@@ -83,9 +83,7 @@ def released(rule: TriggerRule, value: Decimal) -> bool:
     return value >= back if rule.falls else value <= back
 
 
-def step(
-    rule: TriggerRule, line: Line, value: Decimal | None, now: datetime
-) -> tuple[Line, bool]:
+def step(rule: TriggerRule, line: Line, value: Decimal | None, now: datetime) -> tuple[Line, bool]:
     """Take one more figure in; tell what to remember, and whether the trigger fires."""
     if value is None:
         return replace(line, since=None), False

@@ -114,9 +114,7 @@ def test_firings_keep_cooldown_persistence_and_hysteresis(
         if not which.repeat:
             assert which.release is not None
             between = [v for v in shown[before + 1 : after] if v is not None]
-            assert any(
-                v >= which.release if which.falls else v <= which.release for v in between
-            )
+            assert any(v >= which.release if which.falls else v <= which.release for v in between)
 
 
 @given(rules, values)

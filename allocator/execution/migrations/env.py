@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from alembic import context
 
+from allocator.models import service_records
 from allocator.models.records import Record
+
+assert service_records  # its tables are in the metadata once it is imported
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -1,0 +1,141 @@
+"""Which slots are due, which were missed, and which one comes next; pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from allocator.models.base import stamp
+from allocator.models.errors import ConfigError
+from allocator.models.service import Schedule
+from allocator.service.scheduler.slots import Asked, Slot
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MOST_TOLD = 100
+"""Missed slots that are written down one by one; of more, the latest."""
+
+OLDEST = timedelta(days=1)
+"""Slots before that are not even told: the service was off."""
+
+LATE = "late by {late_s:.0f} s, more than {grace_s} s"
+OVERTAKEN = "another slot of it is due already"
+URGENCY = {"repair": 0, "execute": 1, "plan": 2}
+
+
+@lru_cache(maxsize=256)
+def timer_trigger(schedule: Schedule) -> Any:
+    """Make the timer's own trigger of a schedule.
+
+    Raises
+    ------
+    ConfigError
+        When its cron line cannot be read.
+    """
+    from apscheduler.triggers.cron import CronTrigger
+    from apscheduler.triggers.interval import IntervalTrigger
+
+    if schedule.every_s is not None:
+        return IntervalTrigger(seconds=float(schedule.every_s), start_date=EPOCH, timezone=UTC)
+    assert schedule.cron is not None
+    try:
+        return CronTrigger.from_crontab(schedule.cron, timezone=UTC)
+    except ValueError as error:
+        raise ConfigError(f"schedule {schedule.id}: cron {schedule.cron!r}: {error}") from error
+
+
+def next_fire(schedule: Schedule, after: datetime) -> datetime | None:
+    """Tell the first slot strictly after a time; None when it never comes."""
+    moment = after + timedelta(microseconds=1)
+    if schedule.every_s is not None:
+        every = timedelta(microseconds=int(schedule.every_s * 1_000_000))
+        return EPOCH + ((after - EPOCH) // every + 1) * every
+    found: datetime | None = timer_trigger(schedule).get_next_fire_time(None, moment)
+    return None if found is None else found.astimezone(UTC)
+
+
+def fires(schedule: Schedule, after: datetime, until: datetime) -> Iterator[datetime]:
+    """Yield the slots in (after, until]."""
+    moment = next_fire(schedule, after)
+    while moment is not None and moment <= until:
+        yield moment
+        moment = next_fire(schedule, moment)
+
+
+def slot_name(schedule: str, at: datetime) -> str:
+    """Name a slot of a schedule: every instance gives it the same name."""
+    return f"{schedule} {stamp(at)}"
+
+
+def due(schedule: Schedule, after: datetime, now: datetime) -> list[Asked]:
+    """List what has fallen due since a time: one slot to run at most, the rest missed.
+
+    Of several the latest is run; where that is later than its grace, none is.
+    """
+    moments = deque(fires(schedule, max(after, now - OLDEST), now), maxlen=MOST_TOLD)
+    out = list[Asked]()
+    for moment in moments:
+        late_s = Decimal(str((now - moment).total_seconds()))
+        note = ""
+        if late_s > schedule.grace_s:
+            note = LATE.format(late_s=late_s, grace_s=schedule.grace_s)
+        elif moment is not moments[-1]:
+            note = OVERTAKEN
+        out.append(
+            Asked(
+                name=slot_name(schedule.id, moment),
+                source=schedule.id,
+                kind="plan",
+                cause=f"schedule {schedule.id}",
+                due_at=moment,
+                status="missed" if note else "due",
+                note=note,
+            )
+        )
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What to do now.
+
+    Attributes
+    ----------
+    run
+        The slot that comes next; None: there is nothing to do.
+    aside
+        Slots that are not run any more, with the reason.
+    """
+
+    run: Slot | None
+    aside: tuple[tuple[Slot, str], ...] = ()
+
+
+def choose(waiting: Sequence[Slot], graces: Mapping[str, Decimal], now: datetime) -> Choice:
+    """Choose among waiting slots: repairs before approved plans before the rest, oldest first.
+
+    Parameters
+    ----------
+    waiting
+        The oldest first.
+    graces
+        Seconds that a slot may be late, by schedule. Of several slots of one schedule (runs that
+        overlapped) only the latest stays.
+    """
+    latest = {row.source: row.id for row in waiting if row.source in graces}
+    aside, rest = list[tuple[Slot, str]](), list[Slot]()
+    for row in waiting:
+        late_s = Decimal(str((now - row.due_at).total_seconds()))
+        grace_s = graces.get(row.source)
+        if grace_s is not None and late_s > grace_s:
+            aside.append((row, LATE.format(late_s=late_s, grace_s=grace_s)))
+        elif latest.get(row.source, row.id) != row.id:
+            aside.append((row, OVERTAKEN))
+        else:
+            rest.append(row)
+    rest.sort(key=lambda row: (URGENCY.get(row.kind, len(URGENCY)), row.due_at, row.id))
+    return Choice(rest[0] if rest else None, tuple(aside))

@@ -1,0 +1,221 @@
+"""The slots of a portfolio: written once by whoever comes first, carried out by the leader."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Engine
+from sqlmodel import Session, col, select
+
+from allocator.execution.database import READ_ONLY
+from allocator.execution.leader import Lease, fence
+from allocator.models.errors import JournalError
+from allocator.models.service_records import PauseRow, SlotRow
+
+Kind = Literal["plan", "repair", "execute"]
+Status = Literal["due", "running", "done", "failed", "missed", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Something to be done once; fields as in `SlotRow`."""
+
+    id: int
+    name: str
+    source: str
+    kind: str
+    cause: str
+    due_at: datetime
+    status: str
+    note: str = ""
+    epoch: int | None = None
+    began_at: datetime | None = None
+    ended_at: datetime | None = None
+    plan_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A slot that is to be written down."""
+
+    name: str
+    source: str
+    kind: Kind
+    cause: str
+    due_at: datetime
+    status: Status = "due"
+    note: str = ""
+    plan_hash: str | None = None
+
+
+class Slots:
+    """Reads and writes the slots of one portfolio."""
+
+    def __init__(self, engine: Engine, portfolio: str) -> None:
+        self._engine = engine
+        self._reads = engine.execution_options(**{READ_ONLY: True})
+        self.portfolio = portfolio
+
+    def add(self, asked: Asked) -> bool:
+        """Write a slot down; False when somebody has done so before."""
+        row = {
+            "portfolio": self.portfolio,
+            "name": asked.name,
+            "source": asked.source,
+            "kind": asked.kind,
+            "cause": asked.cause,
+            "due_at": asked.due_at,
+            "status": asked.status,
+            "note": asked.note,
+            "plan_hash": asked.plan_hash,
+        }
+        statement = _insert(self._engine).values(**row).on_conflict_do_nothing()
+        with self._engine.begin() as connection:
+            written = connection.execute(statement.returning(col(SlotRow.id)))
+            return written.first() is not None
+
+    def last_due(self, source: str) -> datetime | None:
+        """Tell the latest slot of a schedule; None: it never had one."""
+        query = (
+            select(SlotRow.due_at)
+            .where(SlotRow.portfolio == self.portfolio, SlotRow.source == source)
+            .order_by(col(SlotRow.due_at).desc())
+            .limit(1)
+        )
+        with Session(self._reads) as session:
+            return session.exec(query).first()
+
+    def with_status(self, *statuses: Status) -> tuple[Slot, ...]:
+        """List slots that stand so, the oldest first."""
+        query = (
+            select(SlotRow)
+            .where(SlotRow.portfolio == self.portfolio, col(SlotRow.status).in_(statuses))
+            .order_by(col(SlotRow.due_at), col(SlotRow.id))
+        )
+        return self._all(query)
+
+    def recent(self, limit: int = 100) -> tuple[Slot, ...]:
+        """List slots, the latest first."""
+        query = (
+            select(SlotRow)
+            .where(SlotRow.portfolio == self.portfolio)
+            .order_by(col(SlotRow.id).desc())
+            .limit(limit)
+        )
+        return self._all(query)
+
+    def named(self, name: str) -> Slot | None:
+        """Read one slot."""
+        query = select(SlotRow).where(SlotRow.portfolio == self.portfolio, SlotRow.name == name)
+        return next(iter(self._all(query)), None)
+
+    def claim(self, lease: Lease, slot: Slot, now: datetime) -> None:
+        """Begin a slot that is due, or that an earlier leader had begun.
+
+        Raises
+        ------
+        FencedError
+            When another leads by now.
+        JournalError
+            When it has ended, or this leader has begun it.
+        """
+        with Session(self._engine) as session, session.begin():
+            fence(session, lease)
+            row = _row(session, slot)
+            mine = row.status == "running" and row.epoch == lease.epoch
+            if mine or row.status not in ("due", "running"):
+                raise JournalError(f"SLOT_BEGUN: slot={row.name} status={row.status}")
+            row.status, row.epoch, row.began_at = "running", lease.epoch, now
+            session.add(row)
+
+    def finish(  # noqa: PLR0913 - a slot's end
+        self,
+        lease: Lease,
+        slot: Slot,
+        status: Status,
+        now: datetime,
+        *,
+        note: str = "",
+        plan_hash: str | None = None,
+    ) -> None:
+        """End a slot, or set one aside that was never begun.
+
+        Raises
+        ------
+        FencedError
+            When another leads by now.
+        """
+        with Session(self._engine) as session, session.begin():
+            fence(session, lease)
+            row = _row(session, slot)
+            row.status, row.ended_at, row.note = status, now, note
+            row.plan_hash = plan_hash or row.plan_hash
+            session.add(row)
+
+    def pause(self, schedule: str, by: str, reason: str, now: datetime) -> None:
+        """Let a schedule rest until it is resumed."""
+        with Session(self._engine) as session, session.begin():
+            row = session.get(PauseRow, (self.portfolio, schedule))
+            if row is None:
+                session.add(
+                    PauseRow(
+                        portfolio=self.portfolio, schedule=schedule, by=by, reason=reason, at=now
+                    )
+                )
+
+    def resume(self, schedule: str) -> None:
+        """Let a paused schedule go on."""
+        with Session(self._engine) as session, session.begin():
+            row = session.get(PauseRow, (self.portfolio, schedule))
+            if row is not None:
+                session.delete(row)
+
+    def paused(self) -> dict[str, str]:
+        """Name the schedules that rest, with who paused them and why."""
+        with Session(self._reads) as session:
+            rows = session.exec(select(PauseRow).where(PauseRow.portfolio == self.portfolio))
+            return {row.schedule: f"{row.by}: {row.reason}" for row in rows}
+
+    def _all(self, query: Any) -> tuple[Slot, ...]:
+        with Session(self._reads) as session:
+            rows: Sequence[SlotRow] = session.exec(query).all()
+            return tuple(_slot(row) for row in rows)
+
+
+def _insert(engine: Engine) -> Any:
+    """Begin an insert that can pass over what is there, in the database's own dialect."""
+    if engine.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(SlotRow)
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert(SlotRow)
+
+
+def _row(session: Session, slot: Slot) -> SlotRow:
+    row = session.get(SlotRow, slot.id)
+    if row is None:
+        raise JournalError(f"NO_SLOT: id={slot.id}")
+    return row
+
+
+def _slot(row: SlotRow) -> Slot:
+    assert row.id is not None
+    return Slot(
+        id=row.id,
+        name=row.name,
+        source=row.source,
+        kind=row.kind,
+        cause=row.cause,
+        due_at=row.due_at,
+        status=row.status,
+        note=row.note,
+        epoch=row.epoch,
+        began_at=row.began_at,
+        ended_at=row.ended_at,
+        plan_hash=row.plan_hash,
+    )

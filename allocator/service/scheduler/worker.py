@@ -1,0 +1,121 @@
+"""Carries slots out, one at a time, as the leader of a portfolio."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from decimal import Decimal
+
+from allocator.execution.leader import FencedError, Lease
+from allocator.models.errors import AllocatorError
+from allocator.ports import Clock
+from allocator.service.scheduler.due import choose
+from allocator.service.scheduler.slots import Slot, Slots, Status
+
+IDLE_S = 1.0
+"""Seconds after which the worker looks again although nobody woke it."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a slot came to."""
+
+    status: Status
+    note: str = ""
+    plan_hash: str | None = None
+
+
+Work = Callable[[Slot], Awaitable[Result]]
+
+
+class Worker:
+    """Takes waiting slots in turn.
+
+    Parameters
+    ----------
+    graces
+        Seconds a slot may be late, by schedule.
+    work
+        Carries one slot out.
+    wake
+        Set when something fell due.
+    """
+
+    def __init__(  # noqa: PLR0913 - its ports
+        self,
+        slots: Slots,
+        lease: Lease,
+        clock: Clock,
+        *,
+        graces: Mapping[str, Decimal],
+        work: Work,
+        wake: asyncio.Event,
+    ) -> None:
+        self._slots = slots
+        self._lease = lease
+        self._clock = clock
+        self._graces = dict(graces)
+        self._work = work
+        self._wake = wake
+
+    async def step(self) -> bool:
+        """Carry out the slot that comes next; False: there was none.
+
+        Raises
+        ------
+        FencedError
+            When another leads by now.
+        """
+        now = self._clock.now()
+        waiting = self._slots.with_status("due")
+        left = [r for r in self._slots.with_status("running") if r.epoch != self._lease.epoch]
+        choice = choose((*left, *waiting), self._graces, now)
+        for row, why in choice.aside:
+            status: Status = "missed" if row.status == "due" else "failed"
+            self._slots.finish(self._lease, row, status, now, note=why)
+        if choice.run is None:
+            return False
+        self._slots.claim(self._lease, choice.run, now)
+        result = await self._carry_out(choice.run)
+        self._slots.finish(
+            self._lease,
+            choice.run,
+            result.status,
+            self._clock.now(),
+            note=result.note,
+            plan_hash=result.plan_hash,
+        )
+        return True
+
+    async def _carry_out(self, slot: Slot) -> Result:
+        log.info("slot begins", extra={"slot": slot.name, "cause": slot.cause})
+        try:
+            return await self._work(slot)
+        except FencedError:
+            raise
+        except AllocatorError as error:
+            log.warning("slot failed", extra={"slot": slot.name, "why": str(error)})
+            return Result("failed", str(error))
+        except Exception as error:
+            # A bug in one cycle must not end the service that watches margins.
+            log.exception("slot failed", extra={"slot": slot.name})
+            return Result("failed", f"INTERNAL: {type(error).__name__}")
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Take slots until asked to stop; the one under way is ended first.
+
+        Raises
+        ------
+        FencedError
+            When another leads by now.
+        """
+        while not stopping.is_set():
+            self._wake.clear()
+            if not await self.step():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), IDLE_S)

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from allocator.models.errors import ConfigError
+from allocator.models.service import Schedule
+from allocator.service.scheduler.due import choose, due, fires, next_fire, slot_name
+from allocator.service.scheduler.slots import Slot
+
+NOW = datetime(2026, 11, 20, 8, 0, 30, tzinfo=UTC)
+HOURLY = Schedule(id="hourly", cron="0 * * * *")
+
+
+def every(seconds: int, grace: int = 300) -> Schedule:
+    return Schedule(id="often", every_s=Decimal(seconds), grace_s=Decimal(grace))
+
+
+def slot(number: int, due_at: datetime, *, source: str = "often", kind: str = "plan") -> Slot:
+    return Slot(number, f"s{number}", source, kind, "test", due_at, "due")
+
+
+def test_cron_is_read_in_utc() -> None:
+    assert next_fire(HOURLY, NOW) == datetime(2026, 11, 20, 9, tzinfo=UTC)
+    assert next_fire(HOURLY, datetime(2026, 11, 20, 9, tzinfo=UTC)) == datetime(
+        2026, 11, 20, 10, tzinfo=UTC
+    )
+
+
+def test_cron_that_cannot_be_read_is_a_mistake_of_configuration() -> None:
+    with pytest.raises(ConfigError, match="schedule x: cron"):
+        next_fire(Schedule(id="x", cron="0 25 * * *"), NOW)
+
+
+@given(st.integers(1, 100_000), st.integers(0, 10_000_000))
+def test_interval_slots_lie_on_one_grid_for_every_instance(seconds: int, offset: int) -> None:
+    start = NOW + timedelta(seconds=offset)
+    found = next_fire(every(seconds), start)
+    assert found is not None
+    assert start < found <= start + timedelta(seconds=seconds)
+    assert int(found.timestamp()) % seconds == 0
+
+
+def test_one_slot_of_many_missed_is_run() -> None:
+    rows = due(every(60), NOW - timedelta(seconds=250), NOW)
+    assert [row.status for row in rows] == ["missed", "missed", "missed", "due"]
+    assert rows[-1].due_at == datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
+
+
+def test_slot_later_than_its_grace_is_missed() -> None:
+    schedule = Schedule(id="hourly", cron="0 * * * *", grace_s=Decimal(29))
+    (row,) = due(schedule, NOW - timedelta(minutes=10), NOW)
+    assert (row.status, row.name) == ("missed", "hourly 2026-11-20T08:00:00Z")
+    (row,) = due(schedule.model_copy(update={"grace_s": Decimal(30)}), NOW - timedelta(600), NOW)[
+        -1:
+    ]
+    assert row.status == "due"
+
+
+@given(st.integers(1, 500), st.lists(st.integers(0, 2000), max_size=12))
+def test_every_slot_is_named_once_however_often_the_timer_ticks(
+    seconds: int, gaps: list[int]
+) -> None:
+    schedule, last, seen = every(seconds), NOW, list[str]()
+    now = NOW
+    for gap in gaps:
+        now += timedelta(seconds=gap)
+        rows = due(schedule, last, now)
+        last = max([last, *(row.due_at for row in rows)])
+        seen += [row.name for row in rows]
+    assert len(seen) == len(set(seen))
+    if gaps and max(gaps) < 100 * seconds:
+        assert seen == [slot_name("often", at) for at in fires(schedule, NOW, now)]
+
+
+def test_repair_comes_first_then_what_was_approved() -> None:
+    rows = [
+        slot(1, NOW, source="a"),
+        slot(2, NOW, source="b", kind="execute"),
+        slot(3, NOW, source="c", kind="repair"),
+    ]
+    order = []
+    while rows:
+        run = choose(rows, {}, NOW).run
+        assert run is not None
+        order.append(run.id)
+        rows.remove(run)
+    assert order == [3, 2, 1]
+
+
+def test_overlapped_slots_of_a_schedule_give_way_to_the_latest() -> None:
+    rows = [slot(i, NOW + timedelta(seconds=i)) for i in range(3)]
+    choice = choose(rows, {"often": Decimal(300)}, NOW + timedelta(seconds=5))
+    assert choice.run == rows[2]
+    assert [row.id for row, _ in choice.aside] == [0, 1]
+
+
+def test_requests_of_people_are_all_kept() -> None:
+    rows = [slot(i, NOW, source="alice") for i in range(3)]
+    choice = choose(rows, {"often": Decimal(300)}, NOW)
+    assert choice.run == rows[0]
+    assert choice.aside == ()

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import Engine
+
+from allocator.execution.leader import FencedError, next_epoch
+from allocator.models.errors import StaleError
+from allocator.models.service import Schedule
+from allocator.service.scheduler.slots import Asked, Slot, Slots
+from allocator.service.scheduler.timer import Timer
+from allocator.service.scheduler.worker import Result, Worker
+from tests.execution.book import START, JumpingClock
+
+OFTEN = Schedule(id="often", every_s=Decimal(60), grace_s=Decimal(90))
+
+
+class Bench:
+    """A timer and a worker over one database; the work is written down."""
+
+    def __init__(self, engine: Engine, clock: JumpingClock, holder: str = "a") -> None:
+        self.engine, self.clock = engine, clock
+        self.slots = Slots(engine, "desk")
+        self.done = list[Slot]()
+        self.takes_s = 0.0
+        self.beats = list[object]()
+        self.wake = asyncio.Event()
+        self.timer = Timer((OFTEN,), self.slots, clock, wake=self.wake.set, beat=self.beats.append)
+        self.worker = self.lead(holder)
+
+    def lead(self, holder: str) -> Worker:
+        self.lease = next_epoch(self.engine, "desk", holder, self.clock.now())
+        return Worker(
+            self.slots,
+            self.lease,
+            self.clock,
+            graces={"often": OFTEN.grace_s},
+            work=self.work,
+            wake=self.wake,
+        )
+
+    async def work(self, slot: Slot) -> Result:
+        self.done.append(slot)
+        self.clock.at += timedelta(seconds=self.takes_s)
+        if slot.cause == "stale":
+            raise StaleError("venue down")
+        if slot.cause == "bug":
+            raise ZeroDivisionError
+        return Result("done")
+
+    def steps(self) -> int:
+        async def go() -> int:
+            count = 0
+            while await self.worker.step():
+                count += 1
+            return count
+
+        return asyncio.run(go())
+
+    def statuses(self) -> list[tuple[str, str]]:
+        return [(row.name, row.status) for row in reversed(self.slots.recent())]
+
+
+@pytest.fixture
+def bench(lite: Engine) -> Bench:
+    return Bench(lite, JumpingClock())
+
+
+def test_every_slot_is_carried_out_once(bench: Bench) -> None:
+    for _ in range(30):
+        bench.clock.at += timedelta(seconds=20)
+        bench.timer.tick()
+        bench.timer.tick()
+        bench.steps()
+    assert len(bench.done) == 10
+    assert len({row.name for row in bench.done}) == 10
+    assert {status for _, status in bench.statuses()} == {"done"}
+    assert len(bench.beats) == 60
+
+
+def test_nothing_was_missed_before_the_first_start(bench: Bench) -> None:
+    assert bench.timer.tick() == 0
+    assert bench.statuses() == []
+
+
+def test_runs_that_overlap_leave_the_latest_slot(bench: Bench) -> None:
+    bench.clock.at += timedelta(seconds=60)
+    bench.timer.tick()
+    bench.takes_s = 150
+    assert bench.worker is not None
+    asyncio.run(bench.worker.step())
+    bench.takes_s = 0
+    bench.timer.tick()
+    assert bench.steps() == 1
+    assert [status for _, status in bench.statuses()] == ["done", "missed", "done"]
+
+
+def test_slots_of_a_stopped_service_are_told_as_missed(bench: Bench) -> None:
+    bench.clock.at += timedelta(seconds=60)
+    bench.timer.tick()
+    bench.steps()
+    bench.clock.at += timedelta(seconds=600)
+    again = Bench(bench.engine, bench.clock, "b")
+    again.timer.tick()
+    again.steps()
+    told = [status for _, status in again.statuses()]
+    assert told == ["done", *["missed"] * 9, "done"]
+
+
+def test_paused_schedule_has_no_slots_and_makes_none_up_later(bench: Bench) -> None:
+    bench.slots.pause("often", "alice", "", START)
+    bench.clock.at += timedelta(seconds=600)
+    assert bench.timer.tick() == 0
+    bench.slots.resume("often")
+    assert bench.timer.tick() == 0
+    bench.clock.at += timedelta(seconds=60)
+    assert bench.timer.tick() == 1
+
+
+@pytest.mark.parametrize(
+    ("cause", "note"), [("stale", "venue down"), ("bug", "INTERNAL: ZeroDivisionError")]
+)
+def test_slot_that_fails_is_told_and_the_next_one_runs(bench: Bench, cause: str, note: str) -> None:
+    bench.slots.add(Asked("x", "alice", "plan", cause, START))
+    bench.slots.add(Asked("y", "alice", "plan", "fine", START))
+    assert bench.steps() == 2
+    first, second = reversed(bench.slots.recent())
+    assert (first.status, first.note) == ("failed", note)
+    assert second.status == "done"
+
+
+def test_two_instances_tick_and_one_leads_no_slot_twice(lite: Engine) -> None:
+    clock = JumpingClock()
+    first = Bench(lite, clock)
+    second = Bench(lite, clock)
+    second.worker = first.worker
+    for _ in range(6):
+        clock.at += timedelta(seconds=60)
+        first.timer.tick()
+        second.timer.tick()
+    with pytest.raises(FencedError):
+        first.steps()
+    second.worker = second.lead("b")
+    second.steps()
+    assert [status for _, status in second.statuses()] == [*["missed"] * 5, "done"]
+    assert len(second.done) == 1
+
+
+def test_slot_that_a_dead_leader_had_begun_is_taken_over(lite: Engine) -> None:
+    clock = JumpingClock()
+    first = Bench(lite, clock)
+    first.slots.add(Asked("x", "alice", "plan", "c", START))
+    (row,) = first.slots.with_status("due")
+    first.slots.claim(first.lease, row, START)
+    second = Bench(lite, clock, "b")
+    assert second.steps() == 1
+    assert second.statuses() == [("x", "done")]
