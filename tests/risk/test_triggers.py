@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -109,7 +110,7 @@ def test_firings_keep_cooldown_persistence_and_hysteresis(
         run = shown[i - int(which.persist_s) : i + 1]
         assert len(run) == int(which.persist_s) + 1
         assert all(value is not None and over(which, value) for value in run)
-    for before, after in zip(fired, fired[1:], strict=False):
+    for before, after in pairwise(fired):
         assert after - before >= which.cooldown_s
         if not which.repeat:
             assert which.release is not None

@@ -61,21 +61,8 @@ class Slots:
 
     def add(self, asked: Asked) -> bool:
         """Write a slot down; False when somebody has done so before."""
-        row = {
-            "portfolio": self.portfolio,
-            "name": asked.name,
-            "source": asked.source,
-            "kind": asked.kind,
-            "cause": asked.cause,
-            "due_at": asked.due_at,
-            "status": asked.status,
-            "note": asked.note,
-            "plan_hash": asked.plan_hash,
-        }
-        statement = _insert(self._engine).values(**row).on_conflict_do_nothing()
-        with self._engine.begin() as connection:
-            written = connection.execute(statement.returning(col(SlotRow.id)))
-            return written.first() is not None
+        with Session(self._engine) as session, session.begin():
+            return write(session, self.portfolio, asked)
 
     def last_due(self, source: str) -> datetime | None:
         """Tell the latest slot of a schedule; None: it never had one."""
@@ -185,15 +172,32 @@ class Slots:
             return tuple(_slot(row) for row in rows)
 
 
-def _insert(engine: Engine) -> Any:
-    """Begin an insert that can pass over what is there, in the database's own dialect."""
-    if engine.dialect.name == "postgresql":
+def write(session: Session, portfolio: str, asked: Asked) -> bool:
+    """Write a slot down in a transaction; False when somebody has done so before."""
+    if session.get_bind().dialect.name == "postgresql":
         from sqlalchemy.dialects import postgresql
 
-        return postgresql.insert(SlotRow)
-    from sqlalchemy.dialects import sqlite
+        insert: Any = postgresql.insert
+    else:
+        from sqlalchemy.dialects import sqlite
 
-    return sqlite.insert(SlotRow)
+        insert = sqlite.insert
+    statement = (
+        insert(SlotRow)
+        .values(
+            portfolio=portfolio,
+            name=asked.name,
+            source=asked.source,
+            kind=asked.kind,
+            cause=asked.cause,
+            due_at=asked.due_at,
+            status=asked.status,
+            note=asked.note,
+            plan_hash=asked.plan_hash,
+        )
+        .on_conflict_do_nothing()
+    )
+    return session.connection().execute(statement.returning(col(SlotRow.id))).first() is not None
 
 
 def _row(session: Session, slot: Slot) -> SlotRow:

@@ -1,0 +1,271 @@
+"""The figures of one moment, from a snapshot; pure.
+
+Accounts that could not be read have no figures: what is not known is not zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import cast
+
+from pydantic import Field
+
+from allocator.exposure import goals, present
+from allocator.limits import Meter, meters_of
+from allocator.margin import liquidation_distances, margin_ratio
+from allocator.models.base import ZERO, Num, Utc, Value
+from allocator.models.mandate import Mandate
+from allocator.models.snapshot import Snapshot
+from allocator.risk.triggers import Observation
+from allocator.state import Book, State, equity, lawful, published
+from allocator.verify.blocks import total_requirement
+
+
+class AccountMark(Value):
+    """An account at one moment, numeraire.
+
+    Attributes
+    ----------
+    unrealised
+        Profit of open positions that is not in the wallet.
+    gross
+        Sum of the absolute notionals of its positions.
+    leverage
+        Gross over equity; None where equity is not positive.
+    distance
+        Nearest price move, as a positive fraction, at which collateral equals maintenance
+        margin; None: no move does it.
+    """
+
+    account: str
+    owner: str
+    venue: str
+    state: str
+    equity: Num
+    unrealised: Num
+    initial: Num
+    maintenance: Num
+    ratio: Num | None
+    gross: Num
+    leverage: Num | None
+    distance: Num | None
+
+
+class ExposureMark(Value):
+    """The book's exposure to one underlying, numeraire."""
+
+    underlying: str
+    exposure: Num
+    target: Num
+    band: Num
+
+    @property
+    def beyond(self) -> Decimal:
+        """By how much it lies outside its band; negative within it."""
+        return abs(self.exposure - self.target) - self.band
+
+
+class LimitMark(Value):
+    """How much of a limit is used.
+
+    Attributes
+    ----------
+    used
+        In the limit's own unit; of leverage a ratio.
+    share
+        Fraction of the limit that is used; None where it cannot be said.
+    """
+
+    limit: str
+    bound: str
+    used: Num | None
+    cap: Num
+    share: Num | None
+
+
+class Marks(Value):
+    """The book at one moment.
+
+    Attributes
+    ----------
+    unread
+        Accounts that could not be read, with what was missing.
+    funding
+        Rates by instrument.
+    """
+
+    at: Utc
+    accounts: tuple[AccountMark, ...] = ()
+    exposures: tuple[ExposureMark, ...] = ()
+    limits: tuple[LimitMark, ...] = ()
+    unread: Mapping[str, str] = Field(default_factory=dict[str, str])
+    funding: Mapping[str, Num] = Field(default_factory=dict[str, Num])
+
+    @property
+    def whole(self) -> bool:
+        """Whether every account was read."""
+        return not self.unread
+
+    @property
+    def equity(self) -> Decimal | None:
+        """Equity of the book; None unless every account was read."""
+        return sum((row.equity for row in self.accounts), ZERO) if self.whole else None
+
+
+@lawful
+def marks_of(
+    snapshot: Snapshot, mandate: Mandate, unread: Mapping[str, str] | None = None
+) -> Marks:
+    """Compute the figures of a snapshot.
+
+    Raises
+    ------
+    InputError
+        When snapshot and mandate make no sensible problem.
+    """
+    missing = dict(unread or {})
+    book = Book.of(snapshot, mandate)
+    state = State.start(book)
+    whole = not missing
+    return Marks(
+        at=snapshot.as_of,
+        accounts=tuple(
+            _account(book, state, name) for name in sorted(book.accounts) if name not in missing
+        ),
+        exposures=_exposures(book) if whole else (),
+        limits=_limits(book, state, missing.keys()),
+        unread=missing,
+        funding={
+            row.id: row.funding.rate for row in snapshot.instruments if row.funding is not None
+        },
+    )
+
+
+def _account(book: Book, state: State, name: str) -> AccountMark:
+    row = book.accounts[name]
+    worth = equity(book, state, name)
+    needed = total_requirement(book, state, name)
+    gross = sum(
+        (abs(q) * book.units[i].notional for (a, i), q in book.quantity.items() if a == name),
+        ZERO,
+    )
+    gains = sum((g * book.price(c) for (a, c), g in book.gains.items() if a == name), ZERO)
+    moves = [abs(m) for m in liquidation_distances(book, state, name).values() if m is not None]
+    return AccountMark(
+        account=name,
+        owner=row.owner,
+        venue=row.venue,
+        state=row.state,
+        equity=published(worth),
+        unrealised=published(gains),
+        initial=published(needed.initial),
+        maintenance=published(needed.maintenance),
+        ratio=_told(margin_ratio(book, state, name)),
+        gross=published(gross),
+        leverage=_told(gross / worth if worth > 0 else None),
+        distance=_told(min(moves, default=None)),
+    )
+
+
+def _told(value: Decimal | None) -> Decimal | None:
+    return None if value is None else published(value)
+
+
+def _exposures(book: Book) -> tuple[ExposureMark, ...]:
+    held, wanted = present(book), goals(book)
+    return tuple(
+        ExposureMark(
+            underlying=name,
+            exposure=published(held[name]),
+            target=published(wanted[name].target),
+            band=published(wanted[name].band),
+        )
+        for name in book.underlyings
+    )
+
+
+def _limits(book: Book, state: State, unread: Collection[str]) -> tuple[LimitMark, ...]:
+    rows = list[LimitMark]()
+    for meter in meters_of(book):
+        if meter.inside.isdisjoint(unread):
+            rows += _bounds(meter, state)
+    return tuple(rows)
+
+
+def _bounds(meter: Meter, state: State) -> list[LimitMark]:
+    out = list[LimitMark]()
+    for bound in meter.bounds:
+        cap, excess = meter.cap(bound), meter.excess(state, bound)
+        if meter.limit.measure == "leverage":
+            worth = meter.equity(state)
+            used = meter.total(state) / worth if worth > 0 else None
+        else:
+            used = cap - excess if bound == "min" else cap + excess
+        out.append(
+            LimitMark(
+                limit=meter.limit.id,
+                bound=bound,
+                used=_told(used),
+                cap=cap,
+                share=_told(_share(used, cap, bound)),
+            )
+        )
+    return out
+
+
+def _share(used: Decimal | None, cap: Decimal, bound: str) -> Decimal | None:
+    over, under = (cap, used) if bound == "min" else (used, cap)
+    if over is None or under is None or under <= 0:
+        return None
+    return over / under
+
+
+def observation(
+    marks: Marks,
+    *,
+    before: Marks | None,
+    day_start: Decimal | None,
+    highest: Decimal | None,
+    venue_ages_s: Mapping[str, Decimal],
+) -> Observation:
+    """Turn marks into the figures that triggers watch.
+
+    Parameters
+    ----------
+    before
+        The marks before these.
+    day_start, highest
+        Profit of the book, numeraire: since midnight UTC, and equity's peak without what was
+        paid in or out; None: not known.
+    venue_ages_s
+        Seconds since each venue was last read whole.
+    """
+    worth = marks.equity
+    fallen = None
+    if worth is not None and highest is not None and highest > 0:
+        fallen = max(ZERO, (highest - worth) / highest)
+    known = before.funding if before is not None else {}
+    shares = dict[str, Decimal | None]()
+    for row in marks.limits:
+        held = shares.get(row.limit)
+        if row.share is not None and (held is None or row.share > held):
+            shares[row.limit] = row.share
+    return Observation(
+        cast("datetime", marks.at),
+        {
+            "drift": {row.underlying: row.beyond for row in marks.exposures},
+            "margin_ratio": {row.account: row.ratio for row in marks.accounts},
+            "liquidation_distance": {row.account: row.distance for row in marks.accounts},
+            "pnl": {"book": day_start},
+            "drawdown": {"book": fallen},
+            "utilisation": shares,
+            "venue": dict(venue_ages_s),
+            "funding": {
+                name: abs(rate - known[name])
+                for name, rate in marks.funding.items()
+                if name in known
+            },
+        },
+    )

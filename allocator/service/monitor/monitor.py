@@ -1,0 +1,192 @@
+"""Marks the book, keeps the marks, and lets triggers ask for cycles."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from allocator.execution.leader import Lease
+from allocator.models.base import ZERO, Num, Value, json_value
+from allocator.models.mandate import Mandate
+from allocator.models.service import TriggerRule
+from allocator.models.snapshot import Snapshot
+from allocator.risk.triggers import Firing, watch
+from allocator.service.monitor.flows import Ledger
+from allocator.service.monitor.history import MarkStore
+from allocator.service.monitor.lines import Lines
+from allocator.service.monitor.marks import Marks, marks_of, observation
+from allocator.service.monitor.profit import Flows, Moment, Profit, moment, profit
+from allocator.state import Book
+
+log = logging.getLogger(__name__)
+
+
+class Base(Value):
+    """What the next mark is reckoned from; survives a restart.
+
+    Attributes
+    ----------
+    moments
+        By account, as it was last read.
+    highest
+        The highest equity of the book, moved along with what was paid in or out.
+    day, earned
+        Profit of the book since midnight UTC of that day.
+    """
+
+    moments: Mapping[str, Moment] = Field(default_factory=dict[str, Moment])
+    highest: Num | None = None
+    day: str = ""
+    earned: Num = ZERO
+
+    def after(self, at: datetime, worth: Decimal | None, earned: Mapping[str, Profit]) -> Base:
+        """Take in what was earned by all accounts until a time."""
+        day = f"{at:%Y-%m-%d}"
+        total = sum((row.total for row in earned.values()), ZERO)
+        paid_in = sum((row.flows for row in earned.values()), ZERO)
+        before = None if self.highest is None else self.highest + paid_in
+        highest = before if worth is None else max(worth, before or worth)
+        return self.model_copy(
+            update={
+                "day": day,
+                "earned": total + (self.earned if self.day == day else ZERO),
+                "highest": highest,
+            }
+        )
+
+
+class Monitor:
+    """Turns snapshots into marks, profit and firings.
+
+    Parameters
+    ----------
+    venues
+        By account.
+    fired
+        Told of what fired, after it was written down.
+    """
+
+    def __init__(  # noqa: PLR0913 - its ports
+        self,
+        store: MarkStore,
+        ledger: Ledger,
+        lines: Lines,
+        lease: Lease,
+        rules: Sequence[TriggerRule],
+        *,
+        venues: Mapping[str, str],
+        keep_days: int,
+        fired: Callable[[Sequence[Firing]], None],
+    ) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._lines = lines
+        self._lease = lease
+        self._rules = tuple(rules)
+        self._venues = dict(venues)
+        self._keep_days = keep_days
+        self._fired = fired
+        self._path = store.folder / "base.json"
+        self._base = _read(self._path)
+        self._read_at = dict[str, datetime]()
+        self.latest: Marks | None = None
+
+    def take(
+        self,
+        snapshot: Snapshot,
+        mandate: Mandate,
+        missing: Mapping[str, str],
+        *,
+        busy: bool = False,
+    ) -> tuple[Firing, ...]:
+        """Take in what was gathered; tell what fired.
+
+        Parameters
+        ----------
+        missing
+            Accounts that could not be read, with what was not.
+        busy
+            Whether a cycle is under way: then only urgent triggers are looked at, since the
+            others watch figures that the cycle is about to change.
+
+        Raises
+        ------
+        FencedError
+            When another leads by now.
+        """
+        before, marks = self.latest, marks_of(snapshot, mandate, missing)
+        earned = self._earn(Book.of(snapshot, mandate), missing)
+        self._base = self._base.after(marks.at, marks.equity, earned)
+        self._store.write(marks, earned)
+        _write(self._path, self._base)
+        self._tidy(before, marks)
+        self.latest = marks
+        return self._watch(before, marks, busy=busy)
+
+    def _earn(self, book: Book, missing: Mapping[str, str]) -> dict[str, Profit]:
+        flows, moments, out = self._ledger.read(), dict(self._base.moments), dict[str, Profit]()
+        for name in book.accounts:
+            if name in missing:
+                continue
+            now = moment(book, name, flows.get(name, Flows()))
+            if name in moments and moments[name].at <= now.at:
+                out[name] = profit(moments[name], now)
+            moments[name] = now
+        self._base = self._base.model_copy(update={"moments": moments})
+        return out
+
+    def _watch(self, before: Marks | None, marks: Marks, *, busy: bool) -> tuple[Firing, ...]:
+        rules = tuple(row for row in self._rules if row.urgent or not busy)
+        seen = observation(
+            marks,
+            before=before,
+            day_start=self._base.earned,
+            highest=self._base.highest,
+            venue_ages_s=self._ages(marks),
+        )
+        known = self._lines.read()
+        after, firings = watch(rules, known, seen)
+        self._lines.keep(self._lease, known, after, firings, seen)
+        if firings:
+            self._fired(firings)
+        return firings
+
+    def _ages(self, marks: Marks) -> dict[str, Decimal]:
+        """Tell how long ago each venue was last read whole, seconds; 0 at the first look."""
+        broken = {self._venues[name] for name in marks.unread if name in self._venues}
+        for venue in set(self._venues.values()):
+            if venue not in broken or venue not in self._read_at:
+                self._read_at[venue] = marks.at
+        return {
+            venue: Decimal(str((marks.at - at).total_seconds()))
+            for venue, at in self._read_at.items()
+        }
+
+    def _tidy(self, before: Marks | None, marks: Marks) -> None:
+        if before is None or before.at.date() != marks.at.date():
+            joined, dropped = self._store.tidy(marks.at, self._keep_days)
+            log.info("history tidied", extra={"joined": joined, "dropped": dropped})
+
+
+def _read(path: Path) -> Base:
+    try:
+        return Base.model_validate_json(path.read_text())
+    except FileNotFoundError:
+        return Base()
+    except ValidationError:
+        log.warning("base of the marks cannot be read: profit begins anew", exc_info=True)
+        return Base()
+
+
+def _write(path: Path, base: Base) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps(json_value(base)))
+    os.replace(draft, path)

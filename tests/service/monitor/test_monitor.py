@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from allocator.execution.leader import FencedError, next_epoch
+from allocator.models.mandate import Mandate
+from allocator.models.service import TriggerRule
+from allocator.models.snapshot import Snapshot
+from allocator.service.monitor.flows import Ledger
+from allocator.service.monitor.history import MarkStore
+from allocator.service.monitor.lines import Lines
+from allocator.service.monitor.marks import marks_of, observation
+from allocator.service.monitor.monitor import Monitor
+from allocator.service.scheduler.slots import Slots
+from tests.execution.book import START, account, instrument
+
+BTC = "alpha:BTC/USDT:USDT"
+MANDATE = Mandate.model_validate(
+    {
+        "targets": [{"underlying": "BTC", "delta": "0", "band": "1000"}],
+        "limits": [
+            {"id": "gross", "measure": "gross_notional", "scope": {"portfolio": True},
+             "max": "400000"},
+            {"id": "lever", "measure": "leverage", "scope": {"portfolio": True}, "max": "2"},
+            {"id": "floor", "measure": "equity", "scope": {"portfolio": True}, "min": "100000"},
+        ],
+    }
+)  # fmt: skip
+RULES = (
+    {"id": "drift", "on": "drift", "threshold": "0", "cooldown_s": 0},
+    {"id": "margin", "on": "margin_ratio", "threshold": "1.5", "urgent": True},
+    {"id": "loss", "on": "pnl", "threshold": "-500"},
+    {"id": "fall", "on": "drawdown", "threshold": "0.01"},
+    {"id": "used", "on": "utilisation", "threshold": "0.9"},
+    {"id": "down", "on": "venue", "threshold": "60"},
+    {"id": "funding", "on": "funding", "of": BTC, "threshold": "0.001"},
+)
+
+
+def snapshot(
+    at: datetime = START, *, a: str = "1", wallet: str = "100000", rate: str = "0.0001"
+) -> Snapshot:
+    rows = [instrument(BTC), instrument("beta:BTC/USDT:USDT")]
+    for row in rows:
+        row["funding"] = {"rate": rate, "interval_h": 8}
+    return Snapshot.model_validate(
+        {
+            "as_of": at,
+            "assets": {"USDT": {"price": "1"}, "BTC": {"price": "50000", "underlying": "BTC"}},
+            "instruments": rows,
+            "accounts": [account("a", "alpha", a, wallet), account("b", "beta", "-1")],
+        }
+    )
+
+
+class Watched:
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        self.engine, self.folder = engine, folder
+        self.slots = Slots(engine, "desk")
+        self.names = list[str]()
+        self.monitor = self.start()
+
+    def start(self) -> Monitor:
+        return Monitor(
+            MarkStore(self.folder),
+            Ledger(self.engine),
+            Lines(self.engine, "desk"),
+            next_epoch(self.engine, "desk", "x", START),
+            [TriggerRule.model_validate(row) for row in RULES],
+            venues={"a": "alpha", "b": "beta"},
+            keep_days=10,
+            fired=lambda rows: self.names.extend(row.rule.id for row in rows),
+        )
+
+    def look(self, minute: float, missing: tuple[str, ...] = (), **changes: Any) -> list[str]:
+        busy = changes.pop("busy", False)
+        row = snapshot(START + timedelta(minutes=minute), **changes)
+        found = self.monitor.take(row, MANDATE, dict.fromkeys(missing, "gone"), busy=busy)
+        return [firing.rule.id for firing in found]
+
+
+@pytest.fixture
+def watched(lite: Engine, tmp_path: Path) -> Watched:
+    return Watched(lite, tmp_path / "history")
+
+
+def test_marks_tell_equity_margin_leverage_distance_and_use_of_limits() -> None:
+    marks = marks_of(snapshot(), MANDATE)
+    first = marks.accounts[0]
+    assert (first.account, first.venue, first.equity, first.gross) == ("a", "alpha", 100000, 50000)
+    assert first.maintenance == 250
+    assert first.leverage == Decimal("0.5")
+    assert first.ratio == 400
+    shares = {row.limit: row.share for row in marks.limits}
+    assert shares == {"gross": Decimal("0.25"), "lever": Decimal("0.25"), "floor": Decimal("0.5")}
+    (exposure,) = marks.exposures
+    assert (exposure.exposure, exposure.beyond) == (0, -1000)
+    assert marks.equity == 200000
+
+
+def test_account_that_was_not_read_has_no_figures() -> None:
+    marks = marks_of(snapshot(), MANDATE, {"b": "timeout"})
+    assert [row.account for row in marks.accounts] == ["a"]
+    assert marks.equity is None
+    assert marks.exposures == ()
+    assert marks.limits == ()
+    seen = observation(marks, before=None, day_start=None, highest=None, venue_ages_s={})
+    assert seen.figures["pnl"] == {"book": None}
+
+
+def test_drift_names_itself_in_the_slot_it_asks_for(watched: Watched) -> None:
+    assert watched.look(0) == []
+    assert watched.look(1, a="1.1") == ["drift"]
+    assert watched.look(2, a="1.1") == []
+    (slot,) = watched.slots.with_status("due")
+    assert slot.cause == "trigger drift: drift BTC 4000 above 0"
+    assert (slot.kind, slot.source) == ("plan", "drift")
+    assert watched.look(3) == []
+    assert watched.look(4, a="1.1") == ["drift"]
+    assert watched.names == ["drift", "drift"]
+
+
+def test_each_kind_fires_once(watched: Watched) -> None:
+    watched.look(0)
+    assert watched.look(1, wallet="99000") == ["loss"]
+    assert watched.look(2, wallet="97000") == ["fall"]
+    assert watched.look(3, wallet="97000", rate="0.0012") == ["funding"]
+    assert watched.look(4, wallet="97000", rate="0.0012") == []
+    assert watched.look(5, wallet="300") == ["margin", "used"]
+    assert watched.look(6, wallet="300", missing=("b",)) == []
+    assert watched.look(6.9, wallet="300", missing=("b",)) == ["down"]
+    kinds = {row.source: row.kind for row in watched.slots.recent()}
+    assert {name for name, kind in kinds.items() if kind == "repair"} == {"margin"}
+
+
+def test_busy_monitor_looks_at_urgent_triggers_alone(watched: Watched) -> None:
+    assert watched.look(0, a="1.1", wallet="300", busy=True) == ["margin"]
+    assert watched.look(1, a="1.1", wallet="300") == ["drift", "used"]
+
+
+def test_restart_fires_nothing_again_and_goes_on_with_the_profit(watched: Watched) -> None:
+    watched.look(0)
+    assert watched.look(1, a="1.1", wallet="99000") == ["drift", "loss"]
+    watched.monitor = watched.start()
+    assert watched.look(2, a="1.1", wallet="97900") == ["fall"]
+    store = MarkStore(watched.folder)
+    (row,) = store.profit("book", START - timedelta(1), START + timedelta(1))
+    assert row["other"] == -2100
+
+
+def test_leader_that_was_followed_fires_nothing(watched: Watched) -> None:
+    watched.look(0)
+    old = watched.monitor
+    watched.monitor = watched.start()
+    with pytest.raises(FencedError):
+        old.take(snapshot(START + timedelta(minutes=1), a="1.1"), MANDATE, {})
+    assert watched.slots.recent() == ()
+
+
+def test_base_of_another_release_begins_anew(watched: Watched) -> None:
+    watched.look(0)
+    (watched.folder / "base.json").write_text('{"moments": 3}')
+    watched.monitor = watched.start()
+    assert watched.look(1) == []
+
+
+def test_marks_are_of_the_time_of_the_snapshot() -> None:
+    assert marks_of(snapshot(), MANDATE).at == datetime(2026, 11, 20, 8, tzinfo=UTC)
