@@ -1,4 +1,4 @@
-"""How the service runs: schedules, triggers, approval, monitor, alerts, the address it serves."""
+"""How the service runs: schedules, triggers, monitor, alerts, the address it serves."""
 
 from __future__ import annotations
 
@@ -109,24 +109,6 @@ class TriggerRule(Value):
         return self
 
 
-class ApprovalConfig(Value):
-    """Who must let a plan go, by its turnover and transfers together, numeraire.
-
-    Attributes
-    ----------
-    auto_below
-        Plans below it go without anybody; 0: none does.
-    second_above
-        Plans above it need a second person; None: none does.
-    expires_s
-        Seconds after which a proposal can no longer be approved or carried out.
-    """
-
-    auto_below: NonNegative = Decimal(0)
-    second_above: NonNegative | None = None
-    expires_s: Positive = Decimal(60)
-
-
 class AlertConfig(Value):
     """Where alerts go.
 
@@ -189,7 +171,6 @@ class ServiceConfig(Value):
     triggers: tuple[TriggerRule, ...] = ()
     poll_s: NonNegative = Decimal(30)
     retry_s: Positive = Decimal(2)
-    approval: ApprovalConfig = ApprovalConfig()
     alerts: AlertConfig = AlertConfig()
     history: HistoryConfig = HistoryConfig()
     http: HttpConfig = HttpConfig()

@@ -32,19 +32,17 @@ def entries(attempt: Attempt) -> Iterator[Entry]:
     account, intent = sender(attempt.intent), attempt.intent
     for asset, amount in attempt.fees.items():
         yield account, "fees", asset, amount
+    settled = attempt.state is State.SETTLED
     match intent:
         case OrderIntent():
-            if attempt.filled:
-                yield account, "fills", "", attempt.filled
+            yield account, "fills", "", attempt.filled
         case TransferIntent():
-            if attempt.state in LEFT:
-                yield account, "moved", intent.asset, -intent.amount
-            if attempt.filled and attempt.state is State.SETTLED:
-                yield intent.target, "moved", intent.asset, attempt.filled
+            left = intent.amount if attempt.state in LEFT else ZERO
+            yield account, "moved", intent.asset, -left
+            yield intent.target, "moved", intent.asset, attempt.filled if settled else ZERO
         case MoveIntent():
-            if attempt.state is State.SETTLED:
-                yield account, "fills", "", intent.quantity
-                yield intent.target, "fills", "", intent.quantity
+            for name in (account, intent.target):
+                yield name, "fills", "", intent.quantity if settled else ZERO
 
 
 class Ledger:

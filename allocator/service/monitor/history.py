@@ -36,7 +36,25 @@ _FIGURES: Mapping[str, tuple[str, ...]] = {
     "exposures": ("exposure", "target", "band"),
     "limits": ("used", "cap", "share"),
 }  # fmt: skip
-TABLES = tuple(_WORDS)
+MARKS = (
+    "WITH marks AS (SELECT * FROM read_parquet($files) "
+    "WHERE marked_at > $since AND marked_at <= $until) "
+)
+NAMED = (
+    "CASE $by WHEN 'account' THEN account WHEN 'owner' THEN owner WHEN 'venue' THEN venue "
+    "ELSE 'book' END"
+)
+PROFIT = (
+    f"SELECT {NAMED} AS name, "
+    + ", ".join(f"sum({name}) AS {name}" for name in (*PARTS, "flows"))
+    + " FROM marks GROUP BY 1 ORDER BY 1"
+)
+EQUITY = (
+    f"SELECT marked_at, {NAMED} AS name, sum(equity) AS equity, "
+    "sum(maintenance) AS maintenance, min(ratio) AS ratio, count(*) AS accounts "
+    "FROM marks GROUP BY 1, 2 ORDER BY 1, 2"
+)
+EXPOSURES = "SELECT marked_at, underlying AS name, exposure, target, band FROM marks ORDER BY 1, 2"
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -72,47 +90,31 @@ class MarkStore:
 
     def profit(self, by: Group, since: datetime, until: datetime) -> list[dict[str, Any]]:
         """Add up what was earned in (since, until] by account, owner, venue or book."""
-        column = _group(by)
-        sums = ", ".join(f"sum({name}) AS {name}" for name in (*PARTS, "flows"))
-        return self._ask(
-            "accounts",
-            f"SELECT {column} AS name, {sums} FROM marks "
-            "WHERE marked_at > $since AND marked_at <= $until GROUP BY 1 ORDER BY 1",
-            {"since": since, "until": until},
-        )
+        return self._ask("accounts", PROFIT, since, until, by)
 
     def equity(self, by: Group, since: datetime, until: datetime) -> list[dict[str, Any]]:
-        """Follow equity, maintenance margin and the worst ratio over time, by group."""
-        return self._ask(
-            "accounts",
-            f"SELECT marked_at, {_group(by)} AS name, sum(equity) AS equity, "
-            "sum(maintenance) AS maintenance, min(ratio) AS ratio, count(*) AS accounts "
-            "FROM marks WHERE marked_at > $since AND marked_at <= $until GROUP BY 1, 2 ORDER BY 1, 2",
-            {"since": since, "until": until},
-        )
+        """Follow equity, maintenance margin and the worst ratio over (since, until], by group."""
+        return self._ask("accounts", EQUITY, since, until, by)
 
     def exposures(self, since: datetime, until: datetime) -> list[dict[str, Any]]:
-        """Follow exposures over time."""
-        return self._ask(
-            "exposures",
-            "SELECT marked_at, underlying AS name, exposure, target, band FROM marks "
-            "WHERE marked_at > $since AND marked_at <= $until ORDER BY 1, 2",
-            {"since": since, "until": until},
-        )
+        """Follow exposures over (since, until]."""
+        return self._ask("exposures", EXPOSURES, since, until)
 
-    def _ask(self, table: str, query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Run a query over a table, which it calls ``marks``."""
+    def _ask(
+        self, table: str, query: str, since: datetime, until: datetime, by: Group | None = None
+    ) -> list[dict[str, Any]]:
         import duckdb
 
-        files = sorted(str(path) for path in (self.folder / table).glob("day=*/*.parquet"))
+        files = self._files(table, since, until)
         if not files:
             return []
+        values: dict[str, Any] = {"files": files, "since": since, "until": until}
+        if by is not None:
+            values["by"] = _checked(by)
         connection = duckdb.connect()
         try:
             connection.execute("SET TimeZone = 'UTC'")
-            # The files are parameters; what is put into the text is chosen from constants here.
-            asked = f"WITH marks AS (SELECT * FROM read_parquet($files)) {query}"
-            found = connection.execute(asked, {**values, "files": files})
+            found = connection.execute(MARKS + query, values)
             names = [row[0] for row in found.description]
             return [_read(dict(zip(names, row, strict=True))) for row in found.fetchall()]
         except duckdb.Error as error:
@@ -120,11 +122,19 @@ class MarkStore:
         finally:
             connection.close()
 
+    def _files(self, table: str, since: datetime, until: datetime) -> list[str]:
+        days = f"day={since:%Y-%m-%d}", f"day={until:%Y-%m-%d}"
+        return sorted(
+            str(path)
+            for path in (self.folder / table).glob("day=*/*.parquet")
+            if days[0] <= path.parent.name <= days[1]
+        )
 
-def _group(by: Group) -> str:
+
+def _checked(by: Group) -> str:
     if by not in ("account", "owner", "venue", "book"):
         raise ValueError(f"marks are not grouped by {by}")
-    return "'book'" if by == "book" else by
+    return by
 
 
 def _read(row: dict[str, Any]) -> dict[str, Any]:

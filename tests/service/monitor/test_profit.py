@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,7 +52,7 @@ def test_funding_is_what_the_rate_said_at_the_settlement() -> None:
 def test_settlements_are_counted_once_over_adjoining_intervals() -> None:
     row = Held(due=D(1), interval_h=D(1))
     times = [START + timedelta(minutes=7 * i) for i in range(40)]
-    counts = [settled(row, a, b) for a, b in zip(times, times[1:], strict=False)]
+    counts = [settled(row, a, b) for a, b in pairwise(times)]
     assert sum(counts) == settled(row, times[0], times[-1])
     assert sum(counts) == 5
 

@@ -1,0 +1,120 @@
+"""Who may use the API: bearer tokens of 256 random bits, stored as their sha256."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine
+from sqlmodel import Session, col, select
+
+from allocator.execution.database import READ_ONLY
+from allocator.models.api import SCOPES, Scope
+from allocator.models.errors import ConfigError, RefusedError
+from allocator.models.service_records import TokenRow
+
+PREFIX = "alc_"
+BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks, and what they may do."""
+
+    name: str
+    scopes: frozenset[str]
+
+    def may(self, *any_of: Scope) -> bool:
+        """Tell whether one of the scopes is held."""
+        return not self.scopes.isdisjoint(any_of)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token as it is listed: never the token itself."""
+
+    name: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+def digest(token: str) -> str:
+    """Hash a token. It has 256 random bits, so a plain hash can be neither guessed nor reversed."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Tokens:
+    """The tokens of an installation."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._reads = engine.execution_options(**{READ_ONLY: True})
+
+    def make(
+        self, name: str, scopes: tuple[str, ...], now: datetime, expires_at: datetime | None = None
+    ) -> str:
+        """Make a token; this is the only time that it is seen.
+
+        Raises
+        ------
+        ConfigError
+            For a scope that there is not, or none.
+        RefusedError
+            When the name is taken: names stand in the audit, so they are never used again.
+        """
+        unknown = [scope for scope in scopes if scope not in SCOPES]
+        if unknown or not scopes or not name.strip():
+            raise ConfigError(f"a token has a name and scopes of {', '.join(SCOPES)}")
+        token = PREFIX + secrets.token_urlsafe(BYTES)
+        with Session(self._engine) as session, session.begin():
+            if session.get(TokenRow, name) is not None:
+                raise RefusedError(f"NAME_TAKEN: name={name}")
+            session.add(
+                TokenRow(
+                    name=name,
+                    digest=digest(token),
+                    scopes=" ".join(sorted(set(scopes))),
+                    created_at=now,
+                    expires_at=expires_at,
+                )
+            )
+        return token
+
+    def revoke(self, name: str, now: datetime) -> None:
+        """End a token.
+
+        Raises
+        ------
+        RefusedError
+            When there is none of that name.
+        """
+        with Session(self._engine) as session, session.begin():
+            row = session.get(TokenRow, name)
+            if row is None:
+                raise RefusedError(f"NO_TOKEN: name={name}")
+            row.revoked_at = row.revoked_at or now
+            session.add(row)
+
+    def find(self, token: str, now: datetime) -> Principal | None:
+        """Tell whose token it is; None when it is nobody's, has expired or was revoked."""
+        query = select(TokenRow).where(TokenRow.digest == digest(token))
+        with Session(self._reads) as session:
+            row = session.exec(query).first()
+            if row is None or row.revoked_at is not None:
+                return None
+            if row.expires_at is not None and row.expires_at <= now:
+                return None
+            return Principal(row.name, frozenset(row.scopes.split()))
+
+    def all(self) -> tuple[Token, ...]:
+        """List tokens by name."""
+        with Session(self._reads) as session:
+            rows = session.exec(select(TokenRow).order_by(col(TokenRow.name)))
+            return tuple(
+                Token(r.name, tuple(r.scopes.split()), r.created_at, r.expires_at, r.revoked_at)
+                for r in rows
+            )

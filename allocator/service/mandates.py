@@ -1,0 +1,158 @@
+"""Versions of a portfolio's mandate: drafts are written, one is published, the rest is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlmodel import Session, col, select
+
+from allocator.execution.database import READ_ONLY
+from allocator.models.base import json_value
+from allocator.models.canonical import canonical_json, mandate_hash
+from allocator.models.errors import RefusedError
+from allocator.models.mandate import Mandate
+from allocator.models.service_records import MandateRow
+
+CONFIGURED = "configuration"
+"""Author of what came from the configuration's own mandate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version; fields as in `MandateRow`."""
+
+    version: int
+    status: str
+    hash: str
+    mandate: Mandate
+    note: str
+    author: str
+    created_at: datetime
+    published_by: str | None
+    published_at: datetime | None
+
+
+class Mandates:
+    """Reads and writes the versions of one portfolio.
+
+    Parameters
+    ----------
+    four_eyes
+        Whether somebody other than the author has to publish.
+    """
+
+    def __init__(self, engine: Engine, portfolio: str, *, four_eyes: bool = False) -> None:
+        self._engine = engine
+        self._reads = engine.execution_options(**{READ_ONLY: True})
+        self._portfolio = portfolio
+        self._four_eyes = four_eyes
+
+    def published(self) -> Version | None:
+        """Tell the version that holds; None: none was ever published."""
+        return next((row for row in self.all() if row.status == "published"), None)
+
+    def all(self) -> tuple[Version, ...]:
+        """List versions, the latest first."""
+        query = (
+            select(MandateRow)
+            .where(MandateRow.portfolio == self._portfolio)
+            .order_by(col(MandateRow.version).desc())
+        )
+        with Session(self._reads) as session:
+            return tuple(_version(row) for row in session.exec(query))
+
+    def draft(self, mandate: Mandate, author: str, note: str, now: datetime) -> Version:
+        """Write a draft down as the next version."""
+        with Session(self._engine) as session, session.begin():
+            row = self._new(session, mandate, author, note, now)
+            session.flush()
+            return _version(row)
+
+    def publish(self, version: int, by: str, now: datetime) -> Version:
+        """Let a draft hold from the next cycle on; what held before is retired.
+
+        Raises
+        ------
+        RefusedError
+            When there is no such draft, or its author publishes it where four eyes are wanted.
+        """
+        with Session(self._engine) as session, session.begin():
+            rows = session.exec(
+                select(MandateRow).where(MandateRow.portfolio == self._portfolio).with_for_update()
+            ).all()
+            row = next((r for r in rows if r.version == version), None)
+            if row is None or row.status != "draft":
+                raise RefusedError(f"NO_DRAFT: version={version}")
+            if self._four_eyes and row.author == by:
+                raise RefusedError(f"SAME_EYES: author={row.author} publisher={by}")
+            _retire(session, rows)
+            row.status, row.published_by, row.published_at = "published", by, now
+            session.add(row)
+            return _version(row)
+
+    def from_config(self, mandate: Mandate, now: datetime) -> tuple[Version, Version | None]:
+        """Tell the version that holds; the configuration's mandate is the first one.
+
+        Returns
+        -------
+        The version that holds, and a new draft when the configuration's mandate has changed since
+        it was last taken in: it holds only once somebody publishes it.
+        """
+        with Session(self._engine) as session, session.begin():
+            query = select(MandateRow).where(MandateRow.portfolio == self._portfolio)
+            rows = session.exec(query.order_by(col(MandateRow.version))).all()
+            holds = next((row for row in rows if row.status == "published"), None)
+            if holds is None:
+                row = self._new(session, mandate, CONFIGURED, "first start", now)
+                row.status, row.published_by, row.published_at = "published", CONFIGURED, now
+                session.flush()
+                return _version(row), None
+            configured = [row for row in rows if row.author == CONFIGURED]
+            known = {holds.mandate_hash, *(row.mandate_hash for row in configured[-1:])}
+            if mandate_hash(mandate) in known:
+                return _version(holds), None
+            row = self._new(session, mandate, CONFIGURED, "the configuration changed", now)
+            session.flush()
+            return _version(holds), _version(row)
+
+    def _new(
+        self, session: Session, mandate: Mandate, author: str, note: str, now: datetime
+    ) -> MandateRow:
+        query = select(MandateRow.version).where(MandateRow.portfolio == self._portfolio)
+        last = session.exec(query.order_by(col(MandateRow.version).desc()).limit(1)).first()
+        row = MandateRow(
+            portfolio=self._portfolio,
+            version=(last or 0) + 1,
+            status="draft",
+            mandate_hash=mandate_hash(mandate),
+            mandate_json=canonical_json(json_value(mandate)),
+            note=note,
+            author=author,
+            created_at=now,
+        )
+        session.add(row)
+        return row
+
+
+def _retire(session: Session, rows: Any) -> None:
+    for row in rows:
+        if row.status == "published":
+            row.status = "retired"
+            session.add(row)
+
+
+def _version(row: MandateRow) -> Version:
+    return Version(
+        version=row.version,
+        status=row.status,
+        hash=row.mandate_hash,
+        mandate=Mandate.model_validate_json(row.mandate_json),
+        note=row.note,
+        author=row.author,
+        created_at=row.created_at,
+        published_by=row.published_by,
+        published_at=row.published_at,
+    )

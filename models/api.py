@@ -1,0 +1,393 @@
+"""What the HTTP API takes and answers; the typed client reads the same values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from allocator.models.base import Num, Utc, Value
+from allocator.models.mandate import Mandate
+from allocator.models.plan import Plan
+from allocator.models.snapshot import Snapshot
+
+Scope = Literal["read", "plan", "approve", "execute"]
+SCOPES: tuple[Scope, ...] = ("read", "plan", "approve", "execute")
+
+Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""One line of text."""
+
+Reason = Annotated[
+    str, Field(min_length=1, max_length=2000, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")
+]
+"""Why somebody does something; never blank."""
+
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""sha256, hex."""
+
+
+class Fault(Value):
+    """One thing that is wrong with a request."""
+
+    path: str
+    what: str
+
+
+class ProblemDetails(Value):
+    """A refusal, as RFC 9457 has it.
+
+    Attributes
+    ----------
+    code
+        Stable name of the refusal.
+    """
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str = ""
+    code: str = ""
+    faults: tuple[Fault, ...] = ()
+
+
+class Health(Value):
+    """Whether the process serves, and what is not as it should be."""
+
+    ok: bool
+    version: str
+    faults: tuple[str, ...] = ()
+
+
+class AccountView(Value):
+    """An account as it was last marked; figures in numeraire, None where they are not known.
+
+    Attributes
+    ----------
+    age_s
+        Seconds since it was read.
+    frozen
+        Why it stands still; empty: it does not.
+    live
+        Whether orders may be sent to it.
+    """
+
+    account: str
+    venue: str
+    owner: str
+    state: str
+    equity: Num | None = None
+    unrealised: Num | None = None
+    initial: Num | None = None
+    maintenance: Num | None = None
+    ratio: Num | None = None
+    leverage: Num | None = None
+    distance: Num | None = None
+    age_s: Num | None = None
+    missing: str = ""
+    frozen: str = ""
+    live: bool = False
+
+
+class ExposureView(Value):
+    """Exposure to one underlying, numeraire."""
+
+    underlying: str
+    exposure: Num
+    target: Num
+    band: Num
+    by_account: Mapping[str, Num] = Field(default_factory=dict[str, Num])
+
+
+class LimitView(Value):
+    """How much of a limit is used."""
+
+    limit: str
+    bound: str
+    used: Num | None
+    cap: Num
+    share: Num | None
+
+
+class BreakerView(Value):
+    """A breaker that was tripped at least once."""
+
+    scope: str
+    state: str
+    reason: str
+    who: str
+    at: Utc
+
+
+class BookView(Value):
+    """The whole book as it was last marked."""
+
+    portfolio: str
+    mode: str
+    at: Utc | None = None
+    equity: Num | None = None
+    accounts: tuple[AccountView, ...] = ()
+    exposures: tuple[ExposureView, ...] = ()
+    limits: tuple[LimitView, ...] = ()
+    breakers: tuple[BreakerView, ...] = ()
+
+
+class VerdictView(Value):
+    """What one person said of a plan."""
+
+    who: str
+    verdict: str
+    reason: str
+    at: Utc
+
+
+class PlanSummary(Value):
+    """A proposed plan and where its approval stands.
+
+    Attributes
+    ----------
+    approval
+        ``auto``, ``waiting``, ``approved``, ``rejected`` or ``expired``.
+    needed
+        People who have to let it go.
+    begun
+        Whether it has been carried out, in whole or in part.
+    """
+
+    plan_hash: str
+    at: Utc
+    proposer: str
+    status: str
+    actions: int
+    total: Num
+    do_nothing: Num
+    turnover: Num
+    approval: str
+    needed: int
+    expires_at: Utc
+    verdicts: tuple[VerdictView, ...] = ()
+    begun: bool = False
+
+
+class PlanView(Value):
+    """A proposed plan in full."""
+
+    summary: PlanSummary
+    plan: Plan
+    snapshot_as_of: Utc
+
+
+class Difference(Value):
+    """What changed between two plans, line by line."""
+
+    before: str
+    after: str
+    lines: tuple[str, ...]
+
+
+class AttemptView(Value):
+    """One request to a venue and what became of it."""
+
+    client_id: str
+    seq: int
+    part: int
+    number: int
+    kind: str
+    state: str
+    at: Utc
+    filled: Num
+    average_price: Num | None = None
+    reason: str = ""
+
+
+class StageView(Value):
+    """Where a line of a plan stands."""
+
+    seq: int
+    kind: str
+    stage: str
+    reason: str = ""
+
+
+class ExecutionView(Value):
+    """How a plan is being carried out, or was."""
+
+    plan_hash: str
+    cycle: int | None = None
+    status: str
+    note: str = ""
+    stages: tuple[StageView, ...] = ()
+    attempts: tuple[AttemptView, ...] = ()
+
+
+class SlotView(Value):
+    """Something that was or is to be done once."""
+
+    id: int
+    name: str
+    source: str
+    kind: str
+    cause: str
+    due_at: Utc
+    status: str
+    note: str = ""
+    began_at: Utc | None = None
+    ended_at: Utc | None = None
+    plan_hash: str | None = None
+
+
+class ScheduleView(Value):
+    """A schedule and when it comes next; `paused`: by whom and why, empty: it runs."""
+
+    id: str
+    cron: str | None = None
+    every_s: Num | None = None
+    next_at: Utc | None = None
+    paused: str = ""
+
+
+class EventView(Value):
+    """One line of the audit."""
+
+    seq: int
+    at: Utc
+    epoch: int
+    subject: str
+    what: str
+    facts: Any = None
+
+
+class AuditCheck(Value):
+    """Whether the audit's chain holds."""
+
+    whole: bool
+    events: int
+    faults: tuple[str, ...] = ()
+
+
+class SnapshotView(Value):
+    """A stored snapshot without its contents."""
+
+    snapshot_hash: str
+    as_of: Utc
+    source: str
+
+
+class MandateView(Value):
+    """A version of the mandate."""
+
+    version: int
+    status: str
+    mandate_hash: str
+    note: str
+    author: str
+    created_at: Utc
+    published_by: str | None = None
+    published_at: Utc | None = None
+    mandate: Mandate
+
+
+class ProfitView(Value):
+    """What was earned, numeraire, by account, owner, venue or book; None: nothing is known."""
+
+    name: str
+    realised: Num | None = None
+    unrealised: Num | None = None
+    funding: Num | None = None
+    fees: Num | None = None
+    revaluation: Num | None = None
+    other: Num | None = None
+    flows: Num | None = None
+
+
+class EquityView(Value):
+    """Equity at one moment, numeraire."""
+
+    at: Utc
+    name: str
+    equity: Num | None = None
+    maintenance: Num | None = None
+    ratio: Num | None = None
+
+
+class JobView(Value):
+    """Long work: ``running``, ``done`` or ``failed``; `result` once it is done."""
+
+    id: str
+    kind: str
+    status: str
+    done: int = 0
+    expected: int | None = None
+    detail: str = ""
+    result: Any = None
+
+
+# What is asked
+
+
+class PlanRequest(Value):
+    """What to decide about.
+
+    Attributes
+    ----------
+    snapshot, snapshot_hash
+        The book, or a stored one; neither: the latest that the service has gathered.
+    mandate, mandate_version
+        What is wanted, or a version; neither: the published one.
+    propose
+        Whether people may approve the plan: only for a stored snapshot and the published mandate.
+    """
+
+    snapshot: Snapshot | None = None
+    snapshot_hash: Hash | None = None
+    mandate: Mandate | None = None
+    mandate_version: int | None = Field(default=None, ge=1, le=1_000_000)
+    propose: bool = False
+
+
+class ReasonBody(Value):
+    """Why; required."""
+
+    reason: Reason
+
+
+class Approval(Value):
+    """A yes; the reason may be left out."""
+
+    reason: Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")] = ""
+
+
+class Halt(Value):
+    """What stops, and how far.
+
+    Attributes
+    ----------
+    scope
+        ``global``, ``venue:NAME`` or ``account:NAME``.
+    state
+        ``halted``: nothing is sent; ``reducing``: only what reduces risk.
+    """
+
+    scope: Line = "global"
+    state: Literal["halted", "reducing"] = "halted"
+    reason: Reason
+
+
+class Resume(Value):
+    """What may act again."""
+
+    scope: Line = "global"
+    reason: Reason
+
+
+class MandateDraft(Value):
+    """A mandate to be published by somebody."""
+
+    mandate: Mandate
+    note: Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")] = ""
+
+
+class ScenarioText(Value):
+    """A scenario file's text, YAML or JSON, with everything inline."""
+
+    text: Annotated[str, Field(min_length=1, max_length=2_000_000, pattern=r"^[^\x00]*$")]

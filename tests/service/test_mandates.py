@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import Engine
+
+from allocator.models.errors import RefusedError
+from allocator.models.mandate import Mandate, Target
+from allocator.service.mandates import CONFIGURED, Mandates
+from tests.execution.book import START
+
+
+def mandate(delta: int) -> Mandate:
+    return Mandate(targets=(Target(underlying="BTC", delta=Decimal(delta)),))
+
+
+def test_first_start_publishes_the_configurations_mandate(engine: Engine) -> None:
+    book = Mandates(engine, "desk")
+    assert book.published() is None
+    holds, draft = book.from_config(mandate(1), START)
+    assert (holds.version, holds.status, holds.author, draft) == (1, "published", CONFIGURED, None)
+    assert book.from_config(mandate(1), START) == (holds, None)
+
+
+def test_changed_configuration_is_a_draft_until_somebody_publishes_it(engine: Engine) -> None:
+    book = Mandates(engine, "desk")
+    book.from_config(mandate(1), START)
+    holds, draft = book.from_config(mandate(2), START)
+    assert holds.mandate == mandate(1)
+    assert draft is not None
+    assert (draft.version, draft.status) == (2, "draft")
+    assert book.from_config(mandate(2), START) == (holds, None)
+    book.publish(2, "alice", START)
+    found = book.published()
+    assert found is not None
+    assert (found.version, found.mandate, found.published_by) == (2, mandate(2), "alice")
+    assert [row.status for row in book.all()] == ["published", "retired"]
+
+
+def test_configuration_that_stays_never_undoes_what_was_published(engine: Engine) -> None:
+    book = Mandates(engine, "desk")
+    book.from_config(mandate(1), START)
+    book.publish(book.draft(mandate(5), "alice", "more", START).version, "bob", START)
+    holds, draft = book.from_config(mandate(1), START)
+    assert (holds.mandate, draft) == (mandate(5), None)
+
+
+def test_draft_is_published_once_and_not_by_its_author_where_four_eyes_are_wanted(
+    engine: Engine,
+) -> None:
+    book = Mandates(engine, "desk", four_eyes=True)
+    version = book.draft(mandate(1), "alice", "", START).version
+    with pytest.raises(RefusedError, match="SAME_EYES"):
+        book.publish(version, "alice", START)
+    book.publish(version, "bob", START)
+    with pytest.raises(RefusedError, match="NO_DRAFT"):
+        book.publish(version, "bob", START)
+    with pytest.raises(RefusedError, match="NO_DRAFT"):
+        book.publish(99, "bob", START)
+
+
+def test_portfolios_keep_their_own_versions(engine: Engine) -> None:
+    Mandates(engine, "one").from_config(mandate(1), START)
+    assert Mandates(engine, "two").all() == ()
