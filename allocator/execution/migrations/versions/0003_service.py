@@ -1,6 +1,6 @@
 """Slots, triggers, mandate versions, API tokens and replies, heartbeats.
 
-Revision 0002s, after 0001.
+Revision 0003, after 0002.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from alembic import op
 
 from allocator.models.columns import UtcTime
 
-revision = "0002s"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
