@@ -8,11 +8,13 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from allocator.execution.database import connect
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+UPGRADE_LOCK = 0x616C6C6F63
+"""Advisory lock that an upgrade holds on PostgreSQL; SQLite's writer lock does the same."""
 
 
 def _config() -> Config:
@@ -40,6 +42,9 @@ def upgrade(database: str | Engine, revision: str = "head") -> None:
     engine = connect(database) if isinstance(database, str) else database
     config = _config()
     with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            # Instances that start together must not make the same tables at once.
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
     if isinstance(database, str):

@@ -16,7 +16,7 @@ from allocator.execution.database import connect, sqlite_path
 from allocator.execution.executor import Executor
 from allocator.execution.history import History
 from allocator.execution.journal import Journal
-from allocator.execution.leader import lead
+from allocator.execution.leader import Lease, lead
 from allocator.execution.office import Office
 from allocator.execution.report import Progress, nothing
 from allocator.models.config import Config
@@ -39,6 +39,8 @@ class Desk:
         By account.
     office
         Where people write what they say.
+    lease
+        By which it leads.
     """
 
     config: Config
@@ -47,6 +49,7 @@ class Desk:
     executor: Executor
     history: History
     office: Office
+    lease: Lease
 
 
 def need_exchanges() -> None:
@@ -124,6 +127,7 @@ async def _desk(config: Config, portfolio: str, watch: Watch) -> AsyncGenerator[
                 executor,
                 History(engine),
                 Office(engine, portfolio, clock),
+                lease,
             )
     finally:
         await opened.close()

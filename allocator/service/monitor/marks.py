@@ -5,6 +5,7 @@ Accounts that could not be read have no figures: what is not known is not zero.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -19,7 +20,16 @@ from allocator.models.base import ZERO, Num, Utc, Value
 from allocator.models.mandate import Mandate
 from allocator.models.snapshot import Snapshot
 from allocator.risk.triggers import Observation
-from allocator.state import Book, State, equity, lawful, published
+from allocator.state import (
+    Book,
+    State,
+    equity,
+    equity_units,
+    held_assets,
+    lawful,
+    published,
+)
+from allocator.state.book import Pair
 from allocator.verify.blocks import total_requirement
 
 
@@ -54,12 +64,19 @@ class AccountMark(Value):
 
 
 class ExposureMark(Value):
-    """The book's exposure to one underlying, numeraire."""
+    """The book's exposure to one underlying, numeraire.
+
+    Attributes
+    ----------
+    by_account
+        What of it each account carries; money on its way between accounts is in none.
+    """
 
     underlying: str
     exposure: Num
     target: Num
     band: Num
+    by_account: Mapping[str, Num] = Field(default_factory=dict[str, Num])
 
     @property
     def beyond(self) -> Decimal:
@@ -174,16 +191,37 @@ def _told(value: Decimal | None) -> Decimal | None:
 
 
 def _exposures(book: Book) -> tuple[ExposureMark, ...]:
-    held, wanted = present(book), goals(book)
+    held, wanted, shares = present(book), goals(book), _carried(book)
     return tuple(
         ExposureMark(
             underlying=name,
             exposure=published(held[name]),
             target=published(wanted[name].target),
             band=published(wanted[name].band),
+            by_account={
+                account: published(value)
+                for (account, underlying), value in shares.items()
+                if underlying == name and value
+            },
         )
         for name in book.underlyings
     )
+
+
+def _carried(book: Book) -> dict[Pair, Decimal]:
+    """Tell what each account carries of each underlying, numeraire by (account, underlying)."""
+    out, start = defaultdict[Pair, Decimal](Decimal), State.start(book)
+    for (account, name), contracts in book.quantity.items():
+        underlying = book.instruments[name].underlying
+        if underlying is not None:
+            out[account, underlying] += contracts * book.units[name].exposure
+    for account in book.accounts:
+        for asset in held_assets(book, start, account):
+            row = book.asset(asset)
+            if row.underlying is not None:
+                worth = equity_units(book, start, account, asset) * row.price
+                out[account, row.underlying] += worth
+    return out
 
 
 def _limits(book: Book, state: State, unread: Collection[str]) -> tuple[LimitMark, ...]:

@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 from allocator.execution.database import READ_ONLY
 from allocator.execution.leader import Lease, fence
 from allocator.models.errors import JournalError
+from allocator.models.records import CycleRow
 from allocator.models.service_records import PauseRow, SlotRow
 
 Kind = Literal["plan", "repair", "execute"]
@@ -98,6 +99,14 @@ class Slots:
         """Read one slot."""
         query = select(SlotRow).where(SlotRow.portfolio == self.portfolio, SlotRow.name == name)
         return next(iter(self._all(query)), None)
+
+    def had_cycle(self, name: str) -> bool:
+        """Tell whether a slot has become a cycle: it gets no second one."""
+        query = select(CycleRow.id).where(
+            CycleRow.portfolio == self.portfolio, CycleRow.slot == name
+        )
+        with Session(self._reads) as session:
+            return session.exec(query).first() is not None
 
     def claim(self, lease: Lease, slot: Slot, now: datetime) -> None:
         """Begin a slot that is due, or that an earlier leader had begun.

@@ -31,6 +31,8 @@ class Result:
 
 
 Work = Callable[[Slot], Awaitable[Result]]
+Ended = Callable[[str, str, str, str], None]
+"""Is told name, cause, status and note of a slot that has ended."""
 
 
 class Worker:
@@ -44,6 +46,8 @@ class Worker:
         Carries one slot out.
     wake
         Set when something fell due.
+    ended
+        Told of every slot that ended, was missed or set aside.
     """
 
     def __init__(  # noqa: PLR0913 - its ports
@@ -55,6 +59,7 @@ class Worker:
         graces: Mapping[str, Decimal],
         work: Work,
         wake: asyncio.Event,
+        ended: Ended = lambda _name, _cause, _status, _note: None,
     ) -> None:
         self._slots = slots
         self._lease = lease
@@ -62,6 +67,7 @@ class Worker:
         self._graces = dict(graces)
         self._work = work
         self._wake = wake
+        self._ended = ended
 
     async def step(self) -> bool:
         """Carry out the slot that comes next; False: there was none.
@@ -78,6 +84,7 @@ class Worker:
         for row, why in choice.aside:
             status: Status = "missed" if row.status == "due" else "failed"
             self._slots.finish(self._lease, row, status, now, note=why)
+            self._ended(row.name, row.cause, status, why)
         if choice.run is None:
             return False
         self._slots.claim(self._lease, choice.run, now)
@@ -90,6 +97,7 @@ class Worker:
             note=result.note,
             plan_hash=result.plan_hash,
         )
+        self._ended(choice.run.name, choice.run.cause, result.status, result.note)
         return True
 
     async def _carry_out(self, slot: Slot) -> Result:

@@ -101,6 +101,7 @@ def test_marks_tell_equity_margin_leverage_distance_and_use_of_limits() -> None:
     assert shares == {"gross": Decimal("0.25"), "lever": Decimal("0.25"), "floor": Decimal("0.5")}
     (exposure,) = marks.exposures
     assert (exposure.exposure, exposure.beyond) == (0, -1000)
+    assert exposure.by_account == {"a": 50000, "b": -50000}
     assert marks.equity == 200000
 
 

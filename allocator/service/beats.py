@@ -1,0 +1,53 @@
+"""Signs of life of the instances of a portfolio."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine
+from sqlmodel import Session, col, select
+
+from allocator.execution.database import READ_ONLY
+from allocator.models.service_records import BeatRow
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """When an instance last ticked, and whether it led."""
+
+    holder: str
+    leads: bool
+    at: datetime
+
+
+class Beats:
+    """Reads and writes the signs of life."""
+
+    def __init__(self, engine: Engine, portfolio: str) -> None:
+        self._engine = engine
+        self._reads = engine.execution_options(**{READ_ONLY: True})
+        self._portfolio = portfolio
+
+    def beat(self, holder: str, *, leads: bool, at: datetime) -> None:
+        """Leave a sign of life."""
+        with Session(self._engine) as session, session.begin():
+            session.merge(BeatRow(portfolio=self._portfolio, holder=holder, leads=leads, at=at))
+
+    def leave(self, holder: str) -> None:
+        """Take the sign away: the instance has stopped as it should."""
+        with Session(self._engine) as session, session.begin():
+            row = session.get(BeatRow, (self._portfolio, holder))
+            if row is not None:
+                session.delete(row)
+
+    def all(self) -> tuple[Beat, ...]:
+        """List the instances, the latest sign first."""
+        query = select(BeatRow).where(BeatRow.portfolio == self._portfolio)
+        with Session(self._reads) as session:
+            rows = session.exec(query.order_by(col(BeatRow.at).desc()))
+            return tuple(Beat(row.holder, row.leads, row.at) for row in rows)
+
+    def leader_at(self) -> datetime | None:
+        """Tell when a leader last ticked; None: none ever did."""
+        return next((row.at for row in self.all() if row.leads), None)

@@ -1,0 +1,202 @@
+"""Commands of the service: run, token, alerts."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from allocator.service.cli.output import Format, OutputOption, write_csv, write_json, write_table
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from allocator.models.config import Config
+    from allocator.service.http.tokens import Tokens
+    from allocator.service.run import Beside
+
+ConfigOption = Annotated[
+    Path, typer.Option("--config", "-c", help="A configuration file.", show_default=False)
+]
+
+TOKEN_HELP = """Say who may use the HTTP API and the dashboard.
+
+\b
+Example: allocator token make alice --scope read --scope approve -c config.yaml
+"""
+ALERTS_HELP = """See to it that alerts arrive.
+
+\b
+Example: allocator alerts test -c config.yaml
+"""
+token = typer.Typer(add_completion=False, no_args_is_help=True, help=TOKEN_HELP)
+alerts = typer.Typer(add_completion=False, no_args_is_help=True, help=ALERTS_HELP)
+
+
+def run(
+    config: ConfigOption,
+    *,
+    serve: Annotated[
+        bool, typer.Option("--serve/--no-serve", help="Serve the API and the dashboard.")
+    ] = True,
+    shadow: Annotated[
+        bool, typer.Option("--shadow", help="Plan beside the desk; send nothing.")
+    ] = False,
+) -> None:
+    """Run the service: schedules, triggers, monitor, API, dashboard; SIGTERM ends it gracefully.
+
+    Several instances may run on one PostgreSQL database; one of them leads.
+
+    \b
+    Example: allocator run -c config.yaml
+    """  # noqa: D301
+    loaded = _loaded(config)
+    if shadow:
+        loaded = loaded.model_copy(update={"mode": "dry"})
+    asyncio.run(_run(loaded, serve=serve))
+
+
+async def _run(config: Config, *, serve: bool) -> None:
+    from allocator.adapters.ccxt.secrets import secret
+    from allocator.service.database import database_errors
+    from allocator.service.notify import apprise_sender
+    from allocator.service.run import Service, open_database, stop_on_signals
+    from allocator.service.telemetry import Redactor, configure
+
+    addresses = [secret(row).get_secret_value() for row in config.service.alerts.to]
+    keys = [
+        secret(reference).get_secret_value()
+        for login in config.logins.values()
+        for reference in login.references.values()
+    ]
+    redactor = Redactor([*addresses, *keys])
+    configure(redactor)
+    send = apprise_sender(addresses) if addresses else None
+    with database_errors(config.database):
+        engine = open_database(config)
+        try:
+            service = Service(config, engine, send=send, redactor=redactor)
+            stop_on_signals(service)
+            await service.run(_beside(serve=serve))
+        finally:
+            engine.dispose()
+
+
+def _beside(*, serve: bool) -> list[Beside]:
+    if not serve:
+        return []
+    from allocator.service.http.server import serving
+
+    return [serving]
+
+
+@token.command()
+def make(
+    name: Annotated[str, typer.Argument(help="Who it is for; stands in the audit.")],
+    config: ConfigOption,
+    *,
+    scope: Annotated[
+        list[str], typer.Option("--scope", "-s", help="read, plan, approve or execute.")
+    ],
+    days: Annotated[int | None, typer.Option(help="Days it is good for.", min=1)] = None,
+) -> None:
+    """Make a token and print it; it is stored hashed and cannot be shown again.
+
+    \b
+    Example: allocator token make alice --scope read --scope approve -c config.yaml
+    """  # noqa: D301
+    from datetime import UTC, datetime, timedelta
+
+    now = datetime.now(UTC)
+    expires = None if days is None else now + timedelta(days=days)
+    with _tokens(config) as tokens:
+        print(tokens.make(name, tuple(scope), now, expires))
+
+
+@token.command()
+def revoke(
+    name: Annotated[str, typer.Argument(help="Whose token ends.")], config: ConfigOption
+) -> None:
+    """End a token at once.
+
+    \b
+    Example: allocator token revoke alice -c config.yaml
+    """  # noqa: D301
+    from datetime import UTC, datetime
+
+    with _tokens(config) as tokens:
+        tokens.revoke(name, datetime.now(UTC))
+    print(f"the token of {name} has ended")
+
+
+@token.command("list")
+def list_(config: ConfigOption, *, output: OutputOption = Format.TABLE) -> None:
+    """List who has a token, and what it is good for.
+
+    \b
+    Example: allocator token list -c config.yaml
+    """  # noqa: D301
+    from allocator.models.base import stamp
+
+    columns = ("name", "scopes", "created", "expires", "revoked")
+    with _tokens(config) as tokens:
+        rows = [
+            (
+                row.name,
+                " ".join(row.scopes),
+                stamp(row.created_at),
+                None if row.expires_at is None else stamp(row.expires_at),
+                None if row.revoked_at is None else stamp(row.revoked_at),
+            )
+            for row in tokens.all()
+        ]
+    match output:
+        case Format.JSON:
+            write_json([dict(zip(columns, row, strict=True)) for row in rows])
+        case Format.CSV:
+            write_csv(columns, rows)
+        case Format.TABLE:
+            write_table(columns, rows)
+
+
+@alerts.command()
+def test(config: ConfigOption) -> None:
+    """Send a test to every address; ends with 5 if it does not get through.
+
+    \b
+    Example: allocator alerts test -c config.yaml
+    """  # noqa: D301
+    from allocator.adapters.ccxt.secrets import secret
+    from allocator.models.errors import ConfigError, StaleError
+    from allocator.service.notify import apprise_sender
+
+    loaded = _loaded(config)
+    addresses = [secret(row).get_secret_value() for row in loaded.service.alerts.to]
+    if not addresses:
+        raise ConfigError("service.alerts.to is empty: nobody would be told")
+    words = "If you read this, alerts arrive."
+    if not apprise_sender(addresses)(f"{loaded.installation}: a test", words):
+        raise StaleError("the test did not get through to every address")
+    print(f"sent to {len(addresses)} addresses", file=sys.stderr)
+
+
+def _loaded(path: Path) -> Config:
+    from allocator.service.bootstrap import anchored
+    from allocator.whatif.reader import load_config
+
+    return anchored(load_config(path), path.parent)
+
+
+@contextmanager
+def _tokens(path: Path) -> Generator[Tokens]:
+    from allocator.execution import schema
+    from allocator.service.cli.records import open_database
+    from allocator.service.http.tokens import Tokens
+
+    with open_database(None, path, create=True) as engine:
+        schema.upgrade(engine)
+        yield Tokens(engine)

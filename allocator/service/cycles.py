@@ -1,0 +1,236 @@
+"""What a slot does: gather, mark, decide, propose, and carry out what may go.
+
+resume -> gather -> mark -> decide -> propose -> (approved) execute -> mark
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from allocator.execution.executor import Executor
+from allocator.execution.history import History
+from allocator.execution.office import Office
+from allocator.execution.report import ExecutionReport
+from allocator.models.base import stamp
+from allocator.models.controls import ApprovalConfig
+from allocator.models.errors import RefusedError
+from allocator.models.mandate import Mandate
+from allocator.models.plan import Plan
+from allocator.models.snapshot import Snapshot
+from allocator.ports import Clock, Gathered, MarketData
+from allocator.risk.approvals import standing
+from allocator.service import telemetry
+from allocator.service.cycle import PROPOSER
+from allocator.service.live import Live
+from allocator.service.mandates import Mandates
+from allocator.service.monitor.monitor import Monitor
+from allocator.service.overlay import with_record
+from allocator.service.repairs import repairing
+from allocator.service.scheduler.slots import Asked, Slot, Slots
+from allocator.service.scheduler.worker import Result
+from allocator.state import Book
+
+AGAIN = " again"
+MOST_AGAIN = 2
+"""How often a plan that was overtaken by an outside change is made anew without waiting."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What cycles work with.
+
+    Attributes
+    ----------
+    dry
+        Whether nothing can be sent at all.
+    """
+
+    market: MarketData
+    executor: Executor
+    office: Office
+    slots: Slots
+    mandates: Mandates
+    approval: ApprovalConfig
+    clock: Clock
+    live: Live
+    dry: bool
+
+
+class Cycles:
+    """Carries slots out.
+
+    Parameters
+    ----------
+    monitor
+        Marks whatever is gathered; None: nothing is marked.
+    observed
+        Told how long each step took, seconds.
+    """
+
+    def __init__(
+        self,
+        ports: Ports,
+        monitor: Monitor | None,
+        observed: Callable[[str, float], None] = lambda _step, _seconds: None,
+    ) -> None:
+        self._ports = ports
+        self._monitor = monitor
+        self._observed = observed
+        self._reading = asyncio.Lock()
+
+    async def work(self, slot: Slot) -> Result:
+        """Carry a slot out.
+
+        Raises
+        ------
+        RefusedError, StaleError, JournalError
+            As the executor does.
+        """
+        live = self._ports.live
+        live.busy = slot.name
+        telemetry.bind(slot=slot.name, cause=slot.cause)
+        try:
+            resumed = await self._ports.executor.resume()
+            if self._ports.slots.had_cycle(slot.name):
+                note = "carried on where an earlier leader had stopped"
+                return Result("done", f"{note}: {_told(resumed)}", slot.plan_hash)
+            if slot.kind == "execute":
+                return await self._execute(slot, str(slot.plan_hash))
+            return await self._plan(slot)
+        finally:
+            live.busy = ""
+            telemetry.unbind("slot", "cause", "plan")
+
+    async def look(self) -> None:
+        """Mark the book between slots."""
+        await self._gather(busy=bool(self._ports.live.busy))
+
+    async def _plan(self, slot: Slot) -> Result:
+        snapshot = await self._gather(busy=True)
+        holds = self._ports.mandates.published()
+        if holds is None:
+            return Result("failed", "no mandate is published")
+        asked: tuple[Snapshot, Mandate] | None = (snapshot, holds.mandate)
+        if slot.kind == "repair":
+            asked = repairing(snapshot, holds.mandate)
+            if asked is None:
+                return Result("done", "nothing is broken: nothing to repair")
+        assert asked is not None
+        plan = await self._timed("decide", asked)
+        telemetry.bind(plan=plan.plan_hash)
+        self._ports.office.propose(plan, *asked, PROPOSER)
+        result = await self._let_go(slot, plan, asked)
+        log.info(
+            "cycle",
+            extra={
+                "mandate_version": holds.version,
+                "status": plan.status,
+                "actions": len(plan.actions),
+                "note": result.note,
+            },
+        )
+        return result
+
+    async def _timed(self, step: str, asked: tuple[Snapshot, Mandate]) -> Plan:
+        from allocator.decide import decide
+
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        plan = await asyncio.to_thread(decide, *asked)
+        self._observed(step, loop.time() - began)
+        return plan
+
+    async def _let_go(self, slot: Slot, plan: Plan, asked: tuple[Snapshot, Mandate]) -> Result:
+        """Carry a plan out if it needs nobody; else leave it to people."""
+        ports = self._ports
+        if not plan.actions:
+            note = plan.note or plan.status
+            return Result("done", note, plan.plan_hash)
+        if ports.dry:
+            return Result("done", "proposed; dry: nothing is sent", plan.plan_hash)
+        stands = standing(Book.of(*asked), plan, (), ports.approval, ports.clock.now())
+        if stands.may_go:
+            return await self._execute(slot, plan.plan_hash)
+        with ports.office.write() as entry:
+            entry.alert(
+                "approval_wanted",
+                plan=plan.plan_hash,
+                people=stands.needed,
+                until=stands.expires_at.isoformat(),
+                cause=slot.cause,
+            )
+        note = f"waits for {stands.needed} to approve"
+        return Result("done", note, plan.plan_hash)
+
+    async def _execute(self, slot: Slot, plan_hash: str) -> Result:
+        if self._ports.dry:
+            raise RefusedError("DRY_RUN: mode dry sends nothing")
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        report = await self._ports.executor.execute(plan_hash, slot=slot.name)
+        self._observed("execute", loop.time() - began)
+        if report.replan and report.status == "superseded":
+            self._again(slot)
+        status = "failed" if report.status == "refused" else "done"
+        return Result(status, _told(report), plan_hash)
+
+    def _again(self, slot: Slot) -> None:
+        """Ask for a new plan where the book changed under the old one, so many times at most."""
+        if slot.name.count(AGAIN) >= MOST_AGAIN:
+            return
+        self._ports.slots.add(
+            Asked(
+                name=f"{slot.name}{AGAIN}"[:200],
+                source="again",
+                kind="repair" if slot.kind == "repair" else "plan",
+                cause=f"the book changed under the plan of: {slot.cause}",
+                due_at=self._ports.clock.now(),
+            )
+        )
+
+    async def _gather(self, *, busy: bool) -> Snapshot:
+        """Read everything, one reading at a time, and mark it."""
+        ports, loop = self._ports, asyncio.get_running_loop()
+        async with self._reading:
+            began = loop.time()
+            gathered = await ports.market.gather()
+            self._observed("gather", loop.time() - began)
+            history: History = ports.office.history
+            snapshot = with_record(gathered.snapshot, history)
+            ports.live.snapshot, ports.live.missing = snapshot, missing_of(gathered)
+            await asyncio.to_thread(self._mark, snapshot, ports.live.missing, busy)
+        return snapshot
+
+    def _mark(self, snapshot: Snapshot, missing: Mapping[str, str], busy: bool) -> None:
+        holds = self._ports.mandates.published()
+        if self._monitor is None or holds is None:
+            return
+        self._monitor.take(snapshot, holds.mandate, missing, busy=busy)
+        self._ports.live.marks = self._monitor.latest
+
+
+def missing_of(gathered: Gathered) -> dict[str, str]:
+    """Tell what was not read, by account."""
+    return {row.account: row.what for row in gathered.missing}
+
+
+def request(who: str, kind: str, now: datetime, plan_hash: str | None = None) -> Asked:
+    """Tell the slot that a person asks for."""
+    if kind == "execute":
+        assert plan_hash is not None
+        cause = f"{who} asked to carry out {plan_hash[:12]}"
+        return Asked(f"execute {plan_hash}", who, "execute", cause, now, plan_hash=plan_hash)
+    cause = f"{who} asked for a plan"
+    return Asked(f"{who} {stamp(now)}"[:200], who, "plan", cause, now)
+
+
+def _told(report: ExecutionReport | None) -> str:
+    if report is None:
+        return "nothing was left open"
+    return f"{report.status}: {report.why}" if report.why else report.status

@@ -1,0 +1,54 @@
+"""What one instance knows beside the record: whether it leads, the latest marks, progress."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from allocator.execution.report import Progress
+from allocator.models.snapshot import Snapshot
+from allocator.service.monitor.marks import Marks
+
+MOST_PROGRESS = 500
+
+
+@dataclass(slots=True)
+class Live:
+    """Shared by the parts of one instance; nothing in it has to survive.
+
+    Attributes
+    ----------
+    holder
+        Names the instance.
+    leads
+        Whether it leads.
+    busy
+        Name of the slot that is being carried out; empty: none.
+    ticked_at
+        When its timer last ticked.
+    progress
+        The latest steps of executions, numbered.
+    """
+
+    holder: str
+    leads: bool = False
+    epoch: int | None = None
+    busy: str = ""
+    ticked_at: datetime | None = None
+    marks: Marks | None = None
+    snapshot: Snapshot | None = None
+    missing: Mapping[str, str] = field(default_factory=dict[str, str])
+    progress: deque[tuple[int, Progress]] = field(
+        default_factory=lambda: deque[tuple[int, Progress]](maxlen=MOST_PROGRESS)
+    )
+    told: list[Callable[[Progress], None]] = field(default_factory=list[Callable[[Progress], None]])
+    _count: int = 0
+
+    def step(self, row: Progress) -> None:
+        """Take in a step of an execution."""
+        self._count += 1
+        self.progress.append((self._count, row))
+        for tell in self.told:
+            tell(row)

@@ -1,0 +1,151 @@
+"""What Prometheus reads: the book, the triggers, the slots, the leader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+
+if TYPE_CHECKING:
+    from allocator.service.monitor.marks import Marks
+
+BUCKETS_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is told at a scrape beside the counters.
+
+    Attributes
+    ----------
+    leader_at
+        When a leader last ticked.
+    """
+
+    now: datetime
+    leads: bool
+    busy: bool
+    ticked_at: datetime | None
+    leader_at: datetime | None
+    marks: Marks | None
+    waiting: int
+    undelivered: int
+    frozen: int
+    halted: int
+
+
+class Metrics:
+    """Counts what happens, and tells it with a reading of the present."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._steps = Histogram(
+            "allocator_step_seconds",
+            "Time that a step of a cycle took",
+            ["step"],
+            buckets=BUCKETS_S,
+            registry=self.registry,
+        )
+        self._slots = Counter(
+            "allocator_slots", "Slots that ended", ["status"], registry=self.registry
+        )
+        self._fired = Counter(
+            "allocator_triggers_fired", "Triggers that fired", ["rule"], registry=self.registry
+        )
+        self._requests = Counter(
+            "allocator_http_requests", "HTTP requests", ["method", "status"], registry=self.registry
+        )
+        for status in ("done", "failed", "missed"):
+            self._slots.labels(status)
+
+    def observe(self, step: str, seconds: float) -> None:
+        """Count a step of a cycle."""
+        self._steps.labels(step).observe(seconds)
+
+    def slot(self, status: str) -> None:
+        """Count a slot that ended."""
+        self._slots.labels(status).inc()
+
+    def fired(self, rule: str) -> None:
+        """Count a trigger that fired."""
+        self._fired.labels(rule).inc()
+
+    def request(self, method: str, status: int) -> None:
+        """Count an HTTP request."""
+        self._requests.labels(method, str(status)).inc()
+
+    def render(self, reading: Reading) -> bytes:
+        """Write everything in Prometheus' text format."""
+        registry = CollectorRegistry()
+        registry.register(_Now(reading))
+        return generate_latest(self.registry) + generate_latest(registry)
+
+
+class _Now:
+    """A reading as a collector."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+
+    def describe(self) -> Iterable[Any]:
+        return []
+
+    def collect(self) -> Iterator[Any]:
+        row = self._reading
+        yield _gauge("leader", "Whether this instance leads", row.leads)
+        yield _gauge("busy", "Whether a slot is being carried out", row.busy)
+        yield _gauge("slots_waiting", "Slots that are due", row.waiting)
+        yield _gauge("alerts_undelivered", "Alerts that nobody was told yet", row.undelivered)
+        yield _gauge("accounts_frozen", "Accounts that stand still", row.frozen)
+        yield _gauge("breakers_tripped", "Breakers that are not active", row.halted)
+        for name, at in (("tick", row.ticked_at), ("leader_tick", row.leader_at)):
+            if at is not None:
+                age_s = (row.now - at).total_seconds()
+                yield _gauge(f"{name}_age_seconds", f"Seconds since the last {name}", age_s)
+        if row.marks is not None:
+            yield from _book(row.marks, row.now)
+
+
+def _gauge(name: str, what: str, value: float) -> Any:
+    return GaugeMetricFamily(f"allocator_{name}", what, value=float(value))
+
+
+def _table(name: str, what: str, label: str, rows: Iterable[tuple[str, Decimal | None]]) -> Any:
+    family = GaugeMetricFamily(f"allocator_{name}", what, labels=[label])
+    for key, value in rows:
+        if value is not None:
+            family.add_metric([key], float(value))
+    return family
+
+
+def _book(marks: Marks, now: datetime) -> Iterator[Any]:
+    accounts = {row.account: row for row in marks.accounts}
+    yield _gauge("marks_age_seconds", "Age of the marks", (now - marks.at).total_seconds())
+    yield _gauge("accounts_unread", "Accounts that could not be read", len(marks.unread))
+    for name, what in (
+        ("equity", "Equity, numeraire"),
+        ("unrealised", "Unrealised profit, numeraire"),
+        ("maintenance", "Maintenance margin, numeraire"),
+        ("ratio", "Collateral over maintenance margin"),
+        ("leverage", "Gross notional over equity"),
+        ("distance", "Nearest price move to liquidation, fraction"),
+    ):
+        rows = [(key, getattr(row, name)) for key, row in accounts.items()]
+        yield _table(f"account_{name}", what, "account", rows)
+    exposures = {row.underlying: row for row in marks.exposures}
+    for name, what in (
+        ("exposure", "Exposure, numeraire"),
+        ("target", "Target exposure, numeraire"),
+        ("band", "Half-width of the band, numeraire"),
+    ):
+        rows = [(key, getattr(row, name)) for key, row in exposures.items()]
+        yield _table(name, what, "underlying", rows)
+    used = [(f"{row.limit} {row.bound}", row.share) for row in marks.limits]
+    yield _table("limit_share", "Used fraction of a limit", "limit", used)
+    yield _table("funding_rate", "Funding rate", "instrument", marks.funding.items())

@@ -1,0 +1,148 @@
+"""Alerts to people: one digest for whatever is waiting, nothing told twice, a dead man's alert."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from allocator.execution.history import Alert
+from allocator.execution.office import Office
+from allocator.models.canonical import canonical_json
+from allocator.models.errors import StaleError
+from allocator.models.service import AlertConfig
+from allocator.service.telemetry import Redactor
+
+log = logging.getLogger(__name__)
+
+MOST_IN_A_DIGEST = 50
+
+WORDS = {
+    "approval_wanted": "a plan waits for approval",
+    "slot_failed": "a cycle failed",
+    "trigger": "a trigger fired",
+    "manual": "an outcome is unknown: an operator has to look",
+    "frozen": "an account stands still",
+    "cycle_superseded": "a plan was given up",
+    "cycle_failed": "a cycle failed",
+    "resumed": "trading was resumed",
+    "mandate_draft": "the configuration's mandate changed: a draft waits to be published",
+    "dead_man": "the scheduler has not ticked",
+    "test": "a test",
+}
+
+Send = Callable[[str, str], bool]
+"""Sends title and text; tells whether it got through to everybody."""
+
+
+def apprise_sender(urls: Sequence[str]) -> Send:
+    """Send by apprise: mail, Slack, Telegram, webhooks and what else it knows.
+
+    Raises
+    ------
+    StaleError
+        When an address cannot be used; it is not shown, since it holds a token.
+    """
+    import apprise
+
+    box = apprise.Apprise()
+    for number, url in enumerate(urls, 1):
+        if not box.add(url):
+            raise StaleError(f"alert address {number} of {len(urls)} is not one that apprise knows")
+    return lambda title, text: bool(box.notify(body=text, title=title))
+
+
+class Notifier:
+    """Delivers what stands in the outbox.
+
+    Parameters
+    ----------
+    send
+        None: nobody is told; alerts are logged and counted as delivered.
+    """
+
+    def __init__(
+        self, office: Office, config: AlertConfig, send: Send | None, redactor: Redactor, name: str
+    ) -> None:
+        self._office = office
+        self._config = config
+        self._send = send
+        self._redactor = redactor
+        self._name = name
+        self._told = dict[str, datetime]()
+        self._dead_since: datetime | None = None
+
+    async def deliver(self, now: datetime) -> int:
+        """Tell what waits in one digest; returns how many alerts it named."""
+        waiting = self._office.history.alerts()[:MOST_IN_A_DIGEST]
+        fresh = [row for row in waiting if self._is_new(row, now)]
+        if fresh and not await self._tell(title(self._name, fresh), digest(fresh)):
+            return 0
+        for row in fresh:
+            self._told[_key(row)] = now
+        for row in waiting:
+            self._office.delivered(row.id)
+        return len(fresh)
+
+    async def watch(self, last_tick: datetime | None, started: datetime, now: datetime) -> bool:
+        """Tell everybody once that the scheduler has stopped ticking, and once that it goes on."""
+        silent = now - (last_tick or started)
+        dead = silent > timedelta(seconds=float(self._config.dead_man_s))
+        if dead and self._dead_since is None:
+            words = f"no tick for {silent.total_seconds():.0f} s"
+            if await self._tell(f"{self._name}: {WORDS['dead_man']}", words):
+                self._dead_since = now
+        elif not dead and self._dead_since is not None:
+            self._dead_since = None
+            await self._tell(f"{self._name}: the scheduler ticks again", "all is well")
+        return dead
+
+    async def test(self) -> bool:
+        """Send a test to everybody."""
+        return await self._tell(f"{self._name}: a test", "If you read this, alerts arrive.")
+
+    def _is_new(self, row: Alert, now: datetime) -> bool:
+        last = self._told.get(_key(row))
+        repeat = timedelta(seconds=float(self._config.repeat_s))
+        return last is None or now - last >= repeat
+
+    async def _tell(self, head: str, text: str) -> bool:
+        head, text = self._redactor.text(head), self._redactor.text(text)
+        if self._send is None:
+            log.warning("alert", extra={"title": head, "text": text})
+            return True
+        try:
+            sent = await asyncio.to_thread(self._send, head, text)
+        except Exception:
+            log.exception("alert could not be sent")
+            return False
+        if not sent:
+            log.error("alert did not get through to everybody; it is tried again")
+        return sent
+
+
+def title(name: str, rows: Sequence[Alert]) -> str:
+    """Name what it is about in one line."""
+    topics = list(dict.fromkeys(WORDS.get(row.topic, row.topic) for row in rows))
+    return f"{name}: {'; '.join(topics[:3])}" + ("; and more" if len(topics) > 3 else "")
+
+
+def digest(rows: Sequence[Alert]) -> str:
+    """Write all alerts into one text, the oldest first."""
+    return "\n".join(
+        f"{row.at:%Y-%m-%d %H:%M:%S} UTC  {WORDS.get(row.topic, row.topic)}: {_facts(row.body)}"
+        for row in rows
+    )
+
+
+def _facts(body: Any) -> str:
+    if not isinstance(body, dict):
+        return json.dumps(body)
+    return ", ".join(f"{key} {value}" for key, value in body.items())
+
+
+def _key(row: Alert) -> str:
+    return f"{row.topic} {canonical_json(row.body)}"

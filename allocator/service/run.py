@@ -1,0 +1,275 @@
+"""The service: every instance serves and ticks, one of them leads and acts.
+
+::
+
+    instance   timer -> slots            HTTP API, dashboard, metrics
+    leader     slots -> cycles           monitor -> marks, triggers -> slots       outbox -> alerts
+
+An instance that does not lead tries again every `retry_s`. One that has been followed by another
+leader, or lost its database, stops acting at once and goes back to trying.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from allocator.execution import schema
+from allocator.execution.database import connect
+from allocator.execution.leader import FencedError, NotLeaderError
+from allocator.execution.office import Office
+from allocator.models.config import Config
+from allocator.models.errors import AllocatorError
+from allocator.ports import Clock
+from allocator.risk.triggers import Firing
+from allocator.service.beats import Beats
+from allocator.service.bootstrap import Desk, open_desk
+from allocator.service.clock import SystemClock
+from allocator.service.cycles import Cycles, Ports
+from allocator.service.live import Live
+from allocator.service.mandates import Mandates
+from allocator.service.metrics import Metrics
+from allocator.service.monitor.flows import Ledger
+from allocator.service.monitor.history import MarkStore
+from allocator.service.monitor.lines import Lines
+from allocator.service.monitor.monitor import Monitor
+from allocator.service.notify import Notifier, Send
+from allocator.service.scheduler.slots import Slots
+from allocator.service.scheduler.timer import Timer
+from allocator.service.scheduler.worker import Worker
+from allocator.service.telemetry import Redactor
+
+NOTIFY_S = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class Service:
+    """One instance.
+
+    Parameters
+    ----------
+    engine
+        A database at this release's schema.
+    send
+        Sends alerts; None: they are only logged.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        engine: Engine,
+        *,
+        clock: Clock | None = None,
+        send: Send | None = None,
+        redactor: Redactor | None = None,
+    ) -> None:
+        self.config = config
+        self.engine = engine
+        self.clock = clock or SystemClock()
+        self.portfolio = config.installation
+        self.live = Live(f"{socket.gethostname()}:{os.getpid()}")
+        self.metrics = Metrics()
+        self.slots = Slots(engine, self.portfolio)
+        self.office = Office(engine, self.portfolio, self.clock)
+        self.mandates = Mandates(
+            engine, self.portfolio, four_eyes=config.approval.second_above is not None
+        )
+        self.beats = Beats(engine, self.portfolio)
+        self.store = MarkStore(Path(config.service.history.folder))
+        self.stopping = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._notifier = Notifier(
+            self.office, config.service.alerts, send, redactor or Redactor(), self.portfolio
+        )
+
+    def stop(self) -> None:
+        """Ask to stop: the slot under way is parked or ended, then everything closes."""
+        self.stopping.set()
+        self._wake.set()
+
+    def wake(self) -> None:
+        """Tell the worker that something fell due; from any thread."""
+        self._loop.call_soon_threadsafe(self._wake.set)
+
+    async def run(self, beside: Sequence[Beside] = ()) -> None:
+        """Run until asked to stop.
+
+        Parameters
+        ----------
+        beside
+            What runs with it, such as the HTTP server, as context managers' generators.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._take_mandate()
+        timer = Timer(
+            self.config.service.schedules, self.slots, self.clock, wake=self.wake, beat=self._beat
+        )
+        async with AsyncExitStack() as stack:
+            stack.callback(self.beats.leave, self.live.holder)
+            stack.enter_context(timer.running())
+            for part in beside:
+                await stack.enter_async_context(asynccontextmanager(part)(self))
+            notifying = asyncio.create_task(self._notify())
+            stack.push_async_callback(_end, notifying)
+            await self._lead_when_possible()
+
+    def _take_mandate(self) -> None:
+        holds, draft = self.mandates.from_config(self.config.mandate, self.clock.now())
+        log.info("mandate", extra={"version": holds.version, "mandate_hash": holds.hash})
+        if draft is not None:
+            with self.office.write() as entry:
+                entry.alert("mandate_draft", version=draft.version)
+
+    def _beat(self, now: datetime) -> None:
+        self.live.ticked_at = now
+        self.beats.beat(self.live.holder, leads=self.live.leads, at=now)
+
+    async def _lead_when_possible(self) -> None:
+        while not self.stopping.is_set():
+            try:
+                async with open_desk(self.config, self.portfolio, watch=self.live.step) as desk:
+                    await self._lead(desk)
+            except NotLeaderError:
+                log.debug("another instance leads")
+            except FencedError as error:
+                log.warning("no longer the leader", extra={"why": str(error)})
+            except (AllocatorError, DBAPIError):
+                log.exception("cannot lead now; trying again")
+            finally:
+                self.live.leads, self.live.epoch, self.live.busy = False, None, ""
+            with suppress(TimeoutError):
+                retry_s = float(self.config.service.retry_s)
+                await asyncio.wait_for(self.stopping.wait(), retry_s)
+
+    async def _lead(self, desk: Desk) -> None:
+        self.live.leads, self.live.epoch = True, desk.lease.epoch
+        self._beat(self.clock.now())
+        log.info("leads", extra={"epoch": desk.lease.epoch})
+        cycles = Cycles(self._ports(desk), self._monitor(desk), self.metrics.observe)
+        worker = Worker(
+            self.slots,
+            desk.lease,
+            self.clock,
+            graces={row.id: row.grace_s for row in self.config.service.schedules},
+            work=cycles.work,
+            ended=self._ended,
+            wake=self._wake,
+        )
+        parking = asyncio.create_task(self._park(desk))
+        looking = asyncio.create_task(self._look(cycles))
+        working = asyncio.create_task(worker.run(self.stopping))
+        try:
+            done, _ = await asyncio.wait({looking, working}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in (parking, looking, working):
+                await _end(task)
+
+    def _ports(self, desk: Desk) -> Ports:
+        return Ports(
+            market=desk.market,
+            executor=desk.executor,
+            office=self.office,
+            slots=self.slots,
+            mandates=self.mandates,
+            approval=self.config.approval,
+            clock=self.clock,
+            live=self.live,
+            dry=not desk.venues,
+        )
+
+    def _monitor(self, desk: Desk) -> Monitor:
+        logins = self.config.logins
+        return Monitor(
+            self.store,
+            Ledger(self.engine),
+            Lines(self.engine, self.portfolio),
+            desk.lease,
+            self.config.service.triggers,
+            venues={row.id: logins[row.login].venue for row in self.config.accounts},
+            keep_days=self.config.service.history.keep_days,
+            fired=self._fired,
+        )
+
+    def _fired(self, firings: Sequence[Firing]) -> None:
+        with self.office.write() as entry:
+            for firing in firings:
+                entry.alert("trigger", what=firing.name)
+                self.metrics.fired(firing.rule.id)
+        self.wake()
+
+    def _ended(self, name: str, cause: str, status: str, note: str) -> None:
+        self.metrics.slot(status)
+        if status == "failed":
+            with self.office.write() as entry:
+                entry.alert("slot_failed", cause=cause, why=note)
+        log.info("slot ended", extra={"slot": name, "status": status, "note": note})
+
+    async def _park(self, desk: Desk) -> None:
+        await self.stopping.wait()
+        desk.executor.stop()
+
+    async def _look(self, cycles: Cycles) -> None:
+        """Mark the book every so many seconds; ends when asked to stop, or when fenced."""
+        poll_s = float(self.config.service.poll_s)
+        while not self.stopping.is_set():
+            if poll_s:
+                try:
+                    await cycles.look()
+                except FencedError:
+                    raise
+                except Exception:
+                    # A look that fails must not end the watch over the margins.
+                    log.exception("the book could not be marked")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), poll_s or None)
+        await asyncio.Event().wait()
+
+    async def _notify(self) -> None:
+        """Deliver alerts as the leader; watch the leader's ticks as everybody else."""
+        started = self.clock.now()
+        while True:
+            try:
+                now = self.clock.now()
+                await self._notifier.watch(self.beats.leader_at(), started, now)
+                if self.live.leads and not self.live.busy:
+                    await self._notifier.deliver(now)
+            except Exception:
+                log.exception("alerts could not be delivered")
+            await asyncio.sleep(NOTIFY_S)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait until it has ended."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+Beside = Callable[[Service], AsyncGenerator[None]]
+"""Something that runs with a service, as the generator of a context manager."""
+
+
+def open_database(config: Config) -> Engine:
+    """Open the database and bring it to this release's schema."""
+    engine = connect(config.database)
+    schema.upgrade(engine)
+    return engine
+
+
+def stop_on_signals(service: Service) -> None:
+    """Let SIGTERM and SIGINT ask for a graceful stop; must be called in the event loop."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, service.stop)
