@@ -387,7 +387,49 @@ class MandateDraft(Value):
     note: Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")] = ""
 
 
-class ScenarioText(Value):
-    """A scenario file's text, YAML or JSON, with everything inline."""
+class Case(Value):
+    """What if: a shock to the book, and other values in the mandate, by path.
 
-    text: Annotated[str, Field(min_length=1, max_length=2_000_000, pattern=r"^[^\x00]*$")]
+    Attributes
+    ----------
+    shock
+        As in a scenario file, e.g. ``{"prices": {"BTC": "-20%"}}``.
+    override
+        Values of the mandate by path, e.g. ``{"policy.margin_buffer": "0.4"}``.
+    """
+
+    name: Line
+    shock: Mapping[str, Any] = Field(default_factory=dict[str, Any])
+    override: Mapping[Line, Any] = Field(default_factory=dict[str, Any], max_length=100)
+
+
+class WhatIfRequest(Value):
+    """Cases to decide beside the book as it is."""
+
+    cases: tuple[Case, ...] = Field(min_length=1, max_length=20)
+
+
+class Decided(Value):
+    """What a case came to.
+
+    Attributes
+    ----------
+    error
+        Why it makes no sensible problem; empty: it does.
+    """
+
+    name: str
+    error: str = ""
+    status: str = ""
+    actions: int = 0
+    total: Num | None = None
+    do_nothing: Num | None = None
+    shortfall: Num | None = None
+    worst_ratio: Num | None = None
+    plan: Plan | None = None
+
+
+class WhatIfResult(Value):
+    """The book as it is, then each case."""
+
+    decided: tuple[Decided, ...]

@@ -139,3 +139,22 @@ class BeatRow(Record, table=True):
     holder: str = Field(primary_key=True, max_length=200)
     leads: bool
     at: datetime = Field(sa_type=UtcTime)
+
+
+class SnapshotRow(Record, table=True):
+    """A snapshot that a cycle gathered or somebody posted; the latest are kept.
+
+    Attributes
+    ----------
+    source
+        ``gathered``, or who posted it.
+    """
+
+    __tablename__ = "snapshot"
+
+    id: int | None = Field(default=None, primary_key=True)
+    portfolio: str = Field(max_length=200, index=True)
+    snapshot_hash: str = Field(max_length=64, index=True)
+    as_of: datetime = Field(sa_type=UtcTime)
+    source: str = Field(max_length=200)
+    snapshot_json: str = Field(sa_column=Column(Text, nullable=False))

@@ -30,8 +30,9 @@ from allocator.service.mandates import Mandates
 from allocator.service.monitor.monitor import Monitor
 from allocator.service.overlay import with_record
 from allocator.service.repairs import repairing
-from allocator.service.scheduler.slots import Asked, Slot, Slots
+from allocator.service.scheduler.slots import Asked, Slot, Slots, Status
 from allocator.service.scheduler.worker import Result
+from allocator.service.snapshots import GATHERED, Snapshots
 from allocator.state import Book
 
 AGAIN = " again"
@@ -55,6 +56,7 @@ class Ports:
     executor: Executor
     office: Office
     slots: Slots
+    snapshots: Snapshots
     mandates: Mandates
     approval: ApprovalConfig
     clock: Clock
@@ -124,6 +126,7 @@ class Cycles:
         assert asked is not None
         plan = await self._timed("decide", asked)
         telemetry.bind(plan=plan.plan_hash)
+        self._ports.snapshots.keep(asked[0], GATHERED)
         self._ports.office.propose(plan, *asked, PROPOSER)
         result = await self._let_go(slot, plan, asked)
         log.info(
@@ -177,7 +180,7 @@ class Cycles:
         self._observed("execute", loop.time() - began)
         if report.replan and report.status == "superseded":
             self._again(slot)
-        status = "failed" if report.status == "refused" else "done"
+        status: Status = "failed" if report.status == "refused" else "done"
         return Result(status, _told(report), plan_hash)
 
     def _again(self, slot: Slot) -> None:

@@ -47,6 +47,7 @@ from allocator.service.notify import Notifier, Send
 from allocator.service.scheduler.slots import Slots
 from allocator.service.scheduler.timer import Timer
 from allocator.service.scheduler.worker import Worker
+from allocator.service.snapshots import Snapshots
 from allocator.service.telemetry import Redactor
 
 NOTIFY_S = 5.0
@@ -85,8 +86,10 @@ class Service:
         self.mandates = Mandates(
             engine, self.portfolio, four_eyes=config.approval.second_above is not None
         )
+        self.snapshots = Snapshots(engine, self.portfolio)
         self.beats = Beats(engine, self.portfolio)
         self.store = MarkStore(Path(config.service.history.folder))
+        self.address = ""
         self.stopping = asyncio.Event()
         self._wake = asyncio.Event()
         self._notifier = Notifier(
@@ -183,6 +186,7 @@ class Service:
             executor=desk.executor,
             office=self.office,
             slots=self.slots,
+            snapshots=self.snapshots,
             mandates=self.mandates,
             approval=self.config.approval,
             clock=self.clock,

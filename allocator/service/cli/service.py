@@ -23,18 +23,18 @@ ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", help="A configuration file.", show_default=False)
 ]
 
-TOKEN_HELP = """Say who may use the HTTP API and the dashboard.
+OF_TOKENS = """Say who may use the HTTP API and the dashboard.
 
 \b
 Example: allocator token make alice --scope read --scope approve -c config.yaml
 """
-ALERTS_HELP = """See to it that alerts arrive.
+OF_ALERTS = """See to it that alerts arrive.
 
 \b
 Example: allocator alerts test -c config.yaml
 """
-token = typer.Typer(add_completion=False, no_args_is_help=True, help=TOKEN_HELP)
-alerts = typer.Typer(add_completion=False, no_args_is_help=True, help=ALERTS_HELP)
+token = typer.Typer(add_completion=False, no_args_is_help=True, help=OF_TOKENS)
+alerts = typer.Typer(add_completion=False, no_args_is_help=True, help=OF_ALERTS)
 
 
 def run(

@@ -40,17 +40,18 @@ MARKS = (
     "WITH marks AS (SELECT * FROM read_parquet($files) "
     "WHERE marked_at > $since AND marked_at <= $until) "
 )
-NAMED = (
-    "CASE $by WHEN 'account' THEN account WHEN 'owner' THEN owner WHEN 'venue' THEN venue "
-    "ELSE 'book' END"
+GROUPED = (
+    "WITH marks AS (SELECT *, CASE $by WHEN 'account' THEN account WHEN 'owner' THEN owner "
+    "WHEN 'venue' THEN venue ELSE 'book' END AS group_name FROM read_parquet($files) "
+    "WHERE marked_at > $since AND marked_at <= $until) "
 )
 PROFIT = (
-    f"SELECT {NAMED} AS name, "
-    + ", ".join(f"sum({name}) AS {name}" for name in (*PARTS, "flows"))
-    + " FROM marks GROUP BY 1 ORDER BY 1"
+    "SELECT group_name AS name, sum(realised) AS realised, sum(unrealised) AS unrealised, "
+    "sum(funding) AS funding, sum(fees) AS fees, sum(revaluation) AS revaluation, "
+    "sum(other) AS other, sum(flows) AS flows FROM marks GROUP BY 1 ORDER BY 1"
 )
 EQUITY = (
-    f"SELECT marked_at, {NAMED} AS name, sum(equity) AS equity, "
+    "SELECT marked_at, group_name AS name, sum(equity) AS equity, "
     "sum(maintenance) AS maintenance, min(ratio) AS ratio, count(*) AS accounts "
     "FROM marks GROUP BY 1, 2 ORDER BY 1, 2"
 )
@@ -114,7 +115,7 @@ class MarkStore:
         connection = duckdb.connect()
         try:
             connection.execute("SET TimeZone = 'UTC'")
-            found = connection.execute(MARKS + query, values)
+            found = connection.execute((MARKS if by is None else GROUPED) + query, values)
             names = [row[0] for row in found.description]
             return [_read(dict(zip(names, row, strict=True))) for row in found.fetchall()]
         except duckdb.Error as error:

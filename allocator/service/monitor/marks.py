@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from datetime import datetime
 from decimal import Decimal
-from typing import cast
 
 from pydantic import Field
 
@@ -291,7 +289,7 @@ def observation(
         if row.share is not None and (held is None or row.share > held):
             shares[row.limit] = row.share
     return Observation(
-        cast("datetime", marks.at),
+        marks.at,
         {
             "drift": {row.underlying: row.beyond for row in marks.exposures},
             "margin_ratio": {row.account: row.ratio for row in marks.accounts},

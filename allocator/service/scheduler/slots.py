@@ -57,7 +57,7 @@ class Slots:
 
     def __init__(self, engine: Engine, portfolio: str) -> None:
         self._engine = engine
-        self._reads = engine.execution_options(**{READ_ONLY: True})
+        self.reads = engine.execution_options(**{READ_ONLY: True})
         self.portfolio = portfolio
 
     def add(self, asked: Asked) -> bool:
@@ -73,7 +73,7 @@ class Slots:
             .order_by(col(SlotRow.due_at).desc())
             .limit(1)
         )
-        with Session(self._reads) as session:
+        with Session(self.reads) as session:
             return session.exec(query).first()
 
     def with_status(self, *statuses: Status) -> tuple[Slot, ...]:
@@ -105,7 +105,7 @@ class Slots:
         query = select(CycleRow.id).where(
             CycleRow.portfolio == self.portfolio, CycleRow.slot == name
         )
-        with Session(self._reads) as session:
+        with Session(self.reads) as session:
             return session.exec(query).first() is not None
 
     def claim(self, lease: Lease, slot: Slot, now: datetime) -> None:
@@ -151,6 +151,16 @@ class Slots:
             row.plan_hash = plan_hash or row.plan_hash
             session.add(row)
 
+    def call_back(self, slot: Slot, note: str, now: datetime) -> bool:
+        """Set a slot aside that has not begun; False when it has."""
+        with Session(self._engine) as session, session.begin():
+            row = session.get(SlotRow, slot.id, with_for_update=True)
+            if row is None or row.status != "due":
+                return False
+            row.status, row.ended_at, row.note = "skipped", now, note
+            session.add(row)
+            return True
+
     def pause(self, schedule: str, by: str, reason: str, now: datetime) -> None:
         """Let a schedule rest until it is resumed."""
         with Session(self._engine) as session, session.begin():
@@ -171,12 +181,12 @@ class Slots:
 
     def paused(self) -> dict[str, str]:
         """Name the schedules that rest, with who paused them and why."""
-        with Session(self._reads) as session:
+        with Session(self.reads) as session:
             rows = session.exec(select(PauseRow).where(PauseRow.portfolio == self.portfolio))
             return {row.schedule: f"{row.by}: {row.reason}" for row in rows}
 
     def _all(self, query: Any) -> tuple[Slot, ...]:
-        with Session(self._reads) as session:
+        with Session(self.reads) as session:
             rows: Sequence[SlotRow] = session.exec(query).all()
             return tuple(_slot(row) for row in rows)
 

@@ -1,4 +1,4 @@
-"""Slots, triggers, mandate versions, API tokens and replies, heartbeats.
+"""Slots, triggers, mandate versions, API tokens and replies, heartbeats, snapshots.
 
 Revision 0003, after 0002.
 """
@@ -67,6 +67,7 @@ def upgrade() -> None:
     )
     _mandates()
     _api()
+    _snapshots()
 
 
 def _mandates() -> None:
@@ -120,7 +121,24 @@ def _api() -> None:
     )
 
 
+def _snapshots() -> None:
+    op.create_table(
+        "snapshot",
+        sa.Column("id", sa.Integer(), nullable=False),
+        _name("portfolio"),
+        sa.Column("snapshot_hash", sa.String(length=64), nullable=False),
+        _time("as_of"),
+        _name("source"),
+        sa.Column("snapshot_json", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_snapshot"),
+    )
+    with op.batch_alter_table("snapshot") as batch_op:
+        batch_op.create_index("ix_snapshot_portfolio", ["portfolio"], unique=False)
+        batch_op.create_index("ix_snapshot_snapshot_hash", ["snapshot_hash"], unique=False)
+
+
 def downgrade() -> None:
+    op.drop_table("snapshot")
     for name in ("heartbeat", "api_reply", "api_token", "mandate_version"):
         op.drop_table(name)
     for name in ("trigger_line", "schedule_pause", "slot"):

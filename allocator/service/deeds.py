@@ -1,0 +1,166 @@
+"""What people do through the API or the dashboard, with its line in the audit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allocator.models import api
+from allocator.models.errors import RefusedError, SnapshotError
+from allocator.models.mandate import Mandate
+from allocator.models.refusals import book_problems
+from allocator.risk.approvals import Judged
+from allocator.service.cycles import request
+from allocator.service.scheduler.slots import Slot
+from allocator.service.snapshots import MissingError
+from allocator.service.views import mandate_view, slot_view
+
+if TYPE_CHECKING:
+    from allocator.service.http.site import Site
+
+EMPTY = Mandate()
+
+
+def judge(site: Site, plan_hash: str, who: str, verdict: Judged, reason: str) -> api.PlanSummary:
+    """Write down what somebody says of a plan.
+
+    Raises
+    ------
+    MissingError
+        When there is no such plan.
+    RefusedError
+        When it can no longer be approved (its snapshot is too old, it was rejected or begun, or
+        needs nobody), or this person may not.
+    """
+    site.views.proposal(plan_hash)
+    if verdict == "approved":
+        stands = site.views.standing(plan_hash)
+        if stands.status in ("expired", "rejected"):
+            raise RefusedError(
+                f"PLAN_{stands.status.upper()}: plan_hash={plan_hash} "
+                f"expires_at={stands.expires_at.isoformat()}"
+            )
+    site.service.office.judge(plan_hash, who, verdict, reason)
+    return site.views.summary(plan_hash)
+
+
+def execute(site: Site, plan_hash: str, who: str) -> api.SlotView:
+    """Ask the leader to carry out a plan.
+
+    Raises
+    ------
+    MissingError
+        When there is no such plan.
+    RefusedError
+        When it may not go, has nothing to do, or was asked for before.
+    """
+    service = site.service
+    found, _ = site.views.proposal(plan_hash)
+    if service.config.mode == "dry":
+        raise RefusedError("DRY_RUN: mode dry sends nothing")
+    if not found.plan.actions:
+        raise RefusedError(f"NOTHING_TO_DO: plan_hash={plan_hash}")
+    stands = site.views.standing(plan_hash)
+    if not stands.may_go:
+        raise RefusedError(
+            f"NOT_APPROVED: status={stands.status} needed={stands.needed} "
+            f"approved_by={', '.join(stands.approvers) or 'nobody'}"
+        )
+    asked = request(who, "execute", service.clock.now(), plan_hash)
+    if not service.slots.add(asked):
+        raise RefusedError(f"ASKED_BEFORE: plan_hash={plan_hash}")
+    service.office.note(f"plan:{plan_hash}", "execution asked for", by=who)
+    service.wake()
+    return _slot(site, asked.name)
+
+
+def cancel(site: Site, plan_hash: str, who: str) -> api.SlotView:
+    """Call back an execution that has not begun.
+
+    Raises
+    ------
+    MissingError
+        When nobody asked for it.
+    RefusedError
+        When it has begun.
+    """
+    service, name = site.service, f"execute {plan_hash}"
+    slot = service.slots.named(name)
+    if slot is None:
+        raise MissingError(f"NO_EXECUTION: plan_hash={plan_hash}")
+    if not service.slots.call_back(slot, f"called back by {who}", service.clock.now()):
+        raise RefusedError(f"EXECUTION_BEGUN: plan_hash={plan_hash}; a halt stops what has begun")
+    service.office.note(f"plan:{plan_hash}", "execution called back", by=who)
+    return _slot(site, name)
+
+
+def run_now(site: Site, schedule: str, who: str) -> api.SlotView:
+    """Ask for a cycle now.
+
+    Raises
+    ------
+    MissingError
+        When there is no such schedule.
+    """
+    _known(site, schedule)
+    asked = request(who, "plan", site.service.clock.now())
+    site.service.slots.add(asked)
+    site.service.wake()
+    return _slot(site, asked.name)
+
+
+def pause(site: Site, schedule: str, who: str, reason: str) -> tuple[api.ScheduleView, ...]:
+    """Let a schedule rest.
+
+    Raises
+    ------
+    MissingError
+        When there is no such schedule.
+    """
+    _known(site, schedule)
+    service = site.service
+    service.slots.pause(schedule, who, reason, service.clock.now())
+    service.office.note(f"schedule:{schedule}", "paused", by=who, reason=reason)
+    return site.views.schedules()
+
+
+def unpause(site: Site, schedule: str, who: str) -> tuple[api.ScheduleView, ...]:
+    """Let a paused schedule go on.
+
+    Raises
+    ------
+    MissingError
+        When there is no such schedule.
+    """
+    _known(site, schedule)
+    site.service.slots.resume(schedule)
+    site.service.office.note(f"schedule:{schedule}", "resumed", by=who)
+    return site.views.schedules()
+
+
+def draft(site: Site, mandate: Mandate, who: str, note: str) -> api.MandateView:
+    """Write a draft of the mandate down.
+
+    Raises
+    ------
+    SnapshotError
+        When it makes no sensible problem with the latest snapshot.
+    """
+    service = site.service
+    try:
+        problems = book_problems(service.snapshots.latest(), mandate)
+    except MissingError:
+        problems = []
+    if problems:
+        raise SnapshotError(problems)
+    return mandate_view(service.mandates.draft(mandate, who, note, service.clock.now()))
+
+
+def _known(site: Site, schedule: str) -> None:
+    if schedule not in {row.id for row in site.service.config.service.schedules}:
+        raise MissingError(f"NO_SCHEDULE: id={schedule}")
+
+
+def _slot(site: Site, name: str) -> api.SlotView:
+    found: Slot | None = site.service.slots.named(name)
+    assert found is not None
+    return slot_view(found)

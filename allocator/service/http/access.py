@@ -1,0 +1,112 @@
+"""Who asks and whether they may; each acting request once, under its idempotency key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import Depends, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from allocator.models.api import Scope
+from allocator.models.errors import AllocatorError
+from allocator.service.http.once import Reply, request_hash
+from allocator.service.http.problems import ProblemError
+from allocator.service.http.site import Site
+from allocator.service.http.tokens import Principal
+
+KEY = "Idempotency-Key"
+LONGEST_KEY = 200
+LARGEST_BODY = 8_000_000
+
+_bearer = HTTPBearer(auto_error=False, description="A token of `allocator token make`.")
+
+
+def site_of(request: Request) -> Site:
+    """Find what the application serves."""
+    found: Site = request.app.state.site
+    return found
+
+
+def principal_of(
+    request: Request,
+    given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> Principal:
+    """Find who asks by the bearer token.
+
+    Raises
+    ------
+    ProblemError
+        401 without a token that is good now.
+    """
+    site = site_of(request)
+    now = site.service.clock.now()
+    found = None if given is None else site.tokens.find(given.credentials, now)
+    if found is None:
+        challenge = {"WWW-Authenticate": "Bearer"}
+        raise ProblemError(401, "UNAUTHENTICATED", "a bearer token is wanted", challenge)
+    return found
+
+
+Asking = Annotated[Principal, Depends(principal_of)]
+Served = Annotated[Site, Depends(site_of)]
+
+
+def need(*any_of: Scope) -> Callable[[Principal], Principal]:
+    """Make a dependency that lets through whoever holds one of the scopes."""
+
+    def check(asking: Asking) -> Principal:
+        if not asking.may(*any_of):
+            wanted = " or ".join(any_of)
+            raise ProblemError(403, "FORBIDDEN", f"{asking.name} has not the scope {wanted}")
+        return asking
+
+    return check
+
+
+class OnceRoute(APIRoute):
+    """A route whose POSTs need an idempotency key and act once under it."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap the handler."""
+        handler = super().get_route_handler()
+
+        async def once(request: Request) -> Response:
+            if request.method != "POST":
+                return await handler(request)
+            return await _once(request, handler)
+
+        return once
+
+
+async def _once(
+    request: Request, handler: Callable[[Request], Coroutine[Any, Any, Response]]
+) -> Response:
+    given = await _bearer(request)
+    asking = principal_of(request, given)
+    key = request.headers.get(KEY, "")
+    if not key or len(key) > LONGEST_KEY or not key.isprintable():
+        detail = f"a POST needs the header {KEY}: 1 to {LONGEST_KEY} printable characters"
+        raise ProblemError(400, "IDEMPOTENCY_KEY_WANTED", detail)
+    body = await request.body()
+    if len(body) > LARGEST_BODY:
+        raise ProblemError(413, "TOO_LARGE", f"a body has {LARGEST_BODY} bytes at most")
+    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    site = site_of(request)
+    asked = request_hash(request.method, target, body)
+    known = site.replies.begin(asking.name, key, asked, site.service.clock.now())
+    if known is not None:
+        headers = {"Idempotent-Replay": "true"}
+        return Response(known.body, known.status, headers, media_type="application/json")
+    try:
+        response = await handler(request)
+    except (AllocatorError, RequestValidationError, ProblemError):
+        # It was refused: nothing was done, so the key may be used again. Whatever else went
+        # wrong leaves the key taken: somebody has to look what became of the request.
+        site.replies.forget(asking.name, key)
+        raise
+    text = bytes(response.body).decode()
+    site.replies.keep(asking.name, key, Reply(response.status_code, text))
+    return response

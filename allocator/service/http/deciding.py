@@ -1,0 +1,146 @@
+"""What the API decides on request: plans, what-if cases, frontiers; nothing is sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from allocator.models.api import Case, Decided, PlanRequest, WhatIfResult
+from allocator.models.base import Value, json_value
+from allocator.models.errors import AllocatorError, Problem, RefusedError, SnapshotError
+from allocator.models.mandate import Mandate
+from allocator.models.plan import Plan
+from allocator.models.refusals import book_problems
+from allocator.models.snapshot import Snapshot
+from allocator.service.http.site import Site, Watch
+from allocator.service.snapshots import MissingError
+
+MOST_POINTS = 40
+
+
+class FrontierView(Value):
+    """A frontier as plain data."""
+
+    frontier: Any
+
+
+def book_of(site: Site, asked: PlanRequest) -> tuple[Snapshot, Mandate]:
+    """Find what a request is about.
+
+    Raises
+    ------
+    MissingError
+        When nothing was gathered yet, or there is no such snapshot or version.
+    SnapshotError
+        When the two make no sensible problem.
+    """
+    snapshot, mandate = asked.snapshot or _snapshot(site, asked), asked.mandate
+    mandate = mandate or _mandate(site, asked.mandate_version)
+    problems = book_problems(snapshot, mandate)
+    if problems:
+        raise SnapshotError(problems)
+    return snapshot, mandate
+
+
+def _snapshot(site: Site, asked: PlanRequest) -> Snapshot:
+    if asked.snapshot_hash is not None:
+        return site.service.snapshots.read(asked.snapshot_hash)
+    return site.service.snapshots.latest()
+
+
+def _mandate(site: Site, version: int | None) -> Mandate:
+    rows = site.service.mandates.all()
+    for row in rows:
+        if row.version == version or (version is None and row.status == "published"):
+            return row.mandate
+    raise MissingError(f"NO_MANDATE: version={version}")
+
+
+def plan_for(site: Site, asked: PlanRequest, who: str) -> tuple[Plan, bool]:
+    """Decide, and propose if that was asked for; tells whether it is proposed.
+
+    Raises
+    ------
+    RefusedError
+        When something else than what was gathered and published is to be proposed.
+    """
+    from allocator.decide import decide
+
+    if asked.propose and (asked.snapshot or asked.mandate or asked.mandate_version):
+        raise RefusedError(
+            "NOT_OURS: only a plan for a gathered snapshot and the published mandate is proposed"
+        )
+    snapshot, mandate = book_of(site, asked)
+    plan = decide(snapshot, mandate)
+    if asked.propose:
+        site.service.office.propose(plan, snapshot, mandate, who)
+    return plan, asked.propose
+
+
+def what_if(site: Site, cases: tuple[Case, ...], watch: Watch) -> WhatIfResult:
+    """Decide the book as it is, and each case beside it."""
+    snapshot, mandate = book_of(site, PlanRequest())
+    out = [_decided("as it is", snapshot, mandate)]
+    for number, case in enumerate(cases):
+        watch(number + 1, len(cases) + 1)
+        try:
+            out.append(_decided(case.name, *shifted(snapshot, mandate, case)))
+        except AllocatorError as error:
+            out.append(Decided(name=case.name, error=str(error)))
+    return WhatIfResult(decided=tuple(out))
+
+
+def _decided(name: str, snapshot: Snapshot, mandate: Mandate) -> Decided:
+    from allocator.decide import decide
+
+    plan = decide(snapshot, mandate)
+    ratios = [row.margin_ratio_after for row in plan.accounts.values()]
+    return Decided(
+        name=name,
+        status=plan.status,
+        actions=len(plan.actions),
+        total=plan.cost.total,
+        do_nothing=plan.cost.do_nothing,
+        shortfall=None if plan.certificate is None else plan.certificate.shortfall,
+        worst_ratio=min((row for row in ratios if row is not None), default=None),
+        plan=plan,
+    )
+
+
+def shifted(snapshot: Snapshot, mandate: Mandate, case: Case) -> tuple[Snapshot, Mandate]:
+    """Apply a case's overrides, then its shock.
+
+    Raises
+    ------
+    InputError
+        With every problem that was found first.
+    """
+    from allocator.whatif.overrides import override
+    from allocator.whatif.shock import Shock
+    from allocator.whatif.shocks import shocked
+
+    tree: Any = {"snapshot": json_value(snapshot), "mandate": json_value(mandate)}
+    for path, value in case.override.items():
+        tree, where, wrong = override(tree, path, value)
+        if wrong:
+            raise SnapshotError([Problem(where, wrong)])
+    try:
+        changed = Snapshot.model_validate(tree["snapshot"]), Mandate.model_validate(tree["mandate"])
+        shock = Shock.model_validate(dict(case.shock))
+    except ValidationError as error:
+        rows = error.errors(include_url=False)
+        raise SnapshotError([Problem(tuple(r["loc"]), r["msg"]) for r in rows]) from error
+    problems = book_problems(*changed)
+    if problems:
+        raise SnapshotError(problems)
+    return shocked(*changed, shock)
+
+
+def frontier_of(site: Site, plan_hash: str, along: Any, points: int, watch: Watch) -> FrontierView:
+    """Compute the frontier of the book that a plan was made for."""
+    from allocator.frontier import frontier
+
+    found, _ = site.views.proposal(plan_hash)
+    curve = frontier(found.snapshot, found.mandate, along=along, points=points, watch=watch)
+    return FrontierView(frontier=curve.to_json())

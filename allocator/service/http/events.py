@@ -1,0 +1,90 @@
+"""Progress as server-sent events: the audit's lines, steps of executions, and jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.responses import StreamingResponse
+
+from allocator.models.base import json_value
+from allocator.service.http.access import Served, need
+from allocator.service.http.problems import written_as
+from allocator.service.http.routes import LARGEST
+from allocator.service.http.site import Site
+
+LOOK_S = 0.5
+QUIET_S = 15.0
+BATCH = 200
+
+router = APIRouter(prefix="/v1", tags=["read"])
+
+
+def frame(kind: str, data: Any, number: int | None = None) -> str:
+    """Write one event."""
+    head = f"id: {number}\n" if number is not None else ""
+    return f"{head}event: {kind}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n"
+
+
+async def stream(
+    site: Site, after: int, until_s: float | None, request: Request
+) -> AsyncGenerator[str]:
+    """Yield what happens from a line of the audit on, until the reader or the service goes."""
+    loop = asyncio.get_running_loop()
+    began = quiet = loop.time()
+    steps = _latest(site)
+    yield ": connected\n\n"
+    while not site.service.stopping.is_set() and not await request.is_disconnected():
+        rows = await asyncio.to_thread(site.views.events, after, BATCH)
+        for row in rows:
+            after = row.seq
+            yield frame("audit", json_value(row), row.seq)
+        for number, step in [row for row in site.service.live.progress if row[0] > steps]:
+            steps = number
+            yield frame("progress", json_value(step))
+        now = loop.time()
+        if rows:
+            quiet = now
+        if now - quiet > QUIET_S:
+            quiet = now
+            yield ": still here\n\n"
+        if until_s is not None and now - began >= until_s:
+            return
+        await asyncio.sleep(0 if len(rows) == BATCH else LOOK_S)
+
+
+def _latest(site: Site) -> int:
+    rows = site.service.live.progress
+    return rows[-1][0] if rows else 0
+
+
+@router.get(
+    "/events",
+    dependencies=[Depends(need("read"))],
+    response_class=StreamingResponse,
+    responses=written_as("text/event-stream", 401, 403, 422),
+)
+async def events(
+    site: Served,
+    request: Request,
+    after: Annotated[int | None, Query(ge=0, le=LARGEST)] = None,
+    for_s: Annotated[float | None, Query(ge=0, le=86_400)] = None,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> StreamingResponse:
+    """Follow the audit and executions from a line on, by default from now.
+
+    The header ``Last-Event-ID`` goes on where a broken connection had stopped.
+    """
+    if after is not None:
+        begin = after
+    elif last_event_id is not None and last_event_id.isdecimal():
+        begin = min(int(last_event_id), LARGEST)
+    else:
+        begin = await asyncio.to_thread(site.views.last_event)
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(
+        stream(site, begin, for_s, request), media_type="text/event-stream", headers=headers
+    )

@@ -1,0 +1,102 @@
+"""What an application serves: an instance, its views, tokens, replies and long work."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from allocator.models.api import JobView
+from allocator.models.base import Value, json_value
+from allocator.models.errors import AllocatorError
+from allocator.service.http.once import Replies
+from allocator.service.http.tokens import Tokens
+from allocator.service.run import Service
+from allocator.service.snapshots import MissingError
+from allocator.service.views import Views
+
+MOST_JOBS = 100
+WORKERS = 2
+
+log = logging.getLogger(__name__)
+
+Watch = Callable[[int, int | None], None]
+"""Is told how much of a job is done, and of how much."""
+
+
+class Jobs:
+    """Long work beside requests; the latest are kept."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="job")
+        self._jobs = OrderedDict[str, JobView]()
+        self._lock = threading.Lock()
+
+    def start(self, kind: str, work: Callable[[Watch], Value]) -> JobView:
+        """Begin something; what it comes to is asked for later."""
+        job = JobView(id=secrets.token_hex(8), kind=kind, status="running")
+        self._put(job)
+
+        def watch(done: int, expected: int | None) -> None:
+            self._put(job.model_copy(update={"done": done, "expected": expected}))
+
+        def run() -> None:
+            try:
+                ended = {"status": "done", "result": json_value(work(watch))}
+            except AllocatorError as error:
+                ended = {"status": "failed", "detail": str(error)}
+            except Exception as error:
+                log.exception("job failed")
+                ended = {"status": "failed", "detail": f"INTERNAL: {type(error).__name__}"}
+            self._put(job.model_copy(update=ended))
+
+        self._pool.submit(run)
+        return job
+
+    def get(self, name: str) -> JobView:
+        """Tell how a job stands.
+
+        Raises
+        ------
+        MissingError
+            When there is none of that name, or it is too old.
+        """
+        found = self._jobs.get(name)
+        if found is None:
+            raise MissingError(f"NO_JOB: id={name}")
+        return found
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _put(self, job: JobView) -> None:
+        with self._lock:
+            self._jobs[job.id] = job
+            while len(self._jobs) > MOST_JOBS:
+                self._jobs.popitem(last=False)
+
+
+class Site:
+    """Everything that routes work with."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.views = Views(service)
+        self.tokens = Tokens(service.engine)
+        self.replies = Replies(service.engine)
+        self.jobs = Jobs()
+
+    def plain(self) -> dict[str, Any]:
+        """Tell what every page says of the instance."""
+        service = self.service
+        return {
+            "portfolio": service.portfolio,
+            "mode": service.config.mode,
+            "leads": service.live.leads,
+            "busy": service.live.busy,
+        }

@@ -1,0 +1,105 @@
+"""Snapshots that cycles gathered or people posted, by their hash; the latest are kept."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, Engine, delete
+from sqlmodel import Session, col, select
+
+from allocator.execution.database import READ_ONLY
+from allocator.models.api import SnapshotView
+from allocator.models.base import json_value
+from allocator.models.canonical import canonical_json, snapshot_hash
+from allocator.models.errors import RefusedError
+from allocator.models.service_records import SnapshotRow
+from allocator.models.snapshot import Snapshot
+
+GATHERED = "gathered"
+MOST_KEPT = 500
+
+
+class MissingError(RefusedError):
+    """There is nothing of that name."""
+
+    code = "NOT_FOUND"
+
+
+class Snapshots:
+    """The stored snapshots of one portfolio."""
+
+    def __init__(self, engine: Engine, portfolio: str) -> None:
+        self._engine = engine
+        self._reads = engine.execution_options(**{READ_ONLY: True})
+        self._portfolio = portfolio
+
+    def keep(self, snapshot: Snapshot, source: str) -> SnapshotView:
+        """Store a snapshot; of one source the same one is stored once."""
+        name = snapshot_hash(snapshot)
+        mine = (
+            col(SnapshotRow.portfolio) == self._portfolio,
+            col(SnapshotRow.source) == source,
+        )
+        with Session(self._engine) as session, session.begin():
+            same = select(SnapshotRow.id).where(*mine, SnapshotRow.snapshot_hash == name)
+            if session.exec(same).first() is None:
+                session.add(
+                    SnapshotRow(
+                        portfolio=self._portfolio,
+                        snapshot_hash=name,
+                        as_of=snapshot.as_of,
+                        source=source,
+                        snapshot_json=canonical_json(json_value(snapshot)),
+                    )
+                )
+                session.flush()
+            kept = select(SnapshotRow.id).where(*mine).order_by(col(SnapshotRow.id).desc())
+            oldest = session.exec(kept.offset(MOST_KEPT - 1).limit(1)).first()
+            if oldest is not None:
+                session.execute(delete(SnapshotRow).where(*mine, col(SnapshotRow.id) < oldest))
+        return SnapshotView(snapshot_hash=name, as_of=snapshot.as_of, source=source)
+
+    def read(self, name: str) -> Snapshot:
+        """Read a snapshot by its hash.
+
+        Raises
+        ------
+        MissingError
+            When there is none, or it is not kept any longer.
+        """
+        return self._one(col(SnapshotRow.snapshot_hash) == name, name)
+
+    def latest(self) -> Snapshot:
+        """Read the latest snapshot that was gathered.
+
+        Raises
+        ------
+        MissingError
+            When none was.
+        """
+        return self._one(col(SnapshotRow.source) == GATHERED, "latest")
+
+    def all(self, limit: int) -> tuple[SnapshotView, ...]:
+        """List snapshots, the latest stored first."""
+        query = (
+            select(SnapshotRow.snapshot_hash, SnapshotRow.as_of, SnapshotRow.source)
+            .where(SnapshotRow.portfolio == self._portfolio)
+            .order_by(col(SnapshotRow.id).desc())
+            .limit(limit)
+        )
+        with Session(self._reads) as session:
+            return tuple(
+                SnapshotView(snapshot_hash=name, as_of=as_of, source=source)
+                for name, as_of, source in session.exec(query)
+            )
+
+    def _one(self, which: ColumnElement[bool], name: str) -> Snapshot:
+        query = (
+            select(SnapshotRow.snapshot_json)
+            .where(SnapshotRow.portfolio == self._portfolio, which)
+            .order_by(col(SnapshotRow.id).desc())
+            .limit(1)
+        )
+        with Session(self._reads) as session:
+            found = session.exec(query).first()
+        if found is None:
+            raise MissingError(f"NO_SNAPSHOT: snapshot={name}")
+        return Snapshot.model_validate_json(found)

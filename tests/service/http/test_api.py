@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import json
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.service.sites import CANARY, MANDATE, Place
+
+
+def test_second_request_under_a_key_acts_no_second_time(place: Place) -> None:
+    body = {"mandate": MANDATE, "note": "x"}
+    first = place.post("/v1/mandates", body, key="k")
+    second = place.post("/v1/mandates", body, key="k")
+    assert first.status_code == second.status_code == 201
+    assert first.json() == second.json()
+    assert second.headers["idempotent-replay"] == "true"
+    assert [row.version for row in place.service.mandates.all()] == [2, 1]
+
+
+def test_key_stands_for_one_request_of_one_person(place: Place) -> None:
+    place.post("/v1/mandates", {"mandate": MANDATE}, key="k")
+    other = place.post("/v1/mandates", {"mandate": {}}, key="k")
+    assert (other.status_code, other.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert place.post("/v1/mandates", {"mandate": {}}, "bob", key="k").status_code == 201
+
+
+def test_refused_request_frees_its_key(place: Place) -> None:
+    assert place.post("/v1/mandates", {"mandate": {"x": 1}}, key="k").status_code == 422
+    assert place.post("/v1/mandates", {"mandate": {}}, key="k").status_code == 201
+
+
+def test_request_that_broke_off_keeps_its_key(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(place.service.mandates, "draft", broken)
+    assert place.post("/v1/mandates", {"mandate": {}}, key="k").status_code == 500
+    again = place.post("/v1/mandates", {"mandate": {}}, key="k")
+    assert again.json()["code"] == "IDEMPOTENCY_KEY_PENDING"
+
+
+@pytest.mark.parametrize("key", ["", "x" * 201])
+def test_post_without_a_key_is_refused(place: Place, key: str) -> None:
+    headers = place.headers("alice") | {"Idempotency-Key": key}
+    response = place.client.post("/v1/halt", json={"reason": "x"}, headers=headers)
+    assert (response.status_code, response.json()["code"]) == (400, "IDEMPOTENCY_KEY_WANTED")
+    assert place.site.views.breakers() == ()
+
+
+def test_book_tells_what_is_known_and_what_is_not(place: Place) -> None:
+    book = place.get("/v1/book").json()
+    assert book["equity"] == "200000"
+    first = book["accounts"][0]
+    assert (first["account"], first["equity"], first["live"]) == ("a", "100000", True)
+    assert first["age_s"] == "10"
+    place.service.live.marks = place.service.live.marks.model_copy(  # type: ignore[union-attr]
+        update={"accounts": (), "unread": {"a": "timeout", "b": "timeout"}}
+    )
+    book = place.get("/v1/book").json()
+    assert book["equity"] is None
+    assert book["accounts"][0]["state"] == "unread"
+    assert book["accounts"][0]["equity"] is None
+    assert book["accounts"][0]["missing"] == "timeout"
+
+
+def test_halt_is_kept_until_an_approver_resumes(place: Place) -> None:
+    rows = place.post("/v1/halt", {"reason": "drill", "scope": "venue:bybit"}).json()
+    assert [(row["scope"], row["state"], row["who"]) for row in rows] == [
+        ("venue:bybit", "halted", "alice")
+    ]
+    assert place.post("/v1/halt", {"reason": "x", "scope": "what"}).json()["code"] == (
+        "BREAKER_SCOPE"
+    )
+    rows = place.post("/v1/resume", {"reason": "over", "scope": "venue:bybit"}, "approve").json()
+    assert rows[0]["state"] == "active"
+
+
+def test_plan_tells_itself_in_words_and_as_a_page(place: Place) -> None:
+    plan = place.site.views.plan_hashes(1)[0]
+    assert "BTC" in place.get(f"/v1/plans/{plan}/explain").text
+    assert place.get(f"/v1/plans/{plan}/report").text.startswith("<!doctype html>")
+    other = place.gather("0.5").plan_hash
+    lines = place.get(f"/v1/plans/{other}/diff", other=plan).json()["lines"]
+    assert any(line.startswith("order") for line in lines), lines
+
+
+def wait_for(place: Place, job: str) -> Any:
+    gate = threading.Event()
+    for _ in range(600):
+        found = place.get(f"/v1/jobs/{job}").json()
+        if found["status"] != "running":
+            return found
+        gate.wait(0.05)
+    raise AssertionError("the job did not end")
+
+
+def test_what_if_sets_cases_beside_the_book(place: Place) -> None:
+    cases = [
+        {"name": "crash", "shock": {"prices": {"BTC": "-20%"}}},
+        {"name": "buffer", "override": {"mandate.policy.margin_buffer": "0.4"}},
+        {"name": "typo", "override": {"mandate.policy.margin_bufer": "0.4"}},
+        {"name": "unknown", "shock": {"prices": {"DOGE": "-20%"}}},
+    ]
+    response = place.post("/v1/what-if", {"cases": cases})
+    assert response.status_code == 202
+    found = wait_for(place, response.json()["id"])
+    assert found["status"] == "done", found
+    rows = {row["name"]: row for row in found["result"]["decided"]}
+    assert list(rows) == ["as it is", "crash", "buffer", "typo", "unknown"]
+    assert rows["as it is"]["status"] == rows["crash"]["status"] == "act"
+    assert rows["crash"]["total"] != rows["as it is"]["total"]
+    assert "did you mean" in rows["typo"]["error"]
+    assert "DOGE" in rows["unknown"]["error"]
+
+
+def test_frontier_is_computed_beside_requests(place: Place) -> None:
+    plan = place.site.views.plan_hashes(1)[0]
+    job = place.post(f"/v1/plans/{plan}/frontier?points=3").json()["id"]
+    found = wait_for(place, job)
+    assert found["status"] == "done", found
+    assert found["result"]["frontier"]["along"] == "actions"
+
+
+def test_events_go_on_where_the_reader_stopped(place: Place) -> None:
+    place.post("/v1/halt", {"reason": "drill"})
+    text = place.get("/v1/events", after=0, for_s=0).text
+    frames = [row for row in text.split("\n\n") if "data:" in row]
+    last = json.loads(frames[-1].split("data: ", 1)[1])
+    assert last["subject"] == "breaker:global"
+    headers = place.headers("read") | {"Last-Event-ID": str(last["seq"] - 1)}
+    text = place.client.get("/v1/events?for_s=0", headers=headers).text
+    assert text.count("event: audit") == 1
+    assert f"id: {last['seq']}" in text
+
+
+def test_audit_holds_what_people_did(place: Place) -> None:
+    place.post("/v1/schedules/hourly/pause", {"reason": "maintenance"})
+    assert place.get("/v1/schedules").json()[0]["paused"] == "alice: maintenance"
+    place.post("/v1/schedules/hourly/resume")
+    assert place.get("/v1/schedules").json()[0]["paused"] == ""
+    told = [(row["subject"], row["what"]) for row in place.get("/v1/audit").json()]
+    assert ("schedule:hourly", "paused") in told
+    assert ("schedule:hourly", "resumed") in told
+    check = place.get("/v1/audit/verify").json()
+    assert check["whole"] is True
+    assert check["events"] == len(told)
+
+
+def test_readiness_falls_with_the_last_tick(place: Place) -> None:
+    assert place.get("/readyz", None).status_code == 200
+    place.clock.at += timedelta(seconds=901)
+    response = place.get("/readyz", None)
+    assert response.status_code == 503
+    assert any("a leader last ticked" in row for row in response.json()["faults"])
+    assert place.get("/healthz", None).status_code == 200
+
+
+def test_metrics_tell_the_book_the_leader_and_the_slots(place: Place) -> None:
+    text = place.get("/metrics").text
+    for line in (
+        'allocator_account_equity{account="a"} 100000.0',
+        "allocator_leader 0.0",
+        'allocator_slots_total{status="done"} 0.0',
+        'allocator_exposure{underlying="BTC"} 0.0',
+        "allocator_leader_tick_age_seconds 1.0",
+    ):
+        assert line in text
+
+
+def test_secret_is_in_no_reply(place: Place) -> None:
+    plan = place.site.views.plan_hashes(1)[0]
+    place.post("/v1/halt", {"reason": "drill"})
+    seen = ""
+    for path in ("book", "accounts", "plans", f"plans/{plan}", "audit", "schedules", "slots",
+                 "mandates", "snapshots", "openapi.json"):  # fmt: skip
+        response = place.get(f"/v1/{path}")
+        assert response.status_code == 200
+        seen += response.text + str(response.headers)
+    seen += place.get("/metrics").text
+    for secret in (CANARY, *place.tokens.values()):
+        assert secret not in seen
+
+
+def test_every_reply_keeps_browsers_in_line(place: Place) -> None:
+    headers = place.get("/v1/book").headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cache-control"] == "no-store"
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from tests.execution.book import START
+from tests.service.sites import Place
+
+
+def the_plan(place: Place) -> str:
+    return place.site.views.plan_hashes(1)[0]
+
+
+def test_plan_that_one_person_approved_is_handed_to_the_leader_once(place: Place) -> None:
+    plan = the_plan(place)
+    assert place.post(f"/v1/plans/{plan}/execute").json()["code"] == "NOT_APPROVED"
+    summary = place.post(f"/v1/plans/{plan}/approve", {"reason": "fine"}).json()
+    assert (summary["approval"], summary["needed"]) == ("approved", 1)
+    assert summary["verdicts"][0]["who"] == "alice"
+    assert summary["verdicts"][0]["reason"] == "fine"
+    response = place.post(f"/v1/plans/{plan}/execute")
+    assert response.status_code == 202
+    assert response.json()["kind"] == "execute"
+    assert place.post(f"/v1/plans/{plan}/execute").json()["code"] == "ASKED_BEFORE"
+    assert [row.plan_hash for row in place.service.slots.with_status("due")] == [plan]
+
+
+def test_stale_approval_is_refused(place: Place) -> None:
+    plan = the_plan(place)
+    place.post(f"/v1/plans/{plan}/approve", {})
+    place.clock.at = START + timedelta(seconds=301)
+    response = place.post(f"/v1/plans/{plan}/execute")
+    assert response.status_code == 409
+    assert "status=expired" in response.json()["detail"]
+
+
+def test_plan_whose_snapshot_is_too_old_cannot_be_approved(place: Place) -> None:
+    place.clock.at = START + timedelta(seconds=301)
+    response = place.post(f"/v1/plans/{the_plan(place)}/approve", {})
+    assert (response.status_code, response.json()["code"]) == (409, "PLAN_EXPIRED")
+
+
+def test_approval_of_another_hash_lets_nothing_go(place: Place) -> None:
+    first = the_plan(place)
+    place.post(f"/v1/plans/{first}/approve", {})
+    second = place.gather("0.5").plan_hash
+    assert second != first
+    assert place.post(f"/v1/plans/{second}/execute").json()["code"] == "NOT_APPROVED"
+    changed = ("0" if first[0] != "0" else "1") + first[1:]
+    assert place.post(f"/v1/plans/{changed}/approve", {}).status_code == 404
+    assert place.post(f"/v1/plans/{changed}/execute").status_code == 404
+
+
+def test_rejection_needs_a_reason_and_is_for_good(place: Place) -> None:
+    plan = the_plan(place)
+    assert place.post(f"/v1/plans/{plan}/reject", {"reason": "  "}).status_code == 422
+    assert place.post(f"/v1/plans/{plan}/reject", {"reason": "no"}).status_code == 200
+    assert place.post(f"/v1/plans/{plan}/approve", {}, "bob").json()["code"] == "PLAN_REJECTED"
+    assert "status=rejected" in place.post(f"/v1/plans/{plan}/execute").json()["detail"]
+
+
+def test_second_person_is_needed_above_the_threshold(lite: Engine, tmp_path: Path) -> None:
+    rules = {"auto_below": "100", "second_above": "10000", "max_age_s": "300"}
+    place = Place(lite, tmp_path, approval=rules)
+    plan = place.gather().plan_hash
+    summary = place.post(f"/v1/plans/{plan}/approve", {}).json()
+    assert (summary["approval"], summary["needed"]) == ("waiting", 2)
+    assert place.post(f"/v1/plans/{plan}/approve", {}).json()["code"] == "ALREADY_JUDGED"
+    assert place.post(f"/v1/plans/{plan}/execute").json()["code"] == "NOT_APPROVED"
+    assert place.post(f"/v1/plans/{plan}/approve", {}, "bob").json()["approval"] == "approved"
+    assert place.post(f"/v1/plans/{plan}/execute").status_code == 202
+
+
+def test_proposer_does_not_approve(place: Place) -> None:
+    body = {"propose": True, "mandate_version": None}
+    place.gather("0.25")
+    latest = place.post("/v1/plans", body, "alice")
+    assert latest.status_code == 201
+    plan = latest.json()["plan_hash"]
+    stands = place.get(f"/v1/plans/{plan}").json()["summary"]
+    if stands["proposer"] == "alice":
+        assert place.post(f"/v1/plans/{plan}/approve", {}, "alice").json()["code"] == "SAME_EYES"
+    assert place.post(f"/v1/plans/{plan}/approve", {}, "bob").status_code == 200
+
+
+def test_plan_for_what_was_not_gathered_is_not_proposed(place: Place) -> None:
+    row = place.service.snapshots.latest().model_dump(mode="json", by_alias=True)
+    response = place.post("/v1/plans", {"snapshot": row, "propose": True})
+    assert (response.status_code, response.json()["code"]) == (409, "NOT_OURS")
+    assert place.post("/v1/plans", {"snapshot": row}).status_code == 201
+
+
+def test_dry_service_hands_nothing_on(lite: Engine, tmp_path: Path) -> None:
+    place = Place(lite, tmp_path, mode="dry")
+    plan = place.gather().plan_hash
+    place.post(f"/v1/plans/{plan}/approve", {})
+    assert place.post(f"/v1/plans/{plan}/execute").json()["code"] == "DRY_RUN"
+
+
+def test_execution_is_called_back_until_it_begins(place: Place) -> None:
+    plan = the_plan(place)
+    path = f"/v1/executions/{plan}/cancel"
+    assert place.post(path).status_code == 404
+    place.post(f"/v1/plans/{plan}/approve", {})
+    place.post(f"/v1/plans/{plan}/execute")
+    assert place.get(f"/v1/executions/{plan}").json()["status"] == "due"
+    assert place.post(path).json()["status"] == "skipped"
+    assert place.post(path).json()["code"] == "EXECUTION_BEGUN"
