@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -78,7 +78,9 @@ def ask(place: Place, method: str, path: str, who: str | None, plan_hash: str) -
     return int(response.status_code)
 
 
-def test_matrix_of_roles_and_routes(place: Place) -> None:
+def test_matrix_of_roles_and_routes(
+    place: Place, record_property: Callable[[str, object], None]
+) -> None:
     plan_hash, rows, wrong = place.site.views.plan_hashes(1)[0], [], []
     routes = list(api_routes(place))
     for method, path in routes:
@@ -91,7 +93,7 @@ def test_matrix_of_roles_and_routes(place: Place) -> None:
             if (status != refused) != may or status >= 500:
                 wrong.append(f"{method} {path} as {role}: {status}")
         rows.append(f"| {method} {path} | {' | '.join(row)} |")
-    print("\n".join(rows))
+    record_property("matrix", "\n".join(rows))
     assert wrong == []
     assert len(routes) == len(OPEN) + 1 + len(ACTS) + 20
     assert {path for method, path in routes if method == "POST"} == set(ACTS)
