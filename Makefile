@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format explanations contract controls soak bench wheel lock clean
+.PHONY: help run dashboard test check format explanations contract controls soak bench wheel lock clean
 
 help: ## Tell what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,9 @@ check: .venv/test ## Format, lint, types and import directions
 format: .venv/test ## Put the code in form
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+dashboard: .venv/test ## Run the service on the loopback exchanges, with its dashboard
+	@$(BIN)/allocator demo --serve
 
 explanations: .venv/run ## Write docs/explanations.md anew
 	@PYTHONPATH=. $(BIN)/python docs/write_explanations.py

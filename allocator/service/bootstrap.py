@@ -135,14 +135,23 @@ async def _desk(config: Config, portfolio: str, watch: Watch) -> AsyncGenerator[
 
 
 def anchored(config: Config, folder: Path) -> Config:
-    """Read ``file:`` references of secrets as relative to the configuration's own folder."""
+    """Read ``file:`` references and the history's folder as relative to the configuration's."""
     logins = {
         name: row.model_copy(
             update={field: _anchor(told, folder) for field, told in row.references.items()}
         )
         for name, row in config.logins.items()
     }
-    return config.model_copy(update={"logins": logins})
+    service = config.service
+    alerts = [_anchor(reference, folder) for reference in service.alerts.to]
+    kept = (folder / Path(service.history.folder).expanduser()).resolve()
+    service = service.model_copy(
+        update={
+            "alerts": service.alerts.model_copy(update={"to": tuple(alerts)}),
+            "history": service.history.model_copy(update={"folder": str(kept)}),
+        }
+    )
+    return config.model_copy(update={"logins": logins, "service": service})
 
 
 def _anchor(reference: str, folder: Path) -> str:

@@ -155,6 +155,21 @@ def draft(site: Site, mandate: Mandate, who: str, note: str) -> api.MandateView:
     return mandate_view(service.mandates.draft(mandate, who, note, service.clock.now()))
 
 
+def publish(site: Site, version: int, who: str) -> api.MandateView:
+    """Let a draft of the mandate hold from the next cycle on.
+
+    Raises
+    ------
+    RefusedError
+        When there is no such draft, or its author publishes it where four eyes are wanted.
+    """
+    service = site.service
+    row = service.mandates.publish(version, who, service.clock.now())
+    facts = {"by": who, "mandate": row.hash, "author": row.author}
+    service.office.note(f"mandate:{version}", "published", **facts)
+    return mandate_view(row)
+
+
 def _known(site: Site, schedule: str) -> None:
     if schedule not in {row.id for row in site.service.config.service.schedules}:
         raise MissingError(f"NO_SCHEDULE: id={schedule}")

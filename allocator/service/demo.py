@@ -12,10 +12,11 @@ import json
 import re
 import shutil
 import signal
-from collections.abc import Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
+from typing import TextIO
 
 from allocator.execution.report import Progress
 from allocator.models.config import Config
@@ -64,7 +65,10 @@ def forget(state: Path) -> None:
         loopback.stop(running)
     if (state / "exchange" / "server.log").exists():
         shutil.rmtree(state / "exchange")
-    for path in (*_secrets(state), *state.glob("journal.db*"), state / "config.yaml"):
+    if (state / "history" / "base.json").exists():
+        shutil.rmtree(state / "history")
+    rest = (state / "config.yaml", state / "service.log")
+    for path in (*_secrets(state), *state.glob("journal.db*"), *rest):
         path.unlink(missing_ok=True)
 
 
@@ -148,3 +152,67 @@ def run(
         finally:
             if not keep:
                 loopback.stop(exchanges)
+
+
+def serve(state: Path, *, port: int, tell: Callable[[str, str], None], reset: bool = False) -> None:
+    """Run the service with its dashboard on the demo's exchanges until it is asked to stop.
+
+    Parameters
+    ----------
+    port
+        Where the dashboard listens on the loopback address; 0 picks a free one.
+    tell
+        Is told the address of the dashboard, and one that logs a browser in, once.
+
+    Raises
+    ------
+    RefusedError
+        When another run is under way in this folder: nothing is touched.
+    FileError
+        When the configuration has mistakes: nothing is started.
+    """
+    from allocator.whatif.reader import load_config
+
+    need_exchanges()
+    with _claimed(state):
+        if reset:
+            forget(state)
+        path = prepare(state)
+        load_config(path)
+        exchanges = loopback.start(state / "exchange")
+        try:
+            config = configuration(path, exchanges.url)
+            http = config.service.http.model_copy(update={"host": "127.0.0.1", "port": port})
+            update = {"service": config.service.model_copy(update={"http": http})}
+            with (state / "service.log").open("a") as log:
+                asyncio.run(_serve(config.model_copy(update=update), log, tell))
+        finally:
+            loopback.stop(exchanges)
+
+
+async def _serve(config: Config, log: TextIO, tell: Callable[[str, str], None]) -> None:
+    from allocator.models.api import SCOPES
+    from allocator.service.cycles import request
+    from allocator.service.http.server import serving
+    from allocator.service.http.tokens import Tokens
+    from allocator.service.run import Service, open_database, stop_on_signals
+    from allocator.service.telemetry import Redactor, configure
+
+    configure(Redactor(), stream=log)
+    engine = open_database(config)
+    service = Service(config, engine)
+    tokens, now = Tokens(engine), service.clock.now()
+    if tokens.named(OPERATOR, now) is None:
+        tokens.make(OPERATOR, SCOPES, now)
+
+    async def shown(running: Service) -> AsyncGenerator[None]:
+        async for _ in serving(running):
+            tell(running.address, running.address + running.enter(OPERATOR))
+            yield
+
+    try:
+        stop_on_signals(service)
+        service.slots.add(request(OPERATOR, "plan", now))
+        await service.run([shown])
+    finally:
+        engine.dispose()

@@ -64,6 +64,13 @@ class Service:
         A database at this release's schema.
     send
         Sends alerts; None: they are only logged.
+
+    Attributes
+    ----------
+    address
+        Where it serves; empty: nowhere.
+    enter
+        Makes a path that logs a browser in as somebody, once.
     """
 
     def __init__(
@@ -88,8 +95,10 @@ class Service:
         )
         self.snapshots = Snapshots(engine, self.portfolio)
         self.beats = Beats(engine, self.portfolio)
+        self.lines = Lines(engine, self.portfolio)
         self.store = MarkStore(Path(config.service.history.folder))
         self.address = ""
+        self.enter: Callable[[str], str] = lambda _name: "/login"
         self.stopping = asyncio.Event()
         self._wake = asyncio.Event()
         self._notifier = Notifier(
@@ -199,7 +208,7 @@ class Service:
         return Monitor(
             self.store,
             Ledger(self.engine),
-            Lines(self.engine, self.portfolio),
+            self.lines,
             desk.lease,
             self.config.service.triggers,
             venues={row.id: logins[row.login].venue for row in self.config.accounts},

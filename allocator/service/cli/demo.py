@@ -36,6 +36,12 @@ def demo(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the exchanges up, to gather from them.")
     ] = False,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Stay up as a service, with its dashboard.")
+    ] = False,
+    port: Annotated[
+        int, typer.Option(help="Where the dashboard listens; 0 picks a port.", min=0, max=65535)
+    ] = 8400,
 ) -> None:
     """Run the whole line once on bundled loopback exchanges: two venues, eight accounts.
 
@@ -44,13 +50,22 @@ def demo(
 
     \b
     Example: allocator demo --reset
+    Example: allocator demo --serve
     """  # noqa: D301
     from allocator.service import demo as play
 
+    if serve:
+        play.serve(state, port=port, tell=_served, reset=reset)
+        return
     running = play.run(state, watch=progress, tell=_step, reset=reset, keep=keep)
     with running as (outcome, exchanges):
         show(outcome, exchanges)
     raise typer.Exit(_code(outcome))
+
+
+def _served(address: str, entrance: str) -> None:
+    print(f"the dashboard: {entrance}", flush=True)
+    print(f"(once; afterwards {address} with a token; Ctrl-C stops)", file=sys.stderr, flush=True)
 
 
 def show(outcome: Outcome, exchanges: Exchanges) -> None:

@@ -18,7 +18,6 @@ from allocator.service.http.deciding import frontier_of, plan_for, what_if
 from allocator.service.http.problems import responses
 from allocator.service.http.routes import Named, PlanHash
 from allocator.service.http.tokens import Principal
-from allocator.service.views import mandate_view
 
 Version = Annotated[int, Path(ge=1, le=1_000_000)]
 _KEY = {
@@ -155,9 +154,4 @@ def draft(site: Served, asking: Plans, body: api.MandateDraft) -> api.MandateVie
 @router.post("/mandates/{version}/publish", openapi_extra=_KEY)
 def publish(site: Served, asking: Approves, version: Version) -> api.MandateView:
     """Let a draft hold from the next cycle on."""
-    service = site.service
-    row = service.mandates.publish(version, asking.name, service.clock.now())
-    service.office.note(
-        f"mandate:{version}", "published", by=asking.name, mandate=row.hash, author=row.author
-    )
-    return mandate_view(row)
+    return deeds.publish(site, version, asking.name)

@@ -16,6 +16,7 @@ from allocator.service.http.site import Site
 from allocator.service.run import Service
 
 GRACE_S = 5
+BACKLOG = 128
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ def listen(host: str, port: int) -> socket.socket:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((host, port))
+        made.listen(BACKLOG)
     except OSError as error:
         made.close()
         raise ConfigError(f"service.http: {host}:{port} cannot be had: {error}") from error

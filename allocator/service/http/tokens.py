@@ -103,12 +103,12 @@ class Tokens:
         """Tell whose token it is; None when it is nobody's, has expired or was revoked."""
         query = select(TokenRow).where(TokenRow.digest == digest(token))
         with Session(self._reads) as session:
-            row = session.exec(query).first()
-            if row is None or row.revoked_at is not None:
-                return None
-            if row.expires_at is not None and row.expires_at <= now:
-                return None
-            return Principal(row.name, frozenset(row.scopes.split()))
+            return _principal(session.exec(query).first(), now)
+
+    def named(self, name: str, now: datetime) -> Principal | None:
+        """Tell what a holder may do; None when their token has expired or was revoked."""
+        with Session(self._reads) as session:
+            return _principal(session.get(TokenRow, name), now)
 
     def all(self) -> tuple[Token, ...]:
         """List tokens by name."""
@@ -118,3 +118,11 @@ class Tokens:
                 Token(r.name, tuple(r.scopes.split()), r.created_at, r.expires_at, r.revoked_at)
                 for r in rows
             )
+
+
+def _principal(row: TokenRow | None, now: datetime) -> Principal | None:
+    if row is None or row.revoked_at is not None:
+        return None
+    if row.expires_at is not None and row.expires_at <= now:
+        return None
+    return Principal(row.name, frozenset(row.scopes.split()))

@@ -1,0 +1,1 @@
+"""The dashboard: pages that work without scripts, and charts beside them that need no network."""

@@ -1,0 +1,83 @@
+"""Writes pages: figures as people read them, everything escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from allocator.models.base import plain
+from allocator.models.explain import describe, money, sentence
+
+UNKNOWN = "–"
+
+
+class Renderer:
+    """The templates of a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._environment = Environment(
+            loader=FileSystemLoader(folder),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        filters: dict[str, Callable[..., Any]] = {
+            "money": _or_unknown(money),
+            "whole": _or_unknown(lambda value: f"{value:,.0f}"),
+            "ratio": _or_unknown(lambda value: f"{value:.2f}"),
+            "percent": _or_unknown(lambda value: f"{value:.1%}"),
+            "plain": _or_unknown(plain),
+            "clock": _or_unknown(lambda at: f"{at:%H:%M:%S}"),
+            "moment": _or_unknown(lambda at: f"{at:%Y-%m-%d %H:%M:%S}"),
+            "age": _or_unknown(age),
+            "sign": sign,
+            "describe": describe,
+            "sentence": sentence,
+            "width": width,
+        }
+        self._environment.filters.update(filters)
+
+    def __call__(self, name: str, **facts: Any) -> str:
+        """Write a page."""
+        return self._environment.get_template(name).render(**facts)
+
+
+def _or_unknown(write: Callable[[Any], str]) -> Callable[[Any], str]:
+    return lambda value: UNKNOWN if value is None else write(value)
+
+
+def age(seconds: Decimal | float) -> str:
+    """Write an age in the unit that fits.
+
+    >>> age(4), age(90), age(7300)
+    ('4 s', '1 min', '2 h')
+    """
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(max(seconds, 0))} s"
+
+
+def sign(value: Decimal | None) -> str:
+    """Name the class of a gain or a loss."""
+    if not value:
+        return ""
+    return "gain" if value > 0 else "loss"
+
+
+def width(value: Decimal | None, most: Decimal | float | int = 1) -> str:
+    """Write a share of a bar, percent, within 0 and 100."""
+    if value is None or not most:
+        return "0"
+    return f"{max(0.0, min(100.0, float(value) / float(most) * 100)):.1f}"
+
+
+def since(at: datetime, now: datetime) -> float:
+    """Tell seconds between two times."""
+    return (now - at).total_seconds()

@@ -1,0 +1,80 @@
+"""Who looks at the dashboard: sessions of this process, begun with a token or a one-time code."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from allocator.service.http.tokens import Principal, Tokens
+
+COOKIE = "allocator_session"
+LASTS = timedelta(hours=12)
+MOST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One browser that has shown a token.
+
+    Attributes
+    ----------
+    csrf
+        Stands in every form; a request that acts has to bring it back.
+    """
+
+    name: str
+    csrf: str
+    until: datetime
+
+
+class Sessions:
+    """Sessions by the random id in the cookie."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+        self._sessions = dict[str, Session]()
+        self._codes = dict[str, str]()
+
+    def code(self, name: str) -> str:
+        """Make a code that begins one session of a principal, once."""
+        made = secrets.token_urlsafe(24)
+        self._codes[made] = name
+        return made
+
+    def enter(self, code: str, now: datetime) -> str | None:
+        """Begin a session with a code; None when it is not good (any longer)."""
+        name = self._codes.pop(code, None)
+        return None if name is None else self.begin(name, now)
+
+    def login(self, token: str, now: datetime) -> str | None:
+        """Begin a session with a token; None when it is not good."""
+        found = self._tokens.find(token, now)
+        return None if found is None else self.begin(found.name, now)
+
+    def begin(self, name: str, now: datetime) -> str:
+        """Begin a session; returns its id."""
+        self._sessions = {key: row for key, row in self._sessions.items() if row.until > now}
+        while len(self._sessions) >= MOST:
+            self._sessions.pop(next(iter(self._sessions)))
+        made = secrets.token_urlsafe(32)
+        self._sessions[made] = Session(name, secrets.token_urlsafe(32), now + LASTS)
+        return made
+
+    def find(self, key: str | None, now: datetime) -> tuple[Session, Principal] | None:
+        """Find a session whose token still holds."""
+        row = self._sessions.get(key or "")
+        if row is None or row.until <= now:
+            return None
+        holder = self._tokens.named(row.name, now)
+        return None if holder is None else (row, holder)
+
+    def end(self, key: str | None) -> None:
+        """End a session."""
+        self._sessions.pop(key or "", None)
+
+
+def same(given: str, wanted: str) -> bool:
+    """Compare secrets in constant time."""
+    return hmac.compare_digest(given.encode(), wanted.encode())
