@@ -30,7 +30,17 @@ def main() -> None:
         raise SystemExit("no Chromium was found")
     with tempfile.TemporaryDirectory() as folder:
         served = subprocess.Popen(
-            [sys.executable, "-m", "allocator", "demo", "--serve", "--port", "0", "--state", folder],
+            [
+                sys.executable,
+                "-m",
+                "allocator",
+                "demo",
+                "--serve",
+                "--port",
+                "0",
+                "--state",
+                folder,
+            ],
             stdout=subprocess.PIPE,
             text=True,
             env={**os.environ, "PYTHONPATH": str(HERE.parent)},
