@@ -159,7 +159,7 @@ class Views:
             actions=len(plan.actions),
             total=plan.cost.total,
             do_nothing=plan.cost.do_nothing,
-            turnover=turnover_of(book, plan),
+            turnover=turnover_of(book, plan.actions),
             approval=stands.status,
             needed=stands.needed,
             expires_at=stands.expires_at,
