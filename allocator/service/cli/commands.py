@@ -68,6 +68,8 @@ COMMANDS = (
     Entry("replay", "executing", "replay", "Make a past plan again, byte for byte."),
     Entry("history", "records", "history", "Read the record of what was done."),
     Entry("db", "records", "db", "Bring the database to this release's schema."),
+    Entry("init", "configs", "init", "Write a configuration with comments."),
+    Entry("config", "configs", "config", "See the configuration; version the mandate."),
     Entry("run", "service", "run", "Run the service: schedules, triggers, API, dashboard."),
     Entry("token", "service", "token", "Say who may use the API and the dashboard."),
     Entry("alerts", "service", "alerts", "See to it that alerts arrive."),
