@@ -104,33 +104,29 @@ async def _desk(config: Config, portfolio: str, watch: Watch) -> AsyncGenerator[
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
     engine = connect(config.database)
-    opened = open_venues(config, clock)
     holder = f"{socket.gethostname()}:{os.getpid()}"
     try:
         schema.upgrade(engine)
         with lead(engine, portfolio, holder, clock.now()) as lease:
-            executor = Executor(
-                Journal(engine, lease, clock),
-                opened.venues,
-                clock,
-                release=verify,
-                config=config.execution,
-                controls=config.controls,
-                approval=config.approval,
-                max_age_s=config.gather.max_age_s,
-                watch=watch,
-            )
-            yield Desk(
-                config,
-                opened.market,
-                opened.venues,
-                executor,
-                History(engine),
-                Office(engine, portfolio, clock),
-                lease,
-            )
+            opened = open_venues(config, clock)
+            try:
+                executor = Executor(
+                    Journal(engine, lease, clock),
+                    opened.venues,
+                    clock,
+                    release=verify,
+                    config=config.execution,
+                    controls=config.controls,
+                    approval=config.approval,
+                    max_age_s=config.gather.max_age_s,
+                    watch=watch,
+                )
+                office = Office(engine, portfolio, clock)
+                history = History(engine)
+                yield Desk(config, opened.market, opened.venues, executor, history, office, lease)
+            finally:
+                await opened.close()
     finally:
-        await opened.close()
         engine.dispose()
 
 

@@ -12,6 +12,7 @@ import urllib.request
 from collections import Counter
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +167,7 @@ def gaps(scheduled: list[Any]) -> list[str]:
     times = sorted(row.due_at for row in scheduled)
     return [
         f"{a.isoformat()} to {b.isoformat()}"
-        for a, b in zip(times, times[1:], strict=False)
+        for a, b in pairwise(times)
         if (b - a).total_seconds() != SLOT_S
     ]
 

@@ -61,12 +61,7 @@ def open_database(
     from allocator.execution.database import connect, sqlite_path
     from allocator.service.database import database_errors
 
-    if database is None:
-        if config is None:
-            raise typer.BadParameter("name the record by --database URL or --config FILE")
-        from allocator.whatif.reader import load_config
-
-        database = load_config(config).database
+    database = _url(database, config)
     with database_errors(database):
         path = sqlite_path(database)
         if path is not None and not path.exists() and not create:
@@ -175,6 +170,52 @@ def current(*, database: DatabaseOption = None, config: ConfigOption = None) -> 
     print(f"at {_told(found)}, this release wants {wanted}")
     if found != wanted:
         raise typer.Exit(ExitCode.STALE)
+
+
+@db.command()
+def backup(
+    target: Annotated[Path, typer.Argument(help="Where the copy goes.")],
+    *,
+    database: DatabaseOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Copy the database while it is in use, and check the copy's audit.
+
+    \b
+    Example: allocator db backup var/backup.db -d sqlite:///var/allocator.db
+    """  # noqa: D301
+    from allocator.service.backup import backup as copy
+
+    count = copy(_url(database, config), target)
+    print(f"{target}: {count} lines of audit, whole")
+
+
+@db.command()
+def restore(
+    source: Annotated[Path, typer.Argument(help="A backup.")],
+    *,
+    database: DatabaseOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Put a backup in the place of a database that is not there; its audit is checked first.
+
+    \b
+    Example: allocator db restore var/backup.db -d sqlite:///var/allocator.db
+    """  # noqa: D301
+    from allocator.service.backup import restore as put_back
+
+    count = put_back(_url(database, config), source)
+    print(f"restored: {count} lines of audit, whole")
+
+
+def _url(database: str | None, config: Path | None) -> str:
+    if database is not None:
+        return database
+    if config is None:
+        raise typer.BadParameter("name the record by --database URL or --config FILE")
+    from allocator.whatif.reader import load_config
+
+    return load_config(config).database
 
 
 def _told(revision: str | None) -> str:

@@ -29,7 +29,7 @@ class Renderer:
         )
         filters: dict[str, Callable[..., Any]] = {
             "money": _or_unknown(money),
-            "whole": _or_unknown(lambda value: f"{value:,.0f}"),
+            "whole": _or_unknown(whole),
             "ratio": _or_unknown(lambda value: f"{value:.2f}"),
             "percent": _or_unknown(lambda value: f"{value:.1%}"),
             "plain": _or_unknown(plain),
@@ -62,6 +62,15 @@ def age(seconds: Decimal | float) -> str:
         if seconds >= size:
             return f"{int(seconds // size)} {unit}"
     return f"{int(max(seconds, 0))} s"
+
+
+def whole(value: Decimal) -> str:
+    """Write money without cents.
+
+    >>> whole(Decimal("-0.4")), whole(Decimal("1234.5"))
+    ('0', '1,234')
+    """
+    return f"{round(value) or 0:,}"
 
 
 def sign(value: Decimal | None) -> str:

@@ -13,6 +13,9 @@
     return value.toLocaleString("en", { maximumFractionDigits: size < 10 ? 2 : 0 });
   };
   const full = (value) => value.toLocaleString("en", { maximumFractionDigits: 2 });
+  const FONT = 'system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif';
+  const timeAxis = () => axis({ type: "time", splitLine: { show: false }, splitNumber: 4,
+    axisLabel: { color: colour("--soft"), hideOverlap: true, fontSize: 11 } });
   const axis = (more) => ({
     axisLine: { lineStyle: { color: colour("--line") } },
     axisLabel: { color: colour("--soft"), hideOverlap: true },
@@ -29,8 +32,9 @@
   const draw = {
     line: (d) => ({
       grid, tooltip: tip({ trigger: "axis", valueFormatter: full }),
-      xAxis: axis({ type: "time", splitLine: { show: false } }),
-      yAxis: axis({ type: "value", scale: true, axisLabel: { color: colour("--soft"), formatter: short } }),
+      xAxis: timeAxis(),
+      yAxis: axis({ type: "value", scale: true, splitNumber: 4,
+        axisLabel: { color: colour("--soft"), formatter: (v) => v.toLocaleString("en") } }),
       series: [{ type: "line", name: d.name, data: d.points, showSymbol: d.points.length < 3,
         lineStyle: { width: 2 }, areaStyle: { opacity: 0.08 }, color: colour("--bar") }],
     }),
@@ -42,11 +46,11 @@
           `${d.columns[p.data[0]]} · ${d.rows[p.data[1]]}<br><b>${full(p.data[2])}</b> USD` }),
         xAxis: axis({ type: "category", data: d.columns, splitLine: { show: false },
           axisLabel: { color: colour("--soft"), interval: 0, rotate: d.columns.length > 6 ? 25 : 0 } }),
-        yAxis: axis({ type: "category", data: d.rows, splitLine: { show: false } }),
+        yAxis: axis({ type: "category", inverse: true, data: d.rows, splitLine: { show: false } }),
         visualMap: { min: -most, max: most, calculable: false, orient: "horizontal", left: "center",
           bottom: 0, itemHeight: 120, textStyle: { color: colour("--soft") }, formatter: short,
           inRange: { color: [colour("--bad"), colour("--card"), colour("--good")] } },
-        series: [{ type: "heatmap", data: d.cells, itemStyle: { borderColor: colour("--line"), borderWidth: 1 },
+        series: [{ type: "heatmap", data: d.cells, itemStyle: { borderColor: colour("--line"), borderWidth: 1, opacity: 0.8 },
           label: { show: true, formatter: (p) => short(p.data[2]), color: colour("--ink") } }],
       };
     },
@@ -60,7 +64,7 @@
     }),
     exposure: (d) => ({
       grid: { ...grid, bottom: 34 }, tooltip: tip({ trigger: "axis", axisPointer: { type: "shadow" }, valueFormatter: full }),
-      legend: { bottom: 0, textStyle: { color: colour("--soft") } },
+      legend: { bottom: 0, itemGap: 24, itemWidth: 14, textStyle: { color: colour("--soft") } },
       xAxis: axis({ type: "value", axisLabel: { color: colour("--soft"), formatter: short, hideOverlap: true } }),
       yAxis: axis({ type: "category", inverse: true, data: d.rows.map((r) => r[0]), splitLine: { show: false } }),
       series: [["before", 1, "--soft"], ["after", 2, "--bar"], ["target", 3, "--warn"]].map(([name, i, c]) => (
@@ -86,7 +90,7 @@
         : ["rejected", "unknown", "manual", "cancelled", "expired", "not_executed"].includes(state) ? colour("--bad") : colour("--warn");
       return {
         grid: { ...grid, bottom: 26 }, tooltip: tip({ formatter: (p) => `${p.data.value[3]}: <b>${p.data.value[2]}</b><br>${p.data.value[0]}` }),
-        xAxis: axis({ type: "time", splitLine: { show: false } }),
+        xAxis: timeAxis(),
         yAxis: axis({ type: "value", name: "action", minInterval: 1, inverse: true, min: 0 }),
         series: [{ type: "scatter", symbolSize: 12, data: d.points.map((p) => ({ value: p, itemStyle: { color: shade(p[2]) } })) }],
       };
@@ -100,7 +104,7 @@
     const data = JSON.parse(source.textContent);
     charts.get(box)?.dispose();
     const chart = echarts.init(box, null, { renderer: "svg" });
-    chart.setOption({ animation: false, textStyle: { fontFamily: "inherit" },
+    chart.setOption({ animation: false, textStyle: { fontFamily: FONT },
       aria: { enabled: true }, ...draw[data.kind](data) });
     charts.set(box, chart);
   }

@@ -1,0 +1,113 @@
+"""Backup and restore of the database, checked by the audit's chain."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+
+from allocator.execution.database import connect, sqlite_path
+from allocator.execution.history import History
+from allocator.models.errors import JournalError, RefusedError, StaleError
+
+
+def backup(url: str, target: Path) -> int:
+    """Copy a database while it is in use; returns how many lines its audit has.
+
+    SQLite's copy is checked: its audit must hold. PostgreSQL is dumped by ``pg_dump``.
+
+    Raises
+    ------
+    RefusedError
+        When the target is there already.
+    StaleError
+        When the copy cannot be made.
+    JournalError
+        When the audit does not hold.
+    """
+    if target.exists():
+        raise RefusedError(f"{target} is there already: it is not overwritten")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    path = sqlite_path(url)
+    if path is None:
+        _run("pg_dump", "--format=custom", f"--file={target}", url=url)
+        return _lines(url)
+    if not path.exists():
+        raise StaleError(f"there is no database at {path}")
+    draft = target.with_name(target.name + ".draft")
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(draft)) as copy:
+        source.backup(copy)
+    count = _lines(f"sqlite:///{draft}")
+    os.replace(draft, target)
+    return count
+
+
+def restore(url: str, source: Path) -> int:
+    """Put a backup in the place of a database that is not there (any longer).
+
+    Raises
+    ------
+    RefusedError
+        When there is a database already: move it away first.
+    StaleError
+        When the backup cannot be read.
+    JournalError
+        When its audit does not hold.
+    """
+    path = sqlite_path(url)
+    if path is None:
+        options = ("--exit-on-error", "--single-transaction", "--no-owner")
+        _run("pg_restore", *options, str(source), url=url)
+        return _lines(url)
+    if path.exists():
+        raise RefusedError(f"{path} is there already: move it away first")
+    if not source.exists():
+        raise StaleError(f"there is no backup at {source}")
+    count = _lines(f"sqlite:///{source}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(path.name + ".draft")
+    shutil.copyfile(source, draft)
+    os.replace(draft, path)
+    return count
+
+
+def _lines(url: str) -> int:
+    """Count the audit's lines.
+
+    Raises
+    ------
+    JournalError
+        When its chain, or the rows beside it, do not hold.
+    """
+    engine = connect(url)
+    try:
+        history = History(engine)
+        faults = history.verify()
+        if faults:
+            raise JournalError(f"AUDIT_BROKEN: {faults[0].what} and {len(faults) - 1} more")
+        return len(history.events())
+    finally:
+        engine.dispose()
+
+
+def _run(tool: str, *arguments: str, url: str) -> None:
+    """Run a tool of PostgreSQL; the password goes by the environment, never by arguments."""
+    found = shutil.which(tool)
+    if found is None:
+        raise StaleError(f"{tool} is not installed: it comes with PostgreSQL's client")
+    parsed = make_url(url)
+    environment = dict(os.environ)
+    if parsed.password is not None:
+        environment["PGPASSWORD"] = str(parsed.password)
+    shown = parsed.set(drivername="postgresql", password=None).render_as_string()
+    where = f"--dbname={shown}"
+    done = subprocess.run(  # noqa: S603 - a tool found on the path, arguments of our own
+        [found, where, *arguments], env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise StaleError(f"{tool}: {done.stderr.strip()[:500]}")

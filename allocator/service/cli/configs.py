@@ -1,0 +1,190 @@
+"""Commands about configurations and mandates: init, config."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from allocator.service.cli.output import Format, OutputOption, write_csv, write_json, write_table
+
+if TYPE_CHECKING:
+    from allocator.service.mandates import Mandates
+
+ConfigOption = Annotated[
+    Path, typer.Option("--config", "-c", help="A configuration file.", show_default=False)
+]
+CONFIG_HELP = """See the configuration; write, publish and list versions of the mandate.
+
+\b
+Example: allocator config show -c config.yaml
+"""
+config = typer.Typer(add_completion=False, no_args_is_help=True, help=CONFIG_HELP)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where.")] = Path(),
+    *,
+    from_accounts: Annotated[
+        bool,
+        typer.Option(
+            "--from-accounts",
+            help="Read the accounts of the configuration there; write what they hold.",
+        ),
+    ] = False,
+) -> None:
+    """Write a configuration with comments; with accounts, also what they hold.
+
+    With --from-accounts the configuration in the folder is read, its accounts are gathered, and
+    snapshot.json and mandate.yaml are written: a mandate that keeps things as they are. Nothing
+    that is there is overwritten.
+
+    \b
+    Example: allocator init desk
+    """  # noqa: D301
+    if from_accounts:
+        _from_accounts(folder)
+        return
+    path = folder / "config.yaml"
+    _refuse_existing(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    source = files("allocator.service").joinpath("config.yaml")
+    path.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+    print(path)
+    print("name your logins and accounts there, then: allocator doctor -c", path, file=sys.stderr)
+
+
+def _refuse_existing(*paths: Path) -> None:
+    from allocator.models.errors import ConfigError
+
+    for path in paths:
+        if path.exists():
+            raise ConfigError(f"{path} is there already: it is not overwritten")
+
+
+def _from_accounts(folder: Path) -> None:
+    import asyncio
+
+    from allocator.models.base import json_value
+    from allocator.models.mandate import Mandate
+    from allocator.service.bootstrap import anchored, open_market
+    from allocator.whatif.reader import load_config
+    from allocator.whatif.resolution import plain_data, yaml_text
+
+    loaded = anchored(load_config(folder / "config.yaml"), folder)
+    targets = folder / "snapshot.json", folder / "mandate.yaml"
+    _refuse_existing(*targets)
+
+    async def read() -> object:
+        async with open_market(loaded) as market:
+            gathered = await market.gather()
+            for row in gathered.missing:
+                print(f"missing: {row.account}: {row.what}", file=sys.stderr)
+            return json_value(gathered.snapshot)
+
+    targets[0].write_text(json.dumps(asyncio.run(read()), indent=1), encoding="utf-8")
+    keeps = Mandate(targets_default="hold")
+    targets[1].write_text(yaml_text(plain_data(keeps)), encoding="utf-8")
+    for path in targets:
+        print(path)
+
+
+@config.command()
+def show(config: ConfigOption) -> None:
+    """Print the configuration with its defaults; secrets stay references, passwords are hidden.
+
+    \b
+    Example: allocator config show -c config.yaml
+    """  # noqa: D301
+    from allocator.models.base import json_value
+    from allocator.service.telemetry import Redactor
+    from allocator.whatif.reader import load_config
+
+    loaded = load_config(config)
+    shown = json_value(loaded)
+    # What names a secret here is a reference; a URL may carry a password all the same.
+    shown["database"] = Redactor().text(loaded.database)
+    write_json(shown)
+
+
+@config.command()
+def draft(
+    file: Annotated[Path, typer.Argument(help="A mandate.", show_default=False)],
+    config: ConfigOption,
+    *,
+    note: Annotated[str, typer.Option(help="What it is for.")] = "",
+) -> None:
+    """Write a mandate down as a draft; it holds once somebody publishes it.
+
+    \b
+    Example: allocator config draft mandate.yaml --note "less BTC" -c config.yaml
+    """  # noqa: D301
+    from datetime import UTC, datetime
+
+    from allocator.whatif.reader import load_mandate
+
+    mandate = load_mandate(file)
+    with _mandates(config) as mandates:
+        made = mandates.draft(mandate, getpass.getuser(), note, datetime.now(UTC))
+    print(f"draft {made.version} {made.hash}")
+
+
+@config.command()
+def publish(
+    version: Annotated[int, typer.Argument(help="Which draft.")], config: ConfigOption
+) -> None:
+    """Let a draft of the mandate hold from the next cycle on.
+
+    \b
+    Example: allocator config publish 2 -c config.yaml
+    """  # noqa: D301
+    from datetime import UTC, datetime
+
+    with _mandates(config) as mandates:
+        made = mandates.publish(version, getpass.getuser(), datetime.now(UTC))
+    print(f"published {made.version} {made.hash}")
+
+
+@config.command()
+def versions(config: ConfigOption, *, output: OutputOption = Format.TABLE) -> None:
+    """List versions of the mandate, the latest first.
+
+    \b
+    Example: allocator config versions -c config.yaml
+    """  # noqa: D301
+    from allocator.models.base import stamp
+
+    columns = ("version", "status", "mandate", "author", "published_by", "created", "note")
+    with _mandates(config) as mandates:
+        rows = [
+            (r.version, r.status, r.hash, r.author, r.published_by, stamp(r.created_at), r.note)
+            for r in mandates.all()
+        ]
+    match output:
+        case Format.JSON:
+            write_json([dict(zip(columns, row, strict=True)) for row in rows])
+        case Format.CSV:
+            write_csv(columns, rows)
+        case Format.TABLE:
+            write_table(columns, rows)
+
+
+@contextmanager
+def _mandates(path: Path) -> Generator[Mandates]:
+    from allocator.execution import schema
+    from allocator.service.cli.records import open_database
+    from allocator.service.mandates import Mandates
+    from allocator.whatif.reader import load_config
+
+    loaded = load_config(path)
+    four_eyes = loaded.approval.second_above is not None
+    with open_database(loaded.database, None, create=True) as engine:
+        schema.upgrade(engine)
+        yield Mandates(engine, loaded.installation, four_eyes=four_eyes)
