@@ -54,6 +54,8 @@ COMMANDS = (
     Entry("explain", "plans", "explain", "Tell a plan in plain words."),
     Entry("diff", "plans", "diff", "Compare two plans."),
     Entry("report", "plans", "report", "Write a plan as Markdown or as one HTML page."),
+    Entry("what-if", "what_ifs", "what_if", "Set a book beside what a scenario makes of it."),
+    Entry("sweep", "sweeps", "sweep", "Decide over the grid of a scenario."),
     Entry("frontier", "frontiers", "frontier", "Trade cost against actions or tracking."),
     Entry("scenario", "scenarios", "app", "Resolve and run scenario files."),
     Entry("doctor", "doctor", "doctor", "Check everything a run stands on."),
