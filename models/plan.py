@@ -145,7 +145,10 @@ class Certificate(Value):
     shortfall, shortfall_lower_bound
         S after the plan, and what no plan can go below, numeraire.
     proof
-        How the bound was proven.
+        ``convex_hull_dual``: from row prices, worked out again without the solver, so it holds
+        however badly that rounded; by cases of uses where that is worth it. ``exact``: what a
+        mixed-integer solver of a small book claims, less an allowance for its tolerances; nothing
+        here checks its tree (docs/decisions/0004-exact-bounds.md).
     solver
         Which solver's answer was certified.
     """
