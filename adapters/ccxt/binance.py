@@ -11,7 +11,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from allocator.adapters.ccxt import binance_accounts, binance_markets, binance_portfolio
+from allocator.adapters.ccxt import (
+    binance_accounts,
+    binance_markets,
+    binance_moves,
+    binance_portfolio,
+)
 from allocator.adapters.ccxt.answers import rows
 from allocator.adapters.ccxt.binance_reads import order_state, path_of, wallet_of
 from allocator.adapters.ccxt.dialect import Facts, Trace, Withdrawal
@@ -80,6 +85,7 @@ class Binance(ReadsAccounts, ReadsMarkets, ReadsNetworks):
         return Capabilities(
             withdrawals=place.login is place.master and place.config.wallet == "spot",
             transfer_key=False,
+            moves=binance_moves.moves(place),
             client_id_reusable=True,
             read_lag_s=Decimal(2),
         )
@@ -233,14 +239,12 @@ class Binance(ReadsAccounts, ReadsMarkets, ReadsNetworks):
         return any(row.get("txId") == txid and str(row.get("status")) in CREDITED for row in found)
 
     async def send_move(self, source: Place, target: Place, intent: MoveIntent) -> str:
-        """Refuse: position moves are not offered by this adapter."""
-        del target
-        raise NotSentError(f"{source.venue} moves no positions for {intent.client_id}")
+        """Move a position between two members."""
+        return await binance_moves.send(source, target, intent)
 
     async def find_move(self, source: Place, intent: MoveIntent, trace: Trace) -> Found | None:
-        """Find none: none is ever sent."""
-        del source, intent, trace
-        return None
+        """Look a move up by what was sent: it has no id."""
+        return await binance_moves.find(source, intent, trace)
 
 
 def _instant(told: str) -> datetime:
