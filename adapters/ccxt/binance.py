@@ -7,33 +7,34 @@ Error Codes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Protocol
 
-from allocator.adapters.ccxt import binance_accounts, binance_markets, binance_portfolio
-from allocator.adapters.ccxt.binance_reads import order_state, path_of, rows, wallet_of
+from allocator.adapters.ccxt import (
+    binance_accounts,
+    binance_markets,
+    binance_moves,
+    binance_portfolio,
+)
+from allocator.adapters.ccxt.answers import rows
+from allocator.adapters.ccxt.binance_reads import order_state, path_of, wallet_of
 from allocator.adapters.ccxt.dialect import Facts, Trace, Withdrawal
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
 from allocator.adapters.ccxt.place import Place, text
+from allocator.adapters.ccxt.reads import Accounts, ReadsAccounts, ReadsMarkets, ReadsNetworks
 from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.adapters.exact import exactly
-from allocator.adapters.sources import AssetPrices, NetworkTerms
-from allocator.models.account import Account
 from allocator.models.base import ZERO, plain
 from allocator.models.config import AddressConfig
 from allocator.models.errors import VenueError
 from allocator.models.intents import (
-    AccountReading,
     Capabilities,
     Found,
     MoveIntent,
     OrderIntent,
-    Quote,
     TransferIntent,
 )
-from allocator.models.market import Instrument
 
 OWN = {"spot": "MAIN", "usdm": "UMFUTURE", "coinm": "CMFUTURE", "unified": "PORTFOLIO_MARGIN"}
 MEMBER = {"spot": "SPOT", "usdm": "USDT_FUTURE", "coinm": "COIN_FUTURE"}
@@ -63,8 +64,16 @@ FACTS = Facts(
 )
 
 
-class Binance:
+class Binance(ReadsAccounts, ReadsMarkets, ReadsNetworks):
     """The spot, USD-M and COIN-M wallets of each member, or its portfolio-margin account."""
+
+    accounts = binance_accounts
+    markets = binance_markets
+    terms = binance_markets
+
+    def reader(self, place: Place) -> Accounts:
+        """Choose what reads an account: portfolio margin is one of its own kind."""
+        return binance_portfolio if place.config.wallet == "unified" else self.accounts
 
     @property
     def facts(self) -> Facts:
@@ -76,6 +85,7 @@ class Binance:
         return Capabilities(
             withdrawals=place.login is place.master and place.config.wallet == "spot",
             transfer_key=False,
+            moves=binance_moves.moves(place),
             client_id_reusable=True,
             read_lag_s=Decimal(2),
         )
@@ -229,55 +239,12 @@ class Binance:
         return any(row.get("txId") == txid and str(row.get("status")) in CREDITED for row in found)
 
     async def send_move(self, source: Place, target: Place, intent: MoveIntent) -> str:
-        """Refuse: position moves are not offered by this adapter."""
-        del target
-        raise NotSentError(f"{source.venue} moves no positions for {intent.client_id}")
+        """Move a position between two members."""
+        return await binance_moves.send(source, target, intent)
 
     async def find_move(self, source: Place, intent: MoveIntent, trace: Trace) -> Found | None:
-        """Find none: none is ever sent."""
-        del source, intent, trace
-        return None
-
-    async def reading(self, place: Place) -> AccountReading:
-        """Read wallets, positions and open orders."""
-        return await _reads(place).reading(place)
-
-    async def quote(self, place: Place, instrument: str) -> Quote:
-        """Read best prices."""
-        return await binance_markets.quote(place, instrument)
-
-    async def account(self, place: Place) -> Account:
-        """Read everything a snapshot says of an account."""
-        return await _reads(place).account(place)
-
-    async def instruments(self, place: Place, wanted: Collection[str]) -> tuple[Instrument, ...]:
-        """Read markets by id."""
-        return await binance_markets.instruments(place, wanted)
-
-    async def prices(self, place: Place) -> AssetPrices:
-        """Read prices of assets in dollars."""
-        return await binance_markets.prices(place)
-
-    async def networks(self, place: Place, assets: Collection[str]) -> Mapping[str, NetworkTerms]:
-        """Read the terms of withdrawals."""
-        return await binance_markets.networks(place, assets)
-
-
-class _Reads(Protocol):
-    """How accounts of a kind are read."""
-
-    async def reading(self, place: Place) -> AccountReading:
-        """Read wallets, positions and open orders."""
-        ...
-
-    async def account(self, place: Place) -> Account:
-        """Read everything a snapshot says of an account."""
-        ...
-
-
-def _reads(place: Place) -> _Reads:
-    """Choose what reads an account: portfolio margin is one of its own kind."""
-    return binance_portfolio if place.config.wallet == "unified" else binance_accounts
+        """Look a move up by what was sent: it has no id."""
+        return await binance_moves.find(source, intent, trace)
 
 
 def _instant(told: str) -> datetime:

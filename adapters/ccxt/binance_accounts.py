@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from allocator.adapters.ccxt.answers import rows
 from allocator.adapters.ccxt.binance_reads import (
     HOSTS,
     futures_assets,
@@ -19,7 +20,6 @@ from allocator.adapters.ccxt.binance_reads import (
     net_positions,
     open_orders,
     position_rows,
-    rows,
     spot_balances,
     wallet_of,
     wallets,

@@ -10,7 +10,8 @@ import asyncio
 from collections.abc import Collection, Mapping
 from decimal import Decimal
 
-from allocator.adapters.ccxt.binance_reads import SIDES, rows, wallet_of
+from allocator.adapters.ccxt.answers import rows
+from allocator.adapters.ccxt.binance_reads import SIDES, wallet_of
 from allocator.adapters.ccxt.markets import instrument_of
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number

@@ -23,7 +23,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from allocator.adapters.ccxt.binance_reads import open_order, rows
+from allocator.adapters.ccxt.answers import rows
+from allocator.adapters.ccxt.binance_reads import open_order
 from allocator.adapters.ccxt.pairs import Held, flat_pair, pair_of
 from allocator.adapters.ccxt.place import Place, text, who
 from allocator.adapters.ccxt.readings import reading_of

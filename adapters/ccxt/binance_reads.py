@@ -7,9 +7,9 @@ Orders (USD-M); Account Information, Position Information (COIN-M); Account Info
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
-from allocator.adapters.ccxt.failures import NotSentError, UnansweredError
+from allocator.adapters.ccxt.answers import rows
+from allocator.adapters.ccxt.failures import NotSentError
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
@@ -59,20 +59,6 @@ def path_of(place: Place, market: JsonObject, verb: str, name: str) -> str:
     if own != wallet:
         raise NotSentError(f"{market['symbol']} is not traded from {place.account}")
     return f"{HOSTS[wallet]}_{verb}_{name}"
-
-
-def rows(reply: Any, key: str | None = None) -> list[JsonObject]:
-    """Take a list out of an answer.
-
-    Raises
-    ------
-    UnansweredError
-        When there is none.
-    """
-    found = reply if key is None else reply.get(key) if isinstance(reply, dict) else None
-    if not isinstance(found, list):
-        raise UnansweredError(f"no {key or 'list'} in the answer")
-    return found
 
 
 async def spot_balances(place: Place) -> dict[str, tuple[Decimal, Decimal]]:

@@ -17,7 +17,6 @@ Coin- and USDC-margined futures, sub-accounts, unified accounts and spot trading
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from decimal import Decimal
 
 from allocator.adapters.ccxt import bitget_accounts, bitget_markets
@@ -27,22 +26,18 @@ from allocator.adapters.ccxt.dialect import Facts, Trace
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
 from allocator.adapters.ccxt.lacking import SendsNoMoves, SendsNoWithdrawals
 from allocator.adapters.ccxt.place import Place, text
+from allocator.adapters.ccxt.reads import ReadsAccounts, ReadsMarkets
 from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.adapters.exact import exactly
-from allocator.adapters.sources import AssetPrices
-from allocator.models.account import Account
 from allocator.models.base import ZERO, plain
 from allocator.models.errors import VenueError
 from allocator.models.intents import (
-    AccountReading,
     Capabilities,
     Found,
     FoundState,
     OrderIntent,
-    Quote,
     TransferIntent,
 )
-from allocator.models.market import Instrument
 
 WALLETS = {"spot": "spot", "usdm": "usdt_futures"}
 TRANSFER_STATES: dict[str, FoundState] = {
@@ -72,8 +67,11 @@ FACTS = Facts(
 )
 
 
-class Bitget(SendsNoWithdrawals, SendsNoMoves):
+class Bitget(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves):
     """The classic account of one user: its spot wallet and its USDT futures wallet."""
+
+    accounts = bitget_accounts
+    markets = bitget_markets
 
     @property
     def facts(self) -> Facts:
@@ -170,26 +168,6 @@ class Bitget(SendsNoWithdrawals, SendsNoMoves):
         asked = {"coin": asset, "startTime": now_ms - WEEK_MS, "endTime": now_ms, "limit": 100}
         rows = rows_of(await target.login.call(endpoint, asked), endpoint)
         return any(row.get("tradeId") == txid and row.get("status") == "success" for row in rows)
-
-    async def reading(self, place: Place) -> AccountReading:
-        """Read wallets, positions and open orders."""
-        return await bitget_accounts.reading(place)
-
-    async def quote(self, place: Place, instrument: str) -> Quote:
-        """Read best prices."""
-        return await bitget_markets.quote(place, instrument)
-
-    async def account(self, place: Place) -> Account:
-        """Read everything a snapshot says of an account."""
-        return await bitget_accounts.account(place)
-
-    async def instruments(self, place: Place, wanted: Collection[str]) -> tuple[Instrument, ...]:
-        """Read markets by id."""
-        return await bitget_markets.instruments(place, wanted)
-
-    async def prices(self, place: Place) -> AssetPrices:
-        """Read prices of assets in dollars."""
-        return await bitget_markets.prices(place)
 
 
 async def _single(place: Place, intent: OrderIntent, asked: JsonObject) -> JsonObject | None:

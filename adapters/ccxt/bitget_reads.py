@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import partial
 
+from allocator.adapters.ccxt.answers import listed, single
 from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.session import Login
@@ -25,33 +27,8 @@ FUTURES = {"productType": PRODUCT}
 PAGE = 100
 PAGES = 50
 
-
-def rows_of(reply: object, asked: str) -> list[JsonObject]:
-    """Take the list out of the envelope.
-
-    Raises
-    ------
-    UnansweredError
-        When it holds none.
-    """
-    found = reply.get("data") if isinstance(reply, dict) else None
-    if not isinstance(found, list):
-        raise UnansweredError(f"{asked}: no list")
-    return found
-
-
-def row_of(reply: object, asked: str) -> JsonObject:
-    """Take the one row out of the envelope.
-
-    Raises
-    ------
-    UnansweredError
-        When it holds none.
-    """
-    found = reply.get("data") if isinstance(reply, dict) else None
-    if not isinstance(found, dict):
-        raise UnansweredError(f"{asked}: no data")
-    return found
+rows_of = partial(listed, key="data")
+row_of = partial(single, key="data")
 
 
 async def pages(login: Login, endpoint: str, params: Mapping[str, object]) -> list[JsonObject]:

@@ -8,7 +8,6 @@ Calls go through ccxt's implicit methods, so that nothing but what stands here i
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Mapping
 from decimal import Decimal
 
 from allocator.adapters.ccxt import bybit_accounts, bybit_markets
@@ -22,22 +21,18 @@ from allocator.adapters.ccxt.bybit_reads import (
 from allocator.adapters.ccxt.dialect import Facts, Trace, Withdrawal
 from allocator.adapters.ccxt.failures import RefusalError
 from allocator.adapters.ccxt.place import Place, text
+from allocator.adapters.ccxt.reads import ReadsAccounts, ReadsMarkets, ReadsNetworks
 from allocator.adapters.ccxt.values import JsonObject, moment, number
-from allocator.adapters.sources import AssetPrices, NetworkTerms
-from allocator.models.account import Account
 from allocator.models.base import ZERO, plain
 from allocator.models.config import AddressConfig
 from allocator.models.errors import VenueError
 from allocator.models.intents import (
-    AccountReading,
     Capabilities,
     Found,
     MoveIntent,
     OrderIntent,
-    Quote,
     TransferIntent,
 )
-from allocator.models.market import Instrument
 
 NAMESPACE = uuid.UUID("8d1f0c52-6f0b-4d8e-9a55-2f6f3f1f6b10")
 WALLETS = {"unified": "UNIFIED", "funding": "FUND"}
@@ -79,8 +74,12 @@ def transfer_id(client_id: str) -> str:
         return str(uuid.uuid5(NAMESPACE, client_id))
 
 
-class Bybit:
+class Bybit(ReadsAccounts, ReadsMarkets, ReadsNetworks):
     """The unified account (one margin pool) and the funding wallet of each member."""
+
+    accounts = bybit_accounts
+    markets = bybit_markets
+    terms = bybit_markets
 
     @property
     def facts(self) -> Facts:
@@ -276,30 +275,6 @@ class Bybit:
         if len(same) > 1:
             raise VenueError("two moves look the same")
         return _found_move(same[0]) if same else None
-
-    async def reading(self, place: Place) -> AccountReading:
-        """Read wallets, positions and open orders."""
-        return await bybit_accounts.reading(place)
-
-    async def quote(self, place: Place, instrument: str) -> Quote:
-        """Read best prices."""
-        return await bybit_markets.quote(place, instrument)
-
-    async def account(self, place: Place) -> Account:
-        """Read everything a snapshot says of an account."""
-        return await bybit_accounts.account(place)
-
-    async def instruments(self, place: Place, wanted: Collection[str]) -> tuple[Instrument, ...]:
-        """Read markets by id."""
-        return await bybit_markets.instruments(place, wanted)
-
-    async def prices(self, place: Place) -> AssetPrices:
-        """Read prices of assets in dollars."""
-        return await bybit_markets.prices(place)
-
-    async def networks(self, place: Place, assets: Collection[str]) -> Mapping[str, NetworkTerms]:
-        """Read the terms of withdrawals."""
-        return await bybit_markets.networks(place, assets)
 
 
 def _found_order(row: JsonObject, market: JsonObject, intent: OrderIntent) -> Found:

@@ -10,7 +10,13 @@ from typing import Any
 
 import ccxt.async_support as exchanges
 
-from allocator.adapters.ccxt import deribit_client, hyperliquid_client, kraken_client, kucoin_client
+from allocator.adapters.ccxt import (
+    binance_client,
+    deribit_client,
+    hyperliquid_client,
+    kraken_client,
+    kucoin_client,
+)
 from allocator.adapters.ccxt.failures import Answer
 from allocator.adapters.ccxt.secrets import secret
 from allocator.adapters.ccxt.values import JsonObject
@@ -55,6 +61,7 @@ OPTIONS: Mapping[str, JsonObject] = {
 
 
 PREPARE: Mapping[str, Callable[[Any], None]] = {
+    "binance": binance_client.prepare,
     "deribit": deribit_client.prepare,
     "hyperliquid": hyperliquid_client.prepare,
     "krakenfutures": kraken_client.prepare,

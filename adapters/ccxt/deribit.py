@@ -24,11 +24,11 @@ A cancelled order without any fill is in the history only when it is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from allocator.adapters.ccxt import deribit_accounts, deribit_funds, deribit_markets
+from allocator.adapters.ccxt.answers import rows
 from allocator.adapters.ccxt.deribit_reads import (
     LOCKED,
     ask,
@@ -37,29 +37,24 @@ from allocator.adapters.ccxt.deribit_reads import (
     currency_of,
     order_state,
     result,
-    rows,
     units,
 )
 from allocator.adapters.ccxt.dialect import Facts, Trace, Withdrawal
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError, UnansweredError
 from allocator.adapters.ccxt.place import Place, text
+from allocator.adapters.ccxt.reads import ReadsAccounts, ReadsMarkets, ReadsNetworks
 from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.adapters.exact import exactly
-from allocator.adapters.sources import AssetPrices, NetworkTerms
-from allocator.models.account import Account
 from allocator.models.base import ZERO, plain
 from allocator.models.config import AddressConfig
 from allocator.models.errors import VenueError
 from allocator.models.intents import (
-    AccountReading,
     Capabilities,
     Found,
     MoveIntent,
     OrderIntent,
-    Quote,
     TransferIntent,
 )
-from allocator.models.market import Instrument
 
 DUPLICATE = "duplicate"
 STYLES: dict[str, JsonObject] = {
@@ -98,8 +93,12 @@ FACTS = Facts(
 10001, 11031, 11051, 11094 (may have been done in part), 13028."""
 
 
-class Deribit:
+class Deribit(ReadsAccounts, ReadsMarkets, ReadsNetworks):
     """One account of a main account or of a sub-account: a pool of all its currencies."""
+
+    accounts = deribit_accounts
+    markets = deribit_markets
+    terms = deribit_markets
 
     @property
     def facts(self) -> Facts:
@@ -215,30 +214,6 @@ class Deribit:
     async def find_move(self, source: Place, intent: MoveIntent, trace: Trace) -> Found | None:
         """Look a move up."""
         return await deribit_funds.find_move(source, intent, trace)
-
-    async def reading(self, place: Place) -> AccountReading:
-        """Read wallets, positions and open orders."""
-        return await deribit_accounts.reading(place)
-
-    async def quote(self, place: Place, instrument: str) -> Quote:
-        """Read best prices."""
-        return await deribit_markets.quote(place, instrument)
-
-    async def account(self, place: Place) -> Account:
-        """Read everything a snapshot says of an account."""
-        return await deribit_accounts.account(place)
-
-    async def instruments(self, place: Place, wanted: Collection[str]) -> tuple[Instrument, ...]:
-        """Read markets by id."""
-        return await deribit_markets.instruments(place, wanted)
-
-    async def prices(self, place: Place) -> AssetPrices:
-        """Read prices of assets in dollars."""
-        return await deribit_markets.prices(place)
-
-    async def networks(self, place: Place, assets: Collection[str]) -> Mapping[str, NetworkTerms]:
-        """Read the terms of withdrawals."""
-        return await deribit_markets.networks(place, assets)
 
 
 def _until(place: Place, stamped_at: datetime | None) -> int:

@@ -16,6 +16,7 @@ import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from allocator.adapters.ccxt.answers import rows
 from allocator.adapters.ccxt.deribit_margin import check, long_tiers
 from allocator.adapters.ccxt.deribit_markets import prices_of
 from allocator.adapters.ccxt.deribit_reads import (
@@ -25,7 +26,6 @@ from allocator.adapters.ccxt.deribit_reads import (
     net_positions,
     open_orders,
     position_rows,
-    rows,
     signed,
     summaries,
     unrealised,

@@ -15,13 +15,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from allocator.adapters.ccxt.answers import rows
 from allocator.adapters.ccxt.deribit_reads import (
     continued,
     contracts,
     counted,
     currency_of,
     result,
-    rows,
     units,
     written,
 )

@@ -10,8 +10,9 @@ import asyncio
 from collections.abc import Collection, Mapping
 from decimal import Decimal
 
+from allocator.adapters.ccxt.answers import rows
 from allocator.adapters.ccxt.deribit_margin import Prices, tiers_of
-from allocator.adapters.ccxt.deribit_reads import ask, rows, size_of
+from allocator.adapters.ccxt.deribit_reads import ask, size_of
 from allocator.adapters.ccxt.markets import instrument_of
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number

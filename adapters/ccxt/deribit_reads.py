@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from allocator.adapters.ccxt.answers import rows
 from allocator.adapters.ccxt.failures import RefusalError, UnansweredError
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.session import Login
@@ -56,20 +57,6 @@ def result(reply: JsonObject) -> Any:
     if found is None:
         raise UnansweredError("the envelope has no result")
     return found
-
-
-def rows(found: Any, key: str | None = None) -> list[JsonObject]:
-    """Take a list out of a result.
-
-    Raises
-    ------
-    UnansweredError
-        When there is none.
-    """
-    inner = found if key is None else found.get(key) if isinstance(found, dict) else None
-    if not isinstance(inner, list):
-        raise UnansweredError(f"no {key or 'list'} in the answer")
-    return inner
 
 
 async def ask(login: Login, endpoint: str, params: Mapping[str, object] | None = None) -> Any:

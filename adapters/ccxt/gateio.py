@@ -20,31 +20,27 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Collection
 from decimal import Decimal
 
 from allocator.adapters.ccxt import gateio_accounts, gateio_markets
+from allocator.adapters.ccxt.answers import listed
 from allocator.adapters.ccxt.dialect import Facts, Trace
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
-from allocator.adapters.ccxt.gateio_reads import listed, pages, settle
+from allocator.adapters.ccxt.gateio_reads import pages, settle
 from allocator.adapters.ccxt.lacking import SendsNoMoves, SendsNoWithdrawals
 from allocator.adapters.ccxt.place import Place, text
+from allocator.adapters.ccxt.reads import ReadsAccounts, ReadsMarkets
 from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.adapters.exact import exactly
-from allocator.adapters.sources import AssetPrices
-from allocator.models.account import Account
 from allocator.models.base import ZERO, plain
 from allocator.models.errors import VenueError
 from allocator.models.intents import (
-    AccountReading,
     Capabilities,
     Found,
     FoundState,
     OrderIntent,
-    Quote,
     TransferIntent,
 )
-from allocator.models.market import Instrument
 
 STYLES = {"ioc": "ioc", "post_only": "poc"}
 WALLETS = {"spot": "spot", "usdm": "futures", "coinm": "futures"}
@@ -96,8 +92,11 @@ def text_id(client_id: str) -> str:
     return "t-" + base64.b32encode(raw).decode().rstrip("=").lower()
 
 
-class Gate(SendsNoWithdrawals, SendsNoMoves):
+class Gate(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves):
     """The classic account of each user: its spot wallet and its two futures wallets."""
+
+    accounts = gateio_accounts
+    markets = gateio_markets
 
     @property
     def facts(self) -> Facts:
@@ -239,26 +238,6 @@ class Gate(SendsNoWithdrawals, SendsNoMoves):
         reply = await target.login.call("private_wallet_get_deposits", {"currency": asset})
         rows = listed(reply, "deposits")
         return any(row.get("txid") == txid and row.get("status") == "DONE" for row in rows)
-
-    async def reading(self, place: Place) -> AccountReading:
-        """Read wallets, positions and open orders."""
-        return await gateio_accounts.reading(place)
-
-    async def quote(self, place: Place, instrument: str) -> Quote:
-        """Read best prices."""
-        return await gateio_markets.quote(place, instrument)
-
-    async def account(self, place: Place) -> Account:
-        """Read everything a snapshot says of an account."""
-        return await gateio_accounts.account(place)
-
-    async def instruments(self, place: Place, wanted: Collection[str]) -> tuple[Instrument, ...]:
-        """Read markets by id."""
-        return await gateio_markets.instruments(place, wanted)
-
-    async def prices(self, place: Place) -> AssetPrices:
-        """Read prices of assets in dollars."""
-        return await gateio_markets.prices(place)
 
 
 async def _send_within(source: Place, target: Place, intent: TransferIntent) -> str:

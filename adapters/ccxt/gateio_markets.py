@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Collection
 from decimal import Decimal
 
-from allocator.adapters.ccxt.gateio_reads import listed
+from allocator.adapters.ccxt.answers import listed
 from allocator.adapters.ccxt.markets import instrument_of
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number

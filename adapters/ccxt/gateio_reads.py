@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
+from allocator.adapters.ccxt.answers import listed
 from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.session import Login
@@ -29,19 +30,6 @@ FLOWS = ("dnw", "pnl", "fee", "refr", "fund")
 def settle(place: Place) -> str:
     """Name the settle currency of a futures wallet, as the venue's paths have it."""
     return SETTLES[place.config.wallet]
-
-
-def listed(reply: object, asked: str) -> list[JsonObject]:
-    """Take a list.
-
-    Raises
-    ------
-    UnansweredError
-        When the answer is none.
-    """
-    if not isinstance(reply, list):
-        raise UnansweredError(f"{asked}: no list")
-    return reply
 
 
 async def pages(login: Login, endpoint: str, params: Mapping[str, object]) -> list[JsonObject]:

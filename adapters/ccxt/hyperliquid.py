@@ -25,33 +25,30 @@ Position limits are by account and coin (margin tiers, open-interest caps of a c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
 from allocator.adapters.ccxt import hyperliquid_accounts, hyperliquid_markets
+from allocator.adapters.ccxt.answers import listed
 from allocator.adapters.ccxt.dialect import Facts, Trace
 from allocator.adapters.ccxt.failures import RefusalError, UnansweredError
 from allocator.adapters.ccxt.hyperliquid_client import signed
-from allocator.adapters.ccxt.hyperliquid_reads import address, info, listed
+from allocator.adapters.ccxt.hyperliquid_reads import address, info
 from allocator.adapters.ccxt.lacking import SendsNoMoves, SendsNoTransfers, SendsNoWithdrawals
 from allocator.adapters.ccxt.place import Place, text
+from allocator.adapters.ccxt.reads import ReadsAccounts, ReadsMarkets
 from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.adapters.ccxt.windows import RECEIVE_WINDOW_MS, offset_ms
 from allocator.adapters.exact import exactly
-from allocator.adapters.sources import AssetPrices
-from allocator.models.account import Account
 from allocator.models.base import ZERO, plain
 from allocator.models.errors import VenueError
 from allocator.models.intents import (
-    AccountReading,
     Capabilities,
     Found,
     FoundState,
     OrderIntent,
-    Quote,
 )
-from allocator.models.market import Instrument
 
 STYLES = {"ioc": "Ioc", "post_only": "Alo"}
 ACT = "private_post_exchange"
@@ -95,8 +92,11 @@ def client_id(intent: OrderIntent) -> str:
     return f"0x{intent.client_id}"
 
 
-class Hyperliquid(SendsNoWithdrawals, SendsNoMoves, SendsNoTransfers):
+class Hyperliquid(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves, SendsNoTransfers):
     """The perpetuals' account of each address, and its spot account."""
+
+    accounts = hyperliquid_accounts
+    markets = hyperliquid_markets
 
     @property
     def facts(self) -> Facts:
@@ -175,26 +175,6 @@ class Hyperliquid(SendsNoWithdrawals, SendsNoMoves, SendsNoTransfers):
         """Tell of none: the ledger names transactions of this chain, not of the sender's."""
         del target, asset, txid
         return False
-
-    async def reading(self, place: Place) -> AccountReading:
-        """Read wallets, positions and open orders."""
-        return await hyperliquid_accounts.reading(place)
-
-    async def quote(self, place: Place, instrument: str) -> Quote:
-        """Read best prices."""
-        return await hyperliquid_markets.quote(place, instrument)
-
-    async def account(self, place: Place) -> Account:
-        """Read everything a snapshot says of an account."""
-        return await hyperliquid_accounts.account(place)
-
-    async def instruments(self, place: Place, wanted: Collection[str]) -> tuple[Instrument, ...]:
-        """Read markets by id."""
-        return await hyperliquid_markets.instruments(place, wanted)
-
-    async def prices(self, place: Place) -> AssetPrices:
-        """Read prices of assets in dollars."""
-        return await hyperliquid_markets.prices(place)
 
 
 async def _act(

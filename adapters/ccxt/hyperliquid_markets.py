@@ -14,7 +14,8 @@ import asyncio
 from collections.abc import Collection
 from decimal import ROUND_UP, Decimal
 
-from allocator.adapters.ccxt.hyperliquid_reads import INFO, listed
+from allocator.adapters.ccxt.answers import listed
+from allocator.adapters.ccxt.hyperliquid_reads import INFO
 from allocator.adapters.ccxt.markets import instrument_of
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from allocator.adapters.ccxt.answers import listed
 from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, number
@@ -32,19 +33,6 @@ def address(place: Place) -> str:
 async def info(place: Place, kind: str, **asked: object) -> Any:
     """Ask for what concerns this address."""
     return await place.login.call(INFO, {"type": kind, "user": address(place), **asked})
-
-
-def listed(reply: object, asked: str) -> list[Any]:
-    """Take a list.
-
-    Raises
-    ------
-    UnansweredError
-        When the answer is none.
-    """
-    if not isinstance(reply, list):
-        raise UnansweredError(f"{asked}: no list")
-    return reply
 
 
 def coins(place: Place) -> dict[str, str]:

@@ -20,32 +20,28 @@ sent. Batches, single-collateral contracts and withdrawals are not covered; posi
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
 from datetime import UTC, timedelta
 from decimal import Decimal
 
 from allocator.adapters.ccxt import kraken_accounts, kraken_markets
+from allocator.adapters.ccxt.answers import rows as listed
 from allocator.adapters.ccxt.dialect import Facts, Trace
 from allocator.adapters.ccxt.failures import RefusalError, UnansweredError
-from allocator.adapters.ccxt.kraken_reads import listed, order_rows
+from allocator.adapters.ccxt.kraken_reads import order_rows
 from allocator.adapters.ccxt.lacking import SendsNoMoves, SendsNoTransfers, SendsNoWithdrawals
 from allocator.adapters.ccxt.place import Place, text
+from allocator.adapters.ccxt.reads import ReadsAccounts, ReadsMarkets
 from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.adapters.ccxt.windows import RECEIVE_WINDOW_MS, offset_ms
 from allocator.adapters.exact import exactly
-from allocator.adapters.sources import AssetPrices
-from allocator.models.account import Account
 from allocator.models.base import ZERO, plain
 from allocator.models.errors import VenueError
 from allocator.models.intents import (
-    AccountReading,
     Capabilities,
     Found,
     FoundState,
     OrderIntent,
-    Quote,
 )
-from allocator.models.market import Instrument
 
 STYLES = {"ioc": "ioc", "post_only": "post"}
 TAKEN = frozenset({"placed", "partiallyFilled", "filled", "attempted"})
@@ -85,8 +81,11 @@ def uuid_of(client_id: str) -> str:
     return str(uuid.UUID(client_id))
 
 
-class Kraken(SendsNoWithdrawals, SendsNoMoves, SendsNoTransfers):
+class Kraken(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves, SendsNoTransfers):
     """The multi-collateral wallet of each user, and its cash wallet."""
+
+    accounts = kraken_accounts
+    markets = kraken_markets
 
     @property
     def facts(self) -> Facts:
@@ -153,26 +152,6 @@ class Kraken(SendsNoWithdrawals, SendsNoMoves, SendsNoTransfers):
         """Tell of none: what comes in by a chain comes to the spot exchange."""
         del target, asset, txid
         return False
-
-    async def reading(self, place: Place) -> AccountReading:
-        """Read wallets, positions and open orders."""
-        return await kraken_accounts.reading(place)
-
-    async def quote(self, place: Place, instrument: str) -> Quote:
-        """Read best prices."""
-        return await kraken_markets.quote(place, instrument)
-
-    async def account(self, place: Place) -> Account:
-        """Read everything a snapshot says of an account."""
-        return await kraken_accounts.account(place)
-
-    async def instruments(self, place: Place, wanted: Collection[str]) -> tuple[Instrument, ...]:
-        """Read markets by id."""
-        return await kraken_markets.instruments(place, wanted)
-
-    async def prices(self, place: Place) -> AssetPrices:
-        """Read prices of assets in dollars."""
-        return await kraken_markets.prices(place)
 
 
 def status_of(reply: object, key: str) -> JsonObject:

@@ -18,12 +18,12 @@ import asyncio
 from collections.abc import Mapping
 from decimal import ROUND_FLOOR, Decimal
 
+from allocator.adapters.ccxt.answers import rows as listed
 from allocator.adapters.ccxt.kraken_markets import level_of, tickers
 from allocator.adapters.ccxt.kraken_reads import (
     asset,
     held,
     instrument_of,
-    listed,
     open_orders,
     position_rows,
     signed,

@@ -15,7 +15,8 @@ import itertools
 from collections.abc import Collection, Iterator
 from decimal import Decimal
 
-from allocator.adapters.ccxt.kraken_reads import FLEXIBLE, listed
+from allocator.adapters.ccxt.answers import rows as listed
+from allocator.adapters.ccxt.kraken_reads import FLEXIBLE
 from allocator.adapters.ccxt.markets import instrument_of
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number

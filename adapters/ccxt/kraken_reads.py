@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from allocator.adapters.ccxt.answers import rows as listed
 from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, number
@@ -21,20 +22,6 @@ from allocator.models.errors import VenueError
 
 WALLETS = {"unified": "flex", "funding": "cash"}
 FLEXIBLE = "flexible_futures"
-
-
-def listed(reply: object, key: str) -> list[JsonObject]:
-    """Take a list out of an answer.
-
-    Raises
-    ------
-    UnansweredError
-        When it holds none.
-    """
-    found = reply.get(key) if isinstance(reply, dict) else None
-    if not isinstance(found, list):
-        raise UnansweredError(f"no {key}")
-    return found
 
 
 async def wallet_of(place: Place) -> JsonObject:

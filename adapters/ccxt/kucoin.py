@@ -22,7 +22,6 @@ venue's disconnect protection are not covered.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from decimal import Decimal
 
 from allocator.adapters.ccxt import kucoin_accounts, kucoin_markets
@@ -32,22 +31,18 @@ from allocator.adapters.ccxt.kucoin_accounts import setting
 from allocator.adapters.ccxt.kucoin_reads import data_of, pages
 from allocator.adapters.ccxt.lacking import SendsNoMoves, SendsNoWithdrawals
 from allocator.adapters.ccxt.place import Place, text
+from allocator.adapters.ccxt.reads import ReadsAccounts, ReadsMarkets
 from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.adapters.exact import exactly
-from allocator.adapters.sources import AssetPrices
-from allocator.models.account import Account
 from allocator.models.base import ZERO, plain
 from allocator.models.errors import VenueError
 from allocator.models.intents import (
-    AccountReading,
     Capabilities,
     Found,
     FoundState,
     OrderIntent,
-    Quote,
     TransferIntent,
 )
-from allocator.models.market import Instrument
 
 STYLES: dict[str, JsonObject] = {
     "ioc": {"timeInForce": "IOC", "postOnly": False},
@@ -72,8 +67,11 @@ FACTS = Facts(
 among them (300002, 500000), nor is the general 400100, which transfers share."""
 
 
-class KuCoin(SendsNoWithdrawals, SendsNoMoves):
+class KuCoin(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves):
     """The classic account of each user: its futures wallet and the two that hold."""
+
+    accounts = kucoin_accounts
+    markets = kucoin_markets
 
     @property
     def facts(self) -> Facts:
@@ -189,26 +187,6 @@ class KuCoin(SendsNoWithdrawals, SendsNoMoves):
         asked = {"currency": asset, "status": "SUCCESS"}
         rows = await pages(target.login, "private_get_deposits", asked)
         return any(str(row.get("walletTxId") or "").split("@")[0] == txid for row in rows)
-
-    async def reading(self, place: Place) -> AccountReading:
-        """Read wallets, positions and open orders."""
-        return await kucoin_accounts.reading(place)
-
-    async def quote(self, place: Place, instrument: str) -> Quote:
-        """Read best prices."""
-        return await kucoin_markets.quote(place, instrument)
-
-    async def account(self, place: Place) -> Account:
-        """Read everything a snapshot says of an account."""
-        return await kucoin_accounts.account(place)
-
-    async def instruments(self, place: Place, wanted: Collection[str]) -> tuple[Instrument, ...]:
-        """Read markets by id."""
-        return await kucoin_markets.instruments(place, wanted)
-
-    async def prices(self, place: Place) -> AssetPrices:
-        """Read prices of assets in dollars."""
-        return await kucoin_markets.prices(place)
 
 
 def _members(source: Place, target: Place) -> JsonObject:

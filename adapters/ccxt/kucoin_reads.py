@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import partial
 
+from allocator.adapters.ccxt.answers import listed, single
 from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.session import Login
@@ -24,33 +26,8 @@ HOLDS = {"funding": "main", "spot": "trade"}
 PAGE = 50
 PAGES = 100
 
-
-def data_of(reply: object, asked: str) -> JsonObject:
-    """Take the one row out of the envelope.
-
-    Raises
-    ------
-    UnansweredError
-        When it holds none.
-    """
-    found = reply.get("data") if isinstance(reply, dict) else None
-    if not isinstance(found, dict):
-        raise UnansweredError(f"{asked}: no data")
-    return found
-
-
-def rows_of(reply: object, asked: str) -> list[JsonObject]:
-    """Take the list out of the envelope.
-
-    Raises
-    ------
-    UnansweredError
-        When it holds none.
-    """
-    found = reply.get("data") if isinstance(reply, dict) else None
-    if not isinstance(found, list):
-        raise UnansweredError(f"{asked}: no list")
-    return found
+rows_of = partial(listed, key="data")
+data_of = partial(single, key="data")
 
 
 async def pages(login: Login, endpoint: str, params: Mapping[str, object]) -> list[JsonObject]:

@@ -12,7 +12,7 @@ but what stands here is in a request.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -23,23 +23,19 @@ from allocator.adapters.ccxt.okx_accounts import LEVEL, MULTI
 from allocator.adapters.ccxt.okx_reads import kind_of, only, order_state, pages, rows
 from allocator.adapters.ccxt.okx_terms import MAY_SEND
 from allocator.adapters.ccxt.place import Place, text
+from allocator.adapters.ccxt.reads import ReadsAccounts, ReadsMarkets, ReadsNetworks
 from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.adapters.exact import exactly
-from allocator.adapters.sources import AssetPrices, NetworkTerms
-from allocator.models.account import Account
 from allocator.models.base import ZERO, plain
 from allocator.models.config import AddressConfig
 from allocator.models.errors import VenueError
 from allocator.models.intents import (
-    AccountReading,
     Capabilities,
     Found,
     MoveIntent,
     OrderIntent,
-    Quote,
     TransferIntent,
 )
-from allocator.models.market import Instrument
 
 STYLES = {"ioc": "ioc", "post_only": "post_only"}
 LONGEST_ID = 32
@@ -79,8 +75,12 @@ FACTS = Facts(
 50004, 50013, 50026, 51054, 51149), failed without a reason (1, 58112, 58120)."""
 
 
-class Okx:
+class Okx(ReadsAccounts, ReadsMarkets, ReadsNetworks):
     """The trading account (one margin pool) and the funding account of each member."""
+
+    accounts = okx_accounts
+    markets = okx_markets
+    terms = okx_markets
 
     @property
     def facts(self) -> Facts:
@@ -215,30 +215,6 @@ class Okx:
         """Find nothing: positions are not moved at this venue."""
         del source, intent, trace
         return None
-
-    async def reading(self, place: Place) -> AccountReading:
-        """Read wallets, positions and open orders."""
-        return await okx_accounts.reading(place)
-
-    async def quote(self, place: Place, instrument: str) -> Quote:
-        """Read best prices."""
-        return await okx_markets.quote(place, instrument)
-
-    async def account(self, place: Place) -> Account:
-        """Read everything a snapshot says of an account."""
-        return await okx_accounts.account(place)
-
-    async def instruments(self, place: Place, wanted: Collection[str]) -> tuple[Instrument, ...]:
-        """Read markets by id."""
-        return await okx_markets.instruments(place, wanted)
-
-    async def prices(self, place: Place) -> AssetPrices:
-        """Read prices of assets in dollars."""
-        return await okx_markets.prices(place)
-
-    async def networks(self, place: Place, assets: Collection[str]) -> Mapping[str, NetworkTerms]:
-        """Read the terms of withdrawals."""
-        return await okx_markets.networks(place, assets)
 
 
 def client_order_id(client_id: str) -> str:

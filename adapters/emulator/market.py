@@ -6,6 +6,7 @@ q m (1/P0 - 1/P), in the base coin (m in quote units).
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_FLOOR, Decimal
 from typing import Literal
@@ -172,3 +173,21 @@ def _size(instrument: Instrument, seed: int, side: str, level: int, price: Decim
     else:
         contracts = base / instrument.contract_size
     return max(instrument.lot, to_step(contracts, instrument.lot))
+
+
+def counted(steps: Sequence[tuple[Decimal, Decimal]], amount: Decimal) -> Decimal:
+    """Return how much of an amount counts: by the ratio of each step, a debt in full.
+
+    >>> counted([(Decimal(500), Decimal("0.95")), (Decimal("Infinity"), Decimal("0.5"))],
+    ...     Decimal(600))
+    Decimal('525.00')
+    """
+    if amount <= 0:
+        return amount
+    whole, floor = ZERO, ZERO
+    for cap, ratio in steps:
+        whole += max(ZERO, min(amount, cap) - floor) * ratio
+        floor = cap
+        if amount <= cap:
+            break
+    return whole

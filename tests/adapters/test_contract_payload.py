@@ -52,6 +52,15 @@ RECORDED = {
 }
 
 
+UNTOLD = {"c03": "duplicate", "c12": "stale", "c14": "post_only"}
+"""Cases that need the venue's words for a refusal, and for which."""
+
+
+def told(case: str, recorded: Recorded) -> bool:
+    """Tell whether a case can be run: nothing is invented that no page of the venue says."""
+    return case not in UNTOLD or getattr(recorded.refusals, UNTOLD[case]) is not None
+
+
 @dataclass(frozen=True)
 class Played:
     """A venue that answers, and how to ask it."""

@@ -16,6 +16,7 @@ from allocator.adapters.emulator.ledger import ZERO, Order, Position
 from allocator.adapters.emulator.market import (
     EIGHT,
     Instrument,
+    counted,
     leverage_cap,
     maintenance,
     profit,
@@ -107,15 +108,7 @@ class Account:
 
 def collateral(coin: str, amount: Decimal) -> Decimal:
     """Return how much of `amount` counts as margin, in the coin: tiered, a debt counts in full."""
-    if amount <= 0:
-        return amount
-    counted, floor = ZERO, ZERO
-    for cap, ratio in RATIO_STEPS.get(coin, ()):
-        counted += max(ZERO, min(amount, cap) - floor) * ratio
-        floor = cap
-        if amount <= cap:
-            break
-    return counted
+    return counted(RATIO_STEPS.get(coin, ()), amount)
 
 
 def margin_of(exchange: Exchange, instrument: Instrument, position: Position) -> PositionMargin:

@@ -17,7 +17,7 @@ from decimal import ROUND_DOWN, Decimal
 from allocator.adapters.emulator.errors import Refusal, Refused
 from allocator.adapters.emulator.exchange import Exchange, Intent
 from allocator.adapters.emulator.ledger import ZERO, Order, Position
-from allocator.adapters.emulator.market import EIGHT, Instrument, profit, tier_of, value
+from allocator.adapters.emulator.market import EIGHT, Instrument, counted, profit, tier_of, value
 from allocator.adapters.emulator.okx.words import setting
 
 TRADING, FUNDING = "18", "6"
@@ -133,13 +133,7 @@ class Account:
 
 def discounted(coin: str, units: Decimal) -> Decimal:
     """Return how much of `units` counts, in the coin."""
-    if units <= 0:
-        return units
-    counted, floor = ZERO, ZERO
-    for cap, rate in STEPS.get(coin, ()):
-        counted += max(ZERO, min(units, cap) - floor) * rate
-        floor = cap
-    return counted
+    return counted(STEPS.get(coin, ()), units)
 
 
 def purse(position: Position) -> str:

@@ -12,6 +12,7 @@ from allocator.adapters.ccxt import clients
 from allocator.adapters.emulator.testing import Emulator
 from allocator.models.config import Config
 from allocator.models.intents import OrderIntent, TransferIntent
+from tests.adapters.ccxt.conftest import run_with
 from tests.adapters.ccxt.replay import Answer, Replay, replaying
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -143,3 +144,36 @@ def playing(
             "assets": dict(recorded.assets),
         }
         yield venue, emulator, Config.model_validate(data)
+
+
+def fixtures(recorded: Recorded) -> tuple[Any, Any, Any]:
+    """Make a module's fixtures: the venue that answers, with its configuration, and each of both.
+
+    To be named ``played``, ``venue`` and ``config`` there.
+    """
+
+    @pytest.fixture
+    def played(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Replay, Config]]:
+        with playing(recorded, monkeypatch) as (venue, _, config):
+            yield venue, config
+
+    @pytest.fixture
+    def venue(played: tuple[Replay, Config]) -> Replay:
+        return played[0]
+
+    @pytest.fixture
+    def config(played: tuple[Replay, Config]) -> Config:
+        return played[1]
+
+    return played, venue, config
+
+
+def gathered(config: Config) -> Any:
+    """Gather everything."""
+    return run_with(config, lambda opened: opened.market.gather())
+
+
+def sent(config: Config, intent: Any) -> Any:
+    """Send an intent from the account it is of."""
+    account = intent.account if isinstance(intent, OrderIntent) else intent.source
+    return run_with(config, lambda opened: opened.venues[account].submit(intent))

@@ -243,19 +243,19 @@ def test_more_than_margin_spares_does_not_move(run: Run, binance: Config) -> Non
     run(binance, work)
 
 
-def test_a_position_move_is_never_sent(run: Run, binance: Config, emulator: Emulator) -> None:
+def test_only_usd_m_positions_are_moved(run: Run, binance: Config, emulator: Emulator) -> None:
     moved = MoveIntent(
         client_id=ID,
-        source="binance-usdm",
+        source="binance-coinm",
         target="sub1-usdm",
-        instrument=USDM,
+        instrument=COINM,
         side="buy",
         quantity=Decimal(1),
         price=Decimal(64000),
     )
 
     async def work(opened: Opened) -> None:
-        outcome = await opened.venues["binance-usdm"].submit(moved)
+        outcome = await opened.venues["binance-coinm"].submit(moved)
         assert isinstance(outcome, Rejected)
         assert outcome.code == "NOT_SENT"
 

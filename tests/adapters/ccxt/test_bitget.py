@@ -198,7 +198,7 @@ def test_an_isolated_pair_has_its_own_margin(run: Run, config: Config, venue: Re
         (POSITIONS, bitget.ok([]), "EQUITY_IDENTITY: USDT unrealised=1 positions=0"),
         (POSITIONS, bitget.ok([{**bitget.POSITION, "symbol": "NEWUSDT"}]), "unknown market"),
         (POSITIONS, bitget.ok([{**bitget.POSITION, "holdSide": "net"}]), "position side net"),
-        (POSITIONS, bitget.ok(None), "no list"),
+        (POSITIONS, bitget.ok(None), "no data"),
         (f"GET {bitget.MIX}/order/orders-pending", bitget.ok({}), "no entrustedList"),
     ],
 )

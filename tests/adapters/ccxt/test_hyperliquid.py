@@ -1,7 +1,6 @@
 """Hyperliquid by payload replay: its documentation's answers, and figures computed by hand."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,7 +12,7 @@ from allocator.models.config import Config
 from allocator.models.intents import AbsentNow, Ack, Rejected, TransferIntent
 from tests.adapters.ccxt import hyperliquid_payloads as hyper
 from tests.adapters.ccxt.conftest import run_with
-from tests.adapters.ccxt.recorded import KEY, playing
+from tests.adapters.ccxt.recorded import KEY, fixtures, gathered, sent
 from tests.adapters.ccxt.replay import BROKEN, Replay
 from tests.adapters.test_contract import ago
 
@@ -27,28 +26,7 @@ ORDERS, LEVERAGE = f"{hyper.INFO}#frontendOpenOrders", f"{hyper.INFO}#activeAsse
 SWITCH = f"{hyper.ACT}#scheduleCancel"
 
 
-@pytest.fixture
-def played(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Replay, Config]]:
-    with playing(RECORDED, monkeypatch) as (venue, _, config):
-        yield venue, config
-
-
-@pytest.fixture
-def venue(played: tuple[Replay, Config]) -> Replay:
-    return played[0]
-
-
-@pytest.fixture
-def config(played: tuple[Replay, Config]) -> Config:
-    return played[1]
-
-
-def gathered(config: Config) -> Any:
-    return run_with(config, lambda opened: opened.market.gather())
-
-
-def sent(config: Config, intent: Any) -> Any:
-    return run_with(config, lambda opened: opened.venues["perps"].submit(intent))
+played, venue, config = fixtures(RECORDED)
 
 
 def found(config: Config) -> Any:

@@ -1,6 +1,5 @@
 """KuCoin Futures by payload replay: its documentation's answers, and figures computed by hand."""
 
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +11,7 @@ from allocator.models.config import Config
 from allocator.models.intents import Ack, Rejected, TransferIntent
 from tests.adapters.ccxt import kucoin_payloads as kucoin
 from tests.adapters.ccxt.conftest import run_with
-from tests.adapters.ccxt.recorded import KEY, playing
+from tests.adapters.ccxt.recorded import KEY, fixtures, gathered, sent
 from tests.adapters.ccxt.replay import Replay, credited
 from tests.adapters.test_contract import ago
 
@@ -22,29 +21,7 @@ RECORDED = kucoin.RECORDED
 MOVED = RECORDED.moved
 
 
-@pytest.fixture
-def played(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Replay, Config]]:
-    with playing(RECORDED, monkeypatch) as (venue, _, config):
-        yield venue, config
-
-
-@pytest.fixture
-def venue(played: tuple[Replay, Config]) -> Replay:
-    return played[0]
-
-
-@pytest.fixture
-def config(played: tuple[Replay, Config]) -> Config:
-    return played[1]
-
-
-def gathered(config: Config) -> Any:
-    return run_with(config, lambda opened: opened.market.gather())
-
-
-def sent(config: Config, intent: Any) -> Any:
-    account = intent.source if isinstance(intent, TransferIntent) else intent.account
-    return run_with(config, lambda opened: opened.venues[account].submit(intent))
+played, venue, config = fixtures(RECORDED)
 
 
 def test_the_wallet_is_equity_without_unrealised_profit(config: Config) -> None:
@@ -111,7 +88,7 @@ def test_an_isolated_pair_has_its_own_margin(config: Config, venue: Replay) -> N
         (RECORDED.reads, kucoin.ok([{**kucoin.POSITION, "symbol": "NEWUSDTM"}]), "unknown market"),
         (RECORDED.reads, kucoin.ok([{**kucoin.POSITION, "positionSide": "?"}]), "position side ?"),
         (RECORDED.reads, kucoin.ok([{**kucoin.POSITION, "marginMode": "?"}]), "margin mode ?"),
-        (RECORDED.reads, kucoin.ok(None), "no list"),
+        (RECORDED.reads, kucoin.ok(None), "no data"),
         ("GET /api/v1/account-overview", kucoin.ok({**kucoin.ACCOUNT, "currency": "XBT"}), "XBT"),
         ("GET /api/v1/account-overview", kucoin.no("400007", "Access denied"), "400007"),
         ("GET /api/v1/orders", kucoin.ok({"totalPage": 1}), "no items"),

@@ -11,6 +11,7 @@ import pytest
 
 from allocator.adapters.ccxt import binance_accounts, bybit_accounts, bybit_markets
 from allocator.adapters.ccxt.binance_markets import tiers_of
+from allocator.adapters.ccxt.binance_reads import check_identity
 from allocator.adapters.ccxt.bybit_reads import wallet
 from allocator.adapters.ccxt.place import Place
 from allocator.adapters.ccxt.session import Login, Sessions
@@ -177,6 +178,13 @@ def test_figures_that_do_not_add_up_are_refused(
 ) -> None:
     with pytest.raises(VenueError, match=f"EQUITY_IDENTITY.*{words}"):
         bybit("REGULAR_MARGIN", coin, *rows)
+
+
+def test_binance_s_figures_that_do_not_add_up_are_refused() -> None:
+    row = {"asset": "USDT", "walletBalance": "1000", "unrealizedProfit": "5"}
+    check_identity({**row, "marginBalance": "1005"})
+    with pytest.raises(VenueError, match="EQUITY_IDENTITY: USDT wallet=1000 unrealised=5"):
+        check_identity({**row, "marginBalance": "1005.1"})
 
 
 def test_what_was_borrowed_is_no_wallet() -> None:

@@ -1,6 +1,5 @@
 """Binance portfolio margin by payload replay: its documentation's answers, figures by hand."""
 
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -9,8 +8,7 @@ import pytest
 from allocator.models.config import Config
 from allocator.models.intents import Ack
 from tests.adapters.ccxt import portfolio_payloads as pm
-from tests.adapters.ccxt.conftest import run_with
-from tests.adapters.ccxt.recorded import KEY, playing
+from tests.adapters.ccxt.recorded import KEY, fixtures, gathered, sent
 from tests.adapters.ccxt.replay import Replay
 
 D = Decimal
@@ -20,28 +18,7 @@ ACCOUNT, BALANCE = f"GET {pm.P}/account", f"GET {pm.P}/balance"
 POSITIONS = f"GET {pm.P}/um/positionRisk"
 
 
-@pytest.fixture
-def played(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Replay, Config]]:
-    with playing(RECORDED, monkeypatch) as (venue, _, config):
-        yield venue, config
-
-
-@pytest.fixture
-def venue(played: tuple[Replay, Config]) -> Replay:
-    return played[0]
-
-
-@pytest.fixture
-def config(played: tuple[Replay, Config]) -> Config:
-    return played[1]
-
-
-def gathered(config: Config) -> Any:
-    return run_with(config, lambda opened: opened.market.gather())
-
-
-def sent(config: Config, intent: Any) -> Any:
-    return run_with(config, lambda opened: opened.venues["pm"].submit(intent))
+played, venue, config = fixtures(RECORDED)
 
 
 def test_every_asset_counts_at_its_collateral_rate(config: Config) -> None:
