@@ -192,3 +192,25 @@ def test_every_control_refuses_from_the_command_line(shop: Shop, key: str) -> No
 @pytest.mark.soak
 def test_every_control_passes_the_demo_from_the_command_line(shop: Shop) -> None:
     assert shop.type("execute", shop.approved())[0] == 0
+
+
+def test_no_secret_is_in_the_record_the_output_or_the_exchanges_log(shop: Shop) -> None:
+    """Canaries: the keys' own secrets, looked for wherever a run leaves anything."""
+    folder = shop.path.parent
+    secrets = [
+        path.read_text().strip()
+        for path in (folder / "keys").iterdir()
+        if path.suffix in (".secret", ".passphrase")
+    ]
+    assert len(secrets) > 3
+    told = [shop.type("propose")[1], shop.type("approve")[1]]
+    hash_ = shop.approved()
+    told += [shop.type(*words)[1] for words in (("execute", hash_), ("resolve",), ("approve",))]
+    assert run(["history", "-c", str(shop.path), "show", "1"]) == 0
+    assert run(["-v", "replay", "1", "-c", str(shop.path)]) == 0
+    shown = shop.capsys.readouterr()
+    log = str(shop.emulator.admin("GET", "requests"))
+    left = b"".join(path.read_bytes() for path in folder.glob("journal.db*"))
+    everything = "\n".join([*told, shown.out, shown.err, log]).encode() + left
+    assert [secret for secret in secrets if secret.encode() in everything] == []
+    assert b"bybit-main" in everything
