@@ -85,6 +85,10 @@ CASES = {
 }
 
 
+ELSEWHERE = ("a wallet was changed", "readings of two times")
+"""Faults of account b alone: a plan that leaves it alone is none the worse."""
+
+
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize(
     "actions",
@@ -103,7 +107,7 @@ def test_nothing_is_done_on_a_snapshot_that_is_no_picture_of_the_book(
         pass
     else:
         touched = {row.get("account", "b") for row in actions} | {row.get("to") for row in actions}
-        untouched = case == "a wallet was changed" and "b" not in touched
+        untouched = case in ELSEWHERE and "b" not in touched
         assert report.status == ("done" if untouched else "superseded")
         if untouched:
             return
