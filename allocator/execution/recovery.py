@@ -17,8 +17,8 @@ from allocator.models.plan import Order
 RESUME_WITHIN = timedelta(minutes=5)
 """Silence after which a plan is given up: the market it was made for is gone."""
 
-MOST_AT_ONCE = 100
-"""Attempts that are looked up at the same time."""
+MOST_AT_ONCE = 1000
+"""Attempts that are looked up at the same time; each venue has its own rate budgets."""
 
 
 class Recovery:
