@@ -4,8 +4,11 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
+SOAK_ENV := $(if $(LONG),ALLOCATOR_CRASH_SEEDS=5000 ALLOCATOR_KILLS=1000 ALLOCATOR_CORRIDORS=5000,)
+
 .DEFAULT_GOAL := help
-.PHONY: help run dashboard test check format explanations contract controls soak bench wheel lock clean
+.PHONY: help run dashboard test check format explanations contract controls soak clean-soak mutants \
+	bench wheel lock clean
 
 help: ## Tell what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -39,9 +42,17 @@ contract: .venv/test ## Run the contract suite and write docs/contract.md anew
 controls: .venv/run ## Write docs/controls.md anew
 	@PYTHONPATH=. $(BIN)/python docs/write_controls.py
 
-soak: .venv/test ## Run the long suites
-	@$(BIN)/python -m pytest -q -m soak
+soak: .venv/test ## Run the long suites; stopped, it goes on where it was until `make clean-soak`
+	@$(SOAK_ENV) ALLOCATOR_SOAK=var/soak/passed $(BIN)/python -m pytest -q -n 2 -m soak; \
+		status=$$?; test $$status -eq 0 -o $$status -eq 5
 	@ALLOCATOR_KILLS=20 $(BIN)/python -m pytest -q tests/service/test_demo.py
+	@ALLOCATOR_MACHINE=500x100 $(BIN)/python -m pytest -q tests/execution/test_machine.py
+	@$(MAKE) --no-print-directory mutants
+
+mutants: .venv/test ## Measure how many seeded faults the tests of verifier and state machine notice
+	@PYTHONPATH=. $(BIN)/python -m bench.mutants allocator/execution/transitions.py \
+		--tests tests/execution/test_transitions.py
+	@PYTHONPATH=. $(BIN)/python -m bench.mutants allocator/verify --sample 200 --tests tests/verify
 
 bench: .venv-bench/done ## Measure, against other solvers and libraries too; writes docs/benchmarks.md
 	@OMP_NUM_THREADS=1 .venv-bench/bin/python -m bench
@@ -60,6 +71,9 @@ lock: ## Resolve the dependencies anew, with hashes (needs uv on the PATH)
 	uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --no-annotate \
 		--python-version 3.11 pyproject.toml --group install --group bench \
 		-c requirements/run.txt -o requirements/bench.txt
+
+clean-soak: ## Forget which soaks have passed
+	rm -rf var/soak
 
 clean: ## Remove what was built, the environment and the demo's state
 	rm -rf .venv .venv-bench build dist *.egg-info var .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
+from allocator.execution.attempts import Attempt
 from allocator.execution.endings import close
 from allocator.execution.readings import guard
 from allocator.execution.requests import Requests
@@ -14,6 +16,9 @@ from allocator.models.plan import Order
 
 RESUME_WITHIN = timedelta(minutes=5)
 """Silence after which a plan is given up: the market it was made for is gone."""
+
+MOST_AT_ONCE = 1000
+"""Attempts that are looked up at the same time; each venue has its own rate budgets."""
 
 
 class Recovery:
@@ -35,14 +40,24 @@ class Recovery:
         """Learn the end of everything that is open; money on its way is looked at once."""
         active = {cycle.plan_hash for cycle in self._history.unfinished()}
         runs: dict[str, Run] = {}
+        unsettled = list[tuple[Run, Attempt]]()
         for attempt in self._history.open_attempts():
             if attempt.plan_hash not in runs:
                 run = Run.of_record(self._shell, attempt.plan_hash)
                 run.confirms = attempt.plan_hash in active
                 runs[attempt.plan_hash] = run
             if attempt.state is not State.IN_TRANSIT:
-                run = runs[attempt.plan_hash]
-                run.tell(await Requests(run).settle(attempt))
+                unsettled.append((runs[attempt.plan_hash], attempt))
+        # Each waits for its fence and for spaced answers: one after another, many would take
+        # longer than anybody can wait.
+        at_once = asyncio.Semaphore(MOST_AT_ONCE)
+        requests = {hash_: Requests(run) for hash_, run in runs.items()}
+
+        async def settle(run: Run, attempt: Attempt) -> None:
+            async with at_once:
+                run.tell(await requests[run.plan.plan_hash].settle(attempt))
+
+        await asyncio.gather(*(settle(run, attempt) for run, attempt in unsettled))
         for hash_, run in runs.items():
             if hash_ not in active:
                 await self._close(run)
@@ -63,8 +78,8 @@ class Recovery:
         Raises
         ------
         Abort
-            When it may not: it was never begun, stood still too long, went to an operator, or
-            the book has changed under it.
+            When it may not: it was never begun, stood still too long, went to an operator, lost a
+            request, or the book has changed under it.
         """
         if not run.baseline:
             raise Abort("the process ended before it began")
@@ -73,6 +88,8 @@ class Recovery:
             raise Abort(f"stood still since {self._silent_since:%Y-%m-%d %H:%M:%S} UTC")
         if any(row.state is State.MANUAL for row in run.attempts()):
             raise Abort("an attempt waits for an operator")
+        if any(row.state is State.NOT_EXECUTED for row in run.attempts()):
+            raise Abort("a request was not carried out; it is never sent again")
         await guard(run, run.accounts)
         for action in run.plan.actions:
             # What arrived while nobody looked has to end before what waits for it can go.

@@ -103,11 +103,7 @@ FINAL = frozenset(
 OPEN_STATES = frozenset(State) - FINAL - {S.CHECKED, S.MANUAL}
 """Something was or may have been sent, and its end is not known yet."""
 
-_BEFORE = frozenset({Stage.PLANNED, Stage.CHECKED, Stage.APPROVED})
 _STAGE_ENDS = frozenset({Stage.DONE, Stage.PART_DONE, Stage.FAILED})
-
-ENDED = _STAGE_ENDS | {Stage.SUPERSEDED}
-"""Nothing follows these stages."""
 
 
 def _table(kind: Kind) -> Mapping[State, frozenset[State]]:

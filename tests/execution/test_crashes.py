@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from allocator.execution.database import connect
@@ -7,6 +9,9 @@ from allocator.execution.executor import Executor
 from allocator.models.plan import Plan
 from tests.execution.crashes import Story, faults_found, fresh, live, template
 from tests.execution.desk import Desk
+
+SEEDS = int(os.environ.get("ALLOCATOR_CRASH_SEEDS", "1000"))
+FIRST = int(os.environ.get("ALLOCATOR_FIRST_SEED", "100"))
 
 
 class Bench:
@@ -58,7 +63,7 @@ def test_crashes_of_the_recovery_lose_and_double_nothing(bench: Bench) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", range(100, 1100))
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + SEEDS))
 def test_crash_sweep(bench: Bench, seed: int) -> None:
     sweep(bench, Story(seed), nested=seed % 2 == 0)
 

@@ -21,6 +21,12 @@ from tests.execution.crashes import Fuse, executor_of, faults_found
 from tests.execution.desk import Desk
 from tests.execution.lasting import open_lasting
 
+KILLS = int(os.environ.get("ALLOCATOR_KILLS", "150"))
+"""Kills on each database; the soak has 300 on both together."""
+
+POINTS = 90
+"""Points that a whole run of the plan passes, about."""
+
 
 class Killing(Fuse):
     """Kills the process, as the operating system would."""
@@ -105,6 +111,17 @@ def test_killed_process_loses_and_doubles_nothing(engine: Engine, tmp_path: Path
     url = engine.url.render_as_string(hide_password=False)
     engine.dispose()
     assert check(url, tmp_path / "exchange.log", at)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("number", range(KILLS))
+def test_killed_processes_lose_and_double_nothing(
+    engine: Engine, tmp_path: Path, number: int
+) -> None:
+    """Kills spread evenly over the points that a whole run passes."""
+    url = engine.url.render_as_string(hide_password=False)
+    engine.dispose()
+    check(url, tmp_path / "exchange.log", 1 + number * POINTS // KILLS)
 
 
 def test_killed_leader_lets_go_of_the_lead(engine: Engine, tmp_path: Path) -> None:

@@ -1,0 +1,136 @@
+"""A start that finds many requests whose end nobody knows."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import os
+import sys
+import time
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from allocator.adapters.paper import open_paper
+from allocator.execution.attempts import Attempt
+from allocator.execution.client_ids import client_id
+from allocator.execution.entries import Place
+from allocator.execution.transitions import State
+from allocator.models.intents import OrderIntent
+from allocator.models.snapshot import Snapshot
+from tests.execution.book import (
+    BTC_A,
+    BTC_B,
+    MANDATE,
+    START,
+    JumpingClock,
+    account,
+    order,
+    plan,
+    snapshot,
+)
+from tests.execution.desk import Desk
+
+OPEN = int(os.environ.get("ALLOCATOR_OPEN", "1000"))
+
+
+class SharedClock(JumpingClock):
+    """A clock on which everybody waits at the same time: it jumps once all of them wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._due: list[Any] = []
+
+    async def sleep(self, seconds: float) -> None:
+        until = self.at + timedelta(seconds=max(seconds, 0.001))
+        heapq.heappush(self._due, until)
+        while self.at < until:
+            for _ in range(3):
+                await asyncio.sleep(0)
+            if self._due and self.at < until and self._due[0] == until:
+                self.at = until
+        self._due.remove(until)
+        heapq.heapify(self._due)
+
+
+def book(accounts: int) -> Snapshot:
+    rows = [account("a", "alpha", "1"), account("b", "beta", "-1")]
+    rows += [account(f"a{number}", "alpha", "1") for number in range(accounts - 2)]
+    return snapshot(accounts=rows)
+
+
+def left_open(engine: Engine, count: int) -> tuple[Desk, dict[str, Attempt]]:
+    """Leave a journal with open requests: half of them reached the venue, half did not."""
+    clock = SharedClock()
+    start = book(50)
+    exchange, _, venues = open_paper(start, clock)
+    desk = Desk(engine, clock, exchange, venues, start)
+    journal = desk.journal()
+    names = [name for name in exchange.accounts if name != "b"]
+    rows = [
+        {**order(seq, "a", "sell", "0.001"), "account": names[seq % len(names)]}
+        for seq in range(1, count + 1)
+    ]
+    made = plan(*rows, at=start, mandate=MANDATE)
+    cycle = journal.open_cycle("desk", "slot")
+    assert cycle is not None
+    journal.record_plan(cycle, made, start, MANDATE)
+    from allocator.execution.transitions import Stage
+    from allocator.models.base import json_value
+
+    journal.set_stage(made.plan_hash, [row.seq for row in made.actions], Stage.CHECKED)
+    readings = {name: asyncio.run(venue.read()) for name, venue in venues.items()}
+    journal.set_baseline(made.plan_hash, {name: json_value(row) for name, row in readings.items()})
+    for action in made.actions:
+        assert action.kind == "order"
+        intent = OrderIntent(
+            client_id=client_id("desk", made.plan_hash, action.seq, 1, 1),
+            account=action.account,
+            instrument=action.instrument,
+            side=action.side,
+            quantity=action.quantity,
+            limit_price=action.limit_price,
+            stamped_at=START,
+        )
+        journal.intend(Place(made.plan_hash, action.seq, 1, 1), intent, Decimal(5))
+        if action.seq % 2:
+            asyncio.run(venues[action.account].submit(intent))
+    return desk, {row.client_id: row for row in journal.history.attempts(made.plan_hash)}
+
+
+def settled(engine: Engine, count: int) -> tuple[float, float]:
+    """Start on open requests; tell seconds of work and seconds of the venue's time."""
+    desk, before = left_open(engine, count)
+    assert len(before) == count
+    begun, at = time.process_time(), desk.clock.at
+    desk.resume()
+    took = time.process_time() - begun
+    history = desk.journal().history
+    after = {name: history.attempt(name) for name in before}
+    states = [row.state for row in after.values() if row is not None]
+    assert states.count(State.FILLED) == (count + 1) // 2
+    assert states.count(State.NOT_EXECUTED) == count // 2
+    assert history.open_attempts() == ()
+    assert history.frozen() == {}
+    held = sum(desk.held(name, BTC_A) for name in desk.exchange.accounts if name != "b")
+    assert held == 49 - Decimal((count + 1) // 2) / 1000
+    assert desk.held("b", BTC_B) == -1
+    return took, (desk.clock.at - at).total_seconds()
+
+
+def test_a_start_settles_everything_that_is_open_at_the_same_time(lite: Engine) -> None:
+    _, waited = settled(lite, 40)
+    assert waited < 15
+
+
+@pytest.mark.soak
+def test_a_thousand_open_actions_are_reconciled_within_half_a_minute(
+    lite: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    took, waited = settled(lite, OPEN)
+    with capsys.disabled():
+        sys.stdout.write(f"\n{OPEN} open: {took:.1f} s of work, {waited:.1f} s of waiting\n")
+    assert took < 30
