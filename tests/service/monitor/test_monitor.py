@@ -18,7 +18,8 @@ from allocator.service.monitor.lines import Lines
 from allocator.service.monitor.marks import marks_of, observation
 from allocator.service.monitor.monitor import Monitor
 from allocator.service.scheduler.slots import Slots
-from tests.execution.book import START, account, instrument
+from tests.execution.book import START, instrument
+from tests.service.sites import pool
 
 BTC = "alpha:BTC/USDT:USDT"
 MANDATE = Mandate.model_validate(
@@ -54,7 +55,7 @@ def snapshot(
             "as_of": at,
             "assets": {"USDT": {"price": "1"}, "BTC": {"price": "50000", "underlying": "BTC"}},
             "instruments": rows,
-            "accounts": [account("a", "alpha", a, wallet), account("b", "beta", "-1")],
+            "accounts": [pool("a", "alpha", a, wallet), pool("b", "beta", "-1")],
         }
     )
 
