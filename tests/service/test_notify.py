@@ -76,6 +76,14 @@ def test_same_alert_is_told_again_only_after_a_while(box: Box) -> None:
     assert box.deliver() == 1
 
 
+def test_digest_waits_for_the_end_of_a_run_but_not_for_long(box: Box) -> None:
+    box.alert("frozen", account="a")
+    now = box.clock.now()
+    assert asyncio.run(box.notifier.deliver(now, between_runs=False)) == 0
+    late = now + timedelta(seconds=61)
+    assert asyncio.run(box.notifier.deliver(late, between_runs=False)) == 1
+
+
 def test_alert_that_did_not_get_through_is_tried_again(box: Box) -> None:
     box.alert("trigger", what="x")
     box.works = False
