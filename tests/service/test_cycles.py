@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from allocator.adapters.paper import open_paper
 from allocator.decide import decide
 from allocator.execution.executor import Executor
 from allocator.execution.journal import Journal
-from allocator.execution.leader import next_epoch
+from allocator.execution.leader import Lease, next_epoch
 from allocator.execution.office import Office
 from allocator.models.controls import ApprovalConfig
 from allocator.models.errors import RefusedError, StaleError
@@ -24,6 +25,10 @@ from allocator.models.snapshot import Snapshot
 from allocator.service.cycles import Cycles, Ports, request
 from allocator.service.live import Live
 from allocator.service.mandates import Mandates
+from allocator.service.monitor.flows import Ledger
+from allocator.service.monitor.history import MarkStore
+from allocator.service.monitor.lines import Lines
+from allocator.service.monitor.monitor import Monitor
 from allocator.service.repairs import repairing
 from allocator.service.scheduler.slots import Asked, Slot, Slots
 from allocator.service.scheduler.worker import Result
@@ -51,6 +56,7 @@ class Room:
         start: Snapshot | None = None,
         mandate: Mandate | None = None,
         dry: bool = False,
+        folder: Path | None = None,
     ) -> None:
         self.clock = JumpingClock()
         self.start = start or snapshot()
@@ -82,8 +88,15 @@ class Room:
                 live=self.live,
                 dry=dry,
             ),
-            None,
+            None if folder is None else self.watch(engine, lease, folder),
         )
+
+    def watch(self, engine: Engine, lease: Lease, folder: Path) -> Monitor:
+        lines = Lines(engine, "desk")
+        return Monitor(
+            MarkStore(folder), Ledger(engine), lines, lease, (),
+            venues={"a": "alpha", "b": "beta"}, keep_days=9, fired=lambda _: None,
+        )  # fmt: skip
 
     def work(self, kind: str = "plan", name: str = "s", plan_hash: str | None = None) -> Result:
         asked = Asked(name, "x", kind, "a test", self.clock.now(), plan_hash=plan_hash)  # type: ignore[arg-type]
@@ -159,6 +172,28 @@ def test_slot_that_became_a_cycle_gets_no_second_one(room: Room) -> None:
 def test_urgent_slot_does_nothing_where_nothing_is_broken(room: Room) -> None:
     assert room.work("repair").note == "nothing is broken: nothing to repair"
     assert room.office.history.proposals() == ()
+
+
+def test_what_was_earned_by_a_cycle_adds_up_to_the_change_of_equity(
+    lite: Engine, tmp_path: Path
+) -> None:
+    room = Room(lite, folder=tmp_path / "history")
+    asyncio.run(room.cycles.look())
+    first = room.live.marks
+    room.work()
+    room.clock.at += timedelta(seconds=1)
+    asyncio.run(room.cycles.look())
+    last = room.live.marks
+    assert first is not None
+    assert last is not None
+    assert first.equity is not None
+    assert last.equity is not None
+    since, until = START - timedelta(1), START + timedelta(1)
+    (row,) = MarkStore(tmp_path / "history").profit("book", since, until)
+    parts = ("realised", "unrealised", "funding", "fees", "revaluation", "other", "flows")
+    assert sum(row[part] for part in parts) == last.equity - first.equity
+    assert row["fees"] < 0
+    assert row["other"] == 0
 
 
 SCENARIOS = ("margin-rescue-by-transfer", "stress-forces-collateral", "position-move",
