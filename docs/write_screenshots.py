@@ -67,7 +67,7 @@ def look(chromium: str, entrance: str) -> None:
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
             for name in PAGES:
-                page.goto(places(page, origin, name))
+                page.goto(_kept.get(name, f"{origin}/{name}"))
                 page.wait_for_timeout(800)
                 path = HERE / "dashboard" / f"{name}-{scheme}.png"
                 page.screenshot(path=path, full_page=True)
@@ -76,11 +76,7 @@ def look(chromium: str, entrance: str) -> None:
 
 
 _kept: dict[str, str] = {}
-
-
-def places(page: Page, origin: str, name: str) -> str:
-    """Tell where a page is: those with results keep theirs."""
-    return _kept.get(name, f"{origin}/{name}")
+"""Where pages with results are."""
 
 
 def act(page: Page, origin: str) -> None:

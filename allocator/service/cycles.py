@@ -202,6 +202,8 @@ class Cycles:
         ports, loop = self._ports, asyncio.get_running_loop()
         async with self._reading:
             began = loop.time()
+            if self._monitor is not None:
+                await asyncio.to_thread(self._monitor.before_reading)
             gathered = await ports.market.gather()
             self._observed("gather", loop.time() - began)
             history: History = ports.office.history

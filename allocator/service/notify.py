@@ -19,6 +19,7 @@ from allocator.service.telemetry import Redactor
 log = logging.getLogger(__name__)
 
 MOST_IN_A_DIGEST = 50
+PATIENCE = timedelta(seconds=60)
 
 WORDS = {
     "approval_wanted": "a plan waits for approval",
@@ -75,9 +76,18 @@ class Notifier:
         self._told = dict[str, datetime]()
         self._dead_since: datetime | None = None
 
-    async def deliver(self, now: datetime) -> int:
-        """Tell what waits in one digest; returns how many alerts it named."""
+    async def deliver(self, now: datetime, *, between_runs: bool = True) -> int:
+        """Tell what waits in one digest; returns how many alerts it named.
+
+        Parameters
+        ----------
+        between_runs
+            Whether no run is under way: else only what has waited for a while is told, so that
+            a run comes to one digest and yet nothing stays untold for long.
+        """
         waiting = self._office.history.alerts()[:MOST_IN_A_DIGEST]
+        if not between_runs and not any(now - row.at > PATIENCE for row in waiting):
+            return 0
         fresh = [row for row in waiting if self._is_new(row, now)]
         if fresh and not await self._tell(title(self._name, fresh), digest(fresh)):
             return 0

@@ -257,8 +257,8 @@ class Service:
             try:
                 now = self.clock.now()
                 await self._notifier.watch(self.beats.leader_at(), started, now)
-                if self.live.leads and not self.live.busy:
-                    await self._notifier.deliver(now)
+                if self.live.leads:
+                    await self._notifier.deliver(now, between_runs=not self.live.busy)
             except Exception:
                 log.exception("alerts could not be delivered")
             await asyncio.sleep(NOTIFY_S)

@@ -54,7 +54,9 @@ class Snapshots:
             kept = select(SnapshotRow.id).where(*mine).order_by(col(SnapshotRow.id).desc())
             oldest = session.exec(kept.offset(MOST_KEPT - 1).limit(1)).first()
             if oldest is not None:
-                session.execute(delete(SnapshotRow).where(*mine, col(SnapshotRow.id) < oldest))
+                session.connection().execute(
+                    delete(SnapshotRow).where(*mine, col(SnapshotRow.id) < oldest)
+                )
         return SnapshotView(snapshot_hash=name, as_of=snapshot.as_of, source=source)
 
     def read(self, name: str) -> Snapshot:

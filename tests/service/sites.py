@@ -30,13 +30,20 @@ MANDATE: dict[str, Any] = {
 CANARY = "canary-Zx81-secret-value"
 
 
+def pool(name: str, venue: str, quantity: str, wallet: str = "100000") -> dict[str, Any]:
+    """An account that trades at its own venue alone."""
+    row = account(name, venue, quantity, wallet)
+    kept = {key: pair for key, pair in row["positions"].items() if key.startswith(f"{venue}:")}
+    return row | {"positions": kept}
+
+
 def snapshot(quantity: str = "0") -> Snapshot:
     return Snapshot.model_validate(
         {
             "as_of": START,
             "assets": {"USDT": {"price": "1"}, "BTC": {"price": "50000", "underlying": "BTC"}},
             "instruments": [instrument("alpha:BTC/USDT:USDT"), instrument("beta:BTC/USDT:USDT")],
-            "accounts": [account("a", "alpha", quantity), account("b", "beta", "0")],
+            "accounts": [pool("a", "alpha", quantity), pool("b", "beta", "0")],
         }
     )
 

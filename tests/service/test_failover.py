@@ -65,6 +65,9 @@ class Pair:
         self.log = (folder / "service.log").open("w")
         self.running = dict[int, subprocess.Popen[bytes]]()
         self.engine: Engine = connect(url)
+        with self.engine.begin() as connection:
+            connection.execute(text("DROP SCHEMA public CASCADE"))
+            connection.execute(text("CREATE SCHEMA public"))
         upgrade(self.engine)
         self.beats = Beats(self.engine, "demo")
         self.slots = Slots(self.engine, "demo")
@@ -103,9 +106,6 @@ class Pair:
 def test_killed_leader_is_followed_in_time_and_no_slot_runs_twice(
     tmp_path: Path, postgres_url: str
 ) -> None:
-    with connect(postgres_url).begin() as connection:
-        connection.execute(text("DROP SCHEMA public CASCADE"))
-        connection.execute(text("CREATE SCHEMA public"))
     pair = Pair(tmp_path, postgres_url)
     took = list[float]()
     try:

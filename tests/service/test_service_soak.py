@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -81,7 +82,8 @@ def publish(url: str, config: Any, delta: str) -> None:
 def test_service_runs_for_days_on_time_with_flat_memory(tmp_path: Path) -> None:
     state = tmp_path / "demo"
     path = demo.prepare(state)
-    text = path.read_text().replace('auto_below: "0"', 'auto_below: "100000000"')
+    text = re.sub(r"(?ms)^service:.*?(?=^\S)", "", path.read_text())
+    text = text.replace('auto_below: "0"', 'auto_below: "100000000"')
     path.write_text(text + SERVICE.replace("FOLDER", str(tmp_path)))
     exchanges = loopback.start(state / "exchange")
     config = demo.configuration(path, exchanges.url)
@@ -95,7 +97,7 @@ def test_service_runs_for_days_on_time_with_flat_memory(tmp_path: Path) -> None:
     events = {
         0.25: lambda: publish(config.database, config, "0.8"),
         0.45: lambda: ask(
-            exchanges, "funding", {"instrument": "binance:usdm:BTCUSDT", "rate": "0.002"}
+            exchanges, "funding", {"instrument": "binance:usdm:BTCUSDT", "rate": "0.0007"}
         ),
         0.65: lambda: ask(exchanges, "price", {"coin": "BTC", "usd": "58000"}),
     }

@@ -11,7 +11,7 @@ from typing import Literal
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from allocator.execution.attempts import Attempt, of_row, sender
+from allocator.execution.attempts import Attempt, of_row, sender, touched
 from allocator.execution.database import READ_ONLY
 from allocator.execution.transitions import State
 from allocator.models.base import ZERO
@@ -55,6 +55,10 @@ class Ledger:
         self._until: datetime | None = None
         self._totals = defaultdict[tuple[str, Part, str], Decimal](Decimal)
 
+    def unsettled(self) -> set[str]:
+        """Name accounts with a request under way, as of the last reading."""
+        return {account for rows in self._open.values() for account, *_ in rows}
+
     def read(self) -> dict[str, Flows]:
         """Tell the sums so far, by account."""
         query = select(AttemptRow).order_by(col(AttemptRow.updated_at))
@@ -81,7 +85,8 @@ class Ledger:
         for account, part, asset, amount in found:
             self._totals[account, part, asset] += amount
         if not attempt.final:
-            self._open[name] = found
+            held = tuple((who, "fills", "", ZERO) for who in touched(attempt.intent))
+            self._open[name] = (*found, *held)
 
     def _flows(self) -> dict[str, Flows]:
         moved = defaultdict[str, dict[str, Decimal]](dict)

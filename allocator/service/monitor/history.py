@@ -144,7 +144,7 @@ def _read(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rows(marks: Marks, earned: Mapping[str, Profit]) -> dict[str, Rows]:
-    accounts = [
+    accounts: list[dict[str, Any]] = [
         {
             **row.model_dump(),
             "unrealised_held": row.unrealised,
@@ -155,7 +155,9 @@ def _rows(marks: Marks, earned: Mapping[str, Profit]) -> dict[str, Rows]:
         }
         for row in marks.accounts
     ]
-    limits = [{**row.model_dump(), "limit_id": row.limit} for row in marks.limits]
+    limits: list[dict[str, Any]] = [
+        {**row.model_dump(), "limit_id": row.limit} for row in marks.limits
+    ]
     exposures = [row.model_dump() for row in marks.exposures]
     tables = {"accounts": accounts, "exposures": exposures, "limits": limits}
     return {

@@ -96,7 +96,14 @@ class Monitor:
         self._path = store.folder / "base.json"
         self._base = _read(self._path)
         self._read_at = dict[str, datetime]()
+        self._known: Mapping[str, Flows] | None = None
+        self._moving = set[str]()
         self.latest: Marks | None = None
+
+    def before_reading(self) -> None:
+        """Note what has gone through the accounts, just before they are read."""
+        self._known = self._ledger.read()
+        self._moving = self._ledger.unsettled()
 
     def take(
         self,
@@ -131,10 +138,16 @@ class Monitor:
         return self._watch(before, marks, busy=busy)
 
     def _earn(self, book: Book, missing: Mapping[str, str]) -> dict[str, Profit]:
+        """Reckon what accounts earned since they were last at rest.
+
+        An account through which something went while it was read, or goes still, is left for
+        the next mark: nobody can say whether its wallets show it already.
+        """
         flows, moments, out = self._ledger.read(), dict(self._base.moments), dict[str, Profit]()
-        for name in book.accounts:
-            if name in missing:
-                continue
+        known = flows if self._known is None else self._known
+        moving = self._moving | self._ledger.unsettled()
+        moving |= {name for name in flows if flows[name] != known.get(name)}
+        for name in book.accounts.keys() - moving - missing.keys():
             now = moment(book, name, flows.get(name, Flows()))
             if name in moments and moments[name].at <= now.at:
                 out[name] = profit(moments[name], now)

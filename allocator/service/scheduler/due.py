@@ -27,7 +27,6 @@ OVERTAKEN = "another slot of it is due already"
 URGENCY = {"repair": 0, "execute": 1, "plan": 2}
 
 
-@lru_cache(maxsize=256)
 def timer_trigger(schedule: Schedule) -> Any:
     """Make the timer's own trigger of a schedule.
 
@@ -36,16 +35,22 @@ def timer_trigger(schedule: Schedule) -> Any:
     ConfigError
         When its cron line cannot be read.
     """
+    return _trigger(schedule.id, schedule.cron, schedule.every_s)
+
+
+@lru_cache(maxsize=256)
+def _trigger(name: str, cron: str | None, every_s: Decimal | None) -> Any:
     from apscheduler.triggers.cron import CronTrigger
     from apscheduler.triggers.interval import IntervalTrigger
 
-    if schedule.every_s is not None:
-        return IntervalTrigger(seconds=float(schedule.every_s), start_date=EPOCH, timezone=UTC)
-    assert schedule.cron is not None
+    if every_s is not None:
+        interval: Any = IntervalTrigger
+        return interval(seconds=float(every_s), start_date=EPOCH, timezone=UTC)
+    assert cron is not None
     try:
-        return CronTrigger.from_crontab(schedule.cron, timezone=UTC)
+        return CronTrigger.from_crontab(cron, timezone=UTC)
     except ValueError as error:
-        raise ConfigError(f"schedule {schedule.id}: cron {schedule.cron!r}: {error}") from error
+        raise ConfigError(f"schedule {name}: cron {cron!r}: {error}") from error
 
 
 def next_fire(schedule: Schedule, after: datetime) -> datetime | None:

@@ -18,7 +18,8 @@ from allocator.service.monitor.lines import Lines
 from allocator.service.monitor.marks import marks_of, observation
 from allocator.service.monitor.monitor import Monitor
 from allocator.service.scheduler.slots import Slots
-from tests.execution.book import START, account, instrument
+from tests.execution.book import START, instrument
+from tests.service.sites import pool
 
 BTC = "alpha:BTC/USDT:USDT"
 MANDATE = Mandate.model_validate(
@@ -54,7 +55,7 @@ def snapshot(
             "as_of": at,
             "assets": {"USDT": {"price": "1"}, "BTC": {"price": "50000", "underlying": "BTC"}},
             "instruments": rows,
-            "accounts": [account("a", "alpha", a, wallet), account("b", "beta", "-1")],
+            "accounts": [pool("a", "alpha", a, wallet), pool("b", "beta", "-1")],
         }
     )
 
@@ -173,3 +174,40 @@ def test_base_of_another_release_begins_anew(watched: Watched) -> None:
 
 def test_marks_are_of_the_time_of_the_snapshot() -> None:
     assert marks_of(snapshot(), MANDATE).at == datetime(2026, 11, 20, 8, tzinfo=UTC)
+
+
+def test_account_through_which_something_goes_waits_for_the_next_mark(watched: Watched) -> None:
+    from allocator.service.monitor.profit import Flows
+
+    class Told:
+        """A ledger that says what a test wants it to say."""
+
+        def __init__(self) -> None:
+            self.flows = dict[str, Flows]()
+            self.moving = set[str]()
+
+        def read(self) -> dict[str, Flows]:
+            return dict(self.flows)
+
+        def unsettled(self) -> set[str]:
+            return set(self.moving)
+
+    told = Told()
+    watched.monitor._ledger = told  # type: ignore[assignment]
+    watched.look(0)
+    watched.monitor.before_reading()
+    told.flows = {
+        "a": Flows(moved={"USDT": Decimal(-500)}),
+        "b": Flows(moved={"USDT": Decimal(500)}),
+    }
+    watched.look(1)
+    watched.monitor.before_reading()
+    told.moving = {"a"}
+    watched.look(2, wallet="99500")
+    told.moving = set()
+    watched.monitor.before_reading()
+    watched.look(3, wallet="99500")
+    rows = MarkStore(watched.folder).profit("account", START - timedelta(1), START + timedelta(1))
+    sums = {row["name"]: (row["other"], row["flows"]) for row in rows}
+    assert sums["a"] == (0, -500)
+    assert sums["b"] == (-500, 500)

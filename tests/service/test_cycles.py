@@ -1,0 +1,242 @@
+"""A slot's way from the accounts to the record, on the paper exchange."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from allocator.adapters.paper import open_paper
+from allocator.decide import decide
+from allocator.execution.executor import Executor
+from allocator.execution.journal import Journal
+from allocator.execution.leader import Lease, next_epoch
+from allocator.execution.office import Office
+from allocator.models.controls import ApprovalConfig
+from allocator.models.errors import RefusedError, StaleError
+from allocator.models.mandate import Mandate
+from allocator.models.plan import Order
+from allocator.models.snapshot import Snapshot
+from allocator.service.cycles import Cycles, Ports, request
+from allocator.service.live import Live
+from allocator.service.mandates import Mandates
+from allocator.service.monitor.flows import Ledger
+from allocator.service.monitor.history import MarkStore
+from allocator.service.monitor.lines import Lines
+from allocator.service.monitor.monitor import Monitor
+from allocator.service.repairs import repairing
+from allocator.service.scheduler.slots import Asked, Slot, Slots
+from allocator.service.scheduler.worker import Result
+from allocator.service.snapshots import Snapshots
+from allocator.state import Book, State
+from allocator.verify import shortfall, verify
+from allocator.whatif.reader import load_scenario
+from tests.execution.book import START, JumpingClock
+from tests.execution.limits import wide
+from tests.service.record import ROOT
+from tests.service.sites import MANDATE, snapshot
+
+EVERYBODY = ApprovalConfig(auto_below=Decimal(10_000_000), second_above=Decimal(10_000_000))
+SOMEBODY = ApprovalConfig(auto_below=Decimal(0), second_above=Decimal(10_000_000))
+
+
+class Room:
+    """Everything a cycle works with, over one database."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        approval: ApprovalConfig = EVERYBODY,
+        *,
+        start: Snapshot | None = None,
+        mandate: Mandate | None = None,
+        dry: bool = False,
+        folder: Path | None = None,
+    ) -> None:
+        self.clock = JumpingClock()
+        self.start = start or snapshot()
+        self.exchange, market, venues = open_paper(self.start, self.clock)
+        lease = next_epoch(engine, "desk", "t", self.clock.now())
+        executor = Executor(
+            Journal(engine, lease, self.clock),
+            {} if dry else venues,
+            self.clock,
+            release=verify,
+            controls=wide(),
+            approval=approval,
+        )
+        self.office = Office(engine, "desk", self.clock)
+        self.slots = Slots(engine, "desk")
+        self.mandates = Mandates(engine, "desk")
+        self.mandates.from_config(mandate or Mandate.model_validate(MANDATE), START)
+        self.live = Live("t")
+        self.cycles = Cycles(
+            Ports(
+                market=market,
+                executor=executor,
+                office=self.office,
+                slots=self.slots,
+                snapshots=Snapshots(engine, "desk"),
+                mandates=self.mandates,
+                approval=approval,
+                clock=self.clock,
+                live=self.live,
+                dry=dry,
+            ),
+            None if folder is None else self.watch(engine, lease, folder),
+        )
+
+    def watch(self, engine: Engine, lease: Lease, folder: Path) -> Monitor:
+        lines = Lines(engine, "desk")
+        return Monitor(
+            MarkStore(folder), Ledger(engine), lines, lease, (),
+            venues={"a": "alpha", "b": "beta"}, keep_days=9, fired=lambda _: None,
+        )  # fmt: skip
+
+    def work(self, kind: str = "plan", name: str = "s", plan_hash: str | None = None) -> Result:
+        asked = Asked(name, "x", kind, "a test", self.clock.now(), plan_hash=plan_hash)  # type: ignore[arg-type]
+        self.slots.add(asked)
+        slot = self.slots.named(name)
+        assert slot is not None
+        return asyncio.run(self.cycles.work(slot))
+
+
+@pytest.fixture
+def room(lite: Engine) -> Room:
+    return Room(lite)
+
+
+def test_plan_below_the_threshold_is_carried_out_at_once(room: Room) -> None:
+    result = room.work()
+    assert (result.status, result.note) == ("done", "done")
+    (cycle,) = room.office.history.cycles()
+    assert (cycle.slot, cycle.plan_hash) == ("s", result.plan_hash)
+    held = sum(
+        row.holding(name).quantity
+        for row in room.exchange.holdings.values()
+        for name in ("alpha:BTC/USDT:USDT", "beta:BTC/USDT:USDT")
+    )
+    assert held > 0
+    assert room.live.busy == ""
+
+
+def test_plan_that_needs_somebody_waits_and_tells_so(lite: Engine) -> None:
+    room = Room(lite, SOMEBODY)
+    result = room.work()
+    assert result.note == "waits for 1 to approve"
+    assert room.office.history.cycles() == ()
+    (alert,) = room.office.history.alerts()
+    assert (alert.topic, alert.body["plan"]) == ("approval_wanted", result.plan_hash)
+    assert result.plan_hash is not None
+    with pytest.raises(RefusedError, match="NOT_APPROVED"):
+        room.work("execute", "e", result.plan_hash)
+    room.office.judge(result.plan_hash, "alice", "approved")
+    assert room.work("execute", "f", result.plan_hash).note == "done"
+    with pytest.raises(RefusedError, match="PLAN_KNOWN"):
+        room.work("execute", "g", result.plan_hash)
+
+
+def test_approval_that_has_become_stale_is_refused_by_the_executor(lite: Engine) -> None:
+    room = Room(lite, SOMEBODY)
+    plan_hash = room.work().plan_hash
+    assert plan_hash is not None
+    room.office.judge(plan_hash, "alice", "approved")
+    room.clock.at = START + timedelta(seconds=301)
+    with pytest.raises((RefusedError, StaleError), match=r"expired|SNAPSHOT_AGE"):
+        room.work("execute", "e", plan_hash)
+    assert room.office.history.cycles() == ()
+
+
+def test_dry_service_proposes_and_sends_nothing(lite: Engine) -> None:
+    room = Room(lite, dry=True)
+    assert room.work().note == "proposed; dry: nothing is sent"
+    with pytest.raises(RefusedError, match="DRY_RUN"):
+        room.work("execute", "e", "0" * 64)
+    assert room.office.history.cycles() == ()
+
+
+def test_slot_that_became_a_cycle_gets_no_second_one(room: Room) -> None:
+    room.work()
+    slot = room.slots.named("s")
+    assert slot is not None
+    again = asyncio.run(room.cycles.work(slot))
+    assert again.note.startswith("carried on where an earlier leader had stopped")
+    assert len(room.office.history.cycles()) == 1
+
+
+def test_urgent_slot_does_nothing_where_nothing_is_broken(room: Room) -> None:
+    assert room.work("repair").note == "nothing is broken: nothing to repair"
+    assert room.office.history.proposals() == ()
+
+
+def test_what_was_earned_by_a_cycle_adds_up_to_the_change_of_equity(
+    lite: Engine, tmp_path: Path
+) -> None:
+    room = Room(lite, folder=tmp_path / "history")
+    asyncio.run(room.cycles.look())
+    first = room.live.marks
+    room.work()
+    room.clock.at += timedelta(seconds=1)
+    asyncio.run(room.cycles.look())
+    last = room.live.marks
+    assert first is not None
+    assert last is not None
+    assert first.equity is not None
+    assert last.equity is not None
+    since, until = START - timedelta(1), START + timedelta(1)
+    (row,) = MarkStore(tmp_path / "history").profit("book", since, until)
+    parts = ("realised", "unrealised", "funding", "fees", "revaluation", "other", "flows")
+    assert sum(row[part] for part in parts) == last.equity - first.equity
+    assert row["fees"] < 0
+    assert row["other"] == 0
+
+
+SCENARIOS = ("margin-rescue-by-transfer", "stress-forces-collateral", "position-move",
+             "owner-cap-beats-splitting", "two-venue-delta-move")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_repair_only_shrinks_positions_and_mends_what_is_broken(name: str) -> None:
+    scenario = load_scenario(ROOT / "scenarios" / f"{name}.yaml")
+    before = Book.of(scenario.snapshot, scenario.mandate)
+    missing = shortfall(before, State.start(before)).total
+    asked = repairing(scenario.snapshot, scenario.mandate)
+    assert (asked is None) == (missing == 0)
+    if asked is None:
+        return
+    plan = decide(*asked)
+    assert plan.status in ("act", "infeasible", "nothing")
+    for action in plan.actions:
+        if isinstance(action, Order):
+            held = before.quantity[action.account, action.instrument]
+            assert held * action.signed < 0
+            assert action.quantity <= abs(held)
+    assert verify(*asked, plan) == ()
+    if plan.certificate is not None:
+        assert plan.certificate.shortfall <= missing
+
+
+def test_requests_of_people_have_names_that_do_not_clash() -> None:
+    first = request("alice", "plan", START)
+    second = request("alice", "plan", START + timedelta(microseconds=1))
+    assert first.name != second.name
+    assert request("alice", "execute", START, "a" * 64) == request(
+        "alice", "execute", START, "a" * 64
+    )
+
+
+def test_book_that_changed_under_a_plan_is_planned_again_so_many_times(room: Room) -> None:
+    slot: Any = Slot(1, "s", "x", "plan", "c", START, "running")
+    room.cycles._again(slot)
+    (again,) = room.slots.with_status("due")
+    assert again.name == "s again"
+    room.cycles._again(again)
+    twice = room.slots.named("s again again")
+    assert twice is not None
+    room.cycles._again(twice)
+    assert len(room.slots.with_status("due")) == 2

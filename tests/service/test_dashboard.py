@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from shutil import which
+from typing import Any
+
+import pytest
+import uvicorn
+from sqlalchemy import Engine
+
+from allocator.service.dashboard.sessions import COOKIE
+from allocator.service.http.server import listen
+from tests.service.sites import CANARY, Place
+
+PAGES = ("book", "exposure", "plan", "runs", "what-if", "health")
+ORIGIN = {"Origin": "http://testserver"}
+
+
+@pytest.fixture
+def place(lite: Engine, tmp_path: Path) -> Iterator[Place]:
+    made = Place(lite, tmp_path)
+    made.gather()
+    with made.client:
+        yield made
+    made.site.jobs.close()
+
+
+def log_in(place: Place, who: str = "alice") -> str:
+    """Log in; returns the form secret of the session."""
+    body = {"token": place.tokens[who]}
+    response = place.client.post("/login", data=body, headers=ORIGIN, follow_redirects=False)
+    assert response.status_code == 303
+    cookie = response.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    page = place.client.get("/book").text
+    found = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert found is not None
+    return found.group(1)
+
+
+def send(place: Place, path: str, csrf: str, headers: Any = ORIGIN, **form: str) -> Any:
+    body = {"csrf": csrf, **form}
+    return place.client.post(path, data=body, headers=headers, follow_redirects=False)
+
+
+def the_plan(place: Place) -> str:
+    return place.site.views.plan_hashes(1)[0]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_shows_itself_and_sends_strangers_to_log_in(place: Place, page: str) -> None:
+    stranger = place.client.get(f"/{page}", follow_redirects=False)
+    assert (stranger.status_code, stranger.headers["location"]) == (303, "/login")
+    log_in(place)
+    response = place.client.get(f"/{page}")
+    assert response.status_code == 200
+    assert 'aria-current="page"' in response.text
+    assert CANARY not in response.text
+    assert not re.search(r'(?:src|href)="(?:https?:)?//', response.text)
+
+
+def test_pages_work_before_anything_was_gathered(lite: Engine, tmp_path: Path) -> None:
+    place = Place(lite, tmp_path)
+    log_in(place)
+    for page in PAGES:
+        assert place.client.get(f"/{page}").status_code == 200, page
+
+
+def test_wrong_token_begins_nothing(place: Place) -> None:
+    response = place.client.post("/login", data={"token": "alc_x"}, headers=ORIGIN)
+    assert response.status_code == 401
+    assert COOKIE not in place.client.cookies
+
+
+def test_entrance_opens_once(place: Place) -> None:
+    path = place.service.enter("alice")
+    assert place.client.get(path, follow_redirects=False).headers["location"] == "/book"
+    place.client.cookies.clear()
+    assert place.client.get(path, follow_redirects=False).headers["location"] == "/login"
+
+
+def test_plan_is_approved_and_handed_on_by_forms(place: Place) -> None:
+    csrf, plan = log_in(place), the_plan(place)
+    response = send(place, f"/plan/{plan}/approve", csrf, reason="fine")
+    assert response.headers["location"] == f"/plan/{plan}"
+    page = place.client.get(f"/plan/{plan}").text
+    assert 'id="approval">approved' in page
+    assert "fine" in page
+    send(place, f"/plan/{plan}/execute", csrf)
+    assert [row.plan_hash for row in place.service.slots.with_status("due")] == [plan]
+
+
+def test_refusal_is_told_on_the_page(place: Place) -> None:
+    csrf, plan = log_in(place), the_plan(place)
+    response = send(place, f"/plan/{plan}/execute", csrf)
+    page = place.client.get(response.headers["location"]).text
+    assert "NOT_APPROVED" in page
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "http://evil.example"}, {}, {"Origin": "null"},
+                {"Referer": "http://evil.example/testserver"}]
+)  # fmt: skip
+def test_form_of_another_site_is_refused(place: Place, headers: dict[str, str]) -> None:
+    csrf, plan = log_in(place), the_plan(place)
+    response = send(place, f"/plan/{plan}/approve", csrf, headers)
+    assert (response.status_code, response.json()["code"]) == (403, "ORIGIN")
+    assert place.site.views.summary(plan).verdicts == ()
+
+
+@pytest.mark.parametrize("csrf", ["", "x", "\u00e9"])
+def test_form_without_the_sessions_secret_is_refused(place: Place, csrf: str) -> None:
+    log_in(place)
+    plan = the_plan(place)
+    response = send(place, f"/plan/{plan}/approve", csrf)
+    assert (response.status_code, response.json()["code"]) == (403, "CSRF")
+    assert place.site.views.summary(plan).verdicts == ()
+
+
+def test_forms_ask_for_the_same_scopes_as_the_api(place: Place) -> None:
+    csrf, plan = log_in(place, "read"), the_plan(place)
+    for path in (f"/plan/{plan}/approve", f"/plan/{plan}/reject", f"/plan/{plan}/execute",
+                 f"/plan/{plan}/frontier", "/what-if", "/schedules/hourly/run", "/halt",
+                 "/resume", "/mandates/1/publish"):  # fmt: skip
+        assert send(place, path, csrf, reason="x").status_code == 403, path
+
+
+def test_session_ends_with_its_token(place: Place) -> None:
+    log_in(place)
+    place.site.tokens.revoke("alice", place.clock.now())
+    assert place.client.get("/book", follow_redirects=False).status_code == 303
+
+
+def test_what_is_written_by_people_is_escaped(place: Place) -> None:
+    csrf = log_in(place)
+    send(place, "/halt", csrf, reason="<script>alert(1)</script>")
+    page = place.client.get("/health").text
+    assert "<script>alert(1)" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def test_unknown_plan_is_not_found(place: Place) -> None:
+    log_in(place)
+    assert place.client.get("/plan/" + "0" * 64).status_code == 404
+
+
+@pytest.fixture
+def served(place: Place) -> Iterator[str]:
+    """The place on a loopback address of its own."""
+    opened = listen("127.0.0.1", 0)
+    config = uvicorn.Config(place.app, log_config=None, lifespan="off", access_log=False)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([opened])))
+    thread.start()
+    yield f"http://127.0.0.1:{opened.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(20)
+    opened.close()
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    found = next(filter(None, map(which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        pytest.skip("no Chromium was found on the path")
+    with playwright.sync_playwright() as running:
+        made = running.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield made
+        made.close()
+
+
+def test_every_page_in_a_browser_without_a_network(place: Place, served: str, browser: Any) -> None:
+    outside, faults = list[str](), list[str]()
+    page = browser.new_page()
+
+    def only_here(route: Any) -> None:
+        if route.request.url.startswith(served):
+            route.continue_()
+        else:
+            outside.append(route.request.url)
+            route.abort()
+
+    page.route("**/*", only_here)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda row: faults.append(row.text) if row.type == "error" else None)
+    page.goto(served + place.service.enter("alice"))
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for name in PAGES:
+            page.goto(f"{served}/{name}")
+            assert page.locator("h1").count() == 1
+    page.goto(f"{served}/plan")
+    page.wait_for_selector(".chart svg")
+    page.fill("input[name=reason]", "fine")
+    page.click("#approve")
+    assert page.locator("#approval").inner_text() == "approved"
+    page.wait_for_selector(".chart svg")
+    page.keyboard.press("1")
+    page.wait_for_url("**/book")
+    page.wait_for_selector(".card")
+    page.wait_for_load_state()
+    page.keyboard.press("t")
+    assert page.evaluate("document.documentElement.dataset.theme") in ("light", "dark")
+    assert outside == []
+    assert faults == []
+    assert place.site.views.summary(the_plan(place)).verdicts[0].who == "alice"
+
+
+def test_plan_is_approved_in_a_browser_without_scripts(
+    place: Place, served: str, browser: Any
+) -> None:
+    page = browser.new_context(java_script_enabled=False).new_page()
+    page.goto(f"{served}/login")
+    page.fill("input[name=token]", place.tokens["alice"])
+    page.click("button")
+    for name in PAGES:
+        page.goto(f"{served}/{name}")
+        assert page.locator("table, form").count() > 1, name
+    page.goto(f"{served}/plan")
+    page.click("#approve")
+    assert page.locator("#approval").inner_text() == "approved"

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import asyncio
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from allocator.execution.office import Office
+from allocator.models.errors import StaleError
+from allocator.models.service import AlertConfig
+from allocator.service.notify import Notifier, apprise_sender
+from allocator.service.telemetry import Redactor
+from tests.execution.book import START, JumpingClock
+
+
+class Box:
+    """Where alerts arrive."""
+
+    def __init__(self, engine: Engine, **changes: Any) -> None:
+        self.clock = JumpingClock()
+        self.office = Office(engine, "desk", self.clock)
+        self.got = list[tuple[str, str]]()
+        self.works = True
+        config = AlertConfig.model_validate({"dead_man_s": 100, "repeat_s": 60, **changes})
+        redactor = Redactor(["canary-value"])
+        self.notifier = Notifier(self.office, config, self.send, redactor, "desk")
+
+    def send(self, title: str, text: str) -> bool:
+        self.got.append((title, text))
+        return self.works
+
+    def alert(self, topic: str, **body: Any) -> None:
+        with self.office.write() as entry:
+            entry.alert(topic, **body)
+
+    def deliver(self) -> int:
+        return asyncio.run(self.notifier.deliver(self.clock.now()))
+
+    def watch(self, age_s: float | None) -> bool:
+        now = self.clock.now()
+        tick = None if age_s is None else now - timedelta(seconds=age_s)
+        return asyncio.run(self.notifier.watch(tick, START, now))
+
+
+@pytest.fixture
+def box(lite: Engine) -> Box:
+    return Box(lite)
+
+
+def test_whatever_waits_is_told_in_one_digest_once(box: Box) -> None:
+    box.alert("trigger", what="drift BTC")
+    box.alert("slot_failed", why="venue down")
+    assert box.deliver() == 2
+    ((title, text),) = box.got
+    assert title == "desk: a trigger fired; a cycle failed"
+    assert "drift BTC" in text
+    assert "venue down" in text
+    assert box.deliver() == 0
+    assert len(box.got) == 1
+
+
+def test_same_alert_is_told_again_only_after_a_while(box: Box) -> None:
+    box.alert("trigger", what="x")
+    box.deliver()
+    box.alert("trigger", what="x")
+    assert box.deliver() == 0
+    assert box.office.history.alerts() == ()
+    box.clock.at += timedelta(seconds=60)
+    box.alert("trigger", what="x")
+    assert box.deliver() == 1
+
+
+def test_digest_waits_for_the_end_of_a_run_but_not_for_long(box: Box) -> None:
+    box.alert("frozen", account="a")
+    now = box.clock.now()
+    assert asyncio.run(box.notifier.deliver(now, between_runs=False)) == 0
+    late = now + timedelta(seconds=61)
+    assert asyncio.run(box.notifier.deliver(late, between_runs=False)) == 1
+
+
+def test_alert_that_did_not_get_through_is_tried_again(box: Box) -> None:
+    box.alert("trigger", what="x")
+    box.works = False
+    assert box.deliver() == 0
+    assert len(box.office.history.alerts()) == 1
+    box.works = True
+    assert box.deliver() == 1
+    assert box.office.history.alerts() == ()
+
+
+def test_secret_is_in_no_alert(box: Box) -> None:
+    box.alert("slot_failed", why="key canary-value refused")
+    box.deliver()
+    assert "canary-value" not in str(box.got)
+
+
+@pytest.mark.parametrize(("age_s", "dead"), [(99, False), (100, False), (101, True)])
+def test_dead_man_is_told_beyond_the_threshold(box: Box, age_s: float, dead: bool) -> None:
+    assert box.watch(age_s) == dead
+    assert len(box.got) == dead
+
+
+def test_dead_man_is_told_once_and_so_is_his_return(box: Box) -> None:
+    for _ in range(3):
+        box.watch(200)
+    box.watch(1)
+    box.watch(1)
+    assert [title for title, _ in box.got] == [
+        "desk: the scheduler has not ticked",
+        "desk: the scheduler ticks again",
+    ]
+
+
+def test_service_that_never_ticked_is_dead_after_a_while(box: Box) -> None:
+    assert not box.watch(None)
+    box.clock.at += timedelta(seconds=101)
+    assert box.watch(None)
+
+
+@pytest.fixture
+def webhook() -> Iterator[tuple[str, list[Any]]]:
+    """A web server on loopback that keeps what it is sent."""
+    got = list[Any]()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            length = int(self.headers["Content-Length"])
+            got.append(json.loads(self.rfile.read(length)))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"json://127.0.0.1:{server.server_port}/hook", got
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr':DeprecationWarning")  # apprise imports it
+def test_webhook_gets_the_digest(webhook: tuple[str, list[Any]]) -> None:
+    address, got = webhook
+    assert apprise_sender([address])("title", "text")
+    assert got[0]["title"] == "title"
+    assert got[0]["message"] == "text"
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr':DeprecationWarning")
+def test_address_that_cannot_be_used_is_not_shown() -> None:
+    with pytest.raises(StaleError, match="address 1 of 1") as caught:
+        apprise_sender(["nonsense://secret-token@x"])
+    assert "secret-token" not in str(caught.value)
