@@ -65,7 +65,9 @@ async def futures_account(place: Place) -> JsonObject:
         raise VenueError(f"wallet {place.config.wallet} of Bitget is not read: usdm and spot are")
     reply = await place.login.call("private_mix_get_v2_mix_account_accounts", FUTURES)
     rows = rows_of(reply, "accounts")
-    found = next((row for row in rows if str(row.get("marginCoin")).upper() == COIN), None)
+    found: JsonObject | None = next(
+        (row for row in rows if str(row.get("marginCoin")).upper() == COIN), None
+    )
     if found is None:
         raise UnansweredError(f"no {COIN} in the answer")
     return found

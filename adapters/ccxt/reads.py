@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from allocator.adapters.ccxt.place import Place
 from allocator.adapters.sources import AssetPrices, NetworkTerms
@@ -51,7 +51,7 @@ class Networks(Protocol):
 class ReadsAccounts:
     """Reads accounts by one module, or by what suits an account's wallet."""
 
-    accounts: ClassVar[Accounts]
+    accounts: Accounts
 
     def reader(self, place: Place) -> Accounts:
         """Choose what reads an account."""
@@ -70,7 +70,7 @@ class ReadsAccounts:
 class ReadsMarkets:
     """Reads markets by one module."""
 
-    markets: ClassVar[Markets]
+    markets: Markets
 
     async def quote(self, place: Place, instrument: str) -> Quote:
         """Read best prices."""
@@ -88,7 +88,7 @@ class ReadsMarkets:
 class ReadsNetworks:
     """Reads the terms of withdrawals by one module."""
 
-    terms: ClassVar[Networks]
+    terms: Networks
 
     async def networks(self, place: Place, assets: Collection[str]) -> Mapping[str, NetworkTerms]:
         """Read the terms of withdrawals."""
