@@ -186,7 +186,8 @@ async def account(place: Place) -> Account:
     names = {f"{place.venue}:{market['symbol']}" for market in markets} | pairs.keys()
     raised = {name: _raised(place, name, brackets, prices) for name in names}
     return Account(
-        **{**who(place), "state": STATES[status]},
+        **who(place),
+        state=STATES[status],
         fees=fees,
         margin=Margin(model="tiered", asset_mode="multi"),
         balances={

@@ -146,7 +146,7 @@ async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
         OpenOrder(
             instrument=named(known, text(row, "coin")),
             side="buy" if text(row, "side") == "B" else "sell",
-            quantity=number(text(row, "sz")),
+            quantity=number(text(row, "sz")) or ZERO,
             price=number(row.get("limitPx")) or None,
             reduce_only=bool(row.get("reduceOnly")),
         )

@@ -121,7 +121,7 @@ def _open_order(name: str, row: JsonObject) -> OpenOrder:
     return OpenOrder(
         instrument=name,
         side="buy" if text(row, "side") == "buy" else "sell",
-        quantity=number(text(row, "unfilledSize")),
+        quantity=number(text(row, "unfilledSize")) or ZERO,
         price=number(row.get("limitPrice")) or None,
         reduce_only=bool(row.get("reduceOnly")),
     )
