@@ -112,7 +112,8 @@ async def _setting(place: Place, market: JsonObject) -> JsonObject:
 
 async def _fees(place: Place) -> Fees:
     row = await place.login.kept(INFO, {"type": "userFees", "user": address(place)})
-    return Fees(maker=number(text(row, "userAddRate")), taker=number(text(row, "userCrossRate")) or ZERO)
+    maker, taker = (number(text(row, key)) for key in ("userAddRate", "userCrossRate"))
+    return Fees(maker=maker, taker=taker or ZERO)
 
 
 def _positions(
