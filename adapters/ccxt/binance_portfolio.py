@@ -145,10 +145,7 @@ def _held(pairs: Mapping[str, list[JsonObject]]) -> dict[str, list[JsonObject]]:
 
 
 def _named(place: Place, side: str, row: JsonObject) -> str:
-    name = place.instrument(text(row, "symbol"), SIDES[side])
-    if name is None:
-        raise VenueError(f"a row of an unknown market: {row.get('symbol')}")
-    return name
+    return place.named(text(row, "symbol"), SIDES[side])
 
 
 async def open_orders(place: Place) -> tuple[OpenOrder, ...]:

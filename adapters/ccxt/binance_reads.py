@@ -129,17 +129,8 @@ async def position_rows(place: Place) -> list[JsonObject]:
 
 
 def instrument_id(place: Place, row: JsonObject) -> str:
-    """Name the instrument of a row.
-
-    Raises
-    ------
-    VenueError
-        For a market that is not known.
-    """
-    name = place.instrument(text(row, "symbol"), KINDS[place.config.wallet])
-    if name is None:
-        raise VenueError(f"a row of an unknown market: {row.get('symbol')}")
-    return name
+    """Name the instrument of a row; an unknown market is none of them."""
+    return place.named(text(row, "symbol"), KINDS[place.config.wallet])
 
 
 @exactly

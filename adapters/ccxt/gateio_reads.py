@@ -115,17 +115,8 @@ def signed(row: JsonObject) -> Decimal:
 
 
 def instrument_of(place: Place, row: JsonObject) -> str:
-    """Name the instrument of a row.
-
-    Raises
-    ------
-    VenueError
-        When its contract is not among the markets.
-    """
-    found = place.instrument(text(row, "contract"), KINDS[place.config.wallet])
-    if found is None:
-        raise VenueError(f"an unknown market: {row.get('contract')}")
-    return found
+    """Name the instrument of a row; an unknown market is none of them."""
+    return place.named(text(row, "contract"), KINDS[place.config.wallet])
 
 
 @exactly

@@ -74,7 +74,7 @@ async def account(place: Place) -> Account:
     if place.config.wallet == "spot":
         return holding(place, await held(place))
     whole, orders, fees, settings = await asyncio.gather(
-        state(place), open_orders(place), _fees(place), _settings(place)
+        state(place), open_orders(place), _fees(place), place.each(_setting)
     )
     rows = position_rows(whole)
     check_identity(whole, rows)
@@ -89,16 +89,6 @@ async def account(place: Place) -> Account:
         positions=_positions(place, rows, settings),
         open_orders=orders,
     )
-
-
-async def _settings(place: Place) -> dict[str, JsonObject]:
-    """Read how each configured pair is set; kept for a short while."""
-    markets = [place.login.market(symbol) for symbol in place.config.instruments]
-    found = await asyncio.gather(*(_setting(place, market) for market in markets))
-    return {
-        f"{place.venue}:{market['symbol']}": row
-        for market, row in zip(markets, found, strict=True)
-    }  # fmt: skip
 
 
 async def _setting(place: Place, market: JsonObject) -> JsonObject:

@@ -102,7 +102,7 @@ async def account(place: Place) -> Account:
         position_rows(place),
         open_orders(place),
         _fees(place),
-        _settings(place),
+        place.each(setting),
     )
     check_identity(whole, rows)
     own = wallet(whole)
@@ -117,15 +117,6 @@ async def account(place: Place) -> Account:
         positions=_positions(place, rows, settings),
         open_orders=orders,
     )
-
-
-async def _settings(place: Place) -> dict[str, Setting]:
-    markets = [place.login.market(symbol) for symbol in place.config.instruments]
-    found = await asyncio.gather(*(setting(place, market) for market in markets))
-    return {
-        f"{place.venue}:{market['symbol']}": row
-        for market, row in zip(markets, found, strict=True)
-    }  # fmt: skip
 
 
 async def _fees(place: Place) -> Fees:

@@ -48,12 +48,7 @@ async def _tickers(place: Place) -> dict[str, JsonObject]:
 
 async def instruments(place: Place, wanted: Collection[str]) -> tuple[Instrument, ...]:
     """Read markets by instrument id; one that is no perpetual settled in USDT is left out."""
-    known = place.login.client.markets
-    markets = [
-        known[place.symbol(name)] for name in sorted(wanted)
-        if place.symbol(name) in known
-        and known[place.symbol(name)]["swap"] and known[place.symbol(name)]["settle"] == COIN
-    ]  # fmt: skip
+    markets = place.perpetuals(wanted, COIN)
     return tuple(await asyncio.gather(*(_read(place, market) for market in markets)))
 
 

@@ -113,17 +113,8 @@ def signed(row: JsonObject) -> Decimal:
 
 
 def instrument_of(place: Place, row: JsonObject) -> str:
-    """Name the instrument of a row.
-
-    Raises
-    ------
-    VenueError
-        When it is not among the markets.
-    """
-    found = place.instrument(text(row, "symbol"), "linear")
-    if found is None:
-        raise VenueError(f"an unknown market: {row.get('symbol')}")
-    return found
+    """Name the instrument of a row; an unknown market is none of them."""
+    return place.named(text(row, "symbol"), "linear")
 
 
 @exactly

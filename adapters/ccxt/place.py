@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
+from typing import TypeVar
 
 from allocator.adapters.ccxt.failures import NotSentError
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject
 from allocator.models.config import AccountConfig
 from allocator.models.errors import VenueError
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,36 @@ class Place:
         """Name the instrument of a venue's market id; None: an unknown market."""
         symbol = self.login.symbol(market_id, kind)
         return None if symbol is None else f"{self.venue}:{symbol}"
+
+    def named(self, market_id: str, kind: str) -> str:
+        """Name the instrument of a venue's market id.
+
+        Raises
+        ------
+        VenueError
+            When it is not among the markets.
+        """
+        found = self.instrument(market_id, kind)
+        if found is None:
+            raise VenueError(f"a row of an unknown market: {market_id}")
+        return found
+
+    async def each(
+        self, ask: Callable[[Place, JsonObject], Awaitable[Result]]
+    ) -> dict[str, Result]:
+        """Ask for something of each configured market, and keep the answers by instrument."""
+        markets = [self.login.market(symbol) for symbol in self.config.instruments]
+        found = await asyncio.gather(*(ask(self, market) for market in markets))
+        return {
+            f"{self.venue}:{market['symbol']}": row
+            for market, row in zip(markets, found, strict=True)
+        }  # fmt: skip
+
+    def perpetuals(self, wanted: Collection[str], settle: str) -> list[JsonObject]:
+        """List the perpetuals settled in a coin among instruments; others are left out."""
+        known = self.login.client.markets
+        found = (known[self.symbol(name)] for name in sorted(wanted) if self.symbol(name) in known)
+        return [market for market in found if market["swap"] and market["settle"] == settle]
 
 
 def who(place: Place) -> JsonObject:
