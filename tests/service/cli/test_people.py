@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -17,6 +21,8 @@ from allocator.models.controls import ControlsConfig
 from allocator.risk.table import CONTROLS
 from allocator.service.cli.main import run
 from allocator.service.demo import configuration, prepare
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @dataclass
@@ -222,3 +228,29 @@ def test_no_secret_is_in_the_record_the_output_or_the_exchanges_log(shop: Shop) 
     everything = "\n".join([*told, shown.out, shown.err, log]).encode() + left
     assert [secret for secret in secrets if secret.encode() in everything] == []
     assert b"bybit-main" in everything
+
+
+def test_sigterm_follows_what_is_being_sent_parks_the_rest_and_says_so(shop: Shop) -> None:
+    hash_ = shop.approved()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "allocator", "execute", hash_, "-c", str(shop.path)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "transfer 1: sending" in line:
+            process.send_signal(signal.SIGTERM)
+            break
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 7
+    assert "stopping: what is being sent is followed to its end" in err
+    assert "parked: the next start goes on with it" in out
+    assert "transfer 1: settled" in err
+    assert "order" not in err
+    status, told = shop.type("execute", hash_)
+    assert status == 0, told
+    assert "What became of it: done" in told
