@@ -163,6 +163,11 @@ def list_(config: ConfigOption, *, output: OutputOption = Format.TABLE) -> None:
             write_table(columns, rows)
 
 
+@alerts.callback(help=OF_ALERTS)
+def _group() -> None:
+    """Keep this a group: one with a single command would be that command."""
+
+
 @alerts.command()
 def test(config: ConfigOption) -> None:
     """Send a test to every address; ends with 5 if it does not get through.
