@@ -86,3 +86,11 @@ def test_alerts_test_says_when_nobody_would_be_told(
 ) -> None:
     assert run(["alerts", "test", "-c", str(path)]) == 2
     assert "nobody would be told" in capsys.readouterr().err
+
+
+def test_live_service_wants_to_hear_it_twice(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path.write_text(path.read_text().replace('"mode": "loopback"', '"mode": "live"'))
+    assert run(["run", "-c", str(path)]) == 6
+    assert "LIVE_NOT_CONFIRMED" in capsys.readouterr().err
