@@ -65,7 +65,7 @@ def run(
     if shadow:
         loaded = loaded.model_copy(update={"mode": "dry"})
     if loaded.mode == "live" and not live:
-        raise RefusedError("LIVE_NOT_CONFIRMED: mode live sends real orders: --live says so too")
+        raise RefusedError("NOT_LIVE: mode=live needs --live as well")
     asyncio.run(_run(loaded, serve=serve))
 
 

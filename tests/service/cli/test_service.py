@@ -93,4 +93,4 @@ def test_live_service_wants_to_hear_it_twice(
 ) -> None:
     path.write_text(path.read_text().replace('"mode": "loopback"', '"mode": "live"'))
     assert run(["run", "-c", str(path)]) == 6
-    assert "LIVE_NOT_CONFIRMED" in capsys.readouterr().err
+    assert "NOT_LIVE" in capsys.readouterr().err
