@@ -185,6 +185,10 @@ class Client:
         body = json_value(api.WhatIfRequest(cases=cases))
         return self._post("/v1/what-if", body, api.JobView, key)
 
+    def sweep(self, grid: Mapping[str, list[Any]], *, key: str | None = None) -> api.JobView:
+        """Begin to decide every point of a grid; `job` tells what came of it."""
+        return self._post("/v1/sweeps", {"grid": dict(grid)}, api.JobView, key)
+
     def job(self, name: str) -> api.JobView:
         """Read how long work stands."""
         return self._get(f"/v1/jobs/{name}", api.JobView)

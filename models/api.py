@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from allocator.models.base import Num, Utc, Value
 from allocator.models.mandate import Mandate
@@ -14,6 +15,9 @@ from allocator.models.snapshot import Snapshot
 
 Scope = Literal["read", "plan", "approve", "execute"]
 SCOPES: tuple[Scope, ...] = ("read", "plan", "approve", "execute")
+
+MOST_POINTS = 500
+"""Points of a sweep on request; larger ones are for `allocator sweep`."""
 
 Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 """One line of text."""
@@ -407,6 +411,32 @@ class WhatIfRequest(Value):
     """Cases to decide beside the book as it is."""
 
     cases: tuple[Case, ...] = Field(min_length=1, max_length=20)
+
+
+class SweepRequest(Value):
+    """Every combination of values, decided on the book as it is.
+
+    Attributes
+    ----------
+    grid
+        Lists of values by path, as in a scenario file:
+        ``{"mandate.policy.order_cost": [0, 1, 5], "shock.prices.BTC": ["-10%", "-20%"]}``.
+    """
+
+    grid: Mapping[Line, tuple[Any, ...]] = Field(min_length=1, max_length=8)
+
+    @model_validator(mode="after")
+    def _is_small(self) -> SweepRequest:
+        if not 1 <= prod(len(row) for row in self.grid.values()) <= MOST_POINTS:
+            raise ValueError(f"a grid has 1 to {MOST_POINTS} points")
+        return self
+
+
+class SweepResult(Value):
+    """What came of each point, in the order of the grid."""
+
+    results_hash: str
+    rows: tuple[Any, ...]
 
 
 class Decided(Value):

@@ -41,7 +41,10 @@ def test_folder_refuses_its_bare_name(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("statement", ["import allocator", "import allocator.models.snapshot"])
 def test_import_loads_neither_exchange_client_nor_solver(statement: str, tmp_path: Path) -> None:
-    heavy = "{'ccxt', 'cvxpy', 'sqlmodel', 'sqlalchemy', 'aiohttp', 'scipy'}"
+    heavy = (
+        "{'ccxt', 'cvxpy', 'sqlmodel', 'sqlalchemy', 'aiohttp', 'scipy', 'fastapi', 'polars', "
+        "'duckdb', 'apscheduler', 'httpx2'}"
+    )
     code = f"{statement}; import sys; print(sorted({heavy} & set(sys.modules)))"
     run = python("-c", code, cwd=tmp_path, path=ROOT)
     assert run.stdout.strip() == "[]", run.stderr
@@ -83,6 +86,10 @@ def test_wheel_installs_one_top_level_name(wheel: Path) -> None:
     assert "allocator/models/plan.py" in names
     assert "allocator/models/py.typed" in names
     assert "allocator/adapters/__init__.py" in names
+    files = ("templates/book.html", "static/echarts.min.js", "static/licenses/htmx-LICENSE.txt")
+    for name in files:
+        assert f"allocator/service/dashboard/{name}" in names
+    assert "allocator/service/config.yaml" in names
     assert "allocator/whatif/static/echarts.min.js" in names
     assert "allocator/whatif/static/echarts.LICENSE" in names
     assert "allocator/whatif/templates/page.html.j2" in names

@@ -46,17 +46,26 @@ def run(
     shadow: Annotated[
         bool, typer.Option("--shadow", help="Plan beside the desk; send nothing.")
     ] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Let orders out to accounts marked live.")
+    ] = False,
 ) -> None:
     """Run the service: schedules, triggers, monitor, API, dashboard; SIGTERM ends it gracefully.
 
-    Several instances may run on one PostgreSQL database; one of them leads.
+    Several instances may run on one PostgreSQL database; one of them leads. Real orders need
+    three confirmations: mode live and an account marked live in the configuration, --live here,
+    and an approval of each plan above the thresholds.
 
     \b
     Example: allocator run -c config.yaml
     """  # noqa: D301
+    from allocator.models.errors import RefusedError
+
     loaded = _loaded(config)
     if shadow:
         loaded = loaded.model_copy(update={"mode": "dry"})
+    if loaded.mode == "live" and not live:
+        raise RefusedError("NOT_LIVE: mode=live needs --live as well")
     asyncio.run(_run(loaded, serve=serve))
 
 
@@ -161,6 +170,11 @@ def list_(config: ConfigOption, *, output: OutputOption = Format.TABLE) -> None:
             write_csv(columns, rows)
         case Format.TABLE:
             write_table(columns, rows)
+
+
+@alerts.callback(help=OF_ALERTS)
+def _group() -> None:
+    """Keep this a group: one with a single command would be that command."""
 
 
 @alerts.command()

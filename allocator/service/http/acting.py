@@ -14,7 +14,7 @@ from allocator.models.snapshot import Snapshot
 from allocator.risk.breaker import Breaker
 from allocator.service import deeds
 from allocator.service.http.access import KEY, OnceRoute, Served, need
-from allocator.service.http.deciding import frontier_of, plan_for, what_if
+from allocator.service.http.deciding import frontier_of, plan_for, sweep_of, what_if
 from allocator.service.http.problems import responses
 from allocator.service.http.routes import Named, PlanHash
 from allocator.service.http.tokens import Principal
@@ -109,6 +109,13 @@ def post_what_if(site: Served, _asking: Plans, body: api.WhatIfRequest) -> api.J
     """Begin to decide cases beside the book as it is."""
     site.service.snapshots.latest()
     return site.jobs.start("what-if", lambda watch: what_if(site, body.cases, watch))
+
+
+@router.post("/sweeps", status_code=202, openapi_extra=_KEY)
+def post_sweep(site: Served, _asking: Plans, body: api.SweepRequest) -> api.JobView:
+    """Begin to decide every point of a grid on the book as it is."""
+    site.service.snapshots.latest()
+    return site.jobs.start("sweep", lambda watch: sweep_of(site, body, watch))
 
 
 @router.post("/schedules/{schedule}/run", status_code=202, openapi_extra=_KEY)

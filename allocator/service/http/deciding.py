@@ -6,7 +6,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from allocator.models.api import Case, Decided, PlanRequest, WhatIfResult
+from allocator.models.api import (
+    Case,
+    Decided,
+    PlanRequest,
+    SweepRequest,
+    SweepResult,
+    WhatIfResult,
+)
 from allocator.models.base import Value, json_value
 from allocator.models.errors import AllocatorError, Problem, RefusedError, SnapshotError
 from allocator.models.mandate import Mandate
@@ -89,6 +96,23 @@ def what_if(site: Site, cases: tuple[Case, ...], watch: Watch) -> WhatIfResult:
         except AllocatorError as error:
             out.append(Decided(name=case.name, error=str(error)))
     return WhatIfResult(decided=tuple(out))
+
+
+def sweep_of(site: Site, asked: SweepRequest, watch: Watch) -> SweepResult:
+    """Decide every point of a grid on the book as it is."""
+    from allocator.whatif.sweep import sweep
+
+    snapshot, mandate = book_of(site, PlanRequest())
+    source = {
+        "version": 1,
+        "name": "sweep",
+        "snapshot": json_value(snapshot),
+        "mandate": json_value(mandate),
+        "grid": {path: list(row) for path, row in asked.grid.items()},
+    }
+    found = sweep(source, backend="serial", jobs=1, watch=watch)
+    rows = tuple(dict(row) for row in found.rows)
+    return SweepResult(results_hash=found.results_hash, rows=rows)
 
 
 def _decided(name: str, snapshot: Snapshot, mandate: Mandate) -> Decided:

@@ -85,7 +85,9 @@ class Ledger:
         for account, part, asset, amount in found:
             self._totals[account, part, asset] += amount
         if not attempt.final:
-            held = tuple((who, "fills", "", ZERO) for who in touched(attempt.intent))
+            held: tuple[Entry, ...] = tuple(
+                (who, "fills", "", ZERO) for who in touched(attempt.intent)
+            )
             self._open[name] = (*found, *held)
 
     def _flows(self) -> dict[str, Flows]:

@@ -118,6 +118,19 @@ def test_what_if_sets_cases_beside_the_book(place: Place) -> None:
     assert "DOGE" in rows["unknown"]["error"]
 
 
+def test_sweep_decides_every_point_of_a_grid(place: Place) -> None:
+    grid = {"mandate.policy.order_cost": ["0", "5"], "shock.prices.BTC": ["-10%", "10%"]}
+    found = wait_for(place, place.post("/v1/sweeps", {"grid": grid}).json()["id"])
+    assert found["status"] == "done", found
+    assert len(found["result"]["rows"]) == 4
+    assert {row["status"] for row in found["result"]["rows"]} == {"act"}
+    large = {"mandate.policy.order_cost": [str(i) for i in range(501)]}
+    assert place.post("/v1/sweeps", {"grid": large}).status_code == 422
+    wrong = {"mandate.policy.order_cots": ["1"]}
+    found = wait_for(place, place.post("/v1/sweeps", {"grid": wrong}).json()["id"])
+    assert found["status"] == "failed"
+
+
 def test_frontier_is_computed_beside_requests(place: Place) -> None:
     plan = place.site.views.plan_hashes(1)[0]
     job = place.post(f"/v1/plans/{plan}/frontier?points=3").json()["id"]

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from allocator.service.cli.main import run
+from allocator.service.http.tokens import Tokens
+from tests.execution.book import START
+from tests.service.sites import CANARY, config
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A configuration file whose keys are a canary."""
+    data = config(tmp_path).model_dump(mode="json", by_alias=True, exclude_none=True)
+    data["database"] = f"sqlite:///{tmp_path / 'journal.db'}"
+    out = tmp_path / "config.yaml"
+    out.write_text(json.dumps(data))
+    return out
+
+
+def test_init_writes_a_configuration_that_is_good_and_sends_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "desk"
+    assert run(["init", str(folder)]) == 0
+    assert run(["validate", "--as", "config", str(folder / "config.yaml")]) == 0
+    assert "\nmode: dry" in (folder / "config.yaml").read_text()
+    assert run(["init", str(folder)]) == 2
+    assert "not overwritten" in capsys.readouterr().err
+
+
+def test_shown_configuration_has_references_and_no_secret(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = path.read_text().replace("sqlite:///", "postgresql://allocator:hunter22@db/x?y=")
+    path.write_text(text)
+    assert run(["config", "show", "-c", str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert json.loads(shown)["logins"]["x"]["key"].startswith("file:")
+    assert CANARY not in shown
+    assert "hunter22" not in shown
+
+
+def test_token_is_printed_once_listed_without_itself_and_revoked(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["token", "make", "alice", "-s", "read", "-s", "approve", "-c", str(path)]) == 0
+    token = capsys.readouterr().out.strip()
+    assert re.fullmatch(r"alc_[\w-]{43}", token)
+    assert run(["token", "list", "-c", str(path), "-o", "json"]) == 0
+    listed = capsys.readouterr().out
+    assert json.loads(listed)[0]["scopes"] == "approve read"
+    assert token not in listed
+    assert run(["token", "make", "alice", "-s", "read", "-c", str(path)]) == 6
+    assert run(["token", "make", "bob", "-s", "root", "-c", str(path)]) == 2
+    assert run(["token", "revoke", "alice", "-c", str(path)]) == 0
+    from allocator.execution.database import connect
+
+    engine = connect(f"sqlite:///{path.parent / 'journal.db'}")
+    assert Tokens(engine).find(token, START) is None
+    engine.dispose()
+
+
+def test_mandate_is_drafted_published_and_listed(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mandate = tmp_path / "mandate.yaml"
+    mandate.write_text("targets: []\n")
+    monkeypatch.setenv("LOGNAME", "alice")
+    assert run(["config", "draft", str(mandate), "--note", "less", "-c", str(path)]) == 0
+    assert run(["config", "publish", "1", "-c", str(path)]) == 6
+    monkeypatch.setenv("LOGNAME", "bob")
+    assert run(["config", "publish", "1", "-c", str(path)]) == 0
+    capsys.readouterr()
+    assert run(["config", "versions", "-c", str(path), "-o", "json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["status"], row["author"], row["published_by"]) == ("published", "alice", "bob")
+
+
+def test_alerts_test_says_when_nobody_would_be_told(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["alerts", "test", "-c", str(path)]) == 2
+    assert "nobody would be told" in capsys.readouterr().err
+
+
+def test_live_service_wants_to_hear_it_twice(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path.write_text(path.read_text().replace('"mode": "loopback"', '"mode": "live"'))
+    assert run(["run", "-c", str(path)]) == 6
+    assert "NOT_LIVE" in capsys.readouterr().err
