@@ -88,6 +88,8 @@ class Recovery:
             raise Abort(f"stood still since {self._silent_since:%Y-%m-%d %H:%M:%S} UTC")
         if any(row.state is State.MANUAL for row in run.attempts()):
             raise Abort("an attempt waits for an operator")
+        # Money that has arrived meanwhile is seen before the plan may be given up.
+        await Transfers(run, Requests(run)).follow()
         if any(row.state is State.NOT_EXECUTED for row in run.attempts()):
             raise Abort("a request was not carried out; it is never sent again")
         await guard(run, run.accounts)
