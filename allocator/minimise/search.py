@@ -165,7 +165,7 @@ def search(arrays: Arrays, exactly: Exactly = exact, memory: Memory | None = Non
     found, sharp = candidates(form, relaxed.x, exactly, floor)
     bound, proof = relaxed.bound, "convex_hull_dual"
     if planning is not below:
-        sharp, planning, found = _enveloped(goal, (planning, found), relaxed, exactly)
+        sharp, planning, found = _enveloped(goal, planning, (found, sharp), relaxed, exactly)
         form = goal.capped(planning.form)
     if sharp is not None and sharp > bound:
         bound, proof = sharp, "exact"
@@ -186,29 +186,42 @@ def search(arrays: Arrays, exactly: Exactly = exact, memory: Memory | None = Non
     )
 
 
+_Found = tuple[tuple[Candidate, ...], float | None]
+"""Candidates, best first, and the bound of an exact step."""
+
+
 def _enveloped(
-    goal: _Goal, planned: tuple[Program, tuple[Candidate, ...]], relaxed: Answer, exactly: Exactly
+    goal: _Goal, planning: Program, found: _Found, relaxed: Answer, exactly: Exactly
 ) -> tuple[float | None, Program, tuple[Candidate, ...]]:
     """Bound from below the envelope of whole-position margin, and plan in the brackets it ends in.
 
-    Which brackets are best was chosen without whole uses; where the envelope's own answer with
-    them is cheaper than what was found, its brackets are tried, too.
+    Which brackets are best was chosen without whole uses and lots; where the envelope's own answer
+    with them is cheaper than any plan in those, its brackets are tried, too.
 
     Returns
     -------
     The bound in objective units, None for a large book; the better program; its candidates.
     """
-    below, (planning, found) = goal.below, planned
+    below = goal.below
     sharp = _sharp(goal.capped(below.form), relaxed, exactly)
     if sharp is None:
-        return None, planning, found
-    if not found or found[0].value - sharp.bound > CLOSER * (1.0 + abs(sharp.bound)):
+        return None, planning, found[0]
+    best = _whole(found)
+    if best - sharp.bound > CLOSER * (1.0 + abs(sharp.bound)):
         arrays = below.core.arrays
         other = build(arrays, ceilings(arrays, below.core.gross(sharp.x)))
-        more, _ = candidates(goal.capped(other.form), relaxed.x, exactly)
-        if more and (not found or more[0].value < found[0].value):
-            return sharp.bound, other, more
-    return sharp.bound, planning, found
+        more = candidates(goal.capped(other.form), relaxed.x, exactly)
+        if _whole(more) < best:
+            return sharp.bound, other, more[0]
+    return sharp.bound, planning, found[0]
+
+
+def _whole(found: _Found) -> float:
+    """Tell what the best plan with whole uses and lots costs at least, objective units."""
+    rows, bound = found
+    if bound is not None:
+        return bound
+    return rows[0].value if rows else np.inf
 
 
 def _effort(form: Form) -> Effort:

@@ -21,6 +21,7 @@ ONCE_MISSED = (
     ("broken", 6),
     ("broken", 7),
     ("mixed", 10026),
+    ("mixed", 10293),
 )
 """Books whose best whole lots lie far from the best sizes without lots."""
 
