@@ -273,7 +273,12 @@ def _sharp(form: Form, relaxed: Answer, exactly: Exactly) -> Exact | None:
 
 
 def _attained(form: Form, found: list[Candidate], floor: float) -> bool:
-    best = min(found, key=lambda row: row.value, default=None)
+    """Tell whether a set of actions that leaves no more missing than the cap is as cheap as can be.
+
+    One that leaves more missing may well be cheaper than what bounds the rest.
+    """
+    within = [row for row in found if float(form.shortfall @ row.x) <= form.cap + SPARE]
+    best = min(within, key=lambda row: row.value, default=None)
     if best is None or np.any((form.lot >= COARSE)[best.used] | form.split[best.used]):
         return False
     return best.value - floor <= ATTAINED * (1.0 + abs(best.value))

@@ -74,7 +74,10 @@ def supports(form: Form, near: Vector) -> list[Candidate]:
         allowed &= used | ~wanted
         if used.tobytes() not in seen:
             seen.add(used.tobytes())
-            out += _polished_at_its_best(form, used, near)
+            rows = _polished_at_its_best(form, used, near)
+            if not any(row[0].cap <= form.cap for row in rows):
+                rows += _with_the_smallest(form, allowed, near)
+            out += rows
     out += [(form, row) for row in polished(form, np.zeros(n, dtype=bool))]
     if not out:
         return []
@@ -116,6 +119,13 @@ def _polished_at_its_best(form: Form, used: Mask, near: Vector) -> list[tuple[Fo
             return []
         rows = polished(form, used, near)
     return [(form, row) for row in rows]
+
+
+def _with_the_smallest(form: Form, allowed: Mask, near: Vector) -> list[tuple[Form, Candidate]]:
+    """Polish all that is used at all: a little that is missing may take a whole smallest size."""
+    size = near[: form.n_actions]
+    used = _within_counts(form, allowed & (size > WANTED), size)
+    return [(form, row) for row in polished(form, used, near)]
 
 
 def _reweighted(

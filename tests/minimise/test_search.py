@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from allocator.minimise.exact import exact
-from allocator.minimise.search import least_shortfall, netted
+from allocator.minimise.search import least_shortfall, netted, wish_of
 from allocator.minimise.supports import polished, supports
+from allocator.program.build import build
 from allocator.program.crossing import arrays_of
 from allocator.program.solve import solve
 from allocator.state import Book
+from allocator.whatif.reader import load_scenario
 from tests.program.programs import program_of, scenario_of
 
 
@@ -51,3 +53,13 @@ def test_money_that_goes_and_comes_back_is_left_where_it_is() -> None:
         assert np.allclose(flow, 0.0)
         both = set(zip(routes.source[out > 0], routes.target[out > 0], strict=True))
         assert not {(b, a) for a, b in both} & both
+
+
+def test_a_little_that_is_missing_takes_a_whole_smallest_size() -> None:
+    """Large books have no exact step to find it, so the choice of supports has to."""
+    read = load_scenario("scenarios/smallest-transfer-repairs.yaml")
+    program = build(arrays_of(Book.of(read.snapshot, read.mandate)), None)
+    form = program.form.capped(0.0)
+    (found,) = supports(form, solve(form.relaxed()).x)
+    assert float(form.shortfall @ found.x) == 0.0
+    assert wish_of(program, found).transfers == {"byb-bin-usdt": pytest.approx(1000, abs=0.1)}
