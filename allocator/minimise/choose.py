@@ -231,4 +231,6 @@ def _note(options: list[Option], best: Option, unsafe: Unsafe | None) -> str:
             f"A plan at {unsafe.verdict.total:,.2f} was found, but no safe order for its steps: "
             f"{unsafe.tangle}."
         )
+    if options[0].verdict.shortfall > EXACT:
+        return f"No permitted action lessens what is missing; doing nothing costs {idle:,.2f}."
     return f"No action pays for itself; doing nothing costs {idle:,.2f}."

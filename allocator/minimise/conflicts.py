@@ -236,10 +236,10 @@ class _Explained:
             done = self._decided({rule: None})
             return self._told(rule, change_of(self.book, rule, None), None, done)
         for try_again in (ONE, MORE):
-            wanted = _rounded(rule, amount * try_again)
+            wanted = self._rounded(rule, amount * try_again)
             if self._decided({rule: wanted}):
                 return self._told(rule, change_of(self.book, rule, wanted), wanted, confirmed=True)
-        wanted = _rounded(rule, amount)
+        wanted = self._rounded(rule, amount)
         return self._told(rule, change_of(self.book, rule, wanted), wanted, confirmed=False)
 
     def _disabled(self, rule: Rule) -> bool:
@@ -247,13 +247,12 @@ class _Explained:
 
     def _amount(self, rule: Rule, least: Least) -> Decimal | None:
         """Close in on the least amount by secants, from below."""
-        unit = 1.0 if rule.kind == "order_budget" else float(worth(self.book, rule))
+        unit = 1.0 if self._counts(rule) else float(worth(self.book, rule))
         form = least.program.form if least.program is not None else None
         assert form is not None
         before, missing = 0.0, least.missing
-        at = 1.0 if rule.kind == "order_budget" else missing * form.unit / unit
-        if unit_of(self.book, rule) == "x equity":
-            at = 1.0
+        bare = self._counts(rule) or unit_of(self.book, rule) == "x equity"
+        at = 1.0 if bare else missing * form.unit / unit
         for _ in range(SECANTS):
             now = self._least({rule: _exact(at)})
             if now is None:
@@ -265,6 +264,18 @@ class _Explained:
             slope = (missing - now.missing) / (at - before)
             before, missing, at = at, now.missing, at + now.missing / slope
         return _exact(at)
+
+    def _counts(self, rule: Rule) -> bool:
+        """Tell whether a rule counts orders, which come whole."""
+        return unit_of(self.book, rule) == "orders"
+
+    def _rounded(self, rule: Rule, amount: Decimal) -> Decimal:
+        """Round an amount up to what a person would write."""
+        if self._counts(rule):
+            return amount.to_integral_value(ROUND_CEILING)
+        digits = amount.adjusted() - 5
+        step = max(Decimal(1).scaleb(digits), Decimal("1e-8")) if amount < 1 else CENT
+        return amount.quantize(step, ROUND_UP)
 
     def _decided(self, amounts: Amounts) -> bool:
         """Decide the relaxed book and ask the exact law whether the thing is mended."""
@@ -301,6 +312,8 @@ class _Explained:
         )
 
 
+CENT = Decimal("0.01")
+
 MORE = Decimal("1.002")
 """How much more is tried where whole lots and the step's own costs need a little."""
 
@@ -311,15 +324,3 @@ def _rank(rule: Rule) -> tuple[int, Rule]:
 
 def _exact(value: float) -> Decimal:
     return Decimal(repr(float(value)))
-
-
-def _rounded(rule: Rule, amount: Decimal) -> Decimal:
-    """Round an amount up to what a person would write."""
-    if rule.kind == "order_budget":
-        return amount.to_integral_value(ROUND_CEILING)
-    digits = amount.adjusted() - 5
-    step = max(Decimal(1).scaleb(digits), Decimal("1e-8")) if amount < 1 else CENT
-    return amount.quantize(step, ROUND_UP)
-
-
-CENT = Decimal("0.01")

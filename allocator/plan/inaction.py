@@ -9,7 +9,7 @@ from allocator.cost import cost
 from allocator.exposure import goals, present
 from allocator.models.base import ZERO
 from allocator.models.reasons import Idle, Obstacle, Place, Shortage
-from allocator.plan.judge import Verdict, judged
+from allocator.plan.judge import EXACT, Verdict, judged
 from allocator.plan.lots import Sizes, order_lots
 from allocator.plan.needs import margin_shortages
 from allocator.plan.outcome import Outcome
@@ -37,7 +37,8 @@ def inaction(book: Book, outcome: Outcome) -> Idle | None:
     if outcome.actions:
         return None
     idle, best = judged(book, Sizes()), _best(book, outcome)
-    obstacles = (*_under_way(book), *tuple(dict.fromkeys(_obstacles(book)))[:MOST_OBSTACLES])
+    off_target = () if idle.shortfall > EXACT else tuple(dict.fromkeys(_obstacles(book)))
+    obstacles = (*_under_way(book), *off_target[:MOST_OBSTACLES])
     if best is None:
         return Idle(obstacles=obstacles)
     sizes, verdict = best

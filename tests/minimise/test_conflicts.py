@@ -9,6 +9,7 @@ import pytest
 
 from allocator.decide import decide
 from allocator.minimise.least import NOTHING, least_of
+from allocator.models.mandate import Limit
 from allocator.models.plan import Plan
 from allocator.models.reasons import Infeasible
 from allocator.models.scenario import Scenario
@@ -76,6 +77,27 @@ def test_the_halted_market_and_the_narrow_route_conflict_with_the_margin() -> No
     assert all(relaxation.confirmed for relaxation in row.relaxations)
     (short,) = row.shortages
     assert (short.rule, short.asked, short.missing) == ("initial margin", 96000, row.missing)
+
+
+def test_a_limit_on_orders_is_relaxed_by_whole_orders() -> None:
+    scenario = load_scenario(SCENARIOS / "infeasible-named-cause.yaml")
+    rows = [row.model_copy(update={"status": "open"}) for row in scenario.snapshot.instruments]
+    snapshot = scenario.snapshot.model_copy(update={"instruments": tuple(rows)})
+    none = Limit.model_validate(
+        {
+            "id": "none",
+            "measure": "orders",
+            "of": {"any": True},
+            "scope": {"portfolio": True},
+            "max": "0",
+        }
+    )
+    mandate = scenario.mandate.model_copy(update={"limits": (*scenario.mandate.limits, none)})
+    (row,) = decide(snapshot, mandate).infeasible
+    told = {relaxation.rule: relaxation for relaxation in row.relaxations}["limit none"]
+    assert (told.amount, told.unit) == (Decimal(1), "orders")
+    assert told.change == "raise the max of none from 0 to 1"
+    assert told.confirmed
 
 
 def test_an_account_without_a_way_in_lacks_a_route() -> None:
