@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+import numpy as np
+
 from allocator.minimise.candidate import SPARE
 from allocator.minimise.lots import COARSE, settled
 from allocator.minimise.search import Search, wish_of
@@ -15,7 +17,9 @@ from allocator.plan.lots import MoveKey, Sizes, rounded
 from allocator.plan.lots_search import mended
 from allocator.plan.outcome import Outcome, Proof
 from allocator.plan.sequence import Ordered, Tangle, sequenced
+from allocator.program.core import Core
 from allocator.program.form import Form
+from allocator.program.sparse import Matrix, sp
 from allocator.state import Book, Pair
 
 CLOSE_TO_LEAST = Decimal(1)
@@ -183,7 +187,8 @@ def wishes(book: Book, found: Search) -> list[Wish]:
 def _roomier(form: Form, found: Search) -> Form:
     """Leave room in margin rows and limits for the steps that are only rounded.
 
-    Of moves that cost the same, the smallest are taken: margin has to carry them on the way.
+    Of moves that cost the same, the smallest are taken: margin has to carry them on the way. Where
+    a wallet that is too low already is traded from, fees of derivatives count, too.
     """
     steps = form.lot[found.program.core.layout.transfers]
     room = max(MARGIN_ROOM, 2 * float(steps[steps < COARSE].max(initial=0.0)))
@@ -193,7 +198,31 @@ def _roomier(form: Form, found: Search) -> Form:
             high[at] -= room
     c = form.c.copy()
     c[found.program.core.layout.moved] += TILT
-    return replace(form.capped(found.cap), row_high=high, c=c)
+    A, Z = _with_fees(form, found.program.core)
+    return replace(form.capped(found.cap), A=A, Z=Z, row_high=high, c=c)
+
+
+def _with_fees(form: Form, core: Core) -> tuple[Matrix, Matrix]:
+    """Take fees of derivatives off the rows of wallets that start below what they must hold."""
+    wallets = core.arrays.wallets
+    number = {"/".join(key): at for at, key in enumerate(wallets.keys)}
+    rows = [
+        (row, number[label[1]])
+        for row, label in enumerate(form.labels)
+        if label[0] == "balance"
+        and wallets.wallet[number[label[1]]] < wallets.ring[number[label[1]]]
+    ]
+    if not rows:
+        return form.A, form.Z
+    at = np.array(rows, dtype=np.int64)
+    fees = (core.paid - core.spot_paid).take(at[:, 1])
+    spread = sp.csr_array(
+        (np.ones(len(rows)), (at[:, 0], np.arange(len(rows)))), shape=(form.A.shape[0], len(rows))
+    )
+    X, Z = (spread @ fees.X).tocsr(), (spread @ fees.Z).tocsr()
+    X.resize(form.A.shape)
+    Z.resize(form.Z.shape)
+    return (form.A - X).tocsr(), (form.Z - Z).tocsr()
 
 
 def _best(options: list[Option], floor: Decimal) -> Option:

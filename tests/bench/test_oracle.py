@@ -20,6 +20,7 @@ ONCE_MISSED = (
     ("broken", 5),
     ("broken", 6),
     ("broken", 7),
+    ("spot", 10195),
     ("mixed", 10026),
     ("mixed", 10293),
 )
