@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 from allocator.models.errors import VenueError
@@ -64,6 +65,11 @@ class Answer:
     status: int = 0
     body: str = ""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def is_redirect(status: int) -> bool:
+    """Tell whether a status sends the request elsewhere."""
+    return HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST
 
 
 def venue_code(text: str) -> tuple[str, str] | None:
@@ -151,7 +157,7 @@ def failure(
     asked
         Venue and endpoint, named in a failure that has no code.
     """
-    found = venue_code(answer.body)
+    found = None if is_redirect(answer.status) else venue_code(answer.body)
     if found is not None:
         return RefusalError(found[0], without(found[1], hide), answer.body)
     status = f" (HTTP {answer.status})" if answer.status else ""
