@@ -142,6 +142,21 @@ def test_hedge_legs_are_kept_apart_and_not_traded() -> None:
     assert not pair.may_trade
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_isolated_hedge_legs_at_bybit_have_both_their_margins_set_aside(turned: bool) -> None:
+    long = {**POSITION, "positionIdx": 1, "positionBalance": "77", "leverage": "10"}
+    short = {
+        **POSITION, "positionIdx": 2, "side": "Sell", "size": "0.04", "unrealisedPnl": "0",
+        "positionBalance": "50", "leverage": "5",
+    }  # fmt: skip
+    legs = (short, long) if turned else (long, short)
+    pair = bybit("ISOLATED_MARGIN", COIN, *legs).positions[LINEAR]
+    assert pair.isolated is not None
+    assert pair.legs is not None
+    assert (pair.isolated.wallet, pair.leverage) == (127, 5)
+    assert (pair.legs.long, pair.legs.short) == (Decimal("0.1"), Decimal("0.04"))
+
+
 def test_isolated_margin_is_shown_and_not_traded() -> None:
     held = {**POSITION, "positionBalance": "77"}
     pair = bybit("ISOLATED_MARGIN", COIN, held).positions[LINEAR]
