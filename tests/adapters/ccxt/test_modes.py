@@ -157,6 +157,25 @@ def test_isolated_hedge_legs_at_bybit_have_both_their_margins_set_aside(turned: 
     assert (pair.legs.long, pair.legs.short) == (Decimal("0.1"), Decimal("0.04"))
 
 
+@pytest.mark.parametrize("size", [None, ""])
+def test_a_position_at_bybit_without_a_size_is_not_taken_for_flat(size: str | None) -> None:
+    coin = {**COIN, "totalPositionIM": "0", "unrealisedPnl": "0", "equity": "1000"}
+    with pytest.raises(VenueError, match="no size"):
+        bybit("REGULAR_MARGIN", coin, {**POSITION, "size": size, "unrealisedPnl": "0"})
+
+
+@pytest.mark.parametrize("side", [None, "", "sell", "None"])
+def test_a_position_at_bybit_of_no_known_side_is_not_taken_for_long(side: str | None) -> None:
+    with pytest.raises(VenueError, match="neither Buy nor Sell"):
+        bybit("REGULAR_MARGIN", COIN, {**POSITION, "side": side})
+
+
+def test_a_flat_pair_at_bybit_has_no_side_and_is_read() -> None:
+    coin = {**COIN, "totalPositionIM": "0", "unrealisedPnl": "0", "equity": "1000"}
+    flat = {**POSITION, "side": "", "size": "0", "unrealisedPnl": "0"}
+    assert bybit("REGULAR_MARGIN", coin, flat).positions[LINEAR].quantity == 0
+
+
 def test_isolated_margin_is_shown_and_not_traded() -> None:
     held = {**POSITION, "positionBalance": "77"}
     pair = bybit("ISOLATED_MARGIN", COIN, held).positions[LINEAR]
