@@ -1,6 +1,7 @@
 """What a failure says, and which answers leave open what happened."""
 
 import asyncio
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -114,7 +115,12 @@ def submitted(venue: str, status: int) -> Outcome:
     place = SimpleNamespace(login=login, master=login, venue=venue, account="a")
     directory = Directory({}, {venue: cast(Any, Refusing())}, {})
     intent = OrderIntent(
-        client_id="0" * 32, account="a", instrument="i", side="buy", quantity=1, limit_price=1
+        client_id="0" * 32,
+        account="a",
+        instrument="i",
+        side="buy",
+        quantity=Decimal(1),
+        limit_price=Decimal(1),
     )
     return asyncio.run(CcxtVenue(cast(Any, place), directory, cast(Any, None)).submit(intent))
 

@@ -1,8 +1,9 @@
 """A signed request goes to the address it was signed for and to no other."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from typing import Any
 
 import aiohttp
@@ -21,7 +22,7 @@ TAKEN = {"code": "0", "msg": "", "data": [{"ordId": "1", "sCode": "0", "sMsg": "
 
 
 @asynccontextmanager
-async def served(handler: Handler, port: int = 0) -> AsyncIterator[str]:
+async def served(handler: Handler, port: int = 0) -> AsyncGenerator[str]:
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handler)
     runner = web.AppRunner(app)
@@ -36,7 +37,7 @@ async def served(handler: Handler, port: int = 0) -> AsyncIterator[str]:
 @asynccontextmanager
 async def redirecting(
     path: str, status: int, arrived: list[str], onward: str
-) -> AsyncIterator[str]:
+) -> AsyncGenerator[str]:
     """Serve an exchange that sends one path to another host, which counts what reaches it."""
 
     async def elsewhere(request: web.Request) -> web.Response:
@@ -61,7 +62,12 @@ async def redirecting(
             yield address
 
 
-@pytest.mark.parametrize("make", [LoopbackSession, lambda _: DirectSession()])
+def direct(address: str) -> DirectSession:
+    del address
+    return DirectSession()
+
+
+@pytest.mark.parametrize("make", [LoopbackSession, direct])
 @pytest.mark.parametrize("gated", [False, True])
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_no_session_follows_a_redirect(
@@ -97,7 +103,7 @@ def test_a_redirected_order_reaches_no_second_host_and_is_unknown(
     account, instrument, path, status = ORDERS[venue]
     intent = OrderIntent(
         client_id="0" * 32, account=account, instrument=instrument, side="buy",
-        quantity="0.35" if venue == "okx" else "3", limit_price=64100,
+        quantity=Decimal("0.35" if venue == "okx" else "3"), limit_price=Decimal(64100),
     )  # fmt: skip
     arrived = list[str]()
 
