@@ -1,7 +1,8 @@
 """Puts what was read into one snapshot: nothing is dropped in silence, nothing is made up.
 
 An account that was not read stands frozen with its last known numbers, or empty if there never
-were any, and is named. So is one that holds something no price is known of.
+were any, and is named. So is one that holds something of which no price, or only an old one, is
+known.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from allocator.adapters.figures import scaled
+from allocator.adapters.prices import Priced, Seen, chosen
 from allocator.adapters.routes import internal_routes, merged, onchain_routes
 from allocator.adapters.sources import AccountSource, AssetPrices, NetworkTerms
 from allocator.models.account import Account, Balance, Fees
@@ -55,6 +57,8 @@ class Parts:
         Why, by account.
     prices, terms
         By venue.
+    seen
+        The last price told of each asset, in this gather or an earlier one.
     """
 
     as_of: datetime
@@ -65,6 +69,8 @@ class Parts:
     terms: dict[str, Mapping[str, NetworkTerms]] = field(
         default_factory=dict[str, Mapping[str, NetworkTerms]]
     )
+
+    seen: Mapping[str, Seen] = field(default_factory=dict[str, Seen])
 
     def fail(self, account: str, what: str) -> None:
         """Name something that is missing."""
@@ -77,9 +83,11 @@ def assemble(
     """Build the snapshot; `last` is the one before it, from which frozen accounts take numbers."""
     accounts = {source.config.id: _account(config, source, parts, last) for source in sources}
     instruments = _instruments(parts, accounts, last)
-    prices = _prices(config, parts, last)
+    priced = chosen(config, parts.seen, parts.as_of)
+    prices = priced.dollars
     accounts = {
-        name: _representable(row, instruments, prices, parts) for name, row in accounts.items()
+        name: _dated(_representable(row, instruments, prices, parts), instruments, priced, parts)
+        for name, row in accounts.items()
     }
     routes, problems = onchain_routes(
         config, {row.config.id: row.venue for row in sources}, parts.terms
@@ -141,18 +149,6 @@ def mentioned(account: Account) -> set[str]:
     return {*account.positions, *account.spot, *(row.instrument for row in account.open_orders)}
 
 
-def _prices(config: Config, parts: Parts, last: Snapshot | None) -> dict[str, Decimal]:
-    """Choose each asset's price: configured, else told by a venue, else the last known."""
-    found = {} if last is None else {name: row.price for name, row in last.assets.items()}
-    for _, told in sorted(parts.prices.items(), reverse=True):
-        found |= told
-    for row in parts.instruments.values():
-        if row.kind == "perpetual" and row.underlying and row.underlying not in found:
-            found[row.underlying] = row.mark
-    found |= {name: row.price for name, row in config.assets.items() if row.price is not None}
-    return found
-
-
 def _asset(config: AssetConfig | None, name: str, price: Decimal) -> Asset:
     """Describe an asset; where no haircut is configured it is no collateral at all.
 
@@ -196,6 +192,20 @@ def _representable(
             "open_orders": tuple(r for r in account.open_orders if r.instrument not in unknown),
         }
     )
+
+
+def _dated(
+    account: Account, instruments: Mapping[str, Instrument], priced: Priced, parts: Parts
+) -> Account:
+    """Freeze an account whose worth or figures rest on an old price, and name that."""
+    leant_on = {name for name, row in account.balances.items() if row.wallet}
+    for name in mentioned(account):
+        row = instruments[name]
+        leant_on |= {row.cash} | ({row.base} if row.is_spot and row.base else set[str]())
+    old = sorted(leant_on & priced.old.keys())
+    for name in old:
+        parts.fail(account.id, f"the price of {name} is {priced.old[name]:.0f} s old")
+    return account.model_copy(update={"state": "frozen"}) if old else account
 
 
 def _referring(

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from allocator.adapters.assemble import Book, Parts, assemble, mentioned
 from allocator.adapters.deadline import deadline
+from allocator.adapters.prices import Seen, told_now
 from allocator.adapters.sources import AccountSource, VenueSource
 from allocator.models.account import Account
 from allocator.models.config import Config
@@ -53,6 +54,7 @@ class Gatherer:
         self._accounts = tuple(accounts)
         self._clock = clock
         self._last: Snapshot | None = None
+        self._seen = dict[str, Seen]()
 
     async def gather(self) -> Book:
         """Read everything; what cannot be read is named and stands frozen."""
@@ -61,6 +63,9 @@ class Gatherer:
         started = asyncio.get_running_loop().time()
         await self._read_accounts(parts, started + whole * FIRST_SHARE)
         await self._read_markets(parts, started + whole)
+        fresh = told_now(parts.prices, parts.instruments.values())
+        self._seen |= {name: Seen(price, parts.as_of) for name, price in fresh.items()}
+        parts.seen = self._seen
         book = assemble(self._config, self._accounts, parts, self._last)
         self._last = book.snapshot
         return book
@@ -88,6 +93,9 @@ class Gatherer:
                 parts.fail(name, f"CLOCK_SKEW: {skew:.3f} s from {source.venue}'s clock")
             else:
                 parts.accounts[name] = read
+                told = prices[source.venue]
+                if isinstance(told, Exception):
+                    parts.fail(name, f"prices of {source.venue}: {describe(told)}")
 
     async def _read_markets(self, parts: Parts, until: float) -> None:
         wanted = self._wanted(parts)

@@ -25,6 +25,7 @@ from allocator.adapters.ccxt.bybit_reads import (
     wallet,
 )
 from allocator.adapters.ccxt.failures import UnansweredError
+from allocator.adapters.ccxt.pairs import Held, flat_pair, pair_of
 from allocator.adapters.ccxt.place import Place, text, who
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
@@ -34,7 +35,6 @@ from allocator.models.account import (
     FeeRates,
     Fees,
     Isolated,
-    Legs,
     Margin,
     Position,
     State,
@@ -196,14 +196,10 @@ async def _flat(place: Place, rows: list[PositionRow]) -> dict[str, Position]:
 
 
 def _flat_pair(row: JsonObject) -> Position:
-    leverage = number(row.get("leverage")) or None
-    two_legs = str(row.get("positionIdx") or "0") != "0"
-    return Position(
-        quantity=ZERO,
-        leverage=leverage,
-        tradable=not two_legs,
-        legs=Legs() if two_legs else None,
-        isolated=Isolated(wallet=ZERO) if str(row.get("tradeMode")) == "1" else None,
+    return flat_pair(
+        number(row.get("leverage")),
+        one_way=str(row.get("positionIdx") or "0") == "0",
+        isolated=str(row.get("tradeMode")) == "1",
     )
 
 
@@ -266,30 +262,23 @@ def _positions(
             raise VenueError(f"a position in an unknown market: {row.get('symbol')}")
         legs.setdefault(instrument, []).append(row)
     for instrument, pair in legs.items():
-        found[instrument] = _position(pair, tradable=instrument in tradable, isolated=isolated)
+        found[instrument] = pair_of(
+            instrument,
+            [_held(row, isolated=isolated) for row in pair],
+            one_way=all(str(row.get("positionIdx") or "0") == "0" for row in pair),
+            tradable=instrument in tradable,
+        )
     return found
 
 
-def _position(pair: list[JsonObject], *, tradable: bool, isolated: bool) -> Position:
-    row = pair[0]
+def _held(row: JsonObject, *, isolated: bool) -> Held:
     alone = isolated or str(row.get("tradeMode")) == "1"
-    separate = Isolated(wallet=number(row.get("positionBalance")) or ZERO) if alone else None
-    leverage = number(row.get("leverage")) or None
-    if str(row.get("positionIdx") or "0") == "0":
-        return Position(
-            quantity=signed(row),
-            entry_price=number(text(row, "avgPrice")),
-            leverage=leverage,
-            tradable=tradable,
-            isolated=separate,
-        )
-    sizes = {str(leg.get("positionIdx")): number(text(leg, "size")) or ZERO for leg in pair}
-    return Position(
-        legs=Legs(long=sizes.get("1", ZERO), short=sizes.get("2", ZERO)),
-        unrealised=sum((number(leg.get("unrealisedPnl")) or ZERO for leg in pair), ZERO),
-        leverage=leverage,
-        tradable=False,
-        isolated=separate,
+    return Held(
+        quantity=signed(row),
+        entry=number(text(row, "avgPrice")),
+        unrealised=number(row.get("unrealisedPnl")) or ZERO,
+        apart=number(row.get("positionBalance")) or ZERO if alone else None,
+        leverage=number(row.get("leverage")) or None,
     )
 
 

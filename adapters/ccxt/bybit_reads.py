@@ -88,7 +88,7 @@ async def position_rows(place: Place) -> list[tuple[str, JsonObject]]:
             "private_get_v5_position_list",
             {"category": name, "limit": 200, **params},
         )
-        rows.extend((name, row) for row in found if number(row.get("size")))
+        rows.extend((name, row) for row in found if number(text(row, "size")))
     return rows
 
 
@@ -121,9 +121,17 @@ def _open_order(place: Place, name: str, row: JsonObject) -> OpenOrder:
 
 
 def signed(row: JsonObject) -> Decimal:
-    """Read the signed size of a position."""
-    size = number(text(row, "size")) or ZERO
-    return -size if row.get("side") == "Sell" else size
+    """Read the signed size of a position that is not flat: only a flat one has no side.
+
+    Raises
+    ------
+    VenueError
+        When the answer does not say how large it is, or on which side.
+    """
+    side, size = row.get("side"), number(text(row, "size")) or ZERO
+    if side not in SIDES.values():
+        raise VenueError(f"a position that is neither Buy nor Sell: {side!r}")
+    return -size if side == "Sell" else size
 
 
 @exactly

@@ -17,7 +17,7 @@ from allocator.adapters.ccxt import (
     kraken_client,
     kucoin_client,
 )
-from allocator.adapters.ccxt.failures import Answer
+from allocator.adapters.ccxt.failures import Answer, is_redirect
 from allocator.adapters.ccxt.secrets import secret
 from allocator.adapters.ccxt.values import JsonObject
 from allocator.adapters.ccxt.windows import RECEIVE_WINDOW_MS, bound
@@ -141,8 +141,17 @@ def check_client(client: Any) -> None:
 
 
 def _keep_answer(check: Callable[..., Any], *args: Any) -> Any:
-    """Keep status, headers and body of an answer for `Login.call`, then let ccxt check it."""
+    """Keep status, headers and body of an answer for `Login.call`, then let ccxt check it.
+
+    Raises
+    ------
+    BadResponse
+        For a redirect, which ccxt would take for an answer: it is not followed.
+    """
     answer = heard.get()
+    status = int(args[0])
     if answer is not None:
-        answer.status, answer.headers, answer.body = int(args[0]), args[4], str(args[5] or "")
+        answer.status, answer.headers, answer.body = status, args[4], str(args[5] or "")
+    if is_redirect(status):
+        raise exchanges.BadResponse("a redirect to another address, not followed")
     return check(*args)

@@ -1,7 +1,8 @@
 """What can go wrong when a venue is asked, told apart by what is certain.
 
 Only an answer that carries the venue's own code is a refusal. Silence, a reset, a truncated body,
-HTML with status 200 or an error page say nothing about what happened. ccxt's classes are not
+HTML with status 200, a redirect or a server's error say nothing about what happened, with a code or
+without. ccxt's classes are not
 enough to tell the two apart (a body cut short is a plain `ExchangeError`), and its texts do not
 always keep the code, so the answer itself is read.
 """
@@ -12,12 +13,16 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 from allocator.models.errors import VenueError
 
 LONGEST = 140
 """Characters of a failure: a note holds it with the name of its error before it."""
+
+OVERLOADS = frozenset({HTTPStatus.IM_A_TEAPOT, HTTPStatus.TOO_MANY_REQUESTS})
+"""Too many requests; with the first of the two Binance bans an address."""
 
 CODE_KEYS = ("sCode", "retCode", "code")
 MESSAGE_KEYS = ("sMsg", "retMsg", "msg", "message", "detail")
@@ -64,6 +69,20 @@ class Answer:
     status: int = 0
     body: str = ""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def is_redirect(status: int) -> bool:
+    """Tell whether a status sends the request elsewhere."""
+    return HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST
+
+
+def is_overload(status: int) -> bool:
+    """Tell whether a status says that a server failed, or that too much was asked.
+
+    A proxy or a gateway before the exchange gives it, in the venue's format too: what it says of
+    a request does not prove that the exchange behind did not carry it out.
+    """
+    return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in OVERLOADS
 
 
 def venue_code(text: str) -> tuple[str, str] | None:
@@ -151,11 +170,11 @@ def failure(
     asked
         Venue and endpoint, named in a failure that has no code.
     """
-    found = venue_code(answer.body)
-    if found is not None:
+    found = None if is_redirect(answer.status) else venue_code(answer.body)
+    if found is not None and not is_overload(answer.status):
         return RefusalError(found[0], without(found[1], hide), answer.body)
     status = f" (HTTP {answer.status})" if answer.status else ""
-    words = without(str(error), hide)
+    words = without(str(error) if found is None else ": ".join(found), hide)
     told = f"{asked}: {type(error).__name__}{status}: {words}"
     return UnansweredError(told.removeprefix(": ")[:LONGEST])
 

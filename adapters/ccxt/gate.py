@@ -55,9 +55,14 @@ async def once(
 
 
 def unrepeated(method: str, url: Any, options: dict[str, Any]) -> dict[str, Any]:
-    """Add what keeps aiohttp from sending an action twice; a POST it repeats never."""
+    """Add what keeps aiohttp from sending a request elsewhere, and an action twice.
+
+    A redirect is not followed: a signed request would go to whatever host it names. A
+    broken connection is not tried again by an action; a POST aiohttp repeats never.
+    """
+    kept = {**options, "allow_redirects": False}
     repeats = method != "POST" and is_write(method, url)
-    return {**options, "middlewares": (once,)} if repeats else options
+    return {**kept, "middlewares": (once,)} if repeats else kept
 
 
 def check_loopback(url: str) -> str:

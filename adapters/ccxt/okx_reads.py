@@ -112,7 +112,7 @@ def size_of(market: JsonObject) -> Decimal:
 async def position_rows(place: Place) -> list[JsonObject]:
     """Read every position that is not flat, of every kind; the venue gives them in one page."""
     reply = await place.login.call("private_get_account_positions", {})
-    return [row for row in rows(reply) if number(row.get("pos"))]
+    return [row for row in rows(reply) if number(text(row, "pos"))]
 
 
 async def open_orders(place: Place) -> tuple[OpenOrder, ...]:

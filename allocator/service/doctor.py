@@ -131,10 +131,13 @@ def _private(check: str, reference: str) -> Finding:
 def _venues(config: Config) -> Iterator[Finding]:
     from allocator.service.bootstrap import open_market
 
-    async def read() -> tuple[dict[str, str], Snapshot]:
+    async def read() -> tuple[dict[str, list[str]], Snapshot]:
         async with open_market(config) as market:
             gathered = await market.gather()
-        return {row.account: row.what for row in gathered.missing}, gathered.snapshot
+        failed = dict[str, list[str]]()
+        for row in gathered.missing:
+            failed.setdefault(row.account, []).append(row.what)
+        return failed, gathered.snapshot
 
     try:
         missing, snapshot = asyncio.run(read())
@@ -142,10 +145,9 @@ def _venues(config: Config) -> Iterator[Finding]:
         yield Finding("venues", "wrong", str(error), "mend the configuration")
         return
     for row in config.accounts:
-        what = missing.get(row.id)
-        if what is None:
+        if row.id not in missing:
             yield Finding(f"account {row.id}", "ok", "read in full")
-        else:
+        for what in missing.get(row.id, ()):
             yield Finding(f"account {row.id}", "wrong", what, remedy_for(what))
         if row.id in snapshot.account:
             yield from _position_mode(snapshot.account[row.id])

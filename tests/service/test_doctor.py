@@ -118,3 +118,18 @@ def test_a_wrong_position_mode_is_named(told: None, venue: str) -> None:
         asyncio.run(switch(config))
         row = findings(config)[f"position mode of {venue}-000"]
     assert (row.state, row.remedy) == ("wrong", "switch the account to one-way mode")
+
+
+def test_every_failure_of_an_account_is_listed_each_with_its_remedy(emulator: Emulator) -> None:
+    route = {
+        "id": "out", "from": "bybit-000", "to": "okx-000", "asset": "USDT", "kind": "onchain",
+        "latency_s": 600,
+    }  # fmt: skip
+    data = settings(emulator.base_url, "bybit", "okx").model_dump(mode="json", by_alias=True)
+    config = Config.model_validate(data | {"routes": [route]})
+    emulator.admin("POST", "clock", advance_ms=30_000)
+    rows = [row for row in examine(config) if row.check == "account bybit-000"]
+    assert {row.state for row in rows} == {"wrong"}
+    skewed = next(row for row in rows if "CLOCK_SKEW" in row.found)
+    assert skewed.remedy == "set this machine's clock by NTP"
+    assert "route out: no address is registered" in {row.found for row in rows}

@@ -1,18 +1,23 @@
 """What a failure says, and which answers leave open what happened."""
 
 import asyncio
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from allocator.adapters.ccxt import session
+from allocator.adapters.ccxt.base import CcxtVenue, Directory
 from allocator.adapters.ccxt.binance import FACTS
+from allocator.adapters.ccxt.dialects import DIALECTS
 from allocator.adapters.ccxt.failures import Answer, RefusalError, UnansweredError, failure
 from allocator.adapters.ccxt.secrets import secret
 from allocator.adapters.ccxt.session import Sessions
 from allocator.models.config import Config
 from allocator.models.errors import ConfigError
+from allocator.models.intents import OrderIntent, Outcome, Rejected, Unknown
 
 ADDRESS = "https://api.example/v5/position/list?api_key=key-1&signature=abc"
 
@@ -83,3 +88,54 @@ def test_code_and_reason_of_a_json_rpc_error_are_read() -> None:
 def test_a_json_rpc_result_is_no_refusal() -> None:
     body = '{"jsonrpc":"2.0","result":{"code":7},"usIn":1}'
     assert isinstance(failure(RuntimeError("x"), Answer(200, body)), UnansweredError)
+
+
+REFUSALS = {
+    "binance": '{"code":-1102,"msg":"Mandatory parameter was not sent"}',
+    "bybit": '{"retCode":10001,"retMsg":"upstream request failed"}',
+    "okx": '{"code":"51008","msg":"Insufficient balance"}',
+    "gate": '{"label":"BALANCE_NOT_ENOUGH","message":"no upstream"}',
+}
+
+
+def submitted(venue: str, status: int) -> Outcome:
+    """Submit an order that a venue refuses with this status."""
+
+    class Refusing:
+        facts = DIALECTS[venue].facts
+
+        async def send_order(self, place: Any, intent: Any) -> str:
+            body = REFUSALS[venue]
+            raise failure(RuntimeError("x"), Answer(status, body), (), f"{venue} order")
+
+    async def nothing() -> None:
+        return None
+
+    login = SimpleNamespace(prepare=nothing, venue=venue)
+    place = SimpleNamespace(login=login, master=login, venue=venue, account="a")
+    directory = Directory({}, {venue: cast(Any, Refusing())}, {})
+    intent = OrderIntent(
+        client_id="0" * 32,
+        account="a",
+        instrument="i",
+        side="buy",
+        quantity=Decimal(1),
+        limit_price=Decimal(1),
+    )
+    return asyncio.run(CcxtVenue(cast(Any, place), directory, cast(Any, None)).submit(intent))
+
+
+@pytest.mark.parametrize("venue", REFUSALS)
+@pytest.mark.parametrize("status", [418, 429, 500, 502, 503, 504])
+def test_a_servers_error_leaves_open_what_happened_whatever_code_it_bears(
+    venue: str, status: int
+) -> None:
+    outcome = submitted(venue, status)
+    assert isinstance(outcome, Unknown)
+    assert f"HTTP {status}" in outcome.why
+
+
+@pytest.mark.parametrize("venue", REFUSALS)
+@pytest.mark.parametrize("status", [200, 400])
+def test_the_same_code_with_the_venues_own_status_is_a_rejection(venue: str, status: int) -> None:
+    assert isinstance(submitted(venue, status), Rejected)

@@ -125,9 +125,11 @@ def test_an_account_that_was_never_read_is_named_not_invented(
     async def work(opened: Opened) -> None:
         emulator.fault({"kind": "html", "path": "/v5/account/wallet-balance", "times": 20})
         book = await opened.market.gather()
-        named = {row.account for row in book.missing}
-        assert named == {"bybit-main", "bybit-a", "bybit-b"}
-        for name in named:
+        why = {row.account: row.what for row in book.missing}
+        assert why.pop("bybit-fund").startswith("prices of bybit: UnansweredError: ")
+        assert book.snapshot.account["bybit-fund"].state == "open"
+        assert why.keys() == {"bybit-main", "bybit-a", "bybit-b"}
+        for name in why:
             assert book.snapshot.account[name].state == "frozen"
             assert book.snapshot.account[name].balances == {}
 

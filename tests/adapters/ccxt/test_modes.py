@@ -142,6 +142,40 @@ def test_hedge_legs_are_kept_apart_and_not_traded() -> None:
     assert not pair.may_trade
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_isolated_hedge_legs_at_bybit_have_both_their_margins_set_aside(turned: bool) -> None:
+    long = {**POSITION, "positionIdx": 1, "positionBalance": "77", "leverage": "10"}
+    short = {
+        **POSITION, "positionIdx": 2, "side": "Sell", "size": "0.04", "unrealisedPnl": "0",
+        "positionBalance": "50", "leverage": "5",
+    }  # fmt: skip
+    legs = (short, long) if turned else (long, short)
+    pair = bybit("ISOLATED_MARGIN", COIN, *legs).positions[LINEAR]
+    assert pair.isolated is not None
+    assert pair.legs is not None
+    assert (pair.isolated.wallet, pair.leverage) == (127, 5)
+    assert (pair.legs.long, pair.legs.short) == (Decimal("0.1"), Decimal("0.04"))
+
+
+@pytest.mark.parametrize("size", [None, ""])
+def test_a_position_at_bybit_without_a_size_is_not_taken_for_flat(size: str | None) -> None:
+    coin = {**COIN, "totalPositionIM": "0", "unrealisedPnl": "0", "equity": "1000"}
+    with pytest.raises(VenueError, match="no size"):
+        bybit("REGULAR_MARGIN", coin, {**POSITION, "size": size, "unrealisedPnl": "0"})
+
+
+@pytest.mark.parametrize("side", [None, "", "sell", "None"])
+def test_a_position_at_bybit_of_no_known_side_is_not_taken_for_long(side: str | None) -> None:
+    with pytest.raises(VenueError, match="neither Buy nor Sell"):
+        bybit("REGULAR_MARGIN", COIN, {**POSITION, "side": side})
+
+
+def test_a_flat_pair_at_bybit_has_no_side_and_is_read() -> None:
+    coin = {**COIN, "totalPositionIM": "0", "unrealisedPnl": "0", "equity": "1000"}
+    flat = {**POSITION, "side": "", "size": "0", "unrealisedPnl": "0"}
+    assert bybit("REGULAR_MARGIN", coin, flat).positions[LINEAR].quantity == 0
+
+
 def test_isolated_margin_is_shown_and_not_traded() -> None:
     held = {**POSITION, "positionBalance": "77"}
     pair = bybit("ISOLATED_MARGIN", COIN, held).positions[LINEAR]

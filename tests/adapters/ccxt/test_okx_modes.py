@@ -128,6 +128,13 @@ def test_isolated_legs_of_long_short_mode_are_kept_apart_with_what_is_set_aside(
     assert account.balances["USDT"].wallet == Decimal("1090.5")
 
 
+@pytest.mark.parametrize("units", [None, ""])
+def test_a_position_without_a_size_is_not_taken_for_flat(units: str | None) -> None:
+    flat = {**COIN, "eq": "1000", "upl": "0"}
+    with pytest.raises(VenueError, match="no pos"):
+        okx({**POSITION, "pos": units}, coin=flat, whole={"notionalUsdForSwap": ""})
+
+
 def test_a_pair_held_cross_and_isolated_at_once_is_refused() -> None:
     with pytest.raises(VenueError, match="cross and isolated"):
         okx(POSITION, {**POSITION, "mgnMode": "isolated", "margin": "5"})
