@@ -262,12 +262,16 @@ def test_the_public_names_are_exactly_those_that_are_promised() -> None:
         "Plan",
         "Ratio",
         "Snapshot",
+        "Sweep",
+        "WhatIf",
         "__version__",
         "allocate",
         "decide",
         "frontier",
         "load_scenario",
+        "sweep",
         "verify",
+        "what_if",
     }
     assert (allocator.Mandate, allocator.Snapshot) == (Mandate, Snapshot)
     with pytest.raises(AttributeError):

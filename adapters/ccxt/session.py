@@ -257,6 +257,11 @@ class Login:
         holder.paused_until = time.monotonic() + pause_s
 
 
+TURNS = 3
+"""Turns of the loop in which closed connections let go of their sockets; a loop that ends at once
+would leave that to the garbage collector."""
+
+
 class Sessions:
     """The clients of every login of a configuration.
 
@@ -287,6 +292,8 @@ class Sessions:
         """Close every client and the shared session."""
         await asyncio.gather(*(login.client.close() for login in self.logins.values()))
         await self._session.close()
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
 
     def _login(self, name: str, row: LoginConfig) -> Login:
         session = ReadsOnly(self._session) if self._reads_only else self._session
