@@ -87,9 +87,8 @@ class Unsafe:
 
 def _floor(found: Search) -> Decimal:
     """S, numeraire, up to which plans are as good as the least: the search knows what is least."""
-    if found.cap <= 0:
-        return EXACT
-    return Decimal(repr((found.cap - SPARE) * found.program.form.unit)) + CLOSE_TO_LEAST
+    least = Decimal(repr((found.cap - SPARE) * found.program.form.unit))
+    return EXACT if least <= EXACT else least + CLOSE_TO_LEAST
 
 
 def _add(book: Book, options: list[Option], wanted: list[Wish], floor: Decimal) -> Unsafe | None:

@@ -50,6 +50,9 @@ ATTAINED = 2e-6
 GRAIN = 1e-8
 """Room on an attained S, in units, for what floats miss of it; more would cost the bound."""
 
+BLURRED = 2e-6
+"""S in units by which a mixed-integer solver's tolerances alone may raise the least."""
+
 NOTHING_MISSING = 1e-8
 """S in units (a tenth of a cent) below which everything is repaired."""
 
@@ -313,7 +316,8 @@ class _Goal:
         sharp = exactly(alone, np.clip(np.zeros(form.low.size), form.low, form.high), [])
         if sharp is not None:
             value = float(form.shortfall @ sharp.x)
-            self.cap = max(self.cap, _with_room(value))
+            if value > self.bound + BLURRED:
+                self.cap = max(self.cap, _with_room(value))
             if form is self.below.form:
                 self.bound = max(self.bound, sharp.bound)
         return self.cap > before

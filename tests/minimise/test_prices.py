@@ -11,6 +11,7 @@ import pytest
 from allocator.decide import decide
 from allocator.minimise.prices import paid_for, used_of
 from allocator.minimise.search import search
+from allocator.models.account import Balance
 from allocator.models.mandate import Limit, Mandate
 from allocator.models.plan import Plan
 from allocator.models.reasons import Binding
@@ -119,3 +120,30 @@ def test_relaxing_what_binds_saves_what_its_price_says(flavour: str) -> None:
                 assert gain > 0.3 * float(row.price) - 2e-6, (seed, row)
                 seen += 1
     assert seen > 2
+
+
+def test_collateral_of_an_account_that_holds_nothing_yet_has_its_full_price() -> None:
+    """Sizes are bounded by today's room, which must not bound what more room would save."""
+    path = Path(__file__).resolve().parents[1] / "data" / "collateral-short-of-carry.yaml"
+    scenario = load_scenario(path)
+    more = Decimal(100)
+    rows = [
+        row.model_copy(update={"balances": {"USDT": richer(row.balances["USDT"], more)}})
+        if row.id == "d"
+        else row
+        for row in scenario.snapshot.accounts
+    ]
+    eased = scenario.snapshot.model_copy(update={"accounts": tuple(rows)})
+    plan = decide(scenario.snapshot, scenario.mandate)
+    saved = plan.cost.total - decide(eased, scenario.mandate).cost.total
+    (told,) = [row for row in bound(plan) if row.limit == "margin d"]
+    assert float(told.price) == pytest.approx(float(saved / more), rel=0.1)
+
+
+def richer(balance: Balance, by: Decimal) -> Balance:
+    return balance.model_copy(update={"wallet": balance.wallet + by})
+
+
+def bound(plan: Plan) -> tuple[Binding, ...]:
+    assert plan.certificate is not None
+    return plan.certificate.binding
