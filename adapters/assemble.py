@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from allocator.adapters.figures import scaled
 from allocator.adapters.prices import Priced, Seen, chosen
-from allocator.adapters.routes import internal_routes, merged, onchain_routes
+from allocator.adapters.routes import internal_routes, merged, onchain_routes, sendable
 from allocator.adapters.sources import AccountSource, AssetPrices, NetworkTerms
 from allocator.models.account import Account, Balance, Fees
 from allocator.models.base import ONE, ZERO
@@ -92,7 +92,8 @@ def assemble(
     routes, problems = onchain_routes(
         config, {row.config.id: row.venue for row in sources}, parts.terms
     )
-    for account, what in problems:
+    routes, moves, barred = sendable(config, routes, sources)
+    for account, what in (*problems, *barred):
         parts.fail(account, what)
     found = merged(routes, internal_routes(sources, accounts))
     used = _used_assets(accounts, instruments) | {row.asset for row in found}
@@ -107,7 +108,7 @@ def assemble(
         ),
         accounts=tuple(accounts.values()),
         routes=tuple(row for row in found if row.asset in prices),
-        moves=tuple(row for row in config.moves if row.instrument in instruments),
+        moves=tuple(row for row in moves if row.instrument in instruments),
     )  # fmt: skip
     return Book(snapshot, tuple(dict.fromkeys(parts.failures)))
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from allocator.adapters.sources import AccountSource, NetworkTerms
 from allocator.models.account import Account
 from allocator.models.config import Config
-from allocator.models.snapshot import Route
+from allocator.models.snapshot import MoveRule, Route
 
 STEP = Decimal("1e-8")
 LATENCY_S = Decimal(1)
@@ -72,6 +72,36 @@ def onchain_routes(
             problems.append((route.source, f"route {route.id}: fee and minimum were not read"))
         routes.append(_with_terms(route, found))
     return tuple(routes), tuple(problems)
+
+
+def sendable(
+    config: Config, routes: Iterable[Route], sources: Sequence[AccountSource]
+) -> tuple[tuple[Route, ...], tuple[MoveRule, ...], tuple[tuple[str, str], ...]]:
+    """Keep what adapters can send: nothing is planned that would be refused at its sending.
+
+    Returns
+    -------
+    routes, moves, problems
+        A withdrawal that the sender's adapter cannot send is switched off; a move that it cannot
+        send is left out; either is named with its sender.
+    """
+    able = {source.config.id: source.capabilities for source in sources}
+    kept, moves, problems = list[Route](), list[MoveRule](), list[tuple[str, str]]()
+    for route in routes:
+        can = able.get(route.source)
+        if route.kind == "onchain" and can is not None and not can.withdrawals:
+            problems.append((route.source, f"route {route.id}: nothing is withdrawn from here"))
+            kept.append(route.model_copy(update={"enabled": False}))
+        else:
+            kept.append(route)
+    for move in config.moves:
+        can = able.get(move.source)
+        if can is not None and not can.moves:
+            what = f"move of {move.instrument} to {move.target}: no position is moved from here"
+            problems.append((move.source, what))
+        else:
+            moves.append(move)
+    return tuple(kept), tuple(moves), tuple(problems)
 
 
 def _with_terms(route: Route, terms: NetworkTerms | None) -> Route:

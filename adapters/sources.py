@@ -11,6 +11,7 @@ from typing import Protocol
 from allocator.models.account import Account
 from allocator.models.base import ZERO
 from allocator.models.config import AccountConfig
+from allocator.models.intents import Capabilities
 from allocator.models.market import Instrument
 
 AssetPrices = Mapping[str, Decimal]
@@ -51,6 +52,11 @@ class AccountSource(Protocol):
     @property
     def venue(self) -> str:
         """The venue's name."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What may be sent from the account."""
         ...
 
     def reaches(self, target: AccountConfig) -> bool:

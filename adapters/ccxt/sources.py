@@ -10,6 +10,7 @@ from allocator.adapters.ccxt.place import Place
 from allocator.adapters.sources import AssetPrices, NetworkTerms
 from allocator.models.account import Account
 from allocator.models.config import AccountConfig, LoginConfig
+from allocator.models.intents import Capabilities
 from allocator.models.market import Instrument
 
 MARGINED_IN = {"usdm": "linear", "coinm": "inverse"}
@@ -32,6 +33,11 @@ class CcxtAccount:
     def venue(self) -> str:
         """The venue's name."""
         return self._place.venue
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What may be sent from the account."""
+        return self._dialect.capabilities(self._place)
 
     def reaches(self, target: AccountConfig) -> bool:
         """Tell whether money goes directly from this account to another of the same master."""

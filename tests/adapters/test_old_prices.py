@@ -11,6 +11,7 @@ from allocator.adapters.sources import NetworkTerms
 from allocator.models.account import Account, Balance, Fees
 from allocator.models.config import AccountConfig, Config
 from allocator.models.errors import VenueError
+from allocator.models.intents import Capabilities
 from allocator.models.market import Funding, Instrument
 
 CONFIG = Config.model_validate(
@@ -43,6 +44,7 @@ class Holder:
     """An account that holds one asset, or nothing."""
 
     venue = "bybit"
+    capabilities = Capabilities()
 
     def __init__(self, config: AccountConfig, asset: str | None) -> None:
         self.config = config
