@@ -8,7 +8,7 @@ not come by then counts as not read: see `assemble`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Hashable, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Hashable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ from allocator.adapters.prices import Seen, told_now
 from allocator.adapters.sources import AccountSource, VenueSource
 from allocator.models.account import Account
 from allocator.models.config import Config
+from allocator.models.errors import VenueError
 from allocator.models.snapshot import Snapshot
 from allocator.ports import Clock
 
@@ -55,6 +56,7 @@ class Gatherer:
         self._clock = clock
         self._last: Snapshot | None = None
         self._seen = dict[str, Seen]()
+        self._untold = dict[str, Exception]()
 
     async def gather(self) -> Book:
         """Read everything; what cannot be read is named and stands frozen."""
@@ -65,10 +67,20 @@ class Gatherer:
         await self._read_markets(parts, started + whole)
         fresh = told_now(parts.prices, parts.instruments.values())
         self._seen |= {name: Seen(price, parts.as_of) for name, price in fresh.items()}
+        self._name_untold(parts, fresh.keys())
         parts.seen = self._seen
         book = assemble(self._config, self._accounts, parts, self._last)
         self._last = book.snapshot
         return book
+
+    def _name_untold(self, parts: Parts, fresh: Collection[str]) -> None:
+        """Name failed price reads, each with the accounts that hold what nobody else priced now."""
+        known = {*fresh, *(name for name, row in self._config.assets.items() if row.price)}
+        for name, account in parts.accounts.items():
+            told = self._untold.get(account.venue)
+            held = {asset for asset, row in account.balances.items() if row.wallet}
+            if told is not None and held - known:
+                parts.fail(name, f"prices of {account.venue}: {describe(told)}")
 
     async def _read_accounts(self, parts: Parts, until: float) -> None:
         turns = {name: asyncio.Semaphore(AT_ONCE) for name in self._venues}
@@ -93,9 +105,7 @@ class Gatherer:
                 parts.fail(name, f"CLOCK_SKEW: {skew:.3f} s from {source.venue}'s clock")
             else:
                 parts.accounts[name] = read
-                told = prices[source.venue]
-                if isinstance(told, Exception):
-                    parts.fail(name, f"prices of {source.venue}: {describe(told)}")
+        self._untold = {name: row for name, row in prices.items() if isinstance(row, Exception)}
 
     async def _read_markets(self, parts: Parts, until: float) -> None:
         wanted = self._wanted(parts)
@@ -150,8 +160,12 @@ async def _in_turn(turn: asyncio.Semaphore, source: AccountSource) -> Account:
 
 
 async def _prices(venue: VenueSource) -> Any:
-    await venue.prepare()
-    return await venue.prices()
+    """Read prices, once more where the login they went through turned out to be dead."""
+    try:
+        await venue.prepare()
+        return await venue.prices()
+    except VenueError:
+        return await venue.prices()
 
 
 def _outside(before: datetime, theirs: datetime, after: datetime) -> float:
