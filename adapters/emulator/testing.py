@@ -82,10 +82,12 @@ def running(make: Callable[[], Exchange]) -> Generator[Emulator, None, None]:
     ready: list[int] = []
     failed: list[BaseException] = []
     started = threading.Event()
-    loop = asyncio.new_event_loop()
-    stop = asyncio.Event()
+    stops: list[Callable[[], object]] = []
 
     async def run() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        stops.append(lambda: loop.call_soon_threadsafe(stop.set))
         exchange = make()
         runner = web.AppRunner(
             Server(exchange).application(), access_log=None, shutdown_timeout=0.1
@@ -107,11 +109,10 @@ def running(make: Callable[[], Exchange]) -> Generator[Emulator, None, None]:
 
     def work() -> None:
         try:
-            loop.run_until_complete(run())
+            asyncio.run(run())  # ends what still serves, so that no task outlives its loop
         except BaseException as error:  # noqa: BLE001 - handed to the test's thread
             failed.append(error)
         finally:
-            loop.close()
             started.set()
 
     thread = threading.Thread(target=work, name="emulator")
@@ -122,5 +123,5 @@ def running(make: Callable[[], Exchange]) -> Generator[Emulator, None, None]:
     try:
         yield Emulator(ready[0])
     finally:
-        loop.call_soon_threadsafe(stop.set)
+        stops[0]()
         thread.join(timeout=10)
