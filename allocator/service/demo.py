@@ -136,22 +136,10 @@ def run(
     FileError
         When the configuration has mistakes: nothing is started.
     """
-    from allocator.whatif.reader import load_config
-
-    need_exchanges()
-    with _claimed(state):
-        if reset:
-            forget(state)
-        path = prepare(state)
-        load_config(path)
-        exchanges = loopback.start(state / "exchange")
-        try:
-            tell("exchanges", exchanges)
-            config = configuration(path, exchanges.url)
-            yield asyncio.run(play(config, watch=watch, tell=tell)), exchanges
-        finally:
-            if not keep:
-                loopback.stop(exchanges)
+    with _started(state, reset=reset, keep=keep) as (path, exchanges):
+        tell("exchanges", exchanges)
+        config = configuration(path, exchanges.url)
+        yield asyncio.run(play(config, watch=watch, tell=tell)), exchanges
 
 
 def serve(state: Path, *, port: int, tell: Callable[[str, str], None], reset: bool = False) -> None:
@@ -171,6 +159,24 @@ def serve(state: Path, *, port: int, tell: Callable[[str, str], None], reset: bo
     FileError
         When the configuration has mistakes: nothing is started.
     """
+    with _started(state, reset=reset) as (path, exchanges):
+        config = configuration(path, exchanges.url)
+        http = config.service.http.model_copy(update={"host": "127.0.0.1", "port": port})
+        update = {"service": config.service.model_copy(update={"http": http})}
+        with (state / "service.log").open("a") as log:
+            asyncio.run(_serve(config.model_copy(update=update), log, tell))
+
+
+@contextmanager
+def _started(
+    state: Path, *, reset: bool, keep: bool = False
+) -> Generator[tuple[Path, loopback.Exchanges]]:
+    """Claim the folder, lay it out and start the exchanges; what can be refused is refused first.
+
+    Returns
+    -------
+    The configuration's path and the exchanges.
+    """
     from allocator.whatif.reader import load_config
 
     need_exchanges()
@@ -181,13 +187,10 @@ def serve(state: Path, *, port: int, tell: Callable[[str, str], None], reset: bo
         load_config(path)
         exchanges = loopback.start(state / "exchange")
         try:
-            config = configuration(path, exchanges.url)
-            http = config.service.http.model_copy(update={"host": "127.0.0.1", "port": port})
-            update = {"service": config.service.model_copy(update={"http": http})}
-            with (state / "service.log").open("a") as log:
-                asyncio.run(_serve(config.model_copy(update=update), log, tell))
+            yield path, exchanges
         finally:
-            loopback.stop(exchanges)
+            if not keep:
+                loopback.stop(exchanges)
 
 
 async def _serve(config: Config, log: TextIO, tell: Callable[[str, str], None]) -> None:
