@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from math import prod
 from typing import Annotated, Any, Literal
 
@@ -301,6 +302,15 @@ class ProfitView(Value):
     revaluation: Num | None = None
     other: Num | None = None
     flows: Num | None = None
+
+    @property
+    def total(self) -> Decimal | None:
+        """All parts that are known, without what was paid in."""
+        parts = (
+            self.realised, self.unrealised, self.funding, self.fees, self.revaluation, self.other,
+        )  # fmt: skip
+        known = [part for part in parts if part is not None]
+        return sum(known, Decimal(0)) if known else None
 
 
 class EquityView(Value):

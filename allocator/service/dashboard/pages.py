@@ -13,9 +13,12 @@ from allocator.service.dashboard import charts
 from allocator.service.dashboard.visits import Acting, Looking, Visit
 from allocator.service.http.deciding import what_if
 from allocator.service.http.site import Site
+from allocator.service.monitor.history import Group
+from allocator.service.monitor.profit import PARTS
 from allocator.service.snapshots import MissingError
 
 DAY = timedelta(days=1)
+GROUPS: tuple[Group, ...] = ("book", "owner", "venue", "account")
 
 router = APIRouter(include_in_schema=False)
 
@@ -31,8 +34,8 @@ def book(here: Looking) -> HTMLResponse:
         "book",
         book=shown,
         worst=min(ratios, default=None),
-        today=next(iter(views.profit("book", midnight, now)), None),
-        venues=views.profit("venue", midnight, now),
+        parts=PARTS,
+        earned={by: views.profit(by, midnight, now) for by in GROUPS},
         curve=charts.equity(views.equity("book", now - DAY, now)),
     )
 
