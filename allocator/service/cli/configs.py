@@ -44,7 +44,7 @@ def init(
 
     With --from-accounts the configuration in the folder is read, its accounts are gathered, and
     snapshot.json and mandate.yaml are written: a mandate that keeps things as they are. Nothing
-    that is there is overwritten.
+    that is there is overwritten, and nothing is written unless every account was read.
 
     \b
     Example: allocator init desk
@@ -73,6 +73,7 @@ def _from_accounts(folder: Path) -> None:
     import asyncio
 
     from allocator.models.base import json_value
+    from allocator.models.errors import StaleError
     from allocator.models.mandate import Mandate
     from allocator.service.bootstrap import anchored, open_market
     from allocator.whatif.reader import load_config
@@ -87,6 +88,8 @@ def _from_accounts(folder: Path) -> None:
             gathered = await market.gather()
             for row in gathered.missing:
                 print(f"missing: {row.account}: {row.what}", file=sys.stderr)
+            if gathered.missing:
+                raise StaleError("not every account could be read: nothing is written")
             return json_value(gathered.snapshot)
 
     targets[0].write_text(json.dumps(asyncio.run(read()), indent=1), encoding="utf-8")
