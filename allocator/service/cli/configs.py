@@ -79,7 +79,7 @@ def _from_accounts(folder: Path) -> None:
     from allocator.whatif.reader import load_config
     from allocator.whatif.resolution import plain_data, yaml_text
 
-    loaded = anchored(load_config(folder / "config.yaml"), folder)
+    loaded = anchored(load_config(folder / "config.yaml", whole=True), folder)
     targets = folder / "snapshot.json", folder / "mandate.yaml"
     _refuse_existing(*targets)
 
@@ -110,7 +110,7 @@ def show(config: ConfigOption) -> None:
     from allocator.service.telemetry import Redactor
     from allocator.whatif.reader import load_config
 
-    loaded = load_config(config)
+    loaded = load_config(config, whole=True)
     shown = json_value(loaded)
     # What names a secret here is a reference; a URL may carry a password all the same.
     shown["database"] = Redactor().text(loaded.database)
