@@ -122,9 +122,23 @@ def test_compose_opens_nothing_but_loopback_and_keeps_secrets_in_files() -> None
         )
 
 
-def test_image_does_not_run_as_root() -> None:
+def test_image_does_not_run_as_root_and_may_write_its_volume() -> None:
     lines = (DEPLOY / "Dockerfile").read_text().splitlines()
-    assert "USER 10001" in lines
-    assert lines.index("USER 10001") < next(
-        i for i, line in enumerate(lines) if line.startswith("ENTRYPOINT")
-    )
+    begin = lines.index("USER 10001")
+    words = [line.split()[0] for line in lines[begin:] if line and line[0].isalpha()]
+    assert words.index("RUN") < words.index("VOLUME") < words.index("ENTRYPOINT")
+    assert "RUN mkdir -p var" in lines[begin:]
+
+
+def test_image_is_built_from_what_is_named_and_no_secret_reaches_the_builder() -> None:
+    ignored = (DEPLOY.parent / ".dockerignore").read_text().split()
+    assert "*" in ignored
+    kept = {row.removeprefix("!") for row in ignored if row.startswith("!")}
+    lines = (DEPLOY / "Dockerfile").read_text().splitlines()
+    copied = [
+        word.split("/")[0]
+        for line in lines
+        if line.startswith("COPY") and "--from" not in line
+        for word in line.split()[1:-1]
+    ]
+    assert set(copied) == kept
