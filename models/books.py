@@ -62,9 +62,11 @@ def book_problems_of(config: Config) -> Iterator[str]:
         for name, rows in logins.items()
         if len(rows) > 1
     )
-    for what, way in (*(("route", r) for r in config.routes), *(("move", r) for r in config.moves)):
-        if home.get(way.source) != home.get(way.target):
-            yield f"{what} {way.source} to {way.target} leads from one book into another"
+    ways = [("route", row.source, row.target) for row in config.routes]
+    ways += [("move", row.source, row.target) for row in config.moves]
+    for what, source, target in ways:
+        if home.get(source) != home.get(target):
+            yield f"{what} {source} to {target} leads from one book into another"
     if config.mandate != Mandate() or service.schedules or service.triggers:
         yield "with books, mandate, schedules and triggers are each book's own"
 
