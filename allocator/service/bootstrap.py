@@ -145,8 +145,18 @@ async def _desk(
         engine.dispose()
 
 
+def read_config(path: Path, *, whole: bool = False) -> Config:
+    """Read a configuration, with what it names beside it; see `load_config`."""
+    from allocator.whatif.reader import load_config
+
+    return anchored(load_config(path, whole=whole), path.parent)
+
+
 def anchored(config: Config, folder: Path) -> Config:
-    """Read ``file:`` references and the history's folder as relative to the configuration's."""
+    """Read paths as relative to the configuration's folder, wherever a command is typed.
+
+    These are ``file:`` references, SQLite databases and the history's folder.
+    """
     logins = {
         name: row.model_copy(
             update={field: _anchor(told, folder) for field, told in row.references.items()}
@@ -162,7 +172,22 @@ def anchored(config: Config, folder: Path) -> Config:
             "history": service.history.model_copy(update={"folder": str(kept)}),
         }
     )
-    return config.model_copy(update={"logins": logins, "service": service})
+    books = tuple(
+        row.model_copy(update={"database": _database(row.database, folder)}) for row in config.books
+    )
+    return config.model_copy(
+        update={
+            "logins": logins,
+            "service": service,
+            "database": _database(config.database, folder),
+            "books": books,
+        }
+    )
+
+
+def _database(url: str, folder: Path) -> str:
+    path = sqlite_path(url)
+    return url if path is None else f"sqlite:///{(folder / path.expanduser()).resolve()}"
 
 
 def _anchor(reference: str, folder: Path) -> str:

@@ -22,7 +22,7 @@ from allocator.execution.report import Progress
 from allocator.models.config import Config
 from allocator.models.errors import RefusedError
 from allocator.service import loopback
-from allocator.service.bootstrap import anchored, need_exchanges, open_desk
+from allocator.service.bootstrap import need_exchanges, open_desk, read_config
 from allocator.service.cycle import Outcome, Step, run_cycle
 
 OPERATOR = "demo operator"
@@ -86,8 +86,6 @@ def _claimed(state: Path) -> Generator[None]:
 
 def configuration(path: Path, url: str) -> Config:
     """Point the demo's configuration at the running exchanges, in the file too, and read it."""
-    from allocator.whatif.reader import load_config
-
     written = {
         "loopback_url": url,
         "database": f"sqlite:///{(path.parent / 'journal.db').resolve()}",
@@ -97,7 +95,7 @@ def configuration(path: Path, url: str) -> Config:
         line = f"{key}: {json.dumps(value)}".replace("\\", "\\\\")
         text = re.sub(rf"(?m)^{key}:.*?(?=\s*(#.*)?$)", line, text)
     path.write_text(text, encoding="utf-8")
-    return anchored(load_config(path), path.parent).model_copy(update=written)
+    return read_config(path).model_copy(update=written)
 
 
 async def play(config: Config, *, watch: Callable[[Progress], None], tell: Step) -> Outcome:

@@ -75,11 +75,10 @@ def _from_accounts(folder: Path) -> None:
     from allocator.models.base import json_value
     from allocator.models.errors import StaleError
     from allocator.models.mandate import Mandate
-    from allocator.service.bootstrap import anchored, open_market
-    from allocator.whatif.reader import load_config
+    from allocator.service.bootstrap import open_market, read_config
     from allocator.whatif.resolution import plain_data, yaml_text
 
-    loaded = anchored(load_config(folder / "config.yaml", whole=True), folder)
+    loaded = read_config(folder / "config.yaml", whole=True)
     targets = folder / "snapshot.json", folder / "mandate.yaml"
     _refuse_existing(*targets)
 
@@ -182,11 +181,11 @@ def versions(config: ConfigOption, *, output: OutputOption = Format.TABLE) -> No
 @contextmanager
 def _mandates(path: Path) -> Generator[Mandates]:
     from allocator.execution import schema
+    from allocator.service.bootstrap import read_config
     from allocator.service.cli.records import open_database
     from allocator.service.mandates import Mandates
-    from allocator.whatif.reader import load_config
 
-    loaded = load_config(path)
+    loaded = read_config(path)
     four_eyes = loaded.approval.second_above is not None
     with open_database(loaded.database, None, create=True) as engine:
         schema.upgrade(engine)

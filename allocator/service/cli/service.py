@@ -227,10 +227,9 @@ def test(config: ConfigOption) -> None:
 
 
 def _loaded(path: Path, *, whole: bool = False) -> Config:
-    from allocator.service.bootstrap import anchored
-    from allocator.whatif.reader import load_config
+    from allocator.service.bootstrap import read_config
 
-    return anchored(load_config(path, whole=whole), path.parent)
+    return read_config(path, whole=whole)
 
 
 @contextmanager
