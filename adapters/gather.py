@@ -179,7 +179,8 @@ async def within(
 ) -> dict[Key, Result | Exception]:
     """Run jobs at once until a time of the loop's clock, which they know; a failure is a value.
 
-    A job that is not done by then is cancelled and counts as `TimeoutError`.
+    A job that is not done by then is cancelled and counts as `TimeoutError`. When this is
+    cancelled itself, its jobs have ended before it does.
     """
     known = deadline.set(until)
     tasks = {key: asyncio.ensure_future(job) for key, job in jobs.items()}
@@ -187,10 +188,12 @@ async def within(
     if not tasks:
         return {}
     left = max(0.0, until - asyncio.get_running_loop().time())
-    _, pending = await asyncio.wait(tasks.values(), timeout=left)
-    for task in pending:
-        task.cancel()
-    done = await asyncio.gather(*tasks.values(), return_exceptions=True)
+    try:
+        await asyncio.wait(tasks.values(), timeout=left)
+    finally:
+        for task in tasks.values():
+            task.cancel()
+        done = await asyncio.gather(*tasks.values(), return_exceptions=True)
     results = dict[Key, Result | Exception]()
     for key, outcome in zip(tasks, done, strict=True):
         if isinstance(outcome, asyncio.CancelledError):

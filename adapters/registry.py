@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from allocator.adapters.gather import Gatherer
 from allocator.models.config import Config
 from allocator.models.errors import ConfigError
 from allocator.ports import Clock, MarketData, Venue
+
+if TYPE_CHECKING:
+    from allocator.adapters.ccxt.budgets import Budgets
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +38,15 @@ class Opened:
     close: Callable[[], Awaitable[None]]
 
 
-def open_venues(config: Config, clock: Clock) -> Opened:
+def open_venues(
+    config: Config, clock: Clock, *, budgets: dict[str, Budgets] | None = None
+) -> Opened:
     """Open every account of a configuration.
+
+    Parameters
+    ----------
+    budgets
+        What may be asked of each venue, where other books of this process ask too; empty at first.
 
     Raises
     ------
@@ -50,7 +61,7 @@ def open_venues(config: Config, clock: Clock) -> Opened:
 
     if not config.accounts:
         raise ConfigError("no accounts are configured")
-    sessions = Sessions(config, reads_only=config.mode == "dry")
+    sessions = Sessions(config, reads_only=config.mode == "dry", budgets=budgets)
     logins = sessions.logins
     places = {
         row.id: Place(row, logins[row.login], logins[config.logins[row.login].master or row.login])

@@ -21,7 +21,7 @@ from typing import Any, Literal, Self, TypeVar
 import httpx2
 from pydantic import TypeAdapter, ValidationError
 
-from allocator.models import api
+from allocator.models import api, bodies
 from allocator.models.base import json_value, stamp
 from allocator.models.errors import AllocatorError, StaleError
 from allocator.models.mandate import Mandate
@@ -144,9 +144,9 @@ class Client:
         """Compare another plan, the earlier one, with this one."""
         return self._get(f"/v1/plans/{plan_hash}/diff", api.Difference, other=other)
 
-    def decide(self, asked: api.PlanRequest | None = None, *, key: str | None = None) -> Plan:
+    def decide(self, asked: bodies.PlanRequest | None = None, *, key: str | None = None) -> Plan:
         """Decide: by default on what was last gathered, under the published mandate."""
-        body = json_value(asked or api.PlanRequest())
+        body = json_value(asked or bodies.PlanRequest())
         return self._post("/v1/plans", body, Plan, key)
 
     def approve(

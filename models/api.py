@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from math import prod
 from typing import Annotated, Any, Literal
 
@@ -11,7 +12,6 @@ from pydantic import Field, model_validator
 from allocator.models.base import Num, Utc, Value
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan
-from allocator.models.snapshot import Snapshot
 
 Scope = Literal["read", "plan", "approve", "execute"]
 SCOPES: tuple[Scope, ...] = ("read", "plan", "approve", "execute")
@@ -303,6 +303,15 @@ class ProfitView(Value):
     other: Num | None = None
     flows: Num | None = None
 
+    @property
+    def total(self) -> Decimal | None:
+        """All parts that are known, without what was paid in."""
+        parts = (
+            self.realised, self.unrealised, self.funding, self.fees, self.revaluation, self.other,
+        )  # fmt: skip
+        known = [part for part in parts if part is not None]
+        return sum(known, Decimal(0)) if known else None
+
 
 class EquityView(Value):
     """Equity at one moment, numeraire."""
@@ -326,69 +335,7 @@ class JobView(Value):
     result: Any = None
 
 
-# What is asked
-
-
-class PlanRequest(Value):
-    """What to decide about.
-
-    Attributes
-    ----------
-    snapshot, snapshot_hash
-        The book, or a stored one; neither: the latest that the service has gathered.
-    mandate, mandate_version
-        What is wanted, or a version; neither: the published one.
-    propose
-        Whether people may approve the plan: only for a stored snapshot and the published mandate.
-    """
-
-    snapshot: Snapshot | None = None
-    snapshot_hash: Hash | None = None
-    mandate: Mandate | None = None
-    mandate_version: int | None = Field(default=None, ge=1, le=1_000_000)
-    propose: bool = False
-
-
-class ReasonBody(Value):
-    """Why; required."""
-
-    reason: Reason
-
-
-class Approval(Value):
-    """A yes; the reason may be left out."""
-
-    reason: Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")] = ""
-
-
-class Halt(Value):
-    """What stops, and how far.
-
-    Attributes
-    ----------
-    scope
-        ``global``, ``venue:NAME`` or ``account:NAME``.
-    state
-        ``halted``: nothing is sent; ``reducing``: only what reduces risk.
-    """
-
-    scope: Line = "global"
-    state: Literal["halted", "reducing"] = "halted"
-    reason: Reason
-
-
-class Resume(Value):
-    """What may act again."""
-
-    scope: Line = "global"
-    reason: Reason
-
-
-class MandateDraft(Value):
-    """A mandate to be published by somebody."""
-
-    mandate: Mandate
-    note: Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")] = ""
+# What if
 
 
 class Case(Value):

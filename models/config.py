@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from allocator.models.base import Name, NonNegative, Positive, Value
+from allocator.models.books import BookConfig, book_problems_of
 from allocator.models.controls import ApprovalConfig, ControlsConfig
 from allocator.models.mandate import Mandate
 from allocator.models.service import ServiceConfig
@@ -181,7 +182,13 @@ class ExecutionConfig(Value):
 
 
 class Config(Value):
-    """Everything a run needs beside the venues' own data."""
+    """Everything a run needs beside the venues' own data.
+
+    Attributes
+    ----------
+    books
+        Several mandates, each over accounts of its own; empty: all accounts are one book.
+    """
 
     version: Literal[1] = 1
     mode: Mode = "dry"
@@ -201,6 +208,7 @@ class Config(Value):
     controls: ControlsConfig = ControlsConfig()
     approval: ApprovalConfig = ApprovalConfig()
     service: ServiceConfig = ServiceConfig()
+    books: tuple[BookConfig, ...] = ()
 
     @model_validator(mode="after")
     def _refers_to_what_exists(self) -> Config:
@@ -215,4 +223,6 @@ class Config(Value):
             raise ValueError(f"addresses: no route {sorted(unknown)[0]}")
         if self.mode == "loopback" and not self.loopback_url:
             raise ValueError("mode loopback needs loopback_url")
+        if self.books and (problems := list(book_problems_of(self))):
+            raise ValueError("; ".join(problems))
         return self

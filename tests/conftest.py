@@ -1,4 +1,7 @@
-"""A soak can be stopped and gone on with: what has passed is not run again."""
+"""What holds for every test; a soak can be stopped and gone on with: what passed is not rerun.
+
+Generated examples are the same in every run, and none is judged by the time it took.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.load_profile("steady")
 
 PASSED = os.environ.get("ALLOCATOR_SOAK")
 """File of the tests that have passed in this soak; unset: none is kept."""

@@ -271,9 +271,13 @@ class Sessions:
         Logins, and whether requests go to a loopback exchange.
     reads_only
         Whether nothing but reads may leave.
+    budgets
+        Venues' budgets, by venue, where other sessions of this process draw on them too.
     """
 
-    def __init__(self, config: Config, *, reads_only: bool) -> None:
+    def __init__(
+        self, config: Config, *, reads_only: bool, budgets: dict[str, Budgets] | None = None
+    ) -> None:
         if config.mode == "live" and config.loopback_url:
             raise ConfigError("mode live and loopback_url exclude each other")
         base = check_loopback(config.loopback_url) if config.loopback_url else None
@@ -284,6 +288,7 @@ class Sessions:
             for reference in row.references.values():
                 secret(reference)
         self._rates = config.rates
+        self._budgets = {} if budgets is None else budgets
         self._owners = _owners(config)
         self._venues: dict[str, _VenueState] = {}
         self.logins = {name: self._login(name, row) for name, row in config.logins.items()}
@@ -297,7 +302,8 @@ class Sessions:
 
     def _login(self, name: str, row: LoginConfig) -> Login:
         session = ReadsOnly(self._session) if self._reads_only else self._session
-        shared = self._venues.setdefault(row.venue, _VenueState(Budgets(row.venue, self._rates)))
+        budgets = self._budgets.setdefault(row.venue, Budgets(row.venue, self._rates))
+        shared = self._venues.setdefault(row.venue, _VenueState(budgets))
         client = new_client(row, session)
         shared.budgets.bind(client, self._owners.get(name, name), name)
         return Login(name, row, client, shared)

@@ -21,6 +21,9 @@ from allocator.adapters.emulator.server import Server
 from allocator.adapters.emulator.wire import Json
 from allocator.adapters.emulator.world import demo_exchange
 
+PATIENCE_S = 120
+"""Seconds until a server that does not answer, start or end is given up."""
+
 
 @dataclass(frozen=True, slots=True)
 class Emulator:
@@ -41,7 +44,7 @@ class Emulator:
         ValueError
             When it answers anything but 200.
         """
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         try:
             connection.request(method, f"/__emulator__/{path}", json.dumps(body) if body else None)
             response = connection.getresponse()
@@ -117,11 +120,13 @@ def running(make: Callable[[], Exchange]) -> Generator[Emulator, None, None]:
 
     thread = threading.Thread(target=work, name="emulator")
     thread.start()
-    started.wait(timeout=10)
+    started.wait(timeout=PATIENCE_S)
     if failed:
         raise failed[0]
     try:
         yield Emulator(ready[0])
     finally:
         stops[0]()
-        thread.join(timeout=10)
+        thread.join(timeout=PATIENCE_S)
+        if thread.is_alive():
+            raise RuntimeError("the emulator did not end")

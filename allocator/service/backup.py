@@ -9,6 +9,7 @@ import subprocess
 from contextlib import closing
 from pathlib import Path
 
+from sqlalchemy import inspect
 from sqlalchemy.engine import make_url
 
 from allocator.execution.database import connect, sqlite_path
@@ -34,12 +35,13 @@ def backup(url: str, target: Path) -> int:
         raise RefusedError(f"{target} is there already: it is not overwritten")
     target.parent.mkdir(parents=True, exist_ok=True)
     path = sqlite_path(url)
+    draft = target.with_name(target.name + ".draft")
     if path is None:
-        _run("pg_dump", "--format=custom", f"--file={target}", url=url)
+        _run("pg_dump", "--format=custom", f"--file={draft}", url=url)
+        os.replace(draft, target)
         return _lines(url)
     if not path.exists():
         raise StaleError(f"there is no database at {path}")
-    draft = target.with_name(target.name + ".draft")
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(draft)) as copy:
         source.backup(copy)
     count = _lines(f"sqlite:///{draft}")
@@ -61,6 +63,7 @@ def restore(url: str, source: Path) -> int:
     """
     path = sqlite_path(url)
     if path is None:
+        _need_empty(url)
         options = ("--exit-on-error", "--single-transaction", "--no-owner")
         _run("pg_restore", *options, str(source), url=url)
         return _lines(url)
@@ -74,6 +77,23 @@ def restore(url: str, source: Path) -> int:
     shutil.copyfile(source, draft)
     os.replace(draft, path)
     return count
+
+
+def _need_empty(url: str) -> None:
+    """Check that a database holds no tables.
+
+    Raises
+    ------
+    RefusedError
+        When it holds some: what is there would be mixed with the backup.
+    """
+    engine = connect(url)
+    try:
+        found = inspect(engine).get_table_names()
+    finally:
+        engine.dispose()
+    if found:
+        raise RefusedError(f"the database holds tables already: {', '.join(sorted(found)[:3])}")
 
 
 def _lines(url: str) -> int:

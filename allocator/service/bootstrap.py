@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from allocator.adapters.registry import open_venues
 from allocator.execution import schema
@@ -25,6 +26,9 @@ from allocator.ports import MarketData, Venue
 from allocator.service.clock import SystemClock
 from allocator.service.database import database_errors
 from allocator.verify import verify
+
+if TYPE_CHECKING:
+    from allocator.adapters.ccxt.budgets import Budgets
 
 Watch = Callable[[Progress], None]
 
@@ -78,9 +82,18 @@ async def open_market(config: Config) -> AsyncGenerator[MarketData]:
 
 @asynccontextmanager
 async def open_desk(
-    config: Config, portfolio: str, *, watch: Watch = nothing
+    config: Config,
+    portfolio: str,
+    *,
+    watch: Watch = nothing,
+    budgets: dict[str, Budgets] | None = None,
 ) -> AsyncGenerator[Desk]:
     """Open a book for acting on, as the portfolio's only leader.
+
+    Parameters
+    ----------
+    budgets
+        What may be asked of venues, where other books of this process ask too.
 
     Raises
     ------
@@ -92,12 +105,14 @@ async def open_desk(
         When the database cannot be used.
     """
     with database_errors(config.database):
-        async with _desk(config, portfolio, watch) as desk:
+        async with _desk(config, portfolio, watch, budgets) as desk:
             yield desk
 
 
 @asynccontextmanager
-async def _desk(config: Config, portfolio: str, watch: Watch) -> AsyncGenerator[Desk]:
+async def _desk(
+    config: Config, portfolio: str, watch: Watch, budgets: dict[str, Budgets] | None
+) -> AsyncGenerator[Desk]:
     need_exchanges()
     clock = SystemClock()
     path = sqlite_path(config.database)
@@ -108,7 +123,7 @@ async def _desk(config: Config, portfolio: str, watch: Watch) -> AsyncGenerator[
     try:
         schema.upgrade(engine)
         with lead(engine, portfolio, holder, clock.now()) as lease:
-            opened = open_venues(config, clock)
+            opened = open_venues(config, clock, budgets=budgets)
             try:
                 executor = Executor(
                     Journal(engine, lease, clock),
@@ -130,8 +145,18 @@ async def _desk(config: Config, portfolio: str, watch: Watch) -> AsyncGenerator[
         engine.dispose()
 
 
+def read_config(path: Path, *, whole: bool = False) -> Config:
+    """Read a configuration, with what it names beside it; see `load_config`."""
+    from allocator.whatif.reader import load_config
+
+    return anchored(load_config(path, whole=whole), path.parent)
+
+
 def anchored(config: Config, folder: Path) -> Config:
-    """Read ``file:`` references and the history's folder as relative to the configuration's."""
+    """Read paths as relative to the configuration's folder, wherever a command is typed.
+
+    These are ``file:`` references, SQLite databases and the history's folder.
+    """
     logins = {
         name: row.model_copy(
             update={field: _anchor(told, folder) for field, told in row.references.items()}
@@ -147,7 +172,22 @@ def anchored(config: Config, folder: Path) -> Config:
             "history": service.history.model_copy(update={"folder": str(kept)}),
         }
     )
-    return config.model_copy(update={"logins": logins, "service": service})
+    books = tuple(
+        row.model_copy(update={"database": _database(row.database, folder)}) for row in config.books
+    )
+    return config.model_copy(
+        update={
+            "logins": logins,
+            "service": service,
+            "database": _database(config.database, folder),
+            "books": books,
+        }
+    )
+
+
+def _database(url: str, folder: Path) -> str:
+    path = sqlite_path(url)
+    return url if path is None else f"sqlite:///{(folder / path.expanduser()).resolve()}"
 
 
 def _anchor(reference: str, folder: Path) -> str:

@@ -22,7 +22,7 @@ from allocator.execution.report import Progress
 from allocator.models.config import Config
 from allocator.models.errors import RefusedError
 from allocator.service import loopback
-from allocator.service.bootstrap import anchored, need_exchanges, open_desk
+from allocator.service.bootstrap import need_exchanges, open_desk, read_config
 from allocator.service.cycle import Outcome, Step, run_cycle
 
 OPERATOR = "demo operator"
@@ -86,8 +86,6 @@ def _claimed(state: Path) -> Generator[None]:
 
 def configuration(path: Path, url: str) -> Config:
     """Point the demo's configuration at the running exchanges, in the file too, and read it."""
-    from allocator.whatif.reader import load_config
-
     written = {
         "loopback_url": url,
         "database": f"sqlite:///{(path.parent / 'journal.db').resolve()}",
@@ -97,7 +95,7 @@ def configuration(path: Path, url: str) -> Config:
         line = f"{key}: {json.dumps(value)}".replace("\\", "\\\\")
         text = re.sub(rf"(?m)^{key}:.*?(?=\s*(#.*)?$)", line, text)
     path.write_text(text, encoding="utf-8")
-    return anchored(load_config(path), path.parent).model_copy(update=written)
+    return read_config(path).model_copy(update=written)
 
 
 async def play(config: Config, *, watch: Callable[[Progress], None], tell: Step) -> Outcome:
@@ -136,22 +134,10 @@ def run(
     FileError
         When the configuration has mistakes: nothing is started.
     """
-    from allocator.whatif.reader import load_config
-
-    need_exchanges()
-    with _claimed(state):
-        if reset:
-            forget(state)
-        path = prepare(state)
-        load_config(path)
-        exchanges = loopback.start(state / "exchange")
-        try:
-            tell("exchanges", exchanges)
-            config = configuration(path, exchanges.url)
-            yield asyncio.run(play(config, watch=watch, tell=tell)), exchanges
-        finally:
-            if not keep:
-                loopback.stop(exchanges)
+    with _started(state, reset=reset, keep=keep) as (path, exchanges):
+        tell("exchanges", exchanges)
+        config = configuration(path, exchanges.url)
+        yield asyncio.run(play(config, watch=watch, tell=tell)), exchanges
 
 
 def serve(state: Path, *, port: int, tell: Callable[[str, str], None], reset: bool = False) -> None:
@@ -171,6 +157,24 @@ def serve(state: Path, *, port: int, tell: Callable[[str, str], None], reset: bo
     FileError
         When the configuration has mistakes: nothing is started.
     """
+    with _started(state, reset=reset) as (path, exchanges):
+        config = configuration(path, exchanges.url)
+        http = config.service.http.model_copy(update={"host": "127.0.0.1", "port": port})
+        update = {"service": config.service.model_copy(update={"http": http})}
+        with (state / "service.log").open("a") as log:
+            asyncio.run(_serve(config.model_copy(update=update), log, tell))
+
+
+@contextmanager
+def _started(
+    state: Path, *, reset: bool, keep: bool = False
+) -> Generator[tuple[Path, loopback.Exchanges]]:
+    """Claim the folder, lay it out and start the exchanges; what can be refused is refused first.
+
+    Returns
+    -------
+    The configuration's path and the exchanges.
+    """
     from allocator.whatif.reader import load_config
 
     need_exchanges()
@@ -181,13 +185,10 @@ def serve(state: Path, *, port: int, tell: Callable[[str, str], None], reset: bo
         load_config(path)
         exchanges = loopback.start(state / "exchange")
         try:
-            config = configuration(path, exchanges.url)
-            http = config.service.http.model_copy(update={"host": "127.0.0.1", "port": port})
-            update = {"service": config.service.model_copy(update={"http": http})}
-            with (state / "service.log").open("a") as log:
-                asyncio.run(_serve(config.model_copy(update=update), log, tell))
+            yield path, exchanges
         finally:
-            loopback.stop(exchanges)
+            if not keep:
+                loopback.stop(exchanges)
 
 
 async def _serve(config: Config, log: TextIO, tell: Callable[[str, str], None]) -> None:

@@ -20,6 +20,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
@@ -50,6 +51,9 @@ from allocator.service.scheduler.worker import Worker
 from allocator.service.snapshots import Snapshots
 from allocator.service.telemetry import Redactor
 
+if TYPE_CHECKING:
+    from allocator.adapters.ccxt.budgets import Budgets
+
 NOTIFY_S = 5.0
 
 log = logging.getLogger(__name__)
@@ -64,6 +68,8 @@ class Service:
         A database at this release's schema.
     send
         Sends alerts; None: they are only logged.
+    budgets
+        What may be asked of venues, where other books of this process ask too.
 
     Attributes
     ----------
@@ -73,7 +79,7 @@ class Service:
         Makes a path that logs a browser in as somebody, once.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its ports
         self,
         config: Config,
         engine: Engine,
@@ -81,10 +87,12 @@ class Service:
         clock: Clock | None = None,
         send: Send | None = None,
         redactor: Redactor | None = None,
+        budgets: dict[str, Budgets] | None = None,
     ) -> None:
         self.config = config
         self.engine = engine
         self.clock = clock or SystemClock()
+        self._budgets = budgets
         self.portfolio = config.installation
         self.live = Live(f"{socket.gethostname()}:{os.getpid()}")
         self.metrics = Metrics()
@@ -150,7 +158,9 @@ class Service:
     async def _lead_when_possible(self) -> None:
         while not self.stopping.is_set():
             try:
-                async with open_desk(self.config, self.portfolio, watch=self.live.step) as desk:
+                async with open_desk(
+                    self.config, self.portfolio, watch=self.live.step, budgets=self._budgets
+                ) as desk:
                     await self._lead(desk)
             except NotLeaderError:
                 log.debug("another instance leads")
@@ -281,8 +291,13 @@ def open_database(config: Config) -> Engine:
     return engine
 
 
-def stop_on_signals(service: Service) -> None:
+def stop_on_signals(*services: Service) -> None:
     """Let SIGTERM and SIGINT ask for a graceful stop; must be called in the event loop."""
+
+    def stop() -> None:
+        for service in services:
+            service.stop()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, service.stop)
+        loop.add_signal_handler(number, stop)

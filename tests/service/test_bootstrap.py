@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from allocator.models.errors import ConfigError
 from allocator.service import bootstrap
+from allocator.service.cli.main import run
 
 
 def test_missing_exchange_client_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -16,3 +19,21 @@ def test_missing_exchange_client_is_named_with_its_remedy(monkeypatch: pytest.Mo
 
 def test_installed_exchange_client_is_found() -> None:
     bootstrap.need_exchanges()
+
+
+def test_record_is_the_same_wherever_a_command_is_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk, elsewhere = tmp_path / "desk", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    assert run(["init", str(desk)]) == 0
+    monkeypatch.chdir(desk)
+    assert run(["token", "make", "alice", "-s", "read", "-c", "config.yaml"]) == 0
+    monkeypatch.chdir(elsewhere)
+    assert run(["token", "make", "alice", "-s", "read", "-c", str(desk / "config.yaml")]) == 6
+    assert "alice" in capsys.readouterr().err
+    assert (desk / "var" / "allocator.db").exists()
+    assert list(elsewhere.iterdir()) == []
+    url = "postgresql://allocator@db/allocator"
+    config = bootstrap.read_config(desk / "config.yaml").model_copy(update={"database": url})
+    assert bootstrap.anchored(config, elsewhere).database == url

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -28,7 +30,9 @@ from allocator.service.mandates import Mandates
 from allocator.service.monitor.flows import Ledger
 from allocator.service.monitor.history import MarkStore
 from allocator.service.monitor.lines import Lines
+from allocator.service.monitor.marks import Marks
 from allocator.service.monitor.monitor import Monitor
+from allocator.service.monitor.profit import Profit
 from allocator.service.repairs import repairing
 from allocator.service.scheduler.slots import Asked, Slot, Slots
 from allocator.service.scheduler.worker import Result
@@ -240,3 +244,33 @@ def test_book_that_changed_under_a_plan_is_planned_again_so_many_times(room: Roo
     assert twice is not None
     room.cycles._again(twice)
     assert len(room.slots.with_status("due")) == 2
+
+
+def test_mark_under_way_ends_before_the_look_that_is_broken_off(
+    lite: Engine, tmp_path: Path
+) -> None:
+    room = Room(lite, folder=tmp_path)
+    monitor = room.cycles._monitor
+    assert monitor is not None
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(MarkStore):
+        """Writes when it is told to go on."""
+
+        def write(self, marks: Marks, earned: Mapping[str, Profit]) -> None:
+            begun.set()
+            assert go_on.wait(60)
+            super().write(marks, earned)
+
+    monitor._store = Slow(tmp_path)
+
+    async def work() -> None:
+        looking = asyncio.create_task(room.cycles.look())
+        await asyncio.to_thread(begun.wait, 60)
+        looking.cancel()
+        asyncio.get_running_loop().call_later(0.01, go_on.set)
+        with pytest.raises(asyncio.CancelledError):
+            await looking
+        assert monitor.latest is not None
+
+    asyncio.run(work())

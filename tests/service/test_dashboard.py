@@ -153,14 +153,17 @@ def test_unknown_plan_is_not_found(place: Place) -> None:
 def served(place: Place) -> Iterator[str]:
     """The place on a loopback address of its own."""
     opened = listen("127.0.0.1", 0)
-    config = uvicorn.Config(place.app, log_config=None, lifespan="off", access_log=False)
+    config = uvicorn.Config(
+        place.app, log_config=None, lifespan="off", access_log=False, timeout_graceful_shutdown=5
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([opened])))
     thread.start()
     yield f"http://127.0.0.1:{opened.getsockname()[1]}"
     server.should_exit = True
-    thread.join(20)
+    thread.join(120)
     opened.close()
+    assert not thread.is_alive()
 
 
 @pytest.fixture

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +43,72 @@ def test_alert_rules_watch_what_is_told(known: set[str]) -> None:
 
 def test_grafana_draws_what_is_told(known: set[str]) -> None:
     dashboard = json.loads((DEPLOY / "grafana/dashboards/allocator.json").read_text())
-    named = set(NAMES.findall(" ".join(p["targets"][0]["expr"] for p in dashboard["panels"])))
+    asked = [row["expr"] for panel in dashboard["panels"] for row in panel["targets"]]
+    named = set(NAMES.findall(" ".join(asked)))
     assert len(named) > 10
     assert named - known == set()
-    places = [tuple(panel["gridPos"].values()) for panel in dashboard["panels"]]
-    assert len(places) == len(set(places))
+
+
+def test_grafana_dashboard_has_its_source_and_no_panel_over_another() -> None:
+    dashboard = json.loads((DEPLOY / "grafana/dashboards/allocator.json").read_text())
+    sources: Any = yaml.safe_load(
+        (DEPLOY / "grafana/provisioning/datasources/prometheus.yml").read_text()
+    )
+    known_sources = {row["uid"] for row in sources["datasources"]}
+    panels = dashboard["panels"]
+    assert dashboard["uid"]
+    assert dashboard["title"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    for panel in panels:
+        assert panel["title"]
+        assert panel["type"] in ("timeseries", "stat", "table", "bargauge", "gauge", "heatmap")
+        assert panel["datasource"]["uid"] in known_sources
+        assert panel["gridPos"]["x"] + panel["gridPos"]["w"] <= 24
+    for one, other in combinations([panel["gridPos"] for panel in panels], 2):
+        apart = any(
+            a[at] + a[size] <= b[at]
+            for a, b in ((one, other), (other, one))
+            for at, size in (("x", "w"), ("y", "h"))
+        )
+        assert apart, (one, other)
+
+
+def run(tool: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a tool that the machine may have."""
+    found = shutil.which(tool)
+    if found is None:
+        pytest.skip(f"{tool} is not installed")
+    return subprocess.run(
+        [found, *arguments], capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def test_alerts_speak_after_their_time_and_not_before() -> None:
+    rules: Any = yaml.safe_load((DEPLOY / "prometheus/alerts.yml").read_text())
+    tests = (DEPLOY / "prometheus/alerts_test.yml").read_text()
+    names = {row["alert"] for group in rules["groups"] for row in group["rules"]}
+    assert names == set(re.findall(r"alertname: (\w+)", tests))
+    done = run("promtool", "test", "rules", str(DEPLOY / "prometheus/alerts_test.yml"))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_prometheus_takes_its_configuration(tmp_path: Path) -> None:
+    text = (DEPLOY / "prometheus/prometheus.yml").read_text()
+    (tmp_path / "token").write_text("x")
+    text = text.replace("/etc/prometheus", str(DEPLOY / "prometheus"))
+    (tmp_path / "prometheus.yml").write_text(
+        text.replace("/run/secrets/metrics", str(tmp_path / "token"))
+    )
+    done = run("promtool", "check", "config", str(tmp_path / "prometheus.yml"))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_systemd_takes_the_units(tmp_path: Path) -> None:
+    for unit in (DEPLOY / "systemd").iterdir():
+        text = unit.read_text().replace("/opt/allocator/bin/allocator", "/bin/true")
+        (tmp_path / unit.name).write_text(text)
+    done = run("systemd-analyze", "verify", *(str(row) for row in sorted(tmp_path.iterdir())))
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_compose_opens_nothing_but_loopback_and_keeps_secrets_in_files() -> None:
@@ -58,9 +122,23 @@ def test_compose_opens_nothing_but_loopback_and_keeps_secrets_in_files() -> None
         )
 
 
-def test_image_does_not_run_as_root() -> None:
+def test_image_does_not_run_as_root_and_may_write_its_volume() -> None:
     lines = (DEPLOY / "Dockerfile").read_text().splitlines()
-    assert "USER 10001" in lines
-    assert lines.index("USER 10001") < next(
-        i for i, line in enumerate(lines) if line.startswith("ENTRYPOINT")
-    )
+    begin = lines.index("USER 10001")
+    words = [line.split()[0] for line in lines[begin:] if line and line[0].isalpha()]
+    assert words.index("RUN") < words.index("VOLUME") < words.index("ENTRYPOINT")
+    assert "RUN mkdir -p var" in lines[begin:]
+
+
+def test_image_is_built_from_what_is_named_and_no_secret_reaches_the_builder() -> None:
+    ignored = (DEPLOY.parent / ".dockerignore").read_text().split()
+    assert "*" in ignored
+    kept = {row.removeprefix("!") for row in ignored if row.startswith("!")}
+    lines = (DEPLOY / "Dockerfile").read_text().splitlines()
+    copied = [
+        word.split("/")[0]
+        for line in lines
+        if line.startswith("COPY") and "--from" not in line
+        for word in line.split()[1:-1]
+    ]
+    assert set(copied) == kept

@@ -44,7 +44,7 @@ def init(
 
     With --from-accounts the configuration in the folder is read, its accounts are gathered, and
     snapshot.json and mandate.yaml are written: a mandate that keeps things as they are. Nothing
-    that is there is overwritten.
+    that is there is overwritten, and nothing is written unless every account was read.
 
     \b
     Example: allocator init desk
@@ -73,12 +73,12 @@ def _from_accounts(folder: Path) -> None:
     import asyncio
 
     from allocator.models.base import json_value
+    from allocator.models.errors import StaleError
     from allocator.models.mandate import Mandate
-    from allocator.service.bootstrap import anchored, open_market
-    from allocator.whatif.reader import load_config
+    from allocator.service.bootstrap import open_market, read_config
     from allocator.whatif.resolution import plain_data, yaml_text
 
-    loaded = anchored(load_config(folder / "config.yaml"), folder)
+    loaded = read_config(folder / "config.yaml", whole=True)
     targets = folder / "snapshot.json", folder / "mandate.yaml"
     _refuse_existing(*targets)
 
@@ -87,6 +87,8 @@ def _from_accounts(folder: Path) -> None:
             gathered = await market.gather()
             for row in gathered.missing:
                 print(f"missing: {row.account}: {row.what}", file=sys.stderr)
+            if gathered.missing:
+                raise StaleError("not every account could be read: nothing is written")
             return json_value(gathered.snapshot)
 
     targets[0].write_text(json.dumps(asyncio.run(read()), indent=1), encoding="utf-8")
@@ -107,7 +109,7 @@ def show(config: ConfigOption) -> None:
     from allocator.service.telemetry import Redactor
     from allocator.whatif.reader import load_config
 
-    loaded = load_config(config)
+    loaded = load_config(config, whole=True)
     shown = json_value(loaded)
     # What names a secret here is a reference; a URL may carry a password all the same.
     shown["database"] = Redactor().text(loaded.database)
@@ -179,11 +181,11 @@ def versions(config: ConfigOption, *, output: OutputOption = Format.TABLE) -> No
 @contextmanager
 def _mandates(path: Path) -> Generator[Mandates]:
     from allocator.execution import schema
+    from allocator.service.bootstrap import read_config
     from allocator.service.cli.records import open_database
     from allocator.service.mandates import Mandates
-    from allocator.whatif.reader import load_config
 
-    loaded = load_config(path)
+    loaded = read_config(path)
     four_eyes = loaded.approval.second_above is not None
     with open_database(loaded.database, None, create=True) as engine:
         schema.upgrade(engine)

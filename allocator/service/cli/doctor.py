@@ -28,11 +28,10 @@ def doctor(
     Example: allocator doctor -c var/demo/config.yaml
     (after `allocator demo --keep`, which leaves the exchanges up)
     """  # noqa: D301
-    from allocator.service.bootstrap import anchored
+    from allocator.service.bootstrap import read_config
     from allocator.service.doctor import examine
-    from allocator.whatif.reader import load_config
 
-    loaded = None if config is None else anchored(load_config(config), config.parent)
+    loaded = None if config is None else read_config(config)
     findings = list(examine(loaded))
     columns = ("check", "state", "found", "remedy")
     rows = [(row.check, row.state, row.found, row.remedy) for row in findings]

@@ -45,10 +45,9 @@ class End(StrEnum):
 
 def load(config: Path) -> Config:
     """Read a configuration whose secrets stand beside it."""
-    from allocator.service.bootstrap import anchored
-    from allocator.whatif.reader import load_config
+    from allocator.service.bootstrap import read_config
 
-    return anchored(load_config(config), config.parent)
+    return read_config(config)
 
 
 @contextmanager

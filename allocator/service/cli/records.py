@@ -213,9 +213,9 @@ def _url(database: str | None, config: Path | None) -> str:
         return database
     if config is None:
         raise typer.BadParameter("name the record by --database URL or --config FILE")
-    from allocator.whatif.reader import load_config
+    from allocator.service.bootstrap import read_config
 
-    return load_config(config).database
+    return read_config(config).database
 
 
 def _told(revision: str | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,11 +13,11 @@ import typer
 from allocator.service.cli.output import Format, OutputOption, write_csv, write_json, write_table
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from allocator.models.config import Config
     from allocator.service.http.tokens import Tokens
-    from allocator.service.run import Beside
+    from allocator.service.run import Beside, Service
 
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", help="A configuration file.", show_default=False)
@@ -52,7 +52,8 @@ def run(
 ) -> None:
     """Run the service: schedules, triggers, monitor, API, dashboard; SIGTERM ends it gracefully.
 
-    Several instances may run on one PostgreSQL database; one of them leads. Real orders need
+    Several instances may run on one PostgreSQL database; one of them leads. A configuration with
+    several books runs them all; -c FILE#BOOK runs one. Real orders need
     three confirmations: mode live and an account marked live in the configuration, --live here,
     and an approval of each plan above the thresholds.
 
@@ -61,7 +62,7 @@ def run(
     """  # noqa: D301
     from allocator.models.errors import RefusedError
 
-    loaded = _loaded(config)
+    loaded = _loaded(config, whole=True)
     if shadow:
         loaded = loaded.model_copy(update={"mode": "dry"})
     if loaded.mode == "live" and not live:
@@ -70,7 +71,10 @@ def run(
 
 
 async def _run(config: Config, *, serve: bool) -> None:
+    """Run every book of a configuration; they stop together."""
+    from allocator.adapters.ccxt.budgets import Budgets
     from allocator.adapters.ccxt.secrets import secret
+    from allocator.models.books import book_config
     from allocator.service.database import database_errors
     from allocator.service.notify import apprise_sender
     from allocator.service.run import Service, open_database, stop_on_signals
@@ -85,14 +89,38 @@ async def _run(config: Config, *, serve: bool) -> None:
     redactor = Redactor([*addresses, *keys])
     configure(redactor)
     send = apprise_sender(addresses) if addresses else None
-    with database_errors(config.database):
-        engine = open_database(config)
+    books = [book_config(config, row.id) for row in config.books] or [config]
+    budgets = dict[str, Budgets]()
+    with ExitStack() as stack:
+        services = list[Service]()
+        for book in books:
+            with database_errors(book.database):
+                engine = open_database(book)
+            stack.callback(engine.dispose)
+            services.append(Service(book, engine, send=send, redactor=redactor, budgets=budgets))
+        stop_on_signals(*services)
+        await _all(services, _beside(serve=serve))
+
+
+async def _all(services: Sequence[Service], beside: Sequence[Beside]) -> None:
+    """Run services side by side; when one cannot go on, the others are stopped gracefully."""
+    from allocator.service.database import database_errors
+    from allocator.service.telemetry import bind
+
+    async def one(service: Service) -> None:
+        if len(services) > 1:
+            bind(book=service.portfolio)
         try:
-            service = Service(config, engine, send=send, redactor=redactor)
-            stop_on_signals(service)
-            await service.run(_beside(serve=serve))
+            with database_errors(service.config.database):
+                await service.run(beside)
         finally:
-            engine.dispose()
+            for other in services:
+                other.stop()
+
+    results = await asyncio.gather(*(one(row) for row in services), return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
 
 
 def _beside(*, serve: bool) -> list[Beside]:
@@ -198,11 +226,10 @@ def test(config: ConfigOption) -> None:
     print(f"sent to {len(addresses)} addresses", file=sys.stderr)
 
 
-def _loaded(path: Path) -> Config:
-    from allocator.service.bootstrap import anchored
-    from allocator.whatif.reader import load_config
+def _loaded(path: Path, *, whole: bool = False) -> Config:
+    from allocator.service.bootstrap import read_config
 
-    return anchored(load_config(path), path.parent)
+    return read_config(path, whole=whole)
 
 
 @contextmanager

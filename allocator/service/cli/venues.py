@@ -91,10 +91,9 @@ def _tell(gathered: Gathered, output: Format, *, whole: bool = False) -> None:
 
 
 def _gather(path: Path) -> Gathered:
-    from allocator.service.bootstrap import anchored, open_market
-    from allocator.whatif.reader import load_config
+    from allocator.service.bootstrap import open_market, read_config
 
-    config = anchored(load_config(path), path.parent)
+    config = read_config(path)
 
     async def read() -> Gathered:
         async with open_market(config) as market:

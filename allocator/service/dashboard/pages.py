@@ -1,199 +1,26 @@
-"""What the pages show and what their forms do."""
+"""What the pages show; the what-if page's form is here beside what it asks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
-from typing import Annotated, Any
-from urllib.parse import urlsplit
+from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI, Form, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
-from fastapi.staticfiles import StaticFiles
 
 from allocator.models import api
-from allocator.models.api import Scope
-from allocator.models.errors import AllocatorError
-from allocator.service import deeds
 from allocator.service.dashboard import charts
-from allocator.service.dashboard.render import Renderer
-from allocator.service.dashboard.sessions import COOKIE, LASTS, Session, Sessions, same
-from allocator.service.http.deciding import frontier_of, what_if
-from allocator.service.http.problems import ProblemError
+from allocator.service.dashboard.visits import Acting, Looking, Visit
+from allocator.service.http.deciding import what_if
 from allocator.service.http.site import Site
-from allocator.service.http.tokens import Principal
+from allocator.service.monitor.history import Group
+from allocator.service.monitor.profit import PARTS
 from allocator.service.snapshots import MissingError
 
-HERE = Path(__file__).parent
 DAY = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """A request of somebody who is logged in.
-
-    Attributes
-    ----------
-    refused
-        What was refused just before; empty: nothing.
-    """
-
-    site: Site
-    session: Session
-    who: Principal
-    render: Renderer
-    refused: str = ""
-
-    def page(self, name: str, **facts: Any) -> HTMLResponse:
-        """Write a page."""
-        return HTMLResponse(
-            self.render(
-                f"{name}.html", page=name, session=self.session, who=self.who,
-                site=self.site.plain(), breakers=self._tripped(), refused=self.refused, **facts,
-            )
-        )  # fmt: skip
-
-    def _tripped(self) -> list[api.BreakerView]:
-        return [row for row in self.site.views.breakers() if row.state != "active"]
-
-    def need(self, *any_of: Scope) -> None:
-        """Refuse whoever has none of the scopes.
-
-        Raises
-        ------
-        ProblemError
-            403.
-        """
-        if not self.who.may(*any_of):
-            wanted = " or ".join(any_of)
-            raise ProblemError(403, "FORBIDDEN", f"{self.who.name} has not the scope {wanted}")
-
-
-class _LoginWantedError(Exception):
-    """Nobody is logged in."""
-
-
-def visit(request: Request) -> Visit:
-    """Find who looks."""
-    state = request.app.state
-    found = state.sessions.find(request.cookies.get(COOKIE), state.site.service.clock.now())
-    if found is None:
-        raise _LoginWantedError
-    refused = request.query_params.get("refused", "")[:300]
-    session, who = found
-    out = Visit(state.site, session, who, state.render, refused)
-    out.need("read")
-    return out
-
-
-def acting(
-    request: Request, here: Annotated[Visit, Depends(visit)], csrf: Annotated[str, Form()] = ""
-) -> Visit:
-    """Let a form through that this site's own page has sent.
-
-    Raises
-    ------
-    ProblemError
-        403 when it comes from elsewhere.
-    """
-    check_origin(request)
-    if not same(csrf, here.session.csrf):
-        raise ProblemError(403, "CSRF", "the form is not one of this session: load the page anew")
-    return here
-
-
-def check_origin(request: Request) -> None:
-    """Refuse a form that another site's page has sent."""
-    http = request.app.state.site.service.config.service.http
-    told = request.headers.get("origin") or request.headers.get("referer", "")
-    if http.origin is not None:
-        own = http.origin
-    else:
-        own = f"{request.url.scheme}://{request.headers.get('host', '')}"
-    parts = urlsplit(told)
-    if f"{parts.scheme}://{parts.netloc}" != own.rstrip("/"):
-        raise ProblemError(403, "ORIGIN", "the form was sent from another site")
-
-
-Looking = Annotated[Visit, Depends(visit)]
-Acting = Annotated[Visit, Depends(acting)]
-Text = Annotated[str, Form(max_length=2000)]
+GROUPS: tuple[Group, ...] = ("book", "owner", "venue", "account")
 
 router = APIRouter(include_in_schema=False)
-
-
-def install(app: FastAPI, site: Site) -> Sessions:
-    """Put the dashboard beside the API."""
-    app.state.sessions = sessions = Sessions(site.tokens)
-    app.state.render = Renderer(HERE / "templates")
-    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
-    app.include_router(router)
-
-    @app.exception_handler(_LoginWantedError)
-    def log_in(_request: Request, _error: _LoginWantedError) -> Response:
-        return RedirectResponse("/login", 303)
-
-    return sessions
-
-
-# Coming and going
-
-
-@router.get("/")
-def root() -> Response:
-    """Go to the book."""
-    return RedirectResponse("/book", 303)
-
-
-@router.get("/login")
-def login_page(request: Request) -> HTMLResponse:
-    """Ask for a token."""
-    site: Site = request.app.state.site
-    return HTMLResponse(request.app.state.render("login.html", site=site.plain(), wrong=False))
-
-
-@router.post("/login")
-def login(request: Request, token: Annotated[str, Form(max_length=500)] = "") -> Response:
-    """Begin a session with a token."""
-    check_origin(request)
-    site: Site = request.app.state.site
-    key = request.app.state.sessions.login(token.strip(), site.service.clock.now())
-    if key is None:
-        page = request.app.state.render("login.html", site=site.plain(), wrong=True)
-        return HTMLResponse(page, 401)
-    return _begun(request, key)
-
-
-@router.get("/enter")
-def enter(request: Request, code: Annotated[str, Query(max_length=200)] = "") -> Response:
-    """Begin a session with a one-time code."""
-    site: Site = request.app.state.site
-    key = request.app.state.sessions.enter(code, site.service.clock.now())
-    return RedirectResponse("/login", 303) if key is None else _begun(request, key)
-
-
-def _begun(request: Request, key: str) -> Response:
-    origin = request.app.state.site.service.config.service.http.origin or str(request.url)
-    out = RedirectResponse("/book", 303)
-    out.set_cookie(
-        COOKIE, key, int(LASTS.total_seconds()), httponly=True, samesite="strict",
-        secure=origin.startswith("https"),
-    )  # fmt: skip
-    return out
-
-
-@router.post("/logout")
-def logout(request: Request, _here: Acting) -> Response:
-    """End the session."""
-    request.app.state.sessions.end(request.cookies.get(COOKIE))
-    out = RedirectResponse("/login", 303)
-    out.delete_cookie(COOKIE)
-    return out
-
-
-# Pages
 
 
 @router.get("/book")
@@ -207,8 +34,8 @@ def book(here: Looking) -> HTMLResponse:
         "book",
         book=shown,
         worst=min(ratios, default=None),
-        today=next(iter(views.profit("book", midnight, now)), None),
-        venues=views.profit("venue", midnight, now),
+        parts=PARTS,
+        earned={by: views.profit(by, midnight, now) for by in GROUPS},
         curve=charts.equity(views.equity("book", now - DAY, now)),
     )
 
@@ -319,44 +146,6 @@ def health(here: Looking) -> HTMLResponse:
     )
 
 
-# Forms
-
-
-@router.post("/plan/{plan_hash}/approve")
-def approve(here: Acting, plan_hash: str, reason: Text = "") -> Response:
-    """Approve a plan."""
-    here.need("approve")
-    return _did(f"/plan/{plan_hash}", lambda: deeds.judge(
-        here.site, plan_hash, here.who.name, "approved", reason))  # fmt: skip
-
-
-@router.post("/plan/{plan_hash}/reject")
-def reject(here: Acting, plan_hash: str, reason: Text = "") -> Response:
-    """Reject a plan."""
-    here.need("approve")
-    return _did(f"/plan/{plan_hash}", lambda: deeds.judge(
-        here.site, plan_hash, here.who.name, "rejected", reason))  # fmt: skip
-
-
-@router.post("/plan/{plan_hash}/execute")
-def execute(here: Acting, plan_hash: str) -> Response:
-    """Ask for a plan to be carried out."""
-    here.need("execute")
-    return _did(f"/plan/{plan_hash}", lambda: deeds.execute(here.site, plan_hash, here.who.name))
-
-
-@router.post("/plan/{plan_hash}/frontier")
-def frontier(here: Acting, plan_hash: str, along: Annotated[str, Form()] = "actions") -> Response:
-    """Begin to compute a frontier."""
-    here.need("plan")
-    here.site.views.proposal(plan_hash)
-    which = "tracking" if along == "tracking" else "actions"
-    job = here.site.jobs.start(
-        "frontier", lambda watch: frontier_of(here.site, plan_hash, which, 9, watch)
-    )
-    return RedirectResponse(f"/plan/{plan_hash}?job={job.id}#frontier", 303)
-
-
 @router.post("/what-if")
 async def what_if_form(request: Request, here: Acting) -> Response:
     """Begin to decide a case."""
@@ -384,56 +173,3 @@ def _case(form: dict[str, str]) -> api.Case:
         shock["venues"] = {form["halted"]: {"withdrawals": "halted"}}
     override = {"mandate.policy.margin_buffer": form["buffer"]} if form.get("buffer") else {}
     return api.Case(name=form.get("name") or "what if", shock=shock, override=override)
-
-
-@router.post("/schedules/{schedule}/{deed}")
-def schedule(here: Acting, schedule: str, deed: str, reason: Text = "") -> Response:
-    """Run, pause or resume a schedule."""
-    here.need("plan")
-    who, site = here.who.name, here.site
-    known: dict[str, Callable[[], object]] = {
-        "run": lambda: deeds.run_now(site, schedule, who),
-        "pause": lambda: deeds.pause(site, schedule, who, reason or "from the dashboard"),
-        "resume": lambda: deeds.unpause(site, schedule, who),
-    }
-    if deed not in known:
-        raise MissingError(f"NO_DEED: name={deed}")
-    return _did("/health" if deed != "run" else "/runs", known[deed])
-
-
-@router.post("/mandates/{version}/publish")
-def publish(here: Acting, version: int) -> Response:
-    """Publish a draft of the mandate."""
-    here.need("approve")
-    return _did("/health", lambda: deeds.publish(here.site, version, here.who.name))
-
-
-@router.post("/halt")
-def halt(here: Acting, reason: Text = "", scope: Text = "global") -> Response:
-    """Stop everything, a venue or an account."""
-    from allocator.risk.breaker import Breaker
-
-    here.need("plan", "approve", "execute")
-    office, who = here.site.service.office, here.who.name
-    return _did("/health", lambda: office.trip(scope, Breaker.HALTED, reason, who))
-
-
-@router.post("/resume")
-def resume(here: Acting, reason: Text = "", scope: Text = "global") -> Response:
-    """Let what was halted act again."""
-    here.need("approve")
-    office = here.site.service.office
-    return _did("/health", lambda: office.reset(scope, reason, here.who.name))
-
-
-def _did(target: str, deed: Callable[[], object]) -> Response:
-    """Do something, then show where it can be seen; a refusal is told there."""
-    from urllib.parse import urlencode
-
-    try:
-        deed()
-    except MissingError:
-        raise
-    except AllocatorError as error:
-        return RedirectResponse(f"{target}?{urlencode({'refused': str(error)[:300]})}", 303)
-    return RedirectResponse(target, 303)

@@ -73,11 +73,16 @@ def whole(value: Decimal) -> str:
     return f"{round(value) or 0:,}"
 
 
-def sign(value: Decimal | None) -> str:
-    """Name the class of a gain or a loss."""
-    if not value:
+def sign(value: Decimal | None, places: int) -> str:
+    """Name the class of a gain or a loss; what is written as zero is neither.
+
+    >>> sign(Decimal("-0.4"), 0), sign(Decimal("-0.4"), 2), sign(None, 2)
+    ('', 'loss', '')
+    """
+    shown = None if value is None else round(value, places)
+    if not shown:
         return ""
-    return "gain" if value > 0 else "loss"
+    return "gain" if shown > 0 else "loss"
 
 
 def width(value: Decimal | None, most: Decimal | float | int = 1) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
 
-from allocator.models import api
+from allocator.models import api, bodies
 from allocator.models.errors import SnapshotError
 from allocator.models.plan import Plan
 from allocator.models.refusals import book_problems
@@ -55,7 +55,7 @@ def post_snapshot(site: Served, asking: Plans, snapshot: Snapshot) -> api.Snapsh
 
 
 @router.post("/plans", status_code=201, openapi_extra=_KEY)
-def post_plan(site: Served, asking: Plans, body: api.PlanRequest) -> Plan:
+def post_plan(site: Served, asking: Plans, body: bodies.PlanRequest) -> Plan:
     """Decide; nothing is sent."""
     plan, _ = plan_for(site, body, asking.name)
     return plan
@@ -63,7 +63,7 @@ def post_plan(site: Served, asking: Plans, body: api.PlanRequest) -> Plan:
 
 @router.post("/plans/{plan_hash}/approve", openapi_extra=_KEY)
 def approve(
-    site: Served, asking: Approves, plan_hash: PlanHash, body: api.Approval
+    site: Served, asking: Approves, plan_hash: PlanHash, body: bodies.Approval
 ) -> api.PlanSummary:
     """Approve a plan: this one, whose hash covers its snapshot, mandate and every action."""
     return deeds.judge(site, plan_hash, asking.name, "approved", body.reason)
@@ -71,7 +71,7 @@ def approve(
 
 @router.post("/plans/{plan_hash}/reject", openapi_extra=_KEY)
 def reject(
-    site: Served, asking: Approves, plan_hash: PlanHash, body: api.ReasonBody
+    site: Served, asking: Approves, plan_hash: PlanHash, body: bodies.ReasonBody
 ) -> api.PlanSummary:
     """Reject a plan for good."""
     return deeds.judge(site, plan_hash, asking.name, "rejected", body.reason)
@@ -126,7 +126,7 @@ def run_schedule(site: Served, asking: Plans, schedule: Named) -> api.SlotView:
 
 @router.post("/schedules/{schedule}/pause", openapi_extra=_KEY)
 def pause(
-    site: Served, asking: Stops, schedule: Named, body: api.ReasonBody
+    site: Served, asking: Stops, schedule: Named, body: bodies.ReasonBody
 ) -> tuple[api.ScheduleView, ...]:
     """Let a schedule rest; its slots are not made up for later."""
     return deeds.pause(site, schedule, asking.name, body.reason)
@@ -139,21 +139,21 @@ def resume_schedule(site: Served, asking: Plans, schedule: Named) -> tuple[api.S
 
 
 @router.post("/halt", openapi_extra=_KEY)
-def halt(site: Served, asking: Stops, body: api.Halt) -> tuple[api.BreakerView, ...]:
+def halt(site: Served, asking: Stops, body: bodies.Halt) -> tuple[api.BreakerView, ...]:
     """Stop everything, a venue or an account; it stays so until an approver resumes it."""
     site.service.office.trip(body.scope, Breaker(body.state), body.reason, asking.name)
     return site.views.breakers()
 
 
 @router.post("/resume", openapi_extra=_KEY)
-def resume(site: Served, asking: Approves, body: api.Resume) -> tuple[api.BreakerView, ...]:
+def resume(site: Served, asking: Approves, body: bodies.Resume) -> tuple[api.BreakerView, ...]:
     """Let what was halted act again."""
     site.service.office.reset(body.scope, body.reason, asking.name)
     return site.views.breakers()
 
 
 @router.post("/mandates", status_code=201, openapi_extra=_KEY)
-def draft(site: Served, asking: Plans, body: api.MandateDraft) -> api.MandateView:
+def draft(site: Served, asking: Plans, body: bodies.MandateDraft) -> api.MandateView:
     """Write a draft of the mandate; it holds once somebody publishes it."""
     return deeds.draft(site, body.mandate, asking.name, body.note)
 

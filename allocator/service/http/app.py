@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request, Response
 
 from allocator import __version__
 from allocator.models.api import ProblemDetails
-from allocator.service.dashboard import pages
+from allocator.service.dashboard.installation import install
 from allocator.service.http import acting, events, problems, routes
 from allocator.service.http.site import Site
 
@@ -37,7 +37,7 @@ def create(site: Site) -> FastAPI:
     problems.install(app)
     for router in (routes.open_routes, routes.router, acting.router, events.router):
         app.include_router(router)
-    sessions = pages.install(app, site)
+    sessions = install(app, site)
     site.service.enter = lambda name: f"/enter?code={sessions.code(name)}"
     _document_problems(app)
 

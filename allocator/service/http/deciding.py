@@ -9,12 +9,12 @@ from pydantic import ValidationError
 from allocator.models.api import (
     Case,
     Decided,
-    PlanRequest,
     SweepRequest,
     SweepResult,
     WhatIfResult,
 )
 from allocator.models.base import Value, json_value
+from allocator.models.bodies import PlanRequest
 from allocator.models.errors import AllocatorError, Problem, RefusedError, SnapshotError
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan

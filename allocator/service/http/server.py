@@ -74,4 +74,4 @@ async def serving(service: Service) -> AsyncGenerator[None]:
         server.should_exit = True
         await asyncio.gather(task, return_exceptions=True)
         opened.close()
-        site.jobs.close()
+        await asyncio.to_thread(site.jobs.close)

@@ -12,7 +12,7 @@ from typing import Any
 
 from allocator.models.api import JobView
 from allocator.models.base import Value, json_value
-from allocator.models.errors import AllocatorError
+from allocator.models.errors import AllocatorError, RefusedError
 from allocator.service.http.once import Replies
 from allocator.service.http.tokens import Tokens
 from allocator.service.run import Service
@@ -35,6 +35,7 @@ class Jobs:
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="job")
         self._jobs = OrderedDict[str, JobView]()
         self._lock = threading.Lock()
+        self._closed = threading.Event()
 
     def start(self, kind: str, work: Callable[[Watch], Value]) -> JobView:
         """Begin something; what it comes to is asked for later."""
@@ -42,6 +43,8 @@ class Jobs:
         self._put(job)
 
         def watch(done: int, expected: int | None) -> None:
+            if self._closed.is_set():
+                raise RefusedError("STOPPING: the service ends, and its long work with it")
             self._put(job.model_copy(update={"done": done, "expected": expected}))
 
         def run() -> None:
@@ -71,8 +74,9 @@ class Jobs:
         return found
 
     def close(self) -> None:
-        """Begin nothing more."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Begin nothing more, break off what runs at its next step, and wait for its end."""
+        self._closed.set()
+        self._pool.shutdown(cancel_futures=True)
 
     def _put(self, job: JobView) -> None:
         with self._lock:

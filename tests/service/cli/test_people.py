@@ -232,6 +232,10 @@ def test_no_secret_is_in_the_record_the_output_or_the_exchanges_log(shop: Shop) 
 
 def test_sigterm_follows_what_is_being_sent_parks_the_rest_and_says_so(shop: Shop) -> None:
     hash_ = shop.approved()
+    # Nobody hears how the transfer stands until the stop has been asked for.
+    shop.emulator.fault(
+        {"kind": "drop_before", "path": "/v5/asset/transfer/query-", "times": 1_000_000}
+    )
     process = subprocess.Popen(
         [sys.executable, "-m", "allocator", "execute", hash_, "-c", str(shop.path)],
         cwd=ROOT,
@@ -244,10 +248,13 @@ def test_sigterm_follows_what_is_being_sent_parks_the_rest_and_says_so(shop: Sho
     for line in process.stderr:
         if "transfer 1: sending" in line:
             process.send_signal(signal.SIGTERM)
+        elif "stopping: what is being sent is followed to its end" in line:
             break
+    else:
+        pytest.fail("it did not say that it stops")
+    shop.emulator.fault()
     out, err = process.communicate(timeout=120)
     assert process.returncode == 7
-    assert "stopping: what is being sent is followed to its end" in err
     assert "parked: the next start goes on with it" in out
     assert "transfer 1: settled" in err
     assert "order" not in err

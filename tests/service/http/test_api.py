@@ -91,7 +91,7 @@ def test_plan_tells_itself_in_words_and_as_a_page(place: Place) -> None:
 
 def wait_for(place: Place, job: str) -> Any:
     gate = threading.Event()
-    for _ in range(600):
+    for _ in range(6000):
         found = place.get(f"/v1/jobs/{job}").json()
         if found["status"] != "running":
             return found

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import tempfile
+from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from allocator.execution.leader import FencedError, next_epoch
+from allocator.models.base import ZERO
 from allocator.models.mandate import Mandate
 from allocator.models.service import TriggerRule
 from allocator.models.snapshot import Snapshot
@@ -17,6 +22,7 @@ from allocator.service.monitor.history import MarkStore
 from allocator.service.monitor.lines import Lines
 from allocator.service.monitor.marks import marks_of, observation
 from allocator.service.monitor.monitor import Monitor
+from allocator.service.monitor.profit import PARTS
 from allocator.service.scheduler.slots import Slots
 from tests.execution.book import START, instrument
 from tests.service.sites import pool
@@ -42,6 +48,10 @@ RULES = (
     {"id": "down", "on": "venue", "threshold": "60"},
     {"id": "funding", "on": "funding", "of": BTC, "threshold": "0.001"},
 )
+
+EVER = START - timedelta(1), START + timedelta(1)
+TINY = Decimal("1e-9")
+"""Marks are written with twelve places."""
 
 
 def snapshot(
@@ -211,3 +221,54 @@ def test_account_through_which_something_goes_waits_for_the_next_mark(watched: W
     sums = {row["name"]: (row["other"], row["flows"]) for row in rows}
     assert sums["a"] == (0, -500)
     assert sums["b"] == (-500, 500)
+
+
+wallets = st.decimals(50_000, 150_000, places=2)
+looks = st.lists(
+    st.tuples(
+        st.fixed_dictionaries({"a": wallets, "b": wallets}),
+        st.decimals("0.5", "1.5", places=1),
+        st.decimals(40_000, 60_000, places=1),
+        st.sets(st.sampled_from("ab"), max_size=1),
+    ),
+    min_size=2,
+    max_size=6,
+)
+
+
+@given(looks)
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_what_was_earned_and_paid_in_is_the_change_of_equity_of_every_group(
+    lite: Engine, tmp_path: Path, seen: list[Any]
+) -> None:
+    folder = Path(tempfile.mkdtemp(dir=tmp_path))
+    watched = Watched(lite, folder)
+    worth = defaultdict[str, list[Decimal]](list)
+    for minute, (held, quantity, mark, missing) in enumerate(seen):
+        row = booked(minute, held, quantity, mark)
+        watched.monitor.take(row, MANDATE, dict.fromkeys(missing, "gone"))
+        for account in marks_of(row, MANDATE, dict.fromkeys(missing, "gone")).accounts:
+            worth[account.account].append(account.equity)
+    changes = {name: rows[-1] - rows[0] for name, rows in worth.items()}
+    groups = {
+        "account": changes,
+        "venue": {"alpha": changes.get("a", ZERO), "beta": changes.get("b", ZERO)},
+        "owner": {"desk": sum(changes.values(), ZERO)},
+        "book": {"book": sum(changes.values(), ZERO)},
+    }
+    for by, wanted in groups.items():
+        for found in watched.monitor._store.profit(by, *EVER):  # type: ignore[arg-type]
+            earned = sum((found[part] or ZERO for part in (*PARTS, "flows")), ZERO)
+            assert abs(earned - wanted[found["name"]]) <= TINY, (by, found)
+
+
+def booked(minute: int, held: dict[str, Decimal], quantity: Decimal, mark: Decimal) -> Snapshot:
+    """Two accounts with opposite positions that gain and lose by the mark."""
+    data = snapshot(START + timedelta(minutes=minute), a=str(quantity)).model_dump(mode="json")
+    for row in data["instruments"]:
+        row["mark"] = str(mark)
+    for row in data["accounts"]:
+        row["balances"]["USDT"]["wallet"] = str(held[row["id"]])
+    return Snapshot.model_validate(data)

@@ -1,0 +1,104 @@
+"""What the pages' forms do; each shows the page where its deed can be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Form, Response
+from fastapi.responses import RedirectResponse
+
+from allocator.models.errors import AllocatorError
+from allocator.service import deeds
+from allocator.service.dashboard.visits import Acting, Text
+from allocator.service.http.deciding import frontier_of
+from allocator.service.snapshots import MissingError
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.post("/plan/{plan_hash}/approve")
+def approve(here: Acting, plan_hash: str, reason: Text = "") -> Response:
+    """Approve a plan."""
+    here.need("approve")
+    return _did(f"/plan/{plan_hash}", lambda: deeds.judge(
+        here.site, plan_hash, here.who.name, "approved", reason))  # fmt: skip
+
+
+@router.post("/plan/{plan_hash}/reject")
+def reject(here: Acting, plan_hash: str, reason: Text = "") -> Response:
+    """Reject a plan."""
+    here.need("approve")
+    return _did(f"/plan/{plan_hash}", lambda: deeds.judge(
+        here.site, plan_hash, here.who.name, "rejected", reason))  # fmt: skip
+
+
+@router.post("/plan/{plan_hash}/execute")
+def execute(here: Acting, plan_hash: str) -> Response:
+    """Ask for a plan to be carried out."""
+    here.need("execute")
+    return _did(f"/plan/{plan_hash}", lambda: deeds.execute(here.site, plan_hash, here.who.name))
+
+
+@router.post("/plan/{plan_hash}/frontier")
+def frontier(here: Acting, plan_hash: str, along: Annotated[str, Form()] = "actions") -> Response:
+    """Begin to compute a frontier."""
+    here.need("plan")
+    here.site.views.proposal(plan_hash)
+    which = "tracking" if along == "tracking" else "actions"
+    job = here.site.jobs.start(
+        "frontier", lambda watch: frontier_of(here.site, plan_hash, which, 9, watch)
+    )
+    return RedirectResponse(f"/plan/{plan_hash}?job={job.id}#frontier", 303)
+
+
+@router.post("/schedules/{schedule}/{deed}")
+def schedule(here: Acting, schedule: str, deed: str, reason: Text = "") -> Response:
+    """Run, pause or resume a schedule."""
+    here.need("plan")
+    who, site = here.who.name, here.site
+    known: dict[str, Callable[[], object]] = {
+        "run": lambda: deeds.run_now(site, schedule, who),
+        "pause": lambda: deeds.pause(site, schedule, who, reason or "from the dashboard"),
+        "resume": lambda: deeds.unpause(site, schedule, who),
+    }
+    if deed not in known:
+        raise MissingError(f"NO_DEED: name={deed}")
+    return _did("/health" if deed != "run" else "/runs", known[deed])
+
+
+@router.post("/mandates/{version}/publish")
+def publish(here: Acting, version: int) -> Response:
+    """Publish a draft of the mandate."""
+    here.need("approve")
+    return _did("/health", lambda: deeds.publish(here.site, version, here.who.name))
+
+
+@router.post("/halt")
+def halt(here: Acting, reason: Text = "", scope: Text = "global") -> Response:
+    """Stop everything, a venue or an account."""
+    from allocator.risk.breaker import Breaker
+
+    here.need("plan", "approve", "execute")
+    office, who = here.site.service.office, here.who.name
+    return _did("/health", lambda: office.trip(scope, Breaker.HALTED, reason, who))
+
+
+@router.post("/resume")
+def resume(here: Acting, reason: Text = "", scope: Text = "global") -> Response:
+    """Let what was halted act again."""
+    here.need("approve")
+    office = here.site.service.office
+    return _did("/health", lambda: office.reset(scope, reason, here.who.name))
+
+
+def _did(target: str, deed: Callable[[], object]) -> Response:
+    """Do something, then show where it can be seen; a refusal is told there."""
+    try:
+        deed()
+    except MissingError:
+        raise
+    except AllocatorError as error:
+        return RedirectResponse(f"{target}?{urlencode({'refused': str(error)[:300]})}", 303)
+    return RedirectResponse(target, 303)

@@ -1,0 +1,32 @@
+"""Puts the dashboard beside the API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import RedirectResponse
+from fastapi.staticfiles import StaticFiles
+
+from allocator.service.dashboard import entrance, forms, pages
+from allocator.service.dashboard.render import Renderer
+from allocator.service.dashboard.sessions import Sessions
+from allocator.service.dashboard.visits import LoginWantedError
+from allocator.service.http.site import Site
+
+HERE = Path(__file__).parent
+
+
+def install(app: FastAPI, site: Site) -> Sessions:
+    """Put the dashboard beside the API."""
+    app.state.sessions = sessions = Sessions(site.tokens)
+    app.state.render = Renderer(HERE / "templates")
+    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    for part in (entrance, pages, forms):
+        app.include_router(part.router)
+
+    @app.exception_handler(LoginWantedError)
+    def log_in(_request: Request, _error: LoginWantedError) -> Response:
+        return RedirectResponse("/login", 303)
+
+    return sessions
