@@ -112,6 +112,8 @@ def table() -> dict[str, Any]:
                  "entryNtl": "0.0"},
             ]
         },
+        f"{INFO}#userAbstraction": "default",
+        f"{INFO}#perpDexs": [None],
         f"{INFO}#frontendOpenOrders": [],
         f"{INFO}#activeAssetData": lambda call: {
             "user": ADDRESS, "coin": call.text("coin"), "leverage": {"type": "cross", "value": 3},
