@@ -47,9 +47,8 @@ CONFIGURED = ("spot", "usdm", "coinm")
 DRIFT = Decimal("0.02")
 """Price move between two reads that the check of unrealised profit allows."""
 
-LAST_DIGIT = Decimal("0.000001")
-"""Units of an asset by which rounding may set a sum of eight-digit figures off."""
-
+LAST_DIGIT = Decimal("1e-8")
+"""To which profits are told: each of those added up may be off by as much."""
 
 
 def check_wallet(place: Place) -> None:
@@ -277,7 +276,7 @@ def check_complete(place: Place, assets: list[JsonObject], legs: list[JsonObject
         if coin not in told:
             raise VenueError(f"EQUITY_IDENTITY: a position in {coin}, which the wallet has not")
         gain = number(text(told[coin], "unrealizedProfit")) or ZERO
-        allowed = DRIFT * worth.get(coin, ZERO) + LAST_DIGIT
+        allowed = DRIFT * worth.get(coin, ZERO) + LAST_DIGIT * (1 + len(legs))
         check_unrealised(coin, gain, profits.get(coin, ZERO), allowed)
 
 

@@ -2,8 +2,8 @@
 
 USDC alone margins, and margin is marginal by the coin's margin table. Accounts whose collateral is
 shared with spot, or that hold positions in markets of builders, are refused: what they have there
-is not counted. Sources: the venue's pages "Perpetuals" (clearinghouseState, activeAssetData), "Query a
-user's fees", "Margining".
+is not counted. Sources: the venue's pages "Perpetuals" (clearinghouseState, activeAssetData),
+"Query a user's fees", "Margining".
 """
 
 from __future__ import annotations
