@@ -4,7 +4,7 @@ What an exchange's state would have to show (that a fill moves a position, that 
 wallet and arrives in another) is not proved by payloads, and has no case here.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -19,13 +19,9 @@ from allocator.models.errors import VenueError
 from allocator.models.intents import (
     AbsentNow,
     Ack,
-    Capabilities,
     Found,
-    MoveIntent,
     OrderIntent,
-    Outcome,
     Rejected,
-    TransferIntent,
     Unknown,
     Unsure,
 )
@@ -41,6 +37,7 @@ from tests.adapters.ccxt import (
 from tests.adapters.ccxt.conftest import run_with
 from tests.adapters.ccxt.recorded import KEY, Recorded, playing
 from tests.adapters.ccxt.replay import BROKEN, Answer, Replay
+from tests.adapters.ccxt.unable import Attempt, refused_and_named
 from tests.adapters.ccxt.wording import READERS, Wording
 from tests.adapters.test_contract import ago
 
@@ -115,71 +112,6 @@ def intent_account(intent: Any) -> str:
 
 CLOCKS_S = 0.5
 """Seconds by which the measured offset of a clock may be off."""
-
-SWITCHES = {"batch_orders": 1, "dead_man_s": None}
-"""Values by which the table says that there is none of it."""
-
-
-def unable(told: Capabilities) -> frozenset[str]:
-    """List what a capability table says cannot be done."""
-    flags = ("orders", "transfers", "withdrawals", "moves", "transfer_key")
-    no = {name for name in flags if not getattr(told, name)}
-    return frozenset(no | {name for name, none in SWITCHES.items() if getattr(told, name) == none})
-
-
-def against(recorded: Recorded, other: str) -> dict[str, Any]:
-    """Configure a withdrawal and a move from the account that trades."""
-    way = {"from": recorded.trades, "to": other}
-    return {
-        "routes": [{**way, "id": "out", "asset": recorded.asset, "kind": "onchain",
-                    "latency_s": 600}],
-        "addresses": {"out": {"network": "USDT-TRC20", "address": "registered"}},
-        "moves": [{**way, "instrument": recorded.instrument}],
-    }  # fmt: skip
-
-
-NAMED = ("route out: nothing is withdrawn from here", "no position is moved from here")
-
-
-async def _withdraw(recorded: Recorded, other: str, venue: Venue) -> list[Outcome]:
-    intent = TransferIntent(client_id=KEY, route="out", source=recorded.trades, target=other,
-                            asset=recorded.asset, amount=Decimal(1))  # fmt: skip
-    return [await venue.submit(intent)]
-
-
-async def _transfer(recorded: Recorded, other: str, venue: Venue) -> list[Outcome]:
-    intent = TransferIntent(client_id=KEY, route="r", source=recorded.trades, target=other,
-                            asset=recorded.asset, amount=Decimal(1))  # fmt: skip
-    return [await venue.submit(intent)]
-
-
-async def _move(recorded: Recorded, other: str, venue: Venue) -> list[Outcome]:
-    intent = MoveIntent.model_validate(
-        {"client_id": KEY, "source": recorded.trades, "target": other, "price": recorded.price,
-         "instrument": recorded.instrument, "quantity": recorded.quantity, "side": "sell"}
-    )  # fmt: skip
-    return [await venue.submit(intent)]
-
-
-async def _together(recorded: Recorded, other: str, venue: Any) -> list[Outcome]:
-    del other
-    intents = [recorded.intent(), recorded.intent(client_id="f" * 32)]
-    return list(await venue.submit_together(intents))
-
-
-async def _switch(recorded: Recorded, other: str, venue: Any) -> list[Outcome]:
-    del recorded, other
-    return [await venue.cancel_after(60)]
-
-
-ATTEMPTS: Mapping[str, Callable[[Recorded, str, Any], Awaitable[list[Outcome]]]] = {
-    "withdrawals": _withdraw,
-    "transfers": _transfer,
-    "moves": _move,
-    "batch_orders": _together,
-    "dead_man_s": _switch,
-}
-"""What sends all the same what the table says cannot be done."""
 
 
 @pytest.fixture(params=list(RECORDED))
@@ -368,30 +300,11 @@ def test_c17_figures_arrive_digit_for_digit(played: Played, units: str) -> None:
 
 def test_c18_what_the_venue_cannot_do_is_said_and_has_no_way(played: Played) -> None:
     """What is configured against the table is off and named; sent all the same, it never leaves."""
-    recorded, mine = played.recorded, played.recorded.trades
-    other = next(str(row["id"]) for row in recorded.accounts if row["id"] != mine)
-    ways = against(recorded, other)
-    config = Config.model_validate(played.config.model_dump(by_alias=True) | ways)
-
-    async def work(opened: Opened) -> tuple[Any, Any, list[Outcome]]:
-        book, venue = await opened.market.gather(), opened.venues[mine]
-        told = unable(venue.capabilities)
-        before = len(played.replay.calls)
-        outcomes = [out for name in sorted(told & ATTEMPTS.keys())
-                    for out in await ATTEMPTS[name](recorded, other, venue)]  # fmt: skip
-        assert len(played.replay.calls) == before
-        return book, told, outcomes
-
-    book, told, outcomes = run_with(config, work)
+    recorded = played.recorded
+    other = next(str(row["id"]) for row in recorded.accounts if row["id"] != recorded.trades)
+    attempt = Attempt(recorded.intent(), other, recorded.asset)
+    told = refused_and_named(played.config, attempt, lambda: len(played.replay.calls))
     assert told == recorded.unable
-    assert {getattr(row, "code", "") for row in outcomes} == {"NOT_SENT"}
-    routes = [row for row in book.snapshot.routes if row.enabled]
-    assert [row for row in routes if row.kind == "onchain"] == []
-    assert book.snapshot.moves == ()
-    if "transfers" in told:
-        assert routes == []
-    named = [row.what for row in book.missing if row.account == mine]
-    assert [any(words in what for what in named) for words in NAMED] == [True, True]
 
 
 def test_c19_an_order_is_signed_as_the_venue_says(played: Played) -> None:
