@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from allocator.adapters.ccxt.deribit import FACTS
-from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.ccxt.loopback import LoopbackSession
+from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.registry import Opened
 from allocator.models.config import Config
 from allocator.models.intents import AbsentNow, Ack, Found, MoveIntent, Rejected, Unsure
