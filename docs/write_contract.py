@@ -46,14 +46,19 @@ ELSEWHERE: Mapping[tuple[str, str], tuple[str, str, str]] = {
         ("c17", venue): ("loopback", "test_exact.py", "test_a_balance_arrives_digit_for_digit")
         for venue in KINDS
     },
-    ("c18", "bybit"): ("loopback", "test_gather.py", "test_routes_inside_a_venue_are_found"),
-    ("c18", "binance"): ("loopback", "test_gather.py", "test_routes_inside_a_venue_are_found"),
-    ("c18", "okx"): (
-        "loopback", "test_okx_gather.py", "test_a_member_s_routes_follow_its_right_to_send"
-    ),
-    ("c18", "deribit"): (
-        "loopback", "test_deribit_actions.py", "test_capabilities_say_who_may_do_what"
-    ),
+    **{
+        ("c18", venue): (
+            "loopback", "test_sendable.py",
+            "test_what_a_member_cannot_do_is_off_named_and_never_leaves",
+        )
+        for venue in KINDS
+    },
+    **{
+        ("c19", venue): (
+            "loopback", "test_signatures.py", "test_an_order_not_rightly_signed_is_none"
+        )
+        for venue in KINDS
+    },
 }  # fmt: skip
 """Where a case of a venue that has a loopback exchange is proved, and against what, if it is not
 in the suite: file and test under tests/adapters/ccxt."""
@@ -75,11 +80,14 @@ How to read a cell:
   with the page of the venue's documentation that it follows). Not one of these cases was run
   against the venue itself.
 - **payload**: passed by the real client on answers rebuilt from the venue's own documentation (each
-  file of them names its pages). It proves how a request looks and how an answer is read, typed and
-  looked up; what only an exchange's state could show (C08, C09) it does not.
+  file of them names its pages). It proves what an order says when it arrives and that it is signed
+  (both read by code written from the venue's pages alone: C01, C03, C11, C12, C14, C15, C19), and
+  how an answer is read, typed and looked up. That the venue keeps to its pages it does not prove:
+  of C10 to C15 it shows that the venue is told what was meant and that its refusal is typed, not
+  that it refuses; what only an exchange's state could show (C08, C09) it does not show at all.
 - **not proved**: nothing was run that would show it: of C03, that no page says the venue refuses a
   known client id; of C12 and C14, that no page tells its words for it. The paper venue is not read
-  into a snapshot, which C16 to C18 are about.
+  into a snapshot and signs nothing, which C16 to C19 are about.
 - **FAILED**: it was run and did not pass.
 """
 FAULT_HEAD = """\

@@ -118,8 +118,8 @@ class CcxtVenue:
         """Have every order cancelled unless this is called again within so many seconds."""
         dialect = self._dialect
         try:
-            if not isinstance(dialect, DeadMan):
-                raise NotSentError(f"{self._place.venue} has no dead man's switch")
+            if not isinstance(dialect, DeadMan) or self.capabilities.dead_man_s is None:
+                raise NotSentError(f"{self.account} has no dead man's switch")
             await self._prepare(self._place)
             return Ack(venue_id=await dialect.cancel_after(self._place, seconds))
         except NotSentError as error:
@@ -182,7 +182,28 @@ class CcxtVenue:
         except VenueError as error:
             raise NotSentError(f"{places[0].venue} does not answer: {error}") from error
 
+    def _check_able(self, intent: Intent) -> None:
+        """Keep to the capability table: what it denies does not leave.
+
+        Raises
+        ------
+        NotSentError
+            When it denies the intent.
+        """
+        can = self.capabilities
+        if isinstance(intent, OrderIntent):
+            able, what = can.orders, "orders"
+        elif not isinstance(intent, TransferIntent):
+            able, what = can.moves, "moves"
+        elif intent.route in self._directory.addresses:
+            able, what = can.withdrawals, "withdrawals"
+        else:
+            able, what = can.transfers, "transfers"
+        if not able:
+            raise NotSentError(f"{what} of {self.account} are not sent")
+
     async def _send(self, intent: Intent) -> str:
+        self._check_able(intent)
         dialect = self._dialect
         await self._prepare(self._place)
         if isinstance(intent, OrderIntent):
@@ -199,6 +220,8 @@ class CcxtVenue:
 
     async def _send_together(self, intents: Sequence[OrderIntent]) -> Sequence[str | Exception]:
         dialect = self._dialect
+        for intent in intents:
+            self._check_able(intent)
         if not isinstance(dialect, Batches):
             raise NotSentError(f"{self._place.venue} takes one order a request")
         if len(intents) > self.capabilities.batch_orders:

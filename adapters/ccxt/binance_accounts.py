@@ -24,6 +24,7 @@ from allocator.adapters.ccxt.binance_reads import (
     wallet_of,
     wallets,
 )
+from allocator.adapters.ccxt.pairs import check_unrealised
 from allocator.adapters.ccxt.place import Place, text, who
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
@@ -43,6 +44,11 @@ from allocator.models.intents import AccountReading
 from allocator.models.market import CollateralTier
 
 CONFIGURED = ("spot", "usdm", "coinm")
+DRIFT = Decimal("0.02")
+"""Price move between two reads that the check of unrealised profit allows."""
+
+LAST_DIGIT = Decimal("1e-8")
+"""To which profits are told: each of those added up may be off by as much."""
 
 
 def check_wallet(place: Place) -> None:
@@ -167,7 +173,7 @@ async def _futures(place: Place) -> Account:
         _each(place, f"{HOSTS[place.config.wallet]}_get_commissionrate", markets),
     )
     terms, mode = await asyncio.gather(_terms(place), _mode(place))
-    _check_complete(assets, legs)
+    check_complete(place, assets, legs)
     fees = {
         name: FeeRates(
             maker=number(reply.get("makerCommissionRate")),
@@ -246,17 +252,44 @@ def _left(buffer: Decimal) -> Decimal:
     return max(ZERO, ONE - buffer)
 
 
-def _check_complete(assets: list[JsonObject], legs: list[JsonObject]) -> None:
-    """Refuse assets that carry position margin when no position at all was read.
+@exactly
+def check_complete(place: Place, assets: list[JsonObject], legs: list[JsonObject]) -> None:
+    """Hold each asset's margin and unrealised profit against the positions read.
 
     Raises
     ------
     VenueError
-        Naming the asset.
+        When an asset carries position margin but no position was read in it, when a position's
+        asset is not among them, or when its profit differs by more than prices may have moved.
     """
-    for row in assets:
-        if number(row.get("positionInitialMargin")) and not legs:
-            raise VenueError(f"EQUITY_IDENTITY: {row['asset']} has position margin, no position")
+    profits, worth = dict[str, Decimal](), dict[str, Decimal]()
+    for row in legs:
+        market = place.market(instrument_id(place, row))
+        coin = str(market["settle"])
+        profits[coin] = profits.get(coin, ZERO) + (number(text(row, "unRealizedProfit")) or ZERO)
+        worth[coin] = worth.get(coin, ZERO) + _worth(market, row)
+    told = {text(row, "asset"): row for row in assets}
+    for coin, row in told.items():
+        if number(row.get("positionInitialMargin")) and coin not in worth:
+            raise VenueError(f"EQUITY_IDENTITY: {coin} has position margin, no position")
+    for coin in sorted(told.keys() | worth.keys()):
+        if coin not in told:
+            raise VenueError(f"EQUITY_IDENTITY: a position in {coin}, which the wallet has not")
+        gain = number(text(told[coin], "unrealizedProfit")) or ZERO
+        allowed = DRIFT * worth.get(coin, ZERO) + LAST_DIGIT * (1 + len(legs))
+        check_unrealised(coin, gain, profits.get(coin, ZERO), allowed)
+
+
+def _worth(market: JsonObject, row: JsonObject) -> Decimal:
+    """Tell what a leg is worth in its settle asset."""
+    mark = number(text(row, "markPrice")) or ZERO
+    size = number(text(market, "contractSize")) or ZERO
+    units = abs(number(text(row, "positionAmt")) or ZERO) * size
+    if not market["inverse"]:
+        return units * mark
+    if not mark:
+        raise VenueError(f"no mark price of {market['symbol']}")
+    return units / mark
 
 
 def _positions(
@@ -292,11 +325,30 @@ def _flat(leverage: Decimal | None, isolated: bool, *, two_legs: bool) -> Positi
 
 
 @exactly
+def set_aside(row: JsonObject) -> Decimal:
+    """Read what an isolated leg has set aside, in its settle asset.
+
+    The page of COIN-M's positions shows no wallet of it, but its margin, which is the wallet and
+    the profit not realised.
+
+    Raises
+    ------
+    VenueError
+        When neither is told.
+    """
+    wallet = number(row.get("isolatedWallet"))
+    if wallet is not None:
+        return wallet
+    margin = number(text(row, "isolatedMargin")) or ZERO
+    return margin - (number(text(row, "unRealizedProfit")) or ZERO)
+
+
+@exactly
 def _position(
     pair: list[JsonObject], leverage: Decimal | None, *, tradable: bool, isolated: bool
 ) -> Position:
     """Describe a pair; an isolated one's wallet may be below zero after funding: then zero."""
-    apart = [max(ZERO, number(row.get("isolatedWallet")) or ZERO) for row in pair]
+    apart = [max(ZERO, set_aside(row)) for row in pair] if isolated else []
     separate = Isolated(wallet=sum(apart, ZERO)) if isolated else None
     row = pair[0]
     if text(row, "positionSide") == "BOTH":

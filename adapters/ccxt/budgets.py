@@ -4,16 +4,9 @@ Clients that a venue counts together draw on one budget, and whoever waits is se
 who would have to wait past the deadline of what it reads for is told so at once: nothing of it was
 asked then, and whoever reads names it.
 
-What is known beforehand is in `LIMITS`: Binance has a budget of weight by address for each of its
-services (Limits, request weight; units here are ccxt's, which are a fifth of the weight at the spot
-service and a tenth at the wallet's; portfolio margin: General Info), Bybit one of requests (Rate
-Limit Rules, HTTP IP limit), Bitget too (Quick Start, Standard specification), KuCoin one for
-public data (Rate Limit; ccxt's units are half of the venue's), Hyperliquid one of weight, Kraken
-Futures one for trading and one for history (their pages of rate limits; Kraken's public data are
-free).
-None of these pages bounds what an owner's accounts may ask together unless by agreement, so such a
-bound comes from the configuration (`rates`), as do a venue's better terms. Where nothing is said,
-each client has a limiter of its own.
+What is known beforehand is in `rates`. No venue's page bounds what an owner's accounts may ask
+together unless by agreement, so such a bound comes from the configuration (`rates`), as do a
+venue's better terms. Where nothing is said, each client has a limiter of its own.
 """
 
 from __future__ import annotations
@@ -21,11 +14,11 @@ from __future__ import annotations
 import asyncio
 import collections
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from allocator.adapters.ccxt.failures import NotSentError
+from allocator.adapters.ccxt.rates import COSTS, COUNTED_HERE, HEAVIER, LIMITS, ONE_EACH, Limit
 from allocator.adapters.deadline import deadline
 from allocator.models.config import RateConfig, Scope
 
@@ -35,71 +28,8 @@ HEADROOM = 0.9
 LEEWAY_S = 0.05
 """Seconds before a deadline at which waiting for a budget ends."""
 
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """Units that whoever is counted together may spend on a service in any so many seconds.
-
-    Attributes
-    ----------
-    service
-        Beginning of ccxt's name for it; the longest that fits a request holds.
-    """
-
-    scope: Scope
-    service: str
-    units: float
-    window_s: float
-
-
-LIMITS: Mapping[str, tuple[Limit, ...]] = {
-    "binance": (
-        Limit("address", "fapi", 2400, 60),
-        Limit("address", "dapi", 2400, 60),
-        Limit("address", "papi", 6000, 60),
-        Limit("address", "sapi", 1200, 60),
-        Limit("address", "", 1200, 60),
-    ),
-    "bitget": (Limit("address", "", 6000, 60),),
-    "bybit": (Limit("address", "", 600, 5),),
-    "hyperliquid": (Limit("address", "", 1200, 60),),
-    "krakenfutures": (
-        Limit("address", "private", 500, 10),
-        Limit("address", "history", 100, 600),
-    ),
-    "kucoinfutures": (Limit("address", "futuresPublic", 4000, 30),),
-}
-
-ONE_EACH = frozenset({"bitget", "bybit"})
-"""Venues that count requests, whatever they cost."""
-
-COUNTED_HERE = frozenset({"binance", "hyperliquid", "krakenfutures"})
-"""Venues whose clients keep no limiter of their own beside these budgets."""
-
 ONE_SYMBOL = "?symbol"
 """Marks the path of a request that names one symbol."""
-
-HEAVIER: Mapping[tuple[str, str], float] = {
-    ("fapiPrivateV3", "account"): 5,
-    ("fapiPrivateV3", "balance"): 5,
-    ("fapiPrivateV3", "positionRisk"): 5,
-    ("fapiPublic", "exchangeInfo"): 10,
-    ("dapiPublic", "exchangeInfo"): 10,
-    ("fapiPublic", "premiumIndex"): 10,
-    ("dapiPrivate", "openOrders"): 40,
-}
-"""Weights that the venue's pages put higher than ccxt does, for reads of every symbol."""
-
-COSTS: Mapping[tuple[str, str], float] = {
-    ("private", "sendorder"): 10,
-    ("private", "cancelorder"): 10,
-    ("private", "cancelallordersafter"): 25,
-    ("private", "accounts"): 2,
-    ("private", "openpositions"): 2,
-    ("private", "openorders"): 2,
-    ("private", "leveragepreferences"): 2,
-}
-"""Costs by Kraken's page, which ccxt puts at one each."""
 
 
 class Budget:
@@ -157,10 +87,11 @@ class Budgets:
         limits = {(row.scope, row.service): row for row in LIMITS.get(venue, ())}
         for rate in rates:
             if rate.venue == venue:
-                told = Limit(rate.scope, rate.service, float(rate.units), float(rate.window_s))
+                units, window_s = float(rate.units), float(rate.window_s)
+                told = Limit(rate.scope, rate.service, units, window_s, "the configuration")
                 limits[rate.scope, rate.service] = told
         self._limits = sorted(limits.values(), key=lambda row: -len(row.service))
-        self._budgets: dict[tuple[Limit, str], Budget] = {}
+        self._budgets: dict[tuple[Limit, str, str], Budget] = {}
 
     def bind(self, client: Any, owner: str, key: str) -> None:
         """Make a client ask here before it sends, and after its own limiter where it keeps one."""
@@ -184,18 +115,19 @@ class Budgets:
                  if row.scope == scope and api.startswith(row.service)), None
             )  # fmt: skip
             if limit is not None:
-                await self._budget(limit, name).take(units)
+                path = path.removesuffix(ONE_SYMBOL) if limit.each else ""
+                await self._budget(limit, name, path).take(units)
 
     def _cost(self, api: str, path: str, units: float) -> float:
         if self._venue == "krakenfutures":
             return COSTS.get((api, path.removesuffix(ONE_SYMBOL)), units)
         return HEAVIER.get((api, path), units)
 
-    def _budget(self, limit: Limit, name: str) -> Budget:
-        if (limit, name) not in self._budgets:
-            whose = f"{self._venue} {name}".rstrip()
-            self._budgets[limit, name] = Budget(limit, whose)
-        return self._budgets[limit, name]
+    def _budget(self, limit: Limit, name: str, path: str) -> Budget:
+        key = limit, name, path
+        if key not in self._budgets:
+            self._budgets[key] = Budget(limit, " ".join(filter(None, (self._venue, name, path))))
+        return self._budgets[key]
 
 
 def _named(

@@ -25,7 +25,7 @@ from allocator.adapters.ccxt.bybit_reads import (
     wallet,
 )
 from allocator.adapters.ccxt.failures import UnansweredError
-from allocator.adapters.ccxt.pairs import Held, flat_pair, pair_of
+from allocator.adapters.ccxt.pairs import Held, a_cent, check_unrealised, flat_pair, pair_of
 from allocator.adapters.ccxt.place import Place, text, who
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
@@ -304,7 +304,6 @@ def check_identity(place: Place, coins: list[JsonObject], rows: list[PositionRow
         if number(row.get("totalPositionIM")) and coin not in values:
             raise VenueError(f"EQUITY_IDENTITY: {coin} has position margin, and no position")
         told = number(row.get("unrealisedPnl")) or ZERO
-        if abs(told - profits.get(coin, ZERO)) > DRIFT * values.get(coin, ZERO) + DRIFT:
-            raise VenueError(
-                f"EQUITY_IDENTITY: {coin} unrealised={told} positions={profits.get(coin, ZERO)}"
-            )
+        cent = a_cent(number(row.get("equity")), number(row.get("usdValue")))
+        allowed = DRIFT * values.get(coin, ZERO) + cent
+        check_unrealised(coin, told, profits.get(coin, ZERO), allowed)

@@ -2,8 +2,8 @@
 
 Accounts are the perpetuals' account of an address (``unified``) and its spot account (``spot``),
 which only holds. A login is an address and the key that signs for it: its own, or that of an API
-wallet. A sub-account is an address of its own whose master signs: its login names the master. Two
-logins must not sign with one key, since numbers of actions are counted by key.
+wallet. A sub-account is an address of its own whose master signs: its login names the master.
+Logins that sign with one key number their actions from one source, within this process.
 
 Nothing here was run against the venue itself. Requests and answers follow its pages "Exchange
 endpoint", "Info endpoint", "Perpetuals", "Error responses", "Nonces and API wallets", "Rate limits

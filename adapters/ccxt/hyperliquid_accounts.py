@@ -1,9 +1,9 @@
 """Hyperliquid: the perpetuals' account of an address, or its spot account, as a snapshot has it.
 
 USDC alone margins, and margin is marginal by the coin's margin table. Accounts whose collateral is
-shared with spot or with markets of builders are not modelled: what they have elsewhere is not
-counted. Sources: the venue's pages "Perpetuals" (clearinghouseState, activeAssetData), "Query a
-user's fees", "Margining".
+shared with spot, or that hold positions in markets of builders, are refused: what they have there
+is not counted. Sources: the venue's pages "Perpetuals" (clearinghouseState, activeAssetData),
+"Query a user's fees", "Margining".
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from allocator.adapters.ccxt.hyperliquid_reads import (
     COIN,
     INFO,
     address,
+    check_apart,
+    check_elsewhere,
     check_identity,
     coins,
     held,
@@ -69,12 +71,18 @@ async def account(place: Place) -> Account:
     Raises
     ------
     VenueError
-        When any part fails, or the figures do not add up.
+        When any part fails, the figures do not add up, or something is not counted in them.
     """
     if place.config.wallet == "spot":
+        await check_apart(place)
         return holding(place, await held(place))
-    whole, orders, fees, settings = await asyncio.gather(
-        state(place), open_orders(place), _fees(place), place.each(_setting)
+    whole, orders, fees, settings, _, _ = await asyncio.gather(
+        state(place),
+        open_orders(place),
+        _fees(place),
+        place.each(_setting),
+        check_apart(place),
+        check_elsewhere(place),
     )
     rows = position_rows(whole)
     check_identity(whole, rows)

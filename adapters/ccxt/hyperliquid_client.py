@@ -3,14 +3,16 @@
 ccxt approves a fee for a builder of its own before it does anything; the requests made here do not
 come by that way, and it is told that it was done. Its weights of reads are not the venue's (page
 "Rate limits and user limits"). Actions are signed here by ccxt's own means, with a number of their
-own that rises (page "Nonces and API wallets").
+own that rises (page "Nonces and API wallets"). The venue keeps numbers by what signs, whichever
+address it signs for: clients that sign with one key take their numbers from one source.
 """
 
 from __future__ import annotations
 
-import time
+import hashlib
 from collections.abc import Mapping
 from functools import partial
+from time import time_ns
 from typing import Any
 
 LIGHT = frozenset(
@@ -25,6 +27,9 @@ LIGHT = frozenset(
 )
 LIGHT_WEIGHT, WEIGHT = 2, 20
 
+_last: dict[bytes, int] = {}
+"""The last number of each signing key in this process, by the key's digest."""
+
 
 def prepare(client: Any) -> None:
     """Approve nothing, weigh reads as the venue does, number actions."""
@@ -36,7 +41,7 @@ def prepare(client: Any) -> None:
         "cachedCurrenciesById": {},
     }
     client.calculate_rate_limiter_cost = _weight
-    client.next_number = partial(_next, {"last": 0})
+    client.next_number = partial(_next, _signer(client))
 
 
 def _weight(api: Any, method: Any, path: Any, params: Any, config: Any = None) -> int:
@@ -47,10 +52,16 @@ def _weight(api: Any, method: Any, path: Any, params: Any, config: Any = None) -
     return LIGHT_WEIGHT if params.get("type") in LIGHT else WEIGHT
 
 
-def _next(state: dict[str, int]) -> int:
+def _signer(client: Any) -> bytes:
+    """Tell signing keys apart without keeping them; the prefix and case do not make another."""
+    key = str(client.privateKey).strip().lower().removeprefix("0x")
+    return hashlib.sha256(key.encode()).digest()
+
+
+def _next(signer: bytes) -> int:
     """Give an action its number: milliseconds since 1970, or one more than the last."""
-    state["last"] = max(state["last"] + 1, time.time_ns() // 1_000_000)
-    return state["last"]
+    _last[signer] = max(_last.get(signer, 0) + 1, time_ns() // 1_000_000)
+    return _last[signer]
 
 
 def signed(

@@ -1,12 +1,15 @@
 """Hyperliquid: balances, positions and orders of an address in our terms.
 
 The perpetuals' account (``unified``) holds USDC; the spot account (``spot``) only holds. A contract
-is one unit of its coin. Sources: the venue's pages "Info endpoint", "Perpetuals" and "Spot"
-(clearinghouseState, spotClearinghouseState, frontendOpenOrders).
+is one unit of its coin. Markets that builders deployed margin by themselves and are not read: a
+position there is exposure that nobody would count, so its account is refused. Sources: the venue's
+pages "Info endpoint" (userAbstraction), "Perpetuals" and "Spot" (perpDexs, clearinghouseState,
+spotClearinghouseState, frontendOpenOrders), "Account abstraction modes".
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -23,6 +26,11 @@ from allocator.models.errors import VenueError
 COIN = "USDC"
 INFO = "public_post_info"
 CENT = Decimal("0.01")
+APART = frozenset({"default", "disabled", "dexAbstraction"})
+"""Modes in which the perpetuals' account margins by its own USDC alone."""
+
+DEXES_AGE_S = 600.0
+"""Seconds for which the list of the builders' markets is kept."""
 
 
 def address(place: Place) -> str:
@@ -73,6 +81,39 @@ async def state(place: Place) -> JsonObject:
     if not isinstance(found, dict) or not isinstance(found.get("marginSummary"), dict):
         raise UnansweredError("no clearinghouse state")
     return found
+
+
+async def check_apart(place: Place) -> None:
+    """Refuse an account whose collateral is shared with its spot account.
+
+    Raises
+    ------
+    VenueError
+        When it is, or its mode is not known.
+    """
+    mode = await place.login.word(INFO, {"type": "userAbstraction", "user": address(place)})
+    if mode not in APART:
+        raise VenueError(f"account mode {mode} is not read: switch it to disabled")
+
+
+async def check_elsewhere(place: Place) -> None:
+    """Look for positions in the markets of builders, each of which is asked by its name.
+
+    Raises
+    ------
+    VenueError
+        When there is one: nobody counts it.
+    """
+    known = listed(await place.login.shared(INFO, {"type": "perpDexs"}, DEXES_AGE_S), "builders")
+    # The first place of the list is the venue's own market, which has no name.
+    names = [text(row, "name") for row in known if row is not None]
+    states = await asyncio.gather(*(info(place, "clearinghouseState", dex=name) for name in names))
+    for name, whole in zip(names, states, strict=True):
+        if not isinstance(whole, dict):
+            raise UnansweredError(f"no clearinghouse state of {name}")
+        held = sorted(text(row, "coin") for row in position_rows(whole))
+        if held:
+            raise VenueError(f"UNREAD_WALLET: positions in builders' markets: {', '.join(held)}")
 
 
 def position_rows(whole: JsonObject) -> list[JsonObject]:

@@ -2,10 +2,12 @@
 
 Every currency of the wallet is collateral at the ratio that the wallet itself states (collateral by
 value). Maintenance is the whole position's value at its level's rate; whether the venue means it
-so or by marginal levels is on no page read, and this is the larger. What the wallet states as
-maintenance is held against that, since retail customers have levels of their own. A pair for which
-a leverage is set is margined apart; a position there is refused, since no page read tells what it
-has set aside.
+so or by marginal levels is on no page read, and this is the larger. The venue takes a position's
+value at the price of its entry (the note under its schedule of margins), we at the mark: a position
+that was dearer at its entry has brackets of its own, by which its margin comes out as at the entry.
+What the wallet states as maintenance is held against that, since retail customers have levels of
+their own. A pair for which a leverage is set is margined apart; a position there is refused, since
+no page read tells what it has set aside.
 
 Sources: the venue's pages "Get wallets", "Get open positions", "Get the leverage setting for a
 market", "Get fee schedules". Since June 2026 the schedules no longer say what is charged; they are
@@ -16,10 +18,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from decimal import ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from allocator.adapters.ccxt.answers import rows as listed
-from allocator.adapters.ccxt.kraken_markets import level_of, tickers
+from allocator.adapters.ccxt.kraken_markets import level_of, tickers, tiers_of
 from allocator.adapters.ccxt.kraken_reads import (
     asset,
     held,
@@ -34,11 +36,12 @@ from allocator.adapters.ccxt.place import Place, text, who
 from allocator.adapters.ccxt.readings import holding, reading_of
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
+from allocator.adapters.figures import CENT, rising
 from allocator.models.account import Account, Balance, FeeRates, Fees, Margin, OpenOrder, Position
 from allocator.models.base import ONE, ZERO
 from allocator.models.errors import VenueError
 from allocator.models.intents import AccountReading
-from allocator.models.market import CollateralTier
+from allocator.models.market import CollateralTier, Tier
 
 DIGITS = Decimal("1e-12")
 """To which a ratio is told, against us."""
@@ -159,13 +162,36 @@ def _positions(
         for name in sorted(mine)
     }  # fmt: skip
     for name, row in rows.items():
+        mark = marks[_id(place, name)]
         found[name] = Position(
             quantity=signed(row),
             entry_price=number(text(row, "price")),
-            unrealised=profit(row, marks[_id(place, name)]),
+            unrealised=profit(row, mark),
+            tiers=_dearer(tiers_of(place.market(name)["info"]), row, mark),
             tradable=name in mine,
         )
     return found
+
+
+@exactly
+def _dearer(tiers: tuple[Tier, ...], row: JsonObject, mark: Decimal) -> tuple[Tier, ...]:
+    """Give brackets by value at the mark that ask what the venue asks at the entry, if more.
+
+    Where the entry lies ``r`` times above the mark, rates are ``r`` times the level's and a bracket
+    ends at an ``r``-th of its cap; none where the instrument's own ask no less.
+    """
+    entry = number(text(row, "price")) or ZERO
+    if entry <= mark or not mark:
+        return ()
+    ratio = entry / mark
+    return rising(
+        Tier(
+            cap=(tier.cap / ratio).quantize(CENT, ROUND_FLOOR),
+            maintenance=(tier.maintenance * ratio).quantize(DIGITS, ROUND_CEILING),
+            initial=((tier.initial or ONE) * ratio).quantize(DIGITS, ROUND_CEILING),
+        )
+        for tier in tiers
+    )
 
 
 def _id(place: Place, name: str) -> str:
@@ -221,7 +247,8 @@ def check_positions(
     ------
     VenueError
         When profit differs by more than prices may have moved, or the wallet states more margin
-        than the levels of its contracts give: others hold for this customer.
+        than the levels of its contracts give at the entry or the mark: others hold for this
+        customer.
     """
     profits, worth, needed = ZERO, ZERO, ZERO
     for name, row in rows.items():
@@ -229,10 +256,10 @@ def check_positions(
         mark = marks.get(str(market["id"]))
         if mark is None:
             raise VenueError(f"no ticker of {name}")
-        notional = abs(signed(row)) * mark
+        dearest = abs(signed(row)) * max(mark, number(text(row, "price")) or ZERO)
         profits += profit(row, mark)
-        worth += notional
-        needed += notional * level_of(market["info"], notional)
+        worth += abs(signed(row)) * mark
+        needed += dearest * level_of(market["info"], dearest)
     told = number(text(whole, "totalUnrealized")) or ZERO
     check_unrealised("USD", told, profits, DRIFT * worth)
     stated = number(text(whole, "maintenanceMargin")) or ZERO

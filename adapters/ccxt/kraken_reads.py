@@ -1,8 +1,9 @@
 """Kraken Futures: balances, positions and orders of the multi-collateral wallet in our terms.
 
 The wallet ``flex`` (``unified``) margins linear contracts, of which one is a base unit and which
-settle in USD; the cash wallet (``funding``) only holds. Positions and orders of single-collateral
-contracts belong to wallets of their own, which are not read.
+settle in USD; the cash wallet (``funding``) only holds. Single-collateral contracts belong to
+wallets of their own, which are not read: a position or an order there is exposure that nobody would
+count, so an account of a user who has one is refused.
 
 Sources: the venue's pages "Get wallets", "Get open positions", "Get open orders".
 """
@@ -75,20 +76,35 @@ def instrument_of(place: Place, row: JsonObject) -> str | None:
     return f"{place.venue}:{rows[0]['symbol']}"
 
 
+def _counted(place: Place, row: JsonObject, what: str) -> str:
+    """Name the instrument of a position or an order.
+
+    Raises
+    ------
+    VenueError
+        When it is of a single-collateral wallet: none of them is read.
+    """
+    name = instrument_of(place, row)
+    if name is None:
+        symbol = text(row, "symbol").upper()
+        raise VenueError(f"UNREAD_WALLET: {what} in {symbol}, a single-collateral contract")
+    return name
+
+
 async def position_rows(place: Place) -> dict[str, JsonObject]:
     """Read every position of the wallet by instrument.
 
     Raises
     ------
     VenueError
-        When one instrument has two: the venue has no hedge mode.
+        When one instrument has two: the venue has no hedge mode; or one is of another wallet.
     """
     reply = await place.login.call("private_get_openpositions", {})
     found = dict[str, JsonObject]()
     for row in listed(reply, "openPositions"):
-        name = instrument_of(place, row)
-        if name is None or not number(text(row, "size")):
+        if not number(text(row, "size")):
             continue
+        name = _counted(place, row, "a position")
         if name in found:
             raise VenueError(f"two positions in {name}")
         found[name] = row
@@ -109,11 +125,11 @@ async def order_rows(place: Place) -> list[JsonObject]:
 
 
 async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
-    """Read every order of the wallet that stands in a book; triggers do not, and are left out."""
+    """Read every order that stands in a book; triggers do not, and are left out."""
     return tuple(
-        _open_order(name, row)
+        _open_order(_counted(place, row, "an order"), row)
         for row in await order_rows(place)
-        if text(row, "orderType") == "lmt" and (name := instrument_of(place, row))
+        if text(row, "orderType") == "lmt"
     )
 
 

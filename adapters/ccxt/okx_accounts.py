@@ -29,6 +29,7 @@ from allocator.adapters.ccxt.okx_reads import (
     wallet,
 )
 from allocator.adapters.ccxt.okx_terms import Steps, named, note_rights, terms
+from allocator.adapters.ccxt.pairs import a_cent
 from allocator.adapters.ccxt.place import Place, text, who
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
@@ -299,7 +300,8 @@ def check_identity(place: Place, whole: JsonObject, held: list[JsonObject]) -> N
         values[coin] = values.get(coin, ZERO) + _worth(market, row)
     for row in details(whole):
         coin, told = text(row, "ccy"), number(row.get("upl")) or ZERO
-        allowed = DRIFT * values.get(coin, ZERO) + DRIFT
+        cent = a_cent(number(row.get("eq")), number(row.get("eqUsd")))
+        allowed = DRIFT * values.get(coin, ZERO) + cent
         sums = profits.get(coin, ZERO), cross.get(coin, ZERO)
         if all(abs(told - total) > allowed for total in sums):
             raise VenueError(f"EQUITY_IDENTITY: {coin} unrealised={told} positions={sums[0]}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from allocator.adapters.exact import exactly
+from allocator.adapters.figures import CENT
 from allocator.models.account import Isolated, Legs, Position
 from allocator.models.base import ZERO
 from allocator.models.errors import VenueError
@@ -100,3 +101,12 @@ def check_unrealised(coin: str, told: Decimal, found: Decimal, allowed: Decimal)
     """
     if abs(told - found) > allowed:
         raise VenueError(f"EQUITY_IDENTITY: {coin} unrealised={told} positions={found}")
+
+
+@exactly
+def a_cent(units: Decimal | None, dollars: Decimal | None) -> Decimal:
+    """Tell how many units of an asset are a cent, by what so many of it are worth.
+
+    None where that is not told: an allowance must not be larger for an asset that is dearer.
+    """
+    return CENT * abs(units / dollars) if units and dollars else ZERO

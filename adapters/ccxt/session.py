@@ -8,6 +8,7 @@ of an account is ever retried here.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ CLOCK_AGE_S = 600.0
 CLOCK_TRIES = 3
 CLOCK_WAY_MS = 300
 PUBLIC_AGE_S = 30.0
+WORD = re.compile(r'"([A-Za-z]+)"')
 
 
 @dataclass(slots=True)
@@ -225,6 +227,32 @@ class Login:
         UnansweredError
             In every other case.
         """
+        reply = await self._ask(endpoint, params, at)
+        if not isinstance(reply, dict | list):
+            raise UnansweredError(f"{endpoint}: not JSON: {str(reply)[:80]!r}")
+        return reply
+
+    async def word(self, endpoint: str, params: Mapping[str, object]) -> str:
+        """Ask an endpoint that answers with a single word in quotes, which is JSON as well.
+
+        Raises
+        ------
+        VenueError
+            As `call` does.
+        """
+        reply = await self._ask(endpoint, params, None)
+        found = WORD.fullmatch(str(reply).strip())
+        if found is None:
+            raise UnansweredError(f"{endpoint}: not a word: {str(reply)[:80]!r}")
+        return found[1]
+
+    async def _ask(
+        self,
+        endpoint: str,
+        params: Mapping[str, object] | Sequence[Mapping[str, object]],
+        at: datetime | None,
+    ) -> Any:
+        """Ask once; an answer that is no JSON object comes back as its text."""
         wait = max(self._shared.paused_until, self.paused_until) - time.monotonic()
         if wait > 0:
             raise NotSentError(f"{self.venue} asked for a pause of {wait:.1f} s more")
@@ -233,7 +261,7 @@ class Login:
         holder = heard.set(answer)
         try:
             body = dict(params) if isinstance(params, Mapping) else [dict(row) for row in params]
-            reply = await getattr(self.client, endpoint)(body)
+            return await getattr(self.client, endpoint)(body)
         except exchanges.BaseError as error:
             self._note_pause(answer)
             # Not chained: the original's text may hold the key and the signed address.
@@ -244,9 +272,6 @@ class Login:
             heard.reset(holder)
             if "public" not in endpoint:
                 self.silent = not answer.status
-        if not isinstance(reply, dict | list):
-            raise UnansweredError(f"{endpoint}: not JSON: {str(reply)[:80]!r}")
-        return reply
 
     def _note_pause(self, answer: Answer) -> None:
         found = pause_of(self.venue, answer)

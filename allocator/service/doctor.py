@@ -14,9 +14,9 @@ from allocator.models.account import Account
 from allocator.models.config import Config
 from allocator.models.errors import AllocatorError, ConfigError
 from allocator.models.snapshot import Snapshot
+from allocator.service.remedies import remedy, remedy_for
 
 PACKAGES = ("cvxpy", "clarabel", "piqp", "osqp", "highspy", "ccxt")
-UNREACHED = "check that the venue can be reached from here, and its status page"
 SQLITE_REMEDY = "use Python with a newer SQLite library, or PostgreSQL"
 
 
@@ -145,10 +145,11 @@ def _venues(config: Config) -> Iterator[Finding]:
         yield Finding("venues", "wrong", str(error), "mend the configuration")
         return
     for row in config.accounts:
+        venue = config.logins[row.login].venue
         if row.id not in missing:
             yield Finding(f"account {row.id}", "ok", "read in full")
         for what in missing.get(row.id, ()):
-            yield Finding(f"account {row.id}", "wrong", what, remedy_for(what))
+            yield Finding(f"account {row.id}", "wrong", what, remedy_for(what, venue))
         if row.id in snapshot.account:
             yield from _position_mode(snapshot.account[row.id])
 
@@ -158,7 +159,8 @@ def _position_mode(account: Account) -> Iterator[Finding]:
     hedged = sorted(name for name, row in account.positions.items() if row.legs is not None)
     if hedged:
         told = f"hedge mode, not traded: {', '.join(hedged)}"
-        yield Finding(f"position mode of {account.id}", "wrong", told, remedy_for(told))
+        cure = remedy("hedge", account.venue)
+        yield Finding(f"position mode of {account.id}", "wrong", told, cure)
 
 
 def _rights(config: Config) -> Iterator[Finding]:
@@ -169,48 +171,29 @@ def _rights(config: Config) -> Iterator[Finding]:
     used = {owner[row.source] for row in config.routes if row.kind == "onchain"}
     used |= {master for name in used if (master := config.logins[name].master)}
     for name, told in asyncio.run(may_withdraw(config)).items():
-        check = f"rights of {name}"
-        if isinstance(told, str):
-            yield Finding(
-                check, "note", f"not known: {told}", "see at the venue that it is minimal"
-            )
-        elif told and name not in used:
-            remedy = "take the right to withdraw off the key, or configure the route that needs it"
-            yield Finding(check, "wrong", "may withdraw, and no route withdraws with it", remedy)
-        else:
-            yield Finding(
-                check, "ok", "may withdraw, as a route does" if told else "may not withdraw"
-            )
+        yield _right(f"rights of {name}", told, config, name, used=name in used)
 
 
-def remedy_for(what: str) -> str:
-    """Tell what to do about something that could not be read."""
-    signs = {
-        "CLOCK_SKEW": "set this machine's clock by NTP",
-        "signature": "check the key and the secret of the login",
-        "passphrase": "check the passphrase of the login",
-        "ok-access-key": "check the key of the login, and that it may read",
-        "acctlv": "switch the account to futures or multi-currency mode",
-        "api key": "check the key of the login, and that it may read",
-        "api-key": "check the key of the login, and that it may read",
-        "invalid_credentials": "check the key of the login, and that it may read",
-        "scope": "give the key the scope that is named",
-        "margin model": "switch the account to standard margin",
-        "only classic": "use a classic account: unified ones are not read",
-        "unified account": "use a classic account: unified ones are not read",
-        "asset mode": "switch the account to single-asset mode",
-        "invalid_key": "check the key of the login, and that it may read",
-        "apikey": "check the key, the secret and the passphrase of the login",
-        "margin_identity": "the venue's margin rules are not those documented: leave it frozen",
-        "does not answer": UNREACHED,
-        "requesttimeout": UNREACHED,
-        "exchangenotavailable": UNREACHED,
-        "networkerror": UNREACHED,
-        "deadline": "check the network, or raise gather.deadline_s",
-        "hedge": "switch the account to one-way mode",
-    }
-    lower = what.lower()
-    return next(
-        (remedy for sign, remedy in signs.items() if sign.lower() in lower),
-        "check that the venue answers and that the key may read",
+def _right(check: str, told: bool | str, config: Config, name: str, *, used: bool) -> Finding:
+    from allocator.adapters.ccxt.rights import WITH_TRANSFERS
+
+    venue = config.logins[name].venue
+    if isinstance(told, str):
+        return Finding(check, "note", f"not known: {told}", remedy("rights", venue))
+    if not told:
+        return Finding(check, "ok", "may not withdraw")
+    if used:
+        return Finding(check, "ok", "may withdraw, as a route does")
+    if venue in WITH_TRANSFERS and _has_kin(config, name):
+        what = "may withdraw: the venue gives no right to transfer without it"
+        return Finding(check, "note", what, remedy("withdraw", venue))
+    what = "may withdraw, and no route withdraws with it"
+    return Finding(check, "wrong", what, remedy("withdraw", venue))
+
+
+def _has_kin(config: Config, name: str) -> bool:
+    """Tell whether a login has others of its master to transfer to."""
+    root = config.logins[name].master or name
+    return any(
+        other != name and (row.master or other) == root for other, row in config.logins.items()
     )

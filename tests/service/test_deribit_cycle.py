@@ -128,7 +128,7 @@ def test_the_doctor_reads_deribit_and_names_a_wrong_secret(tmp_path: Path) -> No
         found = {row.check: row for row in examine(config)}
         wrong = found["account deribit-a"]
         assert (wrong.state, wrong.remedy) == (
-            "wrong", "check the key and the secret of the login",
+            "wrong", "check the key and the secret of the login: Account > API Management > Edit",
         )  # fmt: skip
         assert found["account deribit-main"].state == "ok"
 
@@ -143,6 +143,6 @@ def test_the_doctor_reads_deribit_and_names_a_wrong_secret(tmp_path: Path) -> No
     ],
 )
 def test_what_deribit_says_has_its_remedy(what: str, remedy: str) -> None:
-    from allocator.service.doctor import remedy_for
+    from allocator.service.remedies import remedy_for
 
     assert remedy in remedy_for(what)

@@ -16,7 +16,14 @@ from allocator.models.config import Config
 from allocator.service.doctor import Finding, examine
 from bench.gather import configuration
 
-WITHDRAW = {"binance": "withdraw", "bybit": "withdraw", "okx": "withdraw"}
+WITHDRAW = {
+    "binance": ("Edit restrictions", "Enable Withdrawals"),
+    "bybit": ("Profile > API", "below Assets"),
+    "okx": ("Profile > API", 'untick "Withdraw"'),
+    "deribit": ("API Management", "scope wallet to read"),
+}
+"""Where each venue's remedy points."""
+
 HOSTS = {
     "binance": "fapi.binance.com",
     "bybit": "api.bybit.com",
@@ -56,7 +63,10 @@ def test_keys_of_the_least_rights_are_well(emulator: Emulator) -> None:
     for venue in KINDS:
         assert rows[f"account {venue}-000"].state == "ok"
         assert f"position mode of {venue}-000" not in rows
-        assert rows[f"rights of {venue}-000"].state == ("note" if venue == "deribit" else "ok")
+        # The crowd's key at Deribit may transfer, and therefore withdraw, and there is no other
+        # account to transfer to.
+        told = rows[f"rights of {venue}-000"].state
+        assert told == ("wrong" if venue == "deribit" else "ok")
 
 
 @pytest.mark.parametrize("venue", list(WITHDRAW))
@@ -65,7 +75,7 @@ def test_a_key_that_may_withdraw_without_a_route_is_named(told: None, venue: str
 
     del told
     world = crowd(1)
-    right = BINANCE if venue == "binance" else "withdraw"
+    right = {"binance": BINANCE, "deribit": "wallet:read_write"}.get(venue, "withdraw")
     keys = tuple(
         replace(row, permissions=(*row.permissions, right))
         if row.key == secrets(venue, 0)["key"] else row
@@ -76,6 +86,20 @@ def test_a_key_that_may_withdraw_without_a_route_is_named(told: None, venue: str
     assert row.state == "wrong"
     assert "may withdraw" in row.found
     assert "take the right to withdraw off the key" in row.remedy
+    assert all(words in row.remedy for words in WITHDRAW[venue])
+
+
+def test_a_key_that_may_not_withdraw_at_deribit_is_well(told: None) -> None:
+    del told
+    world = crowd(1)
+    scopes = ("account:read", "trade:read_write", "wallet:read")
+    keys = tuple(
+        replace(row, permissions=scopes) if row.key == secrets("deribit", 0)["key"] else row
+        for row in world.keys
+    )
+    with running_emulator(world=replace(world, keys=keys)) as emulator:
+        row = findings(settings(emulator.base_url, "deribit"))["rights of deribit-000"]
+    assert (row.state, row.found) == ("ok", "may not withdraw")
 
 
 @pytest.mark.parametrize("venue", list(KINDS))
@@ -92,6 +116,7 @@ def test_a_venue_that_cannot_be_reached_is_named(emulator: Emulator, venue: str)
     row = findings(settings(emulator.base_url, venue))[f"account {venue}-000"]
     assert row.state == "wrong"
     assert "can be reached" in row.remedy
+    assert HOSTS[venue] in row.remedy
 
 
 MODES = {
@@ -117,7 +142,9 @@ def test_a_wrong_position_mode_is_named(told: None, venue: str) -> None:
         assert f"position mode of {venue}-000" not in findings(config)
         asyncio.run(switch(config))
         row = findings(config)[f"position mode of {venue}-000"]
-    assert (row.state, row.remedy) == ("wrong", "switch the account to one-way mode")
+    assert row.state == "wrong"
+    assert row.remedy.startswith("switch the account to one-way mode: ")
+    assert ("dualSidePosition=false" if venue == "binance" else "posMode=net_mode") in row.remedy
 
 
 def test_every_failure_of_an_account_is_listed_each_with_its_remedy(emulator: Emulator) -> None:

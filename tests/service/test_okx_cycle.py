@@ -107,7 +107,9 @@ def test_doctor_names_a_wrong_passphrase_and_what_to_do(path: Path) -> None:
     (path.parent / "keys" / "okx-a.passphrase").write_text("other")
     findings = {row.check: row for row in examine(anchored(load_config(path), path.parent))}
     row = findings["account okx-a"]
-    assert (row.state, row.remedy) == ("wrong", "check the passphrase of the login")
+    assert (row.state, row.remedy) == (
+            "wrong", "check the passphrase of the login: Profile > API > Edit",
+        )  # fmt: skip
     assert "other" not in row.found
 
 

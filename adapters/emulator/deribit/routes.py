@@ -1,10 +1,11 @@
 """Deribit's rows of the endpoint x case table."""
 
-from allocator.adapters.emulator.deribit import account, orders, public, wallet
+from allocator.adapters.emulator.deribit import account, orders, public, signing, wallet
 from allocator.adapters.emulator.wire import Endpoint
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *public.ENDPOINTS,
+    *signing.ENDPOINTS,
     *account.ENDPOINTS,
     *orders.ENDPOINTS,
     *wallet.ENDPOINTS,

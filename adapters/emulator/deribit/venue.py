@@ -3,10 +3,9 @@
 Sources: docs.deribit.com, articles/authentication (signature credentials: valid 60 s, a nonce used
 once), articles/rate-limits (credits refill continuously, 10028), articles/json-rpc-overview.
 The time stamp of the future is refused as far ahead as of the past; the venue tells nothing of it.
-Of the ways to authenticate the signature alone is answered: it is what ccxt sends.
+Of the ways to authenticate a request the signature alone is answered: it is what ccxt sends.
 """
 
-import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -15,6 +14,7 @@ from typing import cast
 from allocator.adapters.emulator.deribit import margin
 from allocator.adapters.emulator.deribit.refusals import code_of
 from allocator.adapters.emulator.deribit.routes import ENDPOINTS
+from allocator.adapters.emulator.deribit.signing import VALID_MS, signature
 from allocator.adapters.emulator.deribit.words import (
     HOST,
     INVALID_PARAMS,
@@ -30,7 +30,6 @@ from allocator.adapters.emulator.market import Instrument
 from allocator.adapters.emulator.wire import Call, Endpoint, Json, Reply
 
 SCHEME = "deri-hmac-sha256"
-VALID_MS = 60_000
 INSTRUMENTS_PATH = "/api/v2/public/get_instruments"
 
 
@@ -152,18 +151,6 @@ class Deribit:
         told = call.headers.get("Authorization", "").partition("id=")[2].partition(",")[0]
         key = call.exchange.ledger.keys.get(told)
         return call.remote if key is None else key.user
-
-
-def signature(secret: str, stamp: str, nonce: str, call: Call) -> str:
-    """Return the signature of a request, in hex."""
-    address = f"{call.path}?{call.query}" if call.query else call.path
-    return signed(secret, stamp, nonce, f"{call.method}\n{address}\n{call.body}\n")
-
-
-def signed(secret: str, stamp: str, nonce: str, request: str) -> str:
-    """Return the HMAC-SHA256 of time stamp, nonce and request data, a line each."""
-    text = f"{stamp}\n{nonce}\n{request}"
-    return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
 def _envelope(call: Call, body: dict[str, Json]) -> dict[str, Json]:

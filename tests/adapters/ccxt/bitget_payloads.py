@@ -203,7 +203,7 @@ RECORDED = Recorded(
     transferred=_moved,
     fees={"USDT": "0.011387072"},
     step_quantity="0.0120005",
-    sent_quantity=lambda body: str(body["size"]),
+    market="BTCUSDT",
     unequal=lambda: {f"GET {MIX}/account/accounts": ok([{**ACCOUNT, "unrealizedPL": "500"}])},
     exact=lambda units: {
         "GET /api/v2/spot/account/assets": ok(
@@ -212,5 +212,5 @@ RECORDED = Recorded(
         )
     },
     exact_in=("spot", "USDT"),
-    unable=frozenset({"withdrawals", "moves"}),
+    unable=frozenset({"batch_orders", "dead_man_s", "moves", "withdrawals"}),
 )  # fmt: skip

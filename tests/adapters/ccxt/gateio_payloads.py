@@ -219,7 +219,7 @@ RECORDED = Recorded(
     },
     fees={"USDT": "0.0019"},
     step_quantity="12.5",
-    sent_quantity=lambda body: str(body["size"]).lstrip("-"),
+    market="BTC_USDT",
     unequal=lambda: {f"GET {FUTURES}/accounts": {**ACCOUNT, "unrealised_pnl": "500"}},
     exact=lambda units: {
         "GET /api/v4/spot/accounts": [
@@ -227,5 +227,5 @@ RECORDED = Recorded(
         ]
     },
     exact_in=("spot", "USDT"),
-    unable=frozenset({"withdrawals", "moves", "transfer_key"}),
+    unable=frozenset({"batch_orders", "moves", "transfer_key", "withdrawals"}),
 )

@@ -112,6 +112,8 @@ def table() -> dict[str, Any]:
                  "entryNtl": "0.0"},
             ]
         },
+        f"{INFO}#userAbstraction": "default",
+        f"{INFO}#perpDexs": [None],
         f"{INFO}#frontendOpenOrders": [],
         f"{INFO}#activeAssetData": lambda call: {
             "user": ADDRESS, "coin": call.text("coin"), "leverage": {"type": "cross", "value": 3},
@@ -173,7 +175,7 @@ RECORDED = Recorded(
     resting=lambda key: {f"{INFO}#orderStatus": status("open", tif="Alo")},
     fees={"USDC": "0.25"},
     step_quantity="0.0120005",
-    sent_quantity=lambda body: str(body["action"]["orders"][0]["s"]),
+    market="0",
     unequal=lambda: {
         f"{INFO}#clearinghouseState": {
             **STATE, "marginSummary": {**STATE["marginSummary"], "accountValue": "13200.0"}
@@ -181,6 +183,6 @@ RECORDED = Recorded(
     },
     exact=lambda units: {f"{INFO}#clearinghouseState": flat(units)},
     exact_in=("perps", "USDC"),
-    unable=frozenset({"withdrawals", "moves", "transfers", "transfer_key"}),
+    unable=frozenset({"batch_orders", "moves", "transfer_key", "transfers", "withdrawals"}),
     assets={"USDC": {"price": 1, "haircut": 0}, "PURR": {"price": "0.1"}},
 )  # fmt: skip

@@ -226,7 +226,7 @@ RECORDED = Recorded(
     resting=lambda key: {f"GET {V3}/openorders": ok(openOrders=[open_order()])},
     fees={"USD": "0.1897"},
     step_quantity="0.00905",
-    sent_quantity=lambda body: str(body["size"]),
+    market="PF_XBTUSD",
     unequal=lambda: {
         f"GET {V3}/accounts": ok(
             accounts={"flex": {**FLEX, "portfolioValue": 15100}, "cash": {"balances": {}}}
@@ -234,7 +234,7 @@ RECORDED = Recorded(
     },
     exact=exact,
     exact_in=("flex", "USD"),
-    unable=frozenset({"withdrawals", "moves", "transfers", "transfer_key"}),
+    unable=frozenset({"batch_orders", "moves", "transfer_key", "transfers", "withdrawals"}),
     assets={"USD": {"price": 1, "haircut": 0}, "XRP": {"price": "0.5"}, "EUR": {"price": "1.1"},
             "PEPE": {"price": 1}},
 )  # fmt: skip

@@ -235,7 +235,7 @@ RECORDED = Recorded(
     resting=resting,
     fees={"USDT": "0.6982632"},
     step_quantity="12.5",
-    sent_quantity=lambda body: str(body["size"]),
+    market="XBTUSDTM",
     unequal=lambda: {f"GET {V1}/account-overview": ok({**ACCOUNT, "unrealisedPNL": 5.5})},
     exact=lambda units: {
         f"GET {V1}/account-overview": ok(
@@ -244,7 +244,7 @@ RECORDED = Recorded(
         f"GET {V1}/positions": ok([]),
     },
     exact_in=("futures", "USDT"),
-    unable=frozenset({"withdrawals", "moves", "dead_man_s", "transfer_key"}),
+    unable=frozenset({"batch_orders", "dead_man_s", "moves", "transfer_key", "withdrawals"}),
     sends="futures",
     receives="main",
     moved="POST /api/v3/accounts/universal-transfer",

@@ -246,9 +246,9 @@ RECORDED = Recorded(
     transferred=lambda key: {"GET /sapi/v1/asset/transfer": moved()},
     fees={"USDT": "0.02532"},
     step_quantity="0.0030001",
-    sent_quantity=lambda body: str(body["quantity"]),
+    market="BTCUSDT",
     unequal=lambda: {f"GET {P}/account": {**ACCOUNT, "actualEquity": "2200"}},
     exact=exact,
     exact_in=("pm", "USDT"),
-    unable=frozenset({"withdrawals", "moves", "transfer_key"}),
+    unable=frozenset({"batch_orders", "dead_man_s", "moves", "transfer_key", "withdrawals"}),
 )  # fmt: skip

@@ -59,6 +59,8 @@ class Recorded:
         What a look-up of the order with this client id is answered when it was filled, or stands.
     fees
         What the fills of `found` cost.
+    market
+        What the venue calls the instrument in an order.
     step_quantity
         A quantity off the venue's step that has to arrive as it is.
     unequal
@@ -66,7 +68,7 @@ class Recorded:
     exact
         Changes of the table by which balances of a tenth and of twenty digits are read, and whose.
     unable
-        What the capability table says cannot be done, by name of the field.
+        What the capability table says cannot be done, by name of the field, and nothing else.
     """
 
     venue: str
@@ -87,7 +89,7 @@ class Recorded:
     resting: Callable[[str], Table]
     fees: Mapping[str, str]
     step_quantity: str
-    sent_quantity: Callable[[dict[str, Any]], str]
+    market: str
     unequal: Callable[[], Table]
     exact: Callable[[str], Table]
     exact_in: tuple[str, str]

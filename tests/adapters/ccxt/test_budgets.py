@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from allocator.adapters.ccxt.budgets import HEADROOM, Budget, Budgets, Limit
+from allocator.adapters.ccxt.budgets import HEADROOM, Budget, Budgets
+from allocator.adapters.ccxt.dialects import DIALECTS
 from allocator.adapters.ccxt.failures import NotSentError
+from allocator.adapters.ccxt.rates import LIMITS, Limit
 from allocator.adapters.deadline import deadline
 from allocator.adapters.gather import within
 from allocator.models.config import RateConfig
@@ -42,7 +44,7 @@ def timed(work: Callable[[], Awaitable[Any]]) -> tuple[Any, float]:
         loop.close()
 
 
-ADDRESS = Limit("address", "", 10 / HEADROOM, 60)
+ADDRESS = Limit("address", "", 10 / HEADROOM, 60, "nobody")
 
 
 def client(cost: float = 1) -> Any:
@@ -190,8 +192,60 @@ def test_the_configuration_replaces_what_is_known_of_a_service() -> None:
 
 
 def test_a_rate_of_another_venue_does_not_count() -> None:
-    shared = Budgets("okx", rates({"scope": "address", "units": 1, "window_s": 60}, venue="bybit"))
+    shared = Budgets("x", rates({"scope": "address", "units": 1, "window_s": 60}, venue="bybit"))
     one = client()
     before = one.throttler
     shared.bind(one, owner="one", key="a")
     assert one.throttler is before
+
+
+def test_every_venue_has_a_limit_by_address_and_says_who_told_it() -> None:
+    assert LIMITS.keys() == DIALECTS.keys()
+    for rows in LIMITS.values():
+        assert any(row.scope == "address" for row in rows)
+        assert all(row.source for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("venue", "units", "window_s", "each"),
+    [("okx", 20, 2, True), ("gate", 200, 10, True), ("deribit", 100, 5, False)],
+)
+def test_clients_of_one_address_share_its_public_limit(
+    venue: str, units: int, window_s: int, each: bool
+) -> None:
+    """No stretch of the window sees more than the share of the limit that is used."""
+
+    def asked(*paths: str) -> list[float]:
+        shared, at = Budgets(venue), list[float]()
+
+        async def many(path: str) -> None:
+            one = client()
+            shared.bind(one, owner=f"owner-{len(at)}", key=f"key-{len(at)}")
+            for _ in range(units):
+                await ask(one, "public", path)
+                at.append(asyncio.get_running_loop().time())
+
+        async def work() -> None:
+            await asyncio.gather(*map(many, paths))
+
+        timed(work)
+        return at
+
+    at = asked("ticker", "ticker", "ticker", "ticker")
+    assert len(at) == 4 * units
+    assert all(
+        sum(one <= other < one + window_s for other in at) <= units * HEADROOM for one in set(at)
+    )
+    assert (max(asked("a", "b", "c", "d")) <= 2 * window_s) == each
+
+
+def test_what_is_asked_with_a_key_is_not_counted_by_address() -> None:
+    shared = Budgets("okx")
+    one = client()
+    shared.bind(one, owner="one", key="a")
+
+    async def work() -> None:
+        for _ in range(100):
+            await ask(one, "private")
+
+    assert timed(work)[1] == 0

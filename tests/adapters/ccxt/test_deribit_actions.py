@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from allocator.adapters.ccxt.deribit import FACTS
+from allocator.adapters.ccxt.loopback import LoopbackSession
 from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.registry import Opened
 from allocator.models.config import Config
@@ -158,8 +159,19 @@ def test_what_has_no_expiry_of_its_own_is_refused_five_seconds_after_its_stamp(
     assert count(emulator, write.effects) == accepted
 
 
-def test_every_signature_bears_a_nonce_of_its_own(run: Run, deribit_out: Config) -> None:
-    """The loopback exchange refuses one used before; ccxt's repeats within a millisecond."""
+def test_every_signature_bears_a_nonce_of_its_own(
+    run: Run, deribit_out: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ccxt's repeats within a millisecond, in which all of these are stamped."""
+    seen = list[str]()
+    sent = LoopbackSession.get
+
+    def noted(session: Any, url: object, **told: Any) -> Any:
+        if "get_open_orders" in str(url):
+            seen.append(told["headers"]["Authorization"].partition("nonce=")[2].partition(",")[0])
+        return sent(session, url, **told)
+
+    monkeypatch.setattr(LoopbackSession, "get", noted)
 
     async def work(opened: Opened) -> None:
         login = opened.venues["deribit-main"]._place.login  # type: ignore[attr-defined]
@@ -169,6 +181,7 @@ def test_every_signature_bears_a_nonce_of_its_own(run: Run, deribit_out: Config)
             await login.call("private_get_get_open_orders", {}, stamp)
 
     run(deribit_out, work)
+    assert len(set(seen)) == 20
 
 
 @pytest.mark.parametrize(

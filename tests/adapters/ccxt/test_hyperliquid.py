@@ -1,5 +1,6 @@
 """Hyperliquid by payload replay: its documentation's answers, and figures computed by hand."""
 
+import asyncio
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -7,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from allocator.adapters.ccxt import hyperliquid_client
 from allocator.adapters.ccxt.hyperliquid import FACTS
+from allocator.adapters.emulator.wire import Call
 from allocator.models.config import Config
 from allocator.models.intents import AbsentNow, Ack, Rejected, TransferIntent
 from tests.adapters.ccxt import hyperliquid_payloads as hyper
@@ -23,6 +26,7 @@ RECORDED = hyper.RECORDED
 STATE, SPOT = f"{hyper.INFO}#clearinghouseState", f"{hyper.INFO}#spotClearinghouseState"
 STATUS, FILLS = f"{hyper.INFO}#orderStatus", f"{hyper.INFO}#userFillsByTime"
 ORDERS, LEVERAGE = f"{hyper.INFO}#frontendOpenOrders", f"{hyper.INFO}#activeAssetData"
+MODE = f"{hyper.INFO}#userAbstraction"
 SWITCH = f"{hyper.ACT}#scheduleCancel"
 
 
@@ -117,6 +121,47 @@ def test_an_account_that_is_not_understood_stands_frozen_and_says_why(
     assert [words in row.what for row in book.missing if row.account == account] == [True]
 
 
+@pytest.mark.parametrize("mode", ["unifiedAccount", "portfolioMargin", "somethingNew"])
+def test_collateral_that_is_shared_with_spot_freezes_both_accounts(
+    config: Config, venue: Replay, mode: str
+) -> None:
+    venue.table[MODE] = mode
+    book = gathered(config)
+    for account in ("perps", "spot"):
+        assert book.snapshot.account[account].state == "frozen"
+        (why,) = [row.what for row in book.missing if row.account == account]
+        assert f"account mode {mode} is not read" in why
+
+
+@pytest.mark.parametrize("answer", [{}, "two words", BROKEN])
+def test_a_mode_that_is_not_told_freezes(config: Config, venue: Replay, answer: Any) -> None:
+    venue.table[MODE] = answer
+    assert gathered(config).snapshot.account["perps"].state == "frozen"
+
+
+def test_a_position_in_a_builder_s_market_freezes_and_is_named(
+    config: Config, venue: Replay
+) -> None:
+    """Every builder on the list is asked by its name; the first place is the venue's own."""
+    held = {**hyper.POSITION, "coin": "xyz:GOLD", "szi": "0.0"}
+    builders: list[Any] = [None, {"name": "flx", "deployer": hyper.ADDRESS}, {"name": "xyz"}]
+    asked = list[str]()
+
+    def states(call: Call) -> Any:
+        asked.append(call.text("dex"))
+        rows = [{"position": held, "type": "oneWay"}] if call.text("dex") == "xyz" else []
+        return hyper.STATE if not call.text("dex") else {**hyper.STATE, "assetPositions": rows}
+
+    venue.table |= {f"{hyper.INFO}#perpDexs": builders, STATE: states}
+    assert gathered(config).snapshot.account["perps"].state == "open"
+    assert {"", "flx", "xyz"} == set(asked)
+    held["szi"] = "0.0335"
+    book = gathered(config)
+    assert book.snapshot.account["perps"].state == "frozen"
+    (why,) = [row.what for row in book.missing if row.account == "perps"]
+    assert "UNREAD_WALLET: positions in builders' markets: xyz:GOLD" in why
+
+
 def test_a_wallet_that_is_not_modelled_is_not_read(config: Config) -> None:
     book = gathered(config)
     (missing,) = [row for row in book.missing if row.account == "coins"]
@@ -153,6 +198,29 @@ def test_every_action_has_a_number_of_its_own_that_rises(config: Config, venue: 
     numbers = [json.loads(call.body)["nonce"] for call in venue.asked(RECORDED.cancel)]
     assert numbers == sorted(set(numbers))
     assert len(numbers) == 3
+
+
+def test_two_logins_that_sign_with_one_key_never_use_a_number_twice(
+    config: Config, venue: Replay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The venue counts numbers by what signs: a second login's would be taken for a repetition."""
+    monkeypatch.setenv("HYPERLIQUID_SECRET", "0x" + "22" * 32)
+    monkeypatch.setattr(hyperliquid_client, "time_ns", lambda: 4_102_444_800_000_000_000)
+    other = config.accounts[0].model_copy(update={"id": "twin", "login": "twin"})
+    twins = config.model_copy(
+        update={
+            "logins": {**config.logins, "twin": config.logins["main"]},
+            "accounts": (*config.accounts, other),
+        }
+    )
+    intents = [RECORDED.intent(), RECORDED.intent(account="twin", client_id="f" * 32)] * 10
+
+    async def all_at_once(opened: Any) -> Any:
+        await asyncio.gather(*(opened.venues[row.account].submit(row) for row in intents))
+
+    run_with(twins, all_at_once)
+    numbers = [json.loads(call.body)["nonce"] for call in venue.asked(RECORDED.order)]
+    assert len(set(numbers)) == len(intents)
 
 
 def test_a_sub_account_is_read_by_its_address_and_signed_for_by_its_master(

@@ -75,17 +75,67 @@ def test_a_suspended_market_is_halted_and_fees_are_the_dearest_of_the_schedule(
     assert (fees.taker, fees.by[BTC].maker) == (D("0.0005"), D("0.0002"))
 
 
-def test_what_belongs_to_other_wallets_is_left_out(config: Config, venue: Replay) -> None:
-    inverse = {**kraken.POSITION, "symbol": "pi_xbtusd", "size": 500}
-    venue.table[POSITIONS] = kraken.ok(openPositions=[kraken.POSITION, inverse])
-    trigger = kraken.open_order(orderType="stop")
-    rows = [kraken.open_order(), kraken.open_order(symbol="PI_XBTUSD"), trigger]
+def test_triggers_stand_in_no_book_and_are_left_out(config: Config, venue: Replay) -> None:
+    rows = [kraken.open_order(), kraken.open_order(orderType="stop")]
     venue.table[f"GET {kraken.V3}/openorders"] = kraken.ok(openOrders=rows)
     account = gathered(config).snapshot.account["flex"]
-    assert account.positions.keys() == {BTC, ETH}
     assert [(row.instrument, row.side, row.quantity) for row in account.open_orders] == [
         (BTC, "sell", D("0.009"))
     ]
+
+
+def test_a_position_or_an_order_in_a_wallet_that_nobody_reads_freezes_and_is_named(
+    config: Config, venue: Replay
+) -> None:
+    inverse = {**kraken.POSITION, "symbol": "pi_xbtusd", "size": 500}
+    standing = kraken.open_order(symbol="PI_XBTUSD")
+    for path, answer, words in (
+        (POSITIONS, kraken.ok(openPositions=[kraken.POSITION, inverse]), "a position"),
+        (f"GET {kraken.V3}/openorders", kraken.ok(openOrders=[standing]), "an order"),
+    ):
+        before, venue.table[path] = venue.table[path], answer
+        book = gathered(config)
+        assert book.snapshot.account["flex"].state == "frozen"
+        (why,) = [row.what for row in book.missing if row.account == "flex"]
+        assert f"UNREAD_WALLET: {words} in PI_XBTUSD" in why
+        reading = run_with(config, lambda opened: opened.venues["flex"].read())
+        assert not reading.complete
+        venue.table[path] = before
+
+
+def test_a_losing_long_is_margined_at_its_entry_and_not_frozen_for_it(
+    config: Config, venue: Replay
+) -> None:
+    """A fifth was lost: the wallet states 500 dollars of margin, the mark alone would make 400."""
+    lost = D("0.9485") * (42175 - D("52718.75"))
+    bought = {**kraken.POSITION, "side": "long", "price": 52718.75, "unrealizedFunding": 0,
+              "size": 0.9485}  # fmt: skip
+    flex = {
+        **kraken.FLEX, "totalUnrealized": str(lost), "totalUnrealizedAsMargin": str(lost),
+        "portfolioValue": str(D("14997.858343510452") + lost),
+        "marginEquity": str(D("14773.406423698646") + lost), "maintenanceMargin": "500.0373",
+    }  # fmt: skip
+    venue.table[ACCOUNTS] = kraken.ok(accounts={"flex": flex, "cash": {"balances": {}}})
+    venue.table[POSITIONS] = kraken.ok(openPositions=[bought])
+    account = gathered(config).snapshot.account["flex"]
+    assert account.state == "open"
+    first, second = account.positions[BTC].tiers
+    assert (first.maintenance, first.initial) == (D("0.0125"), D("0.025"))
+    assert (first.cap, second.cap) == (400000, 1600000)
+    stated = account.positions[BTC].net * 42175 * first.maintenance
+    assert abs(stated - D("500.0373")) < D("0.001")
+
+
+def test_a_position_whose_entry_is_no_dearer_has_the_levels_of_its_contract(
+    config: Config, venue: Replay
+) -> None:
+    assert gathered(config).snapshot.account["flex"].positions[BTC].tiers[0].maintenance == D(
+        "0.010120924719"
+    )
+    cheaper = {**kraken.POSITION, "side": "long", "price": 41665}
+    venue.table[POSITIONS] = kraken.ok(openPositions=[cheaper])
+    account = gathered(config).snapshot.account["flex"]
+    assert (account.state, account.positions[BTC].tiers) == ("open", ())
 
 
 def test_a_pair_with_a_leverage_of_its_own_is_not_traded(config: Config, venue: Replay) -> None:

@@ -205,8 +205,13 @@ def test_an_account_in_liquidation_is_frozen_and_a_cut_limit_only_reduces() -> N
         ({**COIN, "equity": "1011"}, [POSITION], "wallet=1000"),
         ({**COIN, "totalPositionIM": "60"}, [], "has position margin"),
         (COIN, [{**POSITION, "unrealisedPnl": "900"}], "positions=900"),
+        # A hundredth of a bitcoin is no hundredth of a dollar.
+        ({**COIN, "coin": "BTC", "equity": "1.015", "usdValue": "60900", "walletBalance": "1",
+          "unrealisedPnl": "0.015", "totalPositionIM": "0"}, [], "BTC unrealised=0.015"),
+        ({**COIN, "coin": "BTC", "equity": "1.000001", "walletBalance": "1",
+          "unrealisedPnl": "0.000001", "totalPositionIM": "0"}, [], "BTC unrealised"),
     ],
-)
+)  # fmt: skip
 def test_figures_that_do_not_add_up_are_refused(
     coin: dict[str, Any], rows: list[dict[str, Any]], words: str
 ) -> None:
@@ -219,6 +224,12 @@ def test_binance_s_figures_that_do_not_add_up_are_refused() -> None:
     check_identity({**row, "marginBalance": "1005"})
     with pytest.raises(VenueError, match="EQUITY_IDENTITY: USDT wallet=1000 unrealised=5"):
         check_identity({**row, "marginBalance": "1005.1"})
+
+
+def test_profit_may_be_off_by_a_cent_of_a_dear_coin() -> None:
+    coin = {**COIN, "coin": "BTC", "equity": "1.0000001", "usdValue": "60000.006",
+            "walletBalance": "1", "unrealisedPnl": "0.0000001", "totalPositionIM": "0"}  # fmt: skip
+    assert bybit("REGULAR_MARGIN", coin).state == "open"
 
 
 def test_what_was_borrowed_is_no_wallet() -> None:
@@ -272,8 +283,8 @@ def test_multi_asset_mode_counts_each_asset_at_its_bid_buffer() -> None:
                 {
                     "asset": "USDT",
                     "walletBalance": "1000",
-                    "unrealizedProfit": "-5",
-                    "marginBalance": "995",
+                    "unrealizedProfit": "0",
+                    "marginBalance": "1000",
                     "maxWithdrawAmount": "900",
                 }
             ]

@@ -182,6 +182,17 @@ def test_an_account_at_its_maintenance_margin_is_frozen(
         ({**COIN, "eq": "1011"}, [POSITION], "cash=1000"),
         (COIN, [{**POSITION, "pos": "0"}], "has position margin"),
         (COIN, [{**POSITION, "upl": "900"}], "positions=900"),
+        # A hundredth of a bitcoin is no hundredth of a dollar.
+        (
+            {**COIN, "ccy": "BTC", "eq": "1.015", "eqUsd": "60900", "cashBal": "1", "upl": "0.015"},
+            [{**POSITION, "upl": "0"}],
+            "BTC unrealised=0.015 positions=0",
+        ),
+        (
+            {**COIN, "ccy": "BTC", "eq": "1.00000001", "cashBal": "1", "upl": "0.00000001"},
+            [{**POSITION, "upl": "0"}],
+            "BTC unrealised",
+        ),
     ],
 )
 def test_figures_that_do_not_add_up_are_refused(
@@ -189,6 +200,12 @@ def test_figures_that_do_not_add_up_are_refused(
 ) -> None:
     with pytest.raises(VenueError, match=f"EQUITY_IDENTITY.*{words}"):
         okx(*rows, coin=coin)
+
+
+def test_profit_may_be_off_by_a_cent_of_a_dear_coin() -> None:
+    coin = {**COIN, "ccy": "BTC", "eq": "1.0000001", "eqUsd": "60000.006", "cashBal": "1",
+            "upl": "0.0000001"}  # fmt: skip
+    assert okx({**POSITION, "upl": "0"}, coin=coin).state == "open"
 
 
 @pytest.mark.parametrize(

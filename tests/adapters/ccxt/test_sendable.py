@@ -1,58 +1,44 @@
-"""What an adapter cannot send is not offered to whoever plans."""
+"""What an adapter cannot send is not offered to whoever plans, and never leaves."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
 
-from allocator.adapters.emulator.testing import running_emulator
-from allocator.adapters.registry import open_venues
+from allocator.adapters.emulator.testing import Emulator
 from allocator.models.config import Config
-from allocator.models.snapshot import Snapshot
-from tests.adapters.ccxt.conftest import RealClock, okx_config
+from allocator.models.intents import OrderIntent
+from tests.adapters.ccxt.unable import Attempt, refused_and_named
 
-MOVE = {"from": "okx-main", "to": "okx-a", "instrument": "okx:BTC/USDT:USDT"}
-ROUTE = {
-    "id": "out",
-    "from": "okx-a",
-    "to": "okx-main",
-    "asset": "USDT",
-    "kind": "onchain",
-    "latency_s": 600,
+SUBJECTS = {
+    "bybit": ("bybit_data", "bybit-a", "bybit-b", "BTC/USDT:USDT", "0.003", "USDT"),
+    "binance": ("binance_data", "sub1-usdm", "sub1-spot", "BTC/USDT:USDT", "0.003", "USDT"),
+    "okx": ("okx_data", "okx-a", "okx-main", "BTC/USDT:USDT", "1", "USDT"),
+    "deribit": ("deribit_data", "deribit-a", "deribit-b", "BTC/USD:BTC", "10", "BTC"),
+}
+UNABLE = {
+    "bybit": {"withdrawals", "batch_orders", "dead_man_s"},
+    "binance": {"withdrawals", "transfer_key", "batch_orders", "dead_man_s"},
+    "okx": {"withdrawals", "moves"},
+    "deribit": {"withdrawals", "batch_orders", "dead_man_s"},
 }
 
 
-def gathered(more: dict[str, Any], patch: pytest.MonkeyPatch) -> tuple[Snapshot, dict[str, str]]:
-    """Gather from a loopback exchange with more in the configuration."""
-    with running_emulator() as emulator:
-        config = Config.model_validate(okx_config(emulator.base_url, patch) | more)
-
-        async def read() -> tuple[Snapshot, dict[str, str]]:
-            opened = open_venues(config, RealClock())
-            try:
-                found = await opened.market.gather()
-            finally:
-                await opened.close()
-            return found.snapshot, {row.account: row.what for row in found.missing}
-
-        return asyncio.run(read())
-
-
-def test_a_withdrawal_that_no_adapter_sends_is_off_and_named(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("venue", list(SUBJECTS))
+def test_what_a_member_cannot_do_is_off_named_and_never_leaves(
+    request: pytest.FixtureRequest, emulator: Emulator, venue: str
 ) -> None:
-    addresses = {"out": {"network": "USDT-TRC20", "address": "registered"}}
-    snapshot, missing = gathered({"routes": [ROUTE], "addresses": addresses}, monkeypatch)
-    assert [row.enabled for row in snapshot.routes if row.id == "out"] == [False]
-    assert missing == {"okx-a": "route out: nothing is withdrawn from here"}
+    data, mine, other, symbol, quantity, asset = SUBJECTS[venue]
+    order = OrderIntent.model_validate(
+        {"client_id": "0123456789abcdef0123456789abcdef", "account": mine, "side": "buy",
+         "instrument": f"{venue}:{symbol}", "quantity": quantity, "limit_price": "63000"}
+    )  # fmt: skip
 
+    def requests() -> int:
+        rows: Any = emulator.admin("GET", "requests")
+        return len(rows)
 
-def test_a_position_move_that_no_adapter_sends_is_left_out_and_named(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    snapshot, missing = gathered({"moves": [MOVE]}, monkeypatch)
-    assert snapshot.moves == ()
-    told = "move of okx:BTC/USDT:USDT to okx-a: no position is moved from here"
-    assert missing == {"okx-main": told}
+    config = Config.model_validate(request.getfixturevalue(data))
+    told = refused_and_named(config, Attempt(order, other, asset), requests)
+    assert told == UNABLE[venue]

@@ -13,7 +13,7 @@ import pytest
 
 from allocator.service.cli import venues
 from allocator.service.cli.main import run
-from allocator.service.doctor import remedy_for
+from allocator.service.remedies import remedy_for
 from allocator.whatif.reader import load_scenario
 
 ROOT = Path(__file__).parents[3]

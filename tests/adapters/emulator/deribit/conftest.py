@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from allocator.adapters.emulator.deribit.venue import signed
+from allocator.adapters.emulator.deribit.signing import signed
 from allocator.adapters.emulator.testing import Emulator, running_emulator
 
 Raw = Callable[..., dict[str, Any]]

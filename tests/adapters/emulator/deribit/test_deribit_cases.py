@@ -113,7 +113,7 @@ CASES: tuple[tuple[str, str, dict[str, Any], int], ...] = (
      moved(source_uid="5003", target_uid="5002"), 13012),
 )  # fmt: skip
 # Codes that need a state or a caller of their own; each has its own test.
-ELSEWHERE = {10010, 10028, 10029, 13009, 13021, 13780}
+ELSEWHERE = {10010, 10028, 10029, 13004, 13009, 13021, 13780}
 
 
 def frozen() -> Clock:

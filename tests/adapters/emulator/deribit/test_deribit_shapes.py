@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from allocator.adapters.emulator.deribit.routes import ENDPOINTS
+from allocator.adapters.emulator.deribit.signing import signed
 from allocator.adapters.emulator.testing import Emulator
 
 Raw = Callable[..., dict[str, Any]]
@@ -99,6 +101,15 @@ ENVELOPE = {
 }
 
 
+def auth(secret: str = "deribit-main-secret") -> dict[str, Any]:
+    """Word a request for a token, by signature."""
+    stamp = str(time.time_ns() // 1_000_000)
+    return {
+        "grant_type": "client_signature", "client_id": "deribit-main-key", "timestamp": stamp,
+        "nonce": "n-1", "data": "", "signature": signed(secret, stamp, "n-1", ""),
+    }  # fmt: skip
+
+
 def mismatches(shape: Any, value: Any, where: str) -> list[str]:
     """Name every key that is missing, too many, or of another type."""
     if shape == "*":
@@ -127,7 +138,7 @@ def compare_object(shape: dict[str, Any], value: Any, where: str) -> list[str]:
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_a_reply_has_its_documented_shape(name: str, raw: Raw) -> None:
-    params = dict(QUERIES.get(name, {}))
+    params = auth() if name == "public/auth" else dict(QUERIES.get(name, {}))
     if name in BEFORE:
         before, wanted = BEFORE[name]
         done = raw(before, **wanted)
@@ -141,6 +152,14 @@ def test_a_reply_has_its_documented_shape(name: str, raw: Raw) -> None:
     assert mismatches(SHAPES[name]["result"], result, "result") == []
     rows = result.get("data", result.get("logs", [0])) if isinstance(result, dict) else result
     assert rows or rows == 0 or name in EMPTY, "an empty list shows no shape"
+
+
+def test_a_key_is_told_its_scopes_for_its_own_signature_alone(raw: Raw) -> None:
+    told = raw("public/auth", **auth())["result"]["scope"].split()
+    assert {"account:read", "trade:read_write", "wallet:read_write"} <= set(told)
+    assert raw("public/auth", **auth("another"))["error"]["code"] == 13004
+    assert raw("public/auth", **{**auth(), "grant_type": "password"})["error"]["code"] == -32602
+    assert raw("public/auth", **{**auth(), "timestamp": "1"})["error"]["code"] == 13004
 
 
 def test_a_deposit_has_its_documented_shape(raw: Raw, emulator: Emulator) -> None:

@@ -1,0 +1,158 @@
+"""What to do about what the doctor finds: in general, and where to click or what to set at a venue.
+
+The first sign that a finding's words hold tells its kind. Names of menus and settings are those of
+the venues' help pages; a request is named beside them where the venue's API has one, since menus
+move about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+UNREACHED = "check that the venue can be reached from here, and its status page"
+READING = "check the key of the login, and that it may read"
+
+SIGNS: Mapping[str, str] = {
+    "CLOCK_SKEW": "clock",
+    "UNREAD_WALLET": "unread",
+    "signature": "secret",
+    "passphrase": "passphrase",
+    "ok-access-key": "key",
+    "acctlv": "account mode",
+    "api key": "key",
+    "api-key": "key",
+    "invalid_credentials": "key",
+    "scope": "scope",
+    "margin model": "margin model",
+    "only classic": "classic",
+    "unified account": "classic",
+    "unifiedaccount": "shared",
+    "portfoliomargin": "shared",
+    "asset mode": "asset mode",
+    "invalid_key": "key",
+    "apikey": "three",
+    "margin_identity": "margin rules",
+    "MARGIN_LEVELS": "margin rules",
+    "EQUITY_IDENTITY": "figures",
+    "BUDGET": "budget",
+    "does not answer": "reach",
+    "requesttimeout": "reach",
+    "exchangenotavailable": "reach",
+    "networkerror": "reach",
+    "deadline": "deadline",
+    "hedge": "hedge",
+}
+"""Kind of finding by a sign in its words; capitals do not matter."""
+
+GENERAL: Mapping[str, str] = {
+    "clock": "set this machine's clock by NTP",
+    "unread": "close what is named, or leave the account frozen",
+    "secret": "check the key and the secret of the login",
+    "passphrase": "check the passphrase of the login",
+    "key": READING,
+    "account mode": "switch the account to futures or multi-currency mode",
+    "scope": "give the key the scope that is named",
+    "margin model": "switch the account to standard margin",
+    "classic": "use a classic account: unified ones are not read",
+    "shared": "switch the account's mode to disabled: shared collateral is not read",
+    "asset mode": "switch the account to single-asset mode",
+    "three": "check the key, the secret and the passphrase of the login",
+    "margin rules": "the venue's margin rules are not those documented: leave it frozen",
+    "figures": "read again in a minute; if they differ still, leave it frozen and ask the venue",
+    "budget": "have fewer logins at one address, or raise gather.deadline_s",
+    "reach": UNREACHED,
+    "deadline": "check the network, or raise gather.deadline_s",
+    "hedge": "switch the account to one-way mode",
+    "withdraw": "take the right to withdraw off the key, or configure the route that needs it",
+    "rights": "see at the venue that it is minimal",
+}
+OTHERWISE = "check that the venue answers and that the key may read"
+
+KEYS: Mapping[str, str] = {
+    "binance": "Profile > API Management > Edit restrictions",
+    "bitget": "Profile > API Keys > Edit",
+    "bybit": "Profile > API > Edit",
+    "deribit": "Account > API Management > Edit",
+    "gate": "Profile > API Management > Edit",
+    "hyperliquid": "More > API",
+    "krakenfutures": "Futures > Settings > API Keys",
+    "kucoinfutures": "Profile > API Management > Edit",
+    "okx": "Profile > API > Edit",
+}
+"""Where a venue's keys are listed."""
+
+HOSTS: Mapping[str, str] = {
+    "binance": "api.binance.com, fapi.binance.com, dapi.binance.com",
+    "bitget": "api.bitget.com",
+    "bybit": "api.bybit.com",
+    "deribit": "www.deribit.com",
+    "gate": "api.gateio.ws",
+    "hyperliquid": "api.hyperliquid.xyz",
+    "krakenfutures": "futures.kraken.com",
+    "kucoinfutures": "api.kucoin.com, api-futures.kucoin.com",
+    "okx": "www.okx.com",
+}
+"""What is asked at a venue, on port 443."""
+
+WITHDRAW: Mapping[str, str] = {
+    "binance": 'untick "Enable Withdrawals"',
+    "bitget": 'untick "Withdraw"',
+    "bybit": 'untick "Withdrawal" below Assets',
+    "deribit": "set the scope wallet to read, where no money is to be transferred either",
+    "gate": 'take "Withdraw" off the rights',
+    "hyperliquid": "authorise an API wallet, and put its key into the login in place of your own",
+    "krakenfutures": 'set "Withdrawal API" to no access',
+    "kucoinfutures": 'untick "Withdrawal"',
+    "okx": 'untick "Withdraw"',
+}
+"""What to set there of the right to withdraw."""
+
+ONE_WAY: Mapping[str, str] = {
+    "binance": "Futures > Preferences > Position Mode > One-way Mode; or POST "
+    "/fapi/v1/positionSide/dual with dualSidePosition=false (/dapi for COIN-M)",
+    "bitget": "Futures > Preferences > Position mode > One-way; or POST "
+    "/api/v2/mix/account/set-position-mode with posMode=one_way_mode",
+    "bybit": "Derivatives > Preferences > Position Mode > One-Way; or POST "
+    "/v5/position/switch-mode with mode=0",
+    "gate": "Futures > Preferences > Position Mode > One-way; or POST "
+    "/api/v4/futures/usdt/dual_mode with dual_mode=false",
+    "kucoinfutures": "Futures > Preferences > Position Mode > One-Way; or POST "
+    "/api/v2/position/switchPositionMode with positionMode=0",
+    "okx": "Trade > Settings > Position mode > Net; or POST "
+    "/api/v5/account/set-position-mode with posMode=net_mode",
+}
+"""Where a venue that has two modes is set to one; flat, and with no open order."""
+
+ACCOUNT_MODES: Mapping[tuple[str, str], str] = {
+    ("okx", "account mode"): "Trade > Settings > Account mode > Futures, or Multi-currency margin",
+    ("deribit", "margin model"): "Account > Margin > Segregated, or Cross: Standard margin",
+    ("bitget", "asset mode"): "Futures > Preferences > Asset mode > Single-asset",
+    ("hyperliquid", "shared"): "Settings > Account mode > Disabled",
+}
+
+
+def remedy_for(what: str, venue: str = "") -> str:
+    """Tell what to do about something that could not be read, at a venue where one is named."""
+    lower = what.lower()
+    kind = next((kind for sign, kind in SIGNS.items() if sign.lower() in lower), "")
+    return remedy(kind, venue)
+
+
+def remedy(kind: str, venue: str = "") -> str:
+    """Tell what to do about a kind of finding."""
+    general, where = GENERAL.get(kind, OTHERWISE), _where(kind, venue)
+    return f"{general}: {where}" if where else general
+
+
+def _where(kind: str, venue: str) -> str:
+    """Tell what to click or set; empty where it is no matter of the venue."""
+    listed = KEYS.get(venue)
+    if kind == "withdraw" and listed:
+        return f"{listed}, {WITHDRAW[venue]}"
+    if kind in {"secret", "passphrase", "key", "three", "scope", "rights", ""} and listed:
+        return listed
+    if kind == "reach" and venue in HOSTS:
+        return f"{HOSTS[venue]}, port 443"
+    if kind == "hedge":
+        return ONE_WAY.get(venue, "")
+    return ACCOUNT_MODES.get((venue, kind), "")

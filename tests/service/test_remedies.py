@@ -1,0 +1,57 @@
+"""Every finding of every venue has a remedy, and the venue's own where it has one."""
+
+from __future__ import annotations
+
+import pytest
+
+from allocator.adapters.ccxt.dialects import DIALECTS
+from allocator.service.remedies import (
+    GENERAL,
+    HOSTS,
+    KEYS,
+    ONE_WAY,
+    OTHERWISE,
+    SIGNS,
+    WITHDRAW,
+    remedy,
+    remedy_for,
+)
+
+VENUES = sorted(DIALECTS)
+NETTING = {"deribit", "hyperliquid", "krakenfutures"}
+"""Venues that net positions: they have no hedge mode."""
+
+
+def test_every_venue_is_named_in_every_table() -> None:
+    assert KEYS.keys() == HOSTS.keys() == WITHDRAW.keys() == DIALECTS.keys()
+    assert ONE_WAY.keys() == DIALECTS.keys() - NETTING
+
+
+def test_every_sign_has_a_remedy() -> None:
+    assert set(SIGNS.values()) <= GENERAL.keys()
+
+
+@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("kind", ["withdraw", "key", "secret", "passphrase", "reach", "rights"])
+def test_a_remedy_says_where_at_the_venue(venue: str, kind: str) -> None:
+    general, where = remedy(kind, venue).split(": ", 1)
+    assert general == GENERAL[kind]
+    assert where
+
+
+@pytest.mark.parametrize(
+    ("said", "venue", "words"),
+    [
+        ("CLOCK_SKEW: 30.000 s from okx's clock", "okx", "by NTP"),
+        ("RequestTimeout: okx", "okx", "www.okx.com"),
+        ("UNREAD_WALLET: a position in PI_XBTUSD", "krakenfutures", "close what is named"),
+        ("account mode unifiedAccount is not read", "hyperliquid", "mode to disabled"),
+        ("spot mode (acctLv 1) has no contracts", "okx", "Account mode > Futures"),
+        ("EQUITY_IDENTITY: USDT unrealised=5 positions=0", "binance", "read again"),
+        ("BUDGET: okx ticker: 20 units in 2 s by address", "okx", "fewer logins"),
+        ("something new", "gate", "Profile > API Management"),
+        ("something new", "", OTHERWISE),
+    ],
+)
+def test_what_is_found_has_the_remedy_of_its_kind(said: str, venue: str, words: str) -> None:
+    assert words in remedy_for(said, venue)
