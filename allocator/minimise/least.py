@@ -10,7 +10,7 @@ import numpy as np
 
 from allocator.minimise.candidate import SPARE, only_shortfall
 from allocator.minimise.mixed import Exactly
-from allocator.minimise.search import SMALL
+from allocator.minimise.search import SMALL, whole_shortfall
 from allocator.minimise.supports import usable
 from allocator.plan.relax import Rule
 from allocator.program.build import Program, build
@@ -51,9 +51,8 @@ class Least:
         """Bound what is missing with whole actions, units; None where that is not known."""
         if self.alone is None or usable(self.alone) > SMALL:
             return None
-        form = self.alone
-        sharp = exactly(form, np.clip(np.zeros(form.low.size), form.low, form.high), [])
-        return None if sharp is None else float(form.shortfall @ sharp.x)
+        found = whole_shortfall(self.alone, exactly)
+        return None if found is None else found[0]
 
 
 def least_of(
