@@ -54,6 +54,7 @@ def explain(plan: Plan, where: Where = path_of) -> str:
             *_exposure(plan),
             *_binding(plan, where),
             *_broken(plan, where),
+            *(f"  changes nothing: {row.rule}{_at(row.place, where)}" for row in plan.ignored),
         ]
     )
 
@@ -148,8 +149,11 @@ def why_idle(idle: Idle, where: Where = path_of) -> Iterator[str]:
             more = "more" if idle.extra >= 0 else "less"
             yield f"  it would cost {money(abs(idle.extra))} USD {more} than doing nothing{parts}"
     for row in idle.obstacles:
-        place = f" [{where(row.place)}]" if row.place else ""
-        yield f"because {row.rule}{place}"
+        yield f"because {row.rule}{_at(row.place, where)}"
+
+
+def _at(place: Place, where: Where) -> str:
+    return f" [{where(place)}]" if place else ""
 
 
 def parts_of(changes: Mapping[str, Decimal]) -> str:
@@ -207,17 +211,18 @@ def _of_what(row: Shortage) -> str:
 
 
 def closes(gap: Gap) -> str:
-    """Tell what an order does to an exposure."""
-    if abs(gap.after) < CENT:
-        end = "to its target"
-    else:
-        inside = "inside" if abs(gap.after) <= gap.band else "outside"
-        side = "above" if gap.after > 0 else "below"
-        end = f"to {money(abs(gap.after))} USD {side} it, {inside} the band"
-    if abs(gap.without) < CENT:
-        return f"brings {gap.underlying} from its target {end}"
-    side = "above" if gap.without > 0 else "below"
-    return f"brings {gap.underlying} from {money(abs(gap.without))} USD {side} its target {end}"
+    """Tell where an exposure ends without an order, and where with it."""
+    end = _distance(gap.after, "it")
+    if abs(gap.after) >= CENT:
+        end += f", {'inside' if abs(gap.after) <= gap.band else 'outside'} the band"
+    left = _distance(gap.without, "its target")
+    return f"without it {gap.underlying} would end {left}; the plan ends {end}"
+
+
+def _distance(gap: Decimal, target: str) -> str:
+    if abs(gap) < CENT:
+        return f"at {target}"
+    return f"{money(abs(gap))} USD {'above' if gap > 0 else 'below'} {target}"
 
 
 def _left_out(reason: Reason) -> Iterator[str]:
@@ -295,8 +300,7 @@ def binds(row: Binding, where: Where = path_of) -> str:
         at = "" if row.level is None else f" ({row.bound} {amount(row.level)} {unit})"
         told = f"limit {row.limit}{at}: {more} {step} would save {_sum(units * row.price)}"
     source = f", source: {row.source}" if row.source else ""
-    place = f" [{where(row.declared)}]" if row.declared else ""
-    return f"{told}{source}{place}"
+    return f"{told}{source}{_at(row.declared, where)}"
 
 
 def readable(price: Decimal) -> int:
@@ -318,20 +322,20 @@ def _broken(plan: Plan, where: Where) -> list[str]:
         out.append(f"  cannot be repaired while frozen: {name}")
         for short in plan.frozen:
             if short.what == name:
-                place = f" [{where(short.place)}]" if short.place else ""
-                out.append(f"    {asked(short)}{place}")
+                out.append(f"    {asked(short)}{_at(short.place, where)}")
     return out
 
 
 def why_broken(row: Infeasible, where: Where = path_of) -> Iterator[str]:
     """Tell what is missing, requirement by requirement, what conflicts, and what mends it."""
-    place = f" [{where(row.declared)}]" if row.declared else ""
-    yield f"missing: {row.what}: {money(row.missing)} USD{place}"
+    yield f"missing: {row.what}: {money(row.missing)} USD{_at(row.declared, where)}"
     for short in row.shortages:
         yield f"  {asked(short)}"
-    if row.conflicts:
+    if row.note:
+        yield f"  {row.note}"
+    elif row.conflicts:
         each = len(row.relaxations) == len(row.conflicts) and all(
-            relaxation.change for relaxation in row.relaxations
+            relaxation.change and not relaxation.together for relaxation in row.relaxations
         )
         one = ": with any one of them given up it can be repaired" if each else ""
         alone = len(row.conflicts) == 1
@@ -339,10 +343,24 @@ def why_broken(row: Infeasible, where: Where = path_of) -> Iterator[str]:
         told = {relaxation.rule: relaxation for relaxation in row.relaxations}
         for name in row.conflicts:
             yield f"    {_given_up(name, told.get(name), where)}"
-        if row.beside:
-            yield f"  giving up these does not help: {', '.join(row.beside)}"
+        yield from _no_help(row)
     elif row.smallest_relaxation:
         yield f"  the smallest way out: {row.smallest_relaxation}"
+
+
+def _no_help(row: Infeasible) -> Iterator[str]:
+    """Name what may be given up in vain; the first few of many."""
+    needed = {name for relaxation in row.relaxations for name in relaxation.together}
+    names = [name for name in row.beside if name not in needed]
+    if len(names) == 1:
+        yield f"  giving up {names[0]} does not help"
+    elif names:
+        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        yield f"  giving up all of these does not help: {', '.join(names[:MOST_NAMED])}{more}"
+
+
+MOST_NAMED = 6
+"""Rules given up in vain that are told by name."""
 
 
 def asked(row: Shortage) -> str:
@@ -357,8 +375,9 @@ def asked(row: Shortage) -> str:
 def _given_up(name: str, relaxation: Relaxation | None, where: Where) -> str:
     if relaxation is None:
         return name
-    place = f" [{where(relaxation.declared)}]" if relaxation.declared else ""
+    place = _at(relaxation.declared, where)
     if not relaxation.change:
         return f"{name}{place}: no change of it alone is enough"
-    sure = "" if relaxation.confirmed else " (in the relaxed program; whole lots may want more)"
-    return f"{name}{place}: {relaxation.change}{sure}"
+    joint = f", together with {', '.join(relaxation.together)}" if relaxation.together else ""
+    sure = "" if relaxation.confirmed else " (by the program alone; fine lots may want more)"
+    return f"{name}{place}: {relaxation.change}{joint}{sure}"

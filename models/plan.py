@@ -11,7 +11,7 @@ from pydantic import Field
 
 from allocator.models.account import Side
 from allocator.models.base import ZERO, Name, Num, Positive, Value
-from allocator.models.reasons import Binding, Idle, Infeasible, Reason, Shortage
+from allocator.models.reasons import Binding, Idle, Infeasible, Obstacle, Reason, Shortage
 
 PlanStatus = Literal["act", "nothing", "infeasible", "refused"]
 
@@ -179,6 +179,8 @@ class Plan(Value):
     ----------
     certificate
         What the optimiser proved; None of a preset's plan and of a refused one.
+    ignored
+        Statements of the mandate that the cost law gives no meaning to.
     preset
         The allocation preset that made the plan, as it is written down; empty: `decide` did.
     """
@@ -200,6 +202,7 @@ class Plan(Value):
     idle: Idle | None = None
     refusals: tuple[Violation, ...] = ()
     note: str = ""
+    ignored: tuple[Obstacle, ...] = ()
     preset: str = ""
 
     def to_json(self) -> dict[str, Any]:

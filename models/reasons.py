@@ -214,7 +214,9 @@ class Relaxation(Value):
         By how much, in `unit`; None for a switch.
     confirmed
         Whether the exact law was seen to agree: of the missing thing's own rule with the plan's
-        own actions, of another rule by deciding anew.
+        own actions, else by deciding anew.
+    together
+        Rules that have to be given up as well, because this one alone is not enough.
     """
 
     rule: str
@@ -223,6 +225,7 @@ class Relaxation(Value):
     unit: str = ""
     declared: Place = ()
     confirmed: bool = False
+    together: tuple[str, ...] = ()
 
 
 class Infeasible(Value):
@@ -246,6 +249,8 @@ class Infeasible(Value):
         Every requirement of it that is not met.
     relaxations
         For each of the conflicts the smallest change of it alone.
+    note
+        Why it is left, where no rule stands in the way.
     """
 
     what: str
@@ -257,3 +262,4 @@ class Infeasible(Value):
     declared: Place = ()
     shortages: tuple[Shortage, ...] = ()
     relaxations: tuple[Relaxation, ...] = ()
+    note: str = ""

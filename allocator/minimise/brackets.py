@@ -13,7 +13,7 @@ from allocator.models.errors import SolverError
 from allocator.program.arrays import Arrays
 from allocator.program.build import Program, build
 from allocator.program.form import Vector
-from allocator.program.requirements import ceilings
+from allocator.program.requirements import ceilings, jumps_of
 from allocator.program.solve import solve
 
 TRIES = 30
@@ -46,11 +46,12 @@ def in_brackets(arrays: Arrays, below: Program, cap: float, x: Vector) -> Progra
     chosen = ceilings(arrays, below.core.gross(x))
     best = build(arrays, chosen)
     rank = _rank(best, cap)
+    jumps = jumps_of(arrays)
     tries, moved = min(TRIES, WORK // max(1, len(arrays.pairs.keys))), True
     while moved and tries > 0:
         moved = False
         for at in [at for at in chosen if best.core.live[at]]:
-            for other in _neighbours(arrays, at, chosen[at]):
+            for other in _neighbours(jumps[at], chosen[at]):
                 tries -= 1
                 program = build(arrays, {**chosen, at: other})
                 seen = _rank(program, cap)
@@ -62,11 +63,10 @@ def in_brackets(arrays: Arrays, below: Program, cap: float, x: Vector) -> Progra
     return best
 
 
-def _neighbours(arrays: Arrays, at: int, ceiling: float) -> list[float]:
-    """Caps of the brackets below and above."""
-    caps = [float(tier.cap) / arrays.unit for tier in arrays.book.tiers[arrays.pairs.keys[at]]]
-    here = int(np.searchsorted(caps, ceiling * (1 - 1e-12)))
-    return [caps[other] for other in (here - 1, here + 1) if 0 <= other < len(caps)]
+def _neighbours(jumps: tuple[float, ...], ceiling: float) -> list[float]:
+    """List the jumps below and above."""
+    here = int(np.searchsorted(jumps, ceiling * (1 - 1e-12)))
+    return [jumps[other] for other in (here - 1, here + 1) if 0 <= other < len(jumps)]
 
 
 def _rank(program: Program, cap: float) -> tuple[float, float]:

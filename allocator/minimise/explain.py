@@ -17,17 +17,16 @@ from allocator.verify import shortfall
 
 @lawful
 def explained(book: Book, found: Search, outcome: Outcome) -> Outcome:
-    """Add to an outcome's proof what binds and, where something stays broken, why.
+    """Add to an outcome's proof what binds or, where something stays broken, why.
 
-    What is broken has no price: room for it would not make the rest cheaper, but mend it.
+    Where something stays broken no rule has a price: what room for it is worth is that less stays
+    missing, and the cost of a plan held at the least S tells nothing of that.
     """
     if outcome.proof is None:
         return outcome
     after = shortfall(book, State.start(book).after(effects_of(book, outcome.sizes)))
-    broken = {row.what.removeprefix("limit ") for row in after.parts}
-    tight = tight_rules(book, outcome.actions) - broken
-    binding = binding_of(book, found, outcome.sizes, tight)
-    against = {}
     if after.total > EXACT:
         against = conflicts_of(book, found, outcome.sizes)
-    return replace(outcome, proof=replace(outcome.proof, binding=tuple(binding), against=against))
+        return replace(outcome, proof=replace(outcome.proof, against=against))
+    binding = binding_of(book, found, outcome.sizes, tight_rules(book, outcome.actions))
+    return replace(outcome, proof=replace(outcome.proof, binding=tuple(binding)))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import numpy as np
 
 from allocator.minimise.candidate import SPARE, only_shortfall
+from allocator.minimise.mixed import Exactly
+from allocator.minimise.search import SMALL, whole_shortfall
+from allocator.minimise.supports import usable
 from allocator.plan.relax import Rule
 from allocator.program.build import Program, build
 from allocator.program.crossing import arrays_of
@@ -35,15 +38,35 @@ class Least:
         None where nothing of it is missing.
     missing
         Units.
+    alone
+        The form whose only cost is what is missing.
     """
 
     program: Program | None
     answer: Answer | None
     missing: float
+    alone: Form | None = None
+
+    def whole(self, exactly: Exactly) -> float | None:
+        """Bound what is missing with whole actions, units; None where that is not known."""
+        if self.alone is None or usable(self.alone) > SMALL:
+            return None
+        found = whole_shortfall(self.alone, exactly)
+        return None if found is None else found[0]
 
 
-def least_of(book: Book, what: str, caps: Mapping[str, Decimal]) -> Least:
+def least_of(
+    book: Book,
+    what: str,
+    caps: Mapping[str, Decimal],
+    free: Collection[tuple[str, str]] = (),
+) -> Least:
     """Solve for the least that is missing of one thing, the others within their caps.
+
+    Parameters
+    ----------
+    free
+        Owners and instruments that may be bought and sold at once.
 
     Raises
     ------
@@ -61,9 +84,11 @@ def least_of(book: Book, what: str, caps: Mapping[str, Decimal]) -> Least:
         if name in caps:
             high[at] = np.minimum(high[at], float(caps[name]) / form.unit + SPARE)
     weight[own] = 1.0
-    alone = only_shortfall(replace(form, high=high, shortfall=weight, cap=np.inf))
+    kept = tuple(row for row in form.directions if row.key not in free)
+    form = replace(form, high=high, shortfall=weight, cap=np.inf, directions=kept)
+    alone = only_shortfall(form)
     answer = solve(alone.relaxed())
-    return Least(program, answer, max(0.0, answer.bound))
+    return Least(program, answer, max(0.0, answer.bound), alone)
 
 
 def _missing_columns(form: Form) -> dict[str, Index]:

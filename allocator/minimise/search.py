@@ -53,6 +53,9 @@ GRAIN = 1e-8
 BLURRED = 2e-6
 """S in units by which a mixed-integer solver's tolerances alone may raise the least."""
 
+FINER = 100.0
+"""Objective units for a unit of S where whole uses are found that miss least of it."""
+
 NOTHING_MISSING = 1e-8
 """S in units (a tenth of a cent) below which everything is repaired."""
 
@@ -312,14 +315,13 @@ class _Goal:
         if not np.any(form.shortfall):
             return False
         before = self.cap
-        alone = only_shortfall(form)
-        sharp = exactly(alone, np.clip(np.zeros(form.low.size), form.low, form.high), [])
+        sharp = whole_shortfall(form, exactly)
         if sharp is not None:
-            value = float(form.shortfall @ sharp.x)
+            value, bound = sharp
             if value > self.bound + BLURRED:
                 self.cap = max(self.cap, _with_room(value))
             if form is self.below.form:
-                self.bound = max(self.bound, sharp.bound)
+                self.bound = max(self.bound, bound)
         return self.cap > before
 
 
@@ -343,6 +345,17 @@ def least_shortfall(form: Form) -> Answer:
     if not np.any(form.shortfall):
         return nothing_missing(form)
     return solve(only_shortfall(form).relaxed())
+
+
+def whole_shortfall(form: Form, exactly: Exactly) -> tuple[float, float] | None:
+    """Find the least S with whole uses and lots, and bound it from below, units; None if unknown.
+
+    The solver's tolerance on costs would leave a numeraire of S.
+    """
+    alone = only_shortfall(form)
+    finer = replace(alone, c=alone.c * FINER)
+    sharp = exactly(finer, np.clip(np.zeros(form.low.size), form.low, form.high), [])
+    return None if sharp is None else (float(form.shortfall @ sharp.x), sharp.bound / FINER)
 
 
 def nothing_missing(form: Form) -> Answer:

@@ -11,7 +11,8 @@ from allocator.models.mandate import Limit
 from allocator.models.market import Tier
 from allocator.models.reasons import Binding, Place
 from allocator.plan.needs import leading_leg
-from allocator.plan.relax import figure, limit_unit
+from allocator.plan.relax import limit_unit
+from allocator.plan.remedies import figure
 from allocator.state import Book, Pair, State, lawful
 
 

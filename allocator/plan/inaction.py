@@ -10,7 +10,7 @@ from allocator.exposure import goals, present
 from allocator.models.base import ZERO
 from allocator.models.reasons import Idle, Obstacle, Place, Shortage
 from allocator.plan.judge import EXACT, Verdict, judged
-from allocator.plan.lots import Sizes, order_lots
+from allocator.plan.lots import Sizes, order_lots, smallest
 from allocator.plan.needs import margin_shortages
 from allocator.plan.outcome import Outcome
 from allocator.plan.reasons import changes, compared, described, effects_of
@@ -72,9 +72,19 @@ def _closing(book: Book) -> Iterator[Sizes]:
         for pair in peers(book, name)[:MOST_EACH]:
             each = exposure_of(book, pair[1])
             for wished in {gap, gap - band if gap > 0 else gap + band}:
-                lots = order_lots(book, pair, -wished / each) if each else ZERO
-                if lots:
+                for lots in _either_side(book, pair, -wished / each if each else ZERO):
                     yield Sizes(orders={pair: lots})
+
+
+def _either_side(book: Book, pair: Pair, wished: Decimal) -> Iterator[Decimal]:
+    """Round a signed order to lots; where no lot is as small, take the smallest order."""
+    lots = order_lots(book, pair, wished)
+    if not lots and wished:
+        row = book.instruments[pair[1]]
+        least = smallest(book, row)
+        lots = min(least, row.max_quantity or least) * (1 if wished > 0 else -1)
+    if lots:
+        yield lots
 
 
 def _gaps(book: Book) -> list[tuple[str, Decimal, Decimal]]:

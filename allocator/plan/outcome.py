@@ -25,12 +25,15 @@ class Conflict:
         Whether leaving any one of them out would let it be mended.
     relaxations
         For each rule the smallest change of it alone.
+    note
+        Why it is left, where no rule stands in the way.
     """
 
     rules: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     irreducible: bool = False
     relaxations: tuple[Relaxation, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True)

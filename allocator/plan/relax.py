@@ -2,9 +2,11 @@
 
 Names are those of `Infeasible.conflicts`: ``limit <id>``, ``margin <account>[ <asset>]``,
 ``withdrawable <account>/<asset>``, ``ring_fenced <account>/<asset>``, ``route <id>``,
-``no route to <account>``, ``order_budget <account>``, ``state <account>``,
+``no route to <account>``, ``no route from <account> to <account>``,
+``order_budget <account>``, ``state <account>``,
 ``status <instrument>``, ``tradable <account>/<instrument>``, ``move <from>/<to>/<instrument>``,
-``policy transfers`` and ``policy moves``.
+``policy transfers``, ``policy moves``, ``lot <instrument>``, ``smallest <instrument or route>`` and
+``one side <owner>/<instrument>``. The last is in no declaration, so no book is without it.
 """
 
 from __future__ import annotations
@@ -12,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
-from allocator.limits import Meter, is_of_plan
+from allocator.limits import Bound, Meter, is_of_plan
 from allocator.models.account import Account, Balance, Position
 from allocator.models.base import ONE, ZERO
 from allocator.models.mandate import Limit, Mandate
@@ -33,18 +35,23 @@ PLACES: Mapping[str, Place] = {
     "policy": ("mandate", "policy"),
     "route": ("snapshot", "routes"),
     "no route to": ("snapshot", "routes"),
+    "no route from": ("snapshot", "routes"),
     "move": ("snapshot", "moves"),
     "status": ("snapshot", "instruments"),
+    "lot": ("snapshot", "instruments"),
+    "smallest": ("snapshot", "instruments"),
+    "one side": ("snapshot", "instruments"),
 }
 """Where rules are declared that no account declares."""
 
 
 @dataclass(frozen=True, order=True)
 class Rule:
-    """One rule: its kind and what it is about."""
+    """One rule: its kind, what it is about, and of a limit with two bounds which of them."""
 
     kind: str
     about: tuple[str, ...]
+    bound: Bound | Literal[""] = ""
 
     @property
     def name(self) -> str:
@@ -54,7 +61,7 @@ class Rule:
     @property
     def joined(self) -> str:
         """Name what it is about."""
-        return (" " if self.kind == "margin" else "/").join(self.about)
+        return {"margin": " ", "no route from": " to "}.get(self.kind, "/").join(self.about)
 
     @property
     def place(self) -> Place:
@@ -63,8 +70,10 @@ class Rule:
 
     def _within(self) -> Place:
         own = self.about
-        if self.kind in ("move", "no route to"):
+        if self.kind in ("move", "no route to", "no route from"):
             return ()
+        if self.kind == "one side":
+            return own[1:]
         if self.kind in ("withdrawable", "tradable"):
             return own[0], "balances" if self.kind == "withdrawable" else "positions", own[1]
         if self.kind in ("state", "order_budget", "ring_fenced"):
@@ -74,8 +83,14 @@ class Rule:
     @property
     def is_switch(self) -> bool:
         """Whether it is kept or not, without an amount."""
-        return self.kind in ("state", "status", "tradable", "policy")
+        return self.kind in ("state", "status", "tradable", "policy", *OF_ACTIONS)
 
+
+OF_ACTIONS = ("lot", "smallest", "one side")
+"""Kinds that bind whole actions alone."""
+
+FINE = Decimal("1e-6")
+"""What becomes of a lot that is given up, as a part of it."""
 
 Amounts = Mapping[Rule, Decimal | None]
 """By how much each rule is relaxed, in its own unit; None: as far as it matters."""
@@ -89,9 +104,9 @@ def unit_of(book: Book, rule: Rule) -> str:
         return rule.about[1]
     if rule.kind == "route":
         return book.routes[rule.about[0]].asset
-    return {"order_budget": "orders", "margin": USD, "move": USD, "no route to": USD}.get(
-        rule.kind, ""
-    )
+    if rule.kind == "order_budget":
+        return "orders"
+    return USD if rule.kind in ("margin", "move", "no route to", "no route from") else ""
 
 
 def limit_unit(limit: Limit) -> str:
@@ -119,7 +134,7 @@ def relaxed(book: Book, amounts: Amounts) -> Book | None:
     for rule, amount in sorted(amounts.items(), key=lambda row: row[0]):
         if rule.kind in ("limit", "policy"):
             mandate = _of_mandate(mandate, rule, amount)
-        else:
+        elif rule.kind != "one side":
             snapshot = _of_snapshot(book, snapshot, rule, amount)
     if book_problems(snapshot, mandate):
         return None
@@ -134,9 +149,13 @@ def _of_mandate(mandate: Mandate, rule: Rule, amount: Decimal | None) -> Mandate
     for row in mandate.limits:
         if row.id != rule.about[0]:
             rows.append(row)
-        elif amount is not None:
-            high = None if row.max is None else row.max + amount
-            low = None if row.min is None else row.min - amount
+            continue
+        high, low = row.max, row.min
+        if high is not None and rule.bound != "min":
+            high = None if amount is None else high + amount
+        if low is not None and rule.bound != "max":
+            low = None if amount is None else low - amount
+        if high is not None or low is not None:
             rows.append(row.model_copy(update={"max": high, "min": low}))
     return mandate.model_copy(update={"limits": tuple(rows)})
 
@@ -146,20 +165,33 @@ def _of_snapshot(book: Book, snapshot: Snapshot, rule: Rule, amount: Decimal | N
     match rule.kind:
         case "status":
             return _replaced(snapshot, "instruments", own[0], {"status": "open"})
+        case "lot" | "smallest":
+            return _finer(snapshot, rule)
         case "route":
             row = snapshot.route[own[0]]
             high = None if amount is None or row.max is None else row.max + amount
             return _replaced(snapshot, "routes", own[0], {"max": high, "enabled": True})
-        case "no route to":
-            return snapshot.model_copy(
-                update={"routes": (*snapshot.routes, *_new_routes(book, own[0], amount))}
-            )
+        case "no route to" | "no route from":
+            rows = (*snapshot.routes, *_new_routes(book, rule, amount))
+            return snapshot.model_copy(update={"routes": rows})
         case "move":
             return _wider_move(snapshot, own, amount)
         case _:
             return _with_account(
                 snapshot, own[0], lambda account: _of_account(book, account, rule, amount)
             )
+
+
+def _finer(snapshot: Snapshot, rule: Rule) -> Snapshot:
+    """Let an instrument come in any size, or an instrument or a route in small ones."""
+    name = rule.about[0]
+    if rule.kind == "lot":
+        row = next(row for row in snapshot.instruments if row.id == name)
+        return _replaced(snapshot, "instruments", name, {"lot": row.lot * FINE})
+    none = {"min_quantity": ZERO, "min_notional": ZERO}
+    if any(row.id == name for row in snapshot.routes):
+        return _replaced(snapshot, "routes", name, {"min": ZERO})
+    return _replaced(snapshot, "instruments", name, none)
 
 
 def _replaced(snapshot: Snapshot, part: str, name: str, update: dict[str, Any]) -> Snapshot:
@@ -247,15 +279,35 @@ def collateral_asset(book: Book, row: Account) -> str:
     return min(names or set(book.snapshot.assets), key=rank)
 
 
-def _new_routes(book: Book, target: str, amount: Decimal | None) -> list[Route]:
-    """Invent the way that is lacking: from the account that may send most."""
-    best = richest(book, target)
+def _new_routes(book: Book, rule: Rule, amount: Decimal | None) -> list[Route]:
+    """Invent the way that is lacking."""
+    best = lacking(book, rule)
     if best is None:
         return []
-    source, asset = best
+    source, target, asset = best
     high = None if amount is None else amount / book.price(asset)
     row = {"id": f"new:{source}/{target}/{asset}", "from": source, "to": target, "asset": asset}
     return [Route.model_validate(row).model_copy(update={"max": high})]
+
+
+def lacking(book: Book, rule: Rule) -> tuple[str, str, str] | None:
+    """Choose ends and asset of a way that is lacking; into an account, from the richest."""
+    if rule.kind == "no route to":
+        best = richest(book, rule.about[0])
+        return None if best is None else (best[0], rule.about[0], best[1])
+    source, target = rule.about
+    asset = asset_between(book, source, target)
+    return None if asset is None else (source, target, asset)
+
+
+def asset_between(book: Book, source: str, target: str) -> str | None:
+    """Choose the asset of which most may leave one account for another; None if there is none."""
+    rows = [
+        (-(row.withdrawable or ZERO) * book.price(asset), asset)
+        for asset, row in book.accounts[source].balances.items()
+        if row.withdrawable and asset in book.assets[target]
+    ]
+    return min(rows)[1] if rows else None
 
 
 def richest(book: Book, target: str) -> tuple[str, str] | None:
@@ -288,73 +340,3 @@ def _wider_move(snapshot: Snapshot, own: tuple[str, ...], amount: Decimal | None
         for row in snapshot.moves
     )
     return snapshot.model_copy(update={"moves": rows})
-
-
-def figure(value: Decimal) -> str:
-    """Write a number with separators and no idle digits."""
-    whole = value == value.to_integral_value()
-    return f"{value:,.0f}" if whole else f"{value.normalize():,f}"
-
-
-def change_of(book: Book, rule: Rule, amount: Decimal | None) -> str:
-    """Say in words how a rule is relaxed."""
-    if amount is None:
-        return _switched(book, rule)
-    own, unit = rule.about, unit_of(book, rule)
-    match rule.kind:
-        case "limit":
-            row = next(row for row in book.mandate.limits if row.id == own[0])
-            bound, old = ("min", row.min) if row.max is None else ("max", row.max)
-            new = (old or ZERO) + (-amount if bound == "min" else amount)
-            verb = "lower" if bound == "min" else "raise"
-            told = f"{verb} the {bound} of {row.id} from {figure(old or ZERO)} to {figure(new)}"
-        case "margin":
-            asset = "".join(f" in {name}" for name in own[1:2])
-            told = f"add {amount:,.2f} USD of collateral{asset} to {own[0]}"
-        case "move":
-            told = f"let {amount:,.0f} USD more of {own[2]} move from {own[0]} to {own[1]}"
-        case "no route to":
-            source, asset = richest(book, own[0]) or ("", "")
-            sent = figure(amount / book.price(asset))
-            told = f"open a route to {own[0]} that carries {sent} {asset} from {source}"
-        case _:
-            level, sign = _level(book, rule), -1 if rule.kind == "ring_fenced" else 1
-            words = {
-                "withdrawable": "raise what may leave",
-                "ring_fenced": "lower what is ring-fenced in",
-                "route": "raise the max of route",
-                "order_budget": "raise the order budget of",
-            }[rule.kind]
-            end = figure(level + sign * amount)
-            told = f"{words} {own[0]} from {figure(level)} to {end} {unit}"
-    return told
-
-
-def _level(book: Book, rule: Rule) -> Decimal:
-    """Read where an amount stands now, in the rule's unit."""
-    own = rule.about
-    if rule.kind == "withdrawable":
-        return book.withdrawable(own[0], own[1])
-    if rule.kind == "ring_fenced":
-        return book.ring_fenced(own[0], own[1])
-    if rule.kind == "route":
-        return book.routes[own[0]].max or ZERO
-    return Decimal(book.accounts[own[0]].order_budget or 0)
-
-
-def _switched(book: Book, rule: Rule) -> str:
-    """Say in words how a rule is given up that has no amount."""
-    own = rule.about
-    words = {
-        "route": f"enable route {own[0]}",
-        "status": f"open {own[0]}",
-        "state": f"open account {own[0]}",
-        "tradable": f"let {own[-1]} be traded in {own[0]}",
-        "policy": f"allow {own[0]} in the policy",
-    }
-    told = words.get(rule.kind, f"give up {rule.name}")
-    if rule.kind == "status":
-        return f"{told}, which is {book.status(own[0]).replace('_', '-')}"
-    if rule.kind == "state":
-        return f"{told}, which is {book.accounts[own[0]].state.replace('_', '-')}"
-    return told

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Set
+from dataclasses import replace
 
-from allocator.limits import accounts_of
+from allocator.limits import accounts_of, meters_of
 from allocator.models.snapshot import Route
-from allocator.plan.relax import Rule, richest
-from allocator.state import Book
+from allocator.plan.relax import Rule, asset_between, richest
+from allocator.state import Book, State
 
 
 def own_rule(what: str) -> Rule:
@@ -16,8 +17,20 @@ def own_rule(what: str) -> Rule:
     return Rule(kind, tuple(name.split(" ")) if kind == "margin" else (name,))
 
 
+def broken_rule(book: Book, final: State, what: str) -> Rule:
+    """Name the rule that a missing thing breaks, of a limit with the bound that is exceeded."""
+    own = own_rule(what)
+    if own.kind != "limit":
+        return own
+    meter = next(meter for meter in meters_of(book) if meter.limit.id == own.about[0])
+    return replace(own, bound=max(meter.bounds, key=lambda side: meter.excess(final, side)))
+
+
 def shut_rules(book: Book, what: str) -> Iterator[Rule]:
-    """Name what can be seen to stand in the way: states, switches, ways that are shut."""
+    """Name what can be seen to stand in the way: states, switches, ways that are shut or lacking.
+
+    What is missing of margin or of a least equity can be sent; of other limits nothing can.
+    """
     accounts = _accounts(book, what)
     yield from shut_pairs(book, accounts)
     out = what.startswith("limit")
@@ -32,15 +45,57 @@ def shut_rules(book: Book, what: str) -> Iterator[Rule]:
         yield Rule("policy", ("transfers",))
     if any(key[0] in accounts for key in book.moves) and not book.policy.moves:
         yield Rule("policy", ("moves",))
-    if what.startswith("margin") and not ways and book.policy.transfers:
-        yield from (Rule("no route to", (name,)) for name in accounts if richest(book, name))
+    if book.policy.transfers and _takes_money(book, what):
+        yield from (
+            Rule("no route to", (name,)) for name in sorted(accounts) if cut_off(book, name)
+        )
+    if book.policy.transfers and _gives_money(book, what):
+        yield from _shut_in(book, accounts)
+
+
+def _takes_money(book: Book, what: str) -> bool:
+    own = own_rule(what)
+    if own.kind == "margin":
+        return True
+    limit = next(row for row in book.mandate.limits if row.id == own.about[0])
+    return (limit.measure == "equity" and limit.min is not None) or limit.measure == "leverage"
+
+
+def _gives_money(book: Book, what: str) -> bool:
+    own = own_rule(what)
+    limits = [row for row in book.mandate.limits if own.kind == "limit" and row.id == own.about[0]]
+    return any(row.measure == "equity" and row.max is not None for row in limits)
+
+
+def _shut_in(book: Book, accounts: Set[str]) -> Iterator[Rule]:
+    """Name accounts that could send money out of a scope, but for a route that is lacking."""
+    outside = [name for name, row in book.accounts.items() if row.state != "frozen"]
+    outside = sorted(set(outside) - accounts)
+    for name in sorted(accounts):
+        ways = {row.target for row in book.routes.values() if row.source == name}
+        ends = [end for end in outside if asset_between(book, name, end) is not None]
+        if ends and not ways.intersection(ends):
+            yield Rule("no route from", (name, ends[0]))
+
+
+def cut_off(book: Book, name: str) -> bool:
+    """Tell whether no route leads to an account from the one that may send most."""
+    best = richest(book, name)
+    ways = {(row.source, row.asset) for row in book.routes.values() if row.target == name}
+    return best is not None and best not in ways
 
 
 def shut_pairs(book: Book, accounts: Set[str]) -> Iterator[Rule]:
-    """Name what keeps the positions of some accounts from being changed."""
-    for (account, instrument), held in book.quantity.items():
-        if account in accounts and held:
-            yield from _shut(book, account, instrument)
+    """Name what keeps the pairs of some accounts from being traded, those with a size first."""
+    spots = [(name, i) for name in sorted(accounts) for i in book.accounts[name].spot]
+    for idle in (False, True):
+        for (account, instrument), held in book.quantity.items():
+            if account in accounts and idle is not bool(held):
+                yield from _shut(book, account, instrument)
+        for account, instrument in spots:
+            base = book.instruments[instrument].base
+            if idle is not bool(book.wallet.get((account, base or ""), 0)):
+                yield from _shut(book, account, instrument)
 
 
 def _shut_way(book: Book, row: Route) -> Iterator[Rule]:
@@ -58,7 +113,7 @@ def _shut(book: Book, account: str, instrument: str) -> Iterator[Rule]:
         yield Rule("state", (account,))
     if book.status(instrument) == "halted":
         yield Rule("status", (instrument,))
-    place = book.position(account, instrument)
+    place = book.accounts[account].positions.get(instrument)
     if place is not None and not place.tradable:
         yield Rule("tradable", (account, instrument))
     if book.accounts[account].order_budget == 0:
@@ -81,3 +136,18 @@ def counting_rules(book: Book, what: str) -> Iterator[Rule]:
     for name in sorted(accounts):
         if book.accounts[name].order_budget is not None:
             yield Rule("order_budget", (name,))
+
+
+def rules_of_actions(book: Book) -> Iterator[Rule]:
+    """Name what binds whole actions alone: lots, smallest sizes, one side for each owner."""
+    pairs = {(account, name) for account, name in (*book.pairs, *book.spot_pairs)}
+    for name in sorted({name for _, name in pairs}):
+        yield Rule("lot", (name,))
+        row = book.instruments[name]
+        if row.min_quantity or row.min_notional:
+            yield Rule("smallest", (name,))
+    yield from (Rule("smallest", (row.id,)) for row in book.routes.values() if row.min)
+    listed = {*pairs, *book.quantity}
+    owned = [(book.accounts[account].owner, name) for account, name in listed]
+    for key in sorted({key for key in owned if owned.count(key) > 1}):
+        yield Rule("one side", key)

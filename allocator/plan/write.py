@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from decimal import ROUND_FLOOR, Decimal
 
+from allocator.margin import Missing
 from allocator.models.base import ONE, ZERO
 from allocator.models.canonical import with_hash
 from allocator.models.plan import Certificate, Plan, PlanStatus
-from allocator.models.reasons import Infeasible, Shortage
+from allocator.models.reasons import Infeasible, Obstacle, Shortage
 from allocator.plan.inaction import inaction
 from allocator.plan.judge import EXACT
 from allocator.plan.needs import shortages
@@ -41,8 +42,22 @@ def written(book: Book, outcome: Outcome) -> Plan:
             reasons=reasons(book, outcome),
             idle=inaction(book, outcome),
             note=outcome.note,
+            ignored=_ignored(book),
             preset=outcome.preset,
         )
+    )
+
+
+def _ignored(book: Book) -> tuple[Obstacle, ...]:
+    """Name returns that are expected of spot: carry is of derivatives alone."""
+    return tuple(
+        Obstacle(
+            rule=f"alpha of {name}: the cost law counts expected returns of derivatives, "
+            "not of spot",
+            place=("mandate", "policy", "alpha", name),
+        )
+        for name, value in book.policy.alpha.items()
+        if value and book.instruments[name].is_spot
     )
 
 
@@ -87,13 +102,20 @@ def _infeasible(book: Book, outcome: Outcome, blocks: PlanBlocks) -> tuple[Infea
                 conflicts=conflict.rules,
                 beside=conflict.beside,
                 irreducible=conflict.irreducible,
-                smallest_relaxation=remedy_of(book, final, row)[0],
+                smallest_relaxation=_smallest(book, final, row, conflict),
                 declared=own[0].place if own else (),
                 shortages=tuple(own),
                 relaxations=conflict.relaxations,
+                note=conflict.note,
             )
         )
     return tuple(out)
+
+
+def _smallest(book: Book, final: State, row: Missing, conflict: Conflict) -> str:
+    """Tell the smallest change of its own rule that was found, else the one of the plan's end."""
+    own = [told.change for told in conflict.relaxations if told.rule == row.what]
+    return own[0] if own else remedy_of(book, final, row)[0]
 
 
 def _frozen(book: Book, outcome: Outcome, blocks: PlanBlocks) -> tuple[Shortage, ...]:

@@ -140,9 +140,9 @@ def _directions(core: Core) -> tuple[Direction, ...]:
     for number, (owner, key) in enumerate(zip(owners, arrays.orders.keys, strict=True)):
         rows.setdefault((owner, key[1]), []).append(number)
     out = list[Direction]()
-    for _, numbers in sorted(rows.items()):
+    for key, numbers in sorted(rows.items()):
         at = np.array(numbers, dtype=np.int64)
-        out.append(Direction(layout.buys[at], layout.sells[at]))
+        out.append(Direction(layout.buys[at], layout.sells[at], key))
     return tuple(out)
 
 

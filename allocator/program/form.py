@@ -151,6 +151,7 @@ class Direction:
 
     buys: Index
     sells: Index
+    key: tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)

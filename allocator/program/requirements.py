@@ -75,11 +75,26 @@ def shocks_of(arrays: Arrays) -> tuple[Shock, ...]:
 def ceilings(arrays: Arrays, gross: Vector) -> dict[int, float]:
     """Choose the bracket that holds each whole-position pair's gross notional; its cap."""
     out = dict[int, float]()
+    for at, caps in jumps_of(arrays).items():
+        fits = [cap for cap in caps if cap >= gross[at] * (1 - 1e-9)]
+        out[at] = min(fits, default=float("inf"))
+    return out
+
+
+def jumps_of(arrays: Arrays) -> dict[int, tuple[float, ...]]:
+    """List the notionals of today at which a whole-position pair's margin jumps, ascending.
+
+    It does so at the caps of its brackets and where a stress carries its notional over one.
+    """
+    out = dict[int, tuple[float, ...]]()
+    shocks = shocks_of(arrays)
     for at, key in enumerate(arrays.pairs.keys):
-        if arrays.book.accounts[key[0]].margin.model == "whole_position":
-            caps = [float(t.cap) / arrays.unit for t in arrays.book.tiers[key]]
-            fits = [cap for cap in caps if cap >= gross[at] * (1 - 1e-9)]
-            out[at] = min(fits, default=float("inf"))
+        account = arrays.book.accounts[key[0]]
+        if account.margin.model == "whole_position":
+            scales = {float(shock.scale[at]) for shock in shocks}
+            caps = [float(tier.cap) / arrays.unit for tier in arrays.book.tiers[key]]
+            reached = {cap / scale for cap in caps for scale in {1.0, *scales} if scale > 0}
+            out[at] = tuple(sorted(cap for cap in reached if cap <= max(caps)))
     return out
 
 

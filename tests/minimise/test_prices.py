@@ -147,3 +147,11 @@ def richer(balance: Balance, by: Decimal) -> Balance:
 def bound(plan: Plan) -> tuple[Binding, ...]:
     assert plan.certificate is not None
     return plan.certificate.binding
+
+
+def test_no_limit_has_a_price_while_something_stays_missing() -> None:
+    scenario = Scenario.model_validate(random_book(17, "limits"))
+    plan = decide(scenario.snapshot, scenario.mandate)
+    assert plan.status == "infeasible"
+    assert plan.certificate is not None
+    assert plan.certificate.binding == ()

@@ -109,3 +109,28 @@ def test_no_alternative_is_said_to_be_cheaper_than_doing_nothing(seed: int) -> N
         assert plan.idle.extra >= -plan.certificate.gap  # type: ignore[union-attr]
         book = Book.of(scenario.snapshot, scenario.mandate)
         assert cost(book, ()).total == plan.cost.do_nothing
+
+
+def coarse(raw: dict[str, Any]) -> None:
+    """Three BTC short of the target, where a contract is traded seven at a time."""
+    for row in raw["snapshot"]["instruments"]:
+        row["lot"] = "7"
+    (row,) = raw["mandate"]["targets"]
+    row |= {"unit": "base", "band": "0"}
+    raw["mandate"]["policy"]["risk_aversion"] = "0"
+    held = sum(
+        Decimal(place["quantity"])
+        for account in raw["snapshot"]["accounts"]
+        for place in account["positions"].values()
+    )
+    row["delta"] = str(held + 3)
+
+
+def test_an_order_that_a_coarse_lot_makes_too_large_is_priced() -> None:
+    plan = changed("nothing-worth-doing", coarse)
+    assert plan.status == "nothing"
+    assert plan.idle is not None
+    assert plan.idle.doing.startswith("buy 7 ")
+    assert plan.idle.extra is not None
+    assert plan.idle.extra > 0
+    assert plan.idle.changes["tracking"] > 0

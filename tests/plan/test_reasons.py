@@ -194,3 +194,26 @@ def check_instead(book: Book, plan: Plan, reason: Reason, action: Any) -> None:
     else:
         assert not verdict.broken
         assert abs(verdict.total - whole.total - told.extra) < CLOSE
+
+
+def test_what_would_be_without_an_order_is_told_as_such() -> None:
+    _, plan = told("frozen-account")
+    text = sentence(plan.reasons[1])
+    assert "without it BTC would end 256,000.00 USD below its target" in text
+    assert "the plan ends 3,200.00 USD below it, inside the band" in text
+
+
+def expects_of_spot(raw: dict[str, Any]) -> None:
+    alpha = {"bybit:BTC/USDT": "0.01", "bybit:BTC/USDT:USDT": "0"}
+    raw["mandate"]["policy"]["alpha"] = alpha
+
+
+def test_a_return_that_is_expected_of_spot_is_said_to_change_nothing() -> None:
+    """problem.md section 3: alpha is in carry, and carry is of derivatives."""
+    _, bare = told("spot-plus-perpetual")
+    _, plan = told("spot-plus-perpetual", expects_of_spot)
+    assert plan.cost == bare.cost
+    assert not bare.ignored
+    (row,) = plan.ignored
+    assert row.place == ("mandate", "policy", "alpha", "bybit:BTC/USDT")
+    assert "changes nothing: alpha of bybit:BTC/USDT:" in plan.explain()
