@@ -1,0 +1,183 @@
+"""Every way in which the processes of one story may die, each state of the world walked once.
+
+A process that dies leaves the database as it was last committed, and the exchange with its clock
+as they are: a world. What follows depends on the world alone. So a process runs once, the world
+is kept at each of its points, and the next process starts from there; points between which
+nothing has changed share their world, and what follows from it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import pickle
+import sqlite3
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from allocator.execution.database import connect
+from allocator.models.account import Account
+from allocator.models.market import Asset, Instrument
+from allocator.models.plan import Plan
+from allocator.models.snapshot import Snapshot
+from tests.execution.crashes import Crash, Fuse, Story, be, faults_found, fresh, template
+from tests.execution.desk import Desk
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What outlives a process: the committed database, and the exchange with its clock."""
+
+    database: bytes
+    exchange: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """A process that ran from a world to its end.
+
+    Attributes
+    ----------
+    deaths
+        The world at each point, in order: what it would have left, had it died there.
+    wrong
+        What was doubled, lost or stuck at its end.
+    """
+
+    deaths: tuple[World, ...]
+    wrong: tuple[str, ...]
+
+
+_SHARED = dict[str, object]()
+
+
+def _recall(name: str) -> object:
+    return _SHARED[name]
+
+
+class _Pickler(pickle.Pickler):
+    """Leaves the snapshot and its rows, which nobody changes, outside."""
+
+    def __init__(self, file: io.BytesIO, outside: Mapping[int, str]) -> None:
+        super().__init__(file)
+        self._outside = outside
+        self.dispatch_table = dict.fromkeys((Snapshot, Account, Asset, Instrument), self._reduce)
+
+    def _reduce(self, row: object) -> Any:
+        name = self._outside.get(id(row))
+        return row.__reduce_ex__(4) if name is None else (_recall, (name,))
+
+
+def rows_of(start: Snapshot) -> dict[str, object]:
+    """Name a snapshot and its rows."""
+    rows = (*start.accounts, *start.instruments)
+    return {
+        "start": start,
+        **{f"asset {name}": row for name, row in start.assets.items()},
+        **{f"{type(row).__name__} {row.id}": row for row in rows},
+    }
+
+
+@dataclass
+class Keeping(Fuse):
+    """Keeps the world at every point."""
+
+    tree: Tree = field(kw_only=True)
+    desk: Desk = field(kw_only=True)
+    seen: list[World] = field(default_factory=list[World])
+
+    def point(self) -> None:
+        self.seen.append(self.tree.world(self.desk))
+        super().point()
+
+
+class Scratch:
+    """A database in memory that is set to whatever the next process finds."""
+
+    def __init__(self) -> None:
+        self.empty = template()
+        self.engine = connect("sqlite://")
+        self._source = sqlite3.connect(":memory:")
+        self._raw: Any = self.engine.raw_connection().driver_connection
+
+    def begin(self) -> None:
+        """Empty it."""
+        fresh(self.empty, self.engine)
+
+    def set(self, database: bytes) -> None:
+        """Make it what it was."""
+        self._source.deserialize(database)
+        self._source.backup(self._raw)
+
+    def committed(self) -> tuple[int, bool]:
+        """Tell how many changes it has seen, and whether the last of them are for good."""
+        return self._raw.total_changes, not self._raw.in_transaction
+
+    def read(self) -> bytes:
+        """Read all of it."""
+        return bytes(self._raw.serialize())
+
+
+class Tree:
+    """The processes of one story.
+
+    Parameters
+    ----------
+    scratch
+        Where they find their database.
+    """
+
+    def __init__(self, scratch: Scratch, story: Story) -> None:
+        self._scratch = scratch
+        scratch.begin()
+        desk = story.desk(scratch.engine)
+        self.plan: Plan = story.plan(desk)
+        self._start = desk.start
+        self._rows = rows_of(desk.start)
+        self._outside = {id(row): name for name, row in self._rows.items()}
+        self._kept = (-1, b"")
+        self._lives = dict[World, Life]()
+        self.root = self.world(desk)
+
+    @property
+    def processes(self) -> int:
+        """How many processes were run to their end."""
+        return len(self._lives)
+
+    def world(self, desk: Desk) -> World:
+        """Tell what would be left, did the process die here."""
+        changes, for_good = self._scratch.committed()
+        if for_good and changes != self._kept[0]:
+            self._kept = (changes, self._scratch.read())
+        file = io.BytesIO()
+        _Pickler(file, self._outside).dump((desk.clock, desk.exchange, desk.venues))
+        return World(self._kept[1], file.getvalue())
+
+    def desk(self, world: World) -> Desk:
+        """Put a world in place for the next process."""
+        self._scratch.set(world.database)
+        self._kept = (self._scratch.committed()[0], world.database)
+        _SHARED.update(self._rows)
+        clock, exchange, venues = pickle.loads(world.exchange)
+        return Desk(self._scratch.engine, clock, exchange, venues, self._start)
+
+    def die(self, world: World, at: int) -> World:
+        """Tell what a process leaves that starts here and dies at a point, if it gets there."""
+        known = self._lives.get(world)
+        if known is not None and len(known.deaths) >= at:
+            return known.deaths[at - 1]
+        desk = self.desk(world)
+        with suppress(Crash):
+            asyncio.run(be(desk, self.plan, Fuse(at)))
+        return self.world(desk)
+
+    def live(self, world: World) -> Life:
+        """Run a process from here to its end."""
+        if world not in self._lives:
+            desk = self.desk(world)
+            fuse = Keeping(tree=self, desk=desk)
+            asyncio.run(be(desk, self.plan, fuse))
+            self._lives[world] = Life(tuple(fuse.seen), tuple(faults_found(desk, self.plan)))
+        return self._lives[world]
