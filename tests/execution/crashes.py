@@ -208,9 +208,8 @@ def executor_of(desk: Desk, fuse: Fuse) -> Executor:
     )
 
 
-async def be(desk: Desk, plan: Plan, fuse: Fuse) -> None:
+async def be(desk: Desk, plan: Plan, executor: Executor) -> None:
     """Be a process: settle what an earlier one left, then carry the plan out if none has begun."""
-    executor = executor_of(desk, fuse)
     journal = executor._shell.journal
     await executor.resume()
     if not journal.history.actions(plan.plan_hash):

@@ -17,13 +17,28 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import event
+
 from allocator.execution.database import connect
 from allocator.models.account import Account
 from allocator.models.market import Asset, Instrument
 from allocator.models.plan import Plan
 from allocator.models.snapshot import Snapshot
-from tests.execution.crashes import Crash, Fuse, Story, be, faults_found, fresh, template
+from tests.execution.crashes import (
+    Crash,
+    Fuse,
+    Story,
+    be,
+    executor_of,
+    faults_found,
+    fresh,
+    template,
+)
 from tests.execution.desk import Desk
+
+
+CHANGES, SCHEMA_CHANGES, CHANGES_WHEN_SIZED = 24, 40, 92
+"""Offsets of four-byte counters in SQLite's header (its file format, section 1.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +116,11 @@ class Scratch:
         self.engine = connect("sqlite://")
         self._source = sqlite3.connect(":memory:")
         self._raw: Any = self.engine.raw_connection().driver_connection
+        self.commits = 0
+        event.listen(self.engine, "commit", self._count)
+
+    def _count(self, _connection: object) -> None:
+        self.commits += 1
 
     def begin(self) -> None:
         """Empty it."""
@@ -111,13 +131,17 @@ class Scratch:
         self._source.deserialize(database)
         self._source.backup(self._raw)
 
-    def committed(self) -> tuple[int, bool]:
-        """Tell how many changes it has seen, and whether the last of them are for good."""
-        return self._raw.total_changes, not self._raw.in_transaction
+    @property
+    def writing(self) -> bool:
+        """Whether a transaction is open, so that what it holds is not only for good."""
+        return bool(self._raw.in_transaction)
 
     def read(self) -> bytes:
-        """Read all of it."""
-        return bytes(self._raw.serialize())
+        """Read all of it, without the header's counts of what was ever done to it."""
+        out = bytearray(self._raw.serialize())
+        for counter in (CHANGES, SCHEMA_CHANGES, CHANGES_WHEN_SIZED):
+            out[counter : counter + 4] = bytes(4)
+        return bytes(out)
 
 
 class Tree:
@@ -148,9 +172,9 @@ class Tree:
 
     def world(self, desk: Desk) -> World:
         """Tell what would be left, did the process die here."""
-        changes, for_good = self._scratch.committed()
-        if for_good and changes != self._kept[0]:
-            self._kept = (changes, self._scratch.read())
+        if self._kept[0] != self._scratch.commits:
+            assert not self._scratch.writing, "what was committed before was not kept"
+            self._kept = (self._scratch.commits, self._scratch.read())
         file = io.BytesIO()
         _Pickler(file, self._outside).dump((desk.clock, desk.exchange, desk.venues))
         return World(self._kept[1], file.getvalue())
@@ -158,7 +182,7 @@ class Tree:
     def desk(self, world: World) -> Desk:
         """Put a world in place for the next process."""
         self._scratch.set(world.database)
-        self._kept = (self._scratch.committed()[0], world.database)
+        self._kept = (self._scratch.commits, world.database)
         _SHARED.update(self._rows)
         clock, exchange, venues = pickle.loads(world.exchange)
         return Desk(self._scratch.engine, clock, exchange, venues, self._start)
@@ -170,7 +194,7 @@ class Tree:
             return known.deaths[at - 1]
         desk = self.desk(world)
         with suppress(Crash):
-            asyncio.run(be(desk, self.plan, Fuse(at)))
+            asyncio.run(be(desk, self.plan, executor_of(desk, Fuse(at))))
         return self.world(desk)
 
     def live(self, world: World) -> Life:
@@ -178,6 +202,8 @@ class Tree:
         if world not in self._lives:
             desk = self.desk(world)
             fuse = Keeping(tree=self, desk=desk)
-            asyncio.run(be(desk, self.plan, fuse))
+            executor = executor_of(desk, fuse)
+            self.world(desk)  # To lead is to write, too.
+            asyncio.run(be(desk, self.plan, executor))
             self._lives[world] = Life(tuple(fuse.seen), tuple(faults_found(desk, self.plan)))
         return self._lives[world]
