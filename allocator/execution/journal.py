@@ -92,7 +92,9 @@ class Journal(Office):
         with Session(self._engine) as session, session.begin():
             audit.alone(session)
             fence(session, self._lease)
-            yield Entry(session, self._clock.now(), self._lease.epoch)
+            entry = Entry(session, self._clock.now(), self._lease.epoch)
+            yield entry
+            entry.finish()
 
     # Cycles and plans
 

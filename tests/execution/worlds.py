@@ -36,7 +36,6 @@ from tests.execution.crashes import (
 )
 from tests.execution.desk import Desk
 
-
 CHANGES, SCHEMA_CHANGES, CHANGES_WHEN_SIZED = 24, 40, 92
 """Offsets of four-byte counters in SQLite's header (its file format, section 1.3)."""
 
