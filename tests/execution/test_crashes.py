@@ -23,7 +23,7 @@ def sweep(scratch: Scratch, story: Story, *, nested: bool = False) -> int:
     Nested, the two processes that take up what was left die too, early and elsewhere each time.
     """
     tree = Tree(scratch, story)
-    first = tree.live(tree.root)
+    first = tree.live(tree.root, keep=True)
     assert first.wrong == ()
     left = dict.fromkeys(first.deaths)
     for number, world in enumerate(left):
@@ -77,7 +77,7 @@ def test_sweep_would_find_an_executor_that_forgets(
 def test_world_kept_at_a_point_is_the_one_that_a_death_there_leaves(scratch: Scratch) -> None:
     """Nothing that a dying process unwinds changes the world; so it need not be made to die."""
     tree = Tree(scratch, Story(5))
-    worlds = tree.live(tree.root).deaths
+    worlds = tree.live(tree.root, keep=True).deaths
     other = Tree(scratch, Story(5))
     assert other.root == tree.root
     for at, world in list(enumerate(worlds, 1))[::5]:

@@ -55,7 +55,8 @@ class Life:
     Attributes
     ----------
     deaths
-        The world at each point, in order: what it would have left, had it died there.
+        The world at each point, in order: what it would have left, had it died there. Empty if
+        they were not kept.
     wrong
         What was doubled, lost or stuck at its end.
     """
@@ -162,6 +163,7 @@ class Tree:
         self._outside = {id(row): name for name, row in self._rows.items()}
         self._kept = (-1, b"")
         self._lives = dict[World, Life]()
+        self._deaths = dict[tuple[World, int], World]()
         self.root = self.world(desk)
 
     @property
@@ -188,21 +190,25 @@ class Tree:
 
     def die(self, world: World, at: int) -> World:
         """Tell what a process leaves that starts here and dies at a point, if it gets there."""
-        known = self._lives.get(world)
-        if known is not None and len(known.deaths) >= at:
-            return known.deaths[at - 1]
+        known = self._deaths.get((world, at))
+        if known is not None:
+            return known
         desk = self.desk(world)
         with suppress(Crash):
             asyncio.run(be(desk, self.plan, executor_of(desk, Fuse(at))))
-        return self.world(desk)
+        self._deaths[world, at] = self.world(desk)
+        return self._deaths[world, at]
 
-    def live(self, world: World) -> Life:
-        """Run a process from here to its end."""
-        if world not in self._lives:
+    def live(self, world: World, *, keep: bool = False) -> Life:
+        """Run a process from here to its end, and keep the world at its points if that is asked."""
+        known = self._lives.get(world)
+        if known is None or (keep and not known.deaths):
             desk = self.desk(world)
-            fuse = Keeping(tree=self, desk=desk)
+            fuse = Keeping(tree=self, desk=desk) if keep else Fuse()
             executor = executor_of(desk, fuse)
-            self.world(desk)  # To lead is to write, too.
+            if keep:
+                self.world(desk)  # To lead is to write, too.
             asyncio.run(be(desk, self.plan, executor))
-            self._lives[world] = Life(tuple(fuse.seen), tuple(faults_found(desk, self.plan)))
-        return self._lives[world]
+            deaths = tuple(fuse.seen) if isinstance(fuse, Keeping) else ()
+            known = self._lives[world] = Life(deaths, tuple(faults_found(desk, self.plan)))
+        return known
