@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import insert, text, update
 from sqlmodel import Session, col, select
 
 from allocator.models.base import stamp
@@ -21,6 +21,9 @@ TAIL = 1
 
 WRITER_LOCK = 4_718_293_615
 """PostgreSQL's advisory lock of whoever appends; SQLite has one writer anyway."""
+
+
+_LAST = select(TailRow.seq, TailRow.hash).where(TailRow.id == TAIL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,32 +40,34 @@ class Fault:
     what: str
 
 
-def digest(row: EventRow) -> str:
-    """Hash an event with its predecessor's hash (sha256, hex)."""
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An event that is not in the chain yet."""
+
+    at: datetime
+    epoch: int
+    subject: str
+    what: str
+    facts_json: str
+
+
+def digest(row: EventRow | Line, seq: int, previous: str) -> str:
+    """Hash an event with its place and its predecessor's hash (sha256, hex)."""
     data = {
-        "seq": row.seq,
+        "seq": seq,
         "at": stamp(row.at),
         "epoch": row.epoch,
         "subject": row.subject,
         "what": row.what,
         "facts": row.facts_json,
-        "previous": row.previous,
+        "previous": previous,
     }
     return hashlib.sha256(canonical_json(data).encode()).hexdigest()
 
 
-def line(at: datetime, epoch: int, subject: str, what: str, **facts: Any) -> EventRow:
+def line(at: datetime, epoch: int, subject: str, what: str, **facts: Any) -> Line:
     """Make an event that is not in the chain yet."""
-    return EventRow(
-        seq=0,
-        at=at,
-        epoch=epoch,
-        subject=subject,
-        what=what,
-        facts_json=canonical_json(facts),
-        previous="",
-        hash="",
-    )
+    return Line(at, epoch, subject, what, canonical_json(facts))
 
 
 def alone(session: Session) -> None:
@@ -72,17 +77,25 @@ def alone(session: Session) -> None:
         session.connection().execute(lock, {"key": WRITER_LOCK})
 
 
-def append(session: Session, row: EventRow) -> None:
-    """Chain an event to the last one, in the transaction of the change it tells of."""
-    last = session.get(TailRow, TAIL, populate_existing=True)
-    row.seq = 1 if last is None else last.seq + 1
-    row.previous = GENESIS if last is None else last.hash
-    row.hash = digest(row)
+def append(session: Session, lines: Sequence[Line]) -> None:
+    """Chain events to the last one, in the transaction of the changes they tell of."""
+    if not lines:
+        return
+    connection = session.connection()
+    last = connection.execute(_LAST).first()
+    seq, previous = (0, GENESIS) if last is None else (last.seq, last.hash)
+    rows = list[dict[str, Any]]()
+    for row in lines:
+        seq += 1
+        hash_ = digest(row, seq, previous)
+        rows.append({"seq": seq, **asdict(row), "previous": previous, "hash": hash_})
+        previous = hash_
+    connection.execute(insert(EventRow), rows)
+    ends = {"seq": seq, "hash": previous}
     if last is None:
-        last = TailRow(id=TAIL, seq=0, hash=GENESIS)
-    last.seq, last.hash = row.seq, row.hash
-    session.add_all((row, last))
-    session.flush()
+        connection.execute(insert(TailRow), {"id": TAIL, **ends})
+    else:
+        connection.execute(update(TailRow).where(col(TailRow.id) == TAIL), ends)
 
 
 def chain(session: Session, told: Callable[[EventRow], None]) -> list[Fault]:
@@ -94,7 +107,7 @@ def chain(session: Session, told: Callable[[EventRow], None]) -> list[Fault]:
             faults.append(Fault(row.seq, f"event {expected} is missing"))
         if row.previous != previous:
             faults.append(Fault(row.seq, "does not follow the event before"))
-        if row.hash != digest(row):
+        if row.hash != digest(row, row.seq, row.previous):
             faults.append(Fault(row.seq, "was changed after it was written"))
         previous, expected = row.hash, row.seq + 1
         told(row)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -40,11 +40,16 @@ class Entry:
     session: Session
     at: datetime
     epoch: int
+    _lines: list[audit.Line] = field(default_factory=list[audit.Line])
 
     def event(self, subject: str, what: str, **facts: Any) -> None:
         """Add a line to the audit."""
-        row = audit.line(self.at, self.epoch, subject, what, **facts)
-        audit.append(self.session, row)
+        self._lines.append(audit.line(self.at, self.epoch, subject, what, **facts))
+
+    def finish(self) -> None:
+        """Chain the lines to the audit: the last thing before the commit."""
+        self.session.flush()
+        audit.append(self.session, self._lines)
 
     def alert(self, topic: str, **body: Any) -> None:
         """Leave an alert to be delivered."""

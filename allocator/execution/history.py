@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import Select
 
 from allocator.execution import agreement, audit
 from allocator.execution.attempts import Attempt, of_row
@@ -147,13 +148,8 @@ class History:
     def cycles(self, limit: int = 100) -> tuple[Cycle, ...]:
         """List cycles, the latest first."""
         with self._session() as session:
-            rows = session.exec(
-                select(CycleRow, PlanRow)
-                .join(PlanRow, isouter=True)
-                .order_by(col(CycleRow.id).desc())
-                .limit(limit)
-            ).all()
-            return tuple(_cycle(row, plan) for row, plan in rows)
+            query = _cycles().order_by(col(CycleRow.id).desc()).limit(limit)
+            return tuple(_cycle(row, hash_) for row, hash_ in session.exec(query))
 
     def cycle(self, cycle_id: int) -> Cycle:
         """Read one cycle.
@@ -164,15 +160,17 @@ class History:
             When there is none.
         """
         with self._session() as session:
-            row = session.get(CycleRow, cycle_id)
-            if row is None:
+            found = session.exec(_cycles().where(CycleRow.id == cycle_id)).first()
+            if found is None:
                 raise JournalError(f"NO_CYCLE: id={cycle_id}")
-            plan = session.exec(select(PlanRow).where(PlanRow.cycle_id == cycle_id)).first()
-            return _cycle(row, plan)
+            return _cycle(*found)
 
     def unfinished(self) -> tuple[Cycle, ...]:
         """List cycles that were begun and not ended, the oldest first."""
-        return tuple(c for c in reversed(self.cycles(10_000)) if c.status in ("open", "parked"))
+        query = _cycles().where(col(CycleRow.status).in_(("open", "parked")))
+        with self._session() as session:
+            rows = session.exec(query.order_by(col(CycleRow.id)))
+            return tuple(_cycle(row, hash_) for row, hash_ in rows)
 
     def plan(self, hash_: str) -> PlanRecord | None:
         """Read a plan by its hash.
@@ -290,8 +288,8 @@ class History:
     def frozen(self) -> dict[str, str]:
         """Tell which accounts stand still, and why."""
         with self._session() as session:
-            rows = session.exec(select(FreezeRow).where(col(FreezeRow.lifted_at).is_(None)))
-            return {row.account: row.reason for row in rows}
+            query = select(FreezeRow.account, FreezeRow.reason)
+            return dict(session.exec(query.where(col(FreezeRow.lifted_at).is_(None))).all())
 
     def events(
         self, subject: str | None = None, after: int = 0, limit: int | None = None
@@ -359,7 +357,12 @@ def _proposal(session: Session, row: ProposalRow) -> Proposal:
     )
 
 
-def _cycle(row: CycleRow, plan: PlanRow | None) -> Cycle:
+def _cycles() -> Select[CycleRow, str]:
+    """Select cycles with the hashes of their plans, if they have one; not the plans."""
+    return select(CycleRow, PlanRow.plan_hash).join(PlanRow, isouter=True)
+
+
+def _cycle(row: CycleRow, hash_: str | None) -> Cycle:
     assert row.id is not None
     return Cycle(
         id=row.id,
@@ -368,5 +371,5 @@ def _cycle(row: CycleRow, plan: PlanRow | None) -> Cycle:
         opened_at=row.opened_at,
         ended_at=row.ended_at,
         note=row.note,
-        plan_hash=None if plan is None else plan.plan_hash,
+        plan_hash=hash_,
     )

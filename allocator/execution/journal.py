@@ -92,7 +92,9 @@ class Journal(Office):
         with Session(self._engine) as session, session.begin():
             audit.alone(session)
             fence(session, self._lease)
-            yield Entry(session, self._clock.now(), self._lease.epoch)
+            entry = Entry(session, self._clock.now(), self._lease.epoch)
+            yield entry
+            entry.finish()
 
     # Cycles and plans
 
@@ -208,12 +210,13 @@ class Journal(Office):
             known = {row.seq: row for row in entry.session.exec(query)}
             for row in rows:
                 figures = asdict(row)
-                kept = known.get(row.seq) or ShortfallRow(
-                    plan_hash=plan_hash, at=entry.at, **figures
-                )
-                for name, value in figures.items():
-                    setattr(kept, name, value)
-                kept.at = entry.at
+                kept = known.get(row.seq)
+                if kept is None:
+                    kept = ShortfallRow(plan_hash=plan_hash, at=entry.at, **figures)
+                else:
+                    for name, value in figures.items():
+                        setattr(kept, name, value)
+                    kept.at = entry.at
                 entry.session.add(kept)
                 told = {name: plain(v) for name, v in figures.items() if isinstance(v, Decimal)}
                 entry.event(f"shortfall:{plan_hash}:{row.seq}", "measured", **told)

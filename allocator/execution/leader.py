@@ -18,7 +18,8 @@ from pathlib import Path
 
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
-from sqlmodel import Session
+from sqlmodel import Session, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from allocator.execution.database import sqlite_path
 from allocator.models.errors import JournalError, RefusedError
@@ -84,10 +85,14 @@ def next_epoch(engine: Engine, name: str, holder: str, now: datetime) -> Lease:
     return Lease(name, epoch)
 
 
+def _epoch(name: str) -> SelectOfScalar[int]:
+    return select(LeaderRow.epoch).where(LeaderRow.name == name)
+
+
 def latest_epoch(session: Session, name: str) -> int:
     """Tell the epoch of the present leader, or of the last one; zero: there was none yet."""
-    row = session.get(LeaderRow, name)
-    return 0 if row is None else row.epoch
+    epoch = session.connection().execute(_epoch(name)).scalar()
+    return 0 if epoch is None else int(epoch)
 
 
 def fence(session: Session, lease: Lease) -> None:
@@ -98,8 +103,8 @@ def fence(session: Session, lease: Lease) -> None:
     FencedError
         When the epoch is not the latest.
     """
-    row = session.get(LeaderRow, lease.name, with_for_update=True)
-    latest = 0 if row is None else row.epoch
+    query = _epoch(lease.name).with_for_update()
+    latest = session.connection().execute(query).scalar() or 0
     if latest != lease.epoch:
         raise FencedError(f"FENCED: epoch={lease.epoch} latest={latest}")
 

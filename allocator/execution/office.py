@@ -72,7 +72,9 @@ class Office:
         """Open a transaction under the present leader's epoch, without being it."""
         with Session(self._engine) as session, session.begin():
             audit.alone(session)
-            yield Entry(session, self._clock.now(), latest_epoch(session, self._portfolio))
+            entry = Entry(session, self._clock.now(), latest_epoch(session, self._portfolio))
+            yield entry
+            entry.finish()
 
     # Plans that somebody has to judge
 

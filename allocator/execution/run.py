@@ -152,6 +152,7 @@ class Run:
     _attempts: dict[str, Attempt] | None = None
     _stages: dict[int, Stage] | None = None
     _folding: Folding | None = None
+    _others: tuple[Attempt, ...] | None = None
 
     @classmethod
     def of_record(cls, shell: Shell, hash_: str) -> Run:
@@ -244,9 +245,17 @@ class Run:
         if self._folding is None or without in self._folding.folded:
             self._folding = Folding(self.book, self.baseline)
         out = self._folding.expected(mine)
-        others = self.shell.journal.history.with_state(State.IN_TRANSIT, State.ACKED)
-        may_arrive(out, [row for row in others if row.plan_hash != self.plan.plan_hash])
+        may_arrive(out, self._others_under_way())
         return out
+
+    def _others_under_way(self) -> tuple[Attempt, ...]:
+        # A start settles what earlier plans left before it takes one up, and one plan is carried
+        # out at a time: what is under way when a run first asks stays so until it ends.
+        if self._others is None:
+            rows = self.shell.journal.history.with_state(State.IN_TRANSIT, State.ACKED)
+            mine = self.plan.plan_hash
+            self._others = tuple(row for row in rows if row.plan_hash != mine)
+        return self._others
 
     def tell(self, attempt: Attempt, parts: int = 1) -> None:
         """Let the watcher know how an attempt stands."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -19,9 +18,9 @@ from allocator.execution.attempts import Attempt
 from allocator.execution.database import connect
 from allocator.execution.entries import Entry
 from allocator.execution.executor import Executor
+from allocator.execution.history import History
 from allocator.execution.journal import Journal
 from allocator.execution.leader import next_epoch
-from allocator.execution.report import ExecutionReport
 from allocator.execution.schema import upgrade
 from allocator.execution.transitions import Stage, State
 from allocator.models.intents import (
@@ -209,32 +208,18 @@ def executor_of(desk: Desk, fuse: Fuse) -> Executor:
     )
 
 
-def live(desk: Desk, plan: Plan, *deaths: int) -> tuple[int, ExecutionReport | None]:
-    """Run a plan in processes that die at these points, then in one that lives.
-
-    Returns
-    -------
-    tuple
-        Points that the last process passed, and its report.
-    """
-    begun = False
-    for at in (*deaths, 0):
-        fuse = Fuse(at)
-        with suppress(Crash):
-            executor = executor_of(desk, fuse)
-            report = asyncio.run(executor.resume()) if begun else None
-            known = executor._shell.journal.history.plan(plan.plan_hash) is not None
-            if not known:
-                report = asyncio.run(executor.run(plan, desk.start, desk.mandate, slot=str(at)))
-            if not at:
-                return fuse.passed, report
-        begun = True
-    raise AssertionError("the last process lives")
+async def be(desk: Desk, plan: Plan, executor: Executor) -> None:
+    """Be a process: settle what an earlier one left, then carry the plan out if none has begun."""
+    journal = executor._shell.journal
+    await executor.resume()
+    if not journal.history.actions(plan.plan_hash):
+        slot = f"start {journal.lease.epoch}"
+        await executor.run(plan, desk.start, desk.mandate, slot=slot)
 
 
 def faults_found(desk: Desk, plan: Plan) -> list[str]:
     """List everything that was doubled, lost or left stuck, by the exchange's own record."""
-    history = desk.journal().history
+    history = History(desk.engine)
     attempts = {row.client_id: row for row in history.attempts(plan.plan_hash)}
     out = [f"doubled {name}" for name, n in desk.exchange.effects.items() if n > 1]
     out += [f"sent twice {name}" for name, n in desk.exchange.received.items() if n > 1]

@@ -297,7 +297,7 @@ def test_rehashed_line_breaks_the_next_one(lite: Engine, new_journal: object) ->
         row = session.get(EventRow, 2)
         assert row is not None
         row.subject = "plan:forged"
-        row.hash = digest(row)
+        row.hash = digest(row, row.seq, row.previous)
         session.add(row)
         session.commit()
     assert [(f.seq, f.what) for f in journal.history.verify() if f.seq is not None] == [
