@@ -7,6 +7,7 @@ decimal context of its thread.
 import asyncio
 import http.client
 import json
+import socket
 import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -92,27 +93,23 @@ def running(make: Callable[[], Exchange]) -> Generator[Emulator, None, None]:
         loop = asyncio.get_running_loop()
         stops.append(lambda: loop.call_soon_threadsafe(stop.set))
         exchange = make()
+        listening = socket.create_server(("127.0.0.1", 0), backlog=128)
         runner = web.AppRunner(
             Server(exchange).application(), access_log=None, shutdown_timeout=0.1
         )
         try:
             await runner.setup()
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            ready.append(runner.addresses[0][1])
+            await web.SockSite(runner, listening).start()
+            ready.append(listening.getsockname()[1])
             started.set()
             await stop.wait()
         finally:
-            served = runner.server
-            await runner.cleanup()
-            await asyncio.sleep(0)
-            for late in served.connections if served is not None else ():
-                late.force_close()  # accepted while the server was closing
-            await asyncio.sleep(0)
+            await _ended(runner, listening)
             exchange.close()
 
     def work() -> None:
         try:
-            asyncio.run(run())  # ends what still serves, so that no task outlives its loop
+            asyncio.run(run())
         except BaseException as error:  # noqa: BLE001 - handed to the test's thread
             failed.append(error)
         finally:
@@ -130,3 +127,32 @@ def running(make: Callable[[], Exchange]) -> Generator[Emulator, None, None]:
         thread.join(timeout=PATIENCE_S)
         if thread.is_alive():
             raise RuntimeError("the emulator did not end")
+
+
+async def _ended(runner: web.AppRunner, listening: socket.socket) -> None:
+    """End what serves, so that no task and no socket outlives its loop.
+
+    A connection that asyncio accepts once its server has closed is never closed: nothing is
+    accepted any more before the server closes, and what was accepted has begun by then.
+    """
+    asyncio.get_running_loop().remove_reader(listening)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    served, own = runner.server, asyncio.current_task()
+    await runner.cleanup()
+    listening.close()
+    while True:
+        await asyncio.sleep(0)
+        late = list(served.connections) if served is not None else []
+        for connection in late:
+            transport = connection.transport
+            connection.force_close()
+            if transport is not None:
+                transport.abort()
+        rest = [task for task in asyncio.all_tasks() if task is not own]
+        if not rest and not late:
+            return
+        for task in rest:
+            task.cancel()
+        if rest:
+            await asyncio.wait(rest)
