@@ -86,11 +86,14 @@ def test_entrance_opens_once(place: Place) -> None:
 
 def test_plan_is_approved_and_handed_on_by_forms(place: Place) -> None:
     csrf, plan = log_in(place), the_plan(place)
+    assert 'id="execute"' not in place.client.get(f"/plan/{plan}").text
     response = send(place, f"/plan/{plan}/approve", csrf, reason="fine")
     assert response.headers["location"] == f"/plan/{plan}"
     page = place.client.get(f"/plan/{plan}").text
     assert 'id="approval">approved' in page
     assert "fine" in page
+    assert 'id="execute"' in page
+    assert "needs 1 person, has 1" in page
     send(place, f"/plan/{plan}/execute", csrf)
     assert [row.plan_hash for row in place.service.slots.with_status("due")] == [plan]
 
