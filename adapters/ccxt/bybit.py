@@ -87,11 +87,15 @@ class Bybit(ReadsAccounts, ReadsMarkets, ReadsNetworks):
         return FACTS
 
     def capabilities(self, place: Place) -> Capabilities:
-        """Tell what may be asked of an account; moves are sent by the master's key."""
+        """Tell what may be asked of an account; moves are sent by the master's key.
+
+        What a chain brings comes to the wallet that the user chose for it.
+        """
         trades = place.config.wallet == "unified"
         return Capabilities(
             orders=trades,
             withdrawals=place.login is place.master,
+            sees_deposits=True,
             moves=trades and place.master.config.member is not None,
         )
 

@@ -19,8 +19,8 @@ SUBJECTS = {
 }
 UNABLE = {
     "bybit": {"withdrawals", "batch_orders", "dead_man_s"},
-    "binance": {"withdrawals", "transfer_key", "batch_orders", "dead_man_s"},
-    "okx": {"withdrawals", "moves"},
+    "binance": {"withdrawals", "sees_deposits", "transfer_key", "batch_orders", "dead_man_s"},
+    "okx": {"withdrawals", "sees_deposits", "moves"},
     "deribit": {"withdrawals", "batch_orders", "dead_man_s"},
 }
 
