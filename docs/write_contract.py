@@ -17,6 +17,8 @@ import pytest
 
 from allocator.adapters.ccxt.dialects import DIALECTS
 from allocator.adapters.ccxt.place import Place
+from allocator.adapters.ccxt.rates import LIMITS
+from allocator.adapters.ccxt.scopes import SCOPES
 from allocator.adapters.ccxt.unused import UNUSED
 from allocator.adapters.emulator.crowd import KINDS
 from tests.adapters import test_contract, test_contract_payload
@@ -126,13 +128,22 @@ The capability table of a main account at each venue, wallet by wallet: what it 
 planned nor sent (C18). A number is how many orders one request carries, or after how many seconds
 of silence at least every order is cancelled. **keyed**: a transfer bears a key by which the venue
 knows it again. **seen**: what a chain brings to the wallet is seen to arrive; where it is not, no
-withdrawal ends. Sub-accounts can do less: they do not withdraw.
+withdrawal ends. Sub-accounts can do less: they do not withdraw. Hyperliquid's switch works ten
+times a day, and only once an account has traded a million dollars.
 """
 UNUSED_HEAD = """\
 What a venue offers besides and no adapter uses:
 
 | venue | not used | why |
 |-|-|-|"""
+SCOPES_HEAD = """\
+## Whom a venue counts together
+
+Bounds on positions, and on requests by address or as the configuration's `rates` have them; each
+with who says so.
+
+| venue | what is bounded | who is counted together | source |
+|-|-|-|-|"""
 WALLETS: Mapping[str, tuple[str, ...]] = {
     "binance": ("spot", "usdm", "coinm", "unified"),
     "bitget": ("usdm", "spot"),
@@ -149,8 +160,8 @@ WALLETS: Mapping[str, tuple[str, ...]] = {
 def page(results: Results) -> str:
     """Write the page's text from what the suite came to."""
     return "\n".join(
-        [HEAD, *_contract(results), "", TABLE_HEAD, *_table(), "", *_unused(), "", FAULT_HEAD,
-         *_faults(results), *_sums(results)]
+        [HEAD, *_contract(results), "", TABLE_HEAD, *_table(), "", *_unused(), "", *_scopes(), "",
+         FAULT_HEAD, *_faults(results), *_sums(results)]
     )  # fmt: skip
 
 
@@ -197,6 +208,18 @@ def collected() -> Results:
                 found[case, venue] = True
     found |= dict.fromkeys(ELSEWHERE, True)
     return {**found, **dict.fromkeys(fault_matrix.cases(), True)}
+
+
+def _scopes() -> Sequence[str]:
+    rows = [SCOPES_HEAD]
+    for venue, bounds in sorted(SCOPES.items()):
+        rows.extend(f"| {venue} | {row.what} | {row.scope} | {row.source} |" for row in bounds)
+        rows.extend(
+            f"| {venue} | {row.units:g} units in {row.window_s:g} s of {row.service or 'all'}"
+            f"{', each endpoint' if row.each else ''} | {row.scope} | {row.source} |"
+            for row in LIMITS[venue]
+        )
+    return rows
 
 
 def _contract(results: Results) -> Sequence[str]:
