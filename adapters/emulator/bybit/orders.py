@@ -89,13 +89,16 @@ def create_batch(call: Call) -> Json:
 
 def _attempt(call: Call) -> tuple[int, str, dict[str, Json]]:
     """Place one order of a batch: its code, the words, and its ids."""
-    link = call.text("orderLinkId")
+    none: dict[str, Json] = {
+        "orderId": "", "orderLinkId": call.text("orderLinkId"), "createAt": "",
+    }  # fmt: skip
     try:
         done = create(call)
     except VenueError as error:
-        return error.code, error.message, {"orderId": "", "orderLinkId": link, "createAt": ""}
+        return error.code, error.message, none
     except Refused as error:
-        return *code_of(call, error), {"orderId": "", "orderLinkId": link, "createAt": ""}
+        code, message = code_of(call, error)
+        return code, message, none
     assert isinstance(done, dict)
     return 0, "OK", {**done, "createAt": str(call.now_ms)}
 
