@@ -21,7 +21,7 @@ from allocator.adapters.ccxt.rates import LIMITS
 from allocator.adapters.ccxt.scopes import SCOPES
 from allocator.adapters.ccxt.unused import UNUSED
 from allocator.adapters.emulator.crowd import KINDS
-from tests.adapters import test_contract, test_contract_payload
+from tests.adapters import contract_subjects, test_contract, test_contract_payload
 from tests.adapters.ccxt import fault_matrix
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,7 +29,7 @@ PAGE = ROOT / "docs" / "contract.md"
 TESTS = ROOT / "tests" / "adapters"
 SUITE, PAYLOADS = TESTS / "test_contract.py", TESTS / "test_contract_payload.py"
 MATRIX = TESTS / "ccxt" / "test_fault_matrix.py"
-SUBJECTS = tuple(row.__name__ for row in test_contract.SUBJECTS)
+SUBJECTS = tuple(row.__name__ for row in contract_subjects.SUBJECTS)
 RECORDED = test_contract_payload.RECORDED
 CASES = {
     name.split("_")[1]: f"{' '.join(name.split('_')[2:]).capitalize()}."
@@ -239,7 +239,7 @@ def _cell(results: Results, case: str, venue: str) -> str:
     if (case, venue) in ELSEWHERE:
         proof = ELSEWHERE[case, venue][0]
     else:
-        proof = test_contract.PROOFS.get(venue, "payload")
+        proof = contract_subjects.PROOFS.get(venue, "payload")
     return proof if passed else "FAILED"
 
 
