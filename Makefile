@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 SOAK_ENV := $(if $(LONG),ALLOCATOR_CRASH_SEEDS=5000 ALLOCATOR_KILLS=1000 ALLOCATOR_CORRIDORS=5000,)
 
 .DEFAULT_GOAL := help
-.PHONY: help run dashboard test check format explanations contract controls soak clean-soak mutants \
+.PHONY: help run dashboard test check format explanations contract controls doctor soak clean-soak mutants \
 	bench wheel lock clean
 
 help: ## Tell what can be made
@@ -38,6 +38,9 @@ explanations: .venv/run ## Write docs/explanations.md anew
 
 contract: .venv/test ## Run the contract suite and write docs/contract.md anew
 	@PYTHONPATH=. $(BIN)/python docs/write_contract.py
+
+doctor: .venv/test ## Write docs/doctor.md anew
+	@PYTHONPATH=. $(BIN)/python docs/write_doctor.py
 
 controls: .venv/run ## Write docs/controls.md anew
 	@PYTHONPATH=. $(BIN)/python docs/write_controls.py

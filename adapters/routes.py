@@ -77,31 +77,49 @@ def onchain_routes(
 def sendable(
     config: Config, routes: Iterable[Route], sources: Sequence[AccountSource]
 ) -> tuple[tuple[Route, ...], tuple[MoveRule, ...], tuple[tuple[str, str], ...]]:
-    """Keep what adapters can send: nothing is planned that would be refused at its sending.
+    """Keep what adapters can send and see arrive: nothing is planned that would be refused.
 
     Returns
     -------
     routes, moves, problems
-        A withdrawal that the sender's adapter cannot send is switched off; a move that it cannot
-        send is left out; either is named with its sender.
+        A route by which nothing can be sent, or at whose end nothing is seen to arrive, is switched
+        off; a move that cannot be sent is left out; either is named with the account it is for.
     """
-    able = {source.config.id: source.capabilities for source in sources}
+    places = {source.config.id: source for source in sources}
     kept, moves, problems = list[Route](), list[MoveRule](), list[tuple[str, str]]()
     for route in routes:
-        can = able.get(route.source)
-        if route.kind == "onchain" and can is not None and not can.withdrawals:
-            problems.append((route.source, f"route {route.id}: nothing is withdrawn from here"))
-            kept.append(route.model_copy(update={"enabled": False}))
-        else:
-            kept.append(route)
+        barred = _barred(route, places.get(route.source), places.get(route.target))
+        if barred is not None:
+            problems.append(barred)
+        kept.append(route if barred is None else route.model_copy(update={"enabled": False}))
     for move in config.moves:
-        can = able.get(move.source)
-        if can is not None and not can.moves:
+        source = places.get(move.source)
+        if source is not None and not source.capabilities.moves:
             what = f"move of {move.instrument} to {move.target}: no position is moved from here"
             problems.append((move.source, what))
         else:
             moves.append(move)
     return tuple(kept), tuple(moves), tuple(problems)
+
+
+def _barred(
+    route: Route, source: AccountSource | None, target: AccountSource | None
+) -> tuple[str, str] | None:
+    """Tell for whom and why nothing goes by a route; None: it does."""
+    if source is None or target is None:
+        return None
+    match route.kind:
+        case "onchain":
+            if not source.capabilities.withdrawals:
+                return route.source, f"route {route.id}: nothing is withdrawn from here"
+            if not target.capabilities.sees_deposits:
+                return route.target, f"route {route.id}: no arrival is seen here"
+        case "settlement":
+            return route.source, f"route {route.id}: no adapter sends by a settlement network"
+        case "internal":
+            if not source.capabilities.transfers or not source.reaches(target.config):
+                return route.source, f"route {route.id}: no transfer from here goes there"
+    return None
 
 
 def _with_terms(route: Route, terms: NetworkTerms | None) -> Route:

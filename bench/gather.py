@@ -14,7 +14,7 @@ import resource
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
@@ -110,7 +110,11 @@ def kill(emulator: Emulator, venue: str, index: int) -> None:
 
 
 def measure(
-    config: Config, emulator: Emulator, gathers: int = 1, dead: tuple[str, int] | None = None
+    config: Config,
+    emulator: Emulator,
+    gathers: int = 1,
+    dead: tuple[str, int] | None = None,
+    loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
 ) -> list[Measured]:
     """Gather with one set of clients, several times over; a member may be dead in the last one."""
 
@@ -142,7 +146,8 @@ def measure(
             await opened.close()
         return out
 
-    return asyncio.run(whole())
+    with asyncio.Runner(loop_factory=loop) as runner:
+        return runner.run(whole())
 
 
 def _serve(size: int, pipe: Connection) -> None:

@@ -10,12 +10,18 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from allocator.adapters.ccxt.dialects import DIALECTS
+from allocator.adapters.ccxt.place import Place
+from allocator.adapters.ccxt.rates import LIMITS
+from allocator.adapters.ccxt.scopes import SCOPES
+from allocator.adapters.ccxt.unused import UNUSED
 from allocator.adapters.emulator.crowd import KINDS
-from tests.adapters import test_contract, test_contract_payload
+from tests.adapters import contract_subjects, test_contract, test_contract_payload
 from tests.adapters.ccxt import fault_matrix
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,7 +29,7 @@ PAGE = ROOT / "docs" / "contract.md"
 TESTS = ROOT / "tests" / "adapters"
 SUITE, PAYLOADS = TESTS / "test_contract.py", TESTS / "test_contract_payload.py"
 MATRIX = TESTS / "ccxt" / "test_fault_matrix.py"
-SUBJECTS = tuple(row.__name__ for row in test_contract.SUBJECTS)
+SUBJECTS = tuple(row.__name__ for row in contract_subjects.SUBJECTS)
 RECORDED = test_contract_payload.RECORDED
 CASES = {
     name.split("_")[1]: f"{' '.join(name.split('_')[2:]).capitalize()}."
@@ -115,11 +121,80 @@ dead man's switch). Nothing but a proxy that repeats requests on its own can bri
 """
 
 
+TABLE_HEAD = """\
+## What each account is used for
+
+The capability table of a main account at each venue, wallet by wallet: what it denies is neither
+planned nor sent (C18). A number is how many orders one request carries, or after how many seconds
+of silence at least every order is cancelled. **keyed**: a transfer bears a key by which the venue
+knows it again. **seen**: what a chain brings to the wallet is seen to arrive; where it is not, no
+withdrawal ends. Sub-accounts can do less: they do not withdraw. Hyperliquid's switch works ten
+times a day, and only once an account has traded a million dollars.
+"""
+UNUSED_HEAD = """\
+What a venue offers besides and no adapter uses:
+
+| venue | not used | why |
+|-|-|-|"""
+SCOPES_HEAD = """\
+## Whom a venue counts together
+
+Bounds on positions, and on requests by address or as the configuration's `rates` have them; each
+with who says so.
+
+| venue | what is bounded | who is counted together | source |
+|-|-|-|-|"""
+WALLETS: Mapping[str, tuple[str, ...]] = {
+    "binance": ("spot", "usdm", "coinm", "unified"),
+    "bitget": ("usdm", "spot"),
+    "bybit": ("unified", "funding"),
+    "deribit": ("unified",),
+    "gate": ("usdm", "coinm", "spot"),
+    "hyperliquid": ("unified", "spot"),
+    "krakenfutures": ("unified", "funding"),
+    "kucoinfutures": ("usdm", "funding", "spot"),
+    "okx": ("unified", "funding"),
+}
+
+
 def page(results: Results) -> str:
     """Write the page's text from what the suite came to."""
     return "\n".join(
-        [HEAD, *_contract(results), "", FAULT_HEAD, *_faults(results), *_sums(results)]
-    )
+        [HEAD, *_contract(results), "", TABLE_HEAD, *_table(), "", *_unused(), "", *_scopes(), "",
+         FAULT_HEAD, *_faults(results), *_sums(results)]
+    )  # fmt: skip
+
+
+def _table() -> Sequence[str]:
+    rows = ["| venue | wallet | orders | batch | switch | transfers | withdrawals | deposits "
+            "| moves |", "|-" * 9 + "|"]  # fmt: skip
+    for venue, wallets in sorted(WALLETS.items()):
+        for wallet in wallets:
+            told = DIALECTS[venue].capabilities(main_account(wallet))
+            cells = (
+                "yes" if told.orders else "-",
+                str(told.batch_orders) if told.batch_orders > 1 else "-",
+                "-" if told.dead_man_s is None else f"{told.dead_man_s} s",
+                ("keyed" if told.transfer_key else "yes") if told.transfers else "-",
+                "yes" if told.withdrawals else "-",
+                "seen" if told.sees_deposits else "-",
+                "yes" if told.moves else "-",
+            )
+            rows.append(f"| {venue} | {wallet} | {' | '.join(cells)} |")
+    return rows
+
+
+def main_account(wallet: str) -> Place:
+    """Stand for a main account whose member number is configured."""
+    login = SimpleNamespace(name="main", config=SimpleNamespace(member="1", master=None))
+    config = SimpleNamespace(wallet=wallet)
+    return cast("Place", SimpleNamespace(config=config, login=login, master=login))
+
+
+def _unused() -> Sequence[str]:
+    rows = (f"| {venue} | {what} | {why} |" for venue, told in sorted(UNUSED.items())
+            for what, why in told)  # fmt: skip
+    return [UNUSED_HEAD, *rows]
 
 
 def collected() -> Results:
@@ -133,6 +208,18 @@ def collected() -> Results:
                 found[case, venue] = True
     found |= dict.fromkeys(ELSEWHERE, True)
     return {**found, **dict.fromkeys(fault_matrix.cases(), True)}
+
+
+def _scopes() -> Sequence[str]:
+    rows = [SCOPES_HEAD]
+    for venue, bounds in sorted(SCOPES.items()):
+        rows.extend(f"| {venue} | {row.what} | {row.scope} | {row.source} |" for row in bounds)
+        rows.extend(
+            f"| {venue} | {row.units:g} units in {row.window_s:g} s of {row.service or 'all'}"
+            f"{', each endpoint' if row.each else ''} | {row.scope} | {row.source} |"
+            for row in LIMITS[venue]
+        )
+    return rows
 
 
 def _contract(results: Results) -> Sequence[str]:
@@ -152,7 +239,7 @@ def _cell(results: Results, case: str, venue: str) -> str:
     if (case, venue) in ELSEWHERE:
         proof = ELSEWHERE[case, venue][0]
     else:
-        proof = test_contract.PROOFS.get(venue, "payload")
+        proof = contract_subjects.PROOFS.get(venue, "payload")
     return proof if passed else "FAILED"
 
 

@@ -207,6 +207,9 @@ class Capabilities(Value):
     ----------
     orders, transfers, withdrawals, moves
         Which kinds of action may be sent.
+    sees_deposits
+        Whether what a chain brings to the account is seen to arrive in it: where it is not, no
+        withdrawal ends.
     transfer_key
         Whether a transfer carries an idempotency key; without one at most one transfer per
         (asset, source, target) may be under way.
@@ -227,6 +230,7 @@ class Capabilities(Value):
     transfers: bool = True
     withdrawals: bool = False
     moves: bool = False
+    sees_deposits: bool = False
     transfer_key: bool = True
     client_id_reusable: bool = False
     receive_window_s: NonNegative = Decimal(5)

@@ -49,6 +49,11 @@ def test_the_page_of_controls_is_the_table_that_the_executor_goes_by() -> None:
     assert module.PAGE.read_text() == module.page()
 
 
+def test_the_page_of_the_doctor_is_what_the_command_says() -> None:
+    module = script("write_doctor")
+    assert module.PAGE.read_text() == module.page()
+
+
 def test_the_page_of_the_contract_says_what_the_passing_suites_prove() -> None:
     """The suites fail where the page would have to say so, and this fails where it says else."""
     module = script("write_contract")

@@ -81,9 +81,13 @@ class Binance(ReadsAccounts, ReadsMarkets, ReadsNetworks):
         return FACTS
 
     def capabilities(self, place: Place) -> Capabilities:
-        """Tell what may be asked of an account; transfers between own wallets bear no key."""
+        """Tell what may be asked of an account; transfers between own wallets bear no key.
+
+        What a chain brings comes to the spot wallet.
+        """
         return Capabilities(
             withdrawals=place.login is place.master and place.config.wallet == "spot",
+            sees_deposits=place.config.wallet == "spot",
             transfer_key=False,
             moves=binance_moves.moves(place),
             client_id_reusable=True,

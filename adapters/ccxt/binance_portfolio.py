@@ -24,6 +24,14 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from allocator.adapters.ccxt.answers import rows
+from allocator.adapters.ccxt.binance_portfolio_checks import (
+    added,
+    check_equity,
+    check_maintenance,
+    check_profit,
+    profit_of,
+    wallet_of,
+)
 from allocator.adapters.ccxt.binance_reads import open_order
 from allocator.adapters.ccxt.pairs import Held, flat_pair, pair_of
 from allocator.adapters.ccxt.place import Place, text, who
@@ -50,10 +58,7 @@ SIDES = {"um": "linear", "cm": "inverse"}
 LIQUIDATED_AT = Decimal("1.05")
 """The uniMMR at which the venue liquidates."""
 
-DRIFT = Decimal("0.005")
-"""Share of an account's gross worth by which prices may move between its reads."""
 
-CENT = Decimal("0.01")
 STATES: Mapping[str, State] = {
     "NORMAL": "open", "MARGIN_CALL": "open", "SUPPLY_MARGIN": "reduce_only",
     "REDUCE_ONLY": "reduce_only",
@@ -89,7 +94,7 @@ async def _wallets(place: Place) -> dict[str, Decimal]:
 async def _net(place: Place) -> dict[str, Decimal]:
     held = dict[str, Decimal]()
     for name, pair in _held(await _rows(place)).items():
-        held[name] = _sum(pair, "positionAmt")
+        held[name] = added(pair, "positionAmt")
     return held
 
 
@@ -106,24 +111,6 @@ async def _balances(place: Place) -> dict[str, JsonObject]:
     if kept:
         raise VenueError(f"margin orders are not read, and {', '.join(kept)} is locked by one")
     return {text(row, "asset"): row for row in found if wallet_of(row) or profit_of(row)}
-
-
-@exactly
-def _sum(found: Sequence[JsonObject], *keys: str) -> Decimal:
-    return sum((number(row.get(key)) or ZERO for row in found for key in keys), ZERO)
-
-
-@exactly
-def wallet_of(row: JsonObject) -> Decimal:
-    """Tell an asset's units without unrealised profit; what is borrowed is owed."""
-    owned = _sum([row], "crossMarginFree", "crossMarginLocked", "umWalletBalance",
-                 "cmWalletBalance")  # fmt: skip
-    return owned - _sum([row], "crossMarginBorrowed", "crossMarginInterest")
-
-
-def profit_of(row: JsonObject) -> Decimal:
-    """Tell an asset's unrealised profit."""
-    return _sum([row], "umUnrealizedPNL", "cmUnrealizedPNL")
 
 
 async def _rows(place: Place) -> dict[str, list[JsonObject]]:
@@ -202,7 +189,7 @@ async def account(place: Place) -> Account:
 @exactly
 def _free(whole: JsonObject, row: JsonObject, price: Decimal | None) -> Decimal:
     """Tell what may leave: free margin units, and no more than the account as a whole lets go."""
-    units = _sum([row], "crossMarginFree") - _sum([row], "crossMarginBorrowed",
+    units = added([row], "crossMarginFree") - added([row], "crossMarginBorrowed",
                                                   "crossMarginInterest")  # fmt: skip
     worth = number(whole.get("virtualMaxWithdrawAmount")) or ZERO
     most = worth / price if price else ZERO
@@ -277,88 +264,6 @@ def _tier(row: JsonObject) -> Tier:
         deduction=number(text(row, "cum")) or ZERO,
         max_leverage=number(text(row, "initialLeverage")),
     )
-
-
-@exactly
-def check_equity(
-    whole: JsonObject, balances: Mapping[str, JsonObject], rates: Mapping[str, Decimal],
-    prices: Mapping[str, Decimal],
-) -> None:  # fmt: skip
-    """Hold the account's equity, with and without collateral rates, against its assets.
-
-    Raises
-    ------
-    VenueError
-        When they differ by more than prices move, or an asset has no price.
-    """
-    worth = dict[str, Decimal]()
-    for coin, row in balances.items():
-        if coin not in prices:
-            raise VenueError(f"no index price of {coin}")
-        worth[coin] = (wallet_of(row) + profit_of(row)) * prices[coin]
-    allowed = CENT + DRIFT * sum((abs(one) for one in worth.values()), ZERO)
-    counted = sum((min(one, one * rates.get(coin, ZERO)) for coin, one in worth.items()), ZERO)
-    for key, found in (("actualEquity", sum(worth.values(), ZERO)), ("accountEquity", counted)):
-        told = number(text(whole, key)) or ZERO
-        if abs(told - found) > allowed:
-            raise VenueError(f"EQUITY_IDENTITY: {key}={told} assets={found}")
-
-
-@exactly
-def check_profit(
-    place: Place, balances: Mapping[str, JsonObject], pairs: Mapping[str, list[JsonObject]]
-) -> None:
-    """Hold unrealised profit of each asset against that of the positions it settles.
-
-    Raises
-    ------
-    VenueError
-        When they differ by more than prices move: a position was not read.
-    """
-    found, worth = dict[str, Decimal](), dict[str, Decimal]()
-    for name, pair in pairs.items():
-        coin = str(place.market(name)["settle"])
-        found[coin] = found.get(coin, ZERO) + _sum(pair, "unRealizedProfit")
-        sizes = (abs(number(row.get("notional", row.get("notionalValue"))) or ZERO) for row in pair)
-        worth[coin] = worth.get(coin, ZERO) + sum(sizes, ZERO)
-    for coin in sorted(found.keys() | balances.keys()):
-        told = profit_of(balances[coin]) if coin in balances else ZERO
-        sum_found, allowed = found.get(coin, ZERO), DRIFT * worth.get(coin, ZERO)
-        if abs(told - sum_found) > allowed + Decimal("1e-6"):
-            raise VenueError(f"EQUITY_IDENTITY: {coin} unrealised={told} positions={sum_found}")
-
-
-@exactly
-def check_maintenance(
-    place: Place, whole: JsonObject, pairs: Mapping[str, list[JsonObject]],
-    brackets: Mapping[str, tuple[Tier, ...]], prices: Mapping[str, Decimal],
-) -> None:  # fmt: skip
-    """Hold what the account states as maintenance against the brackets.
-
-    Raises
-    ------
-    VenueError
-        When more is stated than positions need, or the ratio is lower than equity by maintenance:
-        something is margined, or counted as lost, that is not read.
-    """
-    needed = ZERO
-    for name, pair in pairs.items():
-        if name not in brackets:
-            raise VenueError(f"no brackets of {name}")
-        inverse = bool(place.market(name)["inverse"])
-        price = prices.get(str(place.market(name)["settle"]), ZERO) if inverse else ONE
-        for row in pair:
-            size = abs(number(text(row, "notionalValue" if inverse else "notional")) or ZERO)
-            tier = next((one for one in brackets[name] if size <= one.cap), brackets[name][-1])
-            needed += (size * tier.maintenance - tier.deduction) * price
-    told, equity, ratio = (
-        number(text(whole, key)) or ZERO
-        for key in ("accountMaintMargin", "accountEquity", "uniMMR")
-    )
-    if told > needed * (ONE + 4 * DRIFT) + CENT:
-        raise VenueError(f"MAINTENANCE: stated={told} by brackets={needed}")
-    if ratio * told < equity * (ONE - 4 * DRIFT) - CENT and told:
-        raise VenueError(f"MAINTENANCE: uniMMR={ratio} of {told}, and equity={equity}")
 
 
 def _positions(

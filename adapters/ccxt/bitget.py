@@ -80,7 +80,11 @@ class Bitget(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves):
 
     def capabilities(self, place: Place) -> Capabilities:
         """Tell what may be asked: a transfer is keyed, and a repeated key changes nothing."""
-        return Capabilities(orders=place.config.wallet == "usdm", read_lag_s=Decimal(2))
+        return Capabilities(
+            orders=place.config.wallet == "usdm",
+            sees_deposits=place.config.wallet == "spot",
+            read_lag_s=Decimal(2),
+        )
 
     def linked(self, source: str, target: str, *, one_login: bool) -> bool:
         """Tell that money passes between the two wallets of one user."""

@@ -8,9 +8,11 @@ Calls go through ccxt's implicit methods, so that nothing but what stands here i
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from decimal import Decimal
 
 from allocator.adapters.ccxt import bybit_accounts, bybit_markets
+from allocator.adapters.ccxt.bybit_orders import MOST_ORDERS, together, worded
 from allocator.adapters.ccxt.bybit_reads import (
     SIDES,
     category,
@@ -37,7 +39,6 @@ from allocator.models.intents import (
 NAMESPACE = uuid.UUID("8d1f0c52-6f0b-4d8e-9a55-2f6f3f1f6b10")
 WALLETS = {"unified": "UNIFIED", "funding": "FUND"}
 WITHDRAWS_FROM = {"unified": "UTA", "funding": "FUND"}
-STYLES = {"ioc": "IOC", "post_only": "PostOnly"}
 TRANSFER_STATES = {"SUCCESS": "settled", "PENDING": "in_transit", "FAILED": "returned"}
 MOVE_STATES = {"Filled": "settled", "Rejected": "returned"}
 FAILED_WITHDRAWALS = frozenset({"CancelByUser", "Reject", "Fail"})
@@ -87,11 +88,16 @@ class Bybit(ReadsAccounts, ReadsMarkets, ReadsNetworks):
         return FACTS
 
     def capabilities(self, place: Place) -> Capabilities:
-        """Tell what may be asked of an account; moves are sent by the master's key."""
+        """Tell what may be asked of an account; moves are sent by the master's key.
+
+        What a chain brings comes to the wallet that the user chose for it.
+        """
         trades = place.config.wallet == "unified"
         return Capabilities(
             orders=trades,
+            batch_orders=MOST_ORDERS if trades else 1,
             withdrawals=place.login is place.master,
+            sees_deposits=True,
             moves=trades and place.master.config.member is not None,
         )
 
@@ -101,24 +107,24 @@ class Bybit(ReadsAccounts, ReadsMarkets, ReadsNetworks):
 
     async def send_order(self, place: Place, intent: OrderIntent) -> str:
         """Send a limit order; one-way mode."""
-        market = place.market(intent.instrument)
-        name = category(market)
-        body: JsonObject = {
-            "category": name,
-            "symbol": market["id"],
-            "side": SIDES[intent.side],
-            "orderType": "Limit",
-            "qty": plain(intent.quantity),
-            "price": plain(intent.limit_price),
-            "timeInForce": STYLES[intent.style],
-            "orderLinkId": intent.client_id,
-        }
-        if name == "spot":
-            body["isLeverage"] = 0
-        else:
-            body |= {"positionIdx": 0, "reduceOnly": intent.reduce_only}
-        reply = await place.login.call("private_post_v5_order_create", body, intent.stamped_at)
+        name, body = worded(place, intent)
+        asked = {"category": name, **body}
+        reply = await place.login.call("private_post_v5_order_create", asked, intent.stamped_at)
         return text(result(reply), "orderId")
+
+    async def send_orders(
+        self, place: Place, intents: Sequence[OrderIntent]
+    ) -> tuple[str | Exception, ...]:
+        """Send up to ten orders, those of a category in one request; each stands for itself."""
+        told = dict[str, str | Exception]()
+        orders = [(intent, *worded(place, intent)) for intent in intents]
+        for name in sorted({name for _, name, _ in orders}):
+            bodies = {intent.client_id: body for intent, of, body in orders if of == name}
+            try:
+                told |= await together(place, name, bodies, intents[0].stamped_at)
+            except VenueError as error:
+                told |= dict.fromkeys(bodies, error)
+        return tuple(told[intent.client_id] for intent in intents)
 
     async def find_order(self, place: Place, intent: OrderIntent, trace: Trace) -> Found | None:
         """Look an order up by its link id, in current and then in past orders."""

@@ -111,6 +111,7 @@ class Deribit(ReadsAccounts, ReadsMarkets, ReadsNetworks):
         return Capabilities(
             transfers=known,
             withdrawals=place.login is place.master,
+            sees_deposits=True,
             moves=known and place.master.config.member is not None,
             client_id_reusable=True,
             receive_window_s=Decimal(deribit_funds.WINDOW_S),

@@ -12,7 +12,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
-from allocator.adapters.ccxt.failures import RefusalError
 from allocator.adapters.ccxt.place import Place
 from allocator.adapters.sources import AssetPrices, NetworkTerms
 from allocator.models.account import Account
@@ -179,8 +178,8 @@ class Batches(Protocol):
 
     async def send_orders(
         self, place: Place, intents: Sequence[OrderIntent]
-    ) -> tuple[str | RefusalError, ...]:
-        """Send orders together and return the venue's id or its refusal of each."""
+    ) -> tuple[str | Exception, ...]:
+        """Send orders together and return the venue's id of each, or what was raised instead."""
         ...
 
 

@@ -111,6 +111,7 @@ class Gate(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves):
         trades = place.config.wallet in ("usdm", "coinm")
         return Capabilities(
             orders=trades,
+            sees_deposits=place.config.wallet == "spot",
             transfer_key=False,
             client_id_reusable=True,
             read_lag_s=Decimal(2),

@@ -82,6 +82,7 @@ class KuCoin(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves):
         """Tell what may be asked."""
         return Capabilities(
             orders=place.config.wallet == "usdm",
+            sees_deposits=place.config.wallet == "funding",
             transfer_key=False,
             client_id_reusable=True,
             read_lag_s=Decimal(2),

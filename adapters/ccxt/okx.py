@@ -96,6 +96,7 @@ class Okx(ReadsAccounts, ReadsMarkets, ReadsNetworks):
         return Capabilities(
             orders=trades,
             withdrawals=place.login is place.master and not trades,
+            sees_deposits=not trades,
             client_id_reusable=True,
             batch_orders=MOST_ORDERS if trades else 1,
             dead_man_s=Decimal(10) if trades else None,

@@ -34,7 +34,7 @@ from allocator.models.market import Asset, Instrument
 from allocator.models.snapshot import Snapshot
 from allocator.ports import Clock
 
-EVERYTHING = Capabilities(withdrawals=True, moves=True)
+EVERYTHING = Capabilities(withdrawals=True, moves=True, sees_deposits=True)
 
 
 @dataclass(frozen=True, slots=True)

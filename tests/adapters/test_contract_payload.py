@@ -39,7 +39,7 @@ from tests.adapters.ccxt.recorded import KEY, Recorded, playing
 from tests.adapters.ccxt.replay import BROKEN, Answer, Replay
 from tests.adapters.ccxt.unable import Attempt, refused_and_named
 from tests.adapters.ccxt.wording import READERS, Wording
-from tests.adapters.test_contract import ago
+from tests.adapters.contract_subjects import ago
 
 RECORDED = {
     row.name or row.venue: row

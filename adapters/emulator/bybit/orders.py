@@ -1,10 +1,12 @@
 """Orders and executions."""
 
 import re
+from dataclasses import replace
 from decimal import Decimal
 
 from allocator.adapters.emulator import matching
 from allocator.adapters.emulator.bybit.host import row
+from allocator.adapters.emulator.bybit.refusals import code_of
 from allocator.adapters.emulator.bybit.words import (
     SIDES,
     TIF_WORDS,
@@ -67,6 +69,38 @@ def create(call: Call) -> Json:
         ),
     )
     return {"orderId": order.id, "orderLinkId": order.client_id}
+
+
+def create_batch(call: Call) -> Json:
+    """Place several orders of one category; each is taken or refused by itself."""
+    orders = call.params.get("request")
+    most = 10 if category(call) == "spot" else 20
+    if not isinstance(orders, list) or not 1 <= len(orders) <= most:
+        raise VenueError(10001, "params error: request")
+    made, codes = list[Json](), list[Json]()
+    for order in orders:
+        told = order if isinstance(order, dict) else {}
+        one = replace(call, params={**told, "category": call.text("category")})
+        code, message, done = _attempt(one)
+        codes.append({"code": code, "msg": message})
+        made.append({"category": one.text("category"), "symbol": one.text("symbol"), **done})
+    return {"result": {"list": made}, "retExtInfo": {"list": codes}}
+
+
+def _attempt(call: Call) -> tuple[int, str, dict[str, Json]]:
+    """Place one order of a batch: its code, the words, and its ids."""
+    none: dict[str, Json] = {
+        "orderId": "", "orderLinkId": call.text("orderLinkId"), "createAt": "",
+    }  # fmt: skip
+    try:
+        done = create(call)
+    except VenueError as error:
+        return error.code, error.message, none
+    except Refused as error:
+        code, message = code_of(call, error)
+        return code, message, none
+    assert isinstance(done, dict)
+    return 0, "OK", {**done, "createAt": str(call.now_ms)}
 
 
 def cancel(call: Call) -> Json:
@@ -281,6 +315,9 @@ ENDPOINTS = (
         "reduce-only would not reduce: 110017", "link id used before: 110072 (spot 170141)",
         "below minimum value: 110094 (spot 170140)", "post-only would take: accepted, cancelled",
         "nothing to fill at once: accepted, cancelled", _WRONG, _KEY, needs="trade"),
+    row("POST /v5/order/create-batch", create_batch, "v5/order/batch-place",
+        "each order's own code, as of a single one", "none, or too many: 10001", _KEY,
+        needs="trade"),
     row("POST /v5/order/cancel", cancel, "v5/order/cancel-order",
         "unknown or ended: 110001 (spot 170213)", _KEY, needs="trade"),
     row("POST /v5/order/cancel-all", cancel_all, "v5/order/cancel-all", _KEY,

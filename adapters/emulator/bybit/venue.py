@@ -86,7 +86,11 @@ class Bybit:
         return headers
 
     def answer(self, call: Call, body: object) -> Reply:
-        """Wrap a result in the envelope."""
+        """Wrap a result in the envelope; a batch brings the codes of its orders beside it."""
+        if isinstance(body, dict) and "retExtInfo" in body:
+            reply = _envelope(call, 0, "OK", body["result"])
+            assert isinstance(reply.body, dict)
+            return Reply({**reply.body, "retExtInfo": body["retExtInfo"]})
         return _envelope(call, 0, "OK", body)
 
     def refuse(self, call: Call, error: VenueError | Refused | ValueError) -> Reply:

@@ -212,5 +212,5 @@ RECORDED = Recorded(
         )
     },
     exact_in=("spot", "USDT"),
-    unable=frozenset({"batch_orders", "dead_man_s", "moves", "withdrawals"}),
+    unable=frozenset({"batch_orders", "dead_man_s", "moves", "withdrawals", "sees_deposits"}),
 )  # fmt: skip

@@ -154,6 +154,8 @@ OUT = {name: _withdrawal(name) for name in ("bybit", "binance", "okx", "deribit"
 BYBIT = {
     "order": Write("bybit-main", "/v5/order/create", "POST", "orders",
                    _order("bybit-main", PERPETUAL, "0.003")),
+    "batch": Write("bybit-main", "/v5/order/create-batch", "POST", "orders",
+                   _order("bybit-main", PERPETUAL, "0.003"), "batch"),
     "cancel": Write("bybit-main", "/v5/order/cancel", "POST", "",
                     _resting("bybit-main", PERPETUAL, "0.003"), "cancel"),
     "transfer": Write("bybit-main", "/v5/asset/transfer/universal-transfer", "POST", "transfers",

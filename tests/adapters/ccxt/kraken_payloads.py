@@ -234,7 +234,9 @@ RECORDED = Recorded(
     },
     exact=exact,
     exact_in=("flex", "USD"),
-    unable=frozenset({"batch_orders", "moves", "transfer_key", "transfers", "withdrawals"}),
+    unable=frozenset(
+        {"batch_orders", "moves", "transfer_key", "transfers", "sees_deposits", "withdrawals"}
+    ),
     assets={"USD": {"price": 1, "haircut": 0}, "XRP": {"price": "0.5"}, "EUR": {"price": "1.1"},
             "PEPE": {"price": 1}},
 )  # fmt: skip

@@ -244,7 +244,9 @@ RECORDED = Recorded(
         f"GET {V1}/positions": ok([]),
     },
     exact_in=("futures", "USDT"),
-    unable=frozenset({"batch_orders", "dead_man_s", "moves", "transfer_key", "withdrawals"}),
+    unable=frozenset(
+        {"batch_orders", "dead_man_s", "moves", "transfer_key", "withdrawals", "sees_deposits"}
+    ),
     sends="futures",
     receives="main",
     moved="POST /api/v3/accounts/universal-transfer",

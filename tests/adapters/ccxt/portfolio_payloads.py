@@ -250,5 +250,7 @@ RECORDED = Recorded(
     unequal=lambda: {f"GET {P}/account": {**ACCOUNT, "actualEquity": "2200"}},
     exact=exact,
     exact_in=("pm", "USDT"),
-    unable=frozenset({"batch_orders", "dead_man_s", "moves", "transfer_key", "withdrawals"}),
+    unable=frozenset(
+        {"batch_orders", "dead_man_s", "moves", "transfer_key", "sees_deposits", "withdrawals"}
+    ),
 )  # fmt: skip

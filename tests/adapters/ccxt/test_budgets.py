@@ -11,6 +11,8 @@ from allocator.adapters.ccxt.budgets import HEADROOM, Budget, Budgets
 from allocator.adapters.ccxt.dialects import DIALECTS
 from allocator.adapters.ccxt.failures import NotSentError
 from allocator.adapters.ccxt.rates import LIMITS, Limit
+from allocator.adapters.ccxt.scopes import SCOPES
+from allocator.adapters.ccxt.unused import UNUSED
 from allocator.adapters.deadline import deadline
 from allocator.adapters.gather import within
 from allocator.models.config import RateConfig
@@ -197,6 +199,11 @@ def test_a_rate_of_another_venue_does_not_count() -> None:
     before = one.throttler
     shared.bind(one, owner="one", key="a")
     assert one.throttler is before
+
+
+def test_every_venue_says_whom_it_counts_together_and_what_is_not_used() -> None:
+    assert SCOPES.keys() == UNUSED.keys() == DIALECTS.keys()
+    assert all(row.source for bounds in SCOPES.values() for row in bounds)
 
 
 def test_every_venue_has_a_limit_by_address_and_says_who_told_it() -> None:

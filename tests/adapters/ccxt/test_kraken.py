@@ -14,7 +14,7 @@ from tests.adapters.ccxt import kraken_payloads as kraken
 from tests.adapters.ccxt.conftest import run_with
 from tests.adapters.ccxt.recorded import KEY, fixtures, gathered, sent
 from tests.adapters.ccxt.replay import BROKEN, Replay
-from tests.adapters.test_contract import ago
+from tests.adapters.contract_subjects import ago
 
 D = Decimal
 BTC, ETH = "krakenfutures:BTC/USD:USD", "krakenfutures:ETH/USD:USD"

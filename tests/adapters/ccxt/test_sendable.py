@@ -18,9 +18,9 @@ SUBJECTS = {
     "deribit": ("deribit_data", "deribit-a", "deribit-b", "BTC/USD:BTC", "10", "BTC"),
 }
 UNABLE = {
-    "bybit": {"withdrawals", "batch_orders", "dead_man_s"},
-    "binance": {"withdrawals", "transfer_key", "batch_orders", "dead_man_s"},
-    "okx": {"withdrawals", "moves"},
+    "bybit": {"withdrawals", "dead_man_s"},
+    "binance": {"withdrawals", "sees_deposits", "transfer_key", "batch_orders", "dead_man_s"},
+    "okx": {"withdrawals", "sees_deposits", "moves"},
     "deribit": {"withdrawals", "batch_orders", "dead_man_s"},
 }
 

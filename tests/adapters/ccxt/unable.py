@@ -17,7 +17,7 @@ from allocator.models.intents import (
 from tests.adapters.ccxt.conftest import run_with
 
 ONE = "0123456789abcdef0123456789abcdef"
-FLAGS = ("orders", "transfers", "withdrawals", "moves", "transfer_key")
+FLAGS = ("orders", "transfers", "withdrawals", "moves", "sees_deposits", "transfer_key")
 SWITCHES = {"batch_orders": 1, "dead_man_s": None}
 """Values by which the table says that there is none of it."""
 
@@ -97,10 +97,15 @@ def refused_and_named(
     refused without a request.
     """
     mine = attempt.order.account
+    chain = {"asset": attempt.asset, "kind": "onchain", "latency_s": 600}
     ways = {
-        "routes": [{**attempt.way, "id": "out", "asset": attempt.asset, "kind": "onchain",
-                    "latency_s": 600}],
-        "addresses": {"out": {"network": "USDT-TRC20", "address": "registered"}},
+        "routes": [
+            {**attempt.way, "id": "out", **chain},
+            {"from": attempt.other, "to": mine, "id": "in", **chain},
+        ],
+        "addresses": {
+            name: {"network": "USDT-TRC20", "address": "registered"} for name in ("out", "in")
+        },
         "moves": [{**attempt.way, "instrument": attempt.order.instrument}],
     }  # fmt: skip
     whole = Config.model_validate(config.model_dump(by_alias=True) | ways)
@@ -124,4 +129,5 @@ def refused_and_named(
     assert "withdrawals" not in told or not routes.get("out")
     assert "moves" not in told or book.snapshot.moves == ()
     assert "transfers" not in told or not any(routes.values())
+    assert "sees_deposits" not in told or not routes.get("in")
     return told

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from allocator.adapters.emulator.clock import Clock
 from allocator.adapters.emulator.okx import margin
 from allocator.adapters.emulator.okx.routes import ENDPOINTS
 from allocator.adapters.emulator.okx.world import INSTRUMENTS
@@ -116,12 +115,6 @@ ELSEWHERE = {
     "50011", "50036", "50061", "50102", "50103", "50104", "50105", "50106", "50107", "50111",
     "50112", "50113", "50071", "51004", "51016", "51112", "58124", "58209",
 }  # fmt: skip
-
-
-def frozen() -> Clock:
-    """Return a clock that stands still, so that one window holds every call."""
-    now_ms = time.time_ns() // 1_000_000
-    return Clock(lambda: now_ms)
 
 
 @pytest.mark.parametrize(("route", "login", "params", "code"), INNER)
@@ -372,40 +365,6 @@ def test_futures_mode_lends_no_currency_to_another(raw: Raw) -> None:
     assert raw("POST", "account/set-account-level", login=B, acctLv="2")["code"] == "0"
     (row,) = raw("POST", "trade/order", login=B, **inverse)["data"]
     assert row["sCode"] == "51008"
-
-
-def test_limits_are_counted_by_their_documented_scopes(caller: Callable[[int], Raw]) -> None:
-    with running_emulator(limit_scale=1, clock=frozen()) as emulator:
-        raw = caller(emulator.port)
-        codes = [raw("GET", "account/config")["code"] for _ in range(6)]
-        assert codes == ["0"] * 5 + ["50011"]
-        assert raw("GET", "account/config")["status"] == 429
-        assert raw("GET", "account/config", login=A)["code"] == "0"
-        move = {**MOVE, "amt": "1"}
-        coins = [raw("POST", "asset/transfer", **move)["code"] for _ in range(3)]
-        assert coins == ["0", "0", "50011"]
-        assert raw("POST", "asset/transfer", **{**move, "ccy": "BTC", "amt": "0.1"})["code"] == "0"
-        one = [raw("POST", "trade/order", **ORDER)["code"] for _ in range(61)]
-        assert one == ["0"] * 60 + ["50011"]
-        other = {**ORDER, "instId": "ETH-USDT-SWAP", "px": "3000"}
-        assert raw("POST", "trade/order", **other)["code"] == "0"
-        alone = raw("POST", "trade/batch-orders", rows=[ORDER])
-        assert alone["code"] == "50011"
-        assert raw("POST", "trade/batch-orders", rows=[ORDER, ORDER])["code"] == "0"
-
-
-def test_a_member_s_new_orders_are_counted_over_all_contracts(
-    caller: Callable[[int], Raw],
-) -> None:
-    with running_emulator(limit_scale=1, clock=frozen()) as emulator:
-        raw = caller(emulator.port)
-        codes = list[str]()
-        for name, price in (("BTC-USDT-SWAP", "62000"), ("ETH-USDT-SWAP", "3000"),
-                            ("BTC-USD-SWAP", "62000"), ("XRP-USDT-SWAP", "1")):  # fmt: skip
-            orders = [{**ORDER, "instId": name, "px": price, "sz": "0.1"}] * 20
-            codes += [raw("POST", "trade/batch-orders", rows=orders)["code"] for _ in range(15)]
-        assert codes.count("50061") == 10
-        assert raw("POST", "trade/order", **SPOT)["code"] == "0"
 
 
 def test_the_table_lists_every_endpoint_once_with_its_cases() -> None:

@@ -1,0 +1,39 @@
+"""What a venue offers and no adapter uses, and why: the capability table's other half.
+
+Sources: the venues' pages of the requests that are named. `proof` stands for all that would have to
+be run before it is used: a loopback exchange that does it, or a page of answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+PROOF = "nothing was run that proves it"
+WATCHES = "it watches a WebSocket, and none is kept open"
+WITHDRAWALS = ("withdrawals", PROOF)
+
+UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "binance": (
+        ("batch orders (batchOrders, five in one)", PROOF),
+        (
+            "countdown to cancel all (countdownCancelAll)",
+            "it is by market: an order in one that is not configured would stay",
+        ),
+    ),
+    "bitget": (("batch orders (batch-place-order)", PROOF), WITHDRAWALS),
+    "bybit": (("cancel all on disconnect (disconnected-cancel-all)", WATCHES),),
+    "deribit": (("cancel on disconnect (enable_cancel_on_disconnect)", WATCHES),),
+    "gate": (("batch orders (batch_orders)", PROOF), WITHDRAWALS),
+    "hyperliquid": (
+        ("several orders in one action", PROOF),
+        ("transfers and withdrawals", "they may not say after when they are refused"),
+    ),
+    "krakenfutures": (
+        ("batch orders (batchorder)", PROOF),
+        ("transfers between wallets", "they carry no key and are found by no look-up"),
+        WITHDRAWALS,
+    ),
+    "kucoinfutures": (("batch orders (orders/multi)", PROOF), WITHDRAWALS),
+    "okx": (("moves of positions (account/move-positions)", PROOF),),
+}
+"""By venue: what, and why not."""
