@@ -14,9 +14,8 @@ from allocator.adapters.paper import Fault
 from allocator.execution.office import Office
 from allocator.execution.report import ExecutionReport
 from allocator.models.errors import RefusedError
-from allocator.models.mandate import Mandate
 from allocator.risk.breaker import Breaker
-from tests.execution.book import BTC_A, BTC_B, account, instrument, order, snapshot, transfer
+from tests.execution.book import BTC_A, BTC_B, WHOLE, account, instrument, order, snapshot, transfer
 from tests.execution.desk import Desk
 from tests.execution.limits import wide
 
@@ -56,8 +55,6 @@ LIMITS: list[tuple[str, str, dict[str, Any], str]] = [
     ("MOVE_VALUE", "move_value", MOVE, "10000"),
 ]
 E = Decimal("0.000001")
-WHOLE = Mandate.model_validate({"policy": {"max_slice": "1000000"}})
-"""Orders are sent whole, so that a request is as large as its action."""
 
 
 def tried(lite: Engine, action: dict[str, Any], **limits: Any) -> tuple[Desk, str]:
