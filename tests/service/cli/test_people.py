@@ -63,6 +63,10 @@ class Shop:
         assert self.type("approve", hash_, "--as", "ann")[0] == 0
         return hash_
 
+    def moved(self) -> int:
+        effects: Any = self.emulator.admin("GET", "effects")
+        return len(effects["moves"])
+
     def sent(self) -> int:
         log: Any = self.emulator.admin("GET", "requests")
         return sum(row["method"] == "POST" and bool(row["signed_by"]) for row in log)
@@ -218,15 +222,15 @@ def aim(shop: Shop, delta: str) -> str:
 def test_a_days_loss_refuses_increases_until_it_is_explained(shop: Shop) -> None:
     assert shop.type("paid", "5", "--as", "ann", "--reason", "wire")[0] == 6
     assert shop.type("execute", shop.approved())[0] == 0
-    shop.emulator.admin("POST", "price", coin="BTC", usd="50000")
+    shop.emulator.admin("POST", "price", coin="BTC", usd="63000")
     shop.set(controls={"daily_loss": "100"})
-    status, told = shop.type("execute", aim(shop, "0.9"))
+    status, told = shop.type("execute", aim(shop, "0.6"))
     assert status == 7, told
-    assert "BREAKER: scope=global state=reducing why=DAILY_LOSS: control=EXP-18" in flat(told), flat(told)
+    assert "BREAKER: scope=global state=reducing why=DAILY_LOSS: control=EXP-18" in flat(told)
     why = ("--as", "ann", "--reason", "a withdrawal")
     assert shop.type("resume", *why)[0] == 0
     assert shop.type("paid", *why, "--", "-1000000")[0] == 0
-    status, told = shop.type("execute", aim(shop, "0.9"))
+    status, told = shop.type("execute", aim(shop, "0.6"))
     assert status == 0, told
     assert run(["history", "-c", str(shop.path), "verify"]) == 0
 
@@ -254,18 +258,31 @@ def test_an_account_that_does_not_answer_stops_the_plan(shop: Shop) -> None:
 
 
 @pytest.mark.soak
+def test_a_kind_of_route_that_is_not_enabled_is_refused(shop: Shop) -> None:
+    shop.set(controls={"route_kinds": ["onchain"]})
+    status, told = shop.type("execute", shop.approved())
+    assert (status, shop.sent()) == (7, 0)
+    assert "ROUTE_KIND: control=TRF-02" in flat(told)
+
+
+@pytest.mark.soak
 def test_a_position_move_is_held_against_its_limit(shop: Shop) -> None:
+    """A limit of one account leaves a move to another one as the cheapest way."""
     moves = [{"from": "bybit-main", "to": "bybit-a", "instrument": "bybit:BTC/USDT:USDT"}]
     shop.set(moves=moves)
     limit = {"id": "move-it", "measure": "gross_notional", "of": {"underlying": "BTC"},
              "scope": {"account": "bybit-main"}, "max": "1000", "source": "test"}  # fmt: skip
     shop.set(mandate={"limits": [limit]})
-    print(shop.type("accounts")[1])
-    print(shop.type("propose")[1])
+    for value in ("0", None):
+        hash_ = shop.approved()
+        shop.set(controls={"move_value": value})
+        status, told = shop.type("execute", hash_)
+        assert (status, shop.moved()) == (7, 0)
+        assert "MOVE_VALUE: control=TRF-07" in flat(told)
     hash_ = shop.approved()
-    shop.set(controls={"move_value": "0"})
-    print(shop.type("execute", hash_))
-    raise AssertionError
+    shop.set(controls={"move_value": "500000", "leverage": "30"})
+    status, told = shop.type("execute", hash_)
+    assert (status, shop.moved()) == (0, 1), told
 
 
 @pytest.mark.soak
