@@ -43,6 +43,24 @@ TITLES = {
     "data": "Data",
     "system": "System",
 }
+LOTS = "no command takes an order, and plans are made in the instrument's steps"
+NOT_BY_COMMAND = {
+    "ORD-11": LOTS,
+    "ORD-12": LOTS,
+    "ORD-13": LOTS,
+    "ORD-14": LOTS,
+    "ORD-15": "a plan holds no order that its snapshot's instrument does not take",
+    "ORD-16": "no command takes an order, and plans close no more than is held",
+    "ORD-17": "`execute` leaves nothing in the market, and plans cross no order that stands there",
+    "TRF-01": "no command takes a transfer, and plans go by registered routes",
+    "SYS-02": "an account stands still once a request's end is unknown: a venue has to fall silent",
+    "SYS-03": "`execute` settles what an earlier run left before anything else",
+    "SYS-05": "a stored plan that was changed is refused as it is read, before this control",
+    "SYS-06": "`execute` opens every account of the configuration that the plan was made from",
+    "SYS-07": "the switch of a venue has to fail while an order rests",
+    "SYS-08": "a plan that the verifier holds back is stored by no command",
+}
+"""Controls that nothing typed can reach, by id, and why; the executor's own tests refuse them."""
 MENDS = {f"EXP-{number:02}" for number in range(1, 12)}
 
 
@@ -54,6 +72,14 @@ def page() -> str:
         out.append("| id | limit | bound | code | what is measured | |\n|-|-|-|-|-|-|")
         out.extend(_row(control) for control in CONTROLS if control.group == group)
         out.append("")
+    out.append(
+        "## From the command line\n\n"
+        "`tests/service/cli/test_people.py` has every control but these refuse a plan through "
+        "`allocator execute` and let one through. These are refused in `tests/execution` alone:\n"
+    )
+    names = {control.id: control.code for control in CONTROLS}
+    out.extend(f"- {id_} `{names[id_]}`: {why}" for id_, why in NOT_BY_COMMAND.items())
+    out.append("")
     return "\n".join(out)
 
 

@@ -26,6 +26,7 @@ from allocator.models.records import (
     CycleRow,
     EventRow,
     FreezeRow,
+    OpeningRow,
     PlanRow,
     ProposalRow,
     ShortfallRow,
@@ -63,6 +64,8 @@ class Told:
         kind, _, name = row.subject.partition(":")
         if kind == "account":
             self._frozen[name] += {"frozen": 1, "thawed": -1}.get(row.what, 0)
+        if kind == "portfolio" and row.what in ("opening", "paid"):
+            self._facts.setdefault(f"{row.subject}:{data.get('day')}", {}).update(data)
         if row.what not in CHANGES.get(kind, ()):
             return
         if kind == "cycle":
@@ -97,6 +100,7 @@ def verify(session: Session) -> tuple[Fault, ...]:
         _judgement,
         _breakers,
         _shortfalls,
+        _openings,
     ):
         faults += [Fault(None, what) for what in check(session, told)]
     faults += [Fault(None, f"{name} is in the audit only") for name in told.left()]
@@ -226,6 +230,12 @@ def _shortfalls(session: Session, told: Told) -> Iterator[str]:
         figures = {name: getattr(row, name) for name in names}
         stands = {name: None if value is None else plain(value) for name, value in figures.items()}
         yield from _differ(subject, stands, told.take(subject))
+
+
+def _openings(session: Session, told: Told) -> Iterator[str]:
+    for row in session.exec(select(OpeningRow)):
+        subject = f"portfolio:{row.portfolio}:{row.day}"
+        yield from _differ(subject, {"equity": plain(row.equity)}, told.take(subject))
 
 
 def _freezes(session: Session, told: Told) -> Iterator[str]:

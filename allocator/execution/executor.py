@@ -217,7 +217,14 @@ class Executor:
     async def _work(self, run: Run) -> None:
         """Release the plan's actions until none may go and nothing is under way."""
         requests = Requests(run)
-        transfers, orders = Transfers(run, requests), Orders(run, requests)
+        try:
+            await self._release(run, Transfers(run, requests), Orders(run, requests))
+        except (Abort, Parked):
+            await requests.disarm()
+            raise
+        await requests.disarm()
+
+    async def _release(self, run: Run, transfers: Transfers, orders: Orders) -> None:
         while True:
             run.shell.check_stop()
             await transfers.follow()

@@ -179,6 +179,18 @@ class Requests:
         self._journal.refuse(place, intent, [refusal])
         return False
 
+    async def disarm(self) -> None:
+        """Take back what was armed, but where an order may still stand in the market.
+
+        A venue that does not answer keeps its switch, which then finds nothing to cancel.
+        """
+        standing = {sender(row.intent) for row in self._run.attempts() if not row.final}
+        for account in [name for name in self._armed_at if name not in standing]:
+            del self._armed_at[account]
+            venue = self._shell.venue(account)
+            if isinstance(venue, DeadMan):
+                await venue.cancel_after(0)
+
     async def _rearm(self, intent: OrderIntent) -> None:
         """Tell the venue again once a third of the time is over."""
         seconds, armed = self._shell.controls.dead_man_s, self._armed_at.get(intent.account)

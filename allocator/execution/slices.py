@@ -56,9 +56,10 @@ def parts_of(legs: Sequence[Leg], max_slice: Decimal) -> int:
     Parameters
     ----------
     max_slice
-        Numeraire by which a leg may be ahead of the others; zero: the mandate sets none.
+        Numeraire of a slice, by which a leg may be ahead of the others; zero: the mandate sets
+        none, and an order by itself is sent whole.
     """
-    if len(legs) == 1:
+    if len(legs) == 1 and not max_slice:
         return 1
     most = min(int(leg.order.quantity / leg.smallest) for leg in legs)
     if not max_slice:

@@ -125,7 +125,7 @@ DAILY_LOSS = Control(
     "exposure",
     "daily_loss",
     "DAILY_LOSS",
-    "equity lost since the day's first plan, numeraire",
+    "equity lost since the day's first plan, without what was paid in or out, numeraire",
     latches=("global", Breaker.REDUCING),
 )
 

@@ -94,6 +94,10 @@ def snapshot(**over: Any) -> Snapshot:
 MANDATE = Mandate.model_validate({"policy": {"max_slice": "20000"}})
 
 
+WHOLE = Mandate.model_validate({"policy": {"max_slice": "1000000"}})
+"""Orders are sent whole, so that a request is as large as its action."""
+
+
 def order(seq: int, name: str, side: str, quantity: str, **over: Any) -> dict[str, Any]:
     venue = {"a": BTC_A, "b": BTC_B}[name]
     price = "50250" if side == "buy" else "49750"
@@ -121,6 +125,13 @@ def transfer(seq: int, amount: str, route: str = "a-b", **over: Any) -> dict[str
         "amount": amount,
     }
     return row | over
+
+
+SWITCH = (
+    order(2, "a", "sell", "0.8", reduce_only=True, group="g"),
+    order(3, "b", "buy", "0.8", reduce_only=True, group="g"),
+)
+FUNDED = tuple({**row, "after": [1]} for row in SWITCH)
 
 
 def plan(

@@ -93,6 +93,13 @@ class Desk:
     def resume(self) -> ExecutionReport | None:
         return asyncio.run(self.executor().resume())
 
+    def stages(self) -> dict[int, str]:
+        """Tell where the actions of the last plan stand."""
+        history = self.journal().history
+        (cycle,) = history.cycles(1)
+        assert cycle.plan_hash is not None
+        return {row.seq: str(row.stage) for row in history.actions(cycle.plan_hash)}
+
     def held(self, account: str, instrument: str) -> Decimal:
         return self.exchange.holdings[account].holding(instrument).quantity
 

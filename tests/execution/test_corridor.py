@@ -142,6 +142,17 @@ def test_a_thousand_executions_stay_in_their_corridors(
     assert worst <= SLICE
 
 
+def test_an_order_by_itself_goes_in_slices_too(lite: Engine) -> None:
+    """So that a market that leaves, or a halt, finds at most one slice of it sent."""
+    desk = Desk.open(lite)
+    desk.run(order(1, "a", "buy", "1"))
+    sent = [row.intent.quantity for row in desk.exchange.records.values()
+            if isinstance(row, OrderRecord)]  # fmt: skip
+    assert len(sent) == 3
+    assert sum(sent) == 1
+    assert max(sent) * MARK <= SLICE
+
+
 def test_the_measure_would_see_an_executor_that_works_one_leg_first(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from decimal import Decimal
 
@@ -8,26 +7,22 @@ import pytest
 from sqlalchemy import Engine
 
 from allocator.adapters.paper import Behaviour, Fault
-from allocator.execution.leader import FencedError, next_epoch
 from allocator.execution.report import Progress
 from allocator.execution.transitions import Stage, State
-from allocator.models.errors import RefusedError
 from allocator.models.intents import Capabilities
-from tests.execution.book import BTC_A, BTC_B, START, account, order, snapshot, transfer
-from tests.execution.desk import Desk
-
-SWITCH = (
-    order(2, "a", "sell", "0.8", reduce_only=True, group="g"),
-    order(3, "b", "buy", "0.8", reduce_only=True, group="g"),
+from tests.execution.book import (
+    BTC_A,
+    BTC_B,
+    FUNDED,
+    START,
+    SWITCH,
+    WHOLE,
+    account,
+    order,
+    snapshot,
+    transfer,
 )
-FUNDED = tuple({**row, "after": [1]} for row in SWITCH)
-
-
-def stages(desk: Desk) -> dict[int, str]:
-    history = desk.journal().history
-    (cycle,) = history.cycles(1)
-    assert cycle.plan_hash is not None
-    return {row.seq: str(row.stage) for row in history.actions(cycle.plan_hash)}
+from tests.execution.desk import Desk
 
 
 def test_plan_is_carried_out_in_the_order_it_needs(engine: Engine) -> None:
@@ -94,7 +89,8 @@ def test_group_stays_in_step_when_a_slice_fills_in_part(lite: Engine, nth: int) 
 
 
 def test_rest_of_a_partial_fill_goes_under_a_new_id(lite: Engine) -> None:
-    desk = Desk.open(lite, behaviour=Behaviour(depth={BTC_A: Decimal("0.2")}))
+    depth = {BTC_A: Decimal("0.2")}
+    desk = Desk.open(lite, behaviour=Behaviour(depth=depth), mandate=WHOLE)
     report = desk.run(order(1, "a", "sell", "0.5", reduce_only=True))
     assert report.status == "done"
     assert report.actions[0].attempts == 3
@@ -302,100 +298,13 @@ def test_position_is_moved(lite: Engine) -> None:
     assert (desk.held("a", BTC_A), desk.held("b", BTC_A)) == (0, 1)
 
 
-def test_stop_parks_between_slices_and_a_new_start_goes_on(engine: Engine) -> None:
-    desk = Desk.open(engine)
-    executor = desk.executor()
-    desk.watch = lambda row: executor.stop() if row.state == "filled" else None
-    made = desk.plan(*SWITCH)
-    report = asyncio.run(executor.run(made, desk.start, desk.mandate))
-    assert report.status == "parked"
-    assert (desk.held("a", BTC_A), desk.held("b", BTC_B)) == (Decimal("0.6"), Decimal("-0.6"))
-    desk.watch = lambda row: None
-    resumed = desk.resume()
-    assert resumed is not None
-    assert (resumed.status, resumed.resumed) == ("done", True)
-    assert (desk.held("a", BTC_A), desk.held("b", BTC_B)) == (Decimal("0.2"), Decimal("-0.2"))
-    assert desk.resume() is None
-
-
-def test_cancelled_task_leaves_a_plan_that_can_go_on(lite: Engine) -> None:
-    desk = Desk.open(lite)
-    made = desk.plan(*SWITCH)
-
-    async def cancelled() -> None:
-        task = asyncio.create_task(desk.executor().run(made, desk.start, desk.mandate))
-        desk.watch = lambda row: task.cancel() if row.state == "filled" else None
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    asyncio.run(cancelled())
-    desk.watch = lambda row: None
-    assert [row.status for row in desk.journal().history.unfinished()] == ["parked"]
-    resumed = desk.resume()
-    assert resumed is not None
-    assert resumed.status == "done"
-    assert set(desk.exchange.received.values()) == {1}
-
-
-def test_plan_that_stood_still_too_long_is_given_up(lite: Engine) -> None:
-    desk = Desk.open(lite)
-    executor = desk.executor()
-    desk.watch = lambda row: executor.stop() if row.state == "filled" else None
-    asyncio.run(executor.run(desk.plan(*SWITCH), desk.start, desk.mandate))
-    desk.clock.at += timedelta(hours=1)
-    resumed = desk.resume()
-    assert resumed is not None
-    assert resumed.status == "superseded"
-    assert "stood still" in resumed.why
-    assert [row.stage for row in resumed.actions] == ["part_done", "part_done"]
-
-
-def test_plan_whose_book_changed_meanwhile_is_given_up(lite: Engine) -> None:
-    desk = Desk.open(lite)
-    executor = desk.executor()
-    desk.watch = lambda row: executor.stop() if row.state == "filled" else None
-    asyncio.run(executor.run(desk.plan(*SWITCH), desk.start, desk.mandate))
-    desk.exchange.trade_elsewhere("a", BTC_A, Decimal("-0.1"))
-    resumed = desk.resume()
-    assert resumed is not None
-    assert resumed.status == "superseded"
-    assert "outside change" in resumed.why
-
-
-def test_nothing_is_sent_while_something_is_open(lite: Engine) -> None:
-    desk = Desk.open(lite)
-    executor = desk.executor()
-    desk.watch = lambda row: executor.stop() if row.state == "filled" else None
-    asyncio.run(executor.run(desk.plan(*SWITCH), desk.start, desk.mandate))
-    with pytest.raises(RefusedError, match="UNRESOLVED"):
-        desk.run(order(1, "a", "buy", "0.1"))
-
-
-def test_leader_that_was_followed_sends_nothing_more(engine: Engine) -> None:
-    desk = Desk.open(engine)
-    sent: list[int] = []
-
-    def overtake(row: Progress) -> None:
-        if row.state == "filled" and not sent:
-            next_epoch(engine, "desk", "other", desk.clock.now())
-            sent.append(len(desk.exchange.received))
-
-    desk.watch = overtake
-    with pytest.raises(FencedError):
-        desk.run(*SWITCH)
-    assert sent == [1]
-    assert len(desk.exchange.received) == 1
-
-
 def test_rest_too_small_to_send_is_told(lite: Engine) -> None:
-    desk = Desk.open(lite, behaviour=Behaviour(depth={BTC_A: Decimal("0.4995")}))
-    market = desk.exchange.instruments[BTC_A]
-    assert market.lot == Decimal("0.001")
-    start = desk.start
+    start = snapshot()
     rows = [row.model_dump(by_alias=True) for row in start.instruments]
     rows[0]["min_notional"] = Decimal(100)
     start = start.model_validate({**start.model_dump(by_alias=True), "instruments": rows})
-    desk = Desk.open(lite, behaviour=Behaviour(depth={BTC_A: Decimal("0.499")}), start=start)
+    behaviour = Behaviour(depth={BTC_A: Decimal("0.499")})
+    desk = Desk.open(lite, behaviour=behaviour, start=start, mandate=WHOLE)
     report = desk.run(order(1, "a", "sell", "0.5"))
     assert report.status == "partial"
     assert report.actions[0].stage == Stage.PART_DONE
@@ -410,45 +319,3 @@ def test_transfer_of_more_than_is_held_is_not_sent(lite: Engine) -> None:
     assert report.status == "superseded"
     assert "NOT_HELD" in report.why
     assert not desk.exchange.received
-
-
-def test_money_of_a_plan_given_up_is_followed_to_its_end(lite: Engine) -> None:
-    desk = Desk.open(lite)
-
-    def meddle(row: Progress) -> None:
-        if (row.seq, row.state) == (1, "in_transit"):
-            desk.exchange.trade_elsewhere("a", BTC_A, Decimal("0.1"))
-
-    desk.watch = meddle
-    report = desk.run(transfer(1, "1000"), order(2, "a", "sell", "0.5"))
-    assert report.status == "superseded"
-    assert stages(desk)[1] == "working"
-    desk.clock.at += timedelta(minutes=2)
-    assert desk.resume() is None
-    assert stages(desk)[1] == "done"
-    assert desk.journal().history.open_attempts() == ()
-
-
-class Died(BaseException):
-    """The process is gone."""
-
-
-@pytest.mark.parametrize("last", ["acked", "in_transit", "settled"])
-def test_plan_that_died_during_its_transfer_goes_on(lite: Engine, last: str) -> None:
-    desk = Desk.open(lite)
-    made = desk.plan(transfer(1, "1000"), *FUNDED)
-
-    def die(row: Progress) -> None:
-        if row.state == last:
-            raise Died
-
-    desk.watch = die
-    with pytest.raises(Died):
-        asyncio.run(desk.executor().run(made, desk.start, desk.mandate))
-    desk.watch = lambda row: None
-    desk.clock.at += timedelta(seconds=30)
-    resumed = desk.resume()
-    assert resumed is not None
-    assert resumed.status == "done"
-    assert [row.stage for row in resumed.actions] == ["done", "done", "done"]
-    assert max(desk.exchange.effects.values()) == 1

@@ -8,14 +8,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from allocator.adapters.paper import Fault
 from allocator.execution.office import Office
 from allocator.execution.report import ExecutionReport
 from allocator.models.errors import RefusedError
 from allocator.risk.breaker import Breaker
-from tests.execution.book import BTC_A, BTC_B, account, instrument, order, snapshot, transfer
+from tests.execution.book import BTC_A, BTC_B, WHOLE, account, instrument, order, snapshot, transfer
 from tests.execution.desk import Desk
 from tests.execution.limits import wide
 
@@ -59,7 +59,7 @@ E = Decimal("0.000001")
 
 def tried(lite: Engine, action: dict[str, Any], **limits: Any) -> tuple[Desk, str]:
     """Try an action; tell why it was given up, empty if it was carried out."""
-    desk = Desk.open(lite)
+    desk = Desk.open(lite, mandate=WHOLE)
     desk.controls = wide(**limits)
     try:
         report = desk.run(action)
@@ -151,7 +151,7 @@ def test_a_route_kind_that_is_not_enabled_is_not_used(lite: Engine) -> None:
 def test_an_order_keeps_the_rules_of_its_instrument(
     lite: Engine, code: str, over: dict[str, Any]
 ) -> None:
-    desk = Desk.open(lite)
+    desk = Desk.open(lite, mandate=WHOLE)
     made = desk.plan({**BUY, **over})
     report = asyncio.run(desk.executor().run(made, desk.start, desk.mandate))
     assert not desk.exchange.received
@@ -295,6 +295,49 @@ def test_a_loss_beyond_its_limit_lets_only_reductions_through(lite: Engine) -> N
     desk.start = asyncio.run(gathered(desk))
     reduced = order(1, "a", "sell", "0.1", limit_price="47900", reduce_only=True)
     assert desk.run(reduced).status == "done"
+
+
+def test_a_withdrawal_is_no_loss_and_a_deposit_hides_none(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    desk.controls = wide(daily_loss="1000")
+    office = Office(lite, "desk", desk.clock)
+    with pytest.raises(RefusedError, match="DAY_NOT_OPEN"):
+        office.paid(Decimal(-5000), "wire 1", "ann")
+    assert desk.run(order(1, "a", "buy", "0.1")).status == "done"
+    money = desk.exchange.holdings["a"].wallet("USDT")
+
+    def tried(comes: str, told: str | None) -> str:
+        money.add(Decimal(comes))
+        if told is not None:
+            office.paid(Decimal(told), "wire 2", "ann")
+        desk.start = asyncio.run(gathered(desk))
+        return desk.run(order(1, "a", "buy", "0.001")).why
+
+    assert tried("-5000", "-5000") == ""
+    assert tried("5000", "5000") == ""
+    assert "why=DAILY_LOSS" in tried("5000", "6500")
+    assert desk.journal().history.verify() == ()
+
+
+def test_money_from_outside_needs_an_amount_a_reason_and_a_name(lite: Engine) -> None:
+    office = Office(lite, "desk", Desk.open(lite).clock)
+    for amount, reason, who, code in (
+        ("0", "wire", "ann", "NO_AMOUNT"),
+        ("1", " ", "ann", "NO_REASON"),
+        ("1", "wire", "", "NO_REASON"),
+    ):
+        with pytest.raises(RefusedError, match=code):
+            office.paid(Decimal(amount), reason, who)
+
+
+def test_an_opening_that_somebody_rewrote_is_seen(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    desk.journal().opening("desk", "2026-11-20", Decimal(10))
+    assert desk.journal().history.verify() == ()
+    with lite.begin() as connection:
+        connection.execute(text("UPDATE opening SET equity = '7'"))
+    (fault,) = desk.journal().history.verify()
+    assert "equity is 7; the audit says 10" in fault.what
 
 
 def test_a_day_begins_with_what_its_first_plan_found(lite: Engine) -> None:

@@ -10,13 +10,13 @@ from allocator.execution.attempts import Attempt
 from allocator.execution.manual import Verdict, resolve
 from allocator.execution.transitions import IllegalTransitionError, Stage, State
 from allocator.models.errors import JournalError, RefusedError
-from tests.execution.book import order
+from tests.execution.book import WHOLE, order
 from tests.execution.desk import Desk
 
 
 def handed_over(engine: Engine) -> tuple[Desk, Attempt]:
     faults = [Fault("order", "lost_after"), Fault("find", "error", times=10_000)]
-    desk = Desk.open(engine, faults=faults)
+    desk = Desk.open(engine, faults=faults, mandate=WHOLE)
     desk.run(order(1, "a", "sell", "0.5"))
     (attempt,) = desk.journal().history.with_state(State.MANUAL)
     return desk, attempt

@@ -187,8 +187,21 @@ def test_the_venue_is_told_to_cancel_everything_should_we_fall_silent(lite: Engi
 
     desk.exchange.arm = seen  # type: ignore[method-assign]
     assert run(desk, SINGLE).status == "done"
-    assert set(told) == {10}
-    assert len(told) > 2
+    assert set(told[:-1]) == {10}
+    assert len(told) > 3
+    assert told[-1] == 0
+    assert not desk.exchange._silent_at
+
+
+def test_the_switch_stays_armed_while_an_order_may_stand_in_the_market(lite: Engine) -> None:
+    """Nobody can say what became of it: should it stand there, the silence ends it."""
+    faults = [Fault("order", "lost_after"), Fault("find", "error", times=10_000)]
+    desk = Desk.open(lite, behaviour=Behaviour(capabilities=SWITCH), faults=faults)
+    desk.controls = wide(dead_man_s=5)
+    run(desk, SINGLE)
+    assert [row.state for row in desk.journal().history.open_attempts()] == []
+    assert desk.journal().history.frozen().keys() == {"a"}
+    assert desk.exchange._silent_at.keys() == {"a"}
 
 
 def test_silence_ends_what_rests(lite: Engine) -> None:

@@ -1,4 +1,4 @@
-"""Commands by which people say yes, no, stop and go on: approve, halt, resume, resolve."""
+"""Commands by which people say yes, no, stop and go on: approve, halt, resume, paid, resolve."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import asyncio
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from allocator.models.base import plain, stamp
+from allocator.models.base import exact, plain, stamp
 from allocator.models.errors import RefusedError
 from allocator.service.cli.records import open_database
 
@@ -205,6 +205,28 @@ def resume(
     print(f"{scope}: active")
 
 
+def paid(
+    amount: Annotated[
+        str, typer.Argument(help="What came from outside, in the book's money; negative: it left.")
+    ],
+    *,
+    config: ConfigArgument,
+    who: WhoOption,
+    reason: ReasonOption,
+) -> None:
+    """Tell of a deposit or a withdrawal, so that the day's loss is counted without it.
+
+    Ends with 6 before the day's first plan, in which it is counted anyway, or without a reason
+    and a name.
+
+    \b
+    Example: allocator paid -c config.yaml --as ann --reason "wire 4711" -- -25000
+    """  # noqa: D301
+    with open_office(load(config)) as office:
+        opening = office.paid(_number(amount, "AMOUNT"), reason, who)
+    print(f"today's profit and loss are counted from {plain(opening)}")
+
+
 def resolve(  # noqa: PLR0913 - each is an option of the command
     what: Annotated[
         str | None, typer.Argument(help="A request's client id, or account:NAME; none lists.")
@@ -251,13 +273,17 @@ def _resolve(
 
 
 def _amount(text: str) -> Decimal:
-    try:
-        value = Decimal(text)
-    except InvalidOperation as error:
-        raise typer.BadParameter(f"not a number: {text}", param_hint="--filled") from error
-    if not value.is_finite() or value < 0:
+    value = _number(text, "--filled")
+    if value < 0:
         raise typer.BadParameter(f"not an amount: {text}", param_hint="--filled")
     return value
+
+
+def _number(text: str, hint: str) -> Decimal:
+    try:
+        return exact(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"not a number: {text}", param_hint=hint) from error
 
 
 def _list_open(office: Office) -> None:

@@ -1,0 +1,150 @@
+"""Plans that stop half way, and what the next start makes of them."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import Engine
+
+from allocator.execution.leader import FencedError, next_epoch
+from allocator.execution.report import Progress
+from allocator.models.errors import RefusedError
+from tests.execution.book import (
+    BTC_A,
+    BTC_B,
+    FUNDED,
+    SWITCH,
+    order,
+    transfer,
+)
+from tests.execution.desk import Desk
+
+
+def test_stop_parks_between_slices_and_a_new_start_goes_on(engine: Engine) -> None:
+    desk = Desk.open(engine)
+    executor = desk.executor()
+    desk.watch = lambda row: executor.stop() if row.state == "filled" else None
+    made = desk.plan(*SWITCH)
+    report = asyncio.run(executor.run(made, desk.start, desk.mandate))
+    assert report.status == "parked"
+    assert (desk.held("a", BTC_A), desk.held("b", BTC_B)) == (Decimal("0.6"), Decimal("-0.6"))
+    desk.watch = lambda row: None
+    resumed = desk.resume()
+    assert resumed is not None
+    assert (resumed.status, resumed.resumed) == ("done", True)
+    assert (desk.held("a", BTC_A), desk.held("b", BTC_B)) == (Decimal("0.2"), Decimal("-0.2"))
+    assert desk.resume() is None
+
+
+def test_cancelled_task_leaves_a_plan_that_can_go_on(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    made = desk.plan(*SWITCH)
+
+    async def cancelled() -> None:
+        task = asyncio.create_task(desk.executor().run(made, desk.start, desk.mandate))
+        desk.watch = lambda row: task.cancel() if row.state == "filled" else None
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancelled())
+    desk.watch = lambda row: None
+    assert [row.status for row in desk.journal().history.unfinished()] == ["parked"]
+    resumed = desk.resume()
+    assert resumed is not None
+    assert resumed.status == "done"
+    assert set(desk.exchange.received.values()) == {1}
+
+
+def test_plan_that_stood_still_too_long_is_given_up(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    executor = desk.executor()
+    desk.watch = lambda row: executor.stop() if row.state == "filled" else None
+    asyncio.run(executor.run(desk.plan(*SWITCH), desk.start, desk.mandate))
+    desk.clock.at += timedelta(hours=1)
+    resumed = desk.resume()
+    assert resumed is not None
+    assert resumed.status == "superseded"
+    assert "stood still" in resumed.why
+    assert [row.stage for row in resumed.actions] == ["part_done", "part_done"]
+
+
+def test_plan_whose_book_changed_meanwhile_is_given_up(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    executor = desk.executor()
+    desk.watch = lambda row: executor.stop() if row.state == "filled" else None
+    asyncio.run(executor.run(desk.plan(*SWITCH), desk.start, desk.mandate))
+    desk.exchange.trade_elsewhere("a", BTC_A, Decimal("-0.1"))
+    resumed = desk.resume()
+    assert resumed is not None
+    assert resumed.status == "superseded"
+    assert "outside change" in resumed.why
+
+
+def test_nothing_is_sent_while_something_is_open(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    executor = desk.executor()
+    desk.watch = lambda row: executor.stop() if row.state == "filled" else None
+    asyncio.run(executor.run(desk.plan(*SWITCH), desk.start, desk.mandate))
+    with pytest.raises(RefusedError, match="UNRESOLVED"):
+        desk.run(order(1, "a", "buy", "0.1"))
+
+
+def test_leader_that_was_followed_sends_nothing_more(engine: Engine) -> None:
+    desk = Desk.open(engine)
+    sent: list[int] = []
+
+    def overtake(row: Progress) -> None:
+        if row.state == "filled" and not sent:
+            next_epoch(engine, "desk", "other", desk.clock.now())
+            sent.append(len(desk.exchange.received))
+
+    desk.watch = overtake
+    with pytest.raises(FencedError):
+        desk.run(*SWITCH)
+    assert sent == [1]
+    assert len(desk.exchange.received) == 1
+
+
+def test_money_of_a_plan_given_up_is_followed_to_its_end(lite: Engine) -> None:
+    desk = Desk.open(lite)
+
+    def meddle(row: Progress) -> None:
+        if (row.seq, row.state) == (1, "in_transit"):
+            desk.exchange.trade_elsewhere("a", BTC_A, Decimal("0.1"))
+
+    desk.watch = meddle
+    report = desk.run(transfer(1, "1000"), order(2, "a", "sell", "0.5"))
+    assert report.status == "superseded"
+    assert desk.stages()[1] == "working"
+    desk.clock.at += timedelta(minutes=2)
+    assert desk.resume() is None
+    assert desk.stages()[1] == "done"
+    assert desk.journal().history.open_attempts() == ()
+
+
+class Died(BaseException):
+    """The process is gone."""
+
+
+@pytest.mark.parametrize("last", ["acked", "in_transit", "settled"])
+def test_plan_that_died_during_its_transfer_goes_on(lite: Engine, last: str) -> None:
+    desk = Desk.open(lite)
+    made = desk.plan(transfer(1, "1000"), *FUNDED)
+
+    def die(row: Progress) -> None:
+        if row.state == last:
+            raise Died
+
+    desk.watch = die
+    with pytest.raises(Died):
+        asyncio.run(desk.executor().run(made, desk.start, desk.mandate))
+    desk.watch = lambda row: None
+    desk.clock.at += timedelta(seconds=30)
+    resumed = desk.resume()
+    assert resumed is not None
+    assert resumed.status == "done"
+    assert [row.stage for row in resumed.actions] == ["done", "done", "done"]
+    assert max(desk.exchange.effects.values()) == 1
