@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from allocator.adapters.ccxt.answers import rows
@@ -26,6 +25,7 @@ from allocator.adapters.ccxt.binance_reads import (
 )
 from allocator.adapters.ccxt.pairs import check_unrealised
 from allocator.adapters.ccxt.place import Place, text, who
+from allocator.adapters.ccxt.readings import reading_of
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
 from allocator.models.account import (
@@ -66,21 +66,11 @@ def check_wallet(place: Place) -> None:
 async def reading(place: Place) -> AccountReading:
     """Read wallets, positions and open orders; a part that fails is named."""
     check_wallet(place)
-    at = datetime.now(UTC)
-    held, legs, orders = await asyncio.gather(
-        wallets(place), position_rows(place), open_orders(place), return_exceptions=True
-    )
-    parts = {"wallets": held, "positions": legs, "open orders": orders}
-    missing = [f"{name}: {part}" for name, part in parts.items() if isinstance(part, BaseException)]
-    return AccountReading(
-        account=place.account,
-        at=at,
-        complete=not missing,
-        missing=tuple(missing),
-        wallets={} if isinstance(held, BaseException) else held,
-        positions={} if isinstance(legs, BaseException) else net_positions(place, legs),
-        open_orders=() if isinstance(orders, BaseException) else orders,
-    )
+    return await reading_of(place, wallets(place), _net(place), open_orders(place))
+
+
+async def _net(place: Place) -> dict[str, Decimal]:
+    return net_positions(place, await position_rows(place))
 
 
 async def account(place: Place) -> Account:

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from allocator.adapters.ccxt.answers import rows
 from allocator.adapters.ccxt.binance_reads import SIDES, wallet_of
-from allocator.adapters.ccxt.markets import instrument_of
+from allocator.adapters.ccxt.markets import instrument_of, quoted
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.adapters.exact import exactly
@@ -175,13 +175,11 @@ async def quote(place: Place, instrument: str) -> Quote:
     at = place.login.venue_now()
     book = (await _table(place, f"{PUBLIC[wallet]}_get_ticker_bookticker", **asked))[market["id"]]
     bid, ask = number(text(book, "bidPrice")), number(text(book, "askPrice"))
-    if not bid or not ask:
-        raise VenueError(f"{instrument} is not quoted on both sides")
-    mark = (bid + ask) / 2
+    mark = None
     if wallet != "spot":
         index = await _table(place, f"{PUBLIC[wallet]}_get_premiumindex", **asked)
-        mark = number(text(index[market["id"]], "markPrice")) or mark
-    return Quote(instrument=instrument, bid=bid, ask=ask, mark=mark, at=at)
+        mark = number(text(index[market["id"]], "markPrice"))
+    return quoted(instrument, (bid, ask, mark), at, middle=True)
 
 
 async def prices(place: Place) -> AssetPrices:

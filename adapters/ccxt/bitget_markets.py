@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Collection
 
 from allocator.adapters.ccxt.bitget_reads import COIN, FUTURES, rows_of
-from allocator.adapters.ccxt.markets import instrument_of
+from allocator.adapters.ccxt.markets import instrument_of, quoted
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.adapters.exact import exactly
@@ -109,9 +109,7 @@ async def quote(place: Place, instrument: str) -> Quote:
     if row is None:
         raise VenueError(f"no ticker of {instrument}")
     bid, ask, mark = (number(row.get(key)) for key in ("bidPr", "askPr", "markPrice"))
-    if not bid or not ask or not mark:
-        raise VenueError(f"{instrument} is not quoted on both sides")
-    return Quote(instrument=instrument, bid=bid, ask=ask, mark=mark, at=moment(text(row, "ts")))
+    return quoted(instrument, (bid, ask, mark), moment(text(row, "ts")))
 
 
 async def prices(place: Place) -> AssetPrices:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from allocator.adapters.ccxt.bybit_reads import (
@@ -27,6 +26,7 @@ from allocator.adapters.ccxt.bybit_reads import (
 from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.pairs import Held, a_cent, check_unrealised, flat_pair, pair_of
 from allocator.adapters.ccxt.place import Place, text, who
+from allocator.adapters.ccxt.readings import reading_of
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
 from allocator.models.account import (
@@ -36,6 +36,7 @@ from allocator.models.account import (
     Fees,
     Isolated,
     Margin,
+    OpenOrder,
     Position,
     State,
 )
@@ -53,30 +54,17 @@ PositionRow = tuple[str, JsonObject]
 
 async def reading(place: Place) -> AccountReading:
     """Read wallets, positions and open orders; a part that fails is named."""
-    at = datetime.now(UTC)
-    parts = (
-        await asyncio.gather(
-            _wallets(place), position_rows(place), open_orders(place), return_exceptions=True
-        )
-        if place.config.wallet == "unified"
-        else (*await asyncio.gather(_wallets(place), return_exceptions=True), [], ())
-    )
-    names = ("wallets", "positions", "open orders")
-    missing = [
-        f"{name}: {part}"
-        for name, part in zip(names, parts, strict=True)
-        if isinstance(part, BaseException)
-    ]
-    wallets, rows, orders = parts
-    return AccountReading(
-        account=place.account,
-        at=at,
-        complete=not missing,
-        missing=tuple(missing),
-        wallets={} if isinstance(wallets, BaseException) else wallets,
-        positions={} if isinstance(rows, BaseException) else net_positions(place, rows),
-        open_orders=() if isinstance(orders, BaseException) else orders,
-    )
+    return await reading_of(place, _wallets(place), _net(place), _standing(place))
+
+
+async def _net(place: Place) -> dict[str, Decimal]:
+    if place.config.wallet == "funding":
+        return {}
+    return net_positions(place, await position_rows(place))
+
+
+async def _standing(place: Place) -> tuple[OpenOrder, ...]:
+    return () if place.config.wallet == "funding" else await open_orders(place)
 
 
 async def _wallets(place: Place) -> dict[str, Decimal]:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from decimal import Decimal
 
 from allocator.adapters.ccxt.bybit_reads import category, pages, result, unified
-from allocator.adapters.ccxt.markets import instrument_of
+from allocator.adapters.ccxt.markets import instrument_of, quoted
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.adapters.exact import exactly
@@ -138,11 +138,8 @@ async def quote(place: Place, instrument: str) -> Quote:
     if row is None:
         raise VenueError(f"no ticker of {instrument}")
     bid, ask = number(row.get("bid1Price")), number(row.get("ask1Price"))
-    if not bid or not ask:
-        raise VenueError(f"{instrument} is not quoted on both sides")
-    mark = number(row.get("markPrice")) or (bid + ask) / 2
-    at = moment(text(reply, "time"))
-    return Quote(instrument=instrument, bid=bid, ask=ask, mark=mark, at=at)
+    mark, at = number(row.get("markPrice")), moment(text(reply, "time"))
+    return quoted(instrument, (bid, ask, mark), at, middle=True)
 
 
 @exactly

@@ -13,7 +13,7 @@ from decimal import Decimal
 from allocator.adapters.ccxt.answers import rows
 from allocator.adapters.ccxt.deribit_margin import Prices, tiers_of
 from allocator.adapters.ccxt.deribit_reads import ask, size_of
-from allocator.adapters.ccxt.markets import instrument_of
+from allocator.adapters.ccxt.markets import instrument_of, quoted
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.adapters.exact import exactly
@@ -153,12 +153,10 @@ async def quote(place: Place, instrument: str) -> Quote:
         When a side of the book is empty, or nothing usable came.
     """
     ticker = await _ticker(place, place.market(instrument))
-    bid, ask_ = number(ticker.get("best_bid_price")), number(ticker.get("best_ask_price"))
-    if not bid or not ask_:
-        raise VenueError(f"{instrument} is not quoted on both sides")
-    mark = number(text(ticker, "mark_price")) or (bid + ask_) / 2
+    bid, ask = number(ticker.get("best_bid_price")), number(ticker.get("best_ask_price"))
+    mark = number(text(ticker, "mark_price"))
     at = moment(text(ticker, "timestamp"))
-    return Quote(instrument=instrument, bid=bid, ask=ask_, mark=mark, at=at)
+    return quoted(instrument, (bid, ask, mark), at, middle=True)
 
 
 async def prices(place: Place) -> AssetPrices:

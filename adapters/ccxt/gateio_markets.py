@@ -14,7 +14,7 @@ from collections.abc import Collection
 from decimal import Decimal
 
 from allocator.adapters.ccxt.answers import listed
-from allocator.adapters.ccxt.markets import instrument_of
+from allocator.adapters.ccxt.markets import instrument_of, quoted
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.adapters.exact import exactly
@@ -126,10 +126,8 @@ async def quote(place: Place, instrument: str) -> Quote:
     if row is None:
         raise VenueError(f"no ticker of {instrument}")
     bid, ask = number(row.get("highest_bid")), number(row.get("lowest_ask"))
-    if not bid or not ask:
-        raise VenueError(f"{instrument} is not quoted on both sides")
-    mark = number(text(row, "mark_price")) or ZERO
-    return Quote(instrument=instrument, bid=bid, ask=ask, mark=mark, at=place.login.venue_now())
+    mark = number(text(row, "mark_price"))
+    return quoted(instrument, (bid, ask, mark), place.login.venue_now())
 
 
 async def prices(place: Place) -> AssetPrices:

@@ -16,7 +16,7 @@ from decimal import ROUND_UP, Decimal
 
 from allocator.adapters.ccxt.answers import listed
 from allocator.adapters.ccxt.hyperliquid_reads import INFO
-from allocator.adapters.ccxt.markets import instrument_of
+from allocator.adapters.ccxt.markets import instrument_of, quoted
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.adapters.exact import exactly
@@ -155,9 +155,7 @@ async def quote(place: Place, instrument: str) -> Quote:
     bid, ask = best(book)
     row = contexts.get(str(market["info"]["name"]), {})
     mark = number(row.get("markPx"))
-    if not bid or not ask or not mark:
-        raise VenueError(f"{instrument} is not quoted on both sides")
-    return Quote(instrument=instrument, bid=bid, ask=ask, mark=mark, at=moment(text(book, "time")))
+    return quoted(instrument, (bid, ask, mark), moment(text(book, "time")))
 
 
 async def prices(place: Place) -> AssetPrices:

@@ -17,7 +17,7 @@ from decimal import Decimal
 
 from allocator.adapters.ccxt.answers import rows as listed
 from allocator.adapters.ccxt.kraken_reads import FLEXIBLE
-from allocator.adapters.ccxt.markets import instrument_of
+from allocator.adapters.ccxt.markets import instrument_of, quoted
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.adapters.exact import exactly
@@ -132,10 +132,8 @@ async def quote(place: Place, instrument: str) -> Quote:
     if not isinstance(row, dict):
         raise VenueError(f"no ticker of {instrument}")
     bid, ask, mark = (number(row.get(key)) for key in ("bid", "ask", "markPrice"))
-    if not bid or not ask or not mark:
-        raise VenueError(f"{instrument} is not quoted on both sides")
     at = moment(place.login.client.parse8601(text(reply, "serverTime")))
-    return Quote(instrument=instrument, bid=bid, ask=ask, mark=mark, at=at)
+    return quoted(instrument, (bid, ask, mark), at)
 
 
 async def prices(place: Place) -> AssetPrices:

@@ -17,7 +17,7 @@ from decimal import ROUND_FLOOR, Decimal
 
 from allocator.adapters.ccxt.failures import RefusalError
 from allocator.adapters.ccxt.kucoin_reads import COIN, data_of, rows_of
-from allocator.adapters.ccxt.markets import instrument_of
+from allocator.adapters.ccxt.markets import instrument_of, quoted
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.adapters.exact import exactly
@@ -141,10 +141,8 @@ async def quote(place: Place, instrument: str) -> Quote:
     row = data_of(told, "ticker")
     bid, ask = number(row.get("bestBidPrice")), number(row.get("bestAskPrice"))
     mark = number(data_of(marked, "mark price").get("value"))
-    if not bid or not ask or not mark:
-        raise VenueError(f"{instrument} is not quoted on both sides")
     at = moment(int(text(row, "ts")) // NANOSECONDS)
-    return Quote(instrument=instrument, bid=bid, ask=ask, mark=mark, at=at)
+    return quoted(instrument, (bid, ask, mark), at)
 
 
 async def prices(place: Place) -> AssetPrices:

@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from allocator.adapters.ccxt.values import JsonObject, number
+from allocator.adapters.exact import exactly
 from allocator.models.base import ZERO
 from allocator.models.errors import VenueError
+from allocator.models.intents import Quote
 from allocator.models.market import Instrument
 
 
@@ -64,6 +66,34 @@ def instrument_of(venue: str, market: JsonObject, figures: Mapping[str, object])
             "expiry": _expiry(market),
         }
     return Instrument.model_validate({**shape, **figures})
+
+
+@exactly
+def quoted(
+    instrument: str,
+    prices: tuple[Decimal | None, Decimal | None, Decimal | None],
+    at: datetime,
+    *,
+    middle: bool = False,
+) -> Quote:
+    """Put best prices together.
+
+    Parameters
+    ----------
+    prices
+        Bid, ask and mark.
+    middle
+        Whether the middle stands for a mark that is not told.
+
+    Raises
+    ------
+    VenueError
+        When a side of the book is empty, or there is no mark.
+    """
+    bid, ask, mark = prices
+    if not bid or not ask or not (mark or middle):
+        raise VenueError(f"{instrument} is not quoted on both sides")
+    return Quote(instrument=instrument, bid=bid, ask=ask, mark=mark or (bid + ask) / 2, at=at)
 
 
 def payoff_of(market: JsonObject) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from allocator.adapters.ccxt.okx_reads import (
@@ -31,6 +30,7 @@ from allocator.adapters.ccxt.okx_reads import (
 from allocator.adapters.ccxt.okx_terms import Steps, named, note_rights, terms
 from allocator.adapters.ccxt.pairs import a_cent
 from allocator.adapters.ccxt.place import Place, text, who
+from allocator.adapters.ccxt.readings import reading_of
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
 from allocator.models.account import (
@@ -62,27 +62,7 @@ NOT_AT_ALL = (CollateralTier(upto=None, ratio=ZERO),)
 
 async def reading(place: Place) -> AccountReading:
     """Read wallets, positions and open orders; a part that fails is named."""
-    at = datetime.now(UTC)
-    held, found, orders = await asyncio.gather(
-        _wallets(place), _held(place), _standing(place), return_exceptions=True
-    )
-    parts = {"wallets": held, "positions": found, "open orders": orders}
-    net = dict[str, Decimal]()
-    if not isinstance(found, BaseException):
-        try:
-            net = net_positions(place, found)
-        except VenueError as error:
-            parts["positions"] = error
-    missing = [f"{name}: {part}" for name, part in parts.items() if isinstance(part, BaseException)]
-    return AccountReading(
-        account=place.account,
-        at=at,
-        complete=not missing,
-        missing=tuple(missing),
-        wallets={} if isinstance(held, BaseException) else held,
-        positions=net,
-        open_orders=() if isinstance(orders, BaseException) else orders,
-    )
+    return await reading_of(place, _wallets(place), _net(place), _standing(place))
 
 
 async def _wallets(place: Place) -> dict[str, Decimal]:
@@ -91,8 +71,10 @@ async def _wallets(place: Place) -> dict[str, Decimal]:
     return {text(row, "ccy"): wallet(row) for row in details(await trading_account(place))}
 
 
-async def _held(place: Place) -> list[JsonObject]:
-    return await position_rows(place) if place.config.wallet == "unified" else []
+async def _net(place: Place) -> dict[str, Decimal]:
+    if place.config.wallet != "unified":
+        return {}
+    return net_positions(place, await position_rows(place))
 
 
 async def _standing(place: Place) -> tuple[OpenOrder, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from allocator.adapters.ccxt.failures import UnansweredError
-from allocator.adapters.ccxt.markets import instrument_of
+from allocator.adapters.ccxt.markets import instrument_of, quoted
 from allocator.adapters.ccxt.okx_reads import kind_of, only, rows, size_of
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number
@@ -20,7 +20,6 @@ from allocator.adapters.exact import down, exactly
 from allocator.adapters.figures import daily_range_volatility, rising
 from allocator.adapters.sources import AssetPrices, NetworkTerms
 from allocator.models.base import ONE, ZERO
-from allocator.models.errors import VenueError
 from allocator.models.intents import Quote
 from allocator.models.market import Funding, Instrument, Status, Tier
 
@@ -206,16 +205,9 @@ async def quote(place: Place, instrument: str) -> Quote:
         calls.append(place.login.call("public_get_public_mark_price", kind))
     ticker, *marks = [only(reply) for reply in await asyncio.gather(*calls)]
     bid, ask = number(ticker.get("bidPx")), number(ticker.get("askPx"))
-    if not bid or not ask:
-        raise VenueError(f"{instrument} is not quoted on both sides")
     mark = number(text(marks[0], "markPx")) if marks else None
-    return Quote(
-        instrument=instrument,
-        bid=bid,
-        ask=ask,
-        mark=mark or (bid + ask) / 2,
-        at=moment(text(ticker, "ts")),
-    )
+    at = moment(text(ticker, "ts"))
+    return quoted(instrument, (bid, ask, mark), at, middle=True)
 
 
 @exactly

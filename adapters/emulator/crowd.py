@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from allocator.adapters.emulator.binance.signing import READ, TRADE_FUTURES, TRADE_SPOT, TRANSFER
 from allocator.adapters.emulator.exchange import World
-from allocator.adapters.emulator.ledger import ZERO, ApiKey, Balance, Leverage, Position, User
+from allocator.adapters.emulator.records import ZERO, ApiKey, Balance, Leverage, Position, User
 from allocator.adapters.emulator.world import demo_world
 
 OPENED_MS = 1_790_000_000_000

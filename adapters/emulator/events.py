@@ -5,7 +5,8 @@ from decimal import ROUND_FLOOR, Decimal
 
 from allocator.adapters.emulator import matching
 from allocator.adapters.emulator.exchange import Exchange, quote_at
-from allocator.adapters.emulator.ledger import (
+from allocator.adapters.emulator.market import EIGHT, Instrument, value
+from allocator.adapters.emulator.records import (
     CoinPrice,
     Counter,
     Deposit,
@@ -13,7 +14,6 @@ from allocator.adapters.emulator.ledger import (
     Position,
     Withdrawal,
 )
-from allocator.adapters.emulator.market import EIGHT, Instrument, value
 
 HOUR_MS = 3_600_000
 COUNTDOWN = "countdown"

@@ -11,14 +11,17 @@ from typing import Protocol
 from allocator.adapters.emulator.clock import Clock
 from allocator.adapters.emulator.errors import Refusal, Refused, VenueError
 from allocator.adapters.emulator.faults import Faults
-from allocator.adapters.emulator.ledger import (
+from allocator.adapters.emulator.ledger import Ledger
+from allocator.adapters.emulator.market import Book, Instrument, book
+from allocator.adapters.emulator.options import premium
+from allocator.adapters.emulator.ratelimit import Limiter
+from allocator.adapters.emulator.records import (
     ZERO,
     Address,
     ApiKey,
     Balance,
     CoinPrice,
     Counter,
-    Ledger,
     Leg,
     Leverage,
     Position,
@@ -26,9 +29,6 @@ from allocator.adapters.emulator.ledger import (
     Side,
     User,
 )
-from allocator.adapters.emulator.market import Book, Instrument, book
-from allocator.adapters.emulator.options import premium
-from allocator.adapters.emulator.ratelimit import Limiter
 from allocator.adapters.emulator.requestlog import RequestLog
 from allocator.adapters.emulator.store import Store
 from allocator.adapters.emulator.tables import Row, Table

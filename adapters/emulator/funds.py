@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from allocator.adapters.emulator.errors import Refusal, Refused
 from allocator.adapters.emulator.exchange import Chain, Exchange
-from allocator.adapters.emulator.ledger import Transfer, Withdrawal
 from allocator.adapters.emulator.market import on_step
+from allocator.adapters.emulator.records import Transfer, Withdrawal
 
 
 @dataclass(frozen=True, slots=True)

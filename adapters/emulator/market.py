@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_FLOOR, Decimal
 from typing import Literal
 
-from allocator.adapters.emulator.ledger import ZERO, Quote
 from allocator.adapters.emulator.options import Option
+from allocator.adapters.emulator.records import ZERO, Quote
 
 EIGHT = Decimal("1e-8")
 Payoff = Literal["spot", "linear", "inverse"]

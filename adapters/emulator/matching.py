@@ -10,7 +10,15 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from allocator.adapters.emulator import options
 from allocator.adapters.emulator.errors import Refusal, Refused
 from allocator.adapters.emulator.exchange import Exchange, Intent
-from allocator.adapters.emulator.ledger import (
+from allocator.adapters.emulator.market import (
+    EIGHT,
+    Instrument,
+    average_entry,
+    on_step,
+    profit,
+    value,
+)
+from allocator.adapters.emulator.records import (
     ZERO,
     Execution,
     ExecutionKind,
@@ -20,14 +28,6 @@ from allocator.adapters.emulator.ledger import (
     Position,
     Side,
     TimeInForce,
-)
-from allocator.adapters.emulator.market import (
-    EIGHT,
-    Instrument,
-    average_entry,
-    on_step,
-    profit,
-    value,
 )
 
 

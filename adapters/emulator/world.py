@@ -15,9 +15,9 @@ from allocator.adapters.emulator.clock import Clock
 from allocator.adapters.emulator.deribit import world as deribit_world
 from allocator.adapters.emulator.deribit.venue import Deribit
 from allocator.adapters.emulator.exchange import Exchange, Options, World
-from allocator.adapters.emulator.ledger import CoinPrice
 from allocator.adapters.emulator.okx import world as okx_world
 from allocator.adapters.emulator.okx.venue import Okx
+from allocator.adapters.emulator.records import CoinPrice
 
 PRICES = (
     CoinPrice("BTC", Decimal(64000)),

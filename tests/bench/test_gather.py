@@ -1,41 +1,17 @@
 """Many accounts are read at once, inside the venues' own limits, and a dead one stays alone."""
 
-import asyncio
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
+from allocator.adapters.ccxt import clients
 from allocator.adapters.emulator.crowd import KINDS, crowd, secrets
 from allocator.adapters.emulator.testing import Emulator, running_emulator
 from allocator.models.config import Config
 from bench.gather import configuration, measure
+from tests.patient import Patient
 
 SIZE = 6
-
-
-class Patient(asyncio.SelectorEventLoop):
-    """A loop whose clock runs only while nothing happens.
-
-    A busy machine that answers late stops it, so that no account is late but one that never
-    answers: the deadline comes once everybody else is done.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.at = 0.0
-        select = self._selector.select  # type: ignore[attr-defined]
-
-        def wait(timeout: float | None = None) -> Any:
-            events = select(timeout)
-            if not events and timeout:
-                self.at += timeout
-            return events
-
-        self._selector.select = wait  # type: ignore[attr-defined]
-
-    def time(self) -> float:
-        return self.at
 
 
 @pytest.fixture
@@ -44,6 +20,8 @@ def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
         for index in range(SIZE):
             for word, value in secrets(venue, index).items():
                 monkeypatch.setenv(f"CROWD_{venue}_{index}_{word}".upper(), value)
+    # What a loaded machine sends late is not what is looked at here: it is in time for a minute.
+    monkeypatch.setattr(clients, "RECEIVE_WINDOW_MS", 60_000)
     with running_emulator(world=crowd(SIZE), limit_scale=1) as running:
         yield running
 

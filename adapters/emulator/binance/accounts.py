@@ -22,8 +22,8 @@ from allocator.adapters.emulator.binance.words import (
     stepped,
     user_of,
 )
-from allocator.adapters.emulator.ledger import ZERO
 from allocator.adapters.emulator.market import leverage_cap
+from allocator.adapters.emulator.records import ZERO
 from allocator.adapters.emulator.wire import Call, Json, plain
 
 

@@ -23,8 +23,8 @@ from allocator.adapters.emulator.binance.words import (
     whole,
 )
 from allocator.adapters.emulator.errors import Refusal, Refused
-from allocator.adapters.emulator.ledger import Leg, Order, Side
 from allocator.adapters.emulator.market import Instrument
+from allocator.adapters.emulator.records import Leg, Order, Side
 from allocator.adapters.emulator.wire import Call
 
 CLIENT_ID = re.compile(r"^[.A-Z:/a-z0-9_-]{1,36}$")

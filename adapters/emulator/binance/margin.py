@@ -13,8 +13,8 @@ from decimal import Decimal
 
 from allocator.adapters.emulator.binance.words import COINM, USDM, VENUE
 from allocator.adapters.emulator.exchange import Exchange
-from allocator.adapters.emulator.ledger import ZERO, Leg, Position
 from allocator.adapters.emulator.market import Instrument, maintenance, profit, tier_of, value
+from allocator.adapters.emulator.records import ZERO, Leg, Position
 
 COINS = {USDM: ("USDT", "USDC"), COINM: ("BTC", "ETH")}
 

@@ -26,8 +26,8 @@ from allocator.adapters.emulator.binance.words import (
 )
 from allocator.adapters.emulator.errors import Refusal, Refused
 from allocator.adapters.emulator.events import set_countdown
-from allocator.adapters.emulator.ledger import ZERO, Leg, Order, OrderType, Side, TimeInForce
 from allocator.adapters.emulator.market import Instrument
+from allocator.adapters.emulator.records import ZERO, Leg, Order, OrderType, Side, TimeInForce
 from allocator.adapters.emulator.wire import Call, Json, plain
 
 TIMES: dict[str, TimeInForce] = {word: tif for tif, word in TIME_IN_FORCE.items()}

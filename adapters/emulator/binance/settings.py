@@ -18,8 +18,8 @@ from allocator.adapters.emulator.binance.words import (
     required,
     whole,
 )
-from allocator.adapters.emulator.ledger import Counter, Leverage
 from allocator.adapters.emulator.market import Instrument, leverage_cap
+from allocator.adapters.emulator.records import Counter, Leverage
 from allocator.adapters.emulator.wire import Call, Json, plain
 
 SUCCESS: dict[str, Json] = {"code": 200, "msg": "success"}

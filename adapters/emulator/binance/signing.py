@@ -8,7 +8,8 @@ import hashlib
 import hmac
 
 from allocator.adapters.emulator.binance.words import API, error, missing, whole
-from allocator.adapters.emulator.ledger import ApiKey, Ledger
+from allocator.adapters.emulator.ledger import Ledger
+from allocator.adapters.emulator.records import ApiKey
 from allocator.adapters.emulator.wire import Call, Endpoint
 
 KEY_HEADER = "X-MBX-APIKEY"

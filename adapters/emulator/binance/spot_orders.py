@@ -15,8 +15,8 @@ from allocator.adapters.emulator.binance.words import (
     status_word,
 )
 from allocator.adapters.emulator.errors import Refusal, Refused
-from allocator.adapters.emulator.ledger import ZERO, Order, OrderType, Side, TimeInForce
 from allocator.adapters.emulator.market import Instrument, to_step
+from allocator.adapters.emulator.records import ZERO, Order, OrderType, Side, TimeInForce
 from allocator.adapters.emulator.wire import Call, Json
 
 TIMES: dict[str, TimeInForce] = {"GTC": "gtc", "IOC": "ioc", "FOK": "fok"}

@@ -20,7 +20,7 @@ from allocator.adapters.emulator.binance.words import (
     stepped,
     whole,
 )
-from allocator.adapters.emulator.ledger import Execution, Transfer
+from allocator.adapters.emulator.records import Execution, Transfer
 from allocator.adapters.emulator.wire import Call, Json
 
 WEEK_MS = 7 * DAY_MS

@@ -21,7 +21,7 @@ from allocator.adapters.emulator.binance.words import (
     user_of,
     whole,
 )
-from allocator.adapters.emulator.ledger import Transfer, User
+from allocator.adapters.emulator.records import Transfer, User
 from allocator.adapters.emulator.wire import Call, Json, plain
 
 FIRST_TRANSFER = 43_000_126_248

@@ -8,8 +8,8 @@ from allocator.adapters.emulator.binance import limits, margin, refusals, routes
 from allocator.adapters.emulator.binance.words import API, DAPI, FAPI, SPOT, VENUE
 from allocator.adapters.emulator.errors import Refusal, Refused, VenueError
 from allocator.adapters.emulator.exchange import Exchange, Intent
-from allocator.adapters.emulator.ledger import ZERO, ApiKey
 from allocator.adapters.emulator.market import Instrument, leverage_cap, profit, value
+from allocator.adapters.emulator.records import ZERO, ApiKey
 from allocator.adapters.emulator.wire import Call, Endpoint, Json, Reply
 
 MARKET_SLACK = Decimal("0.0005")

@@ -27,8 +27,8 @@ from allocator.adapters.emulator.binance.words import (
     whole,
 )
 from allocator.adapters.emulator.exchange import Chain
-from allocator.adapters.emulator.ledger import ZERO, Deposit, Withdrawal
 from allocator.adapters.emulator.market import Instrument
+from allocator.adapters.emulator.records import ZERO, Deposit, Withdrawal
 from allocator.adapters.emulator.wire import Call, Json, plain
 
 PROCESSING, COMPLETED = 4, 6

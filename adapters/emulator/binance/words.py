@@ -3,8 +3,8 @@
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from allocator.adapters.emulator.errors import Refused, VenueError
-from allocator.adapters.emulator.ledger import Leg, OrderStatus, OrderType, TimeInForce, User
 from allocator.adapters.emulator.market import EIGHT, Instrument
+from allocator.adapters.emulator.records import Leg, OrderStatus, OrderType, TimeInForce, User
 from allocator.adapters.emulator.wire import Call
 
 VENUE = "binance"

@@ -16,7 +16,8 @@ from allocator.adapters.emulator.binance.signing import (
     TRANSFER,
 )
 from allocator.adapters.emulator.exchange import Chain
-from allocator.adapters.emulator.ledger import (
+from allocator.adapters.emulator.market import Depth, Instrument, Tier
+from allocator.adapters.emulator.records import (
     ZERO,
     Address,
     ApiKey,
@@ -25,7 +26,6 @@ from allocator.adapters.emulator.ledger import (
     Position,
     User,
 )
-from allocator.adapters.emulator.market import Depth, Instrument, Tier
 
 MAIN, SUB = "binance:20000001", "binance:20000002"
 D = Decimal

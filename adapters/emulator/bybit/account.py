@@ -6,8 +6,8 @@ from allocator.adapters.emulator.bybit import margin
 from allocator.adapters.emulator.bybit.host import PUBLIC, row
 from allocator.adapters.emulator.bybit.words import category, instruments, uid, usd
 from allocator.adapters.emulator.errors import VenueError
-from allocator.adapters.emulator.ledger import ZERO
 from allocator.adapters.emulator.market import EIGHT
+from allocator.adapters.emulator.records import ZERO
 from allocator.adapters.emulator.wire import Call, Json, plain
 
 NEVER_MS = 0

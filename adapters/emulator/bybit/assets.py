@@ -16,8 +16,8 @@ from allocator.adapters.emulator.bybit.words import (
 )
 from allocator.adapters.emulator.errors import VenueError
 from allocator.adapters.emulator.exchange import Chain
-from allocator.adapters.emulator.ledger import Deposit, Transfer, Withdrawal
 from allocator.adapters.emulator.market import EIGHT, on_step
+from allocator.adapters.emulator.records import Deposit, Transfer, Withdrawal
 from allocator.adapters.emulator.wire import Call, Json, plain
 
 WALLETS = (margin.UNIFIED, margin.FUND)

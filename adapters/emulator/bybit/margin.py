@@ -12,7 +12,6 @@ from decimal import ROUND_DOWN, Decimal
 
 from allocator.adapters.emulator.errors import Refusal, Refused
 from allocator.adapters.emulator.exchange import Exchange, Intent
-from allocator.adapters.emulator.ledger import ZERO, Order, Position
 from allocator.adapters.emulator.market import (
     EIGHT,
     Instrument,
@@ -22,6 +21,7 @@ from allocator.adapters.emulator.market import (
     profit,
     value,
 )
+from allocator.adapters.emulator.records import ZERO, Order, Position
 
 UNIFIED = "UNIFIED"
 FUND = "FUND"

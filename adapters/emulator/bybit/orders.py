@@ -25,8 +25,8 @@ from allocator.adapters.emulator.bybit.words import (
     uuid_of,
 )
 from allocator.adapters.emulator.errors import Refusal, Refused, VenueError
-from allocator.adapters.emulator.ledger import Execution, Order, Side
 from allocator.adapters.emulator.market import Instrument, to_step
+from allocator.adapters.emulator.records import Execution, Order, Side
 from allocator.adapters.emulator.wire import Call, Json, plain
 
 LINK_ID = re.compile(r"[0-9A-Za-z_-]{1,36}")

@@ -22,8 +22,8 @@ from allocator.adapters.emulator.bybit.words import (
 )
 from allocator.adapters.emulator.errors import Refusal, Refused, VenueError
 from allocator.adapters.emulator.exchange import Exchange, Intent
-from allocator.adapters.emulator.ledger import Leverage, Position, PositionMove, Side
 from allocator.adapters.emulator.market import Instrument, leverage_cap, on_step, tier_of, value
+from allocator.adapters.emulator.records import Leverage, Position, PositionMove, Side
 from allocator.adapters.emulator.wire import Call, Json, plain
 
 WORDS: dict[Side, str] = {"buy": "Buy", "sell": "Sell"}

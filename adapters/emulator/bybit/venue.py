@@ -11,8 +11,8 @@ from allocator.adapters.emulator.bybit.refusals import code_of
 from allocator.adapters.emulator.bybit.routes import ENDPOINTS
 from allocator.adapters.emulator.errors import Refused, VenueError
 from allocator.adapters.emulator.exchange import Exchange, Intent
-from allocator.adapters.emulator.ledger import ApiKey
 from allocator.adapters.emulator.market import Instrument
+from allocator.adapters.emulator.records import ApiKey
 from allocator.adapters.emulator.wire import Call, Endpoint, Json, Reply
 
 IP_LIMIT, IP_WINDOW_MS = 600, 5000

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from allocator.adapters.emulator.errors import VenueError
 from allocator.adapters.emulator.exchange import Exchange
-from allocator.adapters.emulator.ledger import Order, OrderType, Side, TimeInForce
 from allocator.adapters.emulator.market import Instrument
+from allocator.adapters.emulator.records import Order, OrderType, Side, TimeInForce
 from allocator.adapters.emulator.wire import Call, Json, plain
 
 Row = TypeVar("Row")

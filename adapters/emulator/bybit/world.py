@@ -7,7 +7,8 @@ demo's own figures, not a copy of its tables.
 from decimal import Decimal
 
 from allocator.adapters.emulator.exchange import Chain
-from allocator.adapters.emulator.ledger import (
+from allocator.adapters.emulator.market import Depth, Instrument, Tier
+from allocator.adapters.emulator.records import (
     ZERO,
     Address,
     ApiKey,
@@ -16,7 +17,6 @@ from allocator.adapters.emulator.ledger import (
     Position,
     User,
 )
-from allocator.adapters.emulator.market import Depth, Instrument, Tier
 
 MAIN, SUB_A, SUB_B = "bybit:10000001", "bybit:10000002", "bybit:10000003"
 D = Decimal

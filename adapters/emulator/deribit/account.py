@@ -20,8 +20,8 @@ from allocator.adapters.emulator.deribit.words import (
     units,
 )
 from allocator.adapters.emulator.deribit.world import CROSS
-from allocator.adapters.emulator.ledger import ZERO, Execution, Position, User
 from allocator.adapters.emulator.market import EIGHT, Instrument
+from allocator.adapters.emulator.records import ZERO, Execution, Position, User
 from allocator.adapters.emulator.wire import Call, Json
 
 LIMITS: dict[str, Json] = {

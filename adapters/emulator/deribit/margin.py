@@ -19,8 +19,8 @@ from allocator.adapters.emulator.deribit.words import WALLET
 from allocator.adapters.emulator.deribit.world import CROSS
 from allocator.adapters.emulator.errors import Refusal, Refused
 from allocator.adapters.emulator.exchange import Exchange, Intent
-from allocator.adapters.emulator.ledger import ZERO, Execution, Position
 from allocator.adapters.emulator.market import EIGHT, Instrument, profit
+from allocator.adapters.emulator.records import ZERO, Execution, Position
 
 SCALING = {"BTC": Decimal("0.00005"), "ETH": Decimal("0.000004")}
 HAIRCUTS = {"BTC": ZERO, "ETH": ZERO, "USDC": ZERO, "USDT": Decimal("0.02")}

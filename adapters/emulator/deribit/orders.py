@@ -25,8 +25,8 @@ from allocator.adapters.emulator.deribit.words import (
     units,
 )
 from allocator.adapters.emulator.deribit.world import TICK_STEPS
-from allocator.adapters.emulator.ledger import Execution, Order, OrderType, Side, TimeInForce
 from allocator.adapters.emulator.market import Instrument, on_step
+from allocator.adapters.emulator.records import Execution, Order, OrderType, Side, TimeInForce
 from allocator.adapters.emulator.wire import Call, Json
 
 TYPES: dict[str, OrderType] = {"limit": "limit", "market": "market"}

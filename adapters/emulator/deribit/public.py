@@ -21,8 +21,8 @@ from allocator.adapters.emulator.deribit.words import (
 )
 from allocator.adapters.emulator.deribit.world import TICK_STEPS
 from allocator.adapters.emulator.exchange import Chain
-from allocator.adapters.emulator.ledger import ZERO
 from allocator.adapters.emulator.market import Instrument
+from allocator.adapters.emulator.records import ZERO
 from allocator.adapters.emulator.wire import Call, Json
 
 PERPETUAL_EXPIRES_MS = 32_503_708_800_000

@@ -25,8 +25,8 @@ from allocator.adapters.emulator.deribit.words import (
 )
 from allocator.adapters.emulator.errors import Refused, VenueError
 from allocator.adapters.emulator.exchange import Exchange, Intent
-from allocator.adapters.emulator.ledger import ApiKey
 from allocator.adapters.emulator.market import Instrument
+from allocator.adapters.emulator.records import ApiKey
 from allocator.adapters.emulator.wire import Call, Endpoint, Json, Reply
 
 SCHEME = "deri-hmac-sha256"

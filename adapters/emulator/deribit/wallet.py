@@ -29,8 +29,8 @@ from allocator.adapters.emulator.deribit.words import (
 )
 from allocator.adapters.emulator.errors import Refusal, Refused
 from allocator.adapters.emulator.exchange import Intent
-from allocator.adapters.emulator.ledger import Deposit, PositionMove, Side, Transfer, Withdrawal
 from allocator.adapters.emulator.market import Instrument, on_step
+from allocator.adapters.emulator.records import Deposit, PositionMove, Side, Transfer, Withdrawal
 from allocator.adapters.emulator.wire import Call, Json
 
 ROUTE = "subaccount"

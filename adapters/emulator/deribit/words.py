@@ -12,8 +12,8 @@ from typing import Any, TypeVar, cast
 
 from allocator.adapters.emulator.errors import VenueError
 from allocator.adapters.emulator.exchange import Exchange
-from allocator.adapters.emulator.ledger import User
 from allocator.adapters.emulator.market import Instrument
+from allocator.adapters.emulator.records import User
 from allocator.adapters.emulator.wire import Call, Endpoint, Handler, Json, Reply, plain
 
 Row = TypeVar("Row")

@@ -8,7 +8,9 @@ from dataclasses import replace
 from decimal import Decimal
 
 from allocator.adapters.emulator.exchange import Chain
-from allocator.adapters.emulator.ledger import (
+from allocator.adapters.emulator.market import Depth, Instrument, Tier
+from allocator.adapters.emulator.options import Option
+from allocator.adapters.emulator.records import (
     ZERO,
     Address,
     ApiKey,
@@ -17,8 +19,6 @@ from allocator.adapters.emulator.ledger import (
     Position,
     User,
 )
-from allocator.adapters.emulator.market import Depth, Instrument, Tier
-from allocator.adapters.emulator.options import Option
 
 MAIN, SUB_A, SUB_B = "deribit:5001", "deribit:5002", "deribit:5003"
 CROSS = frozenset({SUB_B})

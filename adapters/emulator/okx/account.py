@@ -3,7 +3,6 @@
 from decimal import Decimal
 
 from allocator.adapters.emulator.errors import VenueError
-from allocator.adapters.emulator.ledger import ZERO
 from allocator.adapters.emulator.market import Instrument
 from allocator.adapters.emulator.okx import margin, public
 from allocator.adapters.emulator.okx.host import KIND, TRADE, USER, row
@@ -17,6 +16,7 @@ from allocator.adapters.emulator.okx.words import (
     user_of,
     wrong,
 )
+from allocator.adapters.emulator.records import ZERO
 from allocator.adapters.emulator.wire import Call, Json, plain
 
 MODES = ("net_mode", "long_short_mode")

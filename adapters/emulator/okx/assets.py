@@ -9,7 +9,6 @@ import re
 from allocator.adapters.emulator import funds
 from allocator.adapters.emulator.errors import VenueError
 from allocator.adapters.emulator.exchange import Chain
-from allocator.adapters.emulator.ledger import Transfer, User
 from allocator.adapters.emulator.market import EIGHT, on_step
 from allocator.adapters.emulator.okx import margin
 from allocator.adapters.emulator.okx.account import KEY, RIGHT
@@ -25,6 +24,7 @@ from allocator.adapters.emulator.okx.words import (
     user_of,
     wrong,
 )
+from allocator.adapters.emulator.records import Transfer, User
 from allocator.adapters.emulator.wire import Call, Json, plain
 
 WALLETS = (margin.FUNDING, margin.TRADING)

@@ -6,12 +6,12 @@ deposit address".
 
 from allocator.adapters.emulator import funds
 from allocator.adapters.emulator.errors import VenueError
-from allocator.adapters.emulator.ledger import Address, Deposit, Withdrawal
 from allocator.adapters.emulator.okx import margin
 from allocator.adapters.emulator.okx.account import KEY, RIGHT
 from allocator.adapters.emulator.okx.assets import client_id_of
 from allocator.adapters.emulator.okx.host import WITHDRAW, row
 from allocator.adapters.emulator.okx.words import amount, new_id, page, required, wrong
+from allocator.adapters.emulator.records import Address, Deposit, Withdrawal
 from allocator.adapters.emulator.wire import Call, Json, plain
 
 ON_CHAIN = "4"

@@ -8,7 +8,6 @@ history (last 3 months)", "Transaction details" (3 days, 3 months).
 
 from allocator.adapters.emulator.errors import Refusal, Refused
 from allocator.adapters.emulator.events import HOUR_MS
-from allocator.adapters.emulator.ledger import Execution, Order
 from allocator.adapters.emulator.okx.account import KEY
 from allocator.adapters.emulator.okx.host import USER, row
 from allocator.adapters.emulator.okx.orders import SPOT_MODES, named
@@ -22,6 +21,7 @@ from allocator.adapters.emulator.okx.words import (
     setting,
     state_of,
 )
+from allocator.adapters.emulator.records import Execution, Order
 from allocator.adapters.emulator.wire import Call, Json, plain
 
 UNFILLED_MS = 2 * HOUR_MS

@@ -16,9 +16,9 @@ from decimal import ROUND_DOWN, Decimal
 
 from allocator.adapters.emulator.errors import Refusal, Refused
 from allocator.adapters.emulator.exchange import Exchange, Intent
-from allocator.adapters.emulator.ledger import ZERO, Order, Position
 from allocator.adapters.emulator.market import EIGHT, Instrument, counted, profit, tier_of, value
 from allocator.adapters.emulator.okx.words import setting
+from allocator.adapters.emulator.records import ZERO, Order, Position
 
 TRADING, FUNDING = "18", "6"
 SPOT, FUTURES, MULTI = 1, 2, 3

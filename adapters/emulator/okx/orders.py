@@ -14,7 +14,6 @@ from decimal import Decimal
 from allocator.adapters.emulator import events, matching
 from allocator.adapters.emulator.errors import Refusal, Refused, VenueError
 from allocator.adapters.emulator.exchange import Exchange
-from allocator.adapters.emulator.ledger import ZERO, Leg, Order, Side
 from allocator.adapters.emulator.market import Instrument, to_step
 from allocator.adapters.emulator.okx import margin
 from allocator.adapters.emulator.okx.account import KEY, RIGHT
@@ -33,6 +32,7 @@ from allocator.adapters.emulator.okx.words import (
     setting,
     wrong,
 )
+from allocator.adapters.emulator.records import ZERO, Leg, Order, Side
 from allocator.adapters.emulator.wire import Call, Json
 
 CLIENT_ID = re.compile(r"[0-9A-Za-z]{1,32}")

@@ -3,7 +3,6 @@
 from decimal import Decimal
 
 from allocator.adapters.emulator.errors import VenueError
-from allocator.adapters.emulator.ledger import ZERO, Leg, Leverage, Side
 from allocator.adapters.emulator.market import Instrument
 from allocator.adapters.emulator.okx import margin
 from allocator.adapters.emulator.okx.account import KEY, RIGHT
@@ -16,6 +15,7 @@ from allocator.adapters.emulator.okx.words import (
     setting,
     wrong,
 )
+from allocator.adapters.emulator.records import ZERO, Leg, Leverage, Side
 from allocator.adapters.emulator.wire import Call, Json, plain
 
 MARGIN_MODES = ("cross", "isolated")

@@ -13,13 +13,13 @@ from decimal import Decimal
 
 from allocator.adapters.emulator.errors import Refused, VenueError
 from allocator.adapters.emulator.exchange import Exchange, Intent
-from allocator.adapters.emulator.ledger import ApiKey
 from allocator.adapters.emulator.market import Instrument
 from allocator.adapters.emulator.okx import margin
 from allocator.adapters.emulator.okx.host import HOST, IP, READ, Budget, budget_of
 from allocator.adapters.emulator.okx.refusals import code_of
 from allocator.adapters.emulator.okx.routes import ENDPOINTS
 from allocator.adapters.emulator.okx.words import actions
+from allocator.adapters.emulator.records import ApiKey
 from allocator.adapters.emulator.wire import Call, Endpoint, Json, Reply
 
 WINDOW_MS = 30_000

@@ -10,8 +10,8 @@ from typing import Literal, TypeVar
 
 from allocator.adapters.emulator.errors import Refusal, Refused, VenueError
 from allocator.adapters.emulator.exchange import Exchange
-from allocator.adapters.emulator.ledger import Counter, Leg, Order, Side, TimeInForce, User
 from allocator.adapters.emulator.market import Instrument
+from allocator.adapters.emulator.records import Counter, Leg, Order, Side, TimeInForce, User
 from allocator.adapters.emulator.wire import Call, Json, plain
 
 Row = TypeVar("Row")

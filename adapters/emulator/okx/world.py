@@ -7,7 +7,8 @@ them. Figures have the form and the order of magnitude the venue publishes; they
 from decimal import Decimal
 
 from allocator.adapters.emulator.exchange import Chain
-from allocator.adapters.emulator.ledger import (
+from allocator.adapters.emulator.market import Depth, Instrument, Tier
+from allocator.adapters.emulator.records import (
     ZERO,
     Address,
     ApiKey,
@@ -16,7 +17,6 @@ from allocator.adapters.emulator.ledger import (
     Position,
     User,
 )
-from allocator.adapters.emulator.market import Depth, Instrument, Tier
 
 MAIN, SUB_A, SUB_B = "okx:30000001", "okx:30000002", "okx:30000003"
 D = Decimal

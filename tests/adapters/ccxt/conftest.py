@@ -22,7 +22,11 @@ class RealClock:
         await asyncio.sleep(seconds)
 
 
-def run_with(config: Config, work: Callable[[Opened], Awaitable[Any]]) -> Any:
+def run_with(
+    config: Config,
+    work: Callable[[Opened], Awaitable[Any]],
+    loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
+) -> Any:
     async def whole() -> Any:
         opened = open_venues(config, RealClock())
         try:
@@ -30,7 +34,8 @@ def run_with(config: Config, work: Callable[[Opened], Awaitable[Any]]) -> Any:
         finally:
             await opened.close()
 
-    return asyncio.run(whole())
+    with asyncio.Runner(loop_factory=loop) as runner:
+        return runner.run(whole())
 
 
 @pytest.fixture

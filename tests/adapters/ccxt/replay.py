@@ -18,8 +18,8 @@ from allocator.adapters.ccxt.place import Place
 from allocator.adapters.ccxt.session import Sessions
 from allocator.adapters.emulator.errors import Refused, VenueError
 from allocator.adapters.emulator.exchange import Exchange, Intent, World
-from allocator.adapters.emulator.ledger import ApiKey
 from allocator.adapters.emulator.market import Instrument
+from allocator.adapters.emulator.records import ApiKey
 from allocator.adapters.emulator.testing import Emulator, running
 from allocator.adapters.emulator.wire import Call, Endpoint, Json, Reply
 from allocator.models.config import Config

@@ -1,94 +1,28 @@
 """Bitget by payload replay: its documentation's answers, and figures computed by hand from them."""
 
-from collections.abc import Awaitable, Callable, Iterator
-from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from allocator.adapters.ccxt import clients
-from allocator.adapters.ccxt.bitget import FACTS
-from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.emulator.wire import Call
 from allocator.adapters.registry import Opened
 from allocator.models.config import Config, LoginConfig
-from allocator.models.intents import AbsentNow, Ack, Found, OrderIntent, Rejected, TransferIntent
 from tests.adapters.ccxt import bitget_payloads as bitget
-from tests.adapters.ccxt.replay import Replay, credited, replaying
+from tests.adapters.ccxt.bitget_words import (
+    ACCOUNTS,
+    BTC,
+    ETH,
+    FIXTURES,
+    POSITIONS,
+    SETTING,
+    D,
+    Run,
+    gathered,
+)
+from tests.adapters.ccxt.replay import Replay, credited
 
-D = Decimal
-Run = Callable[[Config, Callable[[Opened], Awaitable[Any]]], Any]
-BTC, ETH = "bitget:BTC/USDT:USDT", "bitget:ETH/USDT:USDT"
-KEY = "0123456789abcdef0123456789abcdef"
-PLACE = f"POST {bitget.MIX}/order/place-order"
-POSITIONS = f"GET {bitget.MIX}/position/all-position"
-ACCOUNTS = f"GET {bitget.MIX}/account/accounts"
-SETTING = f"GET {bitget.MIX}/account/account"
-MOVED = "POST /api/v2/spot/wallet/transfer"
-RECORDS = "GET /api/v2/spot/account/transferRecords"
-
-
-@pytest.fixture
-def venue() -> Replay:
-    return Replay(bitget.HOST, bitget.table())
-
-
-@pytest.fixture
-def emulator(venue: Replay) -> Iterator[Emulator]:
-    with replaying(venue) as running:
-        yield running
-
-
-@pytest.fixture
-def config(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Config:
-    monkeypatch.setitem(clients.BURST, "bitget", 1000)
-    login = {"venue": "bitget"}
-    for field in ("key", "secret", "passphrase"):
-        monkeypatch.setenv(f"BITGET_{field.upper()}", f"bitget-{field}")
-        login[field] = f"env:BITGET_{field.upper()}"
-    own = {"login": "main", "owner": "fund-one"}
-    return Config.model_validate(
-        {
-            "mode": "loopback",
-            "loopback_url": emulator.base_url,
-            "logins": {"main": login},
-            "accounts": [
-                {**own, "id": "futures", "wallet": "usdm",
-                 "instruments": ["BTC/USDT:USDT", "ETH/USDT:USDT"]},
-                {**own, "id": "spot", "wallet": "spot"},
-                {**own, "id": "coins", "wallet": "coinm"},
-            ],
-            "assets": {"USDT": {"price": 1, "haircut": 0}, "PEPE": {"price": "0.00001"}},
-        }
-    )  # fmt: skip
-
-
-def order(**other: Any) -> OrderIntent:
-    return OrderIntent.model_validate(
-        {"client_id": KEY, "account": "futures", "instrument": BTC, "side": "sell",
-         "quantity": "0.012", "limit_price": "25099.5", **other}
-    )  # fmt: skip
-
-
-def transfer() -> TransferIntent:
-    return TransferIntent(
-        client_id=KEY, route="r", source="futures", target="spot", asset="USDT", amount=D("0.1")
-    )
-
-
-def gathered(run: Run, config: Config) -> Any:
-    return run(config, lambda opened: opened.market.gather())
-
-
-def sent(run: Run, config: Config, intent: Any) -> Any:
-    return run(config, lambda opened: opened.venues["futures"].submit(intent))
-
-
-def found(run: Run, config: Config, intent: Any) -> Any:
-    since = datetime.fromtimestamp(1_790_000_000, UTC)
-    return run(config, lambda opened: opened.venues["futures"].find(intent, since))
+venue, emulator, config = FIXTURES
 
 
 def test_the_documented_account_is_read_to_the_last_digit(run: Run, config: Config) -> None:
@@ -142,15 +76,6 @@ def test_a_tenth_and_twenty_digits_arrive_exact(run: Run, config: Config) -> Non
         "USDT": D("0.1"),
         "PEPE": D("12345678901234567890.5"),
     }
-
-
-def test_a_quantity_off_its_step_arrives_as_it_is(run: Run, config: Config, venue: Replay) -> None:
-    row = {**bitget.POSITION, "holdSide": "short", "total": "0.0035", "unrealizedPL": "-0.35"}
-    venue.table[POSITIONS] = bitget.ok([row])
-    venue.table[ACCOUNTS] = bitget.ok([{**bitget.ACCOUNT, "unrealizedPL": "-0.35"}])
-    account = gathered(run, config).snapshot.account["futures"]
-    assert account.positions[BTC].quantity == D("-0.0035")
-    assert account.balances["USDT"].wallet == D("13179.21110692")
 
 
 def test_a_position_of_nothing_is_kept_out(run: Run, config: Config, venue: Replay) -> None:
@@ -244,155 +169,6 @@ def test_every_page_is_read(run: Run, config: Config, venue: Replay) -> None:
 
     venue.table[f"GET {bitget.MIX}/order/orders-pending"] = page
     assert len(gathered(run, config).snapshot.account["futures"].open_orders) == 103
-
-
-@pytest.mark.parametrize("style", ["ioc", "post_only"])
-def test_an_order_says_what_was_meant_in_the_pairs_own_mode(
-    run: Run, config: Config, venue: Replay, style: str
-) -> None:
-    intent = order(style=style, reduce_only=True, stamped_at=datetime.now(UTC))
-    assert sent(run, config, intent) == Ack(venue_id="121211212122")
-    assert venue.body(PLACE) == {
-        "productType": "USDT-FUTURES",
-        "symbol": "BTCUSDT",
-        "marginMode": "crossed",
-        "marginCoin": "USDT",
-        "size": "0.012",
-        "price": "25099.5",
-        "side": "sell",
-        "orderType": "limit",
-        "force": style,
-        "clientOid": KEY,
-        "reduceOnly": "YES",
-    }
-
-
-def test_an_acknowledgement_without_the_venues_id_is_one(
-    run: Run, config: Config, venue: Replay
-) -> None:
-    venue.table[PLACE] = bitget.ok({"orderId": None, "clientOid": KEY})
-    assert sent(run, config, order(reduce_only=True)) == Ack(venue_id=KEY)
-
-
-def test_in_hedge_mode_no_order_leaves(run: Run, config: Config, venue: Replay) -> None:
-    venue.table[SETTING] = bitget.ok({**bitget.SETTING, "posMode": "hedge_mode"})
-    assert sent(run, config, order()).code == "NOT_SENT"
-    venue.table[SETTING] = bitget.no("429", "Too Many Requests", 429)
-    assert sent(run, config, order()).code == "NOT_SENT"
-    assert venue.asked(PLACE) == []
-
-
-@pytest.mark.parametrize("code", sorted(FACTS.definitive | FACTS.stale))
-def test_a_documented_refusal_is_a_rejection(
-    run: Run, config: Config, venue: Replay, code: str
-) -> None:
-    venue.table[PLACE] = bitget.no(code)
-    assert sent(run, config, order()) == Rejected(code=code, message="no")
-    assert len(venue.asked(PLACE)) == 1
-
-
-@pytest.mark.parametrize(
-    ("code", "status"),
-    [("40010", 400), ("40015", 400), ("40725", 500), ("45001", 500), ("40604", 503), ("429", 429),
-     ("99999", 200)],
-)  # fmt: skip
-def test_any_other_answer_leaves_the_outcome_unknown_and_nothing_is_sent_again(
-    run: Run, config: Config, venue: Replay, code: str, status: int
-) -> None:
-    venue.table[PLACE] = bitget.no(code, "?", status)
-    assert sent(run, config, order()).outcome == "unknown"
-    assert len(venue.asked(PLACE)) == 1
-
-
-@pytest.mark.parametrize("code", sorted(FACTS.duplicate))
-def test_a_known_client_id_is_looked_up_and_not_sent_again(
-    run: Run, config: Config, venue: Replay, code: str
-) -> None:
-    venue.table[PLACE] = bitget.no(code, "Duplicate clientOid")
-    assert sent(run, config, order()).outcome == "unknown"
-    venue.table[f"GET {bitget.MIX}/order/detail"] = bitget.ok(bitget.order(clientOid=KEY))
-    venue.table[f"GET {bitget.MIX}/order/fills"] = bitget.ok({"fillList": [], "endId": None})
-    assert sent(run, config, order()) == Ack(venue_id="123")
-    assert len(venue.asked(PLACE)) == 2
-
-
-@pytest.mark.parametrize("kind", ["drop_after", "http_500_after", "html", "truncate"])
-@pytest.mark.parametrize("row", [PLACE, MOVED])
-def test_a_fault_leaves_the_outcome_unknown_and_nothing_is_sent_again(
-    run: Run, config: Config, venue: Replay, emulator: Emulator, kind: str, row: str
-) -> None:
-    emulator.fault({"kind": kind, "path": row.removeprefix("POST "), "method": "POST"})
-    assert sent(run, config, order() if row == PLACE else transfer()).outcome == "unknown"
-    assert len(venue.asked(row)) == 1
-
-
-def test_an_order_is_found_by_its_client_id_with_fills_and_fees(
-    run: Run, config: Config, venue: Replay
-) -> None:
-    row = bitget.order(clientOid=KEY, state="canceled", baseVolume="0.01", priceAvg="25099.5")
-    fill = {"feeDetail": [{"deduction": "no", "feeCoin": "USDT", "totalDeductionFee": "",
-                           "totalFee": "-0.005693536"}]}  # fmt: skip
-    venue.table[f"GET {bitget.MIX}/order/detail"] = bitget.ok(row)
-    venue.table[f"GET {bitget.MIX}/order/fills"] = bitget.ok({"fillList": [fill, fill]})
-    told = found(run, config, order())
-    assert isinstance(told, Found)
-    assert (told.venue_id, told.state, told.filled) == ("123", "cancelled", D("0.01"))
-    assert (told.average_price, told.fees) == (D("25099.5"), {"USDT": D("0.011387072")})
-
-
-def test_an_order_is_absent_only_when_open_and_past_ones_lack_it(
-    run: Run, config: Config, venue: Replay
-) -> None:
-    assert isinstance(found(run, config, order()), AbsentNow)
-    old = bitget.order(clientOid=KEY, status="canceled", baseVolume="0")
-    venue.table[f"GET {bitget.MIX}/order/orders-history"] = bitget.listed(bitget.order(), old)
-    assert found(run, config, order()).state == "cancelled"
-    venue.table[f"GET {bitget.MIX}/order/detail"] = bitget.no("40725", "?", 500)
-    assert found(run, config, order()).finding == "unsure"
-
-
-@pytest.mark.parametrize(
-    ("answer", "outcome"),
-    [
-        (bitget.ok({"orderId": "1", "clientOid": KEY}), "ack"),
-        (bitget.no("40768", "Order does not exist"), "unknown"),
-        (bitget.no("43001", "The order does not exist"), "rejected"),
-        (bitget.no("22001", "No order to cancel"), "rejected"),
-        (bitget.no("40725", "?", 500), "unknown"),
-    ],
-)
-def test_a_cancel_is_by_client_id(
-    run: Run, config: Config, venue: Replay, answer: Any, outcome: str
-) -> None:
-    row = f"POST {bitget.MIX}/order/cancel-order"
-    venue.table[row] = answer
-    told = run(config, lambda opened: opened.venues["futures"].cancel(order()))
-    assert told.outcome == outcome
-    assert venue.body(row)["clientOid"] == KEY
-
-
-def test_a_transfer_carries_its_key(run: Run, config: Config, venue: Replay) -> None:
-    assert sent(run, config, transfer()) == Ack(venue_id="123456")
-    assert venue.body(MOVED) == {
-        "fromType": "usdt_futures", "toType": "spot", "amount": "0.1", "coin": "USDT",
-        "clientOid": KEY,
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("status", "state", "filled"),
-    [("Successful", "settled", "0.1"), ("Processing", "in_transit", "0"),
-     ("Failed", "returned", "0")],
-)  # fmt: skip
-def test_a_transfer_is_found_by_its_key(
-    run: Run, config: Config, venue: Replay, status: str, state: str, filled: str
-) -> None:
-    assert isinstance(found(run, config, transfer()), AbsentNow)
-    row = {"coin": "USDT", "status": status, "size": "0.1", "ts": "1700729673028",
-           "clientOid": KEY, "transferId": "24930940"}  # fmt: skip
-    venue.table[RECORDS] = bitget.ok([{**row, "clientOid": "1"}, row])
-    told = found(run, config, transfer())
-    assert (told.venue_id, told.state, told.filled) == ("24930940", state, D(filled))
 
 
 def test_the_capability_table_and_the_routes_say_what_it_can(run: Run, config: Config) -> None:

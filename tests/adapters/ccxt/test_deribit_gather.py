@@ -11,7 +11,7 @@ import allocator
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.emulator import options
 from allocator.adapters.emulator.deribit import world as deribit_world
-from allocator.adapters.emulator.ledger import Balance
+from allocator.adapters.emulator.records import Balance
 from allocator.adapters.emulator.testing import Emulator, running_emulator
 from allocator.adapters.emulator.world import demo_world
 from allocator.adapters.registry import Opened

@@ -1,90 +1,17 @@
 """Gate by payload replay: its documentation's answers, and figures computed by hand from them."""
 
-from collections.abc import Awaitable, Callable, Iterator
-from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from allocator.adapters.ccxt import clients
-from allocator.adapters.ccxt.gateio import FACTS, text_id
-from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.emulator.wire import Call, Reply
 from allocator.adapters.registry import Opened
 from allocator.models.config import Config
-from allocator.models.intents import AbsentNow, Ack, Found, OrderIntent, Rejected, TransferIntent
 from tests.adapters.ccxt import gateio_payloads as gate
-from tests.adapters.ccxt.replay import Replay, credited, replaying
+from tests.adapters.ccxt.gateio_words import BTC, ETH, FIXTURES, ZTX, D, Run, gathered
+from tests.adapters.ccxt.replay import Replay, credited
 
-D = Decimal
-Run = Callable[[Config, Callable[[Opened], Awaitable[Any]]], Any]
-BTC, ETH, ZTX = (f"gate:{coin}/USDT:USDT" for coin in ("BTC", "ETH", "ZTX"))
-KEY = "0123456789abcdef0123456789abcdef"
-ORDERS = f"POST {gate.FUTURES}/orders"
-
-
-@pytest.fixture
-def venue() -> Replay:
-    return Replay(gate.HOST, gate.table())
-
-
-@pytest.fixture
-def emulator(venue: Replay) -> Iterator[Emulator]:
-    with replaying(venue) as running:
-        yield running
-
-
-@pytest.fixture
-def config(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Config:
-    monkeypatch.setitem(clients.BURST, "gate", 1000)
-    monkeypatch.setenv("GATE_KEY", "gate-key")
-    monkeypatch.setenv("GATE_SECRET", "gate-secret")
-    login = {"venue": "gate", "key": "env:GATE_KEY", "secret": "env:GATE_SECRET"}
-    own = {"login": "main", "owner": "fund-one"}
-    return Config.model_validate(
-        {
-            "mode": "loopback",
-            "loopback_url": emulator.base_url,
-            "logins": {
-                "main": {**login, "member": "1666"},
-                "sub": {**login, "member": "10002", "master": "main"},
-            },
-            "accounts": [
-                {**own, "id": "futures", "wallet": "usdm",
-                 "instruments": ["BTC/USDT:USDT", "ZTX/USDT:USDT"]},
-                {**own, "id": "spot", "wallet": "spot"},
-                {**own, "id": "sub-spot", "wallet": "spot", "login": "sub"},
-            ],
-            "assets": {"USDT": {"price": 1, "haircut": 0}, "PEPE": {"price": "0.00001"}},
-        }
-    )  # fmt: skip
-
-
-def order(**other: Any) -> OrderIntent:
-    return OrderIntent.model_validate(
-        {"client_id": KEY, "account": "futures", "instrument": BTC, "side": "sell",
-         "quantity": "12", "limit_price": "3780.1", **other}
-    )  # fmt: skip
-
-
-def transfer(source: str, target: str, amount: str = "0.1") -> TransferIntent:
-    return TransferIntent(
-        client_id=KEY, route="r", source=source, target=target, asset="USDT", amount=D(amount)
-    )
-
-
-def gathered(run: Run, config: Config) -> Any:
-    return run(config, lambda opened: opened.market.gather())
-
-
-def sent(run: Run, config: Config, intent: Any, account: str = "futures") -> Any:
-    return run(config, lambda opened: opened.venues[account].submit(intent))
-
-
-def found(run: Run, config: Config, intent: Any, account: str, venue_id: str | None = None) -> Any:
-    since = datetime.fromtimestamp(1_790_000_000, UTC)
-    return run(config, lambda opened: opened.venues[account].find(intent, since, venue_id))
+venue, emulator, config = FIXTURES
 
 
 def test_the_documented_account_is_read_to_the_last_digit(run: Run, config: Config) -> None:
@@ -230,176 +157,6 @@ def test_every_page_is_read(run: Run, config: Config, venue: Replay) -> None:
     assert len(gathered(run, config).snapshot.account["futures"].open_orders) == 103
 
 
-@pytest.mark.parametrize(("style", "tif"), [("ioc", "ioc"), ("post_only", "poc")])
-def test_an_order_says_what_was_meant_and_until_when_it_holds(
-    run: Run, config: Config, venue: Replay, style: str, tif: str
-) -> None:
-    at = datetime.now(UTC)
-    intent = order(style=style, reduce_only=True, stamped_at=at)
-    assert sent(run, config, intent) == Ack(venue_id="15675394")
-    assert venue.body(ORDERS) == {
-        "contract": "BTC_USDT",
-        "size": -12,
-        "price": "3780.1",
-        "tif": tif,
-        "text": text_id(KEY),
-        "reduce_only": True,
-    }
-    (call,) = venue.asked(ORDERS)
-    expiry, stamp = int(call.headers["x-gate-exptime"]), int(call.headers["Timestamp"])
-    assert 54_000 <= expiry - stamp * 1000 <= 61_000
-    assert stamp * 1000 + 60_000 <= expiry
-
-
-def test_a_client_id_fits_the_venue() -> None:
-    ids = {text_id(f"{n:032x}") for n in range(500)} | {text_id("by hand")}
-    assert len(ids) == 501
-    assert all(len(name) <= 30 and name.startswith("t-") for name in ids)
-    assert all(c.isalnum() for name in ids for c in name[2:])
-
-
-@pytest.mark.parametrize("label", sorted(FACTS.definitive | FACTS.stale))
-def test_a_documented_refusal_is_a_rejection(
-    run: Run, config: Config, venue: Replay, label: str
-) -> None:
-    venue.table[ORDERS] = Reply({"label": label, "message": "no"}, 400)
-    assert sent(run, config, order()) == Rejected(code=label, message="no")
-    assert len(venue.asked(ORDERS)) == 1
-
-
-@pytest.mark.parametrize(
-    ("label", "status"),
-    [("INTERNAL", 500), ("SERVER_ERROR", 500), ("TOO_BUSY", 503), ("INTERNAL_SERVER_ERROR", 500),
-     ("TOO_MANY_REQUESTS", 429), ("SUB_ACCOUNT_TRANSFER_FAILED", 400), ("BRAND_NEW_LABEL", 400)],
-)  # fmt: skip
-def test_any_other_answer_leaves_the_outcome_unknown_and_nothing_is_sent_again(
-    run: Run, config: Config, venue: Replay, label: str, status: int
-) -> None:
-    venue.table[ORDERS] = Reply({"label": label, "message": "?"}, status)
-    assert sent(run, config, order()).outcome == "unknown"
-    assert len(venue.asked(ORDERS)) == 1
-
-
-@pytest.mark.parametrize("kind", ["drop_after", "http_500_after", "html", "truncate"])
-@pytest.mark.parametrize("path", [f"{gate.FUTURES}/orders", "/api/v4/wallet/transfers"])
-def test_a_fault_leaves_the_outcome_unknown_and_nothing_is_sent_again(
-    run: Run, config: Config, venue: Replay, emulator: Emulator, kind: str, path: str
-) -> None:
-    emulator.fault({"kind": kind, "path": path, "method": "POST"})
-    intent = order() if path.endswith("orders") else transfer("futures", "spot")
-    assert sent(run, config, intent).outcome == "unknown"
-    assert len(venue.asked(f"POST {path}")) == 1
-
-
-def test_an_order_is_found_by_its_text_with_fills_and_fees(
-    run: Run, config: Config, venue: Replay
-) -> None:
-    row = gate.order(id=7, text=text_id(KEY), size="-12", left="-2", status="finished",
-                     finish_as="ioc", finish_time=1790000001, fill_price="3780.2")  # fmt: skip
-    venue.table[f"GET {gate.FUTURES}/orders/{text_id(KEY)}"] = row
-    venue.table[f"GET {gate.FUTURES}/my_trades"] = [{"fee": "0.0012"}, {"fee": "0.0007"}]
-    told = found(run, config, order(), "futures")
-    assert isinstance(told, Found)
-    assert (told.venue_id, told.state, told.filled) == ("7", "cancelled", 10)
-    assert (told.average_price, told.fees) == (D("3780.2"), {"USDT": D("0.0019")})
-
-
-def test_an_order_that_ended_long_ago_is_found_in_the_history(
-    run: Run, config: Config, venue: Replay
-) -> None:
-    lost = Reply({"label": "ORDER_NOT_FOUND", "message": "Order not found"}, 400)
-    venue.table[f"GET {gate.FUTURES}/orders/{text_id(KEY)}"] = lost
-    assert isinstance(found(run, config, order(), "futures"), AbsentNow)
-    old = gate.order(text=text_id(KEY), left="6024", status="finished", finish_as="cancelled")
-    venue.table[f"GET {gate.FUTURES}/orders_timerange"] = [gate.order(), old]
-    told = found(run, config, order(), "futures")
-    assert (told.finding, told.state, told.filled) == ("found", "cancelled", 0)
-
-
-def test_an_error_is_never_an_absence(run: Run, config: Config, venue: Replay) -> None:
-    venue.table[f"GET {gate.FUTURES}/orders/{text_id(KEY)}"] = Reply({"label": "INTERNAL"}, 500)
-    assert found(run, config, order(), "futures").finding == "unsure"
-
-
-@pytest.mark.parametrize(
-    ("answer", "outcome"),
-    [
-        (gate.order(), "ack"),
-        (Reply({"label": "ORDER_FINISHED", "message": "over"}, 400), "rejected"),
-        (Reply({"label": "ORDER_NOT_FOUND", "message": "none"}, 400), "rejected"),
-        (Reply({"label": "INTERNAL", "message": "?"}, 500), "unknown"),
-    ],
-)
-def test_a_cancel_is_by_text(
-    run: Run, config: Config, venue: Replay, answer: Any, outcome: str
-) -> None:
-    venue.table[f"DELETE {gate.FUTURES}/orders/{text_id(KEY)}"] = answer
-    told = run(config, lambda opened: opened.venues["futures"].cancel(order()))
-    assert told.outcome == outcome
-
-
-def test_money_moves_inside_a_user_by_the_wallets_names(
-    run: Run, config: Config, venue: Replay
-) -> None:
-    assert sent(run, config, transfer("futures", "spot")) == Ack(venue_id="59636381286")
-    assert venue.body("POST /api/v4/wallet/transfers") == {
-        "currency": "USDT", "from": "futures", "to": "spot", "amount": "0.1", "settle": "usdt",
-    }  # fmt: skip
-
-
-def test_money_moves_from_a_sub_account_signed_by_the_master_and_keyed(
-    run: Run, config: Config, venue: Replay
-) -> None:
-    assert sent(run, config, transfer("sub-spot", "spot"), "sub-spot") == Ack(
-        venue_id="59636381287"
-    )
-    assert venue.body("POST /api/v4/wallet/sub_account_transfers") == {
-        "sub_account": "10002", "sub_account_type": "spot", "currency": "USDT", "amount": "0.1",
-        "direction": "from", "client_order_id": KEY,
-    }  # fmt: skip
-
-
-def test_what_the_venue_cannot_take_never_leaves(run: Run, config: Config, venue: Replay) -> None:
-    told = sent(run, config, transfer("futures", "spot", "0.123456789"))
-    assert told.code == "NOT_SENT"
-    assert venue.asked("POST /api/v4/wallet/transfers") == []
-
-
-@pytest.mark.parametrize(
-    ("status", "state", "filled"),
-    [("SUCCESS", "settled", "0.1"), ("PENDING", "in_transit", "0"), ("FAIL", "returned", "0")],
-)
-def test_a_transfer_is_found_by_the_venues_id(
-    run: Run, config: Config, venue: Replay, status: str, state: str, filled: str
-) -> None:
-    venue.table["GET /api/v4/wallet/order_status"] = {"tx_id": "5", "status": status}
-    told = found(run, config, transfer("futures", "spot"), "futures", "5")
-    assert (told.state, told.filled) == (state, D(filled))
-
-
-def test_a_transfer_without_an_answer_is_found_in_the_wallets_book(
-    run: Run, config: Config, venue: Replay
-) -> None:
-    book = f"GET {gate.FUTURES}/account_book"
-    assert isinstance(found(run, config, transfer("futures", "spot"), "futures"), AbsentNow)
-    row = {"time": 1790000002.5, "change": "-0.1", "balance": "9.9", "type": "dnw", "id": "9"}
-    venue.table[book] = [row, {**row, "change": "0.1", "id": "8"}]
-    told = found(run, config, transfer("futures", "spot"), "futures")
-    assert (told.venue_id, told.state, told.filled) == ("9", "settled", D("0.1"))
-    venue.table[book] = [row, row]
-    assert found(run, config, transfer("futures", "spot"), "futures").finding == "unsure"
-
-
-def test_a_transfer_between_logins_is_found_by_its_key(
-    run: Run, config: Config, venue: Replay
-) -> None:
-    intent = transfer("spot", "sub-spot")
-    assert isinstance(found(run, config, intent, "spot"), AbsentNow)
-    row = {"client_order_id": KEY, "status": "success", "amount": "0.1", "currency": "USDT"}
-    venue.table["GET /api/v4/wallet/sub_account_transfers"] = [row]
-    assert found(run, config, intent, "spot").state == "settled"
-
-
 def test_routes_are_those_that_can_be_sent(run: Run, config: Config) -> None:
     routes = {(row.source, row.target) for row in gathered(run, config).snapshot.routes}
     assert routes == {
@@ -417,14 +174,6 @@ def test_the_capability_table_says_what_it_cannot(run: Run, config: Config) -> N
     assert not caps["spot"].orders
     assert not any(row.withdrawals or row.moves or row.transfer_key for row in caps.values())
     assert (caps["futures"].dead_man_s, caps["spot"].dead_man_s) == (5, None)
-
-
-def test_the_dead_mans_switch_tells_when_it_strikes(
-    run: Run, config: Config, venue: Replay
-) -> None:
-    told = run(config, lambda opened: opened.venues["futures"].cancel_after(5))
-    assert told == Ack(venue_id="1790000005000")
-    assert venue.body(f"POST {gate.FUTURES}/countdown_cancel_all") == {"timeout": 5}
 
 
 def test_a_reading_names_the_part_that_failed(run: Run, config: Config, venue: Replay) -> None:

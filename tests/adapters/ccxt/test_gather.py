@@ -8,7 +8,7 @@ import pytest
 from allocator.adapters.ccxt.dialects import DIALECTS
 from allocator.adapters.ccxt.place import Place
 from allocator.adapters.ccxt.session import Sessions
-from allocator.adapters.emulator.ledger import Balance
+from allocator.adapters.emulator.records import Balance
 from allocator.adapters.emulator.testing import Emulator, running_emulator
 from allocator.adapters.emulator.world import demo_world
 from allocator.adapters.registry import Opened
@@ -17,6 +17,8 @@ from allocator.models.config import Config
 from allocator.models.errors import ConfigError, RefusedError
 from allocator.models.intents import AccountReading
 from allocator.models.refusals import book_problems
+from tests.adapters.ccxt.conftest import run_with
+from tests.patient import Patient
 
 Run = Callable[[Config, Callable[[Opened], Awaitable[Any]]], Any]
 LINEAR = "bybit:BTC/USDT:USDT"
@@ -98,7 +100,7 @@ def test_routes_inside_a_venue_are_found(run: Run, both: Config) -> None:
 
 @pytest.mark.parametrize("kind", ["html", "truncate", "http_500_after", "delay"])
 def test_an_account_that_is_not_read_keeps_its_last_numbers_frozen(
-    run: Run, binance: Config, emulator: Emulator, kind: str
+    binance: Config, emulator: Emulator, kind: str
 ) -> None:
     quick = binance.model_copy(
         update={"gather": binance.gather.model_copy(update={"deadline_s": Decimal(3)})}
@@ -116,7 +118,7 @@ def test_an_account_that_is_not_read_keeps_its_last_numbers_frozen(
         assert book.snapshot.account["binance-usdm"].state == "open"
         assert book_problems(book.snapshot, binance.mandate) == []
 
-    run(quick, work)
+    run_with(quick, work, Patient)
 
 
 def test_an_account_that_was_never_read_is_named_not_invented(

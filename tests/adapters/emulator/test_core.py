@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from allocator.adapters.ccxt.loopback import LoopbackSession
-from allocator.adapters.emulator.ledger import Balance
+from allocator.adapters.emulator.records import Balance
 from allocator.adapters.emulator.testing import running_emulator
 from allocator.adapters.emulator.world import demo_exchange
 

@@ -11,8 +11,8 @@ from allocator.adapters.emulator.bybit import margin
 from allocator.adapters.emulator.errors import Refused
 from allocator.adapters.emulator.exchange import Exchange
 from allocator.adapters.emulator.funds import NewTransfer, NewWithdrawal, Purse
-from allocator.adapters.emulator.ledger import ZERO, Balance
 from allocator.adapters.emulator.market import maintenance, profit, value
+from allocator.adapters.emulator.records import ZERO, Balance
 from allocator.adapters.emulator.tables import Table
 from allocator.adapters.emulator.world import demo_exchange
 
