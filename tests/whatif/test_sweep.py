@@ -157,6 +157,21 @@ sys.exit(run(["sweep", sys.argv[1], "--backend", "processes", "-j", "2", "--out"
     assert again.resumed >= 1
 
 
+def test_a_worker_that_waits_on_its_own_pipe_ends_with_a_killed_sweep() -> None:
+    """What it was told of its work is cut short; until it ends it holds the pipe of this test."""
+    code = """
+import os, signal
+from allocator.whatif.backends import end_with
+inner, outer = os.pipe()
+parent = os.getpid()
+if os.fork() == 0:
+    end_with(parent)
+    os.read(inner, 1)
+os.kill(parent, signal.SIGKILL)
+"""
+    assert python("-c", code).returncode == -signal.SIGKILL
+
+
 def test_a_torn_last_line_is_cut_off_and_decided_again(done: Sweep, tmp_path: Path) -> None:
     path = with_grid(tmp_path)
     allocator.sweep(path, backend="serial", out=tmp_path / "out")
