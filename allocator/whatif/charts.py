@@ -98,6 +98,7 @@ def lines(
                 "nameLocation": "middle",
                 "nameGap": 26,
                 "scale": True,
+                "minInterval": 1 if all(isinstance(x, int) for x in xs) else 0,
             },
             "yAxis": {"type": "value", "scale": True},
             "series": rows,
