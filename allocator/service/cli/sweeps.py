@@ -73,7 +73,8 @@ def sweep(  # noqa: PLR0913 - each is an option of the command
     make no sensible book together.
 
     \b
-    Example: allocator sweep scenarios/margin-rescue-by-transfer.yaml --backend threads --jobs 2
+    Example: allocator sweep scenarios/how-far-may-it-fall.yaml --backend threads --jobs 2
+    Example: allocator sweep grid.yaml --depth relaxed --x shock.prices.BTC --out results
     """  # noqa: D301
     from allocator.whatif.reader import load_recipe
     from allocator.whatif.sweep import POINTS_FILE
