@@ -74,6 +74,8 @@ def _short(value: Any) -> str:
             return "{" + ", ".join(f"{key}: {_short(row)}" for key, row in value.items()) + "}"
         case list():
             return "[" + ", ".join(map(_short, value)) + "]"
+        case bool():
+            return str(value).lower()
         case _:
             return str(value)
 
