@@ -185,9 +185,17 @@ class Client:
         body = json_value(api.WhatIfRequest(cases=cases))
         return self._post("/v1/what-if", body, api.JobView, key)
 
-    def sweep(self, grid: Mapping[str, list[Any]], *, key: str | None = None) -> api.JobView:
-        """Begin to decide every point of a grid; `job` tells what came of it."""
-        return self._post("/v1/sweeps", {"grid": dict(grid)}, api.JobView, key)
+    def sweep(
+        self, grid: Mapping[str, list[Any]], *, key: str | None = None, **more: Any
+    ) -> api.JobView:
+        """Begin to decide every point of a grid; `job` tells what came of it.
+
+        Parameters
+        ----------
+        more
+            What `api.SweepRequest` takes beside the grid: ``shock``, ``override``, ``depth``.
+        """
+        return self._post("/v1/sweeps", {"grid": dict(grid), **more}, api.JobView, key)
 
     def job(self, name: str) -> api.JobView:
         """Read how long work stands."""

@@ -52,14 +52,15 @@ def known(snapshot: Snapshot, mandate: Mandate) -> Book:
     return Book.of(snapshot, mandate)
 
 
-def _decided(book: Book, exact: ExactSolver, memory: Memory) -> Plan:
+def _decided(book: Book, exact: ExactSolver, memory: Memory, *, full: bool = True) -> Plan:
+    solver = exactly(exact)
     try:
-        found = search(arrays_of(book), exactly(exact), memory)  # relaxation, bound, support
-        chosen = choose(book, found)  # whole lots, order of steps
-        told = explained(book, found, chosen)  # what binds, what stands in the way
+        found = search(arrays_of(book), solver, memory, cases=full)  # relaxation, bound, support
+        chosen = choose(book, found, quick=not full)  # whole lots, order of steps
+        told = explained(book, found, chosen, conflicts=full)  # what binds, what is in the way
     except SolverError as error:
         return released(book, idle(book, str(error)))
-    return released(book, written(book, told))  # certificate, reasons, exact replay
+    return released(book, written(book, told, why=full))  # certificate, reasons, exact replay
 
 
 class Engine:
@@ -86,6 +87,17 @@ class Engine:
     def decide(self, snapshot: Snapshot) -> Plan:
         """Decide as `decide` does, byte for byte, whatever was decided before."""
         return _decided(known(snapshot, self.mandate), self.exact, self._memory)
+
+    @lawful
+    def quick(self, snapshot: Snapshot) -> Plan:
+        """Find a plan that keeps every rule and is verified exactly, with less effort.
+
+        It is the first safe one of the best set of actions: lots are mended, not improved; the
+        bound is the relaxation's; actions have no reasons and shortages no conflicting rules.
+        Several times faster than `decide` where books are not small.
+        """
+        book = known(snapshot, self.mandate)
+        return _decided(book, self.exact, self._memory, full=False)
 
     @lawful
     def relaxed(self, snapshot: Snapshot) -> Relaxed:

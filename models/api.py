@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from allocator.models.base import Num, Utc, Value
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan
+from allocator.models.scenario import Depth
 
 Scope = Literal["read", "plan", "approve", "execute"]
 SCOPES: tuple[Scope, ...] = ("read", "plan", "approve", "execute")
@@ -338,20 +339,27 @@ class JobView(Value):
 # What if
 
 
+Shocks = Mapping[str, Any] | Annotated[tuple[Mapping[str, Any], ...], Field(max_length=50)]
+"""One shock as in a scenario file, e.g. ``{"prices": {"BTC": "-20%"}}``, or several in order."""
+
+
 class Case(Value):
-    """What if: a shock to the book, and other values in the mandate, by path.
+    """What if: a scenario on the book as it is; its parts are those of a scenario file.
 
     Attributes
     ----------
     shock
-        As in a scenario file, e.g. ``{"prices": {"BTC": "-20%"}}``.
+        What happens, after the overrides: one shock, or a list of them, one after the other.
     override
-        Values of the mandate by path, e.g. ``{"policy.margin_buffer": "0.4"}``.
+        Values in place of others, by path, e.g. ``{"mandate.policy.margin_buffer": "0.4"}``.
+    expect
+        What it must come to, e.g. ``{"feasible": true}``.
     """
 
     name: Line
-    shock: Mapping[str, Any] = Field(default_factory=dict[str, Any])
+    shock: Shocks = Field(default_factory=dict[str, Any])
     override: Mapping[Line, Any] = Field(default_factory=dict[str, Any], max_length=100)
+    expect: Mapping[str, Any] = Field(default_factory=dict[str, Any])
 
 
 class WhatIfRequest(Value):
@@ -368,9 +376,16 @@ class SweepRequest(Value):
     grid
         Lists of values by path, as in a scenario file:
         ``{"mandate.policy.order_cost": [0, 1, 5], "shock.prices.BTC": ["-10%", "-20%"]}``.
+    shock, override
+        What is done to the book at every point, as in a case.
+    depth
+        How far each point is decided.
     """
 
     grid: Mapping[Line, tuple[Any, ...]] = Field(min_length=1, max_length=8)
+    shock: Shocks = Field(default_factory=dict[str, Any])
+    override: Mapping[Line, Any] = Field(default_factory=dict[str, Any], max_length=100)
+    depth: Depth = "plan"
 
     @model_validator(mode="after")
     def _is_small(self) -> SweepRequest:
@@ -393,10 +408,16 @@ class Decided(Value):
     ----------
     error
         Why it makes no sensible problem; empty: it does.
+    done
+        What is done to the book, in words, in the order it is done.
+    wrong
+        What did not come out as the case expects.
     """
 
     name: str
     error: str = ""
+    done: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()
     status: str = ""
     actions: int = 0
     total: Num | None = None

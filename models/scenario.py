@@ -11,6 +11,13 @@ from allocator.models.mandate import Mandate
 from allocator.models.plan import PlanStatus
 from allocator.models.snapshot import Snapshot
 
+Depth = Literal["plan", "quick", "relaxed"]
+"""How far a point of a sweep is decided.
+
+``plan``: as `allocator.decide` does; ``quick``: a verified plan with less effort and a looser
+bound; ``relaxed``: the relaxed program and its bound alone.
+"""
+
 
 class Range(Value):
     """Inclusive bounds of an expected figure."""
@@ -67,6 +74,8 @@ class Scenario(Value):
     ----------
     shock, override, grid
         As the file had them; `allocator.whatif` applies them while it loads.
+    depth
+        Of a sweep over the grid.
     """
 
     version: Literal[1] = 1
@@ -77,4 +86,5 @@ class Scenario(Value):
     shock: dict[str, Any] | list[Any] | None = None
     override: dict[str, Any] | None = None
     grid: dict[str, Any] | None = None
+    depth: Depth = "plan"
     expect: Expect | None = None

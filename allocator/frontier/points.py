@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, Literal
 
 from pydantic import Field
 
-from allocator.models.base import Num, Value, json_value
+from allocator.models.base import ZERO, Num, Value, json_value
 from allocator.models.plan import Cost, Plan
 
 Along = Literal["actions", "tracking", "margin_buffer"]
+ALIKE = Decimal(1)
+"""S in numeraire by which points may differ and still compare by cost."""
+
+
+def _left(plan: Plan) -> Decimal:
+    return ZERO if plan.certificate is None else plan.certificate.shortfall
 
 
 class ActionPoint(Value):
@@ -140,6 +147,17 @@ class Frontier(Value):
     snapshot_hash: str
     mandate_hash: str
     notes: tuple[str, ...] = ()
+
+    @property
+    def left_broken(self) -> tuple[Decimal, ...]:
+        """S that each point's plan leaves, numeraire."""
+        return tuple(_left(row.plan) for row in self.points)
+
+    @property
+    def comparable(self) -> tuple[bool, ...]:
+        """Whether each point leaves as little broken as any: only these compare by cost."""
+        least = min(self.left_broken)
+        return tuple(row - least <= ALIKE for row in self.left_broken)
 
     def to_json(self) -> dict[str, Any]:
         """Turn the curve into plain JSON data; of each plan its actions and its hashes."""

@@ -35,6 +35,9 @@ CUTS = 4
 """Most times that the accounts of a tangle are asked to stand after all transfers."""
 
 CANDIDATES = 4
+ANY = Decimal("Infinity")
+"""The aim of lots that are as good as they are."""
+
 MARGIN_ROOM = 4e-7
 """Least room that polishing leaves in margin rows for steps and lots, units."""
 
@@ -54,13 +57,20 @@ class Option:
     verdict: Verdict
 
 
-def choose(book: Book, found: Search) -> Outcome:
-    """Round, mend and order the candidates, and take the best that is safe."""
+def choose(book: Book, found: Search, *, quick: bool = False) -> Outcome:
+    """Round, mend and order the candidates, and take the best that is safe.
+
+    Parameters
+    ----------
+    quick
+        Whether the first safe candidate is enough, its lots mended but not improved.
+    """
     options = [Option(Sizes(), (), judged(book, Sizes()))]
-    floor = _floor(found)
-    unsafe = _add(book, options, wishes(book, found), floor)
+    choice = _Choice(book, options, _floor(found), quick)
+    unsafe = choice.add(found)
     if unsafe is not None:
-        _untangle(book, found, options, unsafe)
+        _untangle(choice, found, unsafe)
+    floor = choice.floor
     best, barred = _best(options, floor), ""
     if best.verdict.shortfall > EXACT and book.policy.infeasible == "hold":
         best, barred = options[0], HELD
@@ -91,24 +101,34 @@ def _floor(found: Search) -> Decimal:
     return EXACT if least <= EXACT else least + CLOSE_TO_LEAST
 
 
-def _add(book: Book, options: list[Option], wanted: list[Wish], floor: Decimal) -> Unsafe | None:
-    """Add what has a safe order to the options; returns the best of what has none."""
-    unsafe: Unsafe | None = None
-    for wish, aim in wanted:
-        sizes, verdict = mended(book, wish, aim, floor)
-        if verdict.broken:
-            continue
-        steps = sequenced(book, sizes)
-        if isinstance(steps, Ordered):
-            options.append(Option(sizes, steps.actions, verdict))
-            if sizes.count > ENOUGH:
-                break
-        elif unsafe is None or verdict.rank < unsafe.verdict.rank:
-            unsafe = Unsafe(verdict, steps, sizes.count)
-    return unsafe
+@dataclass(frozen=True)
+class _Choice:
+    """The options so far, and how they are sought."""
+
+    book: Book
+    options: list[Option]
+    floor: Decimal
+    quick: bool
+
+    def add(self, found: Search) -> Unsafe | None:
+        """Add what has a safe order to the options; returns the best of what has none."""
+        unsafe: Unsafe | None = None
+        for wish, aim in wishes(self.book, found, 1 if self.quick else CANDIDATES):
+            goal = ANY if self.quick else aim
+            sizes, verdict = mended(self.book, wish, goal, self.floor)
+            if verdict.broken:
+                continue
+            steps = sequenced(self.book, sizes)
+            if isinstance(steps, Ordered):
+                self.options.append(Option(sizes, steps.actions, verdict))
+                if self.quick or sizes.count > ENOUGH:
+                    break
+            elif unsafe is None or verdict.rank < unsafe.verdict.rank:
+                unsafe = Unsafe(verdict, steps, sizes.count)
+        return unsafe
 
 
-def _untangle(book: Book, found: Search, options: list[Option], first: Unsafe) -> None:
+def _untangle(choice: _Choice, found: Search, first: Unsafe) -> None:
     """Search again with cuts that follow from what could not be ordered.
 
     Money first: accounts whose transfers wait for their own orders must be able to send before
@@ -116,14 +136,14 @@ def _untangle(book: Book, found: Search, options: list[Option], first: Unsafe) -
     Either is asked of the tangle alone, then of more as new tangles show. Where both fail, what
     carries money and positions in the tangle is left alone, then all of it.
     """
-    cut = _Cut(book, found, options, _floor(found))
+    book, cut = choice.book, _Cut(choice, found)
     untangled = [cut.again(first, small=small) for small in (False, True)]
     if not any(untangled):
         every: tuple[str | MoveKey, ...] = (*book.routes, *book.moves)
         some = (first.tangle.carriers, tuple(book.moves)) if first.count <= ENOUGH else ()
         for names in ((), *some, every):
             again = found.funded_first(barred=names)
-            if _add(book, options, wishes(book, again), cut.floor) is None:
+            if choice.add(again) is None:
                 return
 
 
@@ -131,10 +151,8 @@ def _untangle(book: Book, found: Search, options: list[Option], first: Unsafe) -
 class _Cut:
     """Searches again that avoid what tangles name, round after round."""
 
-    book: Book
+    choice: _Choice
     found: Search
-    options: list[Option]
-    floor: Decimal
 
     def again(self, first: Unsafe, *, small: bool) -> bool:
         """Cut until all that is found has an order; tell whether that was reached."""
@@ -146,19 +164,20 @@ class _Cut:
             orders = unsafe.tangle.orders - capped.keys() if small else frozenset[Pair]()
             senders = unsafe.tangle.senders - accounts
             if orders:
-                capped |= {key: _leg(self.book, key[1]) for key in sorted(orders)}
+                capped |= {key: _leg(self.choice.book, key[1]) for key in sorted(orders)}
             elif senders:
                 accounts |= senders
             else:
                 return False
             again = self.found.funded_first(accounts, (), capped)
-            unsafe = _add(self.book, self.options, wishes(self.book, again), self.floor)
+            unsafe = self.choice.add(again)
         return unsafe is None
 
     def _better(self, unsafe: Unsafe) -> bool:
         """Whether what has no order would be better than the best that has one."""
-        best = _best(self.options, self.floor)
-        return unsafe.verdict.rank_above(self.floor) < best.verdict.rank_above(self.floor)
+        floor = self.choice.floor
+        best = _best(self.choice.options, floor)
+        return unsafe.verdict.rank_above(floor) < best.verdict.rank_above(floor)
 
 
 def _leg(book: Book, instrument: str) -> Decimal:
@@ -167,12 +186,18 @@ def _leg(book: Book, instrument: str) -> Decimal:
     return max(book.policy.max_slice, book.units[instrument].smallest) / each
 
 
-def wishes(book: Book, found: Search) -> list[Wish]:
-    """Round the best candidates, each polished again with a little room in its margin rows."""
+def wishes(book: Book, found: Search, most: int = CANDIDATES) -> list[Wish]:
+    """Round the best candidates, each polished again with a little room in its margin rows.
+
+    Parameters
+    ----------
+    most
+        Candidates that are rounded.
+    """
     form = found.program.form
     roomy = _roomier(form, found)
     out = dict[Sizes, Decimal]()
-    for candidate in found.candidates[:CANDIDATES]:
+    for candidate in found.candidates[:most]:
         again = [settled(roomy, row) for row in polished(roomy, candidate.used)]
         for row in (*again, candidate):
             sizes = rounded(book, wish_of(found.program, row))

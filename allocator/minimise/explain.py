@@ -16,16 +16,23 @@ from allocator.verify import shortfall
 
 
 @lawful
-def explained(book: Book, found: Search, outcome: Outcome) -> Outcome:
+def explained(book: Book, found: Search, outcome: Outcome, *, conflicts: bool = True) -> Outcome:
     """Add to an outcome's proof what binds or, where something stays broken, why.
 
     Where something stays broken no rule has a price: what room for it is worth is that less stays
     missing, and the cost of a plan held at the least S tells nothing of that.
+
+    Parameters
+    ----------
+    conflicts
+        Whether rules in conflict are sought, which searches again for every rule.
     """
     if outcome.proof is None:
         return outcome
     after = shortfall(book, State.start(book).after(effects_of(book, outcome.sizes)))
     if after.total > EXACT:
+        if not conflicts:
+            return outcome
         against = conflicts_of(book, found, outcome.sizes)
         return replace(outcome, proof=replace(outcome.proof, against=against))
     binding = binding_of(book, found, outcome.sizes, tight_rules(book, outcome.actions))

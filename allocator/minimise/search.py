@@ -143,7 +143,13 @@ class Search:
         return replace(self, program=kept, candidates=found, cap=goal.cap)
 
 
-def search(arrays: Arrays, exactly: Exactly = exact, memory: Memory | None = None) -> Search:
+def search(
+    arrays: Arrays,
+    exactly: Exactly = exact,
+    memory: Memory | None = None,
+    *,
+    cases: bool = True,
+) -> Search:
     """Search the least-cost set of actions.
 
     Parameters
@@ -154,6 +160,8 @@ def search(arrays: Arrays, exactly: Exactly = exact, memory: Memory | None = Non
         Who solves the mixed-integer program of a small book.
     memory
         What an engine keeps of the relaxation; the answer does not depend on it.
+    cases
+        Whether the bound of a book that is not small is raised by cases.
 
     Raises
     ------
@@ -175,7 +183,7 @@ def search(arrays: Arrays, exactly: Exactly = exact, memory: Memory | None = Non
         form = goal.capped(planning.form)
     if sharp is not None and sharp > bound:
         bound, proof = sharp, "exact"
-    elif found and planning is below and SMALL < usable(form) <= WIDE:
+    elif cases and found and planning is below and SMALL < usable(form) <= WIDE:
         bound, used = by_cases(form, relaxed, found[0].value, _effort(form))
         found = _with(found, form, used)
     return Search(

@@ -22,8 +22,14 @@ CENT_OF_A_CENT = Decimal("0.0001")
 
 
 @lawful
-def written(book: Book, outcome: Outcome) -> Plan:
-    """Write an outcome as a plan with its hash."""
+def written(book: Book, outcome: Outcome, *, why: bool = True) -> Plan:
+    """Write an outcome as a plan with its hash.
+
+    Parameters
+    ----------
+    why
+        Whether actions get reasons and inaction its account of what was not worth it.
+    """
     blocks = plan_blocks(book, outcome.actions)
     status = _status(outcome, blocks)
     return with_hash(
@@ -39,8 +45,8 @@ def written(book: Book, outcome: Outcome) -> Plan:
             infeasible=_infeasible(book, outcome, blocks) if status == "infeasible" else (),
             unrepairable=blocks.after.unrepairable,
             frozen=_frozen(book, outcome, blocks),
-            reasons=reasons(book, outcome),
-            idle=inaction(book, outcome),
+            reasons=reasons(book, outcome) if why else {},
+            idle=inaction(book, outcome) if why else None,
             note=outcome.note,
             ignored=_ignored(book),
             preset=outcome.preset,

@@ -6,6 +6,9 @@ The one call of joblib is in `sweep`; here is only what must be ready before it.
 from __future__ import annotations
 
 import logging
+import os
+import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from importlib import import_module
@@ -28,7 +31,10 @@ WAIT_S = 30
 """How long a cluster may take to answer."""
 
 IDLE_S = 20
-"""How long a process without work, or without the one that it worked for, stays."""
+"""How long a process without work stays."""
+
+LOOK_S = 0.5
+"""How often a process looks whether the one that it works for is there."""
 
 
 @contextmanager
@@ -73,8 +79,26 @@ def ready(backend: str, jobs: int, cluster: str | None) -> Generator[dict[str, A
         with _ray(jobs, cluster):
             yield {"backend": name, "n_jobs": jobs if cluster is None else -1}
         return
-    more = {"idle_worker_timeout": IDLE_S} if name == "loky" else {}
+    more: dict[str, Any] = {}
+    if name == "loky":
+        end = {"initializer": end_with, "initargs": (os.getpid(),)}
+        more = {"idle_worker_timeout": IDLE_S, **end}
     yield {"backend": name, "n_jobs": 1 if backend == "serial" else jobs, **more}
+
+
+def end_with(parent: int) -> None:
+    """End this process soon after its parent.
+
+    A worker that waits for the rest of a message when the sweep is killed would wait for ever:
+    workers themselves keep the pipe open.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOK_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
 @contextmanager

@@ -19,6 +19,9 @@ COLOURS = ("#4a86d8", "#e08a3c", "#4fae7b", "#c05c92", "#8f7fdc", "#b9a13a")
 WARMING = ("#2f6fb3", "#8fb8d8", "#f2e6c0", "#e59a5c", "#b3352f")
 """Colours of a heat map, from low to high."""
 
+MOST_TOLD, MOST_ACROSS = 120, 14
+"""Cells, and columns, of a heat map up to which each cell tells its figure."""
+
 ROW = 26
 """Pixels of a bar with its distance."""
 
@@ -98,6 +101,7 @@ def lines(
                 "nameLocation": "middle",
                 "nameGap": 26,
                 "scale": True,
+                "minInterval": 1 if all(isinstance(x, int) for x in xs) else 0,
             },
             "yAxis": {"type": "value", "scale": True},
             "series": rows,
@@ -146,6 +150,8 @@ def heat(
             },
             "yAxis": {"type": "category", "data": list(rows[1]), "name": rows[0]},
             "visualMap": {
+                "show": high > low,
+                "precision": 0 if high - low >= 20 else 2,
                 "min": low,
                 "max": high if high > low else low + 1,
                 "calculable": True,
@@ -157,14 +163,27 @@ def heat(
             "series": [
                 {
                     "type": "heatmap",
-                    "data": [[i, j, "-" if v is None else v] for (i, j), v in shown.items()],
-                    "label": {"show": len(shown) <= 120},
+                    "data": [
+                        {"value": [i, j, "-" if v is None else v], "label": {"formatter": brief(v)}}
+                        for (i, j), v in shown.items()
+                    ],
+                    "label": {"show": len(shown) <= MOST_TOLD and len(columns[1]) <= MOST_ACROSS},
                 }
             ],
         },
         f"{heading}. {told}",
         height=160 + 34 * max(4, len(rows[1])),
     )
+
+
+def brief(value: float | None) -> str:
+    """Write a figure in the few characters that a cell has room for."""
+    if value is None:
+        return "-"
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(value) >= size:
+            return f"{value / (1e3 if letter == 'k' else size):.4g}{letter}"
+    return f"{value:.4g}"
 
 
 def sankeys(plan: Plan) -> list[Chart]:

@@ -52,8 +52,23 @@ def page(curve: Frontier, name: str) -> Page:
     ends = Table("From one end to the other", ("what", "first", "last"), changed)
     foot = [f"snapshot_hash: {curve.snapshot_hash}", f"mandate_hash: {curve.mandate_hash}"]
     along = curve.along.replace("_", " ")
-    lead = [f"Cost along {along}, {len(curve.points)} points.", *curve.notes]
-    return Page(f"Frontier: {name}", lead, [*pictures(curve.points), table, ends], foot)
+    lead = [f"Cost along {along}, {len(curve.points)} points.", *warnings(curve), *curve.notes]
+    return Page(f"Frontier: {name}", lead, [*pictures(curve), table, ends], foot)
+
+
+def warnings(curve: Frontier) -> list[str]:
+    """Say what stays broken along the curve, where anything does."""
+    left, alike = curve.left_broken, curve.comparable
+    least = min(left)
+    out = list[str]()
+    if least > 0:
+        out.append(f"No point repairs all: {money(least)} USD at least stays missing (shortfall).")
+    if not all(alike):
+        out.append(
+            f"{alike.count(False)} of {len(alike)} points leave more broken than the best can: "
+            "their cost does not compare with the others', for it does not pay for the repair."
+        )
+    return out
 
 
 def _written(text: str) -> str:
@@ -73,28 +88,39 @@ def _cell(row: Point, key: str) -> str:
     return str(value)
 
 
-def pictures(points: Sequence[Point]) -> list[Chart]:
-    """Draw the curve as its kind wants it."""
+def pictures(curve: Frontier) -> list[Chart]:
+    """Draw the curve as its kind wants it, and what stays broken where anything does."""
+    points: Sequence[Point] = curve.points
     actions = [row for row in points if isinstance(row, ActionPoint)]
     tracking = [row for row in points if isinstance(row, TrackingPoint)]
     buffer = [row for row in points if isinstance(row, BufferPoint)]
     if actions:
-        return _by_actions(actions)
-    return _by_tracking(tracking) if tracking else _by_buffer(buffer)
+        return _by_actions(actions, curve.comparable)
+    return _by_tracking(tracking) if tracking else _by_buffer(buffer, curve.comparable)
 
 
-def _by_actions(points: Sequence[ActionPoint]) -> list[Chart]:
+def _totals(points: Sequence[ActionPoint | BufferPoint], alike: Sequence[bool]) -> Series:
+    """Draw apart what does not compare by cost."""
+    rows = list(zip(points, alike, strict=True))
+    totals = {"total": [row.cost.total if same else None for row, same in rows]}
+    if not all(alike):
+        totals["total, more left broken"] = [None if same else row.cost.total for row, same in rows]
+    return totals
+
+
+def _by_actions(points: Sequence[ActionPoint], alike: Sequence[bool]) -> list[Chart]:
     at = ("actions allowed", [row.most for row in points])
-    series: Series = {
-        "total": [row.cost.total for row in points],
-        "proven bound": [row.lower_bound for row in points],
-    }
+    bounds = [row.lower_bound if same else None for row, same in zip(points, alike, strict=True)]
+    series: Series = {**_totals(points, alike), "proven bound": bounds}
     saved = [row for row in points if row.one_more is not None]
     out = [lines("Cost against actions", at, series)]
     if saved:
         names = [str(row.most) for row in saved]
         more: Series = {"one more saves": [row.one_more for row in saved]}
         out.append(bars("What one action more saves", names, more))
+    if any(row.shortfall for row in points):
+        left: Series = {"shortfall": [row.shortfall for row in points]}
+        out.append(lines("What stays broken", at, left))
     return out
 
 
@@ -108,9 +134,9 @@ def _by_tracking(points: Sequence[TrackingPoint]) -> list[Chart]:
     ]
 
 
-def _by_buffer(points: Sequence[BufferPoint]) -> list[Chart]:
+def _by_buffer(points: Sequence[BufferPoint], alike: Sequence[bool]) -> list[Chart]:
     at = ("margin buffer", [row.margin_buffer for row in points])
-    costs = {"total": [row.cost.total for row in points]}
+    costs = _totals(points, alike)
     missing = {"shortfall": [row.shortfall for row in points]}
     ratios = {"least margin ratio": [row.worst_margin_ratio for row in points]}
     out = [

@@ -9,17 +9,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any
 
 from allocator import __version__
 from allocator.models.base import json_value, plain
 from allocator.models.canonical import canonical_json
 from allocator.models.errors import InputError
-from allocator.models.scenario import Expect
+from allocator.models.scenario import Depth, Expect
 from allocator.whatif.recipe import Recipe
-
-Depth = Literal["plan", "relaxed"]
-"""How far a point is decided: a verified plan, or the relaxed program and its bound alone."""
 
 MOST_POINTS = 1_000_000
 FORMAT = 1

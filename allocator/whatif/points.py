@@ -75,7 +75,7 @@ def _decided(study: Study, snapshot: Snapshot, mandate: Mandate) -> Row:
     engine = ENGINES.get(mandate_hash(mandate), lambda: Engine(mandate))
     if study.depth == "relaxed":
         return _relaxed(engine, snapshot, mandate)
-    plan = engine.decide(snapshot)
+    plan = engine.quick(snapshot) if study.depth == "quick" else engine.decide(snapshot)
     wrong = check_expect(study.expect, plan) if study.expect is not None else []
     return {**_figures(plan), "wrong": wrong}
 

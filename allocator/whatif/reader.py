@@ -203,6 +203,7 @@ def load_scenario(
         shock=data.get("shock"),
         override=data.get("override"),
         grid=data.get("grid"),
+        depth=recipe.depth,
         expect=recipe.expect,
     )
 
@@ -304,6 +305,7 @@ def _recipe(
         tree={**tree, "shock": shocks.data},
         override=rows,
         grid={path: tuple(values) for path, values in head.grid.items()},
+        depth=head.depth,
         expect=head.expect,
         base=_both(before),
         book=book,

@@ -12,7 +12,7 @@ from allocator.models.base import Value
 from allocator.models.errors import InputError, Problem, SnapshotError
 from allocator.models.mandate import Mandate
 from allocator.models.refusals import book_problems
-from allocator.models.scenario import Expect
+from allocator.models.scenario import Depth, Expect
 from allocator.models.snapshot import Snapshot
 from allocator.whatif.messages import validation_problems
 from allocator.whatif.overrides import override
@@ -37,6 +37,8 @@ class Recipe:
         Values by path.
     grid
         Values by path, for a sweep.
+    depth
+        How far a sweep decides its points.
     base, book
         The book as the file has it, and after overrides and shocks. Of a file without either
         they are the same value.
@@ -47,6 +49,7 @@ class Recipe:
     tree: Mapping[str, Any]
     override: Mapping[str, Any]
     grid: Mapping[str, tuple[Any, ...]]
+    depth: Depth
     expect: Expect | None
     base: Book = field(repr=False)
     book: Book = field(repr=False)
@@ -71,6 +74,8 @@ def _short(value: Any) -> str:
             return "{" + ", ".join(f"{key}: {_short(row)}" for key, row in value.items()) + "}"
         case list():
             return "[" + ", ".join(map(_short, value)) + "]"
+        case bool():
+            return str(value).lower()
         case _:
             return str(value)
 

@@ -16,7 +16,7 @@ from allocator.models.config import Config
 from allocator.models.errors import Problem
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan
-from allocator.models.scenario import Expect
+from allocator.models.scenario import Depth, Expect
 from allocator.models.snapshot import Snapshot
 from allocator.whatif.document import Where, closest
 from allocator.whatif.shock import Shock, ShockSource
@@ -51,6 +51,9 @@ class ScenarioHead(Value):
         come before the shock.
     grid
         Lists of values by path, for a sweep over all combinations.
+    depth
+        How far a sweep decides each point: plan (as one decision is made), quick (a verified plan
+        with less effort and a looser bound) or relaxed (the relaxed program's bound alone).
     expect
         What a run must come to.
     """
@@ -60,6 +63,7 @@ class ScenarioHead(Value):
     description: str = ""
     override: Mapping[str, Any] = Field(default_factory=dict[str, Any])
     grid: Mapping[str, list[Any]] = Field(default_factory=dict[str, list[Any]])
+    depth: Depth = "plan"
     expect: Expect | None = None
 
 
@@ -82,6 +86,9 @@ class ScenarioFile(ScenarioHead):
         come before the shock.
     grid
         Lists of values by path, for a sweep over all combinations.
+    depth
+        How far a sweep decides each point: plan (as one decision is made), quick (a verified plan
+        with less effort and a looser bound) or relaxed (the relaxed program's bound alone).
     expect
         What a run must come to.
     """

@@ -14,8 +14,9 @@ from typing import Any
 
 from allocator.models.canonical import canonical_json
 from allocator.models.errors import InputError
+from allocator.models.scenario import Depth
 from allocator.whatif.backends import ready
-from allocator.whatif.grid import Depth, Point, Study
+from allocator.whatif.grid import Point, Study
 from allocator.whatif.ledger import Ledger
 from allocator.whatif.points import Row, solve
 from allocator.whatif.reader import load_recipe
@@ -118,7 +119,7 @@ def sweep(  # noqa: PLR0913 - each is a choice of the caller
     backend: str = "threads",
     jobs: int | None = None,
     cluster: str | None = None,
-    depth: Depth = "plan",
+    depth: Depth | None = None,
     out: str | Path | None = None,
     store: Store | None = None,
     watch: Watch = _unwatched,
@@ -136,7 +137,8 @@ def sweep(  # noqa: PLR0913 - each is a choice of the caller
     cluster
         Address of a Dask scheduler; None: one is started on the loopback interface.
     depth
-        ``plan``: decide and verify; ``relaxed``: only the relaxed program, for large grids.
+        ``plan``: as `allocator.decide` does; ``quick``: verified plans with less effort and a
+        looser bound; ``relaxed``: only the relaxed program. None: as the scenario says.
     out
         Folder in which finished points are kept; a sweep that was killed goes on from them.
     store
@@ -150,7 +152,7 @@ def sweep(  # noqa: PLR0913 - each is a choice of the caller
         When the scenario is wrong or has no grid, or the folder holds another sweep.
     """
     recipe = source if isinstance(source, Recipe) else load_recipe(source, store=store)
-    study = Study.of(recipe, depth)
+    study = Study.of(recipe, recipe.depth if depth is None else depth)
     workers = jobs if jobs is not None else os.cpu_count() or 1
     if workers < 1:
         raise InputError(f"jobs: at least one is wanted, not {workers}")

@@ -176,8 +176,10 @@ def page(
     lead = [f"{len(sweep.rows):,} points over {', '.join(sweep.study.axes)}."]
     if sweep.study.depth == "relaxed":
         lead.append("Relaxed programs only: bounds of the cost, no plans.")
+    if sweep.study.depth == "quick":
+        lead.append("Decided quickly: verified plans, a little dearer than with all effort.")
     bad = len(sweep.unexpected)
-    if sweep.study.expect is not None and sweep.study.depth == "plan":
+    if sweep.study.expect is not None and sweep.study.depth != "relaxed":
         lead.append(f"{bad:,} points come out otherwise than expected." if bad else "As expected.")
     heated = [heat_table(sweep, first, second, figure)] if second is not None else []
     return Page(

@@ -147,6 +147,56 @@ def test_what_is_written_by_people_is_escaped(place: Place) -> None:
     assert "&lt;script&gt;alert(1)" in page
 
 
+def answered(place: Place, path: str) -> str:
+    gate = threading.Event()
+    for _ in range(600):
+        text: str = place.client.get(path).text
+        if "Deciding" not in text:
+            return text
+        gate.wait(0.05)
+    raise AssertionError("the job did not end")
+
+
+SCENARIO = """shock:
+- {prices: {BTC: -10%}}
+- {funding: {multiply: 3}}
+override: {mandate.policy.order_cost: 2}
+expect: {actions: {max: 0}}
+"""
+
+
+def test_what_if_takes_a_whole_scenario_beside_the_fields(place: Place) -> None:
+    csrf = log_in(place)
+    fields = {"name": "bad day", "volatility": "1.5", "scenario": SCENARIO}
+    response = send(place, "/what-if", csrf, **fields)
+    assert response.status_code == 303
+    page = answered(place, response.headers["location"])
+    for words in ("bad day", "mandate.policy.order_cost = 2; then volatility {multiply: 1.5}; then "
+                  "prices {BTC: -10%}; then funding {multiply: 3}",
+                  "not as expected: actions"):  # fmt: skip
+        assert words in page
+    assert "- {funding: {multiply: 3}}" in page, "the text stays in the form"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("shock: {prices: {BTC: -10%}", "scenario:1:"),
+        ("shok: {prices: {BTC: -10%}}", "unknown key &#39;shok&#39; - did you mean &#39;shock"),
+        ("snapshot: {file: /etc/hostname}", "a case is about the book as it is"),
+        ("grid: {mandate.policy.order_cost: [1]}", "is for sweeps"),
+        ("- 1", "a mapping is wanted"),
+        ("shock: 5", "shock"),
+    ],
+)
+def test_a_text_that_is_no_scenario_is_told_and_kept(place: Place, text: str, told: str) -> None:
+    csrf = log_in(place)
+    response = send(place, "/what-if", csrf, name="x", scenario=text)
+    assert response.status_code == 422
+    assert told in response.text
+    assert text in response.text
+
+
 def test_unknown_plan_is_not_found(place: Place) -> None:
     log_in(place)
     assert place.client.get("/plan/" + "0" * 64).status_code == 404

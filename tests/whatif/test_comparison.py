@@ -144,6 +144,12 @@ def test_a_shock_of_another_file_is_added(capsys: pytest.CaptureFixture[str]) ->
     assert data["done"] == [load_recipe(CRASH).notes()[-1]]
 
 
+def test_what_is_done_is_told_as_a_file_would_have_it() -> None:
+    shock = {"venues": {"binance": {"outage": True, "withdrawals": "halted"}}}
+    done = allocator.what_if(CALM, shock=shock)
+    assert done.notes == ("venues {binance: {outage: true, withdrawals: halted}}",)
+
+
 def test_what_is_saved_is_found_again_by_its_hash(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], crash: WhatIf
 ) -> None:

@@ -148,9 +148,11 @@ def test_money_that_goes_in_a_circle_can_still_be_drawn(plan: Plan) -> None:
 
 def test_the_library_draws_what_the_pages_need_and_carries_its_licences() -> None:
     text = (STATIC / "echarts.min.js").read_text()
+    assert "</script" not in text, "pages have it inside a script element"
+    assert text.startswith("/*!\nApache ECharts\n")
     for kind in ("sankey", "heatmap", "bar", "line"):
         assert f'"series.{kind}"' in text or f'"{kind}"' in text
-    for name in ("LICENSE", "NOTICE", "LICENSE-d3", "LICENSE-zrender"):
+    for name in ("LICENSE", "NOTICE", "LICENSE-d3", "LICENSE-zrender", "LICENSE-tslib"):
         assert (STATIC / f"echarts.{name}").stat().st_size > 100
 
 

@@ -22,7 +22,7 @@ from allocator.whatif.ledger import Ledger
 from allocator.whatif.reader import load_recipe
 from allocator.whatif.sweep import POINTS_FILE, Sweep
 from allocator.whatif.sweep_tables import chosen, heat_table, page, points_table, summary
-from tests.whatif.grids import CRASH, with_grid
+from tests.whatif.grids import CRASH, GRID, with_grid
 
 ROOT = Path(__file__).parents[2]
 
@@ -155,6 +155,21 @@ sys.exit(run(["sweep", sys.argv[1], "--backend", "processes", "-j", "2", "--out"
     assert run.returncode == 128 + signal.SIGTERM, run.stderr
     again = allocator.sweep(with_grid(tmp_path), backend="serial", out=tmp_path / "out")
     assert again.resumed >= 1
+
+
+def test_a_worker_that_waits_on_its_own_pipe_ends_with_a_killed_sweep() -> None:
+    """What it was told of its work is cut short; until it ends it holds the pipe of this test."""
+    code = """
+import os, signal
+from allocator.whatif.backends import end_with
+inner, outer = os.pipe()
+parent = os.getpid()
+if os.fork() == 0:
+    end_with(parent)
+    os.read(inner, 1)
+os.kill(parent, signal.SIGKILL)
+"""
+    assert python("-c", code).returncode == -signal.SIGKILL
 
 
 def test_a_torn_last_line_is_cut_off_and_decided_again(done: Sweep, tmp_path: Path) -> None:
@@ -306,3 +321,36 @@ def test_equal_studies_have_equal_hashes_and_others_have_others(tmp_path: Path) 
     two = Study.of(load_recipe(with_grid(tmp_path)), "plan")
     assert one.hash == two.hash
     assert Study.of(load_recipe(with_grid(tmp_path)), "relaxed").hash != one.hash
+
+
+def test_a_quick_sweep_has_verified_plans_that_cost_no_less_than_their_bounds(
+    done: Sweep, tmp_path: Path
+) -> None:
+    rows = allocator.sweep(with_grid(tmp_path), backend="serial", depth="quick").rows
+    for fast, full in zip(rows, done.rows, strict=True):
+        assert fast["status"] == full["status"]
+        assert fast["snapshot_hash"] == full["snapshot_hash"]
+        assert float(fast["lower_bound"]) <= float(full["total"]) + 0.01
+        assert float(full["lower_bound"]) <= float(fast["total"]) + 0.01
+    recipe = load_recipe(with_grid(tmp_path))
+    snapshot, mandate = recipe.book
+    plan = allocator.Engine(mandate).quick(snapshot)
+    assert plan.actions
+    assert not plan.reasons
+    assert allocator.verify(snapshot, mandate, plan) == ()
+
+
+def test_the_file_says_how_far_points_are_decided_and_the_caller_says_otherwise(
+    tmp_path: Path,
+) -> None:
+    path = with_grid(tmp_path, f"{GRID}depth: relaxed\n")
+    told = allocator.sweep(path, backend="serial")
+    assert {row["status"] for row in told.rows} == {"relaxed"}
+    assert allocator.load_scenario(path).depth == "relaxed"
+    other = allocator.sweep(path, backend="serial", depth="quick")
+    assert (
+        other.study.hash
+        == allocator.sweep(with_grid(tmp_path), backend="serial", depth="quick").study.hash
+    )
+    with pytest.raises(FileError, match="depth: one of plan, quick, relaxed is wanted, not 'fast'"):
+        load_recipe(with_grid(tmp_path, f"{GRID}depth: fast\n"))

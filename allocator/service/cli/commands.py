@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
+from inspect import cleandoc
 from typing import Any
 
 import typer
@@ -44,7 +45,15 @@ class Entry:
             found = app
         command: Any = typer.main.get_command(found)
         command.name = self.name
+        for part in (command, *getattr(command, "commands", {}).values()):
+            part.help = flowed(part.help or "")
         return command
+
+
+def flowed(text: str) -> str:
+    """Join the lines of paragraphs, so that they break where the screen ends."""
+    parts = cleandoc(text).split("\n\n")
+    return "\n\n".join(p if p.startswith("\b") else " ".join(p.split()) for p in parts)
 
 
 COMMANDS = (

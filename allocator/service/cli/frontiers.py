@@ -100,10 +100,12 @@ def _draw(curve: Frontier, columns: Sequence[str]) -> None:
         for row in curve.points
     ]
     write_table([f"{name.replace('_', ' ')}>" for name in columns], rows, title="Frontier (USD)")
+    from allocator.whatif.frontier_page import warnings
+
     totals = [point.cost.total for point in curve.points]
-    for line in chart([row[0] for row in rows], totals):
+    for line in chart([row[0] for row in rows], totals, curve.left_broken, curve.comparable):
         print(line)
-    for note in curve.notes:
+    for note in (*warnings(curve), *curve.notes):
         print(note)
 
 
@@ -129,15 +131,30 @@ def _short(name: str, cell: object) -> object:
     return f"{Decimal(cell):,.2f}"
 
 
-def chart(names: Sequence[object], totals: Sequence[Decimal]) -> list[str]:
-    """Draw the height of each total above the least one as a bar."""
-    least = min(totals)
-    span = max(totals) - least
+def chart(
+    names: Sequence[object],
+    totals: Sequence[Decimal],
+    left: Sequence[Decimal],
+    alike: Sequence[bool],
+) -> list[str]:
+    """Draw the height of each total above the least one as a bar.
+
+    Parameters
+    ----------
+    left, alike
+        What each point leaves broken, and whether that is as little as any; a point that leaves
+        more has no bar, for its total does not pay for the repair.
+    """
+    heights = [total for total, same in zip(totals, alike, strict=True) if same]
+    least, span = min(heights), max(heights) - min(heights)
     width = max(len(str(name)) for name in names)
-    out = ["Total above the least"]
-    for name, total in zip(names, totals, strict=True):
+    out = ["Total above the least (USD)"]
+    for name, total, missing, same in zip(names, totals, left, alike, strict=True):
         length = round((total - least) / span * BAR) if span else 0
-        out.append(f"  {name!s:>{width}} |{'#' * length} {total - least:,.2f}")
+        shown = f"|{'#' * length} {total - least:,.2f}"
+        if not same:
+            shown = f"x leaves {missing:,.2f} broken, costs {total:,.2f}"
+        out.append(f"  {name!s:>{width}} {shown}")
     return out
 
 

@@ -18,16 +18,14 @@ StoreOption = Annotated[
 DatabaseOption = Annotated[
     str | None,
     typer.Option(
-        "--database", help="URL of the record; snapshots of its plans count as stored too."
+        "--database",
+        help="URL of the service's database; its snapshots and those of its plans count as stored.",
     ),
 ]
 
 
 def store(folder: Path, database: str | None) -> Store:
-    """Look snapshots up by hash or ``latest``: in the folder, then in the record.
-
-    The record has the snapshot of every plan, found by the plan's hash.
-    """
+    """Look snapshots up by hash or ``latest``: in the folder, then in the database."""
     from allocator.whatif.folder import Folder
 
     def find(name: str) -> Any:
@@ -39,17 +37,12 @@ def store(folder: Path, database: str | None) -> Store:
 
 def _recorded(url: str, name: str) -> Any:
     from allocator.execution.database import connect
-    from allocator.execution.history import History
-    from allocator.models.base import json_value
     from allocator.service.database import database_errors
+    from allocator.service.stored import stored_snapshot
 
     with database_errors(url):
         engine = connect(url)
         try:
-            history = History(engine)
-            made = [row.plan_hash for row in history.cycles(10_000) if row.plan_hash is not None]
-            wanted = made[:1] if name == "latest" else [name]
-            record = history.plan(wanted[0]) if wanted else None
-            return None if record is None else json_value(record.snapshot)
+            return stored_snapshot(engine, name)
         finally:
             engine.dispose()

@@ -30,6 +30,7 @@ class DepthOption(StrEnum):
     """How far a point is decided."""
 
     PLAN = "plan"
+    QUICK = "quick"
     RELAXED = "relaxed"
 
 
@@ -46,8 +47,13 @@ def sweep(  # noqa: PLR0913 - each is an option of the command
         str | None, typer.Option(help="Address of a Dask scheduler. Default: a local one.")
     ] = None,
     depth: Annotated[
-        DepthOption, typer.Option(help="plan, or relaxed: bounds only, much faster.")
-    ] = DepthOption.PLAN,
+        DepthOption | None,
+        typer.Option(
+            help="plan: as one decision is made; quick: verified plans with less effort; relaxed: "
+            "bounds only, fastest. Default: as the file says, else plan.",
+            show_default=False,
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the results. Default: var/sweeps/NAME.")
     ] = None,
@@ -67,7 +73,8 @@ def sweep(  # noqa: PLR0913 - each is an option of the command
     make no sensible book together.
 
     \b
-    Example: allocator sweep scenarios/margin-rescue-by-transfer.yaml --backend threads --jobs 2
+    Example: allocator sweep scenarios/how-far-may-it-fall.yaml --backend threads --jobs 2
+    Example: allocator sweep grid.yaml --depth relaxed --x shock.prices.BTC --out results
     """  # noqa: D301
     from allocator.whatif.reader import load_recipe
     from allocator.whatif.sweep import POINTS_FILE
@@ -80,9 +87,14 @@ def sweep(  # noqa: PLR0913 - each is an option of the command
         (folder / POINTS_FILE).unlink(missing_ok=True)
     with _stopped_by_terminate(), _progress() as watch:
         done = swept(
-            recipe, backend=backend, jobs=jobs, cluster=cluster, depth=depth.value, out=folder,
+            recipe,
+            backend=backend,
+            jobs=jobs,
+            cluster=cluster,
+            depth=depth.value if depth is not None else None,
+            out=folder,
             watch=watch,
-        )  # fmt: skip
+        )
     first, second, name = chosen(done, x, y, figure)
     _show(done, (first, second, name), output)
     _write(done, folder, (first, second, name))

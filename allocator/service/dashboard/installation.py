@@ -21,7 +21,11 @@ def install(app: FastAPI, site: Site) -> Sessions:
     """Put the dashboard beside the API."""
     app.state.sessions = sessions = Sessions(site.tokens)
     app.state.render = Renderer(HERE / "templates")
-    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    app.mount(
+        "/static",
+        StaticFiles(directory=HERE / "static", packages=[("allocator.whatif", "static")]),
+        name="static",
+    )
     for part in (entrance, pages, forms):
         app.include_router(part.router)
 

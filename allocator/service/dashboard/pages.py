@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Annotated
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from allocator.models import api
+from allocator.models.errors import InputError
 from allocator.service.dashboard import charts
+from allocator.service.dashboard.asked import case_asked
 from allocator.service.dashboard.visits import Acting, Looking, Visit
 from allocator.service.http.deciding import what_if
 from allocator.service.http.site import Site
@@ -19,6 +23,9 @@ from allocator.service.snapshots import MissingError
 
 DAY = timedelta(days=1)
 GROUPS: tuple[Group, ...] = ("book", "owner", "venue", "account")
+
+MOST_TEXT = 8_000
+"""Characters of a scenario that a form takes: it stays in the address of its answer."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -106,8 +113,16 @@ def runs(here: Looking) -> HTMLResponse:
 
 
 @router.get("/what-if")
-def what_if_page(here: Looking, job: str | None = None) -> HTMLResponse:
+def what_if_page(
+    here: Looking,
+    job: str | None = None,
+    scenario: Annotated[str, Query(max_length=MOST_TEXT)] = "",
+) -> HTMLResponse:
     """Ask what would be done if things were otherwise."""
+    return _what_if(here, job, scenario)
+
+
+def _what_if(here: Visit, job: str | None, asked: str) -> HTMLResponse:
     site = here.site
     work = site.jobs.get(job) if job else None
     rows: tuple[api.Decided, ...] = ()
@@ -119,6 +134,7 @@ def what_if_page(here: Looking, job: str | None = None) -> HTMLResponse:
         underlyings=[row.underlying for row in marks.exposures] if marks is not None else [],
         venues=sorted({row.venue for row in site.service.config.logins.values()}),
         job=work,
+        asked=asked,
         decided=rows,
         cases=charts.cases(rows),
     )
@@ -151,25 +167,14 @@ async def what_if_form(request: Request, here: Acting) -> Response:
     """Begin to decide a case."""
     here.need("plan")
     form = await request.form()
-    case = _case({key: str(value).strip() for key, value in form.items()})
+    asked = {key: str(value).strip() for key, value in form.items()}
+    text = asked.get("scenario", "")[:MOST_TEXT]
+    try:
+        case = case_asked({**asked, "scenario": text})
+    except InputError as error:
+        page = _what_if(replace(here, refused=str(error)), None, text)
+        page.status_code = 422
+        return page
     here.site.service.snapshots.latest()
     job = here.site.jobs.start("what-if", lambda watch: what_if(here.site, (case,), watch))
-    return RedirectResponse(f"/what-if?job={job.id}", 303)
-
-
-def _case(form: dict[str, str]) -> api.Case:
-    """Read the what-if form: empty fields change nothing."""
-    prices = {
-        key.removeprefix("price:"): f"{value.removesuffix('%')}%"
-        for key, value in form.items()
-        if key.startswith("price:") and value
-    }
-    shock: dict[str, Any] = {}
-    if prices:
-        shock["prices"] = prices
-    if form.get("volatility"):
-        shock["volatility"] = {"multiply": form["volatility"]}
-    if form.get("halted"):
-        shock["venues"] = {form["halted"]: {"withdrawals": "halted"}}
-    override = {"mandate.policy.margin_buffer": form["buffer"]} if form.get("buffer") else {}
-    return api.Case(name=form.get("name") or "what if", shock=shock, override=override)
+    return RedirectResponse(f"/what-if?{urlencode({'job': job.id, 'scenario': text})}", 303)

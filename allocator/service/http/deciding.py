@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ValidationError
-
-from allocator.models.api import (
-    Case,
-    Decided,
-    SweepRequest,
-    SweepResult,
-    WhatIfResult,
-)
-from allocator.models.base import Value, json_value
+from allocator.models.api import Case, SweepRequest, SweepResult, WhatIfResult
+from allocator.models.base import Value
 from allocator.models.bodies import PlanRequest
-from allocator.models.errors import AllocatorError, Problem, RefusedError, SnapshotError
+from allocator.models.errors import RefusedError, SnapshotError
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan
 from allocator.models.refusals import book_problems
 from allocator.models.snapshot import Snapshot
+from allocator.service.http.cases import decided, decided_case, source_of
 from allocator.service.http.site import Site, Watch
 from allocator.service.snapshots import MissingError
 
@@ -88,13 +81,10 @@ def plan_for(site: Site, asked: PlanRequest, who: str) -> tuple[Plan, bool]:
 def what_if(site: Site, cases: tuple[Case, ...], watch: Watch) -> WhatIfResult:
     """Decide the book as it is, and each case beside it."""
     snapshot, mandate = book_of(site, PlanRequest())
-    out = [_decided("as it is", snapshot, mandate)]
+    out = [decided("as it is", snapshot, mandate)]
     for number, case in enumerate(cases):
         watch(number + 1, len(cases) + 1)
-        try:
-            out.append(_decided(case.name, *shifted(snapshot, mandate, case)))
-        except AllocatorError as error:
-            out.append(Decided(name=case.name, error=str(error)))
+        out.append(decided_case(snapshot, mandate, case))
     return WhatIfResult(decided=tuple(out))
 
 
@@ -103,62 +93,12 @@ def sweep_of(site: Site, asked: SweepRequest, watch: Watch) -> SweepResult:
     from allocator.whatif.sweep import sweep
 
     snapshot, mandate = book_of(site, PlanRequest())
-    source = {
-        "version": 1,
-        "name": "sweep",
-        "snapshot": json_value(snapshot),
-        "mandate": json_value(mandate),
-        "grid": {path: list(row) for path, row in asked.grid.items()},
-    }
-    found = sweep(source, backend="serial", jobs=1, watch=watch)
+    grid = {path: list(row) for path, row in asked.grid.items()}
+    parts = {"shock": asked.shock, "override": asked.override, "grid": grid}
+    source = source_of(snapshot, mandate, "sweep", parts)
+    found = sweep(source, backend="serial", jobs=1, depth=asked.depth, watch=watch)
     rows = tuple(dict(row) for row in found.rows)
     return SweepResult(results_hash=found.results_hash, rows=rows)
-
-
-def _decided(name: str, snapshot: Snapshot, mandate: Mandate) -> Decided:
-    from allocator.decide import decide
-
-    plan = decide(snapshot, mandate)
-    ratios = [row.margin_ratio_after for row in plan.accounts.values()]
-    return Decided(
-        name=name,
-        status=plan.status,
-        actions=len(plan.actions),
-        total=plan.cost.total,
-        do_nothing=plan.cost.do_nothing,
-        shortfall=None if plan.certificate is None else plan.certificate.shortfall,
-        worst_ratio=min((row for row in ratios if row is not None), default=None),
-        plan=plan,
-    )
-
-
-def shifted(snapshot: Snapshot, mandate: Mandate, case: Case) -> tuple[Snapshot, Mandate]:
-    """Apply a case's overrides, then its shock.
-
-    Raises
-    ------
-    InputError
-        With every problem that was found first.
-    """
-    from allocator.whatif.overrides import override
-    from allocator.whatif.shock import Shock
-    from allocator.whatif.shocks import shocked
-
-    tree: Any = {"snapshot": json_value(snapshot), "mandate": json_value(mandate)}
-    for path, value in case.override.items():
-        tree, where, wrong = override(tree, path, value)
-        if wrong:
-            raise SnapshotError([Problem(where, wrong)])
-    try:
-        changed = Snapshot.model_validate(tree["snapshot"]), Mandate.model_validate(tree["mandate"])
-        shock = Shock.model_validate(dict(case.shock))
-    except ValidationError as error:
-        rows = error.errors(include_url=False)
-        raise SnapshotError([Problem(tuple(r["loc"]), r["msg"]) for r in rows]) from error
-    problems = book_problems(*changed)
-    if problems:
-        raise SnapshotError(problems)
-    return shocked(*changed, shock)
 
 
 def frontier_of(site: Site, plan_hash: str, along: Any, points: int, watch: Watch) -> FrontierView:

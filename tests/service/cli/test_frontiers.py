@@ -11,7 +11,8 @@ import pytest
 from allocator.service.cli.frontiers import BAR, chart
 from allocator.service.cli.main import run
 
-DELTA = str(Path(__file__).parents[3] / "scenarios" / "two-venue-delta-move.yaml")
+SCENARIOS = Path(__file__).parents[3] / "scenarios"
+DELTA = str(SCENARIOS / "two-venue-delta-move.yaml")
 
 
 def test_a_frontier_along_actions_is_a_table_with_a_chart(
@@ -53,4 +54,20 @@ def test_wrong_options_end_with_two(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_flat_chart_has_no_bars() -> None:
-    assert chart([0, 10], [Decimal(5), Decimal(5)])[1:] == ["   0 | 0.00", "  10 | 0.00"]
+    none, same = [Decimal(0)] * 2, [True] * 2
+    flat = chart([0, 10], [Decimal(5), Decimal(5)], none, same)
+    assert flat[1:] == ["   0 | 0.00", "  10 | 0.00"]
+
+
+def test_what_leaves_more_broken_is_no_cheaper_point_of_the_curve(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Doing nothing costs nothing here and leaves 36,000 USD missing."""
+    file, page = str(SCENARIOS / "margin-rescue-by-transfer.yaml"), tmp_path / "f.html"
+    assert run(["frontier", file, "--report", str(page)]) == 0
+    told = capsys.readouterr().out
+    assert "0 x leaves 36,000.00 broken, costs 0.00" in told
+    assert "1 of 2 points leave more broken than the best can" in told
+    text = page.read_text()
+    for words in ("total, more left broken", "What stays broken", "1 of 2 points leave more"):
+        assert words in text

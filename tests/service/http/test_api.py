@@ -118,6 +118,41 @@ def test_what_if_sets_cases_beside_the_book(place: Place) -> None:
     assert "DOGE" in rows["unknown"]["error"]
 
 
+def test_a_case_takes_what_a_scenario_file_takes(place: Place) -> None:
+    """Shocks in order, overrides, what is expected; files of the server are out of reach."""
+    halves = [{"prices": {"BTC": "-50%"}}, {"prices": {"BTC": "100%"}}]
+    cases = [
+        {"name": "there and back", "shock": halves},
+        {"name": "half", "shock": halves[:1], "expect": {"actions": {"max": 0}, "status": "act"}},
+        {"name": "typo", "shock": [halves[0], {"price": {"BTC": "-1%"}}]},
+        {"name": "file", "shock": [{"file": "/etc/hostname"}]},
+        {"name": "number", "shock": {"volatility": {"multiply": "1.5"}}},
+    ]
+    found = wait_for(place, place.post("/v1/what-if", {"cases": cases}).json()["id"])
+    assert found["status"] == "done", found
+    base, back, half, typo, file, number = found["result"]["decided"]
+    assert back["plan"]["actions"] == base["plan"]["actions"]
+    assert back["done"] == ["prices {BTC: -50%}", "prices {BTC: 100%}"]
+    assert half["total"] != base["total"]
+    assert half["wrong"][0].startswith("actions")
+    assert typo["error"] == "shock[1].price: unknown key 'price' - did you mean 'prices'?"
+    assert file["error"] == "shock[0].file: files cannot be referred to here"
+    assert (number["error"], number["status"]) == ("", "act")
+
+
+def test_a_sweep_takes_shocks_overrides_and_a_depth(place: Place) -> None:
+    body = {
+        "grid": {"shock[1].fees.multiply": ["1", "2"]},
+        "shock": [{"prices": {"BTC": "-5%"}}, {"fees": {"multiply": "1"}}],
+        "override": {"mandate.policy.order_cost": "3"},
+        "depth": "quick",
+    }
+    found = wait_for(place, place.post("/v1/sweeps", body).json()["id"])
+    assert found["status"] == "done", found
+    cheap, dear = (float(row["total"]) for row in found["result"]["rows"])
+    assert cheap < dear
+
+
 def test_sweep_decides_every_point_of_a_grid(place: Place) -> None:
     grid = {"mandate.policy.order_cost": ["0", "5"], "shock.prices.BTC": ["-10%", "10%"]}
     found = wait_for(place, place.post("/v1/sweeps", {"grid": grid}).json()["id"])
