@@ -66,6 +66,12 @@ def test_an_account_takes_what_its_margin_just_covers() -> None:
     assert codes_of(desk(), [transfer(1, "2023.99"), order(2, after=[1])]) == {"margin_initial"}
 
 
+def test_rounding_of_divisions_is_no_breach_and_no_licence() -> None:
+    assert codes_of(desk(), [transfer(1, "2023.999999"), order(2, after=[1])]) == set()
+    short = [transfer(1, "2023.9999989"), order(2, after=[1])]
+    assert codes_of(desk(), short) == {"margin_initial"}
+
+
 def test_fees_count_where_equity_has_a_floor_and_not_where_it_has_a_ceiling() -> None:
     """What an order pays is gone below a floor; below a ceiling it may not have been paid yet."""
 
