@@ -11,7 +11,12 @@ SOURCE = """
 KINDS = {1, 2}
 
 
-def step(a: int, b: int) -> int:
+@dataclass(frozen=True)
+class Row:
+    at: int
+
+
+def step(a: int, b: int) -> int | None:
     if a < b and b in KINDS:
         raise ValueError
     return max(a + 1, b)
@@ -52,3 +57,18 @@ def test_a_mutant_is_noticed_by_a_test_that_looks_and_by_no_other(
     row = next(row for row in mutants.mutants(module) if "sign" in row.what)
     assert mutants.noticed(row, module, [str(looks)])
     assert not mutants.noticed(row, module, [str(blind)])
+
+
+def test_what_only_declares_is_left_alone(module: Path) -> None:
+    told = [row.what for row in mutants.mutants(module)]
+    assert not any("int | None" in what or "truth" in what for what in told)
+
+
+def test_every_mutant_that_changes_nothing_is_one_of_its_module_and_has_a_reason() -> None:
+    root = Path(mutants.__file__).resolve().parent.parent
+    told = mutants.equivalent()
+    files = {name.partition(":")[0] for name in told}
+    paths = [path for path in root.glob("allocator/*/*.py") if path.name in files]
+    names = {row.name for path in paths for row in mutants.mutants(path)}
+    assert told.keys() <= names
+    assert all(len(why) > 20 for why in told.values())

@@ -30,7 +30,7 @@ from tests.execution.crashes import Crash, Fuse, executor_of, fresh, lost, templ
 from tests.execution.desk import Desk
 
 EXAMPLES, STEPS = (
-    int(part) for part in os.environ.get("ALLOCATOR_MACHINE", "12x20").split("x")
+    int(part) for part in os.environ.get("ALLOCATOR_MACHINE", "50x50").split("x")
 )  # fmt: skip
 EMPTY, ENGINE = template(), connect("sqlite://")
 HOWS = ["lost_before", "lost_after", "late", "rejected", "partial"]
