@@ -106,8 +106,9 @@ def headline(plan: Plan) -> list[str]:
     lines = [head, *([plan.note] if plan.note else [])]
     proof = plan.certificate
     if proof is not None:
+        which = "no plan that leaves as little missing" if plan.infeasible else "no plan"
         lines.append(
-            f"Proven: no plan costs less than {money(proof.lower_bound)} USD; "
+            f"Proven: {which} costs less than {money(proof.lower_bound)} USD; "
             f"this one is at most {money(proof.gap)} USD away."
         )
     return lines
@@ -280,7 +281,7 @@ def _binding(plan: Plan, where: Where) -> list[str]:
 
 def binds(row: Binding, where: Where = path_of) -> str:
     """Tell what a limit that binds is worth and where it stands."""
-    units = readable(row.price)
+    units = readable(row)
     unit = row.unit
     more = f"{units:,} {unit.removesuffix('s') if units == 1 else unit}"
     kind, _, name = row.limit.partition(" ")
@@ -303,9 +304,9 @@ def binds(row: Binding, where: Where = path_of) -> str:
     return f"{told}{source}{_at(row.declared, where)}"
 
 
-def readable(price: Decimal) -> int:
+def readable(row: Binding) -> int:
     """Choose for how many units together a price is told: one, or a thousand of a cheap one."""
-    return 1 if price >= CENT else 1_000
+    return 1 if row.price >= (1 if row.unit == "USD" else CENT) else 1_000
 
 
 def _sum(value: Decimal) -> str:
@@ -380,4 +381,6 @@ def _given_up(name: str, relaxation: Relaxation | None, where: Where) -> str:
         return f"{name}{place}: no change of it alone is enough"
     joint = f", together with {', '.join(relaxation.together)}" if relaxation.together else ""
     sure = "" if relaxation.confirmed else " (by the program alone; fine lots may want more)"
+    if name.startswith("one side "):
+        sure = ", which no mandate can allow"
     return f"{name}{place}: {relaxation.change}{joint}{sure}"
