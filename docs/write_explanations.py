@@ -25,14 +25,21 @@ it true.
 
 How to read it:
 
+- **Costs** are those of the whole book over the horizon, its distance from the targets included;
+  one below zero is a gain.
 - **Why an action is there.** What would be missing without it, by requirement and account, for the
-  leg that asks for most margin; for an order, what it does to the exposure's distance from its
-  target; what leaving it out would cost, by part of the cost (a minus sign is what it saves); and
-  the best other way to the same end that keeps every rule, with what that would cost more.
+  leg that asks for most margin; for an order, where the exposure would end without it, all other
+  actions done, and where the plan ends; what leaving it out would cost, by part of the cost (a
+  minus sign is what it saves); and the best other way to the same end that keeps every rule, with
+  what that would cost more.
 - **What binds.** The price is what a little more room would save, with the plan's own actions paid
-  for. Cheap units are priced by the thousand. A limit that would save nothing is not listed.
+  for. Cheap units are priced by the thousand. A limit that would save nothing is not listed, and
+  none is while something stays missing: room for it would first mend that.
 - **What is in conflict.** Rules that cannot all be kept while something is repaired, and for each
-  the smallest change of it alone that mends it, confirmed by deciding anew.
+  the smallest change of it that mends it, found with whole lots and confirmed by deciding anew. A
+  rule that is not enough alone names those that have to give way with it; what may be given up in
+  vain is named, too. A repair may end up to 1 USD above the least that can stay missing, where
+  that is cheaper.
 - **Where.** In square brackets, file, line and column of the declaration.
 """
 

@@ -106,8 +106,9 @@ def headline(plan: Plan) -> list[str]:
     lines = [head, *([plan.note] if plan.note else [])]
     proof = plan.certificate
     if proof is not None:
+        which = "no plan that leaves as little missing" if plan.infeasible else "no plan"
         lines.append(
-            f"Proven: no plan costs less than {money(proof.lower_bound)} USD; "
+            f"Proven: {which} costs less than {money(proof.lower_bound)} USD; "
             f"this one is at most {money(proof.gap)} USD away."
         )
     return lines
@@ -280,7 +281,7 @@ def _binding(plan: Plan, where: Where) -> list[str]:
 
 def binds(row: Binding, where: Where = path_of) -> str:
     """Tell what a limit that binds is worth and where it stands."""
-    units = readable(row.price)
+    units = readable(row)
     unit = row.unit
     more = f"{units:,} {unit.removesuffix('s') if units == 1 else unit}"
     kind, _, name = row.limit.partition(" ")
@@ -303,9 +304,9 @@ def binds(row: Binding, where: Where = path_of) -> str:
     return f"{told}{source}{_at(row.declared, where)}"
 
 
-def readable(price: Decimal) -> int:
+def readable(row: Binding) -> int:
     """Choose for how many units together a price is told: one, or a thousand of a cheap one."""
-    return 1 if price >= CENT else 1_000
+    return 1 if row.price >= (1 if row.unit == "USD" else CENT) else 1_000
 
 
 def _sum(value: Decimal) -> str:
@@ -337,7 +338,7 @@ def why_broken(row: Infeasible, where: Where = path_of) -> Iterator[str]:
         each = len(row.relaxations) == len(row.conflicts) and all(
             relaxation.change and not relaxation.together for relaxation in row.relaxations
         )
-        one = ": with any one of them given up it can be repaired" if each else ""
+        one = "; any one of these changes repairs it" if each else ""
         alone = len(row.conflicts) == 1
         yield "  no other rule can give way for it:" if alone else f"  in conflict{one}:"
         told = {relaxation.rule: relaxation for relaxation in row.relaxations}
@@ -353,10 +354,10 @@ def _no_help(row: Infeasible) -> Iterator[str]:
     needed = {name for relaxation in row.relaxations for name in relaxation.together}
     names = [name for name in row.beside if name not in needed]
     if len(names) == 1:
-        yield f"  giving up {names[0]} does not help"
+        yield f"  changing {names[0]} does not help"
     elif names:
         more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-        yield f"  giving up all of these does not help: {', '.join(names[:MOST_NAMED])}{more}"
+        yield f"  changing all of these does not help: {', '.join(names[:MOST_NAMED])}{more}"
 
 
 MOST_NAMED = 6
@@ -378,6 +379,8 @@ def _given_up(name: str, relaxation: Relaxation | None, where: Where) -> str:
     place = _at(relaxation.declared, where)
     if not relaxation.change:
         return f"{name}{place}: no change of it alone is enough"
-    joint = f", together with {', '.join(relaxation.together)}" if relaxation.together else ""
+    joint = f", only together with {', '.join(relaxation.together)}" if relaxation.together else ""
     sure = "" if relaxation.confirmed else " (by the program alone; fine lots may want more)"
+    if name.startswith("one side "):
+        sure = ", which no mandate can allow"
     return f"{name}{place}: {relaxation.change}{joint}{sure}"

@@ -207,7 +207,8 @@ class _Explained:
         """
         if not self.trials.mends(self.case, dict.fromkeys(rules)):
             return [], rules
-        groups = [(rule,) for rule in rules if rule.kind not in OF_ACTIONS]
+        groups = list[tuple[Rule, ...]]()
+        groups += [(rule,) for rule in rules if rule.kind not in OF_ACTIONS]
         for kind in OF_ACTIONS[::-1]:
             groups += [tuple(rule for rule in rules if rule.kind == kind)]
         kept, opened = self._deleted([group for group in groups if group], [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Set
 from dataclasses import replace
 
-from allocator.limits import accounts_of, meters_of
+from allocator.limits import Bound, accounts_of, meters_of
 from allocator.models.snapshot import Route
 from allocator.plan.relax import Rule, asset_between, richest
 from allocator.state import Book, State
@@ -23,7 +23,8 @@ def broken_rule(book: Book, final: State, what: str) -> Rule:
     if own.kind != "limit":
         return own
     meter = next(meter for meter in meters_of(book) if meter.limit.id == own.about[0])
-    return replace(own, bound=max(meter.bounds, key=lambda side: meter.excess(final, side)))
+    bound: Bound = max(meter.bounds, key=lambda side: meter.excess(final, side))
+    return replace(own, bound=bound)
 
 
 def shut_rules(book: Book, what: str) -> Iterator[Rule]:

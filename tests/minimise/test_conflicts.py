@@ -18,6 +18,7 @@ from allocator.models.scenario import Scenario
 from allocator.plan.judge import EXACT, judged
 from allocator.plan.needs import CENT
 from allocator.plan.relax import Rule, relaxed
+from allocator.plan.shut import shut_rules
 from allocator.program.crossing import arrays_of
 from allocator.state import Book
 from allocator.whatif.reader import load_scenario
@@ -197,3 +198,62 @@ def test_a_limit_on_plans_is_relaxed_by_no_more_than_is_needed(measure: str, uni
         limit = Limit.model_validate({**raw, "max": str(told.amount - less)})
         anew = decide(snapshot, mandate.model_copy(update={"limits": (limit,)}))
         assert (anew.status == "infeasible") is status
+
+
+def test_a_mandate_that_holds_repairs_back_is_told_what_stays_missing_with_them() -> None:
+    scenario = load_scenario(SCENARIOS / "infeasible-named-cause.yaml")
+    policy = scenario.mandate.policy.model_copy(update={"infeasible": "hold"})
+    mandate = scenario.mandate.model_copy(update={"policy": policy})
+    plan = decide(scenario.snapshot, mandate)
+    (row,) = plan.infeasible
+    assert not plan.actions
+    assert row.missing == 36000
+    own = row.relaxations[0]
+    assert own.amount is not None
+    assert Decimal(26000) <= own.amount <= Decimal(26001)
+    assert row.smallest_relaxation == own.change
+
+
+def test_a_scope_with_too_much_equity_lacks_a_way_out() -> None:
+    scenario = load_scenario(SCENARIOS / "infeasible-named-cause.yaml")
+    rows = [row.model_copy(update={"status": "open"}) for row in scenario.snapshot.instruments]
+    shut = {"instruments": tuple(rows), "routes": ()}
+    raw = {"id": "most", "measure": "equity", "scope": {"venue": "binance"}, "max": "950000"}
+    limit = Limit.model_validate({**raw, "of": {"any": True}})
+    mandate = scenario.mandate.model_copy(update={"limits": (limit,)})
+    plan = decide(scenario.snapshot.model_copy(update=shut), mandate)
+    row = next(row for row in plan.infeasible if row.what == "limit most")
+    told = {one.rule: one for one in row.relaxations}["no route from binance-main to bybit-a"]
+    assert told.amount == Decimal(40000)
+    assert told.confirmed
+
+
+def test_one_side_of_an_instrument_is_named_with_its_owner() -> None:
+    ((_, plan),) = infeasible_books("limits", range(17, 18))
+    (row,) = plan.infeasible
+    assert row.conflicts[1:] == ("one side house/north:SOL/USDT:USDT",)
+    assert "which no mandate can allow" in plan.explain()
+
+
+def test_rules_that_help_only_together_are_told_together() -> None:
+    ((book, plan),) = infeasible_books("limits", range(25, 26))
+    (row,) = plan.infeasible
+    joint = [one for one in row.relaxations if one.together]
+    assert joint
+    for one in joint:
+        assert mended(book, row, one, row.missing)
+        for name in one.together:
+            fewer = tuple(other for other in one.together if other != name)
+            alone = one.model_copy(update={"together": fewer})
+            assert not mended(book, row, alone, row.missing)
+
+
+@pytest.mark.parametrize("flavour", ["broken", "mixed"])
+def test_every_shut_way_that_mends_by_itself_is_named(flavour: str) -> None:
+    for book, plan in infeasible_books(flavour, range(14, 24)):
+        total = sum((other.missing for other in plan.infeasible), Decimal(0))
+        for row in plan.infeasible:
+            for rule in dict.fromkeys(shut_rules(book, row.what)):
+                told = Relaxation(rule=rule.name)
+                if rule.name not in row.conflicts and relaxed(book, {rule: None}) is not None:
+                    assert not mended(book, row, told, total)

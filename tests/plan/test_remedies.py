@@ -84,6 +84,22 @@ CASES: tuple[tuple[dict[str, Any], str], ...] = (
         {"measure": "long_notional", "of": {"underlying": "BTC"}, "max": "1000000"},
         "raise the max of rule from 1,000,000 to 1,280,000",
     ),
+    (
+        {"measure": "gross_notional", "of": {"any": True}, "max": "1000000"},
+        "raise the max of rule from 1,000,000 to 1,280,000",
+    ),
+    (
+        {"measure": "net_notional", "of": {"asset": "USDT"}, "max": "0"},
+        "raise the max of rule from 0 to 1,280,000",
+    ),
+    (
+        {"measure": "equity", "of": {"any": True}, "min": "390000", "max": "800000"},
+        "lower the min of rule from 390,000 to 300,000",
+    ),
+    (
+        {"measure": "equity", "of": {"any": True}, "min": "-5", "max": "250000"},
+        "raise the max of rule from 250,000 to 300,000",
+    ),
 )
 
 
@@ -99,6 +115,9 @@ def test_limit_relaxed_as_advised_is_kept(limit: dict[str, Any], advice: str) ->
     words = advice.replace(",", "").split()
     relaxed = {**limit, words[2]: words[-1]}
     assert stuck(snapshot("300000"), **relaxed).status == "nothing"
+    part = Decimal("1.0005") if words[0] == "lower" else Decimal("0.9995")
+    tighter = {**limit, words[2]: str(Decimal(words[-1]) * part)}
+    assert stuck(snapshot("300000"), **tighter).status == "infeasible"
 
 
 def test_no_leverage_is_advised_to_a_scope_without_equity() -> None:
