@@ -23,6 +23,9 @@ from allocator.execution.schema import upgrade
 from tests.service.sites import Place
 
 EXAMPLES = int(os.environ.get("ALLOCATOR_EXAMPLES", "10"))
+PATIENCE_S = 600
+"""Seconds for one answer; by default it is ten, which a loaded machine exceeds."""
+
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -46,13 +49,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 def test_api_answers_anything_as_it_says(place: Place) -> None:
-    schema = schemathesis.openapi.from_asgi("/v1/openapi.json", place.app)
+    schema = schemathesis.openapi.from_asgi("/v1/openapi.json", place.app, timeout=PATIENCE_S)
     asked, wrong = Counter[str](), list[str]()
 
     def ask(case: schemathesis.Case) -> None:
         if case.path == "/v1/events":
             case.query = {**(case.query or {}), "for_s": 0}
-        response = case.call(headers=place.headers("alice"))
+        response = case.call(headers=place.headers("alice"), timeout=PATIENCE_S)
         asked[f"{case.method} {case.path} {response.status_code}"] += 1
         case.validate_response(response, checks=CHECKS)
 
