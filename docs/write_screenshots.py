@@ -19,7 +19,7 @@ from playwright.sync_api import Page, sync_playwright
 
 HERE = Path(__file__).resolve().parent
 PAGES = ("book", "exposure", "plan", "runs", "what-if", "health")
-WAIT_MS = 120_000
+WAIT_MS = 300_000
 WIDE, HIGH = 1360, 900
 
 
