@@ -55,7 +55,7 @@
       };
     },
     bars: (d) => ({
-      grid, tooltip: tip({ trigger: "axis", axisPointer: { type: "shadow" }, valueFormatter: full }),
+      grid: { ...grid, right: 56 }, tooltip: tip({ trigger: "axis", axisPointer: { type: "shadow" }, valueFormatter: full }),
       xAxis: axis({ type: "value", axisLabel: { color: colour("--soft"), formatter: short, hideOverlap: true } }),
       yAxis: axis({ type: "category", inverse: true, data: d.rows.map((r) => r[0]), splitLine: { show: false } }),
       series: [{ type: "bar", barMaxWidth: 18, color: colour("--bar"),
@@ -78,7 +78,7 @@
         color: [colour("--bar"), colour("--accent"), colour("--good"), colour("--warn")],
         lineStyle: { color: "gradient", opacity: 0.4 },
         edgeLabel: { show: true, color: colour("--ink"), fontSize: 12,
-          formatter: (p) => `${p.data.what} ${full(Math.round(p.value))} USD` },
+          formatter: (p) => `${full(Math.round(p.value))} USD of ${p.data.what}` },
         label: { color: colour("--ink"), fontSize: 12 } }],
     }),
     frontier: (d) => ({
