@@ -181,7 +181,7 @@ def _held(row: JsonObject) -> Held:
         quantity=signed(row),
         entry=number(row.get("openPriceAvg")),
         unrealised=number(text(row, "unrealizedPL")) or ZERO,
-        apart=(number(row.get("marginSize")) or ZERO) if is_isolated(row) else None,
+        apart=(number(text(row, "marginSize")) or ZERO) if is_isolated(row) else None,
         leverage=number(row.get("leverage")),
     )
 

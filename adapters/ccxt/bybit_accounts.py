@@ -265,7 +265,7 @@ def _held(row: JsonObject, *, isolated: bool) -> Held:
         quantity=signed(row),
         entry=number(text(row, "avgPrice")),
         unrealised=number(row.get("unrealisedPnl")) or ZERO,
-        apart=number(row.get("positionBalance")) or ZERO if alone else None,
+        apart=(number(text(row, "positionBalance")) or ZERO) if alone else None,
         leverage=number(row.get("leverage")) or None,
     )
 

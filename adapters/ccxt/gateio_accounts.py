@@ -204,7 +204,7 @@ def _held(row: JsonObject) -> Held:
         quantity=signed(row),
         entry=number(row.get("entry_price")),
         unrealised=number(text(row, "unrealised_pnl")) or ZERO,
-        apart=(number(row.get("margin")) or ZERO) if is_isolated(row) else None,
+        apart=(number(text(row, "margin")) or ZERO) if is_isolated(row) else None,
         leverage=_leverage(row),
     )
 

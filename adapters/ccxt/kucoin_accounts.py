@@ -150,7 +150,7 @@ def _positions(
 
 
 def _held(row: JsonObject) -> Held:
-    apart = (number(row.get("posMargin")) or ZERO) if is_isolated(row) else None
+    apart = (number(text(row, "posMargin")) or ZERO) if is_isolated(row) else None
     return Held(
         quantity=signed(row),
         entry=number(row.get("avgEntryPrice")),

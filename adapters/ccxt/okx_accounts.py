@@ -233,7 +233,8 @@ def _position(name: str, pair: list[JsonObject], *, tradable: bool) -> Position:
         raise VenueError(f"{name} is held cross and isolated at once")
     row = pair[0]
     alone = text(row, "mgnMode") == "isolated"
-    apart = sum((max(ZERO, number(leg.get("margin")) or ZERO) for leg in pair), ZERO)
+    told = [number(text(leg, "margin")) or ZERO for leg in pair] if alone else []
+    apart = sum((max(ZERO, units) for units in told), ZERO)
     common = {
         "leverage": min((lever for lever in (number(leg.get("lever")) for leg in pair) if lever),
                         default=None),

@@ -112,6 +112,11 @@ def test_an_isolated_pair_has_its_own_margin(run: Run, config: Config, venue: Re
 @pytest.mark.parametrize(
     ("path", "answer", "words"),
     [
+        (
+            POSITIONS,
+            bitget.ok([{**bitget.POSITION, "marginMode": "isolated", "marginSize": ""}]),
+            "no marginSize",
+        ),
         (ACCOUNTS, bitget.ok([{**bitget.ACCOUNT, "unrealizedPL": "500"}]), "EQUITY_IDENTITY"),
         (ACCOUNTS, bitget.ok([{**bitget.ACCOUNT, "unrealizedPL": ""}]), "no unrealised profit"),
         (ACCOUNTS, bitget.ok([{**bitget.ACCOUNT, "coupon": "5"}]), "bonus (coupon) of 5"),

@@ -108,6 +108,11 @@ def test_the_legs_of_hedge_mode_are_both_there(run: Run, config: Config, venue: 
         ("positions", [], "position margin, and no position"),
         ("positions", [{**gate.SHORT, "unrealised_pnl": "-726.88"}], "positions=-726.88"),
         ("positions", [{**gate.SHORT, "contract": "NEW_USDT"}, gate.ALONE], "unknown market"),
+        (
+            "positions",
+            [gate.SHORT, {k: v for k, v in gate.ALONE.items() if k != "margin"}],
+            "no margin",
+        ),
         ("positions", Reply({"label": "INTERNAL", "message": "?"}, 500), "INTERNAL"),
         ("orders", [gate.order(left="0")], "without a size"),
         ("fee", {}, "no fee rates"),

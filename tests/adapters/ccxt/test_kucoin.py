@@ -88,6 +88,20 @@ def test_an_isolated_pair_has_its_own_margin(config: Config, venue: Replay) -> N
         (RECORDED.reads, kucoin.ok([{**kucoin.POSITION, "symbol": "NEWUSDTM"}]), "unknown market"),
         (RECORDED.reads, kucoin.ok([{**kucoin.POSITION, "positionSide": "?"}]), "position side ?"),
         (RECORDED.reads, kucoin.ok([{**kucoin.POSITION, "marginMode": "?"}]), "margin mode ?"),
+        (
+            RECORDED.reads,
+            kucoin.ok(
+                [
+                    {
+                        **kucoin.POSITION,
+                        "marginMode": "ISOLATED",
+                        "crossMode": False,
+                        "posMargin": None,
+                    }
+                ]
+            ),
+            "no posMargin",
+        ),
         (RECORDED.reads, kucoin.ok(None), "no data"),
         ("GET /api/v1/account-overview", kucoin.ok({**kucoin.ACCOUNT, "currency": "XBT"}), "XBT"),
         ("GET /api/v1/account-overview", kucoin.no("400007", "Access denied"), "400007"),

@@ -226,6 +226,15 @@ def test_binance_s_figures_that_do_not_add_up_are_refused() -> None:
         check_identity({**row, "marginBalance": "1005.1"})
 
 
+@pytest.mark.parametrize("units", [None, ""])
+def test_what_an_isolated_position_has_set_aside_is_not_zero_for_not_being_told(
+    units: str | None,
+) -> None:
+    row = {**POSITION, "tradeMode": 1, "positionBalance": units}
+    with pytest.raises(VenueError, match="no positionBalance"):
+        bybit("REGULAR_MARGIN", COIN, row)
+
+
 def test_profit_may_be_off_by_a_cent_of_a_dear_coin() -> None:
     coin = {**COIN, "coin": "BTC", "equity": "1.0000001", "usdValue": "60000.006",
             "walletBalance": "1", "unrealisedPnl": "0.0000001", "totalPositionIM": "0"}  # fmt: skip

@@ -135,6 +135,14 @@ def test_a_position_without_a_size_is_not_taken_for_flat(units: str | None) -> N
         okx({**POSITION, "pos": units}, coin=flat, whole={"notionalUsdForSwap": ""})
 
 
+@pytest.mark.parametrize("units", [None, ""])
+def test_what_an_isolated_position_has_set_aside_is_not_zero_for_not_being_told(
+    units: str | None,
+) -> None:
+    with pytest.raises(VenueError, match="no margin"):
+        okx({**POSITION, "mgnMode": "isolated", "margin": units})
+
+
 def test_a_pair_held_cross_and_isolated_at_once_is_refused() -> None:
     with pytest.raises(VenueError, match="cross and isolated"):
         okx(POSITION, {**POSITION, "mgnMode": "isolated", "margin": "5"})
