@@ -33,7 +33,7 @@ def decided_case(snapshot: Snapshot, mandate: Mandate, case: Case) -> Decided:
         return Decided(name=case.name, error=_plainly(error))
     except AllocatorError as error:
         return Decided(name=case.name, error=str(error))
-    wrong = ()
+    wrong: tuple[str, ...] = ()
     if recipe.expect is not None and found.plan is not None:
         wrong = tuple(check_expect(recipe.expect, found.plan))
     return found.model_copy(update={"done": tuple(recipe.notes()), "wrong": wrong})
