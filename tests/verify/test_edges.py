@@ -17,6 +17,7 @@ from tests.law.desk import (
     changed,
     desk,
     judged,
+    limited,
     move,
     order,
     pair,
@@ -58,7 +59,14 @@ def test_a_whole_position_may_be_moved() -> None:
     data["snapshot"]["accounts"][1]["balances"]["USDT"]["wallet"] = "30000"
     row = {"id": "cap", "measure": "gross_notional", "max": "0", "source": "desk"}
     data["mandate"]["limits"] = [{**row, "scope": {"account": "lead"}}]
-    assert judged(data, [move(1, "100")]) == set()
+    assert judged(changed("snapshot/moves/0/max_notional", "40000", data), [move(1)]) == set()
+    data = changed("snapshot/moves/0/max_notional", "39999.99", data)
+    assert judged(data, [move(1)]) == {"move"}
+
+
+def test_a_plan_may_leave_a_cent_broken_and_call_it_repaired() -> None:
+    assert "not_repaired" not in judged(limited("gross_notional", "39999.99"), GOOD, status="act")
+    assert "not_repaired" in judged(limited("gross_notional", "39999.98"), GOOD, status="act")
 
 
 def test_an_account_takes_what_its_margin_just_covers() -> None:
