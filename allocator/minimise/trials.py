@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from allocator.margin import Missing
+from allocator.minimise.candidate import Candidate
 from allocator.minimise.choose import CLOSE_TO_LEAST, choose
 from allocator.minimise.least import NOTHING, Least, least_of
 from allocator.minimise.mixed import Exactly
@@ -17,6 +18,7 @@ from allocator.plan.judge import EXACT, judged
 from allocator.plan.lots import Sizes
 from allocator.plan.relax import Amounts, Rule, relaxed
 from allocator.program.crossing import arrays_of
+from allocator.program.form import Form, Vector
 from allocator.state import Book
 
 FEW_PAIRS = 60
@@ -72,12 +74,14 @@ class Trials:
     book
         The plan's book.
     exactly
-        Who solves mixed-integer programs of small books.
+        Who solves mixed-integer programs of books with few pairs; those of others may take long,
+        and are searched without.
     """
 
     def __init__(self, book: Book, exactly: Exactly) -> None:
-        self.book, self.exactly = _repaired(book), exactly
-        self.left = DECIDED[len(book.quantity) <= FEW_PAIRS]
+        few = len(book.quantity) <= FEW_PAIRS
+        self.book, self.exactly = _repaired(book), exactly if few else _unsolved
+        self.left = DECIDED[few]
         self._least: dict[tuple[str, frozenset[tuple[Rule, Decimal | None]]], Least | None] = {}
         self._whole: dict[int, float] = {}
 
@@ -137,6 +141,10 @@ class Trials:
         """Tell whether sizes mend the thing in a relaxed book, by the exact law."""
         other = self.without(amounts)
         return other is not None and case.mended_at(judged(other, sizes).shortfall)
+
+
+def _unsolved(form: Form, near: Vector, tried: Sequence[Candidate]) -> None:
+    """Leave a mixed-integer program unsolved."""
 
 
 def _repaired(book: Book) -> Book:
