@@ -16,7 +16,7 @@ from allocator.models.mandate import Mandate
 from allocator.models.plan import Action, Order, Plan, PositionMove, Transfer
 from allocator.models.snapshot import Snapshot
 from allocator.risk import table
-from allocator.risk.approvals import Standing, Verdict, standing, turnover_of
+from allocator.risk.approvals import Standing, Verdict, person, standing, turnover_of
 from allocator.risk.control import Reading, check, judge
 from allocator.risk.volume import missing_reading, worth
 from allocator.state import Book, published
@@ -113,9 +113,9 @@ def _standing(shell: Shell, case: Case, config: ApprovalConfig) -> Standing:
     plan, who, now = case.plan, case.approver, shell.clock.now()
     verdicts = list(shell.journal.history.verdicts(plan.plan_hash))
     if who is not None:
-        if not who.strip() or who == case.proposer:
+        if not who.strip() or person(who) == person(case.proposer):
             raise RefusedError(f"SAME_EYES: proposer={case.proposer} approver={who}")
-        if who not in {row.who for row in verdicts}:
+        if person(who) not in {person(row.who) for row in verdicts}:
             verdicts.append(Verdict(plan.plan_hash, who, "approved", "", now))
     return standing(Book.of(case.snapshot, case.mandate), plan, verdicts, config, now)
 

@@ -61,6 +61,7 @@ from allocator.models.records import (
 )
 from allocator.models.snapshot import Snapshot
 from allocator.ports import Clock
+from allocator.risk.approvals import person
 from allocator.risk.control import Refusal
 
 
@@ -184,7 +185,7 @@ class Journal(Office):
         """
         with self.write() as entry:
             row = plan_row(entry.session, plan_hash)
-            if not approver or approver == row.proposer:
+            if not approver or person(approver) == person(row.proposer):
                 raise RefusedError(f"SAME_EYES: proposer={row.proposer} approver={approver}")
             row.approver, row.approved_at = approver, entry.at
             entry.session.add(row)

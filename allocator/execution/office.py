@@ -45,7 +45,7 @@ from allocator.models.records import (
 )
 from allocator.models.snapshot import Snapshot
 from allocator.ports import Clock
-from allocator.risk.approvals import Judged
+from allocator.risk.approvals import Judged, person
 from allocator.risk.breaker import Breaker, check_scope
 
 
@@ -132,14 +132,15 @@ class Office:
         proposal = entry.session.get(ProposalRow, plan_hash)
         if proposal is None:
             raise RefusedError(f"NOT_PROPOSED: plan_hash={plan_hash}")
-        if not who.strip() or (verdict == "approved" and who == proposal.proposer):
+        same = person(who) == person(proposal.proposer)
+        if not who.strip() or (verdict == "approved" and same):
             raise RefusedError(f"SAME_EYES: proposer={proposal.proposer} approver={who}")
         if verdict == "rejected" and not reason.strip():
             raise RefusedError("NO_REASON: a rejection needs a reason")
         if entry.session.get(PlanRow, plan_hash) is not None:
             raise RefusedError(f"PLAN_BEGUN: plan_hash={plan_hash}")
-        said = select(VerdictRow).where(VerdictRow.plan_hash == plan_hash, VerdictRow.who == who)
-        if entry.session.exec(said).first() is not None:
+        said = entry.session.exec(select(VerdictRow.who).where(VerdictRow.plan_hash == plan_hash))
+        if person(who) in map(person, said):
             raise RefusedError(f"ALREADY_JUDGED: plan_hash={plan_hash} who={who}")
 
     # Breakers
@@ -271,15 +272,19 @@ class Office:
         Raises
         ------
         RefusedError
-            Without an operator or evidence, or while an attempt of it is MANUAL.
+            Without an operator or evidence, when the account does not stand still, or while an
+            attempt of it is MANUAL.
         """
         _need_evidence(operator, evidence)
         with self.write() as entry:
-            for row in entry.session.exec(
+            held = entry.session.exec(
                 select(FreezeRow).where(
                     FreezeRow.account == account, col(FreezeRow.lifted_at).is_(None)
                 )
-            ):
+            ).all()
+            if not held:
+                raise RefusedError(f"NOT_FROZEN: account={account}")
+            for row in held:
                 if row.client_id is not None:
                     raise RefusedError(f"MANUAL_OPEN: client_id={row.client_id}")
                 lift(entry, row, operator, evidence)

@@ -21,6 +21,15 @@ Judged = Literal["approved", "rejected"]
 Status = Literal["auto", "waiting", "approved", "rejected", "expired"]
 
 
+def person(name: str) -> str:
+    """Tell who a name is of: how it is spaced and capitalised makes nobody else of one.
+
+    >>> person(" Ann  Lee") == person("ann lee")
+    True
+    """
+    return " ".join(name.split()).casefold()
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What one person said of a plan."""

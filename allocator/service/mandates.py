@@ -15,6 +15,7 @@ from allocator.models.canonical import canonical_json, mandate_hash
 from allocator.models.errors import RefusedError
 from allocator.models.mandate import Mandate
 from allocator.models.service_records import MandateRow
+from allocator.risk.approvals import person
 
 CONFIGURED = "configuration"
 """Author of what came from the configuration's own mandate."""
@@ -86,7 +87,7 @@ class Mandates:
             row = next((r for r in rows if r.version == version), None)
             if row is None or row.status != "draft":
                 raise RefusedError(f"NO_DRAFT: version={version}")
-            if self._four_eyes and row.author == by:
+            if self._four_eyes and person(row.author) == person(by):
                 raise RefusedError(f"SAME_EYES: author={row.author} publisher={by}")
             _retire(session, rows)
             row.status, row.published_by, row.published_at = "published", by, now

@@ -18,6 +18,7 @@ from allocator.risk.approvals import Standing, standing
 from allocator.risk.breaker import Breaker, covering
 from allocator.state import Book
 from tests.execution.book import MANDATE, START, JumpingClock, order, plan, snapshot, transfer
+from tests.execution.desk import Desk
 
 RULES = ApprovalConfig(auto_below=Decimal(1000), second_above=Decimal(50000))
 
@@ -37,6 +38,26 @@ def stands(office: Office, made: Plan, later_s: int = 0) -> Standing:
     book = Book.of(snapshot(), MANDATE)
     verdicts = office.history.verdicts(made.plan_hash)
     return standing(book, made, verdicts, RULES, START + timedelta(seconds=later_s))
+
+
+@pytest.mark.parametrize("same", ["ann", " ann ", "Ann", "ANN\t"])
+def test_a_name_typed_otherwise_is_no_second_person(lite: Engine, same: str) -> None:
+    desk = Desk.open(lite)
+    made = desk.plan(order(1, "a", "sell", "0.1"))
+    office = Office(lite, "desk", desk.clock)
+    office.propose(made, desk.start, desk.mandate, "Engine")
+    office.judge(made.plan_hash, "ann", "approved")
+    with pytest.raises(RefusedError, match="ALREADY_JUDGED"):
+        office.judge(made.plan_hash, same, "approved")
+    with pytest.raises(RefusedError, match="SAME_EYES"):
+        office.judge(made.plan_hash, "engine ", "approved")
+
+
+def test_letting_an_account_act_that_does_not_stand_still_is_refused(lite: Engine) -> None:
+    office = Office(lite, "desk", Desk.open(lite).clock)
+    with pytest.raises(RefusedError, match="NOT_FROZEN: account=a"):
+        office.thaw("a", "ann", "looked")
+    assert office.history.events() == ()
 
 
 def test_a_small_plan_needs_nobody_a_larger_one_somebody_the_largest_two(office: Office) -> None:

@@ -112,6 +112,15 @@ def test_a_halt_stops_everything_until_somebody_resumes(shop: Shop) -> None:
     assert shop.type("execute", shop.approved())[0] == 0
 
 
+def test_a_halt_of_what_is_not_there_is_refused(shop: Shop) -> None:
+    for scope in ("venue:binnance", "account:okx-a"):
+        status, told = shop.type("halt", scope, "--as", "ann", "--reason", "odd prices")
+        assert status == 6
+        assert f"NOT_KNOWN: scope={scope}" in flat(told)
+    for scope in ("venue:binance", "account:bybit-a"):
+        assert shop.type("halt", scope, "--as", "ann", "--reason", "odd prices")[0] == 0
+
+
 def test_a_rejected_plan_is_not_carried_out(shop: Shop) -> None:
     hash_ = shop.approved()
     no = ("approve", hash_, "--as", "ben", "--reject")
