@@ -112,3 +112,10 @@ def test_part_of_a_group_is_worst_just_before_a_margin_that_jumps_falls() -> Non
     assert ladder.part({falls: Decimal(-4), rises: Decimal(4)}) == Decimal("0.02")
     assert ladder.part({falls: Decimal(-4)}) == 0
     assert ladder.part({falls: Decimal(4)}) == Decimal("0.08")
+
+
+def test_a_sale_may_be_priced_down_to_the_collar() -> None:
+    """Fifty basis points below a mark of 40,000."""
+    for price, refused in (("39800", False), ("39799.5", True)):
+        rows = [transfer(1), order(2, side="sell", after=[1], limit_price=price)]
+        assert ("limit_price" in judged(desk(), rows)) is refused
