@@ -180,9 +180,9 @@ class Client:
         path = f"/v1/plans/{plan_hash}/frontier?along={along}&points={points}"
         return self._post(path, None, api.JobView, None)
 
-    def what_if(self, *cases: api.Case, key: str | None = None) -> api.JobView:
+    def what_if(self, *cases: bodies.Case, key: str | None = None) -> api.JobView:
         """Begin to decide cases beside the book; `job` tells what came of it."""
-        body = json_value(api.WhatIfRequest(cases=cases))
+        body = json_value(bodies.WhatIfRequest(cases=cases))
         return self._post("/v1/what-if", body, api.JobView, key)
 
     def sweep(
@@ -193,7 +193,7 @@ class Client:
         Parameters
         ----------
         more
-            What `api.SweepRequest` takes beside the grid: ``shock``, ``override``, ``depth``.
+            What `bodies.SweepRequest` takes beside the grid: ``shock``, ``override``, ``depth``.
         """
         return self._post("/v1/sweeps", {"grid": dict(grid), **more}, api.JobView, key)
 

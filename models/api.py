@@ -1,24 +1,19 @@
-"""What the HTTP API takes and answers; the typed client reads the same values."""
+"""What the HTTP API answers; the typed client reads the same values."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from math import prod
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from allocator.models.base import Num, Utc, Value
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan
-from allocator.models.scenario import Depth
 
 Scope = Literal["read", "plan", "approve", "execute"]
 SCOPES: tuple[Scope, ...] = ("read", "plan", "approve", "execute")
-
-MOST_POINTS = 500
-"""Points of a sweep on request; larger ones are for `allocator sweep`."""
 
 Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 """One line of text."""
@@ -337,61 +332,6 @@ class JobView(Value):
 
 
 # What if
-
-
-Shocks = Mapping[str, Any] | Annotated[tuple[Mapping[str, Any], ...], Field(max_length=50)]
-"""One shock as in a scenario file, e.g. ``{"prices": {"BTC": "-20%"}}``, or several in order."""
-
-
-class Case(Value):
-    """What if: a scenario on the book as it is; its parts are those of a scenario file.
-
-    Attributes
-    ----------
-    shock
-        What happens, after the overrides: one shock, or a list of them, one after the other.
-    override
-        Values in place of others, by path, e.g. ``{"mandate.policy.margin_buffer": "0.4"}``.
-    expect
-        What it must come to, e.g. ``{"feasible": true}``.
-    """
-
-    name: Line
-    shock: Shocks = Field(default_factory=dict[str, Any])
-    override: Mapping[Line, Any] = Field(default_factory=dict[str, Any], max_length=100)
-    expect: Mapping[str, Any] = Field(default_factory=dict[str, Any])
-
-
-class WhatIfRequest(Value):
-    """Cases to decide beside the book as it is."""
-
-    cases: tuple[Case, ...] = Field(min_length=1, max_length=20)
-
-
-class SweepRequest(Value):
-    """Every combination of values, decided on the book as it is.
-
-    Attributes
-    ----------
-    grid
-        Lists of values by path, as in a scenario file:
-        ``{"mandate.policy.order_cost": [0, 1, 5], "shock.prices.BTC": ["-10%", "-20%"]}``.
-    shock, override
-        What is done to the book at every point, as in a case.
-    depth
-        How far each point is decided.
-    """
-
-    grid: Mapping[Line, tuple[Any, ...]] = Field(min_length=1, max_length=8)
-    shock: Shocks = Field(default_factory=dict[str, Any])
-    override: Mapping[Line, Any] = Field(default_factory=dict[str, Any], max_length=100)
-    depth: Depth = "plan"
-
-    @model_validator(mode="after")
-    def _is_small(self) -> SweepRequest:
-        if not 1 <= prod(len(row) for row in self.grid.values()) <= MOST_POINTS:
-            raise ValueError(f"a grid has 1 to {MOST_POINTS} points")
-        return self
 
 
 class SweepResult(Value):

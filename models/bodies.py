@@ -1,15 +1,21 @@
-"""What requests of the HTTP API carry to have something decided, judged, halted or drafted."""
+"""What requests of the HTTP API carry."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from math import prod
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from allocator.models.api import Hash, Line, Reason
 from allocator.models.base import Value
 from allocator.models.mandate import Mandate
+from allocator.models.scenario import Depth
 from allocator.models.snapshot import Snapshot
+
+MOST_POINTS = 500
+"""Points of a sweep on request; larger ones are for `allocator sweep`."""
 
 
 class PlanRequest(Value):
@@ -72,3 +78,58 @@ class MandateDraft(Value):
 
     mandate: Mandate
     note: Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")] = ""
+
+
+Shocks = Mapping[str, Any] | Annotated[tuple[Mapping[str, Any], ...], Field(max_length=50)]
+"""One shock as in a scenario file, e.g. ``{"prices": {"BTC": "-20%"}}``, or several in order."""
+
+
+class Case(Value):
+    """What if: a scenario on the book as it is; its parts are those of a scenario file.
+
+    Attributes
+    ----------
+    shock
+        What happens, after the overrides: one shock, or a list of them, one after the other.
+    override
+        Values in place of others, by path, e.g. ``{"mandate.policy.margin_buffer": "0.4"}``.
+    expect
+        What it must come to, e.g. ``{"feasible": true}``.
+    """
+
+    name: Line
+    shock: Shocks = Field(default_factory=dict[str, Any])
+    override: Mapping[Line, Any] = Field(default_factory=dict[str, Any], max_length=100)
+    expect: Mapping[str, Any] = Field(default_factory=dict[str, Any])
+
+
+class WhatIfRequest(Value):
+    """Cases to decide beside the book as it is."""
+
+    cases: tuple[Case, ...] = Field(min_length=1, max_length=20)
+
+
+class SweepRequest(Value):
+    """Every combination of values, decided on the book as it is.
+
+    Attributes
+    ----------
+    grid
+        Lists of values by path, as in a scenario file:
+        ``{"mandate.policy.order_cost": [0, 1, 5], "shock.prices.BTC": ["-10%", "-20%"]}``.
+    shock, override
+        What is done to the book at every point, as in a case.
+    depth
+        How far each point is decided.
+    """
+
+    grid: Mapping[Line, tuple[Any, ...]] = Field(min_length=1, max_length=8)
+    shock: Shocks = Field(default_factory=dict[str, Any])
+    override: Mapping[Line, Any] = Field(default_factory=dict[str, Any], max_length=100)
+    depth: Depth = "plan"
+
+    @model_validator(mode="after")
+    def _is_small(self) -> SweepRequest:
+        if not 1 <= prod(len(row) for row in self.grid.values()) <= MOST_POINTS:
+            raise ValueError(f"a grid has 1 to {MOST_POINTS} points")
+        return self

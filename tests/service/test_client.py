@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from allocator.client import ApiError, Client
-from allocator.models import api
+from allocator.models import bodies
 from allocator.models.errors import StaleError
 from tests.service.sites import Place
 
@@ -119,6 +119,6 @@ def test_every_route_has_its_call(place: Place) -> None:
 
 
 def test_what_if_is_a_job(desk: Client) -> None:
-    job = desk.what_if(api.Case(name="crash", shock={"prices": {"BTC": "-10%"}}))
+    job = desk.what_if(bodies.Case(name="crash", shock={"prices": {"BTC": "-10%"}}))
     assert desk.job(job.id).kind == "what-if"
     assert desk.frontier(desk.plans()[0].plan_hash, points=2).kind == "frontier"

@@ -7,12 +7,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from allocator.models import api
+from allocator.models import bodies
 from allocator.models.errors import InputError, Problem
 from allocator.service.http.cases import case_of
 
 
-def case_asked(form: Mapping[str, str]) -> api.Case:
+def case_asked(form: Mapping[str, str]) -> bodies.Case:
     """Read the form: empty fields change nothing; what the text says comes after the fields.
 
     Raises
@@ -28,7 +28,7 @@ def case_asked(form: Mapping[str, str]) -> api.Case:
     parts = {"shock": shocks, "override": override, "expect": told.get("expect") or {}}
     name = form.get("name") or told.get("name") or "what if"
     try:
-        return api.Case.model_validate({"name": name, **parts})
+        return bodies.Case.model_validate({"name": name, **parts})
     except ValidationError as error:
         rows = error.errors(include_url=False)
         raise InputError([Problem(tuple(r["loc"]), r["msg"]) for r in rows]) from error

@@ -105,14 +105,14 @@ def cancel(site: Served, asking: Stops, plan_hash: PlanHash) -> api.SlotView:
 
 
 @router.post("/what-if", status_code=202, openapi_extra=_KEY)
-def post_what_if(site: Served, _asking: Plans, body: api.WhatIfRequest) -> api.JobView:
+def post_what_if(site: Served, _asking: Plans, body: bodies.WhatIfRequest) -> api.JobView:
     """Begin to decide cases beside the book as it is."""
     site.service.snapshots.latest()
     return site.jobs.start("what-if", lambda watch: what_if(site, body.cases, watch))
 
 
 @router.post("/sweeps", status_code=202, openapi_extra=_KEY)
-def post_sweep(site: Served, _asking: Plans, body: api.SweepRequest) -> api.JobView:
+def post_sweep(site: Served, _asking: Plans, body: bodies.SweepRequest) -> api.JobView:
     """Begin to decide every point of a grid on the book as it is."""
     site.service.snapshots.latest()
     return site.jobs.start("sweep", lambda watch: sweep_of(site, body, watch))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from allocator.models.api import Case, Decided
+from allocator.models.api import Decided
 from allocator.models.base import json_value
+from allocator.models.bodies import Case
 from allocator.models.errors import AllocatorError, InputError, Problem
 from allocator.models.mandate import Mandate
 from allocator.models.snapshot import Snapshot

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from allocator.models.api import Case, SweepRequest, SweepResult, WhatIfResult
+from allocator.models.api import SweepResult, WhatIfResult
 from allocator.models.base import Value
-from allocator.models.bodies import PlanRequest
+from allocator.models.bodies import Case, PlanRequest, SweepRequest
 from allocator.models.errors import RefusedError, SnapshotError
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan
