@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from allocator.adapters.ccxt.answers import rows
 from allocator.adapters.ccxt.failures import NotSentError
-from allocator.adapters.ccxt.place import Place, text
+from allocator.adapters.ccxt.place import Place, flag, sided, text
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
 from allocator.models.account import OpenOrder
@@ -155,10 +155,10 @@ def open_order(row: JsonObject, name: str) -> OpenOrder:
     whole = number(text(row, "origQty")) or ZERO
     return OpenOrder(
         instrument=name,
-        side="buy" if text(row, "side") == "BUY" else "sell",
+        side=sided(row, "side", "BUY", "SELL"),
         quantity=whole - (number(row.get("executedQty")) or ZERO),
         price=number(row.get("price")) or None,
-        reduce_only=bool(row.get("reduceOnly")),
+        reduce_only=flag(row, "reduceOnly"),
     )
 
 
