@@ -22,7 +22,8 @@ class Held:
     quantity
         Signed contracts.
     entry, unrealised
-        Entry price, and profit in settle units.
+        Entry price, and profit in settle units as the venue counts it in its equity, which an
+        entry older than the last settlement does not tell.
     apart
         Settle units set aside for it; None: its margin is the account's.
     leverage
@@ -55,6 +56,7 @@ def pair_of(name: str, rows: Sequence[Held], *, one_way: bool, tradable: bool) -
         return Position(
             quantity=row.quantity,
             entry_price=(row.entry or None) if row.quantity else None,
+            unrealised=row.unrealised if row.quantity else None,
             leverage=leverage,
             isolated=isolated,
             tradable=tradable,
