@@ -95,13 +95,11 @@ def check_identity(row: JsonObject) -> None:
     Raises
     ------
     VenueError
-        When they do not add up.
+        When they do not add up, or one is not told.
     """
     wallet = number(text(row, "walletBalance")) or ZERO
     profit = number(text(row, "unrealizedProfit")) or ZERO
-    margin = number(row.get("marginBalance"))
-    if margin is None:
-        return
+    margin = number(text(row, "marginBalance")) or ZERO
     if abs(wallet + profit - margin) > IDENTITY * max(ONE, abs(margin)):
         raise VenueError(
             f"EQUITY_IDENTITY: {row.get('asset')} wallet={wallet} unrealised={profit} "

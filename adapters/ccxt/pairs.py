@@ -87,6 +87,18 @@ def flat_pair(
     )
 
 
+def check_legs(told: Sequence[str], whole: str, legs: Sequence[str]) -> None:
+    """Hold the sides of a pair's rows against the venue's words: one whole, or its two legs.
+
+    Raises
+    ------
+    VenueError
+        When one is another word, or told twice: it would be left out in silence.
+    """
+    if list(told) != [whole] and (len(set(told)) < len(told) or not set(told) <= set(legs)):
+        raise VenueError(f"legs {', '.join(told)} of one pair")
+
+
 @exactly
 def check_unrealised(coin: str, told: Decimal, found: Decimal, allowed: Decimal) -> None:
     """Hold an account's own figure of unrealised profit against its positions'.

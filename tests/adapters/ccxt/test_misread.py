@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from allocator.adapters.ccxt import binance_reads, bybit_reads, deribit_reads, okx_reads
+from allocator.adapters.ccxt import (
+    binance_accounts,
+    binance_reads,
+    bybit_reads,
+    deribit_reads,
+    okx_reads,
+)
 from allocator.models.errors import VenueError
 from tests.adapters.ccxt import (
     bitget_payloads,
@@ -133,3 +139,34 @@ def test_what_rests_in_krakens_book_is_counted_and_a_trigger_is_not(
         played.table[path] = listed({**row, "orderType": kind})
         account = gathered(config).snapshot.account[recorded.trades]
     assert (account.state, len(account.open_orders)) == ("open", count)
+
+
+@pytest.mark.parametrize("side", ["Short", "LONGS", "BOTH"])
+def test_a_leg_of_no_known_name_is_not_dropped_at_binance(side: str) -> None:
+    rows = [{"positionSide": name, "positionAmt": "-1", "entryPrice": "60000",
+             "unRealizedProfit": "1"} for name in ("LONG", side)]  # fmt: skip
+    with pytest.raises(VenueError, match=f"legs LONG, {side} of one pair"):
+        binance_accounts.position_of(rows, None, tradable=True, isolated=False)
+    with pytest.raises(VenueError, match="legs LONG, LONG of one pair"):
+        binance_accounts.position_of([rows[0], rows[0]], None, tradable=True, isolated=False)
+
+
+@pytest.mark.parametrize(("first", "second"), [("long", "Short"), ("net", "net"), ("net", "long")])
+def test_a_leg_of_no_known_name_is_not_dropped_at_okx(first: str, second: str) -> None:
+    rows = [{**test_okx_modes.POSITION, "posSide": side} for side in (first, second)]
+    coin = {**test_okx_modes.COIN, "upl": "20", "eq": "1020"}
+    with pytest.raises(VenueError, match=f"legs {first}, {second} of one pair"):
+        test_okx_modes.okx(*rows, coin=coin)
+
+
+@pytest.mark.parametrize("side", ["zero", "SELL", None])
+def test_a_position_on_no_known_side_is_not_long_at_deribit(side: str | None) -> None:
+    market = test_deribit_figures.MARKETS["BTC-PERPETUAL"]
+    with pytest.raises(VenueError, match=r"is not known|no direction"):
+        deribit_reads.signed(market, {**test_deribit_figures.FUTURE_ROW, "direction": side})
+
+
+def test_a_futures_asset_without_a_margin_balance_is_not_taken_for_checked() -> None:
+    row = {"asset": "USDT", "walletBalance": "10", "unrealizedProfit": "1"}
+    with pytest.raises(VenueError, match="no marginBalance"):
+        binance_reads.check_identity(row)
