@@ -274,7 +274,7 @@ def _emails(source: Place, target: Place) -> JsonObject:
 
 
 async def _found_order(place: Place, market: JsonObject, row: JsonObject, trace: Trace) -> Found:
-    filled = number(row.get("executedQty")) or ZERO
+    filled = number(text(row, "executedQty")) or ZERO
     fees = await _fees(place, market, text(row, "orderId"), trace) if filled else {}
     return Found(
         venue_id=text(row, "orderId"),

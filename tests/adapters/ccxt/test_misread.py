@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -25,7 +26,9 @@ from tests.adapters.ccxt import (
     test_modes,
     test_okx_modes,
 )
-from tests.adapters.ccxt.recorded import Recorded, gathered, playing
+from tests.adapters.ccxt.conftest import run_with
+from tests.adapters.ccxt.recorded import KEY, Recorded, gathered, playing
+from tests.adapters.contract_subjects import ago
 
 BINANCE = portfolio_payloads.order()
 BYBIT = {"symbol": "BTCUSDT", "side": "Buy", "qty": "1", "leavesQty": "1", "price": "60000",
@@ -170,3 +173,23 @@ def test_a_futures_asset_without_a_margin_balance_is_not_taken_for_checked() -> 
     row = {"asset": "USDT", "walletBalance": "10", "unrealizedProfit": "1"}
     with pytest.raises(VenueError, match="no marginBalance"):
         binance_reads.check_identity(row)
+
+
+def _looked_up(recorded: Recorded, monkeypatch: pytest.MonkeyPatch, **changed: Any) -> Any:
+    """Look the order up after the row that tells of it was changed."""
+    intent = recorded.intent(**changed)
+    with playing(recorded, monkeypatch) as (played, _, config):
+        played.table |= recorded.found(KEY)
+        return run_with(config, lambda opened: opened.venues[recorded.trades].find(intent, ago()))
+
+
+@pytest.mark.parametrize("venue", sorted(REPLAYED))
+def test_an_order_filled_by_another_quantity_than_it_was_for_is_not_told_as_done(
+    monkeypatch: pytest.MonkeyPatch, venue: str
+) -> None:
+    recorded = REPLAYED[venue][0]
+    assert _looked_up(recorded, monkeypatch).state == "filled"
+    twice = str(2 * Decimal(recorded.quantity))
+    half = str(Decimal(recorded.quantity) / 2)
+    for quantity in (half, twice):
+        assert _looked_up(recorded, monkeypatch, quantity=quantity).finding == "unsure"
