@@ -61,6 +61,17 @@ def path_of(place: Place, market: JsonObject, verb: str, name: str) -> str:
     return f"{HOSTS[wallet]}_{verb}_{name}"
 
 
+def size_of(market: JsonObject) -> Decimal:
+    """Tell what a contract stands for: a unit, or the dollars that COIN-M states of each.
+
+    Raises
+    ------
+    VenueError
+        When they are not told: the client's word for that is one dollar.
+    """
+    return number(text(market["info"], "contractSize")) or ZERO if market["inverse"] else ONE
+
+
 async def spot_balances(place: Place) -> dict[str, tuple[Decimal, Decimal]]:
     """Read the spot wallet: all units and free units by coin."""
     reply = await place.login.call("private_get_account", {"omitZeroBalances": "true"})
