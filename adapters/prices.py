@@ -39,10 +39,13 @@ class Priced:
 def told_now(
     prices: Mapping[str, AssetPrices], instruments: Collection[Instrument]
 ) -> dict[str, Decimal]:
-    """Join what venues tell of assets, and else a perpetual's mark of its underlying."""
+    """Join what venues tell of assets, and else a perpetual's mark of its underlying.
+
+    What is not above zero is no price.
+    """
     found = dict[str, Decimal]()
     for _, told in sorted(prices.items(), reverse=True):
-        found |= told
+        found |= {asset: price for asset, price in told.items() if price > 0}
     for row in instruments:
         if row.kind == "perpetual" and row.underlying and row.underlying not in found:
             found[row.underlying] = row.mark

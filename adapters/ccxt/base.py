@@ -269,7 +269,7 @@ class CcxtVenue:
     async def _find(self, intent: Intent, trace: Trace) -> Found | None:
         dialect = self._dialect
         if isinstance(intent, OrderIntent):
-            return await dialect.find_order(self._place, intent, trace)
+            return _fitting(intent, await dialect.find_order(self._place, intent, trace))
         source, target = self._directory.place(intent.source), self._directory.place(intent.target)
         for login in (source.master, target.login):
             await login.prepare()
@@ -298,3 +298,19 @@ class CcxtVenue:
             fees={intent.asset: sent.fee} if sent.fee else {},
             venue_time=sent.at,
         )
+
+
+def _fitting(intent: OrderIntent, found: Found | None) -> Found | None:
+    """Hold what is told of an order's fills against what it was for.
+
+    Raises
+    ------
+    VenueError
+        When it is told as filled by another quantity, or by more than it was for.
+    """
+    if found is not None:
+        whole = found.state == "filled"
+        if found.filled > intent.quantity or (whole and found.filled != intent.quantity):
+            told = f"{found.state} by {found.filled}"
+            raise VenueError(f"an order for {intent.quantity} is told as {told}")
+    return found

@@ -136,11 +136,15 @@ class Binance(ReadsAccounts, ReadsMarkets, ReadsNetworks):
         except RefusalError as error:
             if error.code != "-2013":
                 raise
-            every = await place.login.call(
-                path_of(place, market, "get", "allorders"),
-                {**asked, "startTime": trace.since_ms, "limit": LIMIT},
+            every = rows(
+                await place.login.call(
+                    path_of(place, market, "get", "allorders"),
+                    {**asked, "startTime": trace.since_ms, "limit": LIMIT},
+                )
             )
-            same = [row for row in rows(every) if row.get("clientOrderId") == intent.client_id]
+            same = [row for row in every if row.get("clientOrderId") == intent.client_id]
+            if not same and len(every) >= LIMIT:
+                raise VenueError("more orders than one answer holds") from error
             if not same:
                 return None
             row = same[-1]
@@ -274,7 +278,7 @@ def _emails(source: Place, target: Place) -> JsonObject:
 
 
 async def _found_order(place: Place, market: JsonObject, row: JsonObject, trace: Trace) -> Found:
-    filled = number(row.get("executedQty")) or ZERO
+    filled = number(text(row, "executedQty")) or ZERO
     fees = await _fees(place, market, text(row, "orderId"), trace) if filled else {}
     return Found(
         venue_id=text(row, "orderId"),
@@ -300,11 +304,11 @@ async def _fees(
 ) -> dict[str, Decimal]:
     """Add up what an order cost; portfolio margin lists trades by time, not by order."""
     name = "mytrades" if market["spot"] else "usertrades"
-    asked: JsonObject = {"symbol": market["id"], "orderId": order_id}
-    if place.config.wallet == "unified":
-        asked = {"symbol": market["id"], "startTime": trace.since_ms, "limit": LIMIT}
+    asked: JsonObject = {"symbol": market["id"], "limit": LIMIT}
+    unified = place.config.wallet == "unified"
+    asked |= {"startTime": trace.since_ms} if unified else {"orderId": order_id}
     reply = rows(await place.login.call(path_of(place, market, "get", name), asked))
-    if "limit" in asked and len(reply) >= LIMIT:
+    if len(reply) >= LIMIT:
         raise VenueError("more trades than one answer holds")
     return _added([row for row in reply if str(row.get("orderId")) == order_id])
 

@@ -23,7 +23,7 @@ from allocator.adapters.ccxt.binance_reads import (
     wallet_of,
     wallets,
 )
-from allocator.adapters.ccxt.pairs import check_unrealised
+from allocator.adapters.ccxt.pairs import check_legs, check_unrealised
 from allocator.adapters.ccxt.place import Place, text, who
 from allocator.adapters.ccxt.readings import reading_of
 from allocator.adapters.ccxt.values import JsonObject, number
@@ -299,7 +299,7 @@ def _positions(
         pairs.setdefault(instrument_id(place, row), []).append(row)
     for name, pair in pairs.items():
         leverage, isolated = terms.get(text(pair[0], "symbol"), (None, False))
-        found[name] = _position(pair, leverage, tradable=name in tradable, isolated=isolated)
+        found[name] = position_of(pair, leverage, tradable=name in tradable, isolated=isolated)
     return found
 
 
@@ -334,10 +334,17 @@ def set_aside(row: JsonObject) -> Decimal:
 
 
 @exactly
-def _position(
+def position_of(
     pair: list[JsonObject], leverage: Decimal | None, *, tradable: bool, isolated: bool
 ) -> Position:
-    """Describe a pair; an isolated one's wallet may be below zero after funding: then zero."""
+    """Describe a pair; an isolated one's wallet may be below zero after funding: then zero.
+
+    Raises
+    ------
+    VenueError
+        When its legs are not one whole, or a long and a short one.
+    """
+    check_legs([text(row, "positionSide") for row in pair], "BOTH", ("LONG", "SHORT"))
     apart = [max(ZERO, set_aside(row)) for row in pair] if isolated else []
     separate = Isolated(wallet=sum(apart, ZERO)) if isolated else None
     row = pair[0]
@@ -352,7 +359,7 @@ def _position(
     sizes = {text(leg, "positionSide"): number(text(leg, "positionAmt")) or ZERO for leg in pair}
     return Position(
         legs=Legs(long=abs(sizes.get("LONG", ZERO)), short=abs(sizes.get("SHORT", ZERO))),
-        unrealised=sum((number(leg.get("unRealizedProfit")) or ZERO for leg in pair), ZERO),
+        unrealised=sum((number(text(leg, "unRealizedProfit")) or ZERO for leg in pair), ZERO),
         leverage=leverage,
         tradable=False,
         isolated=separate,

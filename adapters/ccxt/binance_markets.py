@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from decimal import Decimal
 
 from allocator.adapters.ccxt.answers import rows
-from allocator.adapters.ccxt.binance_reads import SIDES, wallet_of
+from allocator.adapters.ccxt.binance_reads import SIDES, size_of, wallet_of
 from allocator.adapters.ccxt.markets import instrument_of, quoted
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number
@@ -106,7 +106,7 @@ def _instrument(
     index = host.marks.get(market["id"], {})
     mark = number(index.get("markPrice")) or _middle(market, bid, ask)
     inverse = bool(market["inverse"])
-    size = number(market["contractSize"]) or ONE
+    size = size_of(market)
     volume = number(day.get("volume" if inverse else "quoteVolume"))
     return instrument_of(
         place.venue,

@@ -292,7 +292,7 @@ def _leg(row: JsonObject) -> Held:
     return Held(
         quantity=number(text(row, "positionAmt")) or ZERO,
         entry=number(row.get("entryPrice")),
-        unrealised=number(row.get("unRealizedProfit")) or ZERO,
+        unrealised=number(text(row, "unRealizedProfit")) or ZERO,
         apart=None,
         leverage=number(row.get("leverage")),
     )

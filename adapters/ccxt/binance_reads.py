@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from allocator.adapters.ccxt.answers import rows
 from allocator.adapters.ccxt.failures import NotSentError
-from allocator.adapters.ccxt.place import Place, text
+from allocator.adapters.ccxt.place import Place, flag, sided, text
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
 from allocator.models.account import OpenOrder
@@ -61,6 +61,17 @@ def path_of(place: Place, market: JsonObject, verb: str, name: str) -> str:
     return f"{HOSTS[wallet]}_{verb}_{name}"
 
 
+def size_of(market: JsonObject) -> Decimal:
+    """Tell what a contract stands for: a unit, or the dollars that COIN-M states of each.
+
+    Raises
+    ------
+    VenueError
+        When they are not told: the client's word for that is one dollar.
+    """
+    return number(text(market["info"], "contractSize")) or ZERO if market["inverse"] else ONE
+
+
 async def spot_balances(place: Place) -> dict[str, tuple[Decimal, Decimal]]:
     """Read the spot wallet: all units and free units by coin."""
     reply = await place.login.call("private_get_account", {"omitZeroBalances": "true"})
@@ -95,13 +106,11 @@ def check_identity(row: JsonObject) -> None:
     Raises
     ------
     VenueError
-        When they do not add up.
+        When they do not add up, or one is not told.
     """
     wallet = number(text(row, "walletBalance")) or ZERO
     profit = number(text(row, "unrealizedProfit")) or ZERO
-    margin = number(row.get("marginBalance"))
-    if margin is None:
-        return
+    margin = number(text(row, "marginBalance")) or ZERO
     if abs(wallet + profit - margin) > IDENTITY * max(ONE, abs(margin)):
         raise VenueError(
             f"EQUITY_IDENTITY: {row.get('asset')} wallet={wallet} unrealised={profit} "
@@ -155,10 +164,10 @@ def open_order(row: JsonObject, name: str) -> OpenOrder:
     whole = number(text(row, "origQty")) or ZERO
     return OpenOrder(
         instrument=name,
-        side="buy" if text(row, "side") == "BUY" else "sell",
+        side=sided(row, "side", "BUY", "SELL"),
         quantity=whole - (number(row.get("executedQty")) or ZERO),
         price=number(row.get("price")) or None,
-        reduce_only=bool(row.get("reduceOnly")),
+        reduce_only=flag(row, "reduceOnly"),
     )
 
 

@@ -222,7 +222,7 @@ def _found_order(row: JsonObject, fees: dict[str, Decimal]) -> Found:
     return Found(
         venue_id=text(row, "orderId"),
         state=_state(row),
-        filled=number(row.get("baseVolume")) or ZERO,
+        filled=number(text(row, "baseVolume")) or ZERO,
         average_price=number(row.get("priceAvg")) or None,
         fees=fees,
         venue_time=moment(text(row, "uTime")),

@@ -14,7 +14,7 @@ from functools import partial
 
 from allocator.adapters.ccxt.answers import listed, single
 from allocator.adapters.ccxt.failures import UnansweredError
-from allocator.adapters.ccxt.place import Place, text
+from allocator.adapters.ccxt.place import Place, sided, text
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
@@ -152,7 +152,7 @@ def _open_order(place: Place, row: JsonObject) -> OpenOrder:
     left = (number(text(row, "size")) or ZERO) - (number(row.get("baseVolume")) or ZERO)
     return OpenOrder(
         instrument=instrument_of(place, row),
-        side="buy" if text(row, "side") == "buy" else "sell",
+        side=sided(row, "side", "buy", "sell"),
         quantity=left,
         price=number(row.get("price")) or None,
         reduce_only=str(row.get("reduceOnly")).upper() == "YES",

@@ -288,7 +288,7 @@ def _found_order(row: JsonObject, market: JsonObject, intent: OrderIntent) -> Fo
     return Found(
         venue_id=text(row, "orderId"),
         state=order_state(row),
-        filled=number(row.get("cumExecQty")) or ZERO,
+        filled=number(text(row, "cumExecQty")) or ZERO,
         average_price=average or None,
         fees=_fees(row, market, intent),
         venue_time=moment(text(row, "updatedTime")),

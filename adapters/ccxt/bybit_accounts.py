@@ -264,7 +264,7 @@ def _held(row: JsonObject, *, isolated: bool) -> Held:
     return Held(
         quantity=signed(row),
         entry=number(text(row, "avgPrice")),
-        unrealised=number(row.get("unrealisedPnl")) or ZERO,
+        unrealised=number(text(row, "unrealisedPnl")) or ZERO,
         apart=(number(text(row, "positionBalance")) or ZERO) if alone else None,
         leverage=number(row.get("leverage")) or None,
     )
@@ -284,7 +284,7 @@ def check_identity(place: Place, coins: list[JsonObject], rows: list[PositionRow
     for name, row in rows:
         market = place.login.market(place.symbol(place.instrument(text(row, "symbol"), name) or ""))
         coin = str(market["settle"])
-        profits[coin] = profits.get(coin, ZERO) + (number(row.get("unrealisedPnl")) or ZERO)
+        profits[coin] = profits.get(coin, ZERO) + (number(text(row, "unrealisedPnl")) or ZERO)
         worth = abs(number(row.get("positionValue")) or ZERO)
         values[coin] = values.get(coin, ZERO) + worth
     for row in coins:

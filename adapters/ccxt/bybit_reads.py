@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from allocator.adapters.ccxt.failures import UnansweredError
-from allocator.adapters.ccxt.place import Place, text
+from allocator.adapters.ccxt.place import Place, flag, sided, text
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
@@ -113,10 +113,10 @@ def _open_order(place: Place, name: str, row: JsonObject) -> OpenOrder:
         raise VenueError(f"an open order in an unknown market: {row.get('symbol')}")
     return OpenOrder(
         instrument=instrument,
-        side="buy" if row.get("side") == "Buy" else "sell",
+        side=sided(row, "side", "Buy", "Sell"),
         quantity=number(row.get("leavesQty")) or number(text(row, "qty")) or ZERO,
         price=number(row.get("price")) or None,
-        reduce_only=bool(row.get("reduceOnly")),
+        reduce_only=flag(row, "reduceOnly"),
     )
 
 

@@ -266,7 +266,7 @@ def _same(found: list[JsonObject], market: JsonObject, intent: OrderIntent) -> l
 
 
 async def _found_order(place: Place, market: JsonObject, row: JsonObject) -> Found:
-    filled = contracts(market, number(row.get("filled_amount")) or ZERO)
+    filled = contracts(market, number(text(row, "filled_amount")) or ZERO)
     fees = await _fees(place, text(row, "order_id")) if filled else {}
     return Found(
         venue_id=text(row, "order_id"),

@@ -22,7 +22,7 @@ from typing import Any
 
 from allocator.adapters.ccxt.answers import rows
 from allocator.adapters.ccxt.failures import RefusalError, UnansweredError
-from allocator.adapters.ccxt.place import Place, text
+from allocator.adapters.ccxt.place import Place, flag, sided, text
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
@@ -194,7 +194,7 @@ def signed(market: JsonObject, row: JsonObject) -> Decimal:
     """
     linear_future = market["linear"] and not market["option"]
     size = abs(number(text(row, "size_currency" if linear_future else "size")) or ZERO)
-    return contracts(market, -size if text(row, "direction") == "sell" else size)
+    return contracts(market, size if sided(row, "direction", "buy", "sell") == "buy" else -size)
 
 
 @exactly
@@ -279,10 +279,10 @@ def _open_order(place: Place, row: JsonObject) -> OpenOrder:
     price = row.get("price")
     return OpenOrder(
         instrument=instrument,
-        side="buy" if text(row, "direction") == "buy" else "sell",
+        side=sided(row, "direction", "buy", "sell"),
         quantity=contracts(market, left),
         price=None if price == "market_price" else number(price) or None,
-        reduce_only=row.get("reduce_only") is True,
+        reduce_only=flag(row, "reduce_only"),
     )
 
 

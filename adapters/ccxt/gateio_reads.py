@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from allocator.adapters.ccxt.answers import listed
 from allocator.adapters.ccxt.failures import UnansweredError
-from allocator.adapters.ccxt.place import Place, text
+from allocator.adapters.ccxt.place import Place, flag, text
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
@@ -146,5 +146,5 @@ def _open_order(place: Place, row: JsonObject) -> OpenOrder:
         side="buy" if left > 0 else "sell",
         quantity=abs(left),
         price=number(row.get("price")) or None,
-        reduce_only=bool(row.get("is_reduce_only")),
+        reduce_only=flag(row, "is_reduce_only"),
     )

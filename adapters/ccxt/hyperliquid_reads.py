@@ -16,7 +16,7 @@ from typing import Any
 
 from allocator.adapters.ccxt.answers import listed
 from allocator.adapters.ccxt.failures import UnansweredError
-from allocator.adapters.ccxt.place import Place, text
+from allocator.adapters.ccxt.place import Place, flag, sided, text
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
 from allocator.models.account import OpenOrder
@@ -186,13 +186,13 @@ async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
     return tuple(
         OpenOrder(
             instrument=named(known, text(row, "coin")),
-            side="buy" if text(row, "side") == "B" else "sell",
+            side=sided(row, "side", "B", "A"),
             quantity=number(text(row, "sz")) or ZERO,
             price=number(row.get("limitPx")) or None,
-            reduce_only=bool(row.get("reduceOnly")),
+            reduce_only=flag(row, "reduceOnly"),
         )
         for row in rows
-        if not row.get("isTrigger") and not is_spot(text(row, "coin"))
+        if not flag(row, "isTrigger") and not is_spot(text(row, "coin"))
     )
 
 

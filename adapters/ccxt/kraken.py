@@ -53,7 +53,7 @@ DIGITS = Decimal("1e-12")
 
 REQUEST_ERRORS = (
     "accountInactive authenticationError insufficientFunds invalidAccount invalidAmount "
-    "invalidArgument invalidUnit nonceBelowThreshold nonceDuplicate requiredArgumentMissing"
+    "invalidArgument invalidUnit requiredArgumentMissing"
 )
 ORDER_STATES = (
     "marketSuspended marketInactive invalidPrice invalidSize tooManySmallOrders "
@@ -64,12 +64,13 @@ ORDER_STATES = (
 )
 FACTS = Facts(
     definitive=frozenset(f"{REQUEST_ERRORS} {ORDER_STATES}".split()),
-    duplicate=frozenset({"clientOrderIdAlreadyExist"}),
+    duplicate=frozenset({"clientOrderIdAlreadyExist", "nonceDuplicate"}),
     gone=frozenset({"filled", "notFound"}),
     stale=frozenset({"wouldProcessAfterSpecifiedTime"}),
 )
 """Errors and order states of the venue's pages. Those that say it is unavailable or does not know
-are not among them."""
+are not among them, nor is a nonce below its threshold; one that is known says that the same request
+came before, which may have been carried out."""
 
 
 def uuid_of(client_id: str) -> str:

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from allocator.adapters.ccxt.answers import rows as listed
 from allocator.adapters.ccxt.failures import UnansweredError
-from allocator.adapters.ccxt.place import Place, text
+from allocator.adapters.ccxt.place import Place, flag, sided, text
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
 from allocator.models.account import OpenOrder
@@ -23,6 +23,9 @@ from allocator.models.errors import VenueError
 
 WALLETS = {"unified": "flex", "funding": "cash"}
 FLEXIBLE = "flexible_futures"
+RESTING = frozenset({"lmt", "post"})
+TRIGGERS = frozenset({"stp", "stop", "take_profit", "trailing_stop"})
+"""Kinds of order that stand in a book, and that wait for a price outside it."""
 
 
 async def wallet_of(place: Place) -> JsonObject:
@@ -129,15 +132,22 @@ async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
     return tuple(
         _open_order(_counted(place, row, "an order"), row)
         for row in await order_rows(place)
-        if text(row, "orderType") == "lmt"
+        if _rests(row)
     )
+
+
+def _rests(row: JsonObject) -> bool:
+    kind = text(row, "orderType")
+    if kind not in RESTING | TRIGGERS:
+        raise VenueError(f"order type {kind} is not known")
+    return kind in RESTING
 
 
 def _open_order(name: str, row: JsonObject) -> OpenOrder:
     return OpenOrder(
         instrument=name,
-        side="buy" if text(row, "side") == "buy" else "sell",
+        side=sided(row, "side", "buy", "sell"),
         quantity=number(text(row, "unfilledSize")) or ZERO,
         price=number(row.get("limitPrice")) or None,
-        reduce_only=bool(row.get("reduceOnly")),
+        reduce_only=flag(row, "reduceOnly"),
     )

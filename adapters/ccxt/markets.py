@@ -97,9 +97,17 @@ def quoted(
 
 
 def payoff_of(market: JsonObject) -> str:
-    """Name the payoff of a derivative; an option's is in its delta and what it settles in."""
+    """Name the payoff of a derivative; an option's is in its delta and what it settles in.
+
+    Raises
+    ------
+    VenueError
+        For an inverse contract that does not settle in its base: it contradicts itself.
+    """
     if market.get("option"):
         return "linear"
     if market["inverse"]:
+        if market["settle"] != market["base"]:
+            raise VenueError(f"{market['symbol']} is inverse, and settled in {market['settle']}")
         return "inverse"
     return "linear" if market["settle"] == market["quote"] else "quanto"

@@ -312,7 +312,7 @@ def _found_order(row: JsonObject) -> Found:
     return Found(
         venue_id=text(row, "ordId"),
         state=order_state(row),
-        filled=number(row.get("accFillSz")) or ZERO,
+        filled=number(text(row, "accFillSz")) or ZERO,
         average_price=number(row.get("avgPx")) or None,
         fees=_fees(row),
         venue_time=moment(text(row, "uTime")),

@@ -28,7 +28,7 @@ from allocator.adapters.ccxt.okx_reads import (
     wallet,
 )
 from allocator.adapters.ccxt.okx_terms import Steps, named, note_rights, terms
-from allocator.adapters.ccxt.pairs import a_cent
+from allocator.adapters.ccxt.pairs import a_cent, check_legs
 from allocator.adapters.ccxt.place import Place, text, who
 from allocator.adapters.ccxt.readings import reading_of
 from allocator.adapters.ccxt.values import JsonObject, number
@@ -227,10 +227,12 @@ def _position(name: str, pair: list[JsonObject], *, tradable: bool) -> Position:
     Raises
     ------
     VenueError
-        When it is held cross and isolated at once: one place cannot stand for both.
+        When it is held cross and isolated at once (one place cannot stand for both), or its legs
+        are not one whole, or a long and a short one.
     """
     if len({text(row, "mgnMode") for row in pair}) > 1:
         raise VenueError(f"{name} is held cross and isolated at once")
+    check_legs([text(leg, "posSide") for leg in pair], "net", ("long", "short"))
     row = pair[0]
     alone = text(row, "mgnMode") == "isolated"
     told = [number(text(leg, "margin")) or ZERO for leg in pair] if alone else []
@@ -254,7 +256,7 @@ def _position(name: str, pair: list[JsonObject], *, tradable: bool) -> Position:
         {
             **common,
             "legs": Legs(long=sizes.get("long", ZERO), short=sizes.get("short", ZERO)),
-            "unrealised": sum((number(leg.get("upl")) or ZERO for leg in pair), ZERO),
+            "unrealised": sum((number(text(leg, "upl")) or ZERO for leg in pair), ZERO),
             "tradable": False,
         }
     )

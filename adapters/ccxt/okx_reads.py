@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from allocator.adapters.ccxt.failures import UnansweredError
-from allocator.adapters.ccxt.place import Place, text
+from allocator.adapters.ccxt.place import Place, sided, text
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
@@ -126,7 +126,7 @@ def _open_order(place: Place, row: JsonObject) -> OpenOrder:
     whole = number(text(row, "sz")) or ZERO
     return OpenOrder(
         instrument=instrument_of(place, row),
-        side="buy" if text(row, "side") == "buy" else "sell",
+        side=sided(row, "side", "buy", "sell"),
         quantity=whole - (number(row.get("accFillSz")) or ZERO),
         price=number(row.get("px")) or None,
         reduce_only=str(row.get("reduceOnly")) == "true",

@@ -22,7 +22,8 @@ class Held:
     quantity
         Signed contracts.
     entry, unrealised
-        Entry price, and profit in settle units.
+        Entry price, and profit in settle units as the venue counts it in its equity, which an
+        entry older than the last settlement does not tell.
     apart
         Settle units set aside for it; None: its margin is the account's.
     leverage
@@ -55,6 +56,7 @@ def pair_of(name: str, rows: Sequence[Held], *, one_way: bool, tradable: bool) -
         return Position(
             quantity=row.quantity,
             entry_price=(row.entry or None) if row.quantity else None,
+            unrealised=row.unrealised if row.quantity else None,
             leverage=leverage,
             isolated=isolated,
             tradable=tradable,
@@ -83,6 +85,18 @@ def flat_pair(
         legs=None if one_way else Legs(),
         isolated=Isolated(wallet=ZERO) if isolated else None,
     )
+
+
+def check_legs(told: Sequence[str], whole: str, legs: Sequence[str]) -> None:
+    """Hold the sides of a pair's rows against the venue's words: one whole, or its two legs.
+
+    Raises
+    ------
+    VenueError
+        When one is another word, or told twice: it would be left out in silence.
+    """
+    if list(told) != [whole] and (len(set(told)) < len(told) or not set(told) <= set(legs)):
+        raise VenueError(f"legs {', '.join(told)} of one pair")
 
 
 @exactly

@@ -10,6 +10,7 @@ from typing import TypeVar
 from allocator.adapters.ccxt.failures import NotSentError
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject
+from allocator.models.account import Side
 from allocator.models.config import AccountConfig
 from allocator.models.errors import VenueError
 
@@ -125,3 +126,31 @@ def text(row: JsonObject, key: str) -> str:
     if value is None or value == "":
         raise VenueError(f"the answer has no {key}")
     return str(value)
+
+
+def sided(row: JsonObject, key: str, buys: str, sells: str) -> Side:
+    """Read a side by the venue's words for both: what is neither is not taken for either.
+
+    Raises
+    ------
+    VenueError
+        When it is absent, or another word.
+    """
+    told = text(row, key)
+    if told not in (buys, sells):
+        raise VenueError(f"side {told} is not known")
+    return "buy" if told == buys else "sell"
+
+
+def flag(row: JsonObject, key: str) -> bool:
+    """Read a switch that is off where it is not told.
+
+    Raises
+    ------
+    VenueError
+        When it is neither true nor false: a word for false would be taken for true.
+    """
+    told = row.get(key)
+    if told is not None and not isinstance(told, bool):
+        raise VenueError(f"{key} {told!r} is neither true nor false")
+    return told is True

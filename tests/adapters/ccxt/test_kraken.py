@@ -210,9 +210,19 @@ def test_a_documented_refusal_is_a_rejection(config: Config, venue: Replay, code
     assert len(venue.asked(RECORDED.order)) == 1
 
 
+def test_a_nonce_that_is_known_says_that_the_same_request_came_before(
+    config: Config, venue: Replay
+) -> None:
+    venue.table[RECORDED.order] = kraken.no("nonceDuplicate")
+    assert sent(config, RECORDED.intent()).outcome == "unknown"
+    venue.table |= kraken.found(KEY)
+    assert sent(config, RECORDED.intent()) == Ack(venue_id=kraken.UID)
+
+
 @pytest.mark.parametrize(
     "answer",
-    [kraken.no("Server Error"), kraken.no("unknownError"), kraken.no("Unavailable"),
+    [kraken.no("nonceBelowThreshold"), kraken.no("Server Error"), kraken.no("unknownError"),
+     kraken.no("Unavailable"),
      kraken.no("apiLimitExceeded", 429), kraken.sent("somethingNew"), kraken.ok()],
 )  # fmt: skip
 def test_any_other_answer_leaves_the_outcome_unknown(

@@ -304,3 +304,13 @@ def test_a_deposit_is_credited_once_it_succeeded(config: Config, venue: Replay) 
     venue.table["GET /api/v1/deposits"] = kucoin.listed(row)
     asked = [("USDT", "0xabc"), ("USDT", "0xdef")]
     assert credited(config, "main", asked) == [True, False]
+
+
+def test_a_contract_that_contradicts_itself_is_not_read(config: Config, venue: Replay) -> None:
+    """An inverse contract settles in its base: one that settles in USDT is of no kind at all."""
+    row = "GET /api/v1/contracts/active"
+    first, *others = venue.table[row]["data"]
+    venue.table[row] = kucoin.ok([{**first, "isInverse": True}, *others])
+    book = gathered(config)
+    assert BTC not in book.snapshot.instrument
+    assert any("inverse, and settled in USDT" in missing.what for missing in book.missing)

@@ -387,3 +387,17 @@ def test_markets_and_clock_are_read_again_when_they_are_old(
             await sessions.close()
 
     run(bybit, work)
+
+
+def test_profit_that_was_settled_already_is_not_counted_again() -> None:
+    """The entry of a USDC contract outlives the settlements that paid its profit out."""
+    coin = {**COIN, "walletBalance": "1400", "equity": "1410"}
+    account = bybit("REGULAR_MARGIN", coin, {**POSITION, "avgPrice": "56000"})
+    pair = account.positions[LINEAR]
+    assert (pair.entry_price, pair.unrealised) == (56000, 10)
+
+
+@pytest.mark.parametrize("profit", [None, ""])
+def test_a_position_whose_profit_is_not_told_has_not_none(profit: str | None) -> None:
+    with pytest.raises(VenueError, match="no unrealisedPnl"):
+        bybit("REGULAR_MARGIN", COIN, {**POSITION, "unrealisedPnl": profit})

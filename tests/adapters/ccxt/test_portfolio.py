@@ -1,5 +1,6 @@
 """Binance portfolio margin by payload replay: its documentation's answers, figures by hand."""
 
+import copy
 from decimal import Decimal
 from typing import Any
 
@@ -151,3 +152,25 @@ def test_money_goes_between_it_and_the_spot_wallet(config: Config, venue: Replay
     assert (call.text("type"), call.text("amount")) == ("PORTFOLIO_MARGIN_MAIN", "0.1")
     routes = {(row.source, row.target) for row in gathered(config).snapshot.routes}
     assert {("pm", "spot"), ("spot", "pm")} <= routes
+
+
+def test_a_contract_whose_size_is_not_told_is_not_one_dollar(config: Config, venue: Replay) -> None:
+    row = "GET /dapi/v1/exchangeInfo"
+    told = copy.deepcopy(venue.table[row])
+    assert gathered(config).snapshot.instrument[CM].contract_size == 100
+    del told["symbols"][0]["contractSize"]
+    venue.table[row] = told
+    book = gathered(config)
+    assert CM not in book.snapshot.instrument
+    assert any("no contractSize" in missing.what for missing in book.missing)
+
+
+@pytest.mark.parametrize("price", ["-1", "0"])
+def test_an_index_below_nothing_is_no_price_and_ends_no_gather(
+    config: Config, venue: Replay, price: str
+) -> None:
+    row = "GET /dapi/v1/premiumIndex"
+    told = copy.deepcopy(venue.table[row])
+    told[0]["indexPrice"] = price
+    venue.table[row] = told
+    assert gathered(config).snapshot.assets["BTC"].price > 0

@@ -1,0 +1,195 @@
+"""Rows whose side, leg or kind is a word no page tells: none is taken for what it is not."""
+
+import asyncio
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from allocator.adapters.ccxt import (
+    binance_accounts,
+    binance_reads,
+    bybit_reads,
+    deribit_reads,
+    okx_reads,
+)
+from allocator.models.errors import VenueError
+from tests.adapters.ccxt import (
+    bitget_payloads,
+    gateio_payloads,
+    hyperliquid_payloads,
+    kraken_payloads,
+    kucoin_payloads,
+    portfolio_payloads,
+    test_deribit_figures,
+    test_modes,
+    test_okx_modes,
+)
+from tests.adapters.ccxt.conftest import run_with
+from tests.adapters.ccxt.recorded import KEY, Recorded, gathered, playing
+from tests.adapters.contract_subjects import ago
+
+BINANCE = portfolio_payloads.order()
+BYBIT = {"symbol": "BTCUSDT", "side": "Buy", "qty": "1", "leavesQty": "1", "price": "60000",
+         "reduceOnly": False}  # fmt: skip
+OKX = {"instType": "SWAP", "instId": "BTC-USDT-SWAP", "side": "buy", "sz": "2", "accFillSz": "0",
+       "px": "60000", "reduceOnly": "false"}  # fmt: skip
+DERIBIT = {"instrument_name": "BTC-PERPETUAL", "direction": "buy", "amount": 1000,
+           "filled_amount": 0, "price": 60000, "reduce_only": False}  # fmt: skip
+
+
+def _binance(row: Mapping[str, Any]) -> Any:
+    return binance_reads.open_order(dict(row), "binance:BTC/USDT:USDT")
+
+
+def _bybit(row: Mapping[str, Any]) -> Any:
+    found: list[Any] = [dict(row)]
+    place = test_modes.place("bybit", "unified", {
+        "private_get_v5_order_realtime": lambda asked: test_modes.enveloped(
+            list=found if asked["category"] == "linear" else []),
+    })  # fmt: skip
+    return asyncio.run(bybit_reads.open_orders(place))
+
+
+def _okx(row: Mapping[str, Any]) -> Any:
+    answers = {"private_get_trade_orders_pending": test_okx_modes.data(dict(row))}
+    return asyncio.run(okx_reads.open_orders(test_okx_modes.place(answers)))
+
+
+def _deribit(row: Mapping[str, Any]) -> Any:
+    place = test_deribit_figures.recorded(test_deribit_figures.SUMMARY)
+    client: Any = place.login.client
+    client.answers["private_get_get_open_orders"] = [dict(row)]
+    return asyncio.run(deribit_reads.open_orders(place))
+
+
+READ = {"binance": (_binance, BINANCE, "side"), "bybit": (_bybit, BYBIT, "side"),
+        "okx": (_okx, OKX, "side"), "deribit": (_deribit, DERIBIT, "direction")}  # fmt: skip
+
+
+@pytest.mark.parametrize("told", ["Long", "", None])
+@pytest.mark.parametrize("venue", sorted(READ))
+def test_an_order_on_no_known_side_is_not_taken_for_a_sale(venue: str, told: str | None) -> None:
+    read, row, key = READ[venue]
+    read(row)
+    with pytest.raises(VenueError, match=r"side Long is not known|has no (side|direction)"):
+        read({**row, key: told})
+
+
+@pytest.mark.parametrize(
+    ("venue", "key"),
+    [("binance", "reduceOnly"), ("bybit", "reduceOnly"), ("deribit", "reduce_only")],
+)
+def test_a_word_for_false_does_not_make_an_order_one_that_only_reduces(
+    venue: str, key: str
+) -> None:
+    read, row, _ = READ[venue]
+    with pytest.raises(VenueError, match=f"{key} 'false' is neither true nor false"):
+        read({**row, key: "false"})
+
+
+REPLAYED: dict[str, tuple[Recorded, str, Any, Mapping[str, Any]]] = {
+    "bitget": (bitget_payloads.RECORDED, f"GET {bitget_payloads.MIX}/order/orders-pending",
+               bitget_payloads.listed, bitget_payloads.order()),
+    "gate": (gateio_payloads.RECORDED, f"GET {gateio_payloads.FUTURES}/orders",
+             lambda row: [row], gateio_payloads.order()),
+    "hyperliquid": (hyperliquid_payloads.RECORDED,
+                    f"{hyperliquid_payloads.INFO}#frontendOpenOrders",
+                    lambda row: [row], hyperliquid_payloads.order()),
+    "kraken": (kraken_payloads.RECORDED, f"GET {kraken_payloads.V3}/openorders",
+               lambda row: kraken_payloads.ok(openOrders=[row]), kraken_payloads.open_order()),
+    "kucoin": (kucoin_payloads.RECORDED, "GET /api/v1/orders",
+               lambda row: kucoin_payloads.ok({"totalPage": 1, "items": [row]}),
+               kucoin_payloads.order()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("venue", "changed", "words"),
+    [
+        ("bitget", {"side": "Long"}, "side Long is not known"),
+        ("bitget", {"side": None}, "no side"),
+        ("gate", {"is_reduce_only": "false"}, "is_reduce_only 'false' is neither"),
+        ("hyperliquid", {"side": "Bid"}, "side Bid is not known"),
+        ("hyperliquid", {"reduceOnly": "false"}, "reduceOnly 'false' is neither"),
+        ("hyperliquid", {"isTrigger": "false"}, "isTrigger 'false' is neither"),
+        ("kraken", {"side": "Long"}, "side Long is not known"),
+        ("kraken", {"reduceOnly": "false"}, "reduceOnly 'false' is neither"),
+        ("kraken", {"orderType": "limit"}, "order type limit is not known"),
+        ("kucoin", {"side": None}, "no side"),
+        ("kucoin", {"reduceOnly": "false"}, "reduceOnly 'false' is neither"),
+        ("kucoin", {"closeOrder": "false"}, "closeOrder 'false' is neither"),
+    ],
+)
+def test_an_order_that_is_not_understood_freezes_its_account(
+    monkeypatch: pytest.MonkeyPatch, venue: str, changed: Mapping[str, Any], words: str
+) -> None:
+    recorded, path, listed, row = REPLAYED[venue]
+    with playing(recorded, monkeypatch) as (played, _, config):
+        played.table[path] = listed({**row, **changed})
+        book = gathered(config)
+    assert book.snapshot.account[recorded.trades].state == "frozen"
+    assert any(words in missing.what for missing in book.missing)
+
+
+@pytest.mark.parametrize(("kind", "count"), [("lmt", 1), ("post", 1), ("stp", 0)])
+def test_what_rests_in_krakens_book_is_counted_and_a_trigger_is_not(
+    monkeypatch: pytest.MonkeyPatch, kind: str, count: int
+) -> None:
+    recorded, path, listed, row = REPLAYED["kraken"]
+    with playing(recorded, monkeypatch) as (played, _, config):
+        played.table[path] = listed({**row, "orderType": kind})
+        account = gathered(config).snapshot.account[recorded.trades]
+    assert (account.state, len(account.open_orders)) == ("open", count)
+
+
+@pytest.mark.parametrize("side", ["Short", "LONGS", "BOTH"])
+def test_a_leg_of_no_known_name_is_not_dropped_at_binance(side: str) -> None:
+    rows = [{"positionSide": name, "positionAmt": "-1", "entryPrice": "60000",
+             "unRealizedProfit": "1"} for name in ("LONG", side)]  # fmt: skip
+    with pytest.raises(VenueError, match=f"legs LONG, {side} of one pair"):
+        binance_accounts.position_of(rows, None, tradable=True, isolated=False)
+    with pytest.raises(VenueError, match="legs LONG, LONG of one pair"):
+        binance_accounts.position_of([rows[0], rows[0]], None, tradable=True, isolated=False)
+
+
+@pytest.mark.parametrize(("first", "second"), [("long", "Short"), ("net", "net"), ("net", "long")])
+def test_a_leg_of_no_known_name_is_not_dropped_at_okx(first: str, second: str) -> None:
+    rows = [{**test_okx_modes.POSITION, "posSide": side} for side in (first, second)]
+    coin = {**test_okx_modes.COIN, "upl": "20", "eq": "1020"}
+    with pytest.raises(VenueError, match=f"legs {first}, {second} of one pair"):
+        test_okx_modes.okx(*rows, coin=coin)
+
+
+@pytest.mark.parametrize("side", ["zero", "SELL", None])
+def test_a_position_on_no_known_side_is_not_long_at_deribit(side: str | None) -> None:
+    market = test_deribit_figures.MARKETS["BTC-PERPETUAL"]
+    with pytest.raises(VenueError, match=r"is not known|no direction"):
+        deribit_reads.signed(market, {**test_deribit_figures.FUTURE_ROW, "direction": side})
+
+
+def test_a_futures_asset_without_a_margin_balance_is_not_taken_for_checked() -> None:
+    row = {"asset": "USDT", "walletBalance": "10", "unrealizedProfit": "1"}
+    with pytest.raises(VenueError, match="no marginBalance"):
+        binance_reads.check_identity(row)
+
+
+def _looked_up(recorded: Recorded, monkeypatch: pytest.MonkeyPatch, **changed: Any) -> Any:
+    """Look the order up after the row that tells of it was changed."""
+    intent = recorded.intent(**changed)
+    with playing(recorded, monkeypatch) as (played, _, config):
+        played.table |= recorded.found(KEY)
+        return run_with(config, lambda opened: opened.venues[recorded.trades].find(intent, ago()))
+
+
+@pytest.mark.parametrize("venue", sorted(REPLAYED))
+def test_an_order_filled_by_another_quantity_than_it_was_for_is_not_told_as_done(
+    monkeypatch: pytest.MonkeyPatch, venue: str
+) -> None:
+    recorded = REPLAYED[venue][0]
+    assert _looked_up(recorded, monkeypatch).state == "filled"
+    twice = str(2 * Decimal(recorded.quantity))
+    half = str(Decimal(recorded.quantity) / 2)
+    for quantity in (half, twice):
+        assert _looked_up(recorded, monkeypatch, quantity=quantity).finding == "unsure"
