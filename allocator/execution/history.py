@@ -311,6 +311,19 @@ class History:
             query = select(EventRow.at).order_by(col(EventRow.seq).desc()).limit(1)
             return session.exec(query).first()
 
+    def last_step_at(self, cycle: Cycle) -> datetime | None:
+        """Tell when a leader last went on with a cycle: what people write does not count."""
+        subjects = (f"cycle:{cycle.id}", f"plan:{cycle.plan_hash}")
+        told = select(EventRow.at).where(col(EventRow.subject).in_(subjects))
+        sent = select(AttemptRow.intent_at).where(AttemptRow.plan_hash == cycle.plan_hash)
+        queries = (
+            told.order_by(col(EventRow.seq).desc()).limit(1),
+            sent.order_by(col(AttemptRow.intent_at).desc()).limit(1),
+        )
+        with self._session() as session:
+            found = [session.exec(query).first() for query in queries]
+        return max((at for at in found if at is not None), default=None)
+
     def alerts(self) -> tuple[Alert, ...]:
         """List alerts that were not delivered yet, the oldest first."""
         with self._session() as session:
