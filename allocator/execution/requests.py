@@ -31,6 +31,7 @@ from allocator.models.intents import (
     Unknown,
     Unsure,
 )
+from allocator.models.plan import Order
 from allocator.ports import Batching, DeadMan, Venue
 from allocator.risk import table
 from allocator.risk.breaker import Breaker, covering
@@ -160,6 +161,10 @@ class Requests:
     async def pace(self, account: str, count: int = 1) -> None:
         """Hold requests back while too many were sent; their time is stamped after that."""
         await self._gate.pace(account, count)
+
+    async def space(self, orders: Sequence[Order], spare: int = 0) -> None:
+        """Hold slices back while their side has had its orders of the window."""
+        await self._gate.space(orders, spare)
 
     async def arm(self, place: Place, intent: OrderIntent) -> bool:
         """Tell the venue to cancel everything should we fall silent; False: it would not.

@@ -19,6 +19,10 @@ from tests.execution.book import BTC_A, BTC_B, WHOLE, account, instrument, order
 from tests.execution.desk import Desk
 from tests.execution.limits import wide
 
+SLICED = WHOLE.model_copy(
+    update={"policy": WHOLE.policy.model_copy(update={"max_slice": Decimal(10000)})}
+)
+
 SELL = order(1, "a", "sell", "0.2", reduce_only=True)
 BUY = order(1, "a", "buy", "0.2")
 SEND = transfer(1, "1000")
@@ -191,6 +195,34 @@ def test_a_reference_that_is_too_old_is_none(lite: Engine) -> None:
     desk.venues["a"].quote = old  # type: ignore[method-assign]
     assert "REFERENCE_AGE" in desk.run(BUY).why
     assert not desk.exchange.received
+
+
+@pytest.mark.parametrize(("ahead_s", "goes"), [("1", True), ("1.000001", False)])
+def test_a_reference_from_the_future_is_none(lite: Engine, ahead_s: str, goes: bool) -> None:
+    desk = Desk.open(lite)
+    told = desk.venues["a"].quote
+
+    async def ahead(name: str) -> Any:
+        quote = await told(name)
+        return quote.model_copy(update={"at": quote.at + timedelta(seconds=float(ahead_s))})
+
+    desk.venues["a"].quote = ahead  # type: ignore[method-assign]
+    assert ("REFERENCE_AGE" not in desk.run(BUY).why) is goes
+    assert bool(desk.exchange.received) is goes
+
+
+@pytest.mark.parametrize("reduce_only", [True, False])
+def test_slices_of_one_order_wait_rather_than_halt_their_account(
+    lite: Engine, reduce_only: bool
+) -> None:
+    desk = Desk.open(lite, mandate=SLICED)
+    desk.controls = wide(repeats=2, repeat_window_s=60)
+    begun = desk.clock.now()
+    report = desk.run(order(1, "a", "sell", "1", reduce_only=reduce_only))
+    assert (report.status, report.actions[0].attempts) == ("done", 5)
+    assert desk.held("a", BTC_A) == 0
+    assert desk.journal().history.breakers() == ()
+    assert desk.clock.now() - begun >= timedelta(seconds=120)
 
 
 def two_equal(lite: Engine, window: str, wait_s: float) -> tuple[Desk, ExecutionReport]:
