@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, cast
@@ -142,8 +143,21 @@ class History:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine.execution_options(**{READ_ONLY: True})
 
-    def _session(self) -> Session:
-        return Session(self._engine)
+    @contextmanager
+    def _session(self) -> Generator[Session]:
+        """Open a session to read in.
+
+        Raises
+        ------
+        JournalError
+            When a row holds what nobody wrote there.
+        """
+        with Session(self._engine) as session:
+            try:
+                yield session
+            except ValueError as error:
+                first = str(error).partition("\n")[0]
+                raise JournalError(f"UNREADABLE: a row of the record: {first}") from error
 
     def cycles(self, limit: int = 100) -> tuple[Cycle, ...]:
         """List cycles, the latest first."""

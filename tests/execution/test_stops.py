@@ -7,12 +7,12 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from allocator.execution.leader import FencedError, next_epoch
 from allocator.execution.office import Office
 from allocator.execution.report import Progress
-from allocator.models.errors import RefusedError
+from allocator.models.errors import JournalError, RefusedError
 from allocator.risk.breaker import Breaker
 from tests.execution.book import (
     BTC_A,
@@ -86,6 +86,27 @@ def test_what_people_write_meanwhile_makes_no_plan_younger(engine: Engine) -> No
     assert resumed is not None
     assert resumed.status == "superseded"
     assert "stood still" in resumed.why
+    assert len(desk.exchange.received) == 2
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE plan SET snapshot_json = replace(snapshot_json, '50000', '50001')",
+        "UPDATE plan SET mandate_json = replace(mandate_json, '20000', '90000')",
+    ],
+)
+def test_what_a_plan_was_made_from_is_not_taken_from_a_rewritten_record(
+    lite: Engine, statement: str
+) -> None:
+    desk = Desk.open(lite)
+    executor = desk.executor()
+    desk.watch = lambda row: executor.stop() if row.state == "filled" else None
+    asyncio.run(executor.run(desk.plan(*SWITCH), desk.start, desk.mandate))
+    with lite.begin() as connection:
+        connection.execute(text(statement))
+    with pytest.raises(JournalError, match="PLAN_CHANGED"):
+        desk.resume()
     assert len(desk.exchange.received) == 2
 
 
