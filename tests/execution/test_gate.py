@@ -59,6 +59,7 @@ LIMITS: list[tuple[str, str, dict[str, Any], str]] = [
     ("MOVE_VALUE", "move_value", MOVE, "10000"),
 ]
 E = Decimal("0.000001")
+UNREAD = {**account("b", "beta", "-1"), "state": "frozen", "balances": {}, "positions": {}}
 
 
 def tried(lite: Engine, action: dict[str, Any], **limits: Any) -> tuple[Desk, str]:
@@ -387,6 +388,29 @@ def test_a_snapshot_that_lacks_an_account_is_not_acted_on(lite: Engine) -> None:
     assert not desk.exchange.received
     desk.journal().freeze("b", "known to stand still")
     assert desk.run(BUY).status == "done"
+
+
+def test_an_account_that_was_not_read_neither_opens_the_day_nor_counts_as_lost(
+    lite: Engine,
+) -> None:
+    """Its equity is not known: taken for nothing, it would hide a loss or trip the latch."""
+    desk = Desk.open(lite)
+    desk.controls = wide(daily_loss="1000")
+    whole, rows = desk.start, [account("a", "alpha", "1"), UNREAD]
+    desk.start = snapshot(accounts=rows)
+    with pytest.raises(RefusedError, match="DAILY_LOSS: control=EXP-18 value=unknown most=1000"):
+        desk.run(BUY)
+    desk.controls = wide(daily_loss="1000", missing_accounts="1")
+    with pytest.raises(RefusedError, match="DAILY_LOSS: control=EXP-18 value=unknown most=1000"):
+        desk.run(BUY)
+    history = desk.journal().history
+    assert [row for row in history.events() if row.what == "opening"] == []
+    desk.start = whole
+    assert desk.run(BUY).status == "done"
+    desk.start = snapshot(accounts=rows)
+    with pytest.raises(RefusedError, match="value=unknown"):
+        desk.run(SELL)
+    assert history.breakers() == ()
 
 
 @pytest.mark.parametrize(("spread_s", "goes"), [(5, True), (6, False)])
