@@ -90,22 +90,29 @@ def _check_limits(shell: Shell, case: Case, frozen: Mapping[str, str]) -> None:
     """Hold a whole plan against the controls; requests are held against them once more."""
     plan, book = case.plan, Book.of(case.snapshot, case.mandate)
     traded = turnover_of(book, [row for row in plan.actions if not isinstance(row, Transfer)])
-    portfolio, today = shell.journal.lease.name, f"{shell.clock.now():%Y-%m-%d}"
-    equity = published(worth(book))
-    lost = shell.journal.opening(portfolio, today, equity) - equity
+    missing = missing_reading(case.snapshot, frozen)
     readings = (
-        missing_reading(case.snapshot, frozen),
+        missing,
         Reading(table.TURNOVER_CYCLE, traded),
         Reading(table.ACTIONS_CYCLE, Decimal(len(plan.actions))),
-        Reading(table.DAILY_LOSS, lost),
+        # Without an account's equity nobody can say: as an opening it would hide a loss.
+        Reading(table.DAILY_LOSS, None if missing.value else _lost(shell, book)),
     )
     refusals = judge(readings, shell.controls)
     # A loss does not end the day: it latches, and the breaker lets reductions through.
-    latched = [row for row in refusals if row.control.latches and row.limit is not None]
+    latched = [
+        row for row in refusals if row.control.latches and None not in (row.value, row.limit)
+    ]
     shell.journal.refuse_plan(plan.plan_hash, refusals)
     blocking = [row for row in refusals if row not in latched]
     if blocking:
         raise RefusedError("; ".join(map(str, blocking)))
+
+
+def _lost(shell: Shell, book: Book) -> Decimal:
+    """Tell what the book has lost since the day's first plan, numeraire; this may be the first."""
+    equity, today = published(worth(book)), f"{shell.clock.now():%Y-%m-%d}"
+    return shell.journal.opening(shell.journal.lease.name, today, equity) - equity
 
 
 def _standing(shell: Shell, case: Case, config: ApprovalConfig) -> Standing:

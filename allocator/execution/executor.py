@@ -146,6 +146,20 @@ class Executor:
         Must end before anything new is sent. None: there was no unfinished plan.
         """
         recovery = Recovery(self._shell)
+        return await self._take_up(recovery, recovery.take_up)
+
+    async def give_up(self, why: str) -> ExecutionReport | None:
+        """Settle what an earlier start left open, and give its plan up: nothing new is sent.
+
+        None: there was no unfinished plan.
+        """
+
+        async def given_up(_run: Run) -> None:
+            raise Abort(why)
+
+        return await self._take_up(Recovery(self._shell), given_up)
+
+    async def _take_up(self, recovery: Recovery, begin: _Begin) -> ExecutionReport | None:
         await recovery.settle_attempts()
         report: ExecutionReport | None = None
         for cycle in self._shell.journal.history.unfinished():
@@ -153,7 +167,7 @@ class Executor:
                 self._shell.journal.close_cycle(cycle.id, "superseded", "it had no plan yet")
                 continue
             run = Run.of_record(self._shell, cycle.plan_hash)
-            report = await self._carry(run, recovery.take_up, resumed=True)
+            report = await self._carry(run, begin, resumed=True)
         return report
 
     def _check_clean(self, plan: Plan) -> None:

@@ -19,7 +19,13 @@ from allocator.models.plan import Order
 from allocator.risk import table
 from allocator.risk.control import Control, Reading, judge
 from allocator.risk.exposure import Change, Working, exposure_readings, left_readings
-from allocator.risk.orders import OrderFacts, Sent, message_readings, order_readings
+from allocator.risk.orders import (
+    OrderFacts,
+    Sent,
+    message_readings,
+    order_readings,
+    repeated_reading,
+)
 from allocator.risk.volume import move_readings, transfer_readings, volume_readings
 from allocator.state import State as BookState
 from allocator.state import effect_of
@@ -48,6 +54,33 @@ class Gate:
             counts = {row: sent + count - 1 for row, sent in self._counts(account).items()}
             if not judge(message_readings(counts), self._limits):
                 return
+            await self._shell.pause()
+
+    async def space(self, orders: Sequence[Order], spare: int = 0) -> None:
+        """Hold slices back while their side has had its orders of the window.
+
+        Slices that follow one another fast are no runaway; uncounted they would hide one, and
+        refused they would halt their account with an order done in part.
+
+        Parameters
+        ----------
+        spare
+            Requests that a slice may take beside one.
+
+        Raises
+        ------
+        Parked
+            When a stop was asked for.
+        """
+        window = timedelta(seconds=float(self._limits.repeat_window_s))
+        until = self._shell.clock.now() + window
+        while self._shell.clock.now() <= until:
+            since = self._shell.clock.now() - window
+            sent = [self._shell.recent.same_side(row, since) + spare for row in orders]
+            rows = [repeated_reading(n, row.account) for n, row in zip(sent, orders, strict=True)]
+            if not judge(rows, self._limits):
+                return
+            self._shell.check_stop()
             await self._shell.pause()
 
     def check(self, place: Place, intent: Intent, quote: Quote | None) -> None:
@@ -124,12 +157,19 @@ class Gate:
             book=run.book,
             intent=intent,
             quote=quote,
-            age_s=None if quote is None else Decimal(str((now - quote.at).total_seconds())),
+            age_s=self._age_s(quote, now),
             held=held,
             marks=marks,
             resting=tuple(self._resting(intent)),
             sent=sent,
         )
+
+    def _age_s(self, quote: Quote | None, now: datetime) -> Decimal | None:
+        """Tell how old prices are; of prices from the future, nobody can."""
+        if quote is None:
+            return None
+        age = Decimal(str((now - quote.at).total_seconds()))
+        return None if age < -self._shell.clock_skew_s else age
 
     def _resting(self, intent: OrderIntent) -> Iterator[OpenOrder]:
         """List what stands in the instrument's book of anybody under the same control."""

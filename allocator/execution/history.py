@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, cast
@@ -142,8 +143,21 @@ class History:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine.execution_options(**{READ_ONLY: True})
 
-    def _session(self) -> Session:
-        return Session(self._engine)
+    @contextmanager
+    def _session(self) -> Generator[Session]:
+        """Open a session to read in.
+
+        Raises
+        ------
+        JournalError
+            When a row holds what nobody wrote there.
+        """
+        with Session(self._engine) as session:
+            try:
+                yield session
+            except ValueError as error:
+                first = str(error).partition("\n")[0]
+                raise JournalError(f"UNREADABLE: a row of the record: {first}") from error
 
     def cycles(self, limit: int = 100) -> tuple[Cycle, ...]:
         """List cycles, the latest first."""
@@ -310,6 +324,19 @@ class History:
         with self._session() as session:
             query = select(EventRow.at).order_by(col(EventRow.seq).desc()).limit(1)
             return session.exec(query).first()
+
+    def last_step_at(self, cycle: Cycle) -> datetime | None:
+        """Tell when a leader last went on with a cycle: what people write does not count."""
+        subjects = (f"cycle:{cycle.id}", f"plan:{cycle.plan_hash}")
+        told = select(EventRow.at).where(col(EventRow.subject).in_(subjects))
+        sent = select(AttemptRow.intent_at).where(AttemptRow.plan_hash == cycle.plan_hash)
+        queries = (
+            told.order_by(col(EventRow.seq).desc()).limit(1),
+            sent.order_by(col(AttemptRow.intent_at).desc()).limit(1),
+        )
+        with self._session() as session:
+            found = [session.exec(query).first() for query in queries]
+        return max((at for at in found if at is not None), default=None)
 
     def alerts(self) -> tuple[Alert, ...]:
         """List alerts that were not delivered yet, the oldest first."""

@@ -86,11 +86,18 @@ class Orders:
         for part in range(1, parts + 1):
             if part > 1:
                 self._shell.check_stop()
+                await self._requests.space(unit.orders, self._spare(legs[0]))
                 await guard(run, unit.accounts)
             short = await self._part(legs, part, parts)
             if short is not None:
                 break
         self._close(legs, "" if short is None else short.why)
+
+    def _spare(self, first: Leg) -> int:
+        """Count what a slice may send beside one request: orders that rest before it takes."""
+        config = self._shell.config
+        rests = config.style == "post_only" and first.order.seq not in self._never_rests
+        return config.post_only_tries if rests else 0
 
     def _close(self, legs: Sequence[Leg], why: str) -> None:
         run, unsent = self._run, list[int]()

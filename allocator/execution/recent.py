@@ -16,6 +16,7 @@ from decimal import Decimal
 from allocator.execution.attempts import Attempt, sender
 from allocator.models.base import ZERO
 from allocator.models.intents import Intent, MoveIntent, OrderIntent, TransferIntent
+from allocator.models.plan import Order
 from allocator.risk.volume import Volume
 from allocator.state import Book, lawful
 
@@ -87,10 +88,10 @@ class Recent:
         before = self._rows[first - 1].total if first else Volume()
         return _minus(self._rows[-1].total, before)
 
-    def same_side(self, intent: OrderIntent, since: datetime) -> int:
+    def same_side(self, order: OrderIntent | Order, since: datetime) -> int:
         """Count orders for the same side of the same instrument in the same account."""
         return sum(
-            isinstance(row.intent, OrderIntent) and _side(row.intent) == _side(intent)
+            isinstance(row.intent, OrderIntent) and _side(row.intent) == _side(order)
             for row in self._after(since)
         )
 
@@ -119,8 +120,8 @@ def reversed_until(rows: list[datetime], since: datetime) -> Iterable[datetime]:
         yield at
 
 
-def _side(intent: OrderIntent) -> tuple[str, str, str]:
-    return intent.account, intent.instrument, intent.side
+def _side(order: OrderIntent | Order) -> tuple[str, str, str]:
+    return order.account, order.instrument, order.side
 
 
 def _size(intent: OrderIntent) -> tuple[Decimal, Decimal]:

@@ -34,7 +34,9 @@ class Recovery:
         self._shell = shell
         self._history = shell.journal.history
         # The recovery itself writes events: what counts is the silence before it.
-        self._silent_since = self._history.last_event_at()
+        self._silent_since = {
+            row.id: self._history.last_step_at(row) for row in self._history.unfinished()
+        }
 
     async def settle_attempts(self) -> None:
         """Learn the end of everything that is open; money on its way is looked at once."""
@@ -83,9 +85,11 @@ class Recovery:
         """
         if not run.baseline:
             raise Abort("the process ended before it began")
-        now = self._shell.clock.now()
-        if self._silent_since is not None and now - self._silent_since > RESUME_WITHIN:
-            raise Abort(f"stood still since {self._silent_since:%Y-%m-%d %H:%M:%S} UTC")
+        since = self._silent_since.get(run.cycle_id)
+        # A clock that was set back tells as little about the silence as a long one.
+        if since is None or abs(self._shell.clock.now() - since) > RESUME_WITHIN:
+            told = "unknown" if since is None else f"{since:%Y-%m-%d %H:%M:%S} UTC"
+            raise Abort(f"stood still since {told}")
         if any(row.state is State.MANUAL for row in run.attempts()):
             raise Abort("an attempt waits for an operator")
         # Money that has arrived meanwhile is seen before the plan may be given up.

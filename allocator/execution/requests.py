@@ -31,6 +31,7 @@ from allocator.models.intents import (
     Unknown,
     Unsure,
 )
+from allocator.models.plan import Order
 from allocator.ports import Batching, DeadMan, Venue
 from allocator.risk import table
 from allocator.risk.breaker import Breaker, covering
@@ -43,6 +44,8 @@ LOOK_BACK = timedelta(minutes=1)
 """How long before the intent a look-up begins: a venue's clock may be behind ours."""
 
 MOST_WINDOW_S = Decimal(5)
+
+HELD_UP = Unknown(why="held up before it was sent; not sent")
 
 
 @dataclass(slots=True)
@@ -133,16 +136,20 @@ class Requests:
             for row in attempts:
                 self._outcome(row, Rejected(code="NOT_SENT", message="another one was refused"))
             raise
-        outcomes = await self._submit_all(venue, attempts)
+        outcomes = await self._submit_all(venue, attempts, window_s(venue))
         told = [self._outcome(row, out) for row, out in zip(attempts, outcomes, strict=True)]
         ended = [await self.settle(row) for row in told]
         for row in ended:
             self._run.tell(row, parts)
         return tuple(ended)
 
-    async def _submit_all(self, venue: Batching, attempts: Sequence[Attempt]) -> Sequence[Outcome]:
+    async def _submit_all(
+        self, venue: Batching, attempts: Sequence[Attempt], window: Decimal
+    ) -> Sequence[Outcome]:
+        if any(self._held_up(row, window) for row in attempts):
+            return [HELD_UP] * len(attempts)
         try:
-            async with asyncio.timeout(float(MOST_WINDOW_S + self._shell.config.order_timeout_s)):
+            async with asyncio.timeout(float(window + self._shell.config.order_timeout_s)):
                 intents = [row.intent for row in attempts]
                 orders = [row for row in intents if isinstance(row, OrderIntent)]
                 return await venue.submit_together(orders)
@@ -160,6 +167,10 @@ class Requests:
     async def pace(self, account: str, count: int = 1) -> None:
         """Hold requests back while too many were sent; their time is stamped after that."""
         await self._gate.pace(account, count)
+
+    async def space(self, orders: Sequence[Order], spare: int = 0) -> None:
+        """Hold slices back while their side has had its orders of the window."""
+        await self._gate.space(orders, spare)
 
     async def arm(self, place: Place, intent: OrderIntent) -> bool:
         """Tell the venue to cancel everything should we fall silent; False: it would not.
@@ -235,10 +246,14 @@ class Requests:
         self._shell.recent.add(self._run.book, attempt)
         return self._keep(attempt)
 
-    async def _submit(self, venue: Venue, attempt: Attempt, window: Decimal) -> Outcome:
+    def _held_up(self, attempt: Attempt, window: Decimal) -> bool:
+        """Whether so much of the window is over that the venue might take it too late."""
         stalled = (self._shell.clock.now() - attempt.intent_at).total_seconds()
-        if stalled > float(window) / 2:
-            return Unknown(why="held up before it was sent; not sent")
+        return stalled > float(window) / 2
+
+    async def _submit(self, venue: Venue, attempt: Attempt, window: Decimal) -> Outcome:
+        if self._held_up(attempt, window):
+            return HELD_UP
         try:
             async with asyncio.timeout(float(window + self._shell.config.order_timeout_s)):
                 return await venue.submit(attempt.intent)

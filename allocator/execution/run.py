@@ -19,6 +19,7 @@ from allocator.execution.report import Progress, Watch
 from allocator.execution.shortfall import Shortfall, shortfalls
 from allocator.execution.transitions import Stage, State
 from allocator.models.base import json_value
+from allocator.models.canonical import mandate_hash, snapshot_hash
 from allocator.models.config import ExecutionConfig
 from allocator.models.controls import ControlsConfig
 from allocator.models.errors import JournalError, RefusedError
@@ -161,11 +162,14 @@ class Run:
         Raises
         ------
         JournalError
-            When it is not there.
+            When it is not there, or what it was made from is not what it was bound to.
         """
         record = shell.journal.history.plan(hash_)
         if record is None:
             raise JournalError(f"NO_PLAN: plan_hash={hash_}")
+        bound = (record.plan.snapshot_hash, record.plan.mandate_hash)
+        if bound != (snapshot_hash(record.snapshot), mandate_hash(record.mandate)):
+            raise JournalError(f"PLAN_CHANGED: plan_hash={hash_} what=snapshot or mandate")
         run = cls(shell, record.cycle_id, record.plan, Book.of(record.snapshot, record.mandate))
         for name, data in (record.baseline or {}).items():
             run.baseline[name] = AccountReading.model_validate(data)

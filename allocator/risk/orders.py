@@ -125,7 +125,12 @@ def _pace(facts: OrderFacts) -> Iterator[Reading]:
     sent, intent = facts.sent, facts.intent
     equal = LONG_AGO if sent.since_equal_s is None else sent.since_equal_s
     yield Reading(table.DUPLICATE, equal)
-    yield Reading(table.REPEATED, Decimal(sent.same_side + 1), intent.account)
+    yield repeated_reading(sent.same_side, intent.account)
+
+
+def repeated_reading(sent: int, account: str) -> Reading:
+    """Measure how many orders for one side there are in the window, this one among them."""
+    return Reading(table.REPEATED, Decimal(sent + 1), account)
 
 
 def message_readings(counts: dict[Control, int]) -> Iterator[Reading]:

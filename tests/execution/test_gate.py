@@ -19,6 +19,10 @@ from tests.execution.book import BTC_A, BTC_B, WHOLE, account, instrument, order
 from tests.execution.desk import Desk
 from tests.execution.limits import wide
 
+SLICED = WHOLE.model_copy(
+    update={"policy": WHOLE.policy.model_copy(update={"max_slice": Decimal(10000)})}
+)
+
 SELL = order(1, "a", "sell", "0.2", reduce_only=True)
 BUY = order(1, "a", "buy", "0.2")
 SEND = transfer(1, "1000")
@@ -55,6 +59,7 @@ LIMITS: list[tuple[str, str, dict[str, Any], str]] = [
     ("MOVE_VALUE", "move_value", MOVE, "10000"),
 ]
 E = Decimal("0.000001")
+UNREAD = {**account("b", "beta", "-1"), "state": "frozen", "balances": {}, "positions": {}}
 
 
 def tried(lite: Engine, action: dict[str, Any], **limits: Any) -> tuple[Desk, str]:
@@ -85,7 +90,7 @@ def test_limit_holds_exactly_where_it_stands(
     assert code in why
     assert not desk.exchange.received
     assert any(code in codes for codes in refusals(desk))
-    desk.journal().history.verify()
+    assert desk.journal().history.verify() == ()
 
 
 @pytest.mark.parametrize(("code", "key", "action", "at"), LIMITS, ids=lambda x: str(x)[:20])
@@ -191,6 +196,34 @@ def test_a_reference_that_is_too_old_is_none(lite: Engine) -> None:
     desk.venues["a"].quote = old  # type: ignore[method-assign]
     assert "REFERENCE_AGE" in desk.run(BUY).why
     assert not desk.exchange.received
+
+
+@pytest.mark.parametrize(("ahead_s", "goes"), [("1", True), ("1.000001", False)])
+def test_a_reference_from_the_future_is_none(lite: Engine, ahead_s: str, goes: bool) -> None:
+    desk = Desk.open(lite)
+    told = desk.venues["a"].quote
+
+    async def ahead(name: str) -> Any:
+        quote = await told(name)
+        return quote.model_copy(update={"at": quote.at + timedelta(seconds=float(ahead_s))})
+
+    desk.venues["a"].quote = ahead  # type: ignore[method-assign]
+    assert ("REFERENCE_AGE" not in desk.run(BUY).why) is goes
+    assert bool(desk.exchange.received) is goes
+
+
+@pytest.mark.parametrize("reduce_only", [True, False])
+def test_slices_of_one_order_wait_rather_than_halt_their_account(
+    lite: Engine, reduce_only: bool
+) -> None:
+    desk = Desk.open(lite, mandate=SLICED)
+    desk.controls = wide(repeats=2, repeat_window_s=60)
+    begun = desk.clock.now()
+    report = desk.run(order(1, "a", "sell", "1", reduce_only=reduce_only))
+    assert (report.status, report.actions[0].attempts) == ("done", 5)
+    assert desk.held("a", BTC_A) == 0
+    assert desk.journal().history.breakers() == ()
+    assert desk.clock.now() - begun >= timedelta(seconds=120)
 
 
 def two_equal(lite: Engine, window: str, wait_s: float) -> tuple[Desk, ExecutionReport]:
@@ -355,6 +388,29 @@ def test_a_snapshot_that_lacks_an_account_is_not_acted_on(lite: Engine) -> None:
     assert not desk.exchange.received
     desk.journal().freeze("b", "known to stand still")
     assert desk.run(BUY).status == "done"
+
+
+def test_an_account_that_was_not_read_neither_opens_the_day_nor_counts_as_lost(
+    lite: Engine,
+) -> None:
+    """Its equity is not known: taken for nothing, it would hide a loss or trip the latch."""
+    desk = Desk.open(lite)
+    desk.controls = wide(daily_loss="1000")
+    whole, rows = desk.start, [account("a", "alpha", "1"), UNREAD]
+    desk.start = snapshot(accounts=rows)
+    with pytest.raises(RefusedError, match="DAILY_LOSS: control=EXP-18 value=unknown most=1000"):
+        desk.run(BUY)
+    desk.controls = wide(daily_loss="1000", missing_accounts="1")
+    with pytest.raises(RefusedError, match="DAILY_LOSS: control=EXP-18 value=unknown most=1000"):
+        desk.run(BUY)
+    history = desk.journal().history
+    assert [row for row in history.events() if row.what == "opening"] == []
+    desk.start = whole
+    assert desk.run(BUY).status == "done"
+    desk.start = snapshot(accounts=rows)
+    with pytest.raises(RefusedError, match="value=unknown"):
+        desk.run(SELL)
+    assert history.breakers() == ()
 
 
 @pytest.mark.parametrize(("spread_s", "goes"), [(5, True), (6, False)])

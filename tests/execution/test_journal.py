@@ -253,6 +253,10 @@ def unprotect(engine: Engine) -> None:
         ("UPDATE plan SET snapshot_hash = 'x'", "snapshot is x; the audit says"),
         ("UPDATE plan SET approver = 'x'", "approver is x; the audit says None"),
         ("UPDATE plan SET baseline_json = '{}'", "the baseline is not the one in the audit"),
+        ("UPDATE attempt SET filled = 'abc'", "attempts: a row cannot be read: not a number"),
+        ("UPDATE attempt SET fence_at = 'x'", "attempts: a row cannot be read"),
+        ("UPDATE event SET at = 'x' WHERE seq = 2", "a line of the audit cannot be read"),
+        ("UPDATE event SET facts_json = '{' WHERE seq = 2", "was changed"),
         ("DELETE FROM action", "action 1 is None; the plan says order"),
         ("UPDATE action SET stage = 'done'", "stage is done; the audit says working"),
         ("UPDATE cycle SET status = 'x'", "status is x; the audit says open"),
@@ -272,6 +276,30 @@ def test_tampering_is_found(lite: Engine, new_journal: object, statement: str, w
     with lite.begin() as connection:
         connection.execute(text(statement))
     assert any(what in fault.what for fault in journal.history.verify())
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE attempt SET filled = 'abc'",
+        "UPDATE attempt SET state = 'x'",
+        "UPDATE attempt SET fees_json = '{'",
+        "UPDATE plan SET plan_json = '{'",
+        "UPDATE plan SET snapshot_json = '{}'",
+    ],
+)
+def test_a_record_that_was_spoilt_is_told_and_not_worked_with(
+    lite: Engine, new_journal: object, statement: str
+) -> None:
+    assert callable(new_journal)
+    journal: Journal = new_journal(lite)
+    made = order_plan(journal)
+    intend(journal, made, ORDER)
+    with lite.begin() as connection:
+        connection.execute(text(statement))
+    read = journal.history.plan if "plan" in statement else journal.history.attempts
+    with pytest.raises(JournalError, match="UNREADABLE"):
+        read(made.plan_hash)
 
 
 def test_tail_cut_off_a_finished_cycle_is_found(lite: Engine, new_journal: object) -> None:

@@ -7,11 +7,13 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from allocator.execution.leader import FencedError, next_epoch
+from allocator.execution.office import Office
 from allocator.execution.report import Progress
-from allocator.models.errors import RefusedError
+from allocator.models.errors import JournalError, RefusedError
+from allocator.risk.breaker import Breaker
 from tests.execution.book import (
     BTC_A,
     BTC_B,
@@ -69,6 +71,57 @@ def test_plan_that_stood_still_too_long_is_given_up(lite: Engine) -> None:
     assert resumed.status == "superseded"
     assert "stood still" in resumed.why
     assert [row.stage for row in resumed.actions] == ["part_done", "part_done"]
+
+
+def test_what_people_write_meanwhile_makes_no_plan_younger(engine: Engine) -> None:
+    desk = Desk.open(engine)
+    executor = desk.executor()
+    desk.watch = lambda row: executor.stop() if row.state == "filled" else None
+    asyncio.run(executor.run(desk.plan(*SWITCH), desk.start, desk.mandate))
+    desk.clock.at += timedelta(hours=1)
+    office = Office(engine, "desk", desk.clock)
+    office.trip("account:b", Breaker.REDUCING, "odd prices", "ann")
+    office.reset("account:b", "prices are sound", "ben")
+    resumed = desk.resume()
+    assert resumed is not None
+    assert resumed.status == "superseded"
+    assert "stood still" in resumed.why
+    assert len(desk.exchange.received) == 2
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE plan SET snapshot_json = replace(snapshot_json, '50000', '50001')",
+        "UPDATE plan SET mandate_json = replace(mandate_json, '20000', '90000')",
+    ],
+)
+def test_what_a_plan_was_made_from_is_not_taken_from_a_rewritten_record(
+    lite: Engine, statement: str
+) -> None:
+    desk = Desk.open(lite)
+    executor = desk.executor()
+    desk.watch = lambda row: executor.stop() if row.state == "filled" else None
+    asyncio.run(executor.run(desk.plan(*SWITCH), desk.start, desk.mandate))
+    with lite.begin() as connection:
+        connection.execute(text(statement))
+    with pytest.raises(JournalError, match="PLAN_CHANGED"):
+        desk.resume()
+    assert len(desk.exchange.received) == 2
+
+
+def test_a_halt_gives_up_what_an_ended_process_left_and_sends_nothing(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    executor = desk.executor()
+    desk.watch = lambda row: executor.stop() if row.state == "filled" else None
+    asyncio.run(executor.run(desk.plan(*SWITCH), desk.start, desk.mandate))
+    desk.watch = lambda row: None
+    report = asyncio.run(desk.executor().give_up("halted: odd prices"))
+    assert report is not None
+    assert (report.status, report.why) == ("superseded", "halted: odd prices")
+    assert [row.stage for row in report.actions] == ["part_done", "part_done"]
+    assert len(desk.exchange.received) == 2
+    assert desk.resume() is None
 
 
 def test_plan_whose_book_changed_meanwhile_is_given_up(lite: Engine) -> None:

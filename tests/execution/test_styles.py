@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy import Engine
 
 from allocator.adapters.paper import Behaviour, Fault
 from allocator.execution.attempts import Attempt
+from allocator.execution.journal import Journal
 from allocator.execution.pricing import resting_price, taking_price
 from allocator.execution.report import ExecutionReport
 from allocator.execution.transitions import State
@@ -284,3 +286,20 @@ def test_a_batch_with_a_leg_that_a_control_blocks_is_not_sent(lite: Engine) -> N
     assert not blocked.exchange.received
     states = {row.state for row in blocked.journal().history.attempts(made.plan_hash)}
     assert states == {State.REJECTED}
+
+
+def test_a_batch_that_was_held_up_too_long_is_not_sent(
+    lite: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intend: Any = Journal.intend
+
+    def slow(self: Any, *args: Any, **over: Any) -> Attempt:
+        out: Attempt = intend(self, *args, **over)
+        self._clock.at += timedelta(seconds=2)
+        return out
+
+    monkeypatch.setattr(Journal, "intend", slow)
+    desk, sizes, report = batched(lite)
+    assert sizes == []
+    assert not desk.exchange.received
+    assert {row.state for row in report.actions} == {State.NOT_EXECUTED}

@@ -176,7 +176,7 @@ def halt(
         state = Breaker.REDUCING if reducing else Breaker.HALTED
         print(f"{scope}: {office.trip(scope, state, reason, who)}")
     if loaded.mode != "dry":
-        asyncio.run(_cancel(loaded))
+        asyncio.run(_cancel(loaded, f"halted: {reason}"))
 
 
 def _check_known(config: Config, scope: str) -> None:
@@ -187,7 +187,7 @@ def _check_known(config: Config, scope: str) -> None:
         raise RefusedError(f"NOT_KNOWN: scope={scope} known={', '.join(sorted(known))}")
 
 
-async def _cancel(config: Config) -> None:
+async def _cancel(config: Config, why: str) -> None:
     """Settle and give up what an ended process left; one that runs does it by itself."""
     from allocator.execution.leader import NotLeaderError
     from allocator.service.bootstrap import open_desk
@@ -195,7 +195,7 @@ async def _cancel(config: Config) -> None:
 
     try:
         async with open_desk(config, config.installation, watch=progress) as desk:
-            await desk.executor.resume()
+            await desk.executor.give_up(why)
     except NotLeaderError:
         print("the process that leads cancels what it has in the market", file=sys.stderr)
 

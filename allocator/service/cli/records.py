@@ -132,12 +132,13 @@ def verify(ctx: typer.Context) -> None:
     Example: allocator history -d sqlite:///var/demo/journal.db verify
     """  # noqa: D301
     with _record(ctx) as record:
-        faults, count = record.verify(), len(record.events())
-    for fault in faults:
-        place = "" if fault.seq is None else f"event {fault.seq}: "
-        print(f"{place}{fault.what}", file=sys.stderr)
-    if faults:
-        raise JournalError(f"the record was rewritten in {len(faults)} places")
+        faults = record.verify()
+        for fault in faults:
+            place = "" if fault.seq is None else f"event {fault.seq}: "
+            print(f"{place}{fault.what}", file=sys.stderr)
+        if faults:
+            raise JournalError(f"the record was rewritten in {len(faults)} places")
+        count = len(record.events())
     print(f"the record is whole: {count} events")
 
 
