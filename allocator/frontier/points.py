@@ -92,6 +92,11 @@ class TrackingPoint(Value):
     gap: Num | None
     plan: Plan = Field(repr=False)
 
+    @property
+    def other(self) -> Decimal:
+        """All cost but tracking, carry and concentration included: what better tracking takes."""
+        return self.cost.total - self.cost.tracking
+
 
 class BufferPoint(Value):
     """What is best when more margin, or less, is kept on top of maintenance.
