@@ -19,6 +19,10 @@ bound; ``relaxed``: the relaxed program and its bound alone.
 """
 
 
+Along = Literal["actions", "tracking", "margin_buffer"]
+"""What changes along a frontier."""
+
+
 class Range(Value):
     """Inclusive bounds of an expected figure."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
 from allocator.models.base import ZERO, Num, Value, json_value
 from allocator.models.plan import Cost, Plan
+from allocator.models.scenario import Along
 
-Along = Literal["actions", "tracking", "margin_buffer"]
 ALIKE = Decimal(1)
 """S in numeraire by which points may differ and still compare by cost."""
 
