@@ -26,6 +26,7 @@ from allocator.models.base import json_value, stamp
 from allocator.models.errors import AllocatorError, StaleError
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan
+from allocator.models.scenario import Along
 from allocator.models.snapshot import Snapshot
 
 T = TypeVar("T")
@@ -174,7 +175,10 @@ class Client:
         return self._post(f"/v1/executions/{plan_hash}/cancel", None, api.SlotView, key)
 
     def frontier(
-        self, plan_hash: str, along: Literal["actions", "tracking"] = "actions", points: int = 11
+        self,
+        plan_hash: str,
+        along: Along = "actions",
+        points: int = 11,
     ) -> api.JobView:
         """Begin to compute a frontier; `job` tells what came of it."""
         path = f"/v1/plans/{plan_hash}/frontier?along={along}&points={points}"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from allocator.models.base import Num, Value
+from allocator.models.base import Num, Value, plain
 from allocator.models.mandate import Mandate
 from allocator.models.plan import PlanStatus
 from allocator.models.snapshot import Snapshot
@@ -19,11 +19,21 @@ bound; ``relaxed``: the relaxed program and its bound alone.
 """
 
 
+Along = Literal["actions", "tracking", "margin_buffer"]
+"""What changes along a frontier."""
+
+
 class Range(Value):
     """Inclusive bounds of an expected figure."""
 
     min: Num | None = None
     max: Num | None = None
+
+    @model_validator(mode="after")
+    def _is_some(self) -> Range:
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {plain(self.min)} is above max {plain(self.max)}")
+        return self
 
 
 class Expect(Value):

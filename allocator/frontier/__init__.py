@@ -2,8 +2,9 @@
 
 from allocator.frontier.curve import frontier
 from allocator.frontier.limits import at_most, buffered, scaled
-from allocator.frontier.points import ActionPoint, Along, BufferPoint, Frontier, TrackingPoint
+from allocator.frontier.points import ActionPoint, BufferPoint, Frontier, TrackingPoint
 from allocator.frontier.runs import Decides, Makes, Watch
+from allocator.models.scenario import Along
 
 __all__ = [
     "ActionPoint",

@@ -7,13 +7,14 @@ from typing import assert_never
 from allocator.decide import Engine
 from allocator.frontier.actions import action_points
 from allocator.frontier.buffer import buffer_points
-from allocator.frontier.points import ActionPoint, Along, BufferPoint, Frontier, TrackingPoint
+from allocator.frontier.points import ActionPoint, BufferPoint, Frontier, TrackingPoint
 from allocator.frontier.runs import Makes, Runs, Watch
 from allocator.frontier.tracking import tracking_points
 from allocator.models.canonical import mandate_hash, snapshot_hash
 from allocator.models.errors import InputError, SnapshotError
 from allocator.models.mandate import Mandate
 from allocator.models.refusals import book_problems
+from allocator.models.scenario import Along
 from allocator.models.snapshot import Snapshot
 
 POINTS = 11

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
 from allocator.models.base import ZERO, Num, Value, json_value
 from allocator.models.plan import Cost, Plan
+from allocator.models.scenario import Along
 
-Along = Literal["actions", "tracking", "margin_buffer"]
 ALIKE = Decimal(1)
 """S in numeraire by which points may differ and still compare by cost."""
 
@@ -91,6 +91,11 @@ class TrackingPoint(Value):
     count: int
     gap: Num | None
     plan: Plan = Field(repr=False)
+
+    @property
+    def other(self) -> Decimal:
+        """All cost but tracking, carry and concentration included: what better tracking takes."""
+        return self.cost.total - self.cost.tracking
 
 
 class BufferPoint(Value):

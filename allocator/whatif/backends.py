@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from typing import Any, Final
 
 from allocator.models.errors import ConfigError, StaleError
+from allocator.whatif.document import suggest
 
 NAMES: Final = {
     "serial": "sequential",
@@ -59,7 +60,7 @@ def ready(backend: str, jobs: int, cluster: str | None) -> Generator[dict[str, A
     Raises
     ------
     ConfigError
-        When what it needs is not installed.
+        When nobody knows it, or what it needs is not installed.
     StaleError
         When the cluster does not answer.
     """
@@ -68,6 +69,10 @@ def ready(backend: str, jobs: int, cluster: str | None) -> Generator[dict[str, A
         if find_spec(name) is None:
             remedy = remedy or f"pip install {name}"
             raise ConfigError(f"{backend}: {name} is not installed: {remedy}")
+    elif backend not in NAMES and backend not in (known := _told_to_joblib()):
+        names = sorted({*NAMES, *known})
+        hint = suggest(backend, names) or f"; there are {', '.join(names)}"
+        raise ConfigError(f"no back end is called {backend!r}{hint}")
     if cluster is not None and backend not in EXTRAS:
         raise ConfigError(f"a cluster's address goes with dask or ray, not with {backend}")
     name = NAMES.get(backend, backend)
@@ -84,6 +89,11 @@ def ready(backend: str, jobs: int, cluster: str | None) -> Generator[dict[str, A
         end = {"initializer": end_with, "initargs": (os.getpid(),)}
         more = {"idle_worker_timeout": IDLE_S, **end}
     yield {"backend": name, "n_jobs": 1 if backend == "serial" else jobs, **more}
+
+
+def _told_to_joblib() -> set[str]:
+    """Name the back ends that joblib has, those of its caller included."""
+    return set(import_module("joblib.parallel").BACKENDS)
 
 
 def end_with(parent: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +16,13 @@ from allocator.models.errors import ConfigError
 LATEST: Final = "latest"
 SHORTEST: Final = 6
 """Characters of a hash that name what it is of."""
+
+
+FOREIGN: Final = re.compile(r"[^\w.+=@-]+")
+"""What stands in no file's name."""
+
+LONGEST: Final = 60
+"""Characters of a file's name, without its ending: 240 bytes at most."""
 
 
 class Folder:
@@ -67,6 +75,11 @@ class Folder:
         if sha256(text.encode()).hexdigest() != found[0].stem:
             raise ConfigError(f"{found[0]}: is not what was stored: its hash is another")
         return json.loads(text)
+
+
+def file_name(name: str) -> str:
+    """Make a name that any file system takes, and that leads nowhere else, of any text."""
+    return FOREIGN.sub("-", name)[:LONGEST].strip("-.") or "unnamed"
 
 
 def _write(path: Path, text: str) -> None:

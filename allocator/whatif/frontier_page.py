@@ -26,6 +26,7 @@ TRACKING: Final[Columns] = {
     "tracking_error": "tracking error",
     "band_excess": "outside bands",
     "spent": "spent",
+    "other": "all other cost",
     "gap": "gap",
 }
 BUFFER: Final[Columns] = {
@@ -47,13 +48,17 @@ def page(curve: Frontier, name: str) -> Page:
     columns = {"actions": ACTIONS, "tracking": TRACKING, "margin_buffer": BUFFER}[curve.along]
     rows = [[*(_cell(row, key) for key in columns), money(row.cost.total)] for row in curve.points]
     table = Table("Frontier (USD)", (*columns.values(), "total"), rows)
-    first, last = curve.points[0].plan, curve.points[-1].plan
+    first, last = (row.plan.model_copy(update={"cost": row.cost}) for row in _ends(curve))
     changed = [(what, _written(a), _written(b)) for what, a, b in differences(first, last)]
     ends = Table("From one end to the other", ("what", "first", "last"), changed)
     foot = [f"snapshot_hash: {curve.snapshot_hash}", f"mandate_hash: {curve.mandate_hash}"]
     along = curve.along.replace("_", " ")
     lead = [f"Cost along {along}, {len(curve.points)} points.", *warnings(curve), *curve.notes]
     return Page(f"Frontier: {name}", lead, [*pictures(curve), table, ends], foot)
+
+
+def _ends(curve: Frontier) -> tuple[Point, Point]:
+    return curve.points[0], curve.points[-1]
 
 
 def warnings(curve: Frontier) -> list[str]:
@@ -125,12 +130,12 @@ def _by_actions(points: Sequence[ActionPoint], alike: Sequence[bool]) -> list[Ch
 
 
 def _by_tracking(points: Sequence[TrackingPoint]) -> list[Chart]:
-    at = ("spent, USD", [row.spent for row in points])
+    at = ("all cost but tracking, USD", [row.other for row in points])
     error = {"tracking error": [row.tracking_error for row in points]}
     outside = {"outside bands": [row.band_excess for row in points]}
     return [
-        lines("Tracking error against what is spent", at, error),
-        lines("Outside the bands against what is spent", at, outside),
+        lines("Tracking error against all other cost", at, error),
+        lines("Outside the bands against all other cost", at, outside),
     ]
 
 

@@ -18,13 +18,14 @@ from allocator.models.refusals import book_problems, doubled_instruments, proble
 from allocator.models.refusals_config import config_problems
 from allocator.models.scenario import Scenario
 from allocator.models.snapshot import Snapshot
-from allocator.whatif.document import Where
+from allocator.whatif.document import Where, suggest
 from allocator.whatif.overrides import override
 from allocator.whatif.reading import Reading, V
 from allocator.whatif.recipe import HALVES, Book, PathError, Recipe, Variants
 from allocator.whatif.references import Files, ShockFrom, Shocks, Store
 from allocator.whatif.schemas import ScenarioHead
 from allocator.whatif.shocks import ShockError, shocked_by
+from allocator.whatif.shocks.names import underlyings
 
 LOG = logging.getLogger(__name__)
 
@@ -298,6 +299,7 @@ def _recipe(
         before = _book(reading, tree)
         reading.check(*before)
     book = _shocked(reading, _both(after), shocks)
+    _check_expect(reading, head, *book)
     reading.check()
     recipe = Recipe(
         name=head.name or Path(reading.file).stem,
@@ -334,6 +336,17 @@ def _shocked(reading: Reading, book: Book, shocks: Shocks) -> Book:
         at = shocks.places[0][:1]
         reading.add(Problem(at, f"leaves a senseless book: {row}") for row in rows)
     return after
+
+
+def _check_expect(
+    reading: Reading, head: ScenarioHead, snapshot: Snapshot, mandate: Mandate
+) -> None:
+    """Look for exposures that no plan about the book can tell."""
+    known = underlyings(snapshot) | {row.underlying for row in mandate.targets}
+    for name in head.expect.exposure if head.expect is not None else ():
+        if name not in known:
+            said = f"unknown underlying {name!r}{suggest(name, known)}"
+            reading.add([Problem(("expect", "exposure", name), said)])
 
 
 def _check_grid(reading: Reading, recipe: Recipe) -> None:

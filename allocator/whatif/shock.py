@@ -9,14 +9,26 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from allocator.models.account import State
-from allocator.models.base import Name, NonNegative, Num, Positive, Value, exact
+from allocator.models.base import Name, NonNegative, Num, Positive, Value, exact, plain
 
 
 def fraction(value: object) -> Decimal:
-    """Read a fraction, or a percentage such as ``-20%``."""
+    """Read a fraction, or a percentage such as ``-20%``.
+
+    Raises
+    ------
+    ValueError
+        For a bare number above one: whoever writes 20 means a fifth, and would get a rise to 21
+        times.
+    """
     if isinstance(value, str) and value.strip().endswith("%"):
         return exact(value.strip()[:-1]).scaleb(-2)
-    return exact(value)
+    out = exact(value)
+    if out > 1:
+        told, often, percent = plain(out), plain(out + 1), plain(out * 100)
+        said = f"{told} is a rise to {often} times; write {told}% or, if it is meant, {percent}%"
+        raise ValueError(said)
+    return out
 
 
 Fraction = Annotated[
@@ -71,6 +83,42 @@ class Change(Adjust):
     """
 
     only: tuple[Name, ...] = ()
+
+
+class SizeChange(Change):
+    """A change of figures of zero or more; exactly one of multiply, add and set.
+
+    Attributes
+    ----------
+    set
+        What each figure is from now on; what `add` would take below zero becomes zero.
+    """
+
+    set: NonNegative | None = None
+
+
+class RatioChange(Change):
+    """A change of figures from zero to one; exactly one of multiply, add and set.
+
+    Attributes
+    ----------
+    set
+        What each figure is from now on; what `multiply` and `add` would take beyond stays within.
+    """
+
+    set: Annotated[NonNegative, Field(le=1)] | None = None
+
+
+class CorrelationChange(Change):
+    """A change of correlations, from -1 to 1; exactly one of multiply, add and set.
+
+    Attributes
+    ----------
+    set
+        What each figure is from now on; what `multiply` and `add` would take beyond stays within.
+    """
+
+    set: Annotated[Num, Field(ge=-1, le=1)] | None = None
 
 
 class Scale(Value):
@@ -244,15 +292,15 @@ class Shock(Value):
 
     note: str = ""
     prices: Mapping[str, Fraction] = Field(default_factory=dict[str, Fraction])
-    volatility: Change | None = None
-    correlation: Change | None = None
-    volume: Change | None = None
+    volatility: SizeChange | None = None
+    correlation: CorrelationChange | None = None
+    volume: SizeChange | None = None
     spreads: SpreadScale | None = None
     funding: Change | None = None
     fees: Change | None = None
     margin: Scale | None = None
     brackets: Scale | None = None
-    haircuts: Change | None = None
+    haircuts: RatioChange | None = None
     venues: Mapping[str, VenueShock] = Field(default_factory=dict[str, VenueShock])
     accounts: Mapping[str, AccountShock] = Field(default_factory=dict[str, AccountShock])
     deposits: tuple[Flow, ...] = ()

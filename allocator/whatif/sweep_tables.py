@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -91,21 +91,25 @@ def _short(value: str | None) -> str:
     return "-" if value is None else f"{Decimal(value):,.2f}"
 
 
-def chosen(sweep: Sweep, x: str | None, y: str | None, figure: str) -> tuple[str, str | None, str]:
+def chosen(
+    values: Mapping[str, Sequence[Any]], x: str | None, y: str | None, figure: str
+) -> tuple[str, str | None, str]:
     """Choose the axes of a picture: those asked for, else the first ones with several values.
 
     Raises
     ------
     InputError
-        When the sweep has no such axis or figure.
+        When the sweep has no such axis or figure, or both axes are one.
     """
-    axes, figures = list(sweep.study.axes), (*FIGURES, *COUNTS)
+    axes, figures = list(values), (*FIGURES, *COUNTS)
     for name in (x, y):
         if name is not None and name not in axes:
             raise InputError(f"the sweep has no axis {name!r}{suggest(name, axes)}")
+    if x is not None and x == y:
+        raise InputError(f"x and y: two axes are wanted, not {x!r} twice")
     if figure not in figures:
         raise InputError(f"a point has no figure {figure!r}{suggest(figure, figures)}")
-    wide = [path for path, values in sweep.study.axes.items() if len(values) > 1] or axes
+    wide = [path for path, row in values.items() if len(row) > 1] or axes
     first = x or next((path for path in wide if path != y), axes[0])
     second = y or next((path for path in wide if path != first), None)
     return first, second, figure
@@ -139,7 +143,7 @@ def _cells(sweep: Sweep, x: str, y: str, figure: str) -> dict[tuple[str, str], D
 
 def pictures(sweep: Sweep, x: str | None, y: str | None, figure: str) -> Iterator[Chart]:
     """Draw a heat map of two axes, or curves over the only one."""
-    first, second, figure = chosen(sweep, x, y, figure)
+    first, second, figure = chosen(sweep.study.axes, x, y, figure)
     names = [figure, *(name for name in ("total", "worst_margin", "count") if name != figure)]
     for name in names:
         if not any(row.get(name) is not None for row in sweep.rows):
@@ -172,7 +176,7 @@ def page(
     sweep: Sweep, *, x: str | None = None, y: str | None = None, figure: str = "total"
 ) -> Page:
     """Put a sweep on a page: pictures, summary, heat map in figures, points."""
-    first, second, figure = chosen(sweep, x, y, figure)
+    first, second, figure = chosen(sweep.study.axes, x, y, figure)
     lead = [f"{len(sweep.rows):,} points over {', '.join(sweep.study.axes)}."]
     if sweep.study.depth == "relaxed":
         lead.append("Relaxed programs only: bounds of the cost, no plans.")

@@ -157,7 +157,7 @@ def answered(place: Place, path: str) -> str:
     gate = threading.Event()
     for _ in range(600):
         text: str = place.client.get(path).text
-        if "Deciding" not in text:
+        if "Deciding" not in text and "Computing" not in text:
             return text
         gate.wait(0.05)
     raise AssertionError("the job did not end")
@@ -287,3 +287,11 @@ def test_plan_is_approved_in_a_browser_without_scripts(
     page.goto(f"{served}/plan")
     page.click("#approve")
     assert page.locator("#approval").inner_text() == "approved"
+
+
+def test_the_frontier_along_the_margin_buffer_is_shown_with_the_plan(place: Place) -> None:
+    csrf, plan = log_in(place), the_plan(place)
+    there = send(place, f"/plan/{plan}/frontier", csrf, along="margin_buffer").headers["location"]
+    page = answered(place, there.split("#", maxsplit=1)[0])
+    assert '<option value="margin_buffer" selected>margin buffer</option>' in page
+    assert '<th class="n">margin buffer</th><th class="n">total cost, USD</th>' in page

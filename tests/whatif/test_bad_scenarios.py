@@ -74,3 +74,31 @@ def test_a_bad_file_is_told_in_one_line(
 
 def test_there_are_ten_of_them() -> None:
     assert len(BAD) == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("expect: {actions: {min: 3, max: 1}}", "19: expect.actions: min 3 is above max 1"),
+        (
+            "expect: {exposure: {BTX: {min: 1}}}",
+            "26: expect.exposure.BTX: unknown underlying 'BTX' - did you mean 'BTC'?",
+        ),
+        ("shock: {haircuts: {set: 2}}", "25: shock.haircuts.set: must not be above 1, not 2"),
+        ("shock: {haircuts: {set: -1}}", "25: shock.haircuts.set: must not be below 0, not -1"),
+        ("shock: {correlation: {set: 2}}", "28: shock.correlation.set: must not be above 1, not 2"),
+        ("shock: {volume: {set: -1}}", "23: shock.volume.set: must not be below 0, not -1"),
+        ("shock: {volatility: {set: -1}}", "27: shock.volatility.set: must not be below 0, not -1"),
+        (
+            "shock: {prices: {BTC: 20}}",
+            "23: shock.prices.BTC: 20 is a rise to 21 times; write 20% or, if it is meant, 2000%",
+        ),
+    ],
+)
+def test_figures_that_cannot_be_meant_are_refused(
+    text: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(BOOK + text + "\n")
+    assert run(["validate", str(path)]) == 2
+    assert capsys.readouterr().err == f"{path}:{END}:{message}\n"

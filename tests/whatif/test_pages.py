@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 import allocator
 from allocator.models.errors import ConfigError
+from allocator.models.explain import money
 from allocator.models.plan import Plan, Transfer
 from allocator.service.cli.main import run
 from allocator.whatif import frontier_page
@@ -186,3 +187,22 @@ def test_the_sweep_command_writes_points_page_and_frame(
     assert run([*args, "--fresh", "-o", "csv"]) == 8
     assert len(capsys.readouterr().out.splitlines()) == 7
     assert run(["sweep", str(CRASH)]) == 2
+
+
+def test_a_tracking_frontier_falls_as_more_is_paid_for_it_and_prices_its_ends_alike() -> None:
+    scenario = allocator.load_scenario(SCENARIOS / "two-venue-delta-move.yaml")
+    curve = allocator.frontier(scenario.snapshot, scenario.mandate, along="tracking", points=5)
+    told = frontier_page.page(curve, "x")
+    first, *_ = (part for part in told.parts if isinstance(part, Chart))
+    drawn = first.options["series"][0]["data"]
+    assert len(drawn) > 1
+    across, down = zip(*sorted(drawn), strict=True)
+    assert list(down) == sorted(down, reverse=True), "what tracks better costs more elsewhere"
+    assert across[0] < 0, "funding that is received counts"
+
+    table = next(part for part in told.parts if part.heading.startswith("From one end"))
+    assert isinstance(table, Table)
+    cells = {row[0]: row[1:] for row in table.rows}
+    ends = [money(curve.points[at].cost.total) for at in (0, -1)]
+    assert list(cells["cost total"]) == ends
+    assert "cost do_nothing" not in cells, "one book, one mandate"

@@ -114,6 +114,12 @@ def test_ray_is_asked_for_by_name_and_missed_in_words(tmp_path: Path) -> None:
         allocator.sweep(with_grid(tmp_path), backend="ray")
 
 
+def test_a_back_end_that_nobody_knows_is_told_with_the_ones_there_are(tmp_path: Path) -> None:
+    said = "no back end is called 'thread' - did you mean 'threads'"
+    with pytest.raises(ConfigError, match=said):
+        allocator.sweep(with_grid(tmp_path), backend="thread")
+
+
 def test_a_sweep_goes_on_where_a_kill_left_it(done: Sweep, tmp_path: Path) -> None:
     """The process kills itself, without a chance to clean up, when it has kept its third point."""
     code = """
@@ -298,11 +304,14 @@ def test_a_heat_map_merges_what_it_does_not_show(tmp_path: Path) -> None:
 
 
 def test_axes_and_figures_are_asked_for_by_name(done: Sweep) -> None:
-    assert chosen(done, None, None, "total") == (*done.study.axes, "total")
+    axes = done.study.axes
+    assert chosen(axes, None, None, "total") == (*axes, "total")
     with pytest.raises(InputError, match=r"no axis 'shock\.prices\.BTX' - did you mean"):
-        chosen(done, "shock.prices.BTX", None, "total")
+        chosen(axes, "shock.prices.BTX", None, "total")
     with pytest.raises(InputError, match="no figure 'totl' - did you mean 'total'"):
-        chosen(done, None, None, "totl")
+        chosen(axes, None, None, "totl")
+    with pytest.raises(InputError, match=r"x and y: two axes are wanted, not 'shock.* twice"):
+        chosen(axes, "shock.prices.BTC", "shock.prices.BTC", "total")
 
 
 def test_parquet_keeps_the_rows(done: Sweep, tmp_path: Path) -> None:

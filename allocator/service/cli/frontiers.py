@@ -33,7 +33,8 @@ ACTIONS = (
     "most", "count", "total", "lower_bound", "proven", "on_hull", "one_more", "shortfall",
 )  # fmt: skip
 TRACKING = (
-    "factor", "count", "tracking_error", "band_excess", "spent", "tracking", "total", "gap",
+    "factor", "count", "tracking_error", "band_excess", "spent", "other", "tracking", "total",
+    "gap",
 )  # fmt: skip
 BUFFER = (
     "margin_buffer", "count", "total", "price", "worst_margin_ratio", "shortfall", "gap",

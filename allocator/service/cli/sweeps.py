@@ -76,13 +76,17 @@ def sweep(  # noqa: PLR0913 - each is an option of the command
     Example: allocator sweep scenarios/how-far-may-it-fall.yaml --backend threads --jobs 2
     Example: allocator sweep grid.yaml --depth relaxed --x shock.prices.BTC --out results
     """  # noqa: D301
+    from allocator.whatif.folder import file_name
+    from allocator.whatif.grid import Study
     from allocator.whatif.reader import load_recipe
     from allocator.whatif.sweep import POINTS_FILE
     from allocator.whatif.sweep import sweep as swept
     from allocator.whatif.sweep_tables import chosen
 
     recipe = load_recipe(file, store=store(store_folder, database))
-    folder = out if out is not None else TOP / recipe.name
+    far = depth.value if depth is not None else recipe.depth
+    picture = chosen(Study.of(recipe, far).axes, x, y, figure)
+    folder = out if out is not None else TOP / file_name(recipe.name)
     if fresh:
         (folder / POINTS_FILE).unlink(missing_ok=True)
     with _stopped_by_terminate(), _progress() as watch:
@@ -91,13 +95,12 @@ def sweep(  # noqa: PLR0913 - each is an option of the command
             backend=backend,
             jobs=jobs,
             cluster=cluster,
-            depth=depth.value if depth is not None else None,
+            depth=far,
             out=folder,
             watch=watch,
         )
-    first, second, name = chosen(done, x, y, figure)
-    _show(done, (first, second, name), output)
-    _write(done, folder, (first, second, name))
+    _show(done, picture, output)
+    _write(done, folder, picture)
     if done.invalid:
         raise typer.Exit(ExitCode.USAGE)
     if done.unexpected:

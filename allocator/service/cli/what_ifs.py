@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -59,15 +60,30 @@ def what_if(  # noqa: PLR0913 - each is an option of the command
             unreadable = True
             print(error, file=sys.stderr)
     _show(done, output)
-    for row in done:
-        _keep(row, store_folder if save else None, report, several=len(files) > 1)
+    pages = _pages(report, [row.name for row in done], several=len(files) > 1)
+    for row, page in zip(done, pages, strict=True):
+        _keep(row, store_folder if save else None, page)
     if unreadable:
         raise typer.Exit(ExitCode.USAGE)
     if any(row.wrong for row in done):
         raise typer.Exit(ExitCode.UNEXPECTED)
 
 
-def _keep(done: WhatIf, folder: Path | None, report: Path | None, *, several: bool) -> None:
+def _pages(report: Path | None, names: Sequence[str], *, several: bool) -> list[Path | None]:
+    """Say where pages go: several into a folder, each its own, those of one name as well."""
+    from allocator.whatif.folder import file_name
+
+    if report is None or not (several or report.is_dir()):
+        return [report] * len(names)
+    report.mkdir(parents=True, exist_ok=True)
+    taken = list[str]()
+    for name in map(file_name, names):
+        free = (f"{name}-{i}" if i > 1 else name for i in itertools.count(1))
+        taken.append(next(text for text in free if text not in taken))
+    return [report / f"{text}.html" for text in taken]
+
+
+def _keep(done: WhatIf, folder: Path | None, report: Path | None) -> None:
     """Store it and write its report, as asked; tells where on standard error."""
     if folder is not None:
         from allocator.models.canonical import snapshot_data
@@ -79,9 +95,7 @@ def _keep(done: WhatIf, folder: Path | None, report: Path | None, *, several: bo
         name = kept.save("what-if", {**done.to_json(), "books": done.books()})
         print(f"{done.name}: kept as what-if {name}", file=sys.stderr)
     if report is not None:
-        if several:
-            report.mkdir(parents=True, exist_ok=True)
-        print(done.report(report / f"{done.name}.html" if several else report), file=sys.stderr)
+        print(done.report(report), file=sys.stderr)
 
 
 def _show(done: Sequence[WhatIf], output: Format) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from allocator.models import api
 from allocator.models.plan import COST_PARTS, Order, Plan, PositionMove, Transfer
@@ -75,22 +75,25 @@ def cost(plan: Plan) -> dict[str, Any]:
     return {"kind": "bars", "rows": rows, "unit": "USD"}
 
 
+FRONTIER: Final = {
+    "actions": ("count", "actions"),
+    "tracking": ("tracking_error", "tracking error, USD"),
+    "margin_buffer": ("margin_buffer", "margin buffer"),
+}
+"""Across: the figure of a point, and its name."""
+
+
 def frontier(curve: Any) -> dict[str, Any]:
-    """Draw cost against the number of actions, or against tracking."""
-    along = curve["along"]
-    points = [
-        [
-            float(row["count"] if along == "actions" else row["tracking_error"]),
-            float(row["cost"]["total"] if along == "actions" else row["spent"]),
-        ]
-        for row in curve["points"]
-    ]
-    axes = (
-        ("actions", "total cost, USD")
-        if along == "actions"
-        else ("tracking error, USD", "spent, USD")
-    )
-    return {"kind": "frontier", "x": axes[0], "y": axes[1], "points": points}
+    """Draw cost against actions or the margin buffer; against tracking, all cost but tracking."""
+    tracking = curve["along"] == "tracking"
+    key, across = FRONTIER[curve["along"]]
+    down = "all cost but tracking, USD" if tracking else "total cost, USD"
+    points = list[list[float]]()
+    for row in curve["points"]:
+        cost = row["cost"]
+        off = float(cost["tracking"]) if tracking else 0.0
+        points.append([float(row[key]), float(cost["total"]) - off])
+    return {"kind": "frontier", "x": across, "y": down, "points": points}
 
 
 def timeline(rows: Sequence[api.AttemptView]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Form, Response
 from fastapi.responses import RedirectResponse
 
 from allocator.models.errors import AllocatorError
+from allocator.models.scenario import Along
 from allocator.service import deeds
 from allocator.service.dashboard.visits import Acting, Text
 from allocator.service.http.deciding import frontier_of
@@ -42,13 +43,12 @@ def execute(here: Acting, plan_hash: str) -> Response:
 
 
 @router.post("/plan/{plan_hash}/frontier")
-def frontier(here: Acting, plan_hash: str, along: Annotated[str, Form()] = "actions") -> Response:
+def frontier(here: Acting, plan_hash: str, along: Annotated[Along, Form()] = "actions") -> Response:
     """Begin to compute a frontier."""
     here.need("plan")
     here.site.views.proposal(plan_hash)
-    which = "tracking" if along == "tracking" else "actions"
     job = here.site.jobs.start(
-        "frontier", lambda watch: frontier_of(here.site, plan_hash, which, 9, watch)
+        "frontier", lambda watch: frontier_of(here.site, plan_hash, along, 9, watch)
     )
     return RedirectResponse(f"/plan/{plan_hash}?job={job.id}#frontier", 303)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 
@@ -10,6 +10,7 @@ from allocator.models import api, bodies
 from allocator.models.errors import SnapshotError
 from allocator.models.plan import Plan
 from allocator.models.refusals import book_problems
+from allocator.models.scenario import Along
 from allocator.models.snapshot import Snapshot
 from allocator.risk.breaker import Breaker
 from allocator.service import deeds
@@ -88,7 +89,7 @@ def frontier(
     site: Served,
     _asking: Plans,
     plan_hash: PlanHash,
-    along: Literal["actions", "tracking"] = "actions",
+    along: Along = "actions",
     points: Annotated[int, Query(ge=2, le=40)] = 11,
 ) -> api.JobView:
     """Begin to compute the frontier of the book that a plan was made for."""

@@ -11,6 +11,7 @@ from allocator.models.errors import RefusedError, SnapshotError
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan
 from allocator.models.refusals import book_problems
+from allocator.models.scenario import Along
 from allocator.models.snapshot import Snapshot
 from allocator.service.http.cases import decided, decided_case, source_of
 from allocator.service.http.site import Site, Watch
@@ -103,7 +104,9 @@ def sweep_of(site: Site, asked: SweepRequest, watch: Watch) -> SweepResult:
     return SweepResult(results_hash=found.results_hash, rows=rows)
 
 
-def frontier_of(site: Site, plan_hash: str, along: Any, points: int, watch: Watch) -> FrontierView:
+def frontier_of(
+    site: Site, plan_hash: str, along: Along, points: int, watch: Watch
+) -> FrontierView:
     """Compute the frontier of the book that a plan was made for."""
     from allocator.frontier import frontier
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from allocator.service.dashboard import charts
 from tests.service.sites import CANARY, MANDATE, Place
 
 
@@ -173,12 +174,21 @@ def test_sweep_decides_every_point_of_a_grid(place: Place) -> None:
     assert found["status"] == "failed"
 
 
-def test_frontier_is_computed_beside_requests(place: Place) -> None:
+@pytest.mark.parametrize("along", ["actions", "tracking", "margin_buffer"])
+def test_frontier_is_computed_beside_requests(place: Place, along: str) -> None:
     plan = place.site.views.plan_hashes(1)[0]
-    job = place.post(f"/v1/plans/{plan}/frontier?points=3").json()["id"]
+    job = place.post(f"/v1/plans/{plan}/frontier?points=3&along={along}").json()["id"]
     found = wait_for(place, job)
     assert found["status"] == "done", found
-    assert found["result"]["frontier"]["along"] == "actions"
+    curve = found["result"]["frontier"]
+    assert curve["along"] == along
+    drawn = charts.frontier(curve)["points"]
+    assert len(drawn) == len(curve["points"]) > 0
+    at = {"actions": "count", "tracking": "tracking_error", "margin_buffer": "margin_buffer"}[along]
+    for (x, y), row in zip(drawn, curve["points"], strict=True):
+        cost = {name: float(value) for name, value in row["cost"].items()}
+        off = cost["tracking"] if along == "tracking" else 0
+        assert (x, y) == (float(row[at]), pytest.approx(cost["total"] - off))
 
 
 def test_events_go_on_where_the_reader_stopped(place: Place) -> None:
