@@ -10,8 +10,11 @@ import pytest
 from allocator.adapters.ccxt import (
     binance_accounts,
     binance_reads,
+    bitget_reads,
     bybit_reads,
     deribit_reads,
+    hyperliquid_markets,
+    kraken_reads,
     okx_reads,
 )
 from allocator.models.errors import VenueError
@@ -193,3 +196,25 @@ def test_an_order_filled_by_another_quantity_than_it_was_for_is_not_told_as_done
     half = str(Decimal(recorded.quantity) / 2)
     for quantity in (half, twice):
         assert _looked_up(recorded, monkeypatch, quantity=quantity).finding == "unsure"
+
+
+@pytest.mark.parametrize(
+    ("read", "row"),
+    [
+        (bitget_reads.signed, {"holdSide": "long", "total": "-1"}),
+        (bybit_reads.signed, {"side": "Buy", "size": "-1"}),
+        (kraken_reads.signed, {"side": "long", "size": "-1"}),
+    ],
+)
+def test_a_size_below_nothing_does_not_turn_the_side_about(read: Any, row: dict[str, str]) -> None:
+    with pytest.raises(VenueError, match="size -1 of a side"):
+        read(row)
+
+
+def test_a_margin_table_that_is_not_there_is_not_one_without_tiers() -> None:
+    meta = {"name": "BTC", "maxLeverage": "40", "marginTableId": "56"}
+    rows = [{"lowerBound": "0.0", "maxLeverage": "40"}, {"lowerBound": "1", "maxLeverage": "20"}]
+    assert len(hyperliquid_markets.tiers_of(meta, {"56": rows})) == 2
+    assert len(hyperliquid_markets.tiers_of({**meta, "marginTableId": "40"}, {"56": rows})) == 1
+    with pytest.raises(VenueError, match="no margin table 56 of BTC"):
+        hyperliquid_markets.tiers_of(meta, {"51": rows})
