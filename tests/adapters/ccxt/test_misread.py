@@ -47,11 +47,10 @@ def _binance(row: Mapping[str, Any]) -> Any:
 
 
 def _bybit(row: Mapping[str, Any]) -> Any:
-    found: list[Any] = [dict(row)]
-    place = test_modes.place("bybit", "unified", {
-        "private_get_v5_order_realtime": lambda asked: test_modes.enveloped(
-            list=found if asked["category"] == "linear" else []),
-    })  # fmt: skip
+    def listed(asked: Any) -> Any:
+        return test_modes.enveloped(list=[dict(row)] if asked["category"] == "linear" else [])
+
+    place = test_modes.place("bybit", "unified", {"private_get_v5_order_realtime": listed})
     return asyncio.run(bybit_reads.open_orders(place))
 
 
@@ -92,18 +91,30 @@ def test_a_word_for_false_does_not_make_an_order_one_that_only_reduces(
         read({**row, key: "false"})
 
 
+def _bare(row: Any) -> list[Any]:
+    return [row]
+
+
+def _in_kraken(row: Any) -> Any:
+    return kraken_payloads.ok(openOrders=[row])
+
+
+def _in_kucoin(row: Any) -> Any:
+    return kucoin_payloads.ok({"totalPage": 1, "items": [row]})
+
+
 REPLAYED: dict[str, tuple[Recorded, str, Any, Mapping[str, Any]]] = {
     "bitget": (bitget_payloads.RECORDED, f"GET {bitget_payloads.MIX}/order/orders-pending",
                bitget_payloads.listed, bitget_payloads.order()),
     "gate": (gateio_payloads.RECORDED, f"GET {gateio_payloads.FUTURES}/orders",
-             lambda row: [row], gateio_payloads.order()),
+             _bare, gateio_payloads.order()),
     "hyperliquid": (hyperliquid_payloads.RECORDED,
                     f"{hyperliquid_payloads.INFO}#frontendOpenOrders",
-                    lambda row: [row], hyperliquid_payloads.order()),
+                    _bare, hyperliquid_payloads.order()),
     "kraken": (kraken_payloads.RECORDED, f"GET {kraken_payloads.V3}/openorders",
-               lambda row: kraken_payloads.ok(openOrders=[row]), kraken_payloads.open_order()),
+               _in_kraken, kraken_payloads.open_order()),
     "kucoin": (kucoin_payloads.RECORDED, "GET /api/v1/orders",
-               lambda row: kucoin_payloads.ok({"totalPage": 1, "items": [row]}),
+               _in_kucoin,
                kucoin_payloads.order()),
 }  # fmt: skip
 
