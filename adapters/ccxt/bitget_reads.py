@@ -14,7 +14,7 @@ from functools import partial
 
 from allocator.adapters.ccxt.answers import listed, single
 from allocator.adapters.ccxt.failures import UnansweredError
-from allocator.adapters.ccxt.place import Place, sided, text
+from allocator.adapters.ccxt.place import Place, sided, text, unsigned
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
@@ -120,7 +120,7 @@ async def position_rows(place: Place) -> list[JsonObject]:
 
 def signed(row: JsonObject) -> Decimal:
     """Read the signed size of a position by its side."""
-    side, size = text(row, "holdSide"), number(text(row, "total")) or ZERO
+    side, size = text(row, "holdSide"), unsigned(row, "total")
     if side not in {"long", "short"}:
         raise VenueError(f"position side {side} is not known")
     return size if side == "long" else -size

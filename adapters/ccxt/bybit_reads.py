@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from allocator.adapters.ccxt.failures import UnansweredError
-from allocator.adapters.ccxt.place import Place, flag, sided, text
+from allocator.adapters.ccxt.place import Place, flag, sided, text, unsigned
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
@@ -128,7 +128,7 @@ def signed(row: JsonObject) -> Decimal:
     VenueError
         When the answer does not say how large it is, or on which side.
     """
-    side, size = row.get("side"), number(text(row, "size")) or ZERO
+    side, size = row.get("side"), unsigned(row, "size")
     if side not in SIDES.values():
         raise VenueError(f"a position that is neither Buy nor Sell: {side!r}")
     return -size if side == "Sell" else size

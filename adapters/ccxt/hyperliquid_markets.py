@@ -125,9 +125,17 @@ def tick_of(mark: Decimal, size_decimals: int) -> Decimal:
 
 @exactly
 def tiers_of(meta: JsonObject, tables: dict[str, list[JsonObject]]) -> tuple[Tier, ...]:
-    """Read a coin's margin table; one without a table has its greatest leverage throughout."""
+    """Read a coin's margin table; one without a table has its greatest leverage throughout.
+
+    Raises
+    ------
+    VenueError
+        When it names a table that is not there.
+    """
     leverage = text(meta, "maxLeverage")
     name = str(meta.get("marginTableId") or leverage)
+    if name not in tables and name != leverage:
+        raise VenueError(f"no margin table {name} of {meta.get('name')}")
     rows = tables.get(name) or [{"lowerBound": "0.0", "maxLeverage": leverage}]
     steps = sorted(
         (number(text(row, "lowerBound")) or ZERO, number(text(row, "maxLeverage")) or ONE)

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from allocator.adapters.ccxt.answers import rows as listed
 from allocator.adapters.ccxt.failures import UnansweredError
-from allocator.adapters.ccxt.place import Place, flag, sided, text
+from allocator.adapters.ccxt.place import Place, flag, sided, text, unsigned
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
 from allocator.models.account import OpenOrder
@@ -116,7 +116,7 @@ async def position_rows(place: Place) -> dict[str, JsonObject]:
 
 def signed(row: JsonObject) -> Decimal:
     """Read the signed size of a position by its side."""
-    side, size = text(row, "side"), number(text(row, "size")) or ZERO
+    side, size = text(row, "side"), unsigned(row, "size")
     if side not in {"long", "short"}:
         raise VenueError(f"position side {side} is not known")
     return size if side == "long" else -size

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TypeVar
 
 from allocator.adapters.ccxt.failures import NotSentError
 from allocator.adapters.ccxt.session import Login
-from allocator.adapters.ccxt.values import JsonObject
+from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.models.account import Side
+from allocator.models.base import ZERO
 from allocator.models.config import AccountConfig
 from allocator.models.errors import VenueError
 
@@ -154,3 +156,17 @@ def flag(row: JsonObject, key: str) -> bool:
     if told is not None and not isinstance(told, bool):
         raise VenueError(f"{key} {told!r} is neither true nor false")
     return told is True
+
+
+def unsigned(row: JsonObject, key: str) -> Decimal:
+    """Read a size whose side is told apart.
+
+    Raises
+    ------
+    VenueError
+        When it is absent, or below zero: its sign and its side would contradict each other.
+    """
+    size = number(text(row, key)) or ZERO
+    if size < 0:
+        raise VenueError(f"size {size} of a side that is told apart")
+    return size

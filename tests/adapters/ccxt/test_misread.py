@@ -10,8 +10,11 @@ import pytest
 from allocator.adapters.ccxt import (
     binance_accounts,
     binance_reads,
+    bitget_reads,
     bybit_reads,
     deribit_reads,
+    hyperliquid_markets,
+    kraken_reads,
     okx_reads,
 )
 from allocator.models.errors import VenueError
@@ -44,11 +47,10 @@ def _binance(row: Mapping[str, Any]) -> Any:
 
 
 def _bybit(row: Mapping[str, Any]) -> Any:
-    found: list[Any] = [dict(row)]
-    place = test_modes.place("bybit", "unified", {
-        "private_get_v5_order_realtime": lambda asked: test_modes.enveloped(
-            list=found if asked["category"] == "linear" else []),
-    })  # fmt: skip
+    def listed(asked: Any) -> Any:
+        return test_modes.enveloped(list=[dict(row)] if asked["category"] == "linear" else [])
+
+    place = test_modes.place("bybit", "unified", {"private_get_v5_order_realtime": listed})
     return asyncio.run(bybit_reads.open_orders(place))
 
 
@@ -89,18 +91,30 @@ def test_a_word_for_false_does_not_make_an_order_one_that_only_reduces(
         read({**row, key: "false"})
 
 
+def _bare(row: Any) -> list[Any]:
+    return [row]
+
+
+def _in_kraken(row: Any) -> Any:
+    return kraken_payloads.ok(openOrders=[row])
+
+
+def _in_kucoin(row: Any) -> Any:
+    return kucoin_payloads.ok({"totalPage": 1, "items": [row]})
+
+
 REPLAYED: dict[str, tuple[Recorded, str, Any, Mapping[str, Any]]] = {
     "bitget": (bitget_payloads.RECORDED, f"GET {bitget_payloads.MIX}/order/orders-pending",
                bitget_payloads.listed, bitget_payloads.order()),
     "gate": (gateio_payloads.RECORDED, f"GET {gateio_payloads.FUTURES}/orders",
-             lambda row: [row], gateio_payloads.order()),
+             _bare, gateio_payloads.order()),
     "hyperliquid": (hyperliquid_payloads.RECORDED,
                     f"{hyperliquid_payloads.INFO}#frontendOpenOrders",
-                    lambda row: [row], hyperliquid_payloads.order()),
+                    _bare, hyperliquid_payloads.order()),
     "kraken": (kraken_payloads.RECORDED, f"GET {kraken_payloads.V3}/openorders",
-               lambda row: kraken_payloads.ok(openOrders=[row]), kraken_payloads.open_order()),
+               _in_kraken, kraken_payloads.open_order()),
     "kucoin": (kucoin_payloads.RECORDED, "GET /api/v1/orders",
-               lambda row: kucoin_payloads.ok({"totalPage": 1, "items": [row]}),
+               _in_kucoin,
                kucoin_payloads.order()),
 }  # fmt: skip
 
@@ -193,3 +207,25 @@ def test_an_order_filled_by_another_quantity_than_it_was_for_is_not_told_as_done
     half = str(Decimal(recorded.quantity) / 2)
     for quantity in (half, twice):
         assert _looked_up(recorded, monkeypatch, quantity=quantity).finding == "unsure"
+
+
+@pytest.mark.parametrize(
+    ("read", "row"),
+    [
+        (bitget_reads.signed, {"holdSide": "long", "total": "-1"}),
+        (bybit_reads.signed, {"side": "Buy", "size": "-1"}),
+        (kraken_reads.signed, {"side": "long", "size": "-1"}),
+    ],
+)
+def test_a_size_below_nothing_does_not_turn_the_side_about(read: Any, row: dict[str, str]) -> None:
+    with pytest.raises(VenueError, match="size -1 of a side"):
+        read(row)
+
+
+def test_a_margin_table_that_is_not_there_is_not_one_without_tiers() -> None:
+    meta = {"name": "BTC", "maxLeverage": "40", "marginTableId": "56"}
+    rows = [{"lowerBound": "0.0", "maxLeverage": "40"}, {"lowerBound": "1", "maxLeverage": "20"}]
+    assert len(hyperliquid_markets.tiers_of(meta, {"56": rows})) == 2
+    assert len(hyperliquid_markets.tiers_of({**meta, "marginTableId": "40"}, {"56": rows})) == 1
+    with pytest.raises(VenueError, match="no margin table 56 of BTC"):
+        hyperliquid_markets.tiers_of(meta, {"51": rows})
