@@ -175,7 +175,7 @@ def _reservations(session: Session, _told: Told) -> Iterator[str]:
 def _plans(session: Session, told: Told) -> Iterator[str]:
     for row in session.exec(select(PlanRow)):
         subject = f"plan:{row.plan_hash}"
-        says = {"proposer": row.proposer} | told.take(subject)
+        says: dict[str, Any] = {"proposer": row.proposer} | told.take(subject)
         readings = says.get("readings")
         says["baseline"] = None if readings is None else canonical_json(readings)
         stands = {
