@@ -13,8 +13,9 @@ from sqlmodel import Session, col, select
 from allocator.execution import audit
 from allocator.execution.attempts import text_hash
 from allocator.execution.audit import Fault
-from allocator.execution.transitions import Stage
-from allocator.models.base import plain, stamp
+from allocator.execution.reservations import phase_of
+from allocator.execution.transitions import Stage, State
+from allocator.models.base import exact, plain, stamp
 from allocator.models.canonical import canonical_json, mandate_hash, plan_hash, snapshot_hash
 from allocator.models.errors import AllocatorError
 from allocator.models.mandate import Mandate
@@ -29,6 +30,7 @@ from allocator.models.records import (
     OpeningRow,
     PlanRow,
     ProposalRow,
+    ReservationRow,
     ShortfallRow,
     VerdictRow,
 )
@@ -96,6 +98,7 @@ def verify(session: Session) -> tuple[Fault, ...]:
         return (Fault(None, f"a line of the audit cannot be read: {error}"),)
     for check in (
         _attempts,
+        _reservations,
         _plans,
         _actions,
         _cycles,
@@ -107,7 +110,7 @@ def verify(session: Session) -> tuple[Fault, ...]:
     ):
         try:
             faults += [Fault(None, what) for what in check(session, told)]
-        except ValueError as error:
+        except (ValueError, TypeError, LookupError) as error:
             # What stands in the rest of these rows nobody can tell; the other tables can.
             faults.append(
                 Fault(None, f"{check.__name__.strip('_')}: a row cannot be read: {error}")
@@ -126,10 +129,13 @@ def _attempts(session: Session, told: Told) -> Iterator[str]:
     unfilled = {"filled": "0", "fees": "{}", "why": ""}
     for row in session.exec(select(AttemptRow)):
         subject = f"attempt:{row.client_id}"
-        says = unfilled | told.take(subject)
+        # Records of earlier releases do not tell whose attempt it was.
+        whose = {"plan": row.plan_hash, "account": row.account}
+        says = unfilled | whose | told.take(subject)
         says["state"] = says.get("to")
         price = None if row.average_price is None else plain(row.average_price)
         stands = {
+            **whose,
             "state": row.state,
             "seq": row.seq,
             "part": row.part,
@@ -147,10 +153,29 @@ def _attempts(session: Session, told: Told) -> Iterator[str]:
             yield f"{subject}: the request is not the one that was hashed"
 
 
+def _reservations(session: Session, _told: Told) -> Iterator[str]:
+    """Tell where money set aside is not what its attempt asks for and stands at."""
+    kept: defaultdict[str, dict[str, ReservationRow]] = defaultdict(dict)
+    for row in session.exec(select(ReservationRow)):
+        kept[row.client_id][row.direction] = row
+    for attempt in session.exec(select(AttemptRow)):
+        rows, state = kept.get(attempt.client_id, {}), State(attempt.state)
+        subject = f"reservation:{attempt.client_id}"
+        if attempt.kind == "transfer":
+            asked = exact(json.loads(attempt.intent_json)["amount"])
+            if {"in", "out"} - rows.keys() or rows["in"].amount != asked:
+                yield f"{subject}: is not what the transfer asks for"
+        for row in rows.values():
+            phase = phase_of(row.direction, state, attempt.filled) or "reserved"
+            # What had left before its end was lost sight of stays posted.
+            if row.phase != phase and not (state is State.MANUAL and row.phase == "posted"):
+                yield f"{subject}: {row.direction} is {row.phase}; the attempt says {phase}"
+
+
 def _plans(session: Session, told: Told) -> Iterator[str]:
     for row in session.exec(select(PlanRow)):
         subject = f"plan:{row.plan_hash}"
-        says = told.take(subject)
+        says: dict[str, Any] = {"proposer": row.proposer} | told.take(subject)
         readings = says.get("readings")
         says["baseline"] = None if readings is None else canonical_json(readings)
         stands = {
@@ -158,6 +183,7 @@ def _plans(session: Session, told: Told) -> Iterator[str]:
             "snapshot": row.snapshot_hash,
             "mandate": row.mandate_hash,
             "text": text_hash(row.plan_json),
+            "proposer": row.proposer,
             "approver": row.approver,
         }
         yield from _differ(subject, stands, says)

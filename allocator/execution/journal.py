@@ -173,6 +173,7 @@ class Journal(Office):
                     )
                 )
             subject = f"plan:{plan.plan_hash}"
+            facts |= {"proposer": proposer}
             entry.event(subject, "recorded", cycle=cycle_id, actions=len(plan.actions), **facts)
 
     def approve(self, plan_hash: str, approver: str) -> None:
@@ -265,7 +266,13 @@ class Journal(Office):
             for action in action_rows(entry.session, place.plan_hash, [place.seq]):
                 if action.stage != Stage.WORKING:
                     step_action(entry, action, Stage.WORKING, "")
-            facts = {"seq": place.seq, "part": place.part, "number": place.number}
+            facts = {
+                "plan": place.plan_hash,
+                "account": row.account,
+                "seq": place.seq,
+                "part": place.part,
+                "number": place.number,
+            }
             fence_at = stamp(row.fence_at)
             tell_state(entry, row, State.CHECKED, **facts, request=row.intent_hash, fence=fence_at)
             return of_row(row)

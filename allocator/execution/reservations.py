@@ -118,7 +118,8 @@ _ARRIVED = frozenset({State.SETTLED, State.FILLED})
 _ENDED = frozenset({State.CANCELLED, State.EXPIRED})
 
 
-def _phase(direction: str, state: State, filled: Decimal) -> str | None:
+def phase_of(direction: str, state: State, filled: Decimal) -> str | None:
+    """Tell what becomes of a reservation in a state of its attempt; None: it stays as it is."""
     if state in _VOID or (state in _ENDED and not filled):
         return "voided"
     if state in _ENDED or state in (_LEFT if direction == "out" else _ARRIVED):
@@ -130,7 +131,7 @@ def settle(session: Session, client_id: str, state: State, filled: Decimal, at: 
     """Post or void the reservations of an attempt whose outcome became known."""
     rows = session.exec(select(ReservationRow).where(col(ReservationRow.client_id) == client_id))
     for row in rows:
-        phase = _phase(row.direction, state, filled)
+        phase = phase_of(row.direction, state, filled)
         if phase is not None and row.phase != phase:
             row.phase, row.updated_at = phase, at
             session.add(row)

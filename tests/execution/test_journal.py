@@ -253,6 +253,8 @@ def unprotect(engine: Engine) -> None:
         ("UPDATE plan SET snapshot_hash = 'x'", "snapshot is x; the audit says"),
         ("UPDATE plan SET approver = 'x'", "approver is x; the audit says None"),
         ("UPDATE plan SET baseline_json = '{}'", "the baseline is not the one in the audit"),
+        ("UPDATE attempt SET account = 'b'", "account is b; the audit says a"),
+        ("UPDATE plan SET proposer = 'eve'", "proposer is eve; the audit says"),
         ("UPDATE attempt SET filled = 'abc'", "attempts: a row cannot be read: not a number"),
         ("UPDATE attempt SET fence_at = 'x'", "attempts: a row cannot be read"),
         ("UPDATE event SET at = 'x' WHERE seq = 2", "a line of the audit cannot be read"),
@@ -274,6 +276,24 @@ def test_tampering_is_found(lite: Engine, new_journal: object, statement: str, w
     assert journal.history.verify() == ()
     unprotect(lite)
     with lite.begin() as connection:
+        connection.execute(text(statement))
+    assert any(what in fault.what for fault in journal.history.verify())
+
+
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("DELETE FROM reservation WHERE direction = 'out'", "is not what the transfer asks for"),
+        ("UPDATE reservation SET amount = 7", "is not what the transfer asks for"),
+        ("UPDATE reservation SET phase = 'voided'", "is voided; the attempt says reserved"),
+    ],
+)
+def test_money_set_aside_that_was_rewritten_is_found(
+    journal: Journal, engine: Engine, statement: str, what: str
+) -> None:
+    send_transfer(journal, "5000", transfer_intent())
+    assert journal.history.verify() == ()
+    with engine.begin() as connection:
         connection.execute(text(statement))
     assert any(what in fault.what for fault in journal.history.verify())
 

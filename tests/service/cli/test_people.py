@@ -17,6 +17,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from allocator.adapters.emulator.testing import Emulator, running_emulator
+from allocator.execution.run import Parked, Shell
 from allocator.models.controls import ControlsConfig
 from allocator.risk.table import CONTROLS
 from allocator.service.cli.main import run
@@ -110,6 +111,27 @@ def test_a_halt_stops_everything_until_somebody_resumes(shop: Shop) -> None:
     assert shop.type("resume", "--as", "ben", "--reason", "sound again")[0] == 0
     assert shop.type("resume", "--as", "ben", "--reason", "sound again")[0] == 6
     assert shop.type("execute", shop.approved())[0] == 0
+
+
+def test_a_halt_of_one_account_gives_up_what_was_left_and_sends_nothing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hash_, looks = shop.approved(), list[int]()
+
+    def stopped(_shell: Shell) -> None:
+        looks.append(1)
+        if len(looks) > 1:
+            raise Parked
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Shell, "check_stop", stopped)
+        status, told = shop.type("execute", hash_)
+    assert (status, "parked" in told) == (7, True), told
+    sent = shop.sent()
+    assert shop.type("halt", "account:bybit-main", "--as", "ann", "--reason", "odd")[0] == 0
+    assert shop.sent() == sent
+    assert "superseded" in shop.type("history")[1]
+    assert shop.type("execute", hash_)[0] == 6
 
 
 def test_a_halt_of_what_is_not_there_is_refused(shop: Shop) -> None:
