@@ -69,6 +69,16 @@ class Snapshots:
         """
         return self._one(col(SnapshotRow.snapshot_hash) == name, name)
 
+    def was_gathered(self, name: str) -> bool:
+        """Tell whether a cycle gathered a snapshot: one that was only posted is nobody's book."""
+        query = select(SnapshotRow.id).where(
+            SnapshotRow.portfolio == self._portfolio,
+            SnapshotRow.snapshot_hash == name,
+            SnapshotRow.source == GATHERED,
+        )
+        with Session(self._reads) as session:
+            return session.exec(query).first() is not None
+
     def latest(self) -> Snapshot:
         """Read the latest snapshot that was gathered.
 

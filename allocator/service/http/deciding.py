@@ -67,7 +67,9 @@ def plan_for(site: Site, asked: PlanRequest, who: str) -> tuple[Plan, bool]:
     """
     from allocator.decide import decide
 
-    if asked.propose and (asked.snapshot or asked.mandate or asked.mandate_version):
+    snapshots, name = site.service.snapshots, asked.snapshot_hash
+    posted = asked.snapshot or (name is not None and not snapshots.was_gathered(name))
+    if asked.propose and (posted or asked.mandate or asked.mandate_version):
         raise RefusedError(
             "NOT_OURS: only a plan for a gathered snapshot and the published mandate is proposed"
         )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from allocator.service.snapshots import GATHERED
 from tests.execution.book import START
 from tests.service.sites import Place
 
@@ -90,6 +91,18 @@ def test_plan_for_what_was_not_gathered_is_not_proposed(place: Place) -> None:
     response = place.post("/v1/plans", {"snapshot": row, "propose": True})
     assert (response.status_code, response.json()["code"]) == (409, "NOT_OURS")
     assert place.post("/v1/plans", {"snapshot": row}).status_code == 201
+
+
+def test_plan_for_a_posted_snapshot_is_not_proposed_by_its_hash(place: Place) -> None:
+    kept = place.service.snapshots
+    row = kept.latest().model_dump(mode="json", by_alias=True) | {"as_of": "2099-01-01T00:00:00Z"}
+    posted = place.post("/v1/snapshots", row).json()["snapshot_hash"]
+    response = place.post("/v1/plans", {"snapshot_hash": posted, "propose": True})
+    assert (response.status_code, response.json()["code"]) == (409, "NOT_OURS")
+    assert place.post("/v1/plans", {"snapshot_hash": posted}).status_code == 201
+    gathered = kept.keep(kept.latest(), GATHERED).snapshot_hash
+    body = {"snapshot_hash": gathered, "propose": True}
+    assert place.post("/v1/plans", body).status_code == 201
 
 
 def test_dry_service_hands_nothing_on(lite: Engine, tmp_path: Path) -> None:
