@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allocator.models import api
+from allocator.models.config import Config
 from allocator.models.errors import RefusedError, SnapshotError
 from allocator.models.mandate import Mandate
 from allocator.models.refusals import book_problems
 from allocator.risk.approvals import Judged
+from allocator.risk.breaker import Breaker
 from allocator.service.cycles import request
 from allocator.service.scheduler.slots import Slot
 from allocator.service.snapshots import MissingError
@@ -91,6 +93,32 @@ def cancel(site: Site, plan_hash: str, who: str) -> api.SlotView:
         raise RefusedError(f"EXECUTION_BEGUN: plan_hash={plan_hash}; a halt stops what has begun")
     service.office.note(f"plan:{plan_hash}", "execution called back", by=who)
     return _slot(site, name)
+
+
+def halt(site: Site, scope: str, state: Breaker, reason: str, who: str) -> None:
+    """Stop everything, a venue or an account.
+
+    Raises
+    ------
+    RefusedError
+        For a venue or an account that the configuration does not have, or without a reason.
+    """
+    check_known(site.service.config, scope)
+    site.service.office.trip(scope, state, reason, who)
+
+
+def check_known(config: Config, scope: str) -> None:
+    """Refuse to halt what is not there: whoever mistypes a name would believe it halted.
+
+    Raises
+    ------
+    RefusedError
+        When the configuration has no such venue or account.
+    """
+    venues = {f"venue:{row.venue}" for row in config.logins.values()}
+    known = {"global", *venues, *(f"account:{row.id}" for row in config.accounts)}
+    if ":" in scope and scope not in known and scope.partition(":")[2]:
+        raise RefusedError(f"NOT_KNOWN: scope={scope} known={', '.join(sorted(known))}")
 
 
 def run_now(site: Site, schedule: str, who: str) -> api.SlotView:

@@ -133,6 +133,12 @@ def test_forms_ask_for_the_same_scopes_as_the_api(place: Place) -> None:
         assert send(place, path, csrf, reason="x").status_code == 403, path
 
 
+def test_form_halts_nothing_that_is_not_there(place: Place) -> None:
+    response = send(place, "/halt", log_in(place), reason="drill", scope="venue:bybitt")
+    assert "NOT_KNOWN" in response.headers["location"]
+    assert place.site.views.breakers() == ()
+
+
 def test_session_ends_with_its_token(place: Place) -> None:
     log_in(place)
     place.site.tokens.revoke("alice", place.clock.now())

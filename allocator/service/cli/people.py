@@ -169,22 +169,15 @@ def halt(
     Example: allocator halt venue:okx -c config.yaml --as ann --reason "odd prices"
     """  # noqa: D301
     from allocator.risk.breaker import Breaker
+    from allocator.service.deeds import check_known
 
     loaded = load(config)
-    _check_known(loaded, scope)
+    check_known(loaded, scope)
     with open_office(loaded) as office:
         state = Breaker.REDUCING if reducing else Breaker.HALTED
         print(f"{scope}: {office.trip(scope, state, reason, who)}")
     if loaded.mode != "dry":
         asyncio.run(_cancel(loaded, f"halted: {reason}"))
-
-
-def _check_known(config: Config, scope: str) -> None:
-    """Refuse to halt what is not there: whoever mistypes a name would believe it halted."""
-    venues = {f"venue:{row.venue}" for row in config.logins.values()}
-    known = {"global", *venues, *(f"account:{row.id}" for row in config.accounts)}
-    if ":" in scope and scope not in known and scope.partition(":")[2]:
-        raise RefusedError(f"NOT_KNOWN: scope={scope} known={', '.join(sorted(known))}")
 
 
 async def _cancel(config: Config, why: str) -> None:

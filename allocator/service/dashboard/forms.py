@@ -81,8 +81,8 @@ def halt(here: Acting, reason: Text = "", scope: Text = "global") -> Response:
     from allocator.risk.breaker import Breaker
 
     here.need("plan", "approve", "execute")
-    office, who = here.site.service.office, here.who.name
-    return _did("/health", lambda: office.trip(scope, Breaker.HALTED, reason, who))
+    site, who = here.site, here.who.name
+    return _did("/health", lambda: deeds.halt(site, scope, Breaker.HALTED, reason, who))
 
 
 @router.post("/resume")

@@ -141,7 +141,7 @@ def resume_schedule(site: Served, asking: Plans, schedule: Named) -> tuple[api.S
 @router.post("/halt", openapi_extra=_KEY)
 def halt(site: Served, asking: Stops, body: bodies.Halt) -> tuple[api.BreakerView, ...]:
     """Stop everything, a venue or an account; it stays so until an approver resumes it."""
-    site.service.office.trip(body.scope, Breaker(body.state), body.reason, asking.name)
+    deeds.halt(site, body.scope, Breaker(body.state), body.reason, asking.name)
     return site.views.breakers()
 
 

@@ -80,6 +80,13 @@ def test_halt_is_kept_until_an_approver_resumes(place: Place) -> None:
     assert rows[0]["state"] == "active"
 
 
+@pytest.mark.parametrize("scope", ["venue:bybitt", "venue: bybit", "account:c", "account:A"])
+def test_halt_of_what_is_not_there_is_refused(place: Place, scope: str) -> None:
+    answer = place.post("/v1/halt", {"reason": "drill", "scope": scope})
+    assert (answer.status_code, answer.json().get("code")) == (409, "NOT_KNOWN")
+    assert place.site.views.breakers() == ()
+
+
 def test_plan_tells_itself_in_words_and_as_a_page(place: Place) -> None:
     plan = place.site.views.plan_hashes(1)[0]
     assert "BTC" in place.get(f"/v1/plans/{plan}/explain").text
