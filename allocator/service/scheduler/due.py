@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ OLDEST = timedelta(days=1)
 
 LATE = "late by {late_s:.0f} s, more than {grace_s} s"
 OVERTAKEN = "another slot of it is due already"
+DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+NUMBERED = re.compile(r"(?:(?P<first>\d)(?:-(?P<last>\d))?|\*)(?:/(?P<step>\d))?")
 URGENCY = {"repair": 0, "execute": 1, "plan": 2}
 
 
@@ -48,9 +51,35 @@ def _trigger(name: str, cron: str | None, every_s: Decimal | None) -> Any:
         return interval(seconds=float(every_s), start_date=EPOCH, timezone=UTC)
     assert cron is not None
     try:
-        return CronTrigger.from_crontab(cron, timezone=UTC)
+        *rest, days = cron.split()
+        return CronTrigger.from_crontab(" ".join((*rest, _weekdays(days))), timezone=UTC)
     except ValueError as error:
         raise ConfigError(f"schedule {name}: cron {cron!r}: {error}") from error
+
+
+def _weekdays(field: str) -> str:
+    """Name the days of a cron line's last field; 0 and 7 are Sunday, as in crontab(5).
+
+    The timer numbers them from Monday.
+
+    >>> _weekdays("1-5"), _weekdays("0,6"), _weekdays("5-7"), _weekdays("*/2"), _weekdays("mon-fri")
+    ('mon,tue,wed,thu,fri', 'sun,sat', 'fri,sat,sun', 'sun,tue,thu,sat', 'mon-fri')
+    """
+    return ",".join(_named(part) for part in field.split(","))
+
+
+def _named(part: str) -> str:
+    found = NUMBERED.fullmatch(part)
+    if found is None:
+        return part
+    first, last, step = found["first"], found["last"], int(found["step"] or 1)
+    if first is None:
+        days = range(7) if found["step"] else range(0)
+    else:
+        days = range(int(first), int(last or (6 if found["step"] else first)) + 1)
+    if any(day > 7 for day in days) or not days or not step:
+        return part
+    return ",".join(DAYS[day % 7] for day in days[::step])
 
 
 def next_fire(schedule: Schedule, after: datetime) -> datetime | None:

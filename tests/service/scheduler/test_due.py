@@ -31,6 +31,35 @@ def test_cron_is_read_in_utc() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("field", "weekdays"),
+    [
+        ("0", "Sun"),
+        ("7", "Sun"),
+        ("1", "Mon"),
+        ("1-5", "Mon Tue Wed Thu Fri"),
+        ("6,0", "Sat Sun"),
+        ("5-7", "Fri Sat Sun"),
+        ("*/3", "Wed Sat Sun"),
+        ("2/2", "Tue Thu Sat"),
+        ("1-5/2", "Mon Wed Fri"),
+        ("mon-fri", "Mon Tue Wed Thu Fri"),
+        ("*", "Mon Tue Wed Thu Fri Sat Sun"),
+    ],
+)
+def test_days_of_the_week_are_numbered_as_in_crontab(field: str, weekdays: str) -> None:
+    monday = datetime(2026, 11, 23, tzinfo=UTC)
+    schedule = Schedule(id="x", cron=f"0 9 * * {field}")
+    found = fires(schedule, monday, monday + timedelta(days=7))
+    assert " ".join(f"{moment:%a}" for moment in found) == weekdays
+
+
+@pytest.mark.parametrize("field", ["8", "5-1", "1-8", "*/0", "moon"])
+def test_days_of_the_week_that_there_are_not_are_refused(field: str) -> None:
+    with pytest.raises(ConfigError, match="schedule x: cron"):
+        next_fire(Schedule(id="x", cron=f"0 9 * * {field}"), NOW)
+
+
 def test_cron_that_cannot_be_read_is_a_mistake_of_configuration() -> None:
     with pytest.raises(ConfigError, match="schedule x: cron"):
         next_fire(Schedule(id="x", cron="0 25 * * *"), NOW)
