@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from allocator.execution.history import Alert
 from allocator.execution.office import Office
+from allocator.models.base import stamp
 from allocator.models.canonical import canonical_json
 from allocator.models.errors import StaleError
 from allocator.models.service import AlertConfig
@@ -20,6 +22,10 @@ log = logging.getLogger(__name__)
 
 MOST_IN_A_DIGEST = 50
 PATIENCE = timedelta(seconds=60)
+MOST_TRIES = 12
+"""How often an address that takes no alert is tried, where another took it: about a minute."""
+MOST_TRIED = 20
+"""Alerts under trial that are remembered."""
 
 WORDS = {
     "approval_wanted": "a plan waits for approval",
@@ -49,11 +55,54 @@ def apprise_sender(urls: Sequence[str]) -> Send:
     """
     import apprise
 
-    box = apprise.Apprise()
+    boxes = list[Any]()
     for number, url in enumerate(urls, 1):
+        box = apprise.Apprise()
         if not box.add(url):
             raise StaleError(f"alert address {number} of {len(urls)} is not one that apprise knows")
+        boxes.append(box)
+    return Addresses([_sender(box) for box in boxes]) if boxes else lambda _title, _text: False
+
+
+def _sender(box: Any) -> Send:
     return lambda title, text: bool(box.notify(body=text, title=title))
+
+
+class Addresses:
+    """Sends to several addresses, to each what it has not got yet.
+
+    An address that takes nothing is tried again for a while, and then given up if another has
+    taken it: it must neither repeat an alert to the others nor hold back those that follow.
+    """
+
+    def __init__(self, sends: Sequence[Send]) -> None:
+        self._sends = tuple(sends)
+        self._tries = OrderedDict[tuple[str, str], tuple[int, set[int]]]()
+
+    def __call__(self, title: str, text: str) -> bool:
+        """Send; tell whether it is not to be tried again."""
+        tries, got = self._tries.pop((title, text), (0, set[int]()))
+        for number, send in enumerate(self._sends, 1):
+            if number not in got and _took(send, title, text):
+                got.add(number)
+        missing = [n for n in range(1, len(self._sends) + 1) if n not in got]
+        if not missing:
+            return True
+        log.error("alert was not taken", extra={"addresses": missing, "of": len(self._sends)})
+        if got and tries + 1 >= MOST_TRIES:
+            return True
+        self._tries[title, text] = tries + 1, got
+        while len(self._tries) > MOST_TRIED:
+            self._tries.popitem(last=False)
+        return False
+
+
+def _took(send: Send, title: str, text: str) -> bool:
+    try:
+        return send(title, text)
+    except Exception:
+        log.exception("alert could not be sent")
+        return False
 
 
 class Notifier:
@@ -102,7 +151,7 @@ class Notifier:
         silent = now - (last_tick or started)
         dead = silent > timedelta(seconds=float(self._config.dead_man_s))
         if dead and self._dead_since is None:
-            words = f"no tick for {silent.total_seconds():.0f} s"
+            words = f"no tick since {stamp(last_tick or started)}"
             if await self._tell(f"{self._name}: {WORDS['dead_man']}", words):
                 self._dead_since = now
         elif not dead and self._dead_since is not None:

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from sqlalchemy import Engine
 from allocator.execution.office import Office
 from allocator.models.errors import StaleError
 from allocator.models.service import AlertConfig
-from allocator.service.notify import Notifier, apprise_sender
+from allocator.service.notify import MOST_TRIES, Addresses, Notifier, apprise_sender
 from allocator.service.telemetry import Redactor
 from tests.execution.book import START, JumpingClock
 
@@ -123,6 +124,41 @@ def test_service_that_never_ticked_is_dead_after_a_while(box: Box) -> None:
     assert box.watch(None)
 
 
+def test_address_that_takes_nothing_repeats_no_alert_to_the_others(box: Box) -> None:
+    got, asked = list[str](), list[str]()
+
+    def takes(_title: str, text: str) -> bool:
+        got.append(text)
+        return True
+
+    def raises(_title: str, text: str) -> bool:
+        asked.append(text)
+        raise OSError("no route")
+
+    both = Addresses([raises, takes, lambda _title, _text: False])
+    notifier = Notifier(box.office, AlertConfig(dead_man_s=Decimal(100)), both, Redactor(), "desk")
+    box.alert("trigger", what="x")
+    for _ in range(MOST_TRIES + 5):
+        asyncio.run(notifier.deliver(box.clock.now()))
+    assert (len(got), len(asked)) == (1, MOST_TRIES)
+    box.alert("trigger", what="y")
+    asyncio.run(notifier.deliver(box.clock.now()))
+    assert len(got) == 2
+    for _ in range(5):
+        now = box.clock.now() + timedelta(seconds=200)
+        asyncio.run(notifier.watch(START, START, now))
+        box.clock.at += timedelta(seconds=5)
+    assert len(got) == 3
+
+
+def test_alert_that_nobody_took_is_tried_until_somebody_does(box: Box) -> None:
+    works = list[bool]()
+    send = Addresses([lambda _title, _text: bool(works), lambda _title, _text: False])
+    assert not any(send("a", "b") for _ in range(MOST_TRIES * 2))
+    works.append(True)
+    assert send("a", "b")
+
+
 @pytest.fixture
 def webhook() -> Iterator[tuple[str, list[Any]]]:
     """A web server on loopback that keeps what it is sent."""
@@ -153,6 +189,15 @@ def test_webhook_gets_the_digest(webhook: tuple[str, list[Any]]) -> None:
     assert apprise_sender([address])("title", "text")
     assert got[0]["title"] == "title"
     assert got[0]["message"] == "text"
+
+
+def test_address_that_answers_gets_a_digest_once_beside_one_that_does_not(
+    webhook: tuple[str, list[Any]],
+) -> None:
+    address, got = webhook
+    send = apprise_sender([address, "json://127.0.0.1:9"])
+    assert [send("title", "text") for _ in range(3)] == [False] * 3
+    assert len(got) == 1
 
 
 @pytest.mark.filterwarnings("ignore:'imghdr':DeprecationWarning")
