@@ -109,6 +109,7 @@ class Service:
         self.enter: Callable[[str], str] = lambda _name: "/login"
         self.stopping = asyncio.Event()
         self._wake = asyncio.Event()
+        self._leader_at: datetime | None = None
         self._notifier = Notifier(
             self.office, config.service.alerts, send, redactor or Redactor(), self.portfolio
         )
@@ -264,14 +265,22 @@ class Service:
         """Deliver alerts as the leader; watch the leader's ticks as everybody else."""
         started = self.clock.now()
         while True:
-            try:
-                now = self.clock.now()
-                await self._notifier.watch(self.beats.leader_at(), started, now)
-                if self.live.leads:
-                    await self._notifier.deliver(now, between_runs=not self.live.busy)
-            except Exception:
-                log.exception("alerts could not be delivered")
+            await self._alert(started)
             await asyncio.sleep(NOTIFY_S)
+
+    async def _alert(self, started: datetime) -> None:
+        now = self.clock.now()
+        try:
+            self._leader_at = self.beats.leader_at()
+        except Exception:
+            # People have to hear of it all the same: the last tick that was seen grows old.
+            log.exception("ticks cannot be read")
+        try:
+            await self._notifier.watch(self._leader_at, started, now)
+            if self.live.leads:
+                await self._notifier.deliver(now, between_runs=not self.live.busy)
+        except Exception:
+            log.exception("alerts could not be delivered")
 
 
 async def _end(task: asyncio.Task[None]) -> None:

@@ -7,17 +7,20 @@ import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from allocator.execution.office import Office
 from allocator.models.errors import StaleError
 from allocator.models.service import AlertConfig
 from allocator.service.notify import MOST_TRIES, Addresses, Notifier, apprise_sender
+from allocator.service.run import Service
 from allocator.service.telemetry import Redactor
 from tests.execution.book import START, JumpingClock
+from tests.service.sites import config
 
 
 class Box:
@@ -159,6 +162,25 @@ def test_alert_that_nobody_took_is_tried_until_somebody_does(box: Box) -> None:
     assert send("a", "b")
 
 
+def test_dead_man_is_told_while_the_database_does_not_answer(lite: Engine, tmp_path: Path) -> None:
+    got = list[str]()
+
+    def send(title: str, _text: str) -> bool:
+        got.append(title)
+        return True
+
+    clock = JumpingClock()
+    service = Service(config(tmp_path), lite, clock=clock, send=send)
+    service.beats.beat("leader", leads=True, at=clock.now())
+    asyncio.run(service._alert(START))
+    with lite.begin() as connection:
+        connection.execute(text("ALTER TABLE heartbeat RENAME TO gone"))
+    clock.at += timedelta(seconds=901)
+    for _ in range(2):
+        asyncio.run(service._alert(START))
+    assert got == ["desk: the scheduler has not ticked"]
+
+
 @pytest.fixture
 def webhook() -> Iterator[tuple[str, list[Any]]]:
     """A web server on loopback that keeps what it is sent."""
@@ -191,6 +213,7 @@ def test_webhook_gets_the_digest(webhook: tuple[str, list[Any]]) -> None:
     assert got[0]["message"] == "text"
 
 
+@pytest.mark.filterwarnings("ignore:'imghdr':DeprecationWarning")
 def test_address_that_answers_gets_a_digest_once_beside_one_that_does_not(
     webhook: tuple[str, list[Any]],
 ) -> None:
