@@ -120,7 +120,7 @@ def _standing(shell: Shell, case: Case, config: ApprovalConfig) -> Standing:
     plan, who, now = case.plan, case.approver, shell.clock.now()
     verdicts = list(shell.journal.history.verdicts(plan.plan_hash))
     if who is not None:
-        if not who.strip() or person(who) == person(case.proposer):
+        if not person(who) or person(who) == person(case.proposer):
             raise RefusedError(f"SAME_EYES: proposer={case.proposer} approver={who}")
         if person(who) not in {person(row.who) for row in verdicts}:
             verdicts.append(Verdict(plan.plan_hash, who, "approved", "", now))

@@ -133,7 +133,7 @@ class Office:
         if proposal is None:
             raise RefusedError(f"NOT_PROPOSED: plan_hash={plan_hash}")
         same = person(who) == person(proposal.proposer)
-        if not who.strip() or (verdict == "approved" and same):
+        if not person(who) or (verdict == "approved" and same):
             raise RefusedError(f"SAME_EYES: proposer={proposal.proposer} approver={who}")
         if verdict == "rejected" and not reason.strip():
             raise RefusedError("NO_REASON: a rejection needs a reason")

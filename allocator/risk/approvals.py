@@ -6,6 +6,7 @@ every action; it holds only while the snapshot is young enough.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,17 +18,25 @@ from allocator.models.controls import ApprovalConfig
 from allocator.models.plan import Action, Plan, Transfer
 from allocator.state import Book, lawful
 
+UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co"})
+"""Categories of Unicode's characters that leave no mark: control, format, none, private use."""
+
 Judged = Literal["approved", "rejected"]
 Status = Literal["auto", "waiting", "approved", "rejected", "expired"]
 
 
 def person(name: str) -> str:
-    """Tell who a name is of: how it is spaced and capitalised makes nobody else of one.
+    """Tell who a name is of: how it is spaced, capitalised or encoded makes nobody else of one.
 
-    >>> person(" Ann  Lee") == person("ann lee")
+    What cannot be seen (a space of no width, a direction mark) is left out, and letters that
+    Unicode calls compatible, such as those of full width, are the same.
+
+    >>> person(" Ann  Lee") == person("ann lee") == person("A\u200bnn \uff2cee")
     True
     """
-    return " ".join(name.split()).casefold()
+    plain = unicodedata.normalize("NFKC", name)
+    seen = "".join(r for r in plain if r.isspace() or unicodedata.category(r) not in UNSEEN)
+    return unicodedata.normalize("NFKC", " ".join(seen.split()).casefold())
 
 
 @dataclass(frozen=True, slots=True)

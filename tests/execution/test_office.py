@@ -40,7 +40,9 @@ def stands(office: Office, made: Plan, later_s: int = 0) -> Standing:
     return standing(book, made, verdicts, RULES, START + timedelta(seconds=later_s))
 
 
-@pytest.mark.parametrize("same", ["ann", " ann ", "Ann", "ANN\t"])
+@pytest.mark.parametrize(
+    "same", ["ann", " ann ", "Ann", "ANN\t", "a\u200bnn", "ann\u202e", "\uff21nn"]
+)
 def test_a_name_typed_otherwise_is_no_second_person(lite: Engine, same: str) -> None:
     desk = Desk.open(lite)
     made = desk.plan(order(1, "a", "sell", "0.1"))
@@ -51,6 +53,10 @@ def test_a_name_typed_otherwise_is_no_second_person(lite: Engine, same: str) -> 
         office.judge(made.plan_hash, same, "approved")
     with pytest.raises(RefusedError, match="SAME_EYES"):
         office.judge(made.plan_hash, "engine ", "approved")
+    with pytest.raises(RefusedError, match="SAME_EYES"):
+        office.judge(made.plan_hash, "eng\u00adine", "approved")
+    with pytest.raises(RefusedError, match="SAME_EYES"):
+        office.judge(made.plan_hash, " \u200b", "approved")
 
 
 def test_letting_an_account_act_that_does_not_stand_still_is_refused(lite: Engine) -> None:

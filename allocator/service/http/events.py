@@ -19,6 +19,8 @@ from allocator.service.http.site import Site
 LOOK_S = 0.5
 QUIET_S = 15.0
 BATCH = 200
+DIGITS = 100
+"""Digits of a number that are read; what is longer is larger than any line's."""
 
 router = APIRouter(prefix="/v1", tags=["read"])
 
@@ -81,7 +83,7 @@ async def events(
     if after is not None:
         begin = after
     elif last_event_id is not None and last_event_id.isdecimal():
-        begin = min(int(last_event_id), LARGEST)
+        begin = LARGEST if len(last_event_id) > DIGITS else min(int(last_event_id), LARGEST)
     else:
         begin = await asyncio.to_thread(site.views.last_event)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}

@@ -193,6 +193,13 @@ def test_events_go_on_where_the_reader_stopped(place: Place) -> None:
     assert f"id: {last['seq']}" in text
 
 
+def test_event_of_a_number_beyond_all_is_followed_by_none(place: Place) -> None:
+    place.post("/v1/halt", {"reason": "drill"})
+    headers = place.headers("read") | {"Last-Event-ID": "9" * 5000}
+    answer = place.client.get("/v1/events?for_s=0", headers=headers)
+    assert (answer.status_code, answer.text.count("event: audit")) == (200, 0)
+
+
 def test_audit_holds_what_people_did(place: Place) -> None:
     place.post("/v1/schedules/hourly/pause", {"reason": "maintenance"})
     assert place.get("/v1/schedules").json()[0]["paused"] == "alice: maintenance"
