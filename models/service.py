@@ -36,7 +36,7 @@ class Schedule(Value):
     Attributes
     ----------
     cron
-        Five fields, UTC: minute, hour, day, month, day of week.
+        Five fields, UTC: minute, hour, day, month, day of week (0 and 7: Sunday).
     every_s
         Seconds between slots, counted from 1970 so that every instance names the same slots.
     grace_s
