@@ -12,7 +12,7 @@ from allocator.models.base import Name, NonNegative, Positive, Value
 from allocator.models.books import BookConfig, book_problems_of
 from allocator.models.controls import ApprovalConfig, ControlsConfig
 from allocator.models.mandate import Mandate
-from allocator.models.service import ServiceConfig
+from allocator.models.service import ServiceConfig, unwatched
 from allocator.models.snapshot import MoveRule, Route
 
 Mode = Literal["dry", "loopback", "live"]
@@ -224,5 +224,17 @@ class Config(Value):
         if self.mode == "loopback" and not self.loopback_url:
             raise ValueError("mode loopback needs loopback_url")
         if self.books and (problems := list(book_problems_of(self))):
+            raise ValueError("; ".join(problems))
+        return self
+
+    @model_validator(mode="after")
+    def _watches_what_exists(self) -> Config:
+        apart = [(row.triggers, set(row.accounts)) for row in self.books]
+        problems = list[str]()
+        for rules, mine in apart or [(self.service.triggers, {row.id for row in self.accounts})]:
+            logins = {row.login for row in self.accounts if row.id in mine}
+            venues = {row.venue for name, row in self.logins.items() if name in logins}
+            problems += unwatched(rules, mine, venues)
+        if problems:
             raise ValueError("; ".join(problems))
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
 from typing import Literal
 
@@ -22,6 +23,12 @@ TriggerKind = Literal[
 FALLING = frozenset({"margin_ratio", "liquidation_distance", "pnl"})
 """Kinds that fire when their value falls below the threshold; the others when it rises above."""
 
+OF_ACCOUNTS = frozenset({"margin_ratio", "liquidation_distance"})
+"""Kinds that watch accounts."""
+
+WHOLE = frozenset({"pnl", "drawdown"})
+"""Kinds that watch the book as a whole."""
+
 
 class Schedule(Value):
     """When a cycle is due.
@@ -29,7 +36,7 @@ class Schedule(Value):
     Attributes
     ----------
     cron
-        Five fields, UTC: minute, hour, day, month, day of week.
+        Five fields, UTC: minute, hour, day, month, day of week (0 and 7: Sunday).
     every_s
         Seconds between slots, counted from 1970 so that every instance names the same slots.
     grace_s
@@ -97,6 +104,14 @@ class TriggerRule(Value):
     def falls(self) -> bool:
         """Whether it fires below its threshold instead of above."""
         return self.on in FALLING
+
+    @model_validator(mode="after")
+    def _can_fire(self) -> TriggerRule:
+        if self.on == "funding" and self.persist_s:
+            raise ValueError("a change between two marks does not last: funding has no persist_s")
+        if self.on in WHOLE and self.of not in (None, "book"):
+            raise ValueError(f"{self.on} is of the whole book: leave of: {self.of} out")
+        return self
 
     @model_validator(mode="after")
     def _releases_on_the_safe_side(self) -> TriggerRule:
@@ -183,3 +198,14 @@ class ServiceConfig(Value):
                 if names.count(name) > 1:
                     raise ValueError(f"the id {name} is given twice")
         return self
+
+
+def unwatched(
+    rules: Iterable[TriggerRule], accounts: Collection[str], venues: Collection[str]
+) -> Iterator[str]:
+    """Name the triggers of an account or a venue that is not there: they would never fire."""
+    for row in rules:
+        known = accounts if row.on in OF_ACCOUNTS else venues if row.on == "venue" else None
+        if row.of is not None and known is not None and row.of not in known:
+            what = "venue" if row.on == "venue" else "account"
+            yield f"trigger {row.id}: no {what} {row.of}"

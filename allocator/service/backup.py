@@ -16,6 +16,9 @@ from allocator.execution.database import connect, sqlite_path
 from allocator.execution.history import History
 from allocator.models.errors import JournalError, RefusedError, StaleError
 
+BESIDE = ("-journal", "-wal", "-shm")
+"""What SQLite keeps beside a database; left by another, it would be played into this one."""
+
 
 def backup(url: str, target: Path) -> int:
     """Copy a database while it is in use; returns how many lines its audit has.
@@ -67,8 +70,10 @@ def restore(url: str, source: Path) -> int:
         options = ("--exit-on-error", "--single-transaction", "--no-owner")
         _run("pg_restore", *options, str(source), url=url)
         return _lines(url)
-    if path.exists():
-        raise RefusedError(f"{path} is there already: move it away first")
+    for part in ("", *BESIDE):
+        there = path.with_name(path.name + part)
+        if there.exists():
+            raise RefusedError(f"{there} is there already: move it away first")
     if not source.exists():
         raise StaleError(f"there is no backup at {source}")
     count = _lines(f"sqlite:///{source}")

@@ -20,6 +20,8 @@ KINDS = (
 
 
 def rule(on: str = "drift", **changes: object) -> TriggerRule:
+    if on == "funding":
+        changes["persist_s"] = 0  # a change does not last: it is refused otherwise
     given_ = {"id": "r", "on": on, "threshold": "100", "cooldown_s": 0, **changes}
     return TriggerRule.model_validate(given_)
 

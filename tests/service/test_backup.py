@@ -50,6 +50,21 @@ def test_nothing_is_overwritten(url: str, tmp_path: Path) -> None:
         restore(url, copy)
 
 
+@pytest.mark.parametrize("part", ["-wal", "-shm", "-journal"])
+def test_log_of_a_database_that_was_moved_away_is_not_played_into_a_restored_one(
+    url: str, tmp_path: Path, part: str
+) -> None:
+    copy, target = tmp_path / "a.backup", tmp_path / "new.db"
+    backup(url, copy)
+    left = tmp_path / f"new.db{part}"
+    left.write_bytes(b"another's")
+    with pytest.raises(RefusedError, match=f"new.db{part} is there already"):
+        restore(f"sqlite:///{target}", copy)
+    assert not target.exists()
+    left.unlink()
+    assert restore(f"sqlite:///{target}", copy) == 5
+
+
 def test_backup_that_somebody_rewrote_is_not_put_back(url: str, tmp_path: Path) -> None:
     copy = tmp_path / "a.backup"
     backup(url, copy)

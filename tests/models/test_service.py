@@ -1,0 +1,71 @@
+"""Triggers that could never fire are mistakes of the configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from allocator.models.config import Config
+from allocator.models.mandate import Mandate
+
+LOGINS = {
+    name: {"venue": venue, "key": "env:KEY", "secret": "env:SECRET"}
+    for name, venue in (("x", "bybit"), ("y", "binance"))
+}
+ACCOUNTS = [
+    {"id": "a", "login": "x", "wallet": "unified", "owner": "fund"},
+    {"id": "b", "login": "y", "wallet": "usdm", "owner": "fund"},
+]
+
+
+def config(rule: dict[str, Any], book: str | None = None) -> Config:
+    rules = [{"id": "r", "threshold": "1", **rule}]
+    books = [
+        {"id": name, "accounts": [name], "database": f"sqlite:///{name}.db", "mandate": Mandate(),
+         "triggers": rules if name == book else []}
+        for name in ("a", "b")
+    ]  # fmt: skip
+    data: dict[str, Any] = {"logins": LOGINS, "accounts": ACCOUNTS}
+    data |= {"service": {"triggers": rules}} if book is None else {"books": books}
+    return Config.model_validate(data)
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ({"on": "margin_ratio", "of": "aa"}, "trigger r: no account aa"),
+        ({"on": "liquidation_distance", "of": "bybit"}, "trigger r: no account bybit"),
+        ({"on": "venue", "of": "okx"}, "trigger r: no venue okx"),
+        ({"on": "pnl", "of": "fund"}, "pnl is of the whole book"),
+        ({"on": "drawdown", "of": "a"}, "drawdown is of the whole book"),
+        ({"on": "funding", "persist_s": "1"}, "funding has no persist_s"),
+    ],
+)
+def test_trigger_that_could_never_fire_is_refused(rule: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        config(rule)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"on": "margin_ratio", "of": "a"},
+        {"on": "venue", "of": "binance"},
+        {"on": "pnl", "of": "book"},
+        {"on": "drawdown"},
+        {"on": "funding", "of": "bybit:BTC/USDT:USDT"},
+    ],
+)
+def test_trigger_of_what_is_there_is_good(rule: dict[str, Any]) -> None:
+    assert config(rule).service.triggers[0].of == rule.get("of")
+
+
+@pytest.mark.parametrize(
+    "rule", [{"on": "margin_ratio", "of": "b"}, {"on": "venue", "of": "binance"}]
+)
+def test_trigger_of_one_book_watches_nothing_of_another(rule: dict[str, Any]) -> None:
+    assert config(rule, book="b").books[1].triggers[0].of == rule["of"]
+    with pytest.raises(ValidationError, match="trigger r: no "):
+        config(rule, book="a")
