@@ -64,6 +64,10 @@ class Ports:
     dry: bool
 
 
+MOST_NOTE = 500
+"""Characters of a note that lists accounts."""
+
+
 class Cycles:
     """Carries slots out.
 
@@ -103,11 +107,18 @@ class Cycles:
                 note = "carried on where an earlier leader had stopped"
                 return Result("done", f"{note}: {_told(resumed)}", slot.plan_hash)
             if slot.kind == "execute":
+                self._check_mandate(str(slot.plan_hash))
                 return await self._execute(slot, str(slot.plan_hash))
             return await self._plan(slot)
         finally:
             live.busy = ""
             telemetry.unbind("slot", "cause", "plan")
+
+    def _check_mandate(self, plan_hash: str) -> None:
+        """Refuse what was approved before another mandate was published."""
+        found = self._ports.office.history.proposal(plan_hash)
+        if found is not None:
+            self._ports.mandates.check_holds(found.mandate, found.at)
 
     async def look(self) -> None:
         """Mark the book between slots."""
@@ -118,6 +129,10 @@ class Cycles:
         holds = self._ports.mandates.published()
         if holds is None:
             return Result("failed", "no mandate is published")
+        missing = self._ports.live.missing
+        if missing and all(row.id in missing for row in snapshot.accounts):
+            why = "; ".join(f"{name}: {what}" for name, what in sorted(missing.items()))
+            return Result("failed", f"no account was read: {why}"[:MOST_NOTE])
         asked: tuple[Snapshot, Mandate] | None = (snapshot, holds.mandate)
         if slot.kind == "repair":
             asked = repairing(snapshot, holds.mandate)

@@ -55,6 +55,43 @@ class Mandates:
         """Tell the version that holds; None: none was ever published."""
         return next((row for row in self.all() if row.status == "published"), None)
 
+    def after(self, mandate: Mandate, at: datetime) -> Version | None:
+        """Tell the version that has taken the place of what a plan was made for.
+
+        A repair plans with a narrowed mandate, which is no version: it is judged by its time.
+
+        Parameters
+        ----------
+        mandate, at
+            What the plan was made for, and when it was proposed.
+
+        Returns
+        -------
+        The version that holds now; None: the plan is for what holds.
+        """
+        rows, made_for = self.all(), mandate_hash(mandate)
+        holds = next((row for row in rows if row.status == "published"), None)
+        if holds is None or holds.published_at is None or holds.hash == made_for:
+            return None
+        retired = [row.hash for row in rows if row.status == "retired"]
+        later = bool(retired) and holds.published_at > at
+        return holds if later or made_for in retired else None
+
+    def check_holds(self, mandate: Mandate, at: datetime) -> None:
+        """Refuse a plan that was made for what no longer holds; parameters as of `after`.
+
+        Raises
+        ------
+        RefusedError
+            When another version has been published since: it has to be planned anew.
+        """
+        holds = self.after(mandate, at)
+        if holds is not None:
+            raise RefusedError(
+                f"MANDATE_RETIRED: version={holds.version} published_by={holds.published_by} "
+                f"proposed_at={at.isoformat()}; plan anew under the mandate that holds"
+            )
+
     def all(self) -> tuple[Version, ...]:
         """List versions, the latest first."""
         query = (

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import Engine
 
 from allocator.adapters.paper import open_paper
+from allocator.adapters.paper.faults import Fault
 from allocator.decide import decide
 from allocator.execution.executor import Executor
 from allocator.execution.journal import Journal
@@ -223,6 +224,29 @@ def test_repair_only_shrinks_positions_and_mends_what_is_broken(name: str) -> No
     assert verify(*asked, plan) == ()
     if plan.certificate is not None:
         assert plan.certificate.shortfall <= missing
+
+
+def test_cycle_that_reads_no_account_has_failed(lite: Engine) -> None:
+    room = Room(lite, dry=True)
+    for name in ("a", "b"):
+        room.exchange.faults.add(Fault("gather", "error", account=name))
+    result = room.work()
+    assert (result.status, result.plan_hash) == ("failed", None)
+    assert result.note.startswith("no account was read: a: ")
+    room.exchange.faults.add(Fault("gather", "error", account="b"))
+    assert room.work(name="t").status == "done"
+
+
+def test_plan_approved_under_another_mandate_is_not_carried_out(lite: Engine) -> None:
+    room = Room(lite, SOMEBODY)
+    plan = room.work().plan_hash
+    assert plan is not None
+    room.office.judge(plan, "ann", "approved", "")
+    room.clock.at += timedelta(seconds=1)
+    version = room.mandates.draft(Mandate(), "ann", "stop", room.clock.now()).version
+    room.mandates.publish(version, "bob", room.clock.now())
+    with pytest.raises(RefusedError, match="MANDATE_RETIRED: version=2 published_by=bob"):
+        room.work("execute", "e", plan)
 
 
 def test_requests_of_people_have_names_that_do_not_clash() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -63,3 +64,19 @@ def test_draft_is_published_once_and_not_by_its_author_where_four_eyes_are_wante
 def test_portfolios_keep_their_own_versions(engine: Engine) -> None:
     Mandates(engine, "one").from_config(mandate(1), START)
     assert Mandates(engine, "two").all() == ()
+
+
+def test_what_was_made_for_another_version_is_told_what_holds_now(engine: Engine) -> None:
+    book = Mandates(engine, "desk")
+    book.from_config(mandate(1), START)
+    early, late = START + timedelta(seconds=1), START + timedelta(seconds=9)
+    assert book.after(mandate(1), early) is None
+    assert book.after(mandate(7), START - timedelta(days=1)) is None
+    book.publish(book.draft(mandate(2), "ann", "", early).version, "bob", START + timedelta(5))
+    holds = book.published()
+    assert holds is not None
+    assert book.after(mandate(2), early) is None
+    assert book.after(mandate(1), early) == holds
+    assert book.after(mandate(1), START + timedelta(6)) == holds
+    assert book.after(mandate(7), late) == holds
+    assert book.after(mandate(7), START + timedelta(6)) is None

@@ -54,6 +54,22 @@ def test_approval_of_another_hash_lets_nothing_go(place: Place) -> None:
     assert place.post(f"/v1/plans/{changed}/execute").status_code == 404
 
 
+def test_plan_for_a_mandate_that_no_longer_holds_neither_stands_nor_goes(place: Place) -> None:
+    first = the_plan(place)
+    place.post(f"/v1/plans/{first}/approve", {})
+    place.clock.at += timedelta(seconds=1)
+    version = place.post("/v1/mandates", {"mandate": {}}).json()["version"]
+    assert place.post(f"/v1/mandates/{version}/publish", None, "bob").status_code == 200
+    late = place.gather("0.5").plan_hash
+    for answer in (
+        place.post(f"/v1/plans/{first}/execute"),
+        place.post(f"/v1/plans/{first}/approve", {}, "bob"),
+        place.post(f"/v1/plans/{late}/approve", {}),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (409, "MANDATE_RETIRED")
+    assert place.post(f"/v1/plans/{first}/reject", {"reason": "old"}, "bob").status_code == 200
+
+
 def test_rejection_needs_a_reason_and_is_for_good(place: Place) -> None:
     plan = the_plan(place)
     assert place.post(f"/v1/plans/{plan}/reject", {"reason": "  "}).status_code == 422
