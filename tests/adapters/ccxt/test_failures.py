@@ -17,7 +17,7 @@ from allocator.adapters.ccxt.secrets import secret
 from allocator.adapters.ccxt.session import Sessions
 from allocator.models.config import Config
 from allocator.models.errors import ConfigError
-from allocator.models.intents import OrderIntent, Outcome, Rejected, Unknown
+from allocator.models.intents import Capabilities, OrderIntent, Outcome, Rejected, Unknown
 
 ADDRESS = "https://api.example/v5/position/list?api_key=key-1&signature=abc"
 
@@ -103,6 +103,9 @@ def submitted(venue: str, status: int) -> Outcome:
 
     class Refusing:
         facts = DIALECTS[venue].facts
+
+        def capabilities(self, place: Any) -> Capabilities:
+            return Capabilities(orders=True)
 
         async def send_order(self, place: Any, intent: Any) -> str:
             body = REFUSALS[venue]
