@@ -23,6 +23,8 @@ CLOSE_BY = (1.0, 0.99, 1.01, 0.96, 1.04, 0.88, 1.12)
 """Where tangents go around a known answer, relative to it."""
 
 NODES = 20_000
+"""Nodes of the search over all rounds: cheap books need few, and no book may take minutes."""
+
 CLOSE = 2e-5
 """Gap in objective units at which the rounds end."""
 
@@ -77,11 +79,11 @@ class _Model:
 
     def __init__(self, mixed: Mixed) -> None:
         self.mixed = mixed
+        self.left = NODES
         self.highs = quiet(Silent())
         for name, value in (
             ("mip_rel_gap", 0.0),
             ("mip_abs_gap", CLOSE / 2),
-            ("mip_max_nodes", NODES),
             ("mip_heuristic_effort", 0.1),
         ):
             self.highs.setOptionValue(name, value)
@@ -139,11 +141,15 @@ class _Model:
         self.highs.setSolution(at.size, at, used.astype(np.float64))
 
     def run(self) -> tuple[Vector, Vector, float] | None:
-        """Solve; returns (columns, uses, bound)."""
+        """Solve within the nodes that are left; returns (columns, uses, bound)."""
+        if self.left <= 0:
+            return None
+        self.highs.setOptionValue("mip_max_nodes", self.left)
         self.highs.run()
         status = self.highs.getModelStatus()
         fine = (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kSolutionLimit)
         info = self.highs.getInfo()
+        self.left -= max(int(info.mip_node_count), 1)
         if status not in fine or info.primal_solution_status != 2:
             return None
         values = np.array(self.highs.getSolution().col_value)
