@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from allocator.adapters.figures import scaled
 from allocator.adapters.prices import Priced, Seen, chosen
@@ -27,6 +28,10 @@ DOLLARS = frozenset({"USD", "USDT", "USDC", "FDUSD", "USDE", "DAI", "TUSD", "PYU
 
 VOLATILITY = Decimal("0.03")
 """A day's volatility where the mandate names none (problem.md, section 2)."""
+
+
+NOT_READ: Mapping[str, Any] = {"state": "frozen", "unread": True}
+"""What becomes of an account whose figures are old or not whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,7 @@ def _account(config: Config, source: AccountSource, parts: Parts, last: Snapshot
         asleep = config.mode == "live" and not mine.live
         return read.model_copy(update={"state": "frozen"}) if asleep else read
     if last is not None and mine.id in last.account:
-        return last.account[mine.id].model_copy(update={"state": "frozen"})
+        return last.account[mine.id].model_copy(update=NOT_READ)
     return Account(
         id=mine.id,
         venue=source.venue,
@@ -128,6 +133,7 @@ def _account(config: Config, source: AccountSource, parts: Parts, last: Snapshot
         control_group=mine.control_group,
         login=mine.login,
         state="frozen",
+        unread=True,
         fees=Fees(taker=ZERO),
     )
 
@@ -186,7 +192,7 @@ def _representable(
     held = any(account.balances[name].wallet for name in unpriced)
     return account.model_copy(
         update={
-            "state": "frozen" if held or unknown else account.state,
+            **(NOT_READ if held or unknown else {}),
             "balances": _without(account.balances, unpriced),
             "positions": {k: v for k, v in account.positions.items() if k not in unknown},
             "spot": tuple(name for name in account.spot if name not in unknown),
@@ -206,7 +212,7 @@ def _dated(
     old = sorted(leant_on & priced.old.keys())
     for name in old:
         parts.fail(account.id, f"the price of {name} is {priced.old[name]:.0f} s old")
-    return account.model_copy(update={"state": "frozen"}) if old else account
+    return account.model_copy(update=NOT_READ) if old else account
 
 
 def _referring(

@@ -233,6 +233,9 @@ class Account(Value):
         Orders it may send this cycle; None: no such bound.
     ring_fenced
         Asset units that the allocator leaves alone.
+    unread
+        Whether its figures are not of the snapshot's time, or not whole: it could not be read,
+        or something in it could not be priced. What it is worth is then not known.
     """
 
     id: Name
@@ -253,6 +256,7 @@ class Account(Value):
     in_flight: tuple[InFlight, ...] = ()
     order_budget: int | None = Field(default=None, ge=0)
     ring_fenced: Mapping[str, NonNegative] = Field(default_factory=dict[str, NonNegative])
+    unread: bool = False
 
     @field_validator("collateral")
     @classmethod

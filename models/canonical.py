@@ -1,7 +1,8 @@
 """Canonical JSON and the hashes of snapshot, mandate and plan (problem.md section 5).
 
 Sorted keys, numbers as text without exponent or trailing zeros, times in UTC with Z, defaults
-written out, lists of accounts, instruments and routes sorted by id.
+written out, lists of accounts, instruments and routes sorted by id. That an account was read is not
+written out, so that snapshots of releases that could not say otherwise keep their hashes.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ def snapshot_data(snapshot: Snapshot) -> dict[str, Any]:
     for account in data["accounts"]:
         account["spot"] = sorted(account["spot"])
         account["control_group"] = account["control_group"] or account["owner"]
+        if not account["unread"]:
+            del account["unread"]
     return data
 
 

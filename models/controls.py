@@ -77,7 +77,8 @@ class ControlsConfig(Value):
         Most requests that change something.
     daily_loss
         Most loss of equity since the day's first plan, UTC; beyond it only reductions pass, until
-        somebody resumes.
+        somebody resumes. While an account is not read, nobody can say: nothing passes, and
+        nothing latches.
     transfer_value, transfer_day
         Most value of one transfer, and of all within a day.
     reserve

@@ -165,7 +165,7 @@ class PaperMarket:
             name for name in exchange.accounts if exchange.faults.next("gather", name) is not None
         ]
         accounts = (
-            current(exchange, row).model_copy(update={"state": "frozen"})
+            current(exchange, row).model_copy(update={"state": "frozen", "unread": True})
             if name in missing
             else current(exchange, row)
             for name, row in exchange.accounts.items()

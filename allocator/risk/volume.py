@@ -90,9 +90,12 @@ def missing_reading(snapshot: Snapshot, known_frozen: Collection[str]) -> Readin
     Parameters
     ----------
     known_frozen
-        Accounts that the record knows to stand still; any other frozen one was not read.
+        Accounts that the record knows to stand still. Any other frozen one counts as not read,
+        and so does one of these if it is marked so: why it stands still tells nothing of that.
     """
     unread = [
-        row.id for row in snapshot.accounts if row.state == "frozen" and row.id not in known_frozen
+        row.id
+        for row in snapshot.accounts
+        if row.unread or (row.state == "frozen" and row.id not in known_frozen)
     ]
     return Reading(table.MISSING, Decimal(len(unread)), ", ".join(unread))

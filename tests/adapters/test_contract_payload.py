@@ -280,6 +280,7 @@ def test_c16_an_equity_that_does_not_add_up_freezes_the_account(played: Played) 
     played.replay.table |= played.recorded.unequal()
     book = played.run(lambda opened: opened.market.gather())
     assert book.snapshot.account[mine].state == "frozen"
+    assert book.snapshot.account[mine].unread
     (why,) = [row.what for row in book.missing if row.account == mine]
     assert "EQUITY_IDENTITY" in why
     assert why.count("=") >= 2

@@ -138,6 +138,7 @@ def test_who_holds_what_only_an_old_price_is_known_of_is_frozen_and_named() -> N
     book = later(43200)
     assert told(book, "a") == [FAILED, "the price of BTC is 43200 s old"]
     assert book.snapshot.account["a"].state == "frozen"
+    assert book.snapshot.account["a"].unread
     assert book.snapshot.account["a"].balances["BTC"].wallet == 10
 
 
@@ -145,6 +146,7 @@ def test_who_holds_nothing_of_it_goes_on_and_is_not_named() -> None:
     book = later(43200)
     assert told(book, "b") == []
     assert book.snapshot.account["b"].state == "open"
+    assert not book.snapshot.account["b"].unread
 
 
 def test_a_price_within_the_allowed_age_serves_and_the_failed_read_is_named() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Engine
 
 from allocator.adapters.paper import Behaviour, Fault, PaperExchange, open_paper
+from allocator.adapters.paper.venue import PaperMarket
 from allocator.execution.executor import Executor
 from allocator.execution.journal import Journal
 from allocator.execution.leader import next_epoch
@@ -105,3 +107,9 @@ class Desk:
 
     def wallet(self, account: str, asset: str = "USDT") -> Decimal:
         return self.exchange.holdings[account].wallet(asset).units
+
+
+async def gathered(desk: Desk) -> Snapshot:
+    """Read the exchange a second later."""
+    desk.clock.at += timedelta(seconds=1)
+    return (await PaperMarket(desk.exchange).gather()).snapshot

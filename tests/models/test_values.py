@@ -11,9 +11,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from allocator.models.account import Balance, Margin, Position
 from allocator.models.base import Num, plain
-from allocator.models.canonical import canonical_json
+from allocator.models.canonical import canonical_json, snapshot_data, snapshot_hash
 from allocator.models.mandate import Limit, Scope
 from allocator.models.market import Asset, Instrument, Tier, convexity_problems
+from allocator.models.snapshot import Snapshot
+from tests.execution.book import snapshot
 
 NUMBER = TypeAdapter(Num)
 
@@ -124,3 +126,14 @@ def test_deduction_that_jumps_is_told() -> None:
 
 def test_canonical_json_sorts_keys() -> None:
     assert canonical_json({"b": "1", "a": ["2"]}) == '{"a":["2"],"b":"1"}'
+
+
+def test_that_an_account_was_read_leaves_the_hash_of_its_snapshot_as_it_was() -> None:
+    """Records of releases that could not say otherwise are bound to it."""
+    start = snapshot()
+    (told, *_) = snapshot_data(start)["accounts"]
+    assert "unread" not in told
+    lost = start.accounts[0].model_copy(update={"unread": True})
+    other = start.model_copy(update={"accounts": (lost, *start.accounts[1:])})
+    assert snapshot_hash(other) != snapshot_hash(start)
+    assert Snapshot.model_validate(snapshot_data(other)).account[lost.id].unread
