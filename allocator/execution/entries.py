@@ -187,6 +187,12 @@ def lift(entry: Entry, row: FreezeRow, operator: str, evidence: str) -> None:
     entry.event(f"account:{row.account}", "thawed", operator=operator, evidence=evidence)
 
 
+def need_evidence(operator: str, evidence: str) -> None:
+    """Refuse what an operator says without a name or evidence."""
+    if not operator.strip() or not evidence.strip():
+        raise RefusedError("NO_EVIDENCE: an operator and evidence are needed")
+
+
 def set_breaker(entry: Entry, scope: str, state: Breaker, reason: str, who: str) -> Breaker:
     """Latch a breaker and leave an alert; what is stricter already stays as it is."""
     row = entry.session.get(BreakerRow, scope)

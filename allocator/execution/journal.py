@@ -195,6 +195,13 @@ class Journal(Office):
                 if action.stage == Stage.CHECKED:
                     step_action(entry, action, Stage.APPROVED, f"by {approver}")
 
+    def set_stage(self, plan_hash: str, seqs: Sequence[int], to: Stage, reason: str = "") -> None:
+        """Step actions of a plan."""
+        with self.write() as entry:
+            for action in action_rows(entry.session, plan_hash, seqs):
+                if action.seq in seqs:
+                    step_action(entry, action, to, reason)
+
     def set_baseline(self, plan_hash: str, baseline: Any) -> None:
         """Keep what the venues said before the plan's first action."""
         with self.write() as entry:

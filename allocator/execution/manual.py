@@ -5,12 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from allocator.execution.attempts import Attempt, quantity
+from sqlmodel import Session, col, select
+
+from allocator.execution.attempts import Attempt, of_row, quantity
 from allocator.execution.endings import ending
+from allocator.execution.entries import (
+    Entry,
+    action_rows,
+    attempt_row,
+    lift,
+    move_attempt,
+    need_evidence,
+    plan_row,
+    step_action,
+)
 from allocator.execution.office import Office
 from allocator.execution.transitions import Stage, State
 from allocator.models.base import ZERO, plain
-from allocator.models.errors import RefusedError
+from allocator.models.canonical import plan_hash
+from allocator.models.errors import JournalError, RefusedError
+from allocator.models.plan import Action, Plan
+from allocator.models.records import AttemptRow, FreezeRow
 
 WHOLE = frozenset({State.FILLED, State.SETTLED})
 NOTHING = frozenset({State.NOT_EXECUTED, State.RETURNED})
@@ -39,6 +54,9 @@ class Verdict:
 def resolve(office: Office, client_id: str, verdict: Verdict) -> Attempt:
     """End an attempt by evidence, and the action it belongs to; thaws what it froze.
 
+    All of it is one transaction: an operator who finds the attempt ended finds its action ended
+    and its accounts thawed as well.
+
     Raises
     ------
     RefusedError
@@ -46,19 +64,47 @@ def resolve(office: Office, client_id: str, verdict: Verdict) -> Attempt:
     JournalError
         When the attempt is not MANUAL, or does not end like that.
     """
-    attempt = office.history.attempt(client_id)
-    if attempt is not None:
-        _check(attempt, verdict.to, verdict.filled)
-    ended = office.resolve(
-        client_id, verdict.to, verdict.filled, verdict.operator, verdict.evidence
+    need_evidence(verdict.operator, verdict.evidence)
+    with office.write() as entry:
+        row = attempt_row(entry.session, client_id)
+        if row.state != State.MANUAL:
+            raise JournalError(f"NOT_MANUAL: client_id={client_id} state={row.state}")
+        _check(of_row(row), verdict.to, verdict.filled)
+        row.filled = verdict.filled
+        move_attempt(entry, row, verdict.to, f"{verdict.operator}: {verdict.evidence}")
+        _thaw(entry, client_id, verdict)
+        _end_action(entry, row)
+        return of_row(row)
+
+
+def _thaw(entry: Entry, client_id: str, verdict: Verdict) -> None:
+    query = select(FreezeRow).where(
+        FreezeRow.client_id == client_id, col(FreezeRow.lifted_at).is_(None)
     )
-    record = office.history.plan(ended.plan_hash)
-    assert record is not None
-    action = next(row for row in record.plan.actions if row.seq == ended.seq)
-    stage, why = ending(action, office.history.attempts(ended.plan_hash, ended.seq))
+    for held in entry.session.exec(query):
+        lift(entry, held, verdict.operator, verdict.evidence)
+
+
+def _end_action(entry: Entry, row: AttemptRow) -> None:
+    """End the action of an attempt, if nothing else of it is open."""
+    session = entry.session
+    session.flush()
+    action = _action(session, row)
+    query = select(AttemptRow).where(
+        AttemptRow.plan_hash == row.plan_hash, AttemptRow.seq == row.seq
+    )
+    made = session.exec(query.order_by(col(AttemptRow.part), col(AttemptRow.number)))
+    stage, why = ending(action, [of_row(other) for other in made])
     if stage not in (Stage.MANUAL, Stage.WORKING):
-        office.set_stage(ended.plan_hash, [ended.seq], stage, why)
-    return ended
+        for line in action_rows(session, row.plan_hash, [row.seq]):
+            step_action(entry, line, stage, why)
+
+
+def _action(session: Session, row: AttemptRow) -> Action:
+    plan = Plan.model_validate_json(plan_row(session, row.plan_hash).plan_json)
+    if plan_hash(plan) != row.plan_hash:
+        raise JournalError(f"PLAN_CHANGED: plan_hash={row.plan_hash}")
+    return next(action for action in plan.actions if action.seq == row.seq)
 
 
 def _check(attempt: Attempt, to: State, filled: Decimal) -> None:

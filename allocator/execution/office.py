@@ -6,7 +6,7 @@ append to one audit, one at a time. Nothing here can send anything.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
@@ -15,23 +15,19 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from allocator.execution import audit
-from allocator.execution.attempts import Attempt, of_row, text_hash
+from allocator.execution.attempts import text_hash
 from allocator.execution.entries import (
     Entry,
-    action_rows,
-    attempt_row,
     freeze_account,
     lift,
-    move_attempt,
+    need_evidence,
     set_breaker,
-    step_action,
 )
 from allocator.execution.history import History
 from allocator.execution.leader import latest_epoch
-from allocator.execution.transitions import Stage, State
 from allocator.models.base import json_value, plain
 from allocator.models.canonical import canonical_json, plan_hash
-from allocator.models.errors import JournalError, RefusedError
+from allocator.models.errors import RefusedError
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan
 from allocator.models.records import (
@@ -226,39 +222,7 @@ class Office:
             entry.alert("paid", day=day, **facts)
             return row.equity
 
-    # Evidence about attempts and accounts
-
-    def set_stage(self, plan_hash: str, seqs: Sequence[int], to: Stage, reason: str = "") -> None:
-        """Step actions of a plan."""
-        with self.write() as entry:
-            for action in action_rows(entry.session, plan_hash, seqs):
-                if action.seq in seqs:
-                    step_action(entry, action, to, reason)
-
-    def resolve(
-        self, client_id: str, to: State, filled: Decimal, operator: str, evidence: str
-    ) -> Attempt:
-        """End an attempt that was handed over, by an operator's evidence; thaws its accounts.
-
-        Raises
-        ------
-        RefusedError
-            Without an operator or evidence.
-        """
-        _need_evidence(operator, evidence)
-        with self.write() as entry:
-            row = attempt_row(entry.session, client_id)
-            if row.state != State.MANUAL:
-                raise JournalError(f"NOT_MANUAL: client_id={client_id} state={row.state}")
-            row.filled = filled
-            move_attempt(entry, row, to, f"{operator}: {evidence}")
-            for held in entry.session.exec(
-                select(FreezeRow).where(
-                    FreezeRow.client_id == client_id, col(FreezeRow.lifted_at).is_(None)
-                )
-            ):
-                lift(entry, held, operator, evidence)
-            return of_row(row)
+    # Evidence about accounts
 
     def freeze(self, account: str, reason: str) -> None:
         """Stop an account until an operator thaws it."""
@@ -275,7 +239,7 @@ class Office:
             Without an operator or evidence, when the account does not stand still, or while an
             attempt of it is MANUAL.
         """
-        _need_evidence(operator, evidence)
+        need_evidence(operator, evidence)
         with self.write() as entry:
             held = entry.session.exec(
                 select(FreezeRow).where(
@@ -303,8 +267,3 @@ class Office:
             if row is not None:
                 row.delivered_at = entry.at
                 entry.session.add(row)
-
-
-def _need_evidence(operator: str, evidence: str) -> None:
-    if not operator.strip() or not evidence.strip():
-        raise RefusedError("NO_EVIDENCE: an operator and evidence are needed")

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from allocator.adapters.paper import Behaviour, Fault
+from allocator.execution.manual import Verdict, resolve
 from allocator.execution.report import Progress
 from allocator.execution.transitions import Stage, State
 from allocator.models.intents import Capabilities
@@ -138,7 +139,8 @@ def test_what_nobody_can_say_goes_to_an_operator(lite: Engine) -> None:
     history = desk.journal().history
     assert "manual" in [row.topic for row in history.alerts()]
     (attempt,) = history.with_state(State.MANUAL)
-    desk.journal().resolve(attempt.client_id, State.FILLED, Decimal("0.4"), "ann", "venue page")
+    verdict = Verdict(State.FILLED, Decimal("0.4"), "ann", "venue page")
+    resolve(desk.journal(), attempt.client_id, verdict)
     assert history.frozen() == {}
 
 

@@ -10,6 +10,7 @@ from sqlmodel import Session, select
 
 from allocator.execution.entries import Place
 from allocator.execution.journal import Journal
+from allocator.execution.manual import Verdict, resolve
 from allocator.execution.reservations import reservations, reserved
 from allocator.execution.transitions import IllegalTransitionError, Stage, State
 from allocator.models.errors import JournalError, RefusedError
@@ -186,8 +187,9 @@ def test_unresolved_goes_to_an_operator_and_its_accounts_freeze(journal: Journal
     with pytest.raises(RefusedError, match="MANUAL_OPEN"):
         journal.thaw("a", "ann", "looks fine")
     with pytest.raises(RefusedError, match="NO_EVIDENCE"):
-        journal.resolve(intent.client_id, State.SETTLED, Decimal(1000), "ann", " ")
-    ended = journal.resolve(intent.client_id, State.SETTLED, Decimal(1000), "ann", "venue page")
+        resolve(journal, intent.client_id, Verdict(State.SETTLED, Decimal(1000), "ann", " "))
+    seen = Verdict(State.SETTLED, Decimal(1000), "ann", "venue page")
+    ended = resolve(journal, intent.client_id, seen)
     assert ended.final
     assert journal.history.frozen() == {}
     (alert,) = journal.history.alerts()

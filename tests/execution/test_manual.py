@@ -11,6 +11,7 @@ from allocator.execution.manual import Verdict, resolve
 from allocator.execution.transitions import IllegalTransitionError, Stage, State
 from allocator.models.errors import JournalError, RefusedError
 from tests.execution.book import WHOLE, order
+from tests.execution.crashes import Crash, DyingJournal, Fuse
 from tests.execution.desk import Desk
 
 
@@ -75,3 +76,25 @@ def test_only_what_was_handed_over_is_resolved(lite: Engine) -> None:
     resolve(journal, attempt.client_id, verdict)
     with pytest.raises(JournalError, match="NOT_MANUAL"):
         resolve(journal, attempt.client_id, verdict)
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_process_that_dies_while_it_resolves_has_resolved_all_or_nothing(
+    engine: Engine, at: int
+) -> None:
+    desk, attempt = handed_over(engine)
+    verdict = Verdict(State.FILLED, Decimal("0.5"), "ann", "order page")
+    dying = DyingJournal(engine, desk, Fuse(at))
+    with pytest.raises(Crash):
+        resolve(dying, attempt.client_id, verdict)
+    history = desk.journal().history
+    done = at > 1
+    found = history.attempt(attempt.client_id)
+    assert found is not None
+    assert found.state is (State.FILLED if done else State.MANUAL)
+    assert history.actions(attempt.plan_hash)[0].stage is (Stage.DONE if done else Stage.MANUAL)
+    assert set(history.frozen()) == (set() if done else {"a"})
+    assert history.verify() == ()
+    if not done:
+        assert resolve(desk.journal(), attempt.client_id, verdict).state is State.FILLED
+        assert history.actions(attempt.plan_hash)[0].stage is Stage.DONE
