@@ -21,6 +21,7 @@ from allocator.execution.report import ExecutionReport, Watch, nothing
 from allocator.execution.requests import Requests
 from allocator.execution.run import Abort, OutsideChange, Parked, Release, Run, Shell
 from allocator.execution.summary import Course, outcome, summarise
+from allocator.execution.switches import Switches
 from allocator.execution.transfers import Transfers
 from allocator.execution.transitions import Stage, State
 from allocator.models.base import stamp
@@ -79,6 +80,7 @@ class Executor:
             stopping=asyncio.Event(),
             controls=controls or ControlsConfig(),
         )
+        self._switches = Switches(self._shell)
 
     def stop(self) -> None:
         """Ask to stop: what is being sent is followed to its end, the rest is parked."""
@@ -160,7 +162,10 @@ class Executor:
         return await self._take_up(Recovery(self._shell), given_up)
 
     async def _take_up(self, recovery: Recovery, begin: _Begin) -> ExecutionReport | None:
+        self._switches.take_over()
         await recovery.settle_attempts()
+        # What waits for an operator may stand in the market: its switch stays.
+        await self._switches.take_back()
         report: ExecutionReport | None = None
         for cycle in self._shell.journal.history.unfinished():
             if cycle.plan_hash is None:
@@ -234,9 +239,9 @@ class Executor:
         try:
             await self._release(run, Transfers(run, requests), Orders(run, requests))
         except (Abort, Parked):
-            await requests.disarm()
+            await self._switches.take_back()
             raise
-        await requests.disarm()
+        await self._switches.take_back()
 
     async def _release(self, run: Run, transfers: Transfers, orders: Orders) -> None:
         while True:

@@ -319,6 +319,12 @@ class History:
                 for r in session.exec(query)
             )
 
+    def told_last(self, subject: str) -> str | None:
+        """Tell what the audit says last of a subject; None: nothing."""
+        with self._session() as session:
+            query = select(EventRow.what).where(EventRow.subject == subject)
+            return session.exec(query.order_by(col(EventRow.seq).desc()).limit(1)).first()
+
     def last_event_at(self) -> datetime | None:
         """Tell when the record was last written; None: never."""
         with self._session() as session:

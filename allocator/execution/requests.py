@@ -8,19 +8,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from allocator.execution.asking import answer, window_s
 from allocator.execution.attempts import Attempt, sender, touched
 from allocator.execution.entries import Place
 from allocator.execution.gate import Gate, reduces, scopes
 from allocator.execution.readings import read_all
 from allocator.execution.reservations import reservations
 from allocator.execution.run import Run
+from allocator.execution.switches import Switches
 from allocator.execution.transitions import Stage, State
-from allocator.models.base import ONE, ZERO
+from allocator.models.base import ZERO
 from allocator.models.config import ExecutionConfig
 from allocator.models.errors import JournalError, RefusedError
 from allocator.models.intents import (
     AbsentNow,
-    Ack,
     Found,
     Intent,
     OrderIntent,
@@ -32,18 +33,14 @@ from allocator.models.intents import (
     Unsure,
 )
 from allocator.models.plan import Order
-from allocator.ports import Batching, DeadMan, Venue
-from allocator.risk import table
+from allocator.ports import Batching, Venue
 from allocator.risk.breaker import Breaker, covering
-from allocator.risk.control import Refusal
 
 NEGATIVES = 3
 """Well-formed answers without it, before an attempt may be taken not to have happened."""
 
 LOOK_BACK = timedelta(minutes=1)
 """How long before the intent a look-up begins: a venue's clock may be behind ours."""
-
-MOST_WINDOW_S = Decimal(5)
 
 HELD_UP = Unknown(why="held up before it was sent; not sent")
 
@@ -85,7 +82,7 @@ class Requests:
         self._shell = run.shell
         self._journal = run.shell.journal
         self._gate = Gate(run)
-        self._armed_at = dict[str, datetime]()
+        self._switches = Switches(run.shell)
         self._cancelled = set[str]()
 
     async def send(
@@ -108,7 +105,7 @@ class Requests:
         attempt = self._intend(place, intent)
         self._run.tell(attempt, parts)
         venue = self._shell.venue(sender(intent))
-        outcome = await self._submit(venue, attempt, window_s(venue))
+        outcome = await self._submit(venue, attempt)
         attempt = self._keep(self._journal.outcome(attempt.client_id, outcome))
         self._run.tell(attempt, parts)
         attempt = await self.settle(attempt)
@@ -126,7 +123,6 @@ class Requests:
             When something stands in the way of one of them: none was sent.
         """
         venue = self._shell.venue(requests[0][1].account)
-        assert isinstance(venue, Batching)
         attempts = list[Attempt]()
         try:
             for place, intent, quote in requests:
@@ -136,28 +132,21 @@ class Requests:
             for row in attempts:
                 self._outcome(row, Rejected(code="NOT_SENT", message="another one was refused"))
             raise
-        outcomes = await self._submit_all(venue, attempts, window_s(venue))
+        outcomes = await self._submit_all(venue, attempts)
         told = [self._outcome(row, out) for row, out in zip(attempts, outcomes, strict=True)]
         ended = [await self.settle(row) for row in told]
         for row in ended:
             self._run.tell(row, parts)
         return tuple(ended)
 
-    async def _submit_all(
-        self, venue: Batching, attempts: Sequence[Attempt], window: Decimal
-    ) -> Sequence[Outcome]:
-        if any(self._held_up(row, window) for row in attempts):
+    async def _submit_all(self, venue: Venue, attempts: Sequence[Attempt]) -> Sequence[Outcome]:
+        assert isinstance(venue, Batching)
+        if any(self._held_up(row, window_s(venue)) for row in attempts):
             return [HELD_UP] * len(attempts)
-        try:
-            async with asyncio.timeout(float(window + self._shell.config.order_timeout_s)):
-                intents = [row.intent for row in attempts]
-                orders = [row for row in intents if isinstance(row, OrderIntent)]
-                return await venue.submit_together(orders)
-        except TimeoutError:
-            return [Unknown(why="no answer in time")] * len(attempts)
-        except Exception as error:  # noqa: BLE001 - whatever it is, they may have been sent
-            why = f"the adapter failed: {type(error).__name__}"
-            return [Unknown(why=why)] * len(attempts)
+        intents = [row.intent for row in attempts]
+        orders = [row for row in intents if isinstance(row, OrderIntent)]
+        found = await answer(self._shell, venue, venue.submit_together(orders))
+        return [found] * len(attempts) if isinstance(found, Unknown) else found
 
     def _outcome(self, attempt: Attempt, outcome: Outcome) -> Attempt:
         kept = self._keep(self._journal.outcome(attempt.client_id, outcome))
@@ -173,47 +162,8 @@ class Requests:
         await self._gate.space(orders, spare)
 
     async def arm(self, place: Place, intent: OrderIntent) -> bool:
-        """Tell the venue to cancel everything should we fall silent; False: it would not.
-
-        Venues without such a switch, and a configuration that does not ask for it, need none.
-        """
-        seconds = self._shell.controls.dead_man_s
-        venue = self._shell.venue(intent.account)
-        least = venue.capabilities.dead_man_s
-        if seconds is None or least is None or not isinstance(venue, DeadMan):
-            return True
-        outcome = await venue.cancel_after(int(max(seconds, least)))
-        self._armed_at[intent.account] = self._shell.clock.now()
-        if isinstance(outcome, Ack):
-            return True
-        refusal = Refusal(table.DEAD_MAN, intent.account, ONE, ZERO)
-        self._journal.refuse(place, intent, [refusal])
-        return False
-
-    async def disarm(self) -> None:
-        """Take back what was armed, but where an order may still stand in the market.
-
-        A venue that does not answer keeps its switch, which then finds nothing to cancel.
-        """
-        standing = {sender(row.intent) for row in self._run.attempts() if not row.final}
-        for account in [name for name in self._armed_at if name not in standing]:
-            del self._armed_at[account]
-            venue = self._shell.venue(account)
-            if isinstance(venue, DeadMan):
-                await venue.cancel_after(0)
-
-    async def _rearm(self, intent: OrderIntent) -> None:
-        """Tell the venue again once a third of the time is over."""
-        seconds, armed = self._shell.controls.dead_man_s, self._armed_at.get(intent.account)
-        if seconds is None or armed is None or intent.style != "post_only":
-            return
-        now = self._shell.clock.now()
-        if now >= armed + timedelta(seconds=float(seconds) / 3):
-            venue = self._shell.venue(intent.account)
-            least = venue.capabilities.dead_man_s or ZERO
-            if isinstance(venue, DeadMan):
-                await venue.cancel_after(int(max(seconds, least)))
-            self._armed_at[intent.account] = now
+        """Have everything cancelled should we fall silent; False: the venue would not."""
+        return await self._switches.arm(place, intent)
 
     def _keep(self, attempt: Attempt) -> Attempt:
         return self._run.keep(attempt)
@@ -251,21 +201,16 @@ class Requests:
         stalled = (self._shell.clock.now() - attempt.intent_at).total_seconds()
         return stalled > float(window) / 2
 
-    async def _submit(self, venue: Venue, attempt: Attempt, window: Decimal) -> Outcome:
-        if self._held_up(attempt, window):
+    async def _submit(self, venue: Venue, attempt: Attempt) -> Outcome:
+        if self._held_up(attempt, window_s(venue)):
             return HELD_UP
         try:
-            async with asyncio.timeout(float(window + self._shell.config.order_timeout_s)):
-                return await venue.submit(attempt.intent)
-        except TimeoutError:
-            return Unknown(why="no answer in time")
+            return await answer(self._shell, venue, venue.submit(attempt.intent))
         except asyncio.CancelledError:
             self._keep(
                 self._journal.outcome(attempt.client_id, Unknown(why="cancelled while sending"))
             )
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, it may have been sent
-            return Unknown(why=f"the adapter failed: {type(error).__name__}")
 
     async def settle(self, attempt: Attempt) -> Attempt:
         """Follow an attempt until nothing about it is open but money on its way."""
@@ -332,7 +277,7 @@ class Requests:
                     cancel_at = now + timedelta(seconds=float(config.order_timeout_s))
                     self._cancelled.add(attempt.client_id)
                 else:
-                    await self._rearm(attempt.intent)
+                    await self._switches.keep(attempt.intent)
             await self._shell.pause()
 
     def _is_stopped(self, intent: OrderIntent) -> bool:
@@ -349,9 +294,12 @@ class Requests:
 
     async def _cancel(self, attempt: Attempt, intent: OrderIntent) -> None:
         """Ask to cancel; whatever the answer, the order is looked up again."""
-        self._journal.note(f"attempt:{attempt.client_id}", "cancel", filled=str(attempt.filled))
+        subject, venue = f"attempt:{attempt.client_id}", self._shell.venue(intent.account)
+        self._journal.note(subject, "cancel", filled=str(attempt.filled))
         self._shell.recent.message(intent.account, self._shell.clock.now())
-        await self._shell.venue(intent.account).cancel(intent)
+        outcome = await answer(self._shell, venue, venue.cancel(intent))
+        if isinstance(outcome, Unknown):
+            self._journal.note(subject, "cancel_unknown", why=outcome.why)
 
     async def _resolve(self, attempt: Attempt) -> Attempt:
         """Learn what became of a request whose outcome nobody told."""
@@ -389,11 +337,6 @@ class Requests:
             for account in touched(attempt.intent):
                 expected.wallet(account, attempt.intent.asset).widen(half)
         return not any(expected.breaks(row) for row in rows.values())
-
-
-def window_s(venue: Venue) -> Decimal:
-    """Tell after how many seconds a venue refuses a request."""
-    return min(venue.capabilities.receive_window_s, MOST_WINDOW_S)
 
 
 def _cancel_at(attempt: Attempt, begun: datetime, config: ExecutionConfig) -> datetime:

@@ -81,6 +81,8 @@ class Shell:
         Limits that every request is held against.
     recent, marks
         What was sent and seen before, as the controls need it.
+    armed
+        When the dead man's switch of an account was set last.
     clock_skew_s
         Seconds by which a venue's clock may differ from ours.
     """
@@ -93,6 +95,7 @@ class Shell:
     stopping: asyncio.Event
     controls: ControlsConfig
     recent: Recent = field(default_factory=Recent)
+    armed: dict[str, datetime] = field(default_factory=dict[str, datetime])
     marks: Marks = field(default_factory=Marks)
     clock_skew_s: Decimal = Decimal(1)
 

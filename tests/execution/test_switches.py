@@ -1,0 +1,196 @@
+"""Switches of venues that cancel what rests once we fall silent, over restarts and silences."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from allocator.adapters.paper import Behaviour, Fault
+from allocator.execution.manual import Verdict, resolve
+from allocator.execution.report import ExecutionReport
+from allocator.execution.transitions import State
+from allocator.models.intents import Capabilities
+from tests.execution.book import order
+from tests.execution.desk import CONFIG, Desk
+from tests.execution.limits import wide
+
+RESTING = CONFIG.model_copy(update={"style": "post_only", "post_only_tries": 2})
+SINGLE = order(1, "a", "sell", "0.4", reduce_only=True)
+SWITCH = Capabilities(dead_man_s=Decimal(10))
+
+
+class Died(BaseException):
+    """The process is gone."""
+
+
+class Exchange:
+    """A desk whose exchange has a switch, and what its switch was told."""
+
+    def __init__(self, engine: Engine, *faults: Fault, able: Capabilities = SWITCH) -> None:
+        self.desk = Desk.open(engine, behaviour=Behaviour(capabilities=able), faults=faults)
+        self.desk.controls = wide(dead_man_s=5)
+        self.told = list[int]()
+        self.stood = list[bool]()
+        self.dies = False
+        arm = self.desk.exchange.arm
+
+        def seen(account: str, seconds: int) -> None:
+            self.told.append(seconds)
+            records: list[Any] = [*self.desk.exchange.records.values()]
+            self.stood.append(any(not row.ended for row in records))
+            arm(account, seconds)
+            if self.dies:
+                raise Died
+
+        self.desk.exchange.arm = seen  # type: ignore[method-assign]
+
+    def executor(self, config: Any = RESTING) -> Any:
+        executor = self.desk.executor()
+        object.__setattr__(executor._shell, "config", config)
+        return executor
+
+    def run(self) -> ExecutionReport:
+        made = self.desk.plan(SINGLE)
+        report: ExecutionReport = asyncio.run(
+            self.executor().run(made, self.desk.start, self.desk.mandate)
+        )
+        return report
+
+    def resume(self) -> ExecutionReport | None:
+        report: ExecutionReport | None = asyncio.run(self.executor().resume())
+        return report
+
+    @property
+    def set_for(self) -> set[str]:
+        return {*self.desk.exchange._silent_at}
+
+
+def test_a_start_sets_the_switch_anew_where_an_order_stands_and_takes_it_back_after(
+    engine: Engine,
+) -> None:
+    at = Exchange(engine)
+
+    def die(row: Any) -> None:
+        if row.state == "acked":
+            raise Died
+
+    at.desk.watch = die
+    with pytest.raises(Died):
+        at.run()
+    at.desk.watch = lambda row: None
+    assert at.set_for == {"a"}
+    at.told.clear()
+    at.stood.clear()
+    report = at.resume()
+    assert report is not None
+    assert (at.told[0], at.stood[0]) == (10, True)
+    assert at.told[-1] == 0
+    assert at.set_for == set()
+    assert at.desk.journal().history.verify() == ()
+
+
+def test_a_start_takes_back_a_switch_whose_order_was_never_sent(lite: Engine) -> None:
+    at = Exchange(lite)
+    at.dies = True
+    with pytest.raises(Died):
+        at.run()
+    at.dies = False
+    assert at.set_for == {"a"}
+    assert at.desk.journal().history.open_attempts() == ()
+    at.told.clear()
+    at.desk.controls = wide()
+    at.resume()
+    assert at.told == [0]
+    assert at.set_for == set()
+
+
+def test_a_plan_given_up_by_a_start_leaves_no_switch_set(lite: Engine) -> None:
+    at = Exchange(lite)
+    at.dies = True
+    with pytest.raises(Died):
+        at.run()
+    at.dies = False
+    asyncio.run(at.executor().give_up("halted"))
+    assert at.set_for == set()
+
+
+def test_the_switch_of_an_order_that_waits_for_somebody_stays_until_he_has_spoken(
+    lite: Engine,
+) -> None:
+    at = Exchange(lite, Fault("order", "lost_after"), Fault("find", "error", times=10_000))
+    at.run()
+    at.resume()
+    assert at.set_for == {"a"}
+    journal = at.desk.journal()
+    (attempt,) = journal.history.with_state(State.MANUAL)
+    resolve(journal, attempt.client_id, Verdict(State.CANCELLED, Decimal(0), "ann", "order page"))
+    at.resume()
+    assert at.set_for == set()
+
+
+def test_a_start_asks_no_switch_that_was_not_set(lite: Engine) -> None:
+    at = Exchange(lite)
+    assert at.run().status == "done"
+    at.told.clear()
+    assert at.resume() is None
+    assert at.told == []
+
+
+def test_a_venue_that_did_not_take_a_switch_back_is_asked_again_by_the_next_start(
+    lite: Engine,
+) -> None:
+    at = Exchange(lite)
+    at.dies = True
+    with pytest.raises(Died):
+        at.run()
+    at.dies = False
+    venue: Any = at.desk.venues["a"]
+    cancel_after = venue.cancel_after
+
+    async def fails(seconds: int) -> Any:
+        raise RuntimeError(f"no switch today: {seconds}")
+
+    venue.cancel_after = fails
+    at.resume()
+    assert at.set_for == {"a"}
+    venue.cancel_after = cancel_after
+    at.resume()
+    assert at.set_for == set()
+
+
+async def never(*_asked: Any) -> Any:
+    await asyncio.Event().wait()
+
+
+SOON = {"receive_window_s": Decimal("0.01"), "dead_man_s": Decimal(10)}
+AT_ONCE = RESTING.model_copy(update={"order_timeout_s": Decimal("0.01")})
+
+
+@pytest.mark.parametrize("call", ["cancel", "cancel_after"])
+def test_a_venue_that_never_answers_holds_nothing_up(lite: Engine, call: str) -> None:
+    at = Exchange(lite, able=Capabilities.model_validate(SOON))
+    setattr(at.desk.venues["a"], call, never)
+    made = at.desk.plan(SINGLE)
+
+    async def bounded() -> ExecutionReport:
+        async with asyncio.timeout(60):
+            ended: ExecutionReport = await at.executor(AT_ONCE).run(
+                made, at.desk.start, at.desk.mandate
+            )
+            return ended
+
+    report = asyncio.run(bounded())
+    events = at.desk.journal().history.events()
+    if call == "cancel":
+        # The silence let the switch strike, which did what the cancel was asked for.
+        assert report.status == "done"
+        assert {row.facts["why"] for row in events if row.what == "cancel_unknown"} == {
+            "no answer in time"
+        }
+    else:
+        refused = [row.facts["codes"] for row in events if row.what == "refused"]
+        assert refused == [["DEAD_MAN"]]
