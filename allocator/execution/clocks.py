@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
@@ -14,7 +15,9 @@ from allocator.risk.control import Reading, judge
 
 
 async def check_clocks(run: Run, readings: Mapping[str, AccountReading]) -> None:
-    """Refuse to begin with readings of different times, or a venue whose clock is another.
+    """Refuse readings of different times, or a venue whose clock is another.
+
+    A plan that is taken up again is held to this as one that begins.
 
     Raises
     ------
@@ -46,8 +49,9 @@ async def skew_s(shell: Shell, account: str) -> Decimal | None:
     """
     before = shell.clock.now()
     try:
-        told = await shell.venue(account).server_time()
-    except (VenueError, RefusedError):
+        async with asyncio.timeout(float(shell.config.order_timeout_s)):
+            told = await shell.venue(account).server_time()
+    except (VenueError, RefusedError, TimeoutError):
         return None
     after = shell.clock.now()
     took = (after - before).total_seconds()

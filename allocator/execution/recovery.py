@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 
 from allocator.execution.attempts import Attempt
+from allocator.execution.clocks import check_clocks
 from allocator.execution.endings import close
 from allocator.execution.readings import guard
 from allocator.execution.requests import Requests
@@ -97,6 +98,7 @@ class Recovery:
         if any(row.state is State.NOT_EXECUTED for row in run.attempts()):
             raise Abort("a request was not carried out; it is never sent again")
         await guard(run, run.accounts)
+        await check_clocks(run, {name: run.seen[name] for name in run.accounts})
         for action in run.plan.actions:
             # What arrived while nobody looked has to end before what waits for it can go.
             if not isinstance(action, Order):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
@@ -23,6 +24,7 @@ from tests.execution.book import (
     transfer,
 )
 from tests.execution.desk import Desk
+from tests.execution.limits import wide
 
 
 def test_stop_parks_between_slices_and_a_new_start_goes_on(engine: Engine) -> None:
@@ -201,3 +203,46 @@ def test_plan_that_died_during_its_transfer_goes_on(lite: Engine, last: str) -> 
     assert resumed.status == "done"
     assert [row.stage for row in resumed.actions] == ["done", "done", "done"]
     assert max(desk.exchange.effects.values()) == 1
+
+
+@pytest.mark.parametrize(("skew_s", "goes"), [(1, True), (-1, True), (1.1, False), (-1.1, False)])
+def test_a_plan_is_not_taken_up_at_a_venue_whose_clock_is_another(
+    lite: Engine, skew_s: float, goes: bool
+) -> None:
+    desk = Desk.open(lite)
+    executor = desk.executor()
+    desk.watch = lambda row: executor.stop() if row.state == "filled" else None
+    asyncio.run(executor.run(desk.plan(*SWITCH), desk.start, desk.mandate))
+    desk.watch = lambda row: None
+
+    async def other() -> Any:
+        return desk.clock.now() + timedelta(seconds=skew_s)
+
+    desk.venues["b"].server_time = other  # type: ignore[method-assign]
+    report = desk.resume()
+    assert report is not None
+    assert ("CLOCK_SKEW_S: control=DAT-04 of=beta" in report.why) is not goes
+    assert (len(desk.exchange.received) > 2) is goes
+
+
+@pytest.mark.parametrize(("spread_s", "goes"), [(5, True), (6, False)])
+def test_a_plan_is_not_taken_up_with_readings_of_different_times(
+    lite: Engine, spread_s: int, goes: bool
+) -> None:
+    desk = Desk.open(lite)
+    desk.controls = wide(epoch_spread_s=5)
+    executor = desk.executor()
+    desk.watch = lambda row: executor.stop() if row.state == "filled" else None
+    asyncio.run(executor.run(desk.plan(*SWITCH), desk.start, desk.mandate))
+    desk.watch = lambda row: None
+    read = desk.venues["b"].read
+
+    async def earlier() -> Any:
+        row = await read()
+        return row.model_copy(update={"at": row.at - timedelta(seconds=spread_s)})
+
+    desk.venues["b"].read = earlier  # type: ignore[method-assign]
+    report = desk.resume()
+    assert report is not None
+    assert ("EPOCH_SPREAD_S" in report.why) is not goes
+    assert (len(desk.exchange.received) > 2) is goes
