@@ -30,7 +30,17 @@ How to read it:
 - **Bound**: `most` and `least` let the limit itself through.
 - **Mends**: what makes a figure no worse passes though its limit is broken, so that a book can be
   mended. Only where it says so.
-- **Latches**: a refusal trips a breaker, which stays until a person resumes with a reason.
+- **Latches**: a refusal trips a breaker, which stays until a person resumes with a reason. A figure
+  that is only unknown blocks and trips nothing.
+- **Repeats** (ORD-07) are there against a runaway. What follows of an order that was begun, its
+  slices and its tries alike, is held back until the window has room; the first request of another
+  order that finds none is refused, and its account halted.
+- **Counts per cycle, hour and day** (EXP-15 to EXP-17) are of what was sent: every slice and every
+  try, not the lines of a plan, and no cancels. A plan is not begun whose slices alone need more
+  than its cycle may send; tries beyond that may still end it half way, inside its corridor.
+- **Loss** (EXP-18) is of equity that was read. While an account is not read, because its venue does
+  not answer or because something in it has no fresh price, nobody can say what the book is worth:
+  plans are refused, and nothing latches, whether or not the account stands still already.
 
 A breaker stands at `active`, `reducing` (orders that only reduce, and money inside a venue) or
 `halted` (nothing), for everything, one venue or one account; the strictest that covers an account

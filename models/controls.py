@@ -57,8 +57,9 @@ class ControlsConfig(Value):
     duplicate_window_s
         Least seconds between two equal orders of different actions.
     repeats, repeat_window_s
-        Most orders for one side of one instrument in one account within the window; one more
-        halts the account.
+        Most orders for one side of one instrument in one account within the window. What follows
+        of an order that was begun waits for room; the first request of another one that finds
+        none halts the account.
     messages_account, messages_login, messages_owner, message_window_s
         Most requests that change something within the window.
     position_value
@@ -74,7 +75,8 @@ class ControlsConfig(Value):
     turnover_cycle, turnover_hour, turnover_day
         Most value of orders and moves.
     actions_cycle, actions_hour, actions_day
-        Most requests that change something.
+        Most orders, moves and transfers sent: every slice and every try counts, cancels do not. A
+        plan is not begun whose slices need more than a cycle may send.
     daily_loss
         Most loss of equity since the day's first plan, UTC; beyond it only reductions pass, until
         somebody resumes. While an account is not read, nobody can say: nothing passes, and

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from allocator.execution.release import units_of
 from allocator.execution.run import Release, Shell
-from allocator.models.base import plain
+from allocator.execution.slices import least_requests, leg_of, parts_of
+from allocator.models.base import ZERO, plain
 from allocator.models.canonical import mandate_hash, plan_hash, snapshot_hash
 from allocator.models.controls import ApprovalConfig
 from allocator.models.errors import RefusedError, StaleError
@@ -94,7 +96,7 @@ def _check_limits(shell: Shell, case: Case, frozen: Mapping[str, str]) -> None:
     readings = (
         missing,
         Reading(table.TURNOVER_CYCLE, traded),
-        Reading(table.ACTIONS_CYCLE, Decimal(len(plan.actions))),
+        Reading(table.ACTIONS_CYCLE, Decimal(_requests(plan, book))),
         # Without an account's equity nobody can say: as an opening it would hide a loss.
         Reading(table.DAILY_LOSS, None if missing.value else _lost(shell, book)),
     )
@@ -107,6 +109,23 @@ def _check_limits(shell: Shell, case: Case, frozen: Mapping[str, str]) -> None:
     blocking = [row for row in refusals if row not in latched]
     if blocking:
         raise RefusedError("; ".join(map(str, blocking)))
+
+
+def _requests(plan: Plan, book: Book) -> int:
+    """Count the least requests that a plan takes: as many as it has slices, transfers and moves."""
+    count = 0
+    for unit in units_of(plan):
+        count += len(unit.actions) - len(unit.orders)
+        legs = [leg_of(book, order) for order in unit.orders]
+        if legs:
+            parts = parts_of(legs, book.policy.max_slice)
+            count += sum(least_requests(leg, parts, _held(book, leg.order)) for leg in legs)
+    return count
+
+
+def _held(book: Book, order: Order) -> Decimal:
+    row = book.accounts[order.account].positions.get(order.instrument)
+    return ZERO if row is None else row.net
 
 
 def _lost(shell: Shell, book: Book) -> Decimal:

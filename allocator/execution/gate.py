@@ -57,10 +57,10 @@ class Gate:
             await self._shell.pause()
 
     async def space(self, orders: Sequence[Order], spare: int = 0) -> None:
-        """Hold slices back while their side has had its orders of the window.
+        """Hold what follows of an order back while its side has had its orders of the window.
 
-        Slices that follow one another fast are no runaway; uncounted they would hide one, and
-        refused they would halt their account with an order done in part.
+        Slices and tries that follow one another fast are no runaway; uncounted they would hide
+        one, and refused they would halt their account with an order done in part.
 
         Parameters
         ----------

@@ -166,6 +166,8 @@ class Orders:
                     return missed
                 shell.check_stop()
                 await shell.pause()
+            if run.attempts(leg.order.seq):
+                await self._requests.space((leg.order,))
             if leads and self._rests(leg, part):
                 missed = await self._rest(leg, part, parts, quantity)
                 if missed is not None:

@@ -158,7 +158,7 @@ class Requests:
         await self._gate.pace(account, count)
 
     async def space(self, orders: Sequence[Order], spare: int = 0) -> None:
-        """Hold slices back while their side has had its orders of the window."""
+        """Hold what follows of an order back while its side has had its orders of the window."""
         await self._gate.space(orders, spare)
 
     async def arm(self, place: Place, intent: OrderIntent) -> bool:

@@ -103,6 +103,25 @@ def sendable(leg: Leg, rest: Decimal, held: Decimal) -> Decimal:
     return quantity if quantity > ZERO and (closes or quantity >= leg.smallest) else ZERO
 
 
+@lawful
+def least_requests(leg: Leg, parts: int, held: Decimal) -> int:
+    """Count the requests of a leg if every one of them is filled whole.
+
+    Parameters
+    ----------
+    held
+        Signed contracts that its account holds before the first.
+    """
+    count, filled = 0, ZERO
+    sign = ONE if leg.order.side == "buy" else -ONE
+    for part in range(1, parts + 1):
+        target = due(leg, part, parts)
+        while size := sendable(leg, target - filled, held + sign * filled):
+            filled += size
+            count += 1
+    return count
+
+
 def round_down(quantity: Decimal, step: Decimal) -> Decimal:
     """Round contracts toward zero to a multiple of a step."""
     return (quantity / step).to_integral_value(ROUND_FLOOR) * step

@@ -117,9 +117,9 @@ LIQUIDATION = _limit(
 TURNOVER_CYCLE = _limit("EXP-12", "turnover_cycle", "value traded in this cycle, numeraire")
 TURNOVER_HOUR = _limit("EXP-13", "turnover_hour", "value traded in an hour, numeraire")
 TURNOVER_DAY = _limit("EXP-14", "turnover_day", "value traded in a day, numeraire")
-ACTIONS_CYCLE = _limit("EXP-15", "actions_cycle", "requests in this cycle")
-ACTIONS_HOUR = _limit("EXP-16", "actions_hour", "requests in an hour")
-ACTIONS_DAY = _limit("EXP-17", "actions_day", "requests in a day")
+ACTIONS_CYCLE = _limit("EXP-15", "actions_cycle", "orders, moves and transfers sent in this cycle")
+ACTIONS_HOUR = _limit("EXP-16", "actions_hour", "orders, moves and transfers sent in an hour")
+ACTIONS_DAY = _limit("EXP-17", "actions_day", "orders, moves and transfers sent in a day")
 DAILY_LOSS = Control(
     "EXP-18",
     "exposure",

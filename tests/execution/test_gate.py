@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
-from allocator.adapters.paper import Fault
+from allocator.adapters.paper import Behaviour, Fault
 from allocator.execution.office import Office
 from allocator.execution.report import ExecutionReport
 from allocator.models.errors import RefusedError
@@ -223,6 +223,40 @@ def test_slices_of_one_order_wait_rather_than_halt_their_account(
     assert desk.held("a", BTC_A) == 0
     assert desk.journal().history.breakers() == ()
     assert desk.clock.now() - begun >= timedelta(seconds=120)
+
+
+@pytest.mark.parametrize(("depth", "sent"), [("0.05", 4), ("0", 3)])
+def test_tries_at_one_slice_wait_rather_than_halt_their_account(
+    lite: Engine, depth: str, sent: int
+) -> None:
+    """A market that fills little asks for many orders: no runaway, yet as many in a minute."""
+    behaviour = Behaviour(depth={BTC_A: Decimal(depth)})
+    desk = Desk.open(lite, mandate=WHOLE, behaviour=behaviour)
+    desk.controls = wide(repeats=2, repeat_window_s=60)
+    times = list[datetime]()
+    desk.watch = lambda row: times.append(desk.clock.now()) if row.state == "sending" else None
+    report = desk.run(order(1, "a", "sell", "0.2"))
+    assert report.actions[0].stage == ("done" if Decimal(depth) else "failed")
+    assert desk.journal().history.breakers() == ()
+    assert len(times) == sent
+    gaps = [later - first for first, later in zip(times, times[2:], strict=False)]
+    assert min(gaps) > timedelta(seconds=60)
+
+
+@pytest.mark.parametrize(("most", "goes"), [("4.999999", False), ("5", True)])
+def test_a_plan_is_not_begun_whose_slices_a_cycle_may_not_send(
+    lite: Engine, most: str, goes: bool
+) -> None:
+    desk = Desk.open(lite, mandate=SLICED)
+    desk.controls = wide(actions_cycle=most)
+    action = order(1, "a", "sell", "1", reduce_only=True)
+    if goes:
+        report = desk.run(action)
+        assert (report.status, report.actions[0].attempts) == ("done", 5)
+        return
+    with pytest.raises(RefusedError, match="ACTIONS_CYCLE: control=EXP-15 value=5 most"):
+        desk.run(action)
+    assert not desk.exchange.received
 
 
 def two_equal(lite: Engine, window: str, wait_s: float) -> tuple[Desk, ExecutionReport]:

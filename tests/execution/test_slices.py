@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from allocator.execution.slices import Leg, due, in_step, parts_of, round_down, sendable
+from allocator.execution.slices import (
+    Leg,
+    due,
+    in_step,
+    least_requests,
+    parts_of,
+    round_down,
+    sendable,
+)
 from allocator.models.market import Instrument
 from allocator.models.plan import Order
 from tests.execution.book import BTC_A, instrument, order
@@ -75,3 +83,21 @@ def test_one_request_is_at_most_the_venues_maximum() -> None:
 
 def test_rounding_is_toward_zero() -> None:
     assert round_down(Decimal("0.0019"), Decimal("0.001")) == Decimal("0.001")
+
+
+@pytest.mark.parametrize(
+    ("one", "parts", "held", "requests"),
+    [
+        (leg(), 1, "0", 1),
+        (leg(), 5, "0", 5),
+        (leg(max_quantity="0.3"), 1, "0", 4),
+        (leg(max_quantity="0.3"), 2, "0", 4),
+        (leg("0.25", smallest="0.1"), 5, "0", 2),
+        (leg("0.25", smallest="0.1", reduce_only=True), 5, "-0.25", 3),
+        (leg("0.05", smallest="0.1"), 1, "0", 0),
+    ],
+)
+def test_a_leg_needs_a_request_for_every_slice_that_can_be_sent(
+    one: Leg, parts: int, held: str, requests: int
+) -> None:
+    assert least_requests(one, parts, Decimal(held)) == requests
