@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Engine
@@ -25,7 +24,7 @@ from allocator.execution.entries import (
 )
 from allocator.execution.history import History
 from allocator.execution.leader import latest_epoch
-from allocator.models.base import json_value, plain
+from allocator.models.base import json_value
 from allocator.models.canonical import canonical_json, plan_hash
 from allocator.models.errors import RefusedError
 from allocator.models.mandate import Mandate
@@ -33,7 +32,6 @@ from allocator.models.plan import Plan
 from allocator.models.records import (
     BreakerRow,
     FreezeRow,
-    OpeningRow,
     OutboxRow,
     PlanRow,
     ProposalRow,
@@ -63,6 +61,11 @@ class Office:
         self._portfolio = portfolio
         self._clock = clock
         self.history = History(engine)
+
+    @property
+    def portfolio(self) -> str:
+        """What is led."""
+        return self._portfolio
 
     @contextmanager
     def write(self) -> Generator[Entry]:
@@ -180,47 +183,6 @@ class Office:
             facts = {"state": row.state, "reason": reason, "who": who}
             entry.event(f"breaker:{scope}", "reset", **facts)
             entry.alert("resumed", scope=scope, reason=reason, who=who)
-
-    # Money from outside
-
-    def paid(self, amount: Decimal, reason: str, who: str) -> Decimal:
-        """Tell that money came into the book today, or left it: that is no profit and no loss.
-
-        Parameters
-        ----------
-        amount
-            Numeraire; negative: it left.
-
-        Returns
-        -------
-        What the day's profit or loss is counted from now, numeraire.
-
-        Raises
-        ------
-        RefusedError
-            Without an amount, a reason or a name, or when no plan has opened the day yet: what
-            came before its first plan is counted in it already.
-        """
-        if not reason.strip() or not who.strip():
-            raise RefusedError("NO_REASON: money from outside needs a reason and a name")
-        if not amount:
-            raise RefusedError("NO_AMOUNT: nothing came and nothing left")
-        with self.write() as entry:
-            day = f"{entry.at:%Y-%m-%d}"
-            query = select(OpeningRow).where(
-                OpeningRow.portfolio == self._portfolio, OpeningRow.day == day
-            )
-            row = entry.session.exec(query).first()
-            if row is None:
-                raise RefusedError(f"DAY_NOT_OPEN: day={day} portfolio={self._portfolio}")
-            row.equity += amount
-            entry.session.add(row)
-            facts = {"amount": plain(amount), "reason": reason, "who": who}
-            entry.event(
-                f"portfolio:{self._portfolio}", "paid", day=day, equity=plain(row.equity), **facts
-            )
-            entry.alert("paid", day=day, **facts)
-            return row.equity
 
     # Evidence about accounts
 

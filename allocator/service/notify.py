@@ -36,6 +36,7 @@ WORDS = {
     "cycle_superseded": "a plan was given up",
     "cycle_failed": "a cycle failed",
     "resumed": "trading was resumed",
+    "paid_told": "money is said to have left: somebody else has to tell the same",
     "mandate_draft": "the configuration's mandate changed: a draft waits to be published",
     "dead_man": "the scheduler has not ticked",
     "test": "a test",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from sqlalchemy import Engine, text
 
 from allocator.execution.office import Office
+from allocator.execution.outside import Payment, Taken, paid
 from allocator.models.errors import RefusedError
 from tests.execution.book import BTC_A, BTC_B, account, order, snapshot
 from tests.execution.desk import Desk, gathered
@@ -18,6 +20,14 @@ SELL = order(1, "a", "sell", "0.2", reduce_only=True)
 BUY = order(1, "a", "buy", "0.2")
 EMPTY = {**account("b", "beta", "-1"), "state": "frozen", "balances": {}, "positions": {}}
 UNREAD = {**account("b", "beta", "-1"), "state": "frozen", "unread": True}
+
+
+def payment(amount: str, who: str = "ann") -> Payment:
+    return Payment(Decimal(amount), "wire", who)
+
+
+def tell(office: Office, amount: str, most: str = "1e9") -> Taken:
+    return paid(office, payment(amount), Decimal(most))
 
 
 def test_a_loss_beyond_its_limit_lets_only_reductions_through(lite: Engine) -> None:
@@ -39,14 +49,14 @@ def test_a_withdrawal_is_no_loss_and_a_deposit_hides_none(lite: Engine) -> None:
     desk.controls = wide(daily_loss="1000")
     office = Office(lite, "desk", desk.clock)
     with pytest.raises(RefusedError, match="DAY_NOT_OPEN"):
-        office.paid(Decimal(-5000), "wire 1", "ann")
+        tell(office, "-5000")
     assert desk.run(order(1, "a", "buy", "0.1")).status == "done"
     money = desk.exchange.holdings["a"].wallet("USDT")
 
     def tried(comes: str, told: str | None) -> str:
         money.add(Decimal(comes))
         if told is not None:
-            office.paid(Decimal(told), "wire 2", "ann")
+            tell(office, told)
         desk.start = asyncio.run(gathered(desk))
         return desk.run(order(1, "a", "buy", "0.001")).why
 
@@ -64,7 +74,74 @@ def test_money_from_outside_needs_an_amount_a_reason_and_a_name(lite: Engine) ->
         ("1", "wire", "", "NO_REASON"),
     ):
         with pytest.raises(RefusedError, match=code):
-            office.paid(Decimal(amount), reason, who)
+            paid(office, Payment(Decimal(amount), reason, who), Decimal(1))
+
+
+def opened(lite: Engine) -> Office:
+    desk = Desk.open(lite)
+    desk.journal().opening("desk", "2026-11-20", Decimal(200_000))
+    return Office(lite, "desk", desk.clock)
+
+
+@pytest.mark.parametrize(
+    ("amount", "most", "alone"),
+    [
+        ("-5000", "5000", True),
+        ("-5000.01", "5000", False),
+        ("-1", None, False),
+        ("-1", "0", False),
+        ("5000000", "5000", True),
+        ("5000000", None, True),
+    ],
+)
+def test_what_lets_more_risk_through_than_one_person_may_needs_another(
+    lite: Engine, amount: str, most: str | None, alone: bool
+) -> None:
+    office = opened(lite)
+    taken = paid(office, payment(amount), None if most is None else Decimal(most))
+    assert taken.opening == 200_000 + (Decimal(amount) if alone else 0)
+    assert taken.waits == (None if alone else 1)
+    assert [row.topic for row in office.history.alerts()] == ["paid" if alone else "paid_told"]
+    assert office.history.verify() == ()
+
+
+def test_what_one_person_told_counts_together_over_the_day(lite: Engine) -> None:
+    office = opened(lite)
+    assert tell(office, "-3000", most="5000").waits is None
+    assert tell(office, "4000", most="5000").waits is None
+    assert tell(office, "-2001", most="5000").waits == 1
+    assert tell(office, "-2000", most="5000").opening == 199_000
+
+
+def test_what_was_told_counts_once_somebody_else_has_told_the_same(lite: Engine) -> None:
+    office = opened(lite)
+    assert tell(office, "-9000", most="0").waits == 1
+    assert tell(office, "-7000", most="0").waits == 2
+    for amount, who, number, code in (
+        ("-9000", "ann", 1, "SAME_EYES: told_by=ann confirmed_by=ann"),
+        ("-9000", " ANN ", 1, "SAME_EYES"),
+        ("-9001", "ben", 1, "NOT_TOLD: number=1"),
+        ("-9000", "ben", 2, "NOT_TOLD: number=2"),
+        ("-9000", "ben", 3, "NOT_TOLD: number=3"),
+    ):
+        with pytest.raises(RefusedError, match=code):
+            paid(office, payment(amount, who), Decimal(0), number)
+    assert paid(office, payment("-9000", "ben"), Decimal(0), 1).opening == 191_000
+    with pytest.raises(RefusedError, match="NOT_TOLD: number=1"):
+        paid(office, payment("-9000", "cat"), Decimal(0), 1)
+    last = [row for row in office.history.events() if row.what == "paid"][-1]
+    assert (last.facts["first"], last.facts["who"]) == ("ann", "ben")
+    assert office.history.verify() == ()
+
+
+def test_what_was_told_yesterday_is_not_confirmed_today(lite: Engine) -> None:
+    office = opened(lite)
+    assert tell(office, "-9000", most="0").waits == 1
+    desk = Desk.open(lite)
+    desk.clock.at += timedelta(days=1)
+    desk.journal().opening("desk", "2026-11-21", Decimal(150_000))
+    with pytest.raises(RefusedError, match="NOT_TOLD"):
+        paid(Office(lite, "desk", desk.clock), payment("-9000", "ben"), Decimal(0), 1)
 
 
 def test_an_opening_that_somebody_rewrote_is_seen(lite: Engine) -> None:

@@ -216,18 +216,30 @@ def paid(
     config: ConfigArgument,
     who: WhoOption,
     reason: ReasonOption,
+    confirm: Annotated[
+        int | None,
+        typer.Option("--confirm", help="Number of what somebody else told.", show_default=False),
+    ] = None,
 ) -> None:
     """Tell of a deposit or a withdrawal, so that the day's loss is counted without it.
 
-    Ends with 6 before the day's first plan, in which it is counted anyway, or without a reason
-    and a name.
+    Beyond approval.second_above in a day, a withdrawal counts once somebody else has told the
+    same amount with --confirm. Ends with 6 before the day's first plan, in which it is counted
+    anyway, without a reason and a name, or if you told first what you confirm.
 
     \b
     Example: allocator paid -c config.yaml --as ann --reason "wire 4711" -- -25000
+    Example: allocator paid -c config.yaml --as ben --reason "seen" --confirm 1 -- -25000
     """  # noqa: D301
-    with open_office(load(config)) as office:
-        opening = office.paid(_number(amount, "AMOUNT"), reason, who)
-    print(f"today's profit and loss are counted from {plain(opening)}")
+    from allocator.execution.outside import Payment
+    from allocator.execution.outside import paid as told
+
+    loaded, payment = load(config), Payment(_number(amount, "AMOUNT"), reason, who)
+    with open_office(loaded) as office:
+        taken = told(office, payment, loaded.approval.second_above, confirm)
+    if taken.waits is not None:
+        print(f"waits for somebody else to tell the same with --confirm {taken.waits}")
+    print(f"today's profit and loss are counted from {plain(taken.opening)}")
 
 
 def resolve(  # noqa: PLR0913 - each is an option of the command

@@ -1,0 +1,151 @@
+"""Money from outside: what came into a book or left it is no profit and no loss.
+
+To tell that money left makes the day's loss smaller, and so lets more risk through than the control
+of that loss would: it is held to the rules of approvals. Beyond what one person may let go,
+somebody else has to tell the same; what people told alone counts together over the day. To tell
+that money came makes the loss larger; for that one person is enough, as for a halt.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlmodel import col, select
+
+from allocator.execution.entries import Entry
+from allocator.execution.office import Office
+from allocator.models.base import ZERO, exact, plain
+from allocator.models.errors import RefusedError
+from allocator.models.records import EventRow, OpeningRow
+from allocator.risk.approvals import person
+
+TOLD, PAID = "told", "paid"
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """Money that came into a book, or left it.
+
+    Attributes
+    ----------
+    amount
+        Numeraire; negative: it left.
+    """
+
+    amount: Decimal
+    reason: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of what somebody told.
+
+    Attributes
+    ----------
+    opening
+        What the day's profit or loss is counted from now, numeraire.
+    waits
+        Number by which somebody else has to confirm it before it counts; None: it counts.
+    """
+
+    opening: Decimal
+    waits: int | None = None
+
+
+def paid(
+    office: Office, payment: Payment, second_above: Decimal | None, confirms: int | None = None
+) -> Taken:
+    """Tell that money came into the book today, or left it.
+
+    Parameters
+    ----------
+    second_above
+        Numeraire that may leave in a day on one person's word; None: nothing.
+    confirms
+        Number of what somebody else has told, which is confirmed by telling the same amount.
+
+    Raises
+    ------
+    RefusedError
+        Without an amount, a reason or a name; when no plan has opened the day yet: what came
+        before its first plan is counted in it already; or when nothing like it waits for
+        somebody else to confirm it.
+    """
+    if not payment.reason.strip() or not payment.who.strip():
+        raise RefusedError("NO_REASON: money from outside needs a reason and a name")
+    if not payment.amount:
+        raise RefusedError("NO_AMOUNT: nothing came and nothing left")
+    with office.write() as entry:
+        row = _opening(entry, office.portfolio)
+        said = _said(entry, office.portfolio, row.day)
+        facts: dict[str, Any] = {
+            "amount": plain(payment.amount),
+            "reason": payment.reason,
+            "who": payment.who,
+        }
+        subject = f"portfolio:{office.portfolio}"
+        if confirms is not None:
+            facts |= {"confirms": confirms, "first": _confirmed(said, payment, confirms)}
+        elif _needs_second(said, payment, second_above):
+            number = 1 + sum(what == TOLD for what, _ in said)
+            entry.event(subject, TOLD, day=row.day, number=number, **facts)
+            entry.alert("paid_told", day=row.day, number=number, **facts)
+            return Taken(row.equity, number)
+        row.equity += payment.amount
+        entry.session.add(row)
+        entry.event(subject, PAID, day=row.day, equity=plain(row.equity), **facts)
+        entry.alert("paid", day=row.day, **facts)
+        return Taken(row.equity)
+
+
+def _opening(entry: Entry, portfolio: str) -> OpeningRow:
+    day = f"{entry.at:%Y-%m-%d}"
+    query = select(OpeningRow).where(OpeningRow.portfolio == portfolio, OpeningRow.day == day)
+    row = entry.session.exec(query).first()
+    if row is None:
+        raise RefusedError(f"DAY_NOT_OPEN: day={day} portfolio={portfolio}")
+    return row
+
+
+def _said(entry: Entry, portfolio: str, day: str) -> list[tuple[str, Facts]]:
+    """List what was told of a day, in order."""
+    query = select(EventRow.what, EventRow.facts_json).where(
+        EventRow.subject == f"portfolio:{portfolio}", col(EventRow.what).in_((TOLD, PAID))
+    )
+    rows = entry.session.exec(query.order_by(col(EventRow.seq)))
+    said = [(what, json.loads(text)) for what, text in rows]
+    return [(what, facts) for what, facts in said if facts.get("day") == day]
+
+
+def _needs_second(
+    said: Sequence[tuple[str, Facts]], payment: Payment, second_above: Decimal | None
+) -> bool:
+    """Whether more would have left today on one person's word than may."""
+    if payment.amount > ZERO:
+        return False
+    told = [exact(f["amount"]) for what, f in said if what == PAID and "confirms" not in f]
+    left = sum((-amount for amount in told if amount < ZERO), -payment.amount)
+    return second_above is None or left > second_above
+
+
+def _confirmed(said: Sequence[tuple[str, Facts]], payment: Payment, number: int) -> str:
+    """Find who told first what is confirmed now.
+
+    Raises
+    ------
+    RefusedError
+        When it is not there, is confirmed already, is another amount, or was told by the same.
+    """
+    first = next((f for what, f in said if what == TOLD and f["number"] == number), None)
+    done = any(f.get("confirms") == number for _, f in said)
+    if first is None or done or exact(first["amount"]) != payment.amount:
+        raise RefusedError(f"NOT_TOLD: number={number} amount={plain(payment.amount)}")
+    if person(first["who"]) == person(payment.who):
+        raise RefusedError(f"SAME_EYES: told_by={first['who']} confirmed_by={payment.who}")
+    return str(first["who"])
