@@ -110,12 +110,15 @@ def book_config(config: Config, name: str) -> Config:
     used |= {master for login in used if (master := config.logins[login].master) is not None}
     routes = tuple(route for route in config.routes if route.source in row.accounts)
     http = config.service.http.model_copy(update={"port": port_of(config, name)})
-    folder = f"{config.service.history.folder}/{name}"
+    history = config.service.history
+    kept = {"folder": f"{history.folder}/{name}"}
+    if history.anchors is not None:
+        kept["anchors"] = f"{history.anchors}.{name}"
     service = {
         "schedules": row.schedules,
         "triggers": row.triggers,
         "http": http,
-        "history": config.service.history.model_copy(update={"folder": folder}),
+        "history": history.model_copy(update=kept),
     }
     changes = {
         "installation": f"{config.installation}-{name}",

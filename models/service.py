@@ -151,10 +151,18 @@ class AlertConfig(Value):
 
 
 class HistoryConfig(Value):
-    """Where marks are kept as parquet, and for how many days."""
+    """Where marks are kept as parquet, and for how many days; and heads of the audit, for good.
+
+    Attributes
+    ----------
+    anchors
+        File to which the head of the audit is appended after every cycle; None: `audit-heads` in
+        the folder. It guards against whoever can write the database and not this file.
+    """
 
     folder: str = "var/history"
     keep_days: int = Field(default=400, ge=1)
+    anchors: str | None = None
 
 
 class HttpConfig(Value):

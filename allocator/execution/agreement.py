@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from allocator.execution import audit
 from allocator.execution.attempts import text_hash
-from allocator.execution.audit import Fault
+from allocator.execution.audit import Fault, Head
 from allocator.execution.reservations import phase_of
 from allocator.execution.transitions import Stage, State
 from allocator.models.base import exact, plain, stamp
@@ -89,11 +89,11 @@ class Told:
         return sorted(self._facts)
 
 
-def verify(session: Session) -> tuple[Fault, ...]:
-    """Check the whole chain, and that every row stands where the audit left it."""
+def verify(session: Session, heads: Iterable[Head] = ()) -> tuple[Fault, ...]:
+    """Check the whole chain, that it holds the heads, and that every row stands where it says."""
     told = Told()
     try:
-        faults = audit.chain(session, told.add)
+        faults = audit.chain(session, told.add, heads)
     except ValueError as error:
         return (Fault(None, f"a line of the audit cannot be read: {error}"),)
     for check in (

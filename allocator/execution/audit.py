@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -38,6 +38,14 @@ class Fault:
 
     seq: int | None
     what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The event that an audit ended with at some time."""
+
+    seq: int
+    hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +106,24 @@ def append(session: Session, lines: Sequence[Line]) -> None:
         connection.execute(update(TailRow).where(col(TailRow.id) == TAIL), ends)
 
 
-def chain(session: Session, told: Callable[[EventRow], None]) -> list[Fault]:
-    """Check the whole chain, handing each event on as it is passed."""
+def head(session: Session) -> Head | None:
+    """Tell where the audit ends now; None: nothing was ever written."""
+    tail = session.get(TailRow, TAIL)
+    return None if tail is None else Head(tail.seq, tail.hash)
+
+
+def chain(
+    session: Session, told: Callable[[EventRow], None], heads: Iterable[Head] = ()
+) -> list[Fault]:
+    """Check the whole chain, handing each event on as it is passed.
+
+    Parameters
+    ----------
+    heads
+        What it ended with at earlier times, as it was kept elsewhere: it must hold them all.
+    """
     faults: list[Fault] = []
+    kept = {row.seq: row.hash for row in heads}
     previous, expected = GENESIS, 1
     for row in session.exec(select(EventRow).order_by(col(EventRow.seq))):
         if row.seq != expected:
@@ -109,10 +132,12 @@ def chain(session: Session, told: Callable[[EventRow], None]) -> list[Fault]:
             faults.append(Fault(row.seq, "does not follow the event before"))
         if row.hash != digest(row, row.seq, row.previous):
             faults.append(Fault(row.seq, "was changed after it was written"))
+        if kept.pop(row.seq, row.hash) != row.hash:
+            faults.append(Fault(row.seq, "is not the one whose hash was kept"))
         previous, expected = row.hash, row.seq + 1
         told(row)
-    tail = session.get(TailRow, TAIL)
-    ends = (0, GENESIS) if tail is None else (tail.seq, tail.hash)
-    if ends != (expected - 1, previous):
-        faults.append(Fault(expected, f"the audit ends here and was written up to {ends[0]}"))
+    ends = head(session) or Head(0, GENESIS)
+    if ends != Head(expected - 1, previous):
+        faults.append(Fault(expected, f"the audit ends here and was written up to {ends.seq}"))
+    faults += [Fault(seq, "its hash was kept, and it is no longer there") for seq in sorted(kept)]
     return faults

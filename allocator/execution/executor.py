@@ -55,6 +55,8 @@ class Executor:
         Seconds a snapshot may be old when a plan that nobody had to look at begins.
     watch
         Is told of everything that happens, as it happens.
+    ended
+        Called once a cycle has ended, so that where the audit ends can be kept elsewhere.
     """
 
     def __init__(  # noqa: PLR0913 - the ports it works with
@@ -69,7 +71,9 @@ class Executor:
         approval: ApprovalConfig | None = None,
         max_age_s: Decimal = Decimal(60),
         watch: Watch = nothing,
+        ended: Callable[[], None] = lambda: None,
     ) -> None:
+        self.ended = ended
         self._rules = Rules(release, approval or ApprovalConfig(), max_age_s)
         self._shell = Shell(
             journal=journal,
@@ -231,6 +235,7 @@ class Executor:
         course.status = outcome(journal.history.actions(run.plan.plan_hash), gave_up=gave_up)
         ended = "superseded" if course.status == "superseded" else "ended"
         journal.close_cycle(run.cycle_id, ended, course.why)
+        self.ended()
         return summarise(run, course)
 
     async def _work(self, run: Run) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -358,10 +358,22 @@ class History:
                 if r.id is not None
             )
 
-    def verify(self) -> tuple[audit.Fault, ...]:
-        """Check the audit's hash chain, and the rows against it; empty when all is well."""
+    def head(self) -> audit.Head | None:
+        """Tell where the audit ends now; None: nothing was ever written."""
         with self._session() as session:
-            return agreement.verify(session)
+            return audit.head(session)
+
+    def verify(self, heads: Iterable[audit.Head] = ()) -> tuple[audit.Fault, ...]:
+        """Check the audit's hash chain, and the rows against it; empty when all is well.
+
+        Parameters
+        ----------
+        heads
+            What the audit ended with at earlier times, as it was kept outside the database: rows
+            cut off at its end are told by nothing else.
+        """
+        with self._session() as session:
+            return agreement.verify(session, heads)
 
 
 def breakers(session: Session) -> tuple[Tripped, ...]:

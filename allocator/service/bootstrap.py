@@ -23,6 +23,7 @@ from allocator.execution.report import Progress, nothing
 from allocator.models.config import Config
 from allocator.models.errors import ConfigError
 from allocator.ports import MarketData, Venue
+from allocator.service.anchors import Anchors, anchor_file
 from allocator.service.clock import SystemClock
 from allocator.service.database import database_errors
 from allocator.verify import verify
@@ -125,6 +126,8 @@ async def _desk(
         with lead(engine, portfolio, holder, clock.now()) as lease:
             opened = open_venues(config, clock, budgets=budgets)
             try:
+                history = History(engine)
+                anchors = Anchors(anchor_file(config.service.history), history, clock)
                 executor = Executor(
                     Journal(engine, lease, clock),
                     opened.venues,
@@ -135,9 +138,9 @@ async def _desk(
                     approval=config.approval,
                     max_age_s=config.gather.max_age_s,
                     watch=watch,
+                    ended=anchors.keep,
                 )
                 office = Office(engine, portfolio, clock)
-                history = History(engine)
                 yield Desk(config, opened.market, opened.venues, executor, history, office, lease)
             finally:
                 await opened.close()
@@ -155,7 +158,7 @@ def read_config(path: Path, *, whole: bool = False) -> Config:
 def anchored(config: Config, folder: Path) -> Config:
     """Read paths as relative to the configuration's folder, wherever a command is typed.
 
-    These are ``file:`` references, SQLite databases and the history's folder.
+    These are ``file:`` references, SQLite databases, the history's folder and its file of heads.
     """
     logins = {
         name: row.model_copy(
@@ -165,11 +168,13 @@ def anchored(config: Config, folder: Path) -> Config:
     }
     service = config.service
     alerts = [_anchor(reference, folder) for reference in service.alerts.to]
-    kept = (folder / Path(service.history.folder).expanduser()).resolve()
+    history = service.history
+    anchors = None if history.anchors is None else _path(history.anchors, folder)
+    kept = {"folder": _path(history.folder, folder), "anchors": anchors}
     service = service.model_copy(
         update={
             "alerts": service.alerts.model_copy(update={"to": tuple(alerts)}),
-            "history": service.history.model_copy(update={"folder": str(kept)}),
+            "history": history.model_copy(update=kept),
         }
     )
     books = tuple(
@@ -185,6 +190,10 @@ def anchored(config: Config, folder: Path) -> Config:
     )
 
 
+def _path(told: str, folder: Path) -> str:
+    return str((folder / Path(told).expanduser()).resolve())
+
+
 def _database(url: str, folder: Path) -> str:
     path = sqlite_path(url)
     return url if path is None else f"sqlite:///{(folder / path.expanduser()).resolve()}"
@@ -192,4 +201,4 @@ def _database(url: str, folder: Path) -> str:
 
 def _anchor(reference: str, folder: Path) -> str:
     kind, _, name = reference.partition(":")
-    return f"file:{(folder / Path(name).expanduser()).resolve()}" if kind == "file" else reference
+    return f"file:{_path(name, folder)}" if kind == "file" else reference

@@ -102,17 +102,22 @@ class Cycles:
         live.busy = slot.name
         telemetry.bind(slot=slot.name, cause=slot.cause)
         try:
-            resumed = await self._ports.executor.resume()
-            if self._ports.slots.had_cycle(slot.name):
-                note = "carried on where an earlier leader had stopped"
-                return Result("done", f"{note}: {_told(resumed)}", slot.plan_hash)
-            if slot.kind == "execute":
-                self._check_mandate(str(slot.plan_hash))
-                return await self._execute(slot, str(slot.plan_hash))
-            return await self._plan(slot)
+            result = await self._work(slot)
+            self._ports.executor.ended()
+            return result
         finally:
             live.busy = ""
             telemetry.unbind("slot", "cause", "plan")
+
+    async def _work(self, slot: Slot) -> Result:
+        resumed = await self._ports.executor.resume()
+        if self._ports.slots.had_cycle(slot.name):
+            note = "carried on where an earlier leader had stopped"
+            return Result("done", f"{note}: {_told(resumed)}", slot.plan_hash)
+        if slot.kind == "execute":
+            self._check_mandate(str(slot.plan_hash))
+            return await self._execute(slot, str(slot.plan_hash))
+        return await self._plan(slot)
 
     def _check_mandate(self, plan_hash: str) -> None:
         """Refuse what was approved before another mandate was published."""

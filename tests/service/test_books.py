@@ -19,6 +19,7 @@ from allocator.execution.history import History
 from allocator.models.config import Config
 from allocator.models.errors import ConfigError
 from allocator.service import demo, loopback
+from allocator.service.anchors import anchor_file
 from allocator.service.cli.main import run
 from allocator.service.mandates import Mandates
 from allocator.service.scheduler.slots import Slots
@@ -58,6 +59,13 @@ def path(tmp_path: Path) -> Path:
 
 def named(path: Path, name: str) -> Config:
     return load_config(f"{path}#{name}")
+
+
+def test_books_keep_the_heads_of_their_audits_apart(path: Path) -> None:
+    heads = {"anchors": str(path.parent / "heads")}
+    split(path, lambda data: data["service"]["history"].update(heads))
+    files = {anchor_file(named(path, name).service.history).name for name in ("west", "east")}
+    assert files == {"heads.west", "heads.east"}
 
 
 def test_book_has_its_own_accounts_logins_record_schedules_and_mandate(path: Path) -> None:

@@ -125,21 +125,39 @@ def show(
 
 
 @history.command()
-def verify(ctx: typer.Context) -> None:
+def verify(
+    ctx: typer.Context,
+    anchor: Annotated[
+        Path | None,
+        typer.Option(
+            "--anchor",
+            help="Heads kept outside the database; by default the configuration's, if there are.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
     """Check the record's hash chain; ends with 1 if somebody rewrote it.
+
+    Lines cut off at its end are told by the heads alone that were kept outside the database.
 
     \b
     Example: allocator history -d sqlite:///var/demo/journal.db verify
+    Example: allocator history -c config.yaml verify --anchor /mnt/elsewhere/audit-heads
     """  # noqa: D301
+    from allocator.service.anchors import kept_heads
+
+    path = anchor or _anchors(ctx.obj[1])
+    heads = () if path is None else kept_heads(path)
     with _record(ctx) as record:
-        faults = record.verify()
+        faults = record.verify(heads)
         for fault in faults:
             place = "" if fault.seq is None else f"event {fault.seq}: "
             print(f"{place}{fault.what}", file=sys.stderr)
         if faults:
             raise JournalError(f"the record was rewritten in {len(faults)} places")
         count = len(record.events())
-    print(f"the record is whole: {count} events")
+    against = "" if path is None else f", with all {len(heads)} heads of {path}"
+    print(f"the record is whole: {count} events{against}")
 
 
 @db.command()
@@ -221,6 +239,17 @@ def _url(database: str | None, config: Path | None) -> str:
 
 def _told(revision: str | None) -> str:
     return "empty" if revision is None else revision
+
+
+def _anchors(config: Path | None) -> Path | None:
+    """Find the heads that a configuration's record has left outside its database."""
+    if config is None:
+        return None
+    from allocator.service.anchors import anchor_file
+    from allocator.service.bootstrap import read_config
+
+    path = anchor_file(read_config(config).service.history)
+    return path if path.exists() else None
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from allocator.execution.history import History
 from allocator.models import api
 from allocator.models.base import utc
 from allocator.models.snapshot import Snapshot
+from allocator.service.anchors import known_heads
 from allocator.service.http.access import OnceRoute, Served, need
 from allocator.service.http.problems import responses, written_as
 from allocator.service.http.site import Site
@@ -200,9 +201,9 @@ def audit(site: Served, after: After = 0, limit: Limit = 200) -> tuple[api.Event
 
 @router.get("/audit/verify")
 def verify(site: Served) -> api.AuditCheck:
-    """Check that nobody rewrote the audit."""
+    """Check that nobody rewrote the audit, nor cut off what was kept of it elsewhere."""
     history: History = site.service.office.history
-    faults = history.verify()
+    faults = history.verify(known_heads(site.service.config.service.history))
     return api.AuditCheck(
         whole=not faults,
         events=site.views.last_event(),

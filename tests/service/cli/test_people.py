@@ -97,6 +97,13 @@ def test_a_plan_is_proposed_approved_carried_out_and_made_again(shop: Shop) -> N
     assert shop.sent() > 0
     assert run(["replay", "1", "-c", str(shop.path)]) == 0
     assert "the same, byte for byte" in shop.capsys.readouterr().out
+    verify = ["history", "-c", str(shop.path), "verify"]
+    assert run(verify) == 0
+    assert "with all 1 heads of " in shop.capsys.readouterr().out
+    forged = shop.path.with_name("forged")
+    forged.write_text(f"999999 {'0' * 64}\n")
+    assert run([*verify, "--anchor", str(forged)]) == 1
+    assert "event 999999: its hash was kept" in shop.capsys.readouterr().err
     assert "begun" in shop.type("approve")[1]
     assert shop.type("execute", hash_)[0] == 6
 
@@ -261,6 +268,11 @@ def test_a_days_loss_refuses_increases_until_it_is_explained(shop: Shop) -> None
     why = ("--as", "ann", "--reason", "a withdrawal")
     assert shop.type("resume", *why)[0] == 0
     assert shop.type("paid", *why, "--", "-1000000")[0] == 0
+    status, told = shop.type("paid", *why, "--", "-1")
+    assert (status, "with --confirm 1" in told) == (0, True)
+    assert shop.type("paid", *why, "--confirm", "1", "--", "-1")[0] == 6
+    ben = ("--as", "ben", "--reason", "seen")
+    assert shop.type("paid", *ben, "--confirm", "1", "--", "-1")[0] == 0
     status, told = shop.type("execute", aim(shop, "0.6"))
     assert status == 0, told
     assert run(["history", "-c", str(shop.path), "verify"]) == 0

@@ -67,7 +67,7 @@ def test_a_rewritten_record_is_told_by_its_events(
         SimpleNamespace(seq=5, what="was changed after it was written"),
         SimpleNamespace(seq=None, what="an attempt is in the audit only"),
     ]
-    record = SimpleNamespace(verify=lambda: faults, events=lambda: [])
+    record = SimpleNamespace(verify=lambda _heads: faults, events=lambda: [])
     monkeypatch.setattr(records, "_record", lambda _ctx: nullcontext(record))
     status, lines = told(["history", "-d", "sqlite://", "verify"], capsys)
     assert status == 1

@@ -1,0 +1,134 @@
+"""Heads of the audit outside its database: whatever is cut off at its end is missed."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from allocator.execution.history import History
+from allocator.execution.office import Office
+from allocator.models.config import Config
+from allocator.models.errors import StaleError
+from allocator.models.service import HistoryConfig
+from allocator.risk.breaker import Breaker
+from allocator.service.anchors import Anchors, anchor_file, kept_heads, known_heads
+from allocator.service.bootstrap import anchored
+from tests.execution.book import JumpingClock, order
+from tests.execution.desk import Desk
+
+CUT = """
+DELETE FROM event WHERE seq > 2;
+UPDATE audit_tail SET seq = 2, hash = (SELECT hash FROM event WHERE seq = 2);
+DELETE FROM breaker WHERE scope = 'account:c';
+"""
+"""What somebody does who knows how the record is built: everything in the database agrees."""
+
+
+def written(engine: Engine, path: Path) -> tuple[Office, Anchors]:
+    clock = JumpingClock()
+    office = Office(engine, "desk", clock)
+    anchors = Anchors(path, office.history, clock)
+    for account in ("a", "b", "c"):
+        office.trip(f"account:{account}", Breaker.HALTED, "odd prices", "ann")
+        anchors.keep()
+    return office, anchors
+
+
+def changed(engine: Engine, statements: str) -> None:
+    lite = engine.dialect.name == "sqlite"
+    guards = ("event_keeps_rows", "event_keeps_facts")
+    free = [f"DROP TRIGGER {name}" for name in guards]
+    with engine.begin() as connection:
+        for statement in free if lite else ["ALTER TABLE event DISABLE TRIGGER USER"]:
+            connection.execute(text(statement))
+        for statement in filter(str.strip, statements.split(";")):
+            connection.execute(text(statement))
+
+
+def test_a_record_that_holds_its_heads_is_whole(engine: Engine, tmp_path: Path) -> None:
+    office, _ = written(engine, tmp_path / "heads")
+    heads = kept_heads(tmp_path / "heads")
+    assert [row.seq for row in heads] == [1, 2, 3]
+    assert heads[-1] == office.history.head()
+    office.trip("account:d", Breaker.HALTED, "odd prices", "ann")
+    assert office.history.verify(heads) == ()
+
+
+def test_what_was_cut_off_at_the_end_is_told_by_the_heads_alone(
+    engine: Engine, tmp_path: Path
+) -> None:
+    office, _ = written(engine, tmp_path / "heads")
+    changed(engine, CUT)
+    assert office.history.verify() == ()
+    (fault,) = office.history.verify(kept_heads(tmp_path / "heads"))
+    assert (fault.seq, fault.what) == (3, "its hash was kept, and it is no longer there")
+
+
+def test_what_was_written_anew_after_a_cut_is_told(engine: Engine, tmp_path: Path) -> None:
+    office, _ = written(engine, tmp_path / "heads")
+    changed(engine, CUT)
+    office.trip("account:c", Breaker.REDUCING, "odd prices", "ann")
+    assert office.history.verify() == ()
+    (fault,) = office.history.verify(kept_heads(tmp_path / "heads"))
+    assert (fault.seq, fault.what) == (3, "is not the one whose hash was kept")
+
+
+def test_a_head_is_kept_once(lite: Engine, tmp_path: Path) -> None:
+    _, anchors = written(lite, tmp_path / "heads")
+    anchors.keep()
+    assert len(kept_heads(tmp_path / "heads")) == 3
+
+
+def test_an_empty_record_has_no_head(lite: Engine, tmp_path: Path) -> None:
+    Anchors(tmp_path / "heads", History(lite), JumpingClock()).keep()
+    assert not (tmp_path / "heads").exists()
+    assert known_heads(HistoryConfig(folder=str(tmp_path))) == ()
+
+
+def test_a_file_that_cannot_be_written_is_told_and_tried_again(
+    lite: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "heads").mkdir()
+    _, anchors = written(lite, tmp_path / "heads")
+    assert caplog.messages.count(caplog.messages[0]) == 3
+    assert "AUDIT_ANCHOR" in caplog.messages[0]
+    (tmp_path / "heads").rmdir()
+    anchors.keep()
+    assert [row.seq for row in kept_heads(tmp_path / "heads")] == [3]
+
+
+@pytest.mark.parametrize("line", ["", "x " + "0" * 64, "1 abc", "0" * 64])
+def test_a_line_that_is_no_head_is_told(tmp_path: Path, line: str) -> None:
+    (tmp_path / "heads").write_text(f"1 {'0' * 64} 2026-11-20T08:00:00Z\n{line}\n")
+    with pytest.raises(StaleError, match=":2: this is no head"):
+        kept_heads(tmp_path / "heads")
+
+
+def test_every_cycle_leaves_the_head_that_it_ended_with(lite: Engine, tmp_path: Path) -> None:
+    desk = Desk.open(lite)
+    executor = desk.executor()
+    anchors = Anchors(tmp_path / "heads", History(lite), desk.clock)
+    executor.ended = anchors.keep
+    made = desk.plan(order(1, "a", "sell", "0.1"))
+    asyncio.run(executor.run(made, desk.start, desk.mandate))
+    assert kept_heads(tmp_path / "heads") == (History(lite).head(),)
+    (last,) = History(lite).events(after=kept_heads(tmp_path / "heads")[0].seq - 1)
+    assert (last.subject, last.what) == ("cycle:1", "ended")
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ({}, "var/history/audit-heads"),
+        ({"folder": "marks"}, "marks/audit-heads"),
+        ({"anchors": "kept/heads"}, "kept/heads"),
+    ],
+)
+def test_heads_stand_in_the_historys_folder_or_where_the_configuration_says(
+    tmp_path: Path, told: dict[str, str], found: str
+) -> None:
+    config = anchored(Config.model_validate({"service": {"history": told}}), tmp_path)
+    assert anchor_file(config.service.history) == (tmp_path / found).resolve()
