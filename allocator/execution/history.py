@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, cast
+from typing import cast
 
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
@@ -16,12 +15,21 @@ from sqlmodel.sql.expression import Select
 from allocator.execution import agreement, audit
 from allocator.execution.attempts import Attempt, of_row
 from allocator.execution.database import READ_ONLY
-from allocator.execution.shortfall import Shortfall
+from allocator.execution.recorded import (
+    ActionRecord,
+    Alert,
+    Cycle,
+    Event,
+    Measured,
+    PlanRecord,
+    Proposal,
+    cycle_record,
+    measured_record,
+    plan_record,
+    proposal_record,
+)
 from allocator.execution.transitions import OPEN_STATES, Stage, State
-from allocator.models.canonical import plan_hash
 from allocator.models.errors import JournalError
-from allocator.models.mandate import Mandate
-from allocator.models.plan import Plan
 from allocator.models.records import (
     ActionRow,
     AttemptRow,
@@ -35,106 +43,8 @@ from allocator.models.records import (
     ShortfallRow,
     VerdictRow,
 )
-from allocator.models.snapshot import Snapshot
 from allocator.risk.approvals import Judged, Verdict
 from allocator.risk.breaker import Breaker, Tripped
-
-
-@dataclass(frozen=True, slots=True)
-class Cycle:
-    """One run over the book.
-
-    Attributes
-    ----------
-    status
-        ``open``, ``parked`` (stopped on request), ``ended``, ``superseded`` or ``failed``.
-    """
-
-    id: int
-    slot: str
-    status: str
-    opened_at: datetime
-    ended_at: datetime | None
-    note: str
-    plan_hash: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ActionRecord:
-    """Where a line of a plan stands."""
-
-    seq: int
-    kind: str
-    stage: Stage
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class PlanRecord:
-    """A plan with what it was made from.
-
-    Attributes
-    ----------
-    baseline
-        What the venues said before its first action, as JSON data; None: not read yet.
-    """
-
-    cycle_id: int
-    plan: Plan
-    snapshot: Snapshot
-    mandate: Mandate
-    baseline: Any
-    proposer: str
-    approver: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """A plan that somebody has to judge, with what it was made from.
-
-    Attributes
-    ----------
-    begun
-        Whether it has been carried out, in whole or in part.
-    """
-
-    at: datetime
-    proposer: str
-    plan: Plan
-    snapshot: Snapshot
-    mandate: Mandate
-    begun: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What an action came to against its plan's forecast."""
-
-    plan_hash: str
-    at: datetime
-    figures: Shortfall
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One line of the audit."""
-
-    seq: int
-    at: datetime
-    epoch: int
-    subject: str
-    what: str
-    facts: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """Something somebody should know."""
-
-    id: int
-    at: datetime
-    topic: str
-    body: Any
 
 
 class History:
@@ -163,7 +73,7 @@ class History:
         """List cycles, the latest first."""
         with self._session() as session:
             query = _cycles().order_by(col(CycleRow.id).desc()).limit(limit)
-            return tuple(_cycle(row, hash_) for row, hash_ in session.exec(query))
+            return tuple(cycle_record(row, hash_) for row, hash_ in session.exec(query))
 
     def cycle(self, cycle_id: int) -> Cycle:
         """Read one cycle.
@@ -177,14 +87,14 @@ class History:
             found = session.exec(_cycles().where(CycleRow.id == cycle_id)).first()
             if found is None:
                 raise JournalError(f"NO_CYCLE: id={cycle_id}")
-            return _cycle(*found)
+            return cycle_record(*found)
 
     def unfinished(self) -> tuple[Cycle, ...]:
         """List cycles that were begun and not ended, the oldest first."""
         query = _cycles().where(col(CycleRow.status).in_(("open", "parked")))
         with self._session() as session:
             rows = session.exec(query.order_by(col(CycleRow.id)))
-            return tuple(_cycle(row, hash_) for row, hash_ in rows)
+            return tuple(cycle_record(row, hash_) for row, hash_ in rows)
 
     def plan(self, hash_: str) -> PlanRecord | None:
         """Read a plan by its hash.
@@ -196,20 +106,7 @@ class History:
         """
         with self._session() as session:
             row = session.get(PlanRow, hash_)
-            if row is None:
-                return None
-            plan = Plan.model_validate_json(row.plan_json)
-            if plan_hash(plan) != hash_:
-                raise JournalError(f"PLAN_CHANGED: plan_hash={hash_}")
-            return PlanRecord(
-                cycle_id=row.cycle_id,
-                plan=plan,
-                snapshot=Snapshot.model_validate_json(row.snapshot_json),
-                mandate=Mandate.model_validate_json(row.mandate_json),
-                baseline=None if row.baseline_json is None else json.loads(row.baseline_json),
-                proposer=row.proposer,
-                approver=row.approver,
-            )
+            return None if row is None else plan_record(row)
 
     def proposals(self, limit: int = 100) -> tuple[Proposal, ...]:
         """List proposed plans, the latest first."""
@@ -217,7 +114,7 @@ class History:
             rows = session.exec(
                 select(ProposalRow).order_by(col(ProposalRow.at).desc()).limit(limit)
             ).all()
-            return tuple(_proposal(session, row) for row in rows)
+            return tuple(proposal_record(r, begun=_begun(session, r.plan_hash)) for r in rows)
 
     def proposal(self, hash_: str) -> Proposal | None:
         """Read a proposed plan by its hash.
@@ -229,7 +126,7 @@ class History:
         """
         with self._session() as session:
             row = session.get(ProposalRow, hash_)
-            return None if row is None else _proposal(session, row)
+            return None if row is None else proposal_record(row, begun=_begun(session, hash_))
 
     def verdicts(self, hash_: str) -> tuple[Verdict, ...]:
         """List what people said of a plan, in order."""
@@ -277,7 +174,7 @@ class History:
         if hash_ is not None:
             query = query.where(ShortfallRow.plan_hash == hash_)
         with self._session() as session:
-            return tuple(_measured(row) for row in session.exec(query))
+            return tuple(measured_record(row) for row in session.exec(query))
 
     def attempt(self, client_id: str) -> Attempt | None:
         """Read one attempt."""
@@ -382,39 +279,10 @@ def breakers(session: Session) -> tuple[Tripped, ...]:
     return tuple(Tripped(r.scope, Breaker(r.state), r.reason, r.who, r.at) for r in rows)
 
 
-def _measured(row: ShortfallRow) -> Measured:
-    names = (field.name for field in fields(Shortfall))
-    figures = Shortfall(**{name: getattr(row, name) for name in names})
-    return Measured(row.plan_hash, row.at, figures)
-
-
-def _proposal(session: Session, row: ProposalRow) -> Proposal:
-    plan = Plan.model_validate_json(row.plan_json)
-    if plan_hash(plan) != row.plan_hash:
-        raise JournalError(f"PLAN_CHANGED: plan_hash={row.plan_hash}")
-    return Proposal(
-        at=row.at,
-        proposer=row.proposer,
-        plan=plan,
-        snapshot=Snapshot.model_validate_json(row.snapshot_json),
-        mandate=Mandate.model_validate_json(row.mandate_json),
-        begun=session.get(PlanRow, row.plan_hash) is not None,
-    )
-
-
 def _cycles() -> Select[CycleRow, str]:
     """Select cycles with the hashes of their plans, if they have one; not the plans."""
     return select(CycleRow, PlanRow.plan_hash).join(PlanRow, isouter=True)
 
 
-def _cycle(row: CycleRow, hash_: str | None) -> Cycle:
-    assert row.id is not None
-    return Cycle(
-        id=row.id,
-        slot=row.slot,
-        status=row.status,
-        opened_at=row.opened_at,
-        ended_at=row.ended_at,
-        note=row.note,
-        plan_hash=hash_,
-    )
+def _begun(session: Session, hash_: str) -> bool:
+    return session.get(PlanRow, hash_) is not None

@@ -20,11 +20,11 @@ from allocator.execution.entries import (
     step_action,
 )
 from allocator.execution.office import Office
+from allocator.execution.recorded import stored_plan
 from allocator.execution.transitions import Stage, State
 from allocator.models.base import ZERO, plain
-from allocator.models.canonical import plan_hash
 from allocator.models.errors import JournalError, RefusedError
-from allocator.models.plan import Action, Plan
+from allocator.models.plan import Action
 from allocator.models.records import AttemptRow, FreezeRow
 
 WHOLE = frozenset({State.FILLED, State.SETTLED})
@@ -101,9 +101,7 @@ def _end_action(entry: Entry, row: AttemptRow) -> None:
 
 
 def _action(session: Session, row: AttemptRow) -> Action:
-    plan = Plan.model_validate_json(plan_row(session, row.plan_hash).plan_json)
-    if plan_hash(plan) != row.plan_hash:
-        raise JournalError(f"PLAN_CHANGED: plan_hash={row.plan_hash}")
+    plan = stored_plan(plan_row(session, row.plan_hash))
     return next(action for action in plan.actions if action.seq == row.seq)
 
 

@@ -11,7 +11,7 @@ from allocator.execution.attempts import Attempt
 from allocator.execution.endings import wanted
 from allocator.execution.expectation import Break
 from allocator.execution.filling import filled_effects
-from allocator.execution.history import ActionRecord
+from allocator.execution.recorded import ActionRecord
 from allocator.execution.report import (
     ActionReport,
     BreakReport,

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from allocator.execution.history import Alert
 from allocator.execution.office import Office
+from allocator.execution.recorded import Alert
 from allocator.models.base import stamp
 from allocator.models.canonical import canonical_json
 from allocator.models.errors import StaleError

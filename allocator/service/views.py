@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from allocator.execution.history import Proposal
+from allocator.execution.recorded import Proposal
 from allocator.models import api
 from allocator.models.base import stamp
 from allocator.models.plan import Plan
