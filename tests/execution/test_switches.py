@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -10,13 +11,26 @@ import pytest
 from sqlalchemy import Engine
 
 from allocator.adapters.paper import Behaviour, Fault
+from allocator.execution.database import connect
+from allocator.execution.executor import Executor
 from allocator.execution.manual import Verdict, resolve
 from allocator.execution.report import ExecutionReport
 from allocator.execution.transitions import State
-from allocator.models.intents import Capabilities
+from allocator.models.intents import Capabilities, Outcome
+from allocator.models.plan import Plan
 from tests.execution.book import order
-from tests.execution.desk import CONFIG, Desk
-from tests.execution.limits import wide
+from tests.execution.crashes import (
+    Crash,
+    DyingJournal,
+    DyingVenue,
+    Fuse,
+    be,
+    faults_found,
+    fresh,
+    template,
+)
+from tests.execution.desk import CONFIG, Desk, let_through
+from tests.execution.limits import NOBODY, wide
 
 RESTING = CONFIG.model_copy(update={"style": "post_only", "post_only_tries": 2})
 SINGLE = order(1, "a", "sell", "0.4", reduce_only=True)
@@ -194,3 +208,63 @@ def test_a_venue_that_never_answers_holds_nothing_up(lite: Engine, call: str) ->
     else:
         refused = [row.facts["codes"] for row in events if row.what == "refused"]
         assert refused == [["DEAD_MAN"]]
+
+
+class DyingSwitch(DyingVenue):
+    """Dies before its switch is told something or after."""
+
+    async def cancel_after(self, seconds: int) -> Outcome:
+        self._fuse.point()
+        venue: Any = self._venue
+        out: Outcome = await venue.cancel_after(seconds)
+        self._fuse.point()
+        return out
+
+
+def dying(at: Exchange, fuse: Fuse) -> Executor:
+    desk = at.desk
+    venues = {name: DyingSwitch(venue, fuse) for name, venue in desk.venues.items()}
+    return Executor(
+        DyingJournal(desk.engine, desk, fuse),
+        venues,
+        desk.clock,
+        release=let_through,
+        config=RESTING,
+        controls=desk.controls,
+        approval=NOBODY,
+    )
+
+
+def left(engine: Engine, *deaths: int) -> tuple[bool, Exchange, Plan]:
+    """Be processes that die at these points, and one that does not; tell whether the first did."""
+    at = Exchange(engine)
+    made, first = at.desk.plan(SINGLE), Fuse(deaths[0])
+    for fuse in (first, *map(Fuse, deaths[1:])):
+        with suppress(Crash):
+            asyncio.run(be(at.desk, made, dying(at, fuse)))
+    asyncio.run(be(at.desk, made, dying(at, Fuse())))
+    return first.passed >= first.at, at, made
+
+
+def sweep(step: int, *, nested: bool) -> int:
+    """Die at points so many apart; tell how many there are."""
+    empty, engine = template(), connect("sqlite://")
+    point, died = 1, True
+    while died:
+        deaths = (point, point % 7 + 1) if nested else (point,)
+        died, at, made = left(fresh(empty, engine), *deaths)
+        assert faults_found(at.desk, made) == [], deaths
+        assert at.set_for == set(), deaths
+        point += step
+    engine.dispose()
+    return point - step
+
+
+def test_wherever_a_process_dies_the_next_leaves_no_switch_set() -> None:
+    assert sweep(11, nested=False) > 80
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("nested", [False, True])
+def test_no_switch_is_left_set_by_deaths_at_every_point(nested: bool) -> None:
+    assert sweep(1, nested=nested) > 80
