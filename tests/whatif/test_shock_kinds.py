@@ -106,6 +106,25 @@ def test_a_coin_settled_option_keeps_its_delta_net_of_its_premium() -> None:
     assert delta > Decimal("-0.328")
 
 
+@pytest.mark.parametrize("told", ["-0.2", "-0.3", "-0.45"])
+@pytest.mark.parametrize(("after", "ends"), [("15000", -1), ("200000", 0)])
+def test_a_told_delta_that_is_not_the_formula_s_ends_where_every_delta_ends(
+    told: str, after: str, ends: int
+) -> None:
+    inst = option(mark=f"{black(64000, 60000, 35 / 365, 0.55):.10f}", delta=told)
+    _, delta = revalued(inst, move(after), AS_OF)
+    assert float(delta) == pytest.approx(ends, abs=1e-3)
+    _, near = revalued(inst, move("64000.0001"), AS_OF)
+    assert float(near) == pytest.approx(float(told), abs=1e-6), "it begins at what was told"
+
+
+def test_a_delta_that_no_option_has_stays_with_its_line() -> None:
+    inst = option(mark=f"{black(64000, 60000, 35 / 365, 0.55):.10f}", delta="0.3")
+    premium, delta = revalued(inst, move("64100"), AS_OF)
+    assert delta == Decimal("0.3")
+    assert premium == inst.mark + 30
+
+
 def test_correlations_of_every_pair_can_be_set_and_a_bound_is_kept(tmp_path: Path) -> None:
     book = BOOK.replace(
         '    BTC: {price: "64000"',
