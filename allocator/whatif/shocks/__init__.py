@@ -13,8 +13,8 @@ from allocator.models.mandate import Mandate
 from allocator.models.snapshot import Snapshot
 from allocator.whatif.shock import Shock
 from allocator.whatif.shocks.accounts import Accounts
-from allocator.whatif.shocks.flows import flowed
 from allocator.whatif.shocks.fees import impossible_fees
+from allocator.whatif.shocks.flows import flowed
 from allocator.whatif.shocks.market import asset, market
 from allocator.whatif.shocks.names import unknown
 from allocator.whatif.shocks.prices import Prices

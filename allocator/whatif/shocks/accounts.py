@@ -107,4 +107,3 @@ def _most(tiers: tuple[Tier, ...], asked: Decimal) -> Decimal:
     """Give the largest leverage that brackets allow, or what is asked where they name none."""
     known = [tier.max_leverage for tier in tiers if tier.max_leverage is not None]
     return max(known, default=asked)
-

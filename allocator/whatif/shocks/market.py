@@ -89,4 +89,3 @@ def cut(rows: tuple[CollateralTier, ...], change: Adjust) -> tuple[CollateralTie
         row.model_copy(update={"ratio": ONE - min(max(change.of(ONE - row.ratio), ZERO), ONE)})
         for row in rows
     )
-
