@@ -35,9 +35,7 @@ def done(folder: Path, shock: str, book: str = BOOK) -> WhatIf:
     ("factor", "cap"),
     [("0.29", None), ("0.2", "160,000.00"), ("0.27", "216,000.00"), ("1", None)],
 )
-def test_a_position_above_its_new_cap_is_told(
-    tmp_path: Path, factor: str, cap: str | None
-) -> None:
+def test_a_position_above_its_new_cap_is_told(tmp_path: Path, factor: str, cap: str | None) -> None:
     """3.5 contracts of 64,000 are 224,000 USD; the largest bracket ends at 800,000."""
     found = done(tmp_path, f"{{brackets: {{multiply: {factor}, only: [binance]}}}}").remarks
     told = (
@@ -78,9 +76,7 @@ def test_an_order_that_the_price_crosses_is_told_and_stays(
 def test_a_way_that_the_book_has_closed_is_told_when_it_opens(tmp_path: Path) -> None:
     book = BOOK.replace('fee: "0.0005"}', 'fee: "0.0005", enabled: false}')
     shock = "{venues: {binance: {withdrawals: open}}}"
-    assert done(tmp_path, shock, book).remarks == (
-        "route out, which the book has closed, is open",
-    )
+    assert done(tmp_path, shock, book).remarks == ("route out, which the book has closed, is open",)
 
 
 def test_remarks_stand_in_the_table_the_page_and_the_answer(
