@@ -98,6 +98,8 @@ class Monitor:
         self._read_at = dict[str, datetime]()
         self._known: Mapping[str, Flows] | None = None
         self._moving = set[str]()
+        # What urgent triggers saw of funding last, and the others, which rest during a cycle.
+        self._rates: dict[bool, dict[str, Decimal]] = {True: {}, False: {}}
         self.latest: Marks | None = None
 
     def before_reading(self) -> None:
@@ -135,7 +137,7 @@ class Monitor:
         _write(self._path, self._base)
         self._tidy(before, marks)
         self.latest = marks
-        return self._watch(before, marks, busy=busy)
+        return self._watch(marks, busy=busy)
 
     def _earn(self, book: Book, missing: Mapping[str, str]) -> dict[str, Profit]:
         """Reckon what accounts earned since they were last at rest.
@@ -155,18 +157,24 @@ class Monitor:
         self._base = self._base.model_copy(update={"moments": moments})
         return out
 
-    def _watch(self, before: Marks | None, marks: Marks, *, busy: bool) -> tuple[Firing, ...]:
-        rules = tuple(row for row in self._rules if row.urgent or not busy)
-        seen = observation(
-            marks,
-            before=before,
-            day_start=self._base.earned,
-            highest=self._base.highest,
-            venue_ages_s=self._ages(marks),
-        )
-        known = self._lines.read()
-        after, firings = watch(rules, known, seen)
-        self._lines.keep(self._lease, known, after, firings, seen)
+    def _watch(self, marks: Marks, *, busy: bool) -> tuple[Firing, ...]:
+        """Look at the triggers of either kind, each beside the rates that it saw last."""
+        known, ages = self._lines.read(), self._ages(marks)
+        after, firings = known, tuple[Firing, ...]()
+        for urgent in (True,) if busy else (True, False):
+            seen = observation(
+                marks,
+                rates=self._rates[urgent],
+                day_start=self._base.earned,
+                highest=self._base.highest,
+                venue_ages_s=ages,
+            )
+            rules = tuple(row for row in self._rules if row.urgent == urgent)
+            after, found = watch(rules, after, seen)
+            firings += found
+        self._lines.keep(self._lease, known, after, firings, marks.at)
+        for urgent in (True,) if busy else (True, False):
+            self._rates[urgent] = {**self._rates[urgent], **marks.funding}
         if firings:
             self._fired(firings)
         return firings

@@ -122,7 +122,7 @@ def test_account_that_was_not_read_has_no_figures() -> None:
     assert marks.equity is None
     assert marks.exposures == ()
     assert marks.limits == ()
-    seen = observation(marks, before=None, day_start=None, highest=None, venue_ages_s={})
+    seen = observation(marks, rates={}, day_start=None, highest=None, venue_ages_s={})
     assert seen.figures["pnl"] == {"book": None}
 
 
@@ -149,6 +149,24 @@ def test_each_kind_fires_once(watched: Watched) -> None:
     assert watched.look(6.9, wallet="300", missing=("b",)) == ["down"]
     kinds = {row.source: row.kind for row in watched.slots.recent()}
     assert {name for name, kind in kinds.items() if kind == "repair"} == {"margin"}
+
+
+def test_a_funding_jump_that_a_cycle_saw_first_fires_after_it(watched: Watched) -> None:
+    assert watched.look(0) == []
+    assert watched.look(1, rate="0.0012", busy=True) == []
+    assert watched.look(2, rate="0.0012", busy=True) == []
+    assert watched.look(3, rate="0.0012") == ["funding"]
+    assert watched.look(4, rate="0.0012") == [], "it is known by now"
+
+
+def test_an_urgent_funding_jump_fires_once_although_a_cycle_goes_on(watched: Watched) -> None:
+    rule = {"id": "leap", "on": "funding", "of": BTC, "threshold": "0.001", "urgent": True}
+    watched.monitor._rules = (TriggerRule.model_validate({**rule, "cooldown_s": 0}),)
+    assert watched.look(0) == []
+    assert watched.look(1, rate="0.0012", busy=True) == ["leap"]
+    assert watched.look(2, rate="0.0012", busy=True) == []
+    assert watched.look(3, rate="0.0024", busy=True) == ["leap"]
+    assert watched.look(4, rate="0.0024") == []
 
 
 def test_busy_monitor_looks_at_urgent_triggers_alone(watched: Watched) -> None:
