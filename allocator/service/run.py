@@ -45,7 +45,7 @@ from allocator.service.monitor.history import MarkStore
 from allocator.service.monitor.lines import Lines
 from allocator.service.monitor.monitor import Monitor
 from allocator.service.notify import Notifier, Send
-from allocator.service.scheduler.slots import Slots
+from allocator.service.scheduler.slots import Asked, Slots
 from allocator.service.scheduler.timer import Timer
 from allocator.service.scheduler.worker import Worker
 from allocator.service.snapshots import Snapshots
@@ -133,9 +133,7 @@ class Service:
         """
         self._loop = asyncio.get_running_loop()
         self._take_mandate()
-        timer = Timer(
-            self.config.service.schedules, self.slots, self.clock, wake=self.wake, beat=self._beat
-        )
+        timer = self.timer()
         async with AsyncExitStack() as stack:
             stack.callback(self.beats.leave, self.live.holder)
             stack.enter_context(timer.running())
@@ -144,6 +142,17 @@ class Service:
             notifying = asyncio.create_task(self._notify())
             stack.push_async_callback(_end, notifying)
             await self._lead_when_possible()
+
+    def timer(self) -> Timer:
+        """Make what writes down the slots of the schedules as they fall due."""
+        return Timer(
+            self.config.service.schedules,
+            self.slots,
+            self.clock,
+            wake=self.wake,
+            beat=self._beat,
+            missed=self._missed,
+        )
 
     def _take_mandate(self) -> None:
         holds, draft = self.mandates.from_config(self.config.mandate, self.clock.now())
@@ -239,7 +248,20 @@ class Service:
         if status == "failed":
             with self.office.write() as entry:
                 entry.alert("slot_failed", cause=cause, why=note)
+        elif status == "missed":
+            self._alert_missed(cause, [name], note)
         log.info("slot ended", extra={"slot": name, "status": status, "note": note})
+
+    def _missed(self, rows: Sequence[Asked]) -> None:
+        """Tell that slots fell due while nothing ran them; in one alert a schedule."""
+        for _ in rows:
+            self.metrics.slot("missed")
+        self._alert_missed(rows[-1].cause, [row.name for row in rows], rows[-1].note)
+
+    def _alert_missed(self, cause: str, names: Sequence[str], why: str) -> None:
+        facts = {"cause": cause, "slots": len(names), "latest": names[-1], "why": why}
+        with self.office.write() as entry:
+            entry.alert("slots_missed", **facts)
 
     async def _park(self, desk: Desk) -> None:
         await self.stopping.wait()

@@ -82,10 +82,11 @@ def _latest(site: Site) -> int:
     response_class=StreamingResponse,
     responses=written_as("text/event-stream", 401, 403, 422),
 )
-async def events(
+async def events(  # noqa: PLR0913 - the parts of a request
     site: Served,
     request: Request,
     asking: Annotated[Principal, Depends(need("read"))],
+    *,
     after: Annotated[int | None, Query(ge=0, le=LARGEST)] = None,
     for_s: Annotated[float | None, Query(ge=0, le=86_400)] = None,
     last_event_id: Annotated[str | None, Header()] = None,

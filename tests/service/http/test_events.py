@@ -24,7 +24,7 @@ def opened(place: Place, name: str, after: int) -> Any:
     found = place.site.tokens.named(name, place.clock.now())
     assert isinstance(found, Principal)
     request = Request(scope, receive)
-    return events.events(place.site, request, found, after, None, None)
+    return events.events(place.site, request, found, after=after, for_s=None, last_event_id=None)
 
 
 async def frames(place: Place, name: str, end: Any) -> list[str]:
