@@ -40,6 +40,7 @@ from allocator.service.cycles import Cycles, Ports
 from allocator.service.live import Live
 from allocator.service.mandates import Mandates
 from allocator.service.metrics import Metrics
+from allocator.service.monitor.base import Bases
 from allocator.service.monitor.flows import Ledger
 from allocator.service.monitor.history import MarkStore
 from allocator.service.monitor.lines import Lines
@@ -231,6 +232,7 @@ class Service:
             self.lines,
             desk.lease,
             self.config.service.triggers,
+            bases=Bases(self.engine, self.portfolio, self.store.folder),
             venues={row.id: logins[row.login].venue for row in self.config.accounts},
             keep_days=self.config.service.history.keep_days,
             fired=self._fired,

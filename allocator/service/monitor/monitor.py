@@ -2,64 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
-
-from pydantic import Field, ValidationError
 
 from allocator.execution.leader import Lease
-from allocator.models.base import ZERO, Num, Value, json_value
 from allocator.models.mandate import Mandate
 from allocator.models.service import TriggerRule
 from allocator.models.snapshot import Snapshot
 from allocator.risk.triggers import Firing, watch
+from allocator.service.monitor.base import Bases
 from allocator.service.monitor.flows import Ledger
 from allocator.service.monitor.history import MarkStore
 from allocator.service.monitor.lines import Lines
 from allocator.service.monitor.marks import Marks, marks_of, observation
-from allocator.service.monitor.profit import Flows, Moment, Profit, moment, profit
+from allocator.service.monitor.profit import Flows, Profit, moment, profit
 from allocator.state import Book
 
 log = logging.getLogger(__name__)
-
-
-class Base(Value):
-    """What the next mark is reckoned from; survives a restart.
-
-    Attributes
-    ----------
-    moments
-        By account, as it was last read.
-    highest
-        The highest equity of the book, moved along with what was paid in or out.
-    day, earned
-        Profit of the book since midnight UTC of that day.
-    """
-
-    moments: Mapping[str, Moment] = Field(default_factory=dict[str, Moment])
-    highest: Num | None = None
-    day: str = ""
-    earned: Num = ZERO
-
-    def after(self, at: datetime, worth: Decimal | None, earned: Mapping[str, Profit]) -> Base:
-        """Take in what was earned by all accounts until a time."""
-        day = f"{at:%Y-%m-%d}"
-        total = sum((row.total for row in earned.values()), ZERO)
-        paid_in = sum((row.flows for row in earned.values()), ZERO)
-        before = None if self.highest is None else self.highest + paid_in
-        highest = before if worth is None else max(worth, before or worth)
-        return self.model_copy(
-            update={
-                "day": day,
-                "earned": total + (self.earned if self.day == day else ZERO),
-                "highest": highest,
-            }
-        )
 
 
 class Monitor:
@@ -81,6 +42,7 @@ class Monitor:
         lease: Lease,
         rules: Sequence[TriggerRule],
         *,
+        bases: Bases,
         venues: Mapping[str, str],
         keep_days: int,
         fired: Callable[[Sequence[Firing]], None],
@@ -93,8 +55,8 @@ class Monitor:
         self._venues = dict(venues)
         self._keep_days = keep_days
         self._fired = fired
-        self._path = store.folder / "base.json"
-        self._base = _read(self._path)
+        self._bases = bases
+        self._base = bases.read()
         self._read_at = dict[str, datetime]()
         self._known: Mapping[str, Flows] | None = None
         self._moving = set[str]()
@@ -134,7 +96,7 @@ class Monitor:
         earned = self._earn(Book.of(snapshot, mandate), missing)
         self._base = self._base.after(marks.at, marks.equity, earned)
         self._store.write(marks, earned)
-        _write(self._path, self._base)
+        self._bases.keep(self._lease, self._base, marks.at)
         self._tidy(before, marks)
         self.latest = marks
         return self._watch(marks, busy=busy)
@@ -194,20 +156,3 @@ class Monitor:
         if before is None or before.at.date() != marks.at.date():
             joined, dropped = self._store.tidy(marks.at, self._keep_days)
             log.info("history tidied", extra={"joined": joined, "dropped": dropped})
-
-
-def _read(path: Path) -> Base:
-    try:
-        return Base.model_validate_json(path.read_text())
-    except FileNotFoundError:
-        return Base()
-    except ValidationError:
-        log.warning("base of the marks cannot be read: profit begins anew", exc_info=True)
-        return Base()
-
-
-def _write(path: Path, base: Base) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".draft")
-    draft.write_text(json.dumps(json_value(base)))
-    os.replace(draft, path)
