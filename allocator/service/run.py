@@ -36,7 +36,7 @@ from allocator.risk.triggers import Firing
 from allocator.service.beats import Beats
 from allocator.service.bootstrap import Desk, open_desk
 from allocator.service.clock import SystemClock
-from allocator.service.cycles import Cycles, Ports
+from allocator.service.cycles import Cycles, Ports, to_its_end
 from allocator.service.live import Live
 from allocator.service.mandates import Mandates
 from allocator.service.metrics import Metrics
@@ -46,6 +46,7 @@ from allocator.service.monitor.history import MarkStore
 from allocator.service.monitor.lines import Lines
 from allocator.service.monitor.monitor import Monitor
 from allocator.service.notify import Notifier, Send
+from allocator.service.retention import Retention
 from allocator.service.scheduler.slots import Asked, Slots
 from allocator.service.scheduler.timer import Timer
 from allocator.service.scheduler.worker import Worker
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from allocator.adapters.ccxt.budgets import Budgets
 
 NOTIFY_S = 5.0
+TIDY_S = 3600.0
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +113,9 @@ class Service:
         self.stopping = asyncio.Event()
         self._wake = asyncio.Event()
         self._leader_at: datetime | None = None
+        self.retention = Retention(
+            engine, self.office, self.portfolio, config.service.keep, config.approval
+        )
         self._notifier = Notifier(
             self.office, config.service.alerts, send, redactor or Redactor(), self.portfolio
         )
@@ -202,12 +207,13 @@ class Service:
         parking = asyncio.create_task(self._park(desk))
         looking = asyncio.create_task(self._look(cycles))
         working = asyncio.create_task(worker.run(self.stopping))
+        tidying = asyncio.create_task(self._tidy())
         try:
             done, _ = await asyncio.wait({looking, working}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
-            for task in (parking, looking, working):
+            for task in (parking, looking, working, tidying):
                 await _end(task)
 
     def _ports(self, desk: Desk) -> Ports:
@@ -284,6 +290,20 @@ class Service:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.stopping.wait(), poll_s or None)
         await asyncio.Event().wait()
+
+    async def _tidy(self) -> None:
+        """Drop what the database keeps no longer, as the leader, now and then."""
+        while True:
+            try:
+                await to_its_end(self._drop_old)
+            except Exception:
+                log.exception("the database could not be tidied")
+            await asyncio.sleep(TIDY_S)
+
+    def _drop_old(self) -> None:
+        dropped = self.retention.tidy(self.clock.now())
+        if dropped:
+            log.info("database tidied", extra={"dropped": str(dropped)})
 
     async def _notify(self) -> None:
         """Deliver alerts as the leader; watch the leader's ticks as everybody else."""
