@@ -201,6 +201,10 @@ class Client:
         """
         return self._post("/v1/sweeps", {"grid": dict(grid), **more}, api.JobView, key)
 
+    def jobs(self) -> tuple[api.JobView, ...]:
+        """List long work without its results, the latest first."""
+        return self._get("/v1/jobs", tuple[api.JobView, ...])
+
     def job(self, name: str) -> api.JobView:
         """Read how long work stands."""
         return self._get(f"/v1/jobs/{name}", api.JobView)

@@ -350,6 +350,8 @@ class Decided(Value):
         Why it makes no sensible problem; empty: it does.
     done
         What is done to the book, in words, in the order it is done.
+    remarks
+        What the book then has that no plan shows, such as a position above its cap.
     wrong
         What did not come out as the case expects.
     """
@@ -357,6 +359,7 @@ class Decided(Value):
     name: str
     error: str = ""
     done: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
     status: str = ""
     actions: int = 0

@@ -165,6 +165,24 @@ class HistoryConfig(Value):
     anchors: str | None = None
 
 
+class KeepConfig(Value):
+    """For how many days the database keeps what nothing refers to.
+
+    Attributes
+    ----------
+    replies_days
+        Answers to requests: for so long a request under the same idempotency key acts once.
+    slots_days
+        Slots that have ended; the latest of each schedule, trigger and person stays.
+    proposals_days
+        Plans that nobody carried out; what was carried out stays.
+    """
+
+    replies_days: int = Field(default=30, ge=7)
+    slots_days: int = Field(default=400, ge=7)
+    proposals_days: int = Field(default=400, ge=7)
+
+
 class HttpConfig(Value):
     """Where the API and the dashboard listen.
 
@@ -196,6 +214,7 @@ class ServiceConfig(Value):
     retry_s: Positive = Decimal(2)
     alerts: AlertConfig = AlertConfig()
     history: HistoryConfig = HistoryConfig()
+    keep: KeepConfig = KeepConfig()
     http: HttpConfig = HttpConfig()
 
     @model_validator(mode="after")

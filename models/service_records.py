@@ -141,6 +141,16 @@ class BeatRow(Record, table=True):
     at: datetime = Field(sa_type=UtcTime)
 
 
+class BaseRow(Record, table=True):
+    """What the next mark of a portfolio is reckoned from, as JSON."""
+
+    __tablename__ = "mark_base"
+
+    portfolio: str = Field(primary_key=True, max_length=200)
+    at: datetime = Field(sa_type=UtcTime)
+    base_json: str = Field(sa_column=Column(Text, nullable=False))
+
+
 class SnapshotRow(Record, table=True):
     """A snapshot that a cycle gathered or somebody posted; the latest are kept.
 

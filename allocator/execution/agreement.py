@@ -42,7 +42,7 @@ CHANGES = {
     "action": frozenset({"stage"}),
     "plan": frozenset({"recorded", "approved", "baseline"}),
     "shortfall": frozenset({"measured"}),
-    "proposal": frozenset({"proposed"}),
+    "proposal": frozenset({"proposed", "dropped"}),
     "verdict": frozenset({"approved", "rejected"}),
     "breaker": frozenset({"tripped", "reset"}),
     "cycle": frozenset({"opened", "open", "parked", "ended", "superseded", "failed"}),
@@ -69,6 +69,9 @@ class Told:
         if kind == "portfolio" and row.what in ("opening", "paid"):
             self._facts.setdefault(f"{row.subject}:{data.get('day')}", {}).update(data)
         if row.what not in CHANGES.get(kind, ()):
+            return
+        if row.what == "dropped":
+            self._facts.pop(row.subject, None)
             return
         if kind == "cycle":
             data |= {"status": "open" if row.what == "opened" else row.what}

@@ -223,13 +223,13 @@ class Cycles:
         async with self._reading:
             began = loop.time()
             if self._monitor is not None:
-                await _to_its_end(self._monitor.before_reading)
+                await to_its_end(self._monitor.before_reading)
             gathered = await ports.market.gather()
             self._observed("gather", loop.time() - began)
             history: History = ports.office.history
             snapshot = with_record(gathered.snapshot, history)
             ports.live.snapshot, ports.live.missing = snapshot, missing_of(gathered)
-            await _to_its_end(self._mark, snapshot, ports.live.missing, busy)
+            await to_its_end(self._mark, snapshot, ports.live.missing, busy)
         return snapshot
 
     def _mark(self, snapshot: Snapshot, missing: Mapping[str, str], busy: bool) -> None:
@@ -240,7 +240,7 @@ class Cycles:
         self._ports.live.marks = self._monitor.latest
 
 
-async def _to_its_end(work: Callable[..., None], *given: object) -> None:
+async def to_its_end(work: Callable[..., None], *given: object) -> None:
     """Do something in a thread, and wait for its end even when cancelled.
 
     A thread cannot be broken off: left alone it would use the database after that is closed, or

@@ -71,7 +71,7 @@ def execute(site: Site, plan_hash: str, who: str) -> api.SlotView:
             f"approved_by={', '.join(stands.approvers) or 'nobody'}"
         )
     asked = request(who, "execute", service.clock.now(), plan_hash)
-    if not service.slots.add(asked):
+    if not (service.slots.add(asked) or service.slots.ask_again(asked)):
         raise RefusedError(f"ASKED_BEFORE: plan_hash={plan_hash}")
     service.office.note(f"plan:{plan_hash}", "execution asked for", by=who)
     service.wake()

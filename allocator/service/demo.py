@@ -65,7 +65,7 @@ def forget(state: Path) -> None:
         loopback.stop(running)
     if (state / "exchange" / "server.log").exists():
         shutil.rmtree(state / "exchange")
-    if (state / "history" / "base.json").exists():
+    if any((state / "history").glob("*/day=*")):
         shutil.rmtree(state / "history")
     rest = (state / "config.yaml", state / "service.log")
     for path in (*_secrets(state), *state.glob("journal.db*"), *rest):

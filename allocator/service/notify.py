@@ -30,6 +30,7 @@ MOST_TRIED = 20
 WORDS = {
     "approval_wanted": "a plan waits for approval",
     "slot_failed": "a cycle failed",
+    "slots_missed": "slots were missed",
     "trigger": "a trigger fired",
     "manual": "an outcome is unknown: an operator has to look",
     "frozen": "an account stands still",
@@ -41,6 +42,9 @@ WORDS = {
     "dead_man": "the scheduler has not ticked",
     "test": "a test",
 }
+
+SAME = {"slots_missed": ("cause",)}
+"""Facts by which an alert is the same as another, of topics whose other facts only count."""
 
 Send = Callable[[str, str], bool]
 """Sends title and text; tells whether it got through to everybody."""
@@ -138,9 +142,13 @@ class Notifier:
         waiting = self._office.history.alerts()[:MOST_IN_A_DIGEST]
         if not between_runs and not any(now - row.at > PATIENCE for row in waiting):
             return 0
-        fresh = [row for row in waiting if self._is_new(row, now)]
+        latest = {_key(row): row.id for row in waiting}
+        fresh = [
+            row for row in waiting if row.id == latest[_key(row)] and self._is_new(_key(row), now)
+        ]
         if fresh and not await self._tell(title(self._name, fresh), digest(fresh)):
             return 0
+        self._told = {key: at for key, at in self._told.items() if not self._is_over(at, now)}
         for row in fresh:
             self._told[_key(row)] = now
         for row in waiting:
@@ -164,10 +172,13 @@ class Notifier:
         """Send a test to everybody."""
         return await self._tell(f"{self._name}: a test", "If you read this, alerts arrive.")
 
-    def _is_new(self, row: Alert, now: datetime) -> bool:
-        last = self._told.get(_key(row))
-        repeat = timedelta(seconds=float(self._config.repeat_s))
-        return last is None or now - last >= repeat
+    def _is_new(self, key: str, now: datetime) -> bool:
+        last = self._told.get(key)
+        return last is None or self._is_over(last, now)
+
+    def _is_over(self, told: datetime, now: datetime) -> bool:
+        """Whether an alert that was told then may be told again."""
+        return now - told >= timedelta(seconds=float(self._config.repeat_s))
 
     async def _tell(self, head: str, text: str) -> bool:
         head, text = self._redactor.text(head), self._redactor.text(text)
@@ -205,4 +216,6 @@ def _facts(body: Any) -> str:
 
 
 def _key(row: Alert) -> str:
-    return f"{row.topic} {canonical_json(row.body)}"
+    facts = SAME.get(row.topic)
+    body = row.body if facts is None else {name: row.body.get(name) for name in facts}
+    return f"{row.topic} {canonical_json(body)}"

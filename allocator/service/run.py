@@ -36,16 +36,18 @@ from allocator.risk.triggers import Firing
 from allocator.service.beats import Beats
 from allocator.service.bootstrap import Desk, open_desk
 from allocator.service.clock import SystemClock
-from allocator.service.cycles import Cycles, Ports
+from allocator.service.cycles import Cycles, Ports, to_its_end
 from allocator.service.live import Live
 from allocator.service.mandates import Mandates
 from allocator.service.metrics import Metrics
+from allocator.service.monitor.base import Bases
 from allocator.service.monitor.flows import Ledger
 from allocator.service.monitor.history import MarkStore
 from allocator.service.monitor.lines import Lines
 from allocator.service.monitor.monitor import Monitor
 from allocator.service.notify import Notifier, Send
-from allocator.service.scheduler.slots import Slots
+from allocator.service.retention import Retention
+from allocator.service.scheduler.slots import Asked, Slots
 from allocator.service.scheduler.timer import Timer
 from allocator.service.scheduler.worker import Worker
 from allocator.service.snapshots import Snapshots
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     from allocator.adapters.ccxt.budgets import Budgets
 
 NOTIFY_S = 5.0
+TIDY_S = 3600.0
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +113,9 @@ class Service:
         self.stopping = asyncio.Event()
         self._wake = asyncio.Event()
         self._leader_at: datetime | None = None
+        self.retention = Retention(
+            engine, self.office, self.portfolio, config.service.keep, config.approval
+        )
         self._notifier = Notifier(
             self.office, config.service.alerts, send, redactor or Redactor(), self.portfolio
         )
@@ -133,9 +139,7 @@ class Service:
         """
         self._loop = asyncio.get_running_loop()
         self._take_mandate()
-        timer = Timer(
-            self.config.service.schedules, self.slots, self.clock, wake=self.wake, beat=self._beat
-        )
+        timer = self.timer()
         async with AsyncExitStack() as stack:
             stack.callback(self.beats.leave, self.live.holder)
             stack.enter_context(timer.running())
@@ -144,6 +148,17 @@ class Service:
             notifying = asyncio.create_task(self._notify())
             stack.push_async_callback(_end, notifying)
             await self._lead_when_possible()
+
+    def timer(self) -> Timer:
+        """Make what writes down the slots of the schedules as they fall due."""
+        return Timer(
+            self.config.service.schedules,
+            self.slots,
+            self.clock,
+            wake=self.wake,
+            beat=self._beat,
+            missed=self._missed,
+        )
 
     def _take_mandate(self) -> None:
         holds, draft = self.mandates.from_config(self.config.mandate, self.clock.now())
@@ -192,12 +207,13 @@ class Service:
         parking = asyncio.create_task(self._park(desk))
         looking = asyncio.create_task(self._look(cycles))
         working = asyncio.create_task(worker.run(self.stopping))
+        tidying = asyncio.create_task(self._tidy())
         try:
             done, _ = await asyncio.wait({looking, working}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
-            for task in (parking, looking, working):
+            for task in (parking, looking, working, tidying):
                 await _end(task)
 
     def _ports(self, desk: Desk) -> Ports:
@@ -222,6 +238,7 @@ class Service:
             self.lines,
             desk.lease,
             self.config.service.triggers,
+            bases=Bases(self.engine, self.portfolio, self.store.folder),
             venues={row.id: logins[row.login].venue for row in self.config.accounts},
             keep_days=self.config.service.history.keep_days,
             fired=self._fired,
@@ -239,7 +256,20 @@ class Service:
         if status == "failed":
             with self.office.write() as entry:
                 entry.alert("slot_failed", cause=cause, why=note)
+        elif status == "missed":
+            self._alert_missed(cause, [name], note)
         log.info("slot ended", extra={"slot": name, "status": status, "note": note})
+
+    def _missed(self, rows: Sequence[Asked]) -> None:
+        """Tell that slots fell due while nothing ran them; in one alert a schedule."""
+        for _ in rows:
+            self.metrics.slot("missed")
+        self._alert_missed(rows[-1].cause, [row.name for row in rows], rows[-1].note)
+
+    def _alert_missed(self, cause: str, names: Sequence[str], why: str) -> None:
+        facts = {"cause": cause, "slots": len(names), "latest": names[-1], "why": why}
+        with self.office.write() as entry:
+            entry.alert("slots_missed", **facts)
 
     async def _park(self, desk: Desk) -> None:
         await self.stopping.wait()
@@ -260,6 +290,20 @@ class Service:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.stopping.wait(), poll_s or None)
         await asyncio.Event().wait()
+
+    async def _tidy(self) -> None:
+        """Drop what the database keeps no longer, as the leader, now and then."""
+        while True:
+            try:
+                await to_its_end(self._drop_old)
+            except Exception:
+                log.exception("the database could not be tidied")
+            await asyncio.sleep(TIDY_S)
+
+    def _drop_old(self) -> None:
+        dropped = self.retention.tidy(self.clock.now())
+        if dropped:
+            log.info("database tidied", extra={"dropped": str(dropped)})
 
     async def _notify(self) -> None:
         """Deliver alerts as the leader; watch the leader's ticks as everybody else."""

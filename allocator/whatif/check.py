@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from allocator.whatif.document import fail, read
+from allocator.whatif.grid import MOST_POINTS
 from allocator.whatif.reader import (
     check_scenario,
     load_config,
@@ -38,17 +39,19 @@ def kind_of(data: Any) -> str | None:
     return next((kind for kind, signs in SIGNS if keys & signs), None)
 
 
-def validate(path: Path, kind: str | None = None) -> str:
+def validate(path: Path, kind: str | None = None, most_points: int = MOST_POINTS) -> str:
     """Check a file.
 
     Parameters
     ----------
     kind
         One of `LOADERS`; None: the file's keys tell.
+    most_points
+        How many points the grid of a scenario may have.
 
     Returns
     -------
-    What it is.
+    What it is, of a grid with the number of its points.
 
     Raises
     ------
@@ -59,5 +62,8 @@ def validate(path: Path, kind: str | None = None) -> str:
         kind = kind_of(read(path).data)
     if kind is None:
         raise fail(str(path), f"is none of {', '.join(LOADERS)} by its keys; say which with --as")
-    LOADERS[kind](path)
-    return kind
+    if kind != "scenario":
+        LOADERS[kind](path)
+        return kind
+    count = check_scenario(path, most_points)
+    return f"{kind}, a grid of {count:,} point{'s' * (count > 1)}" if count else kind

@@ -20,6 +20,7 @@ from allocator.whatif.expectations import check_expect
 from allocator.whatif.reader import load_recipe
 from allocator.whatif.recipe import Book, Recipe
 from allocator.whatif.references import ShockFrom, Store
+from allocator.whatif.remarks import remarks
 from allocator.whatif.resolution import plain_data
 
 Figure = tuple[str, Decimal | str | None, Decimal | str | None]
@@ -63,6 +64,8 @@ class WhatIf:
         What is done to the book, in the order it is done; empty: nothing.
     base, shocked
         Before and after it; the same value where nothing is done.
+    remarks
+        What the shocked book has that no plan shows, in words.
     wrong
         What did not come out as the scenario expects of the shocked side.
     """
@@ -72,6 +75,7 @@ class WhatIf:
     notes: tuple[str, ...]
     base: Side
     shocked: Side
+    remarks: tuple[str, ...]
     expect: Expect | None
     wrong: tuple[str, ...]
 
@@ -111,6 +115,7 @@ class WhatIf:
             "name": self.name,
             "description": self.description,
             "done": list(self.notes),
+            "remarks": list(self.remarks),
             "figures": figures,
             "changes": [vars(row) for row in self.changes()],
             "expect": None if self.expect is None else plain_data(self.expect),
@@ -189,6 +194,7 @@ def compared(recipe: Recipe) -> WhatIf:
         notes=tuple(recipe.notes()),
         base=base,
         shocked=after,
+        remarks=remarks(recipe.base, recipe.book),
         expect=recipe.expect,
         wrong=tuple(wrong),
     )

@@ -46,6 +46,7 @@ def side_by_side(done: WhatIf) -> list[Table]:
             ("#", "what"),
             [(str(i), line) for i, line in enumerate(done.notes, 1)],
         ),
+        Table("What the plans do not show", ("what",), [(line,) for line in done.remarks]),
     ]
     if done.notes:
         rows += [

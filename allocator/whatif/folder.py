@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -52,6 +53,14 @@ class Folder:
         if latest:
             _write(folder / LATEST, name)
         return name
+
+    def names(self, kind: str) -> list[tuple[str, datetime]]:
+        """List the hashes of a kind with the time each was last written, the latest first."""
+        rows = [
+            (path.stem, datetime.fromtimestamp(path.stat().st_mtime, UTC))
+            for path in (self.root / kind).glob("*.json")
+        ]
+        return sorted(rows, key=lambda row: (row[1], row[0]), reverse=True)
 
     def load(self, kind: str, name: str) -> Any:
         """Read data by its hash, the beginning of it, or ``latest``; None: there is none.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
@@ -18,7 +18,10 @@ from allocator.models.errors import InputError
 from allocator.models.scenario import Depth, Expect
 from allocator.whatif.recipe import Recipe
 
-MOST_POINTS = 1_000_000
+MOST_POINTS = 100_000
+"""Points of a grid that are decided without having been told how many there may be: about a day
+and a half of one core at one point a second."""
+
 FORMAT = 1
 """Of the rows; another one makes other hashes, so that old rows are not taken for new."""
 
@@ -40,8 +43,13 @@ class Study:
     depth: Depth
 
     @classmethod
-    def of(cls, recipe: Recipe, depth: Depth) -> Study:
+    def of(cls, recipe: Recipe, depth: Depth, most_points: int = MOST_POINTS) -> Study:
         """Take a scenario's grid for a sweep.
+
+        Parameters
+        ----------
+        most_points
+            How many points there may be.
 
         Raises
         ------
@@ -50,9 +58,9 @@ class Study:
         """
         if not recipe.grid:
             raise InputError(f"{recipe.name}: has no grid to sweep over")
-        count = math.prod(map(len, recipe.grid.values()))
-        if count > MOST_POINTS:
-            raise InputError(f"{recipe.name}: a grid of {count:,} points; {MOST_POINTS:,} at most")
+        said = too_many(recipe.grid, most_points)
+        if said is not None:
+            raise InputError(f"{recipe.name}: {said}")
         data = {
             "format": FORMAT,
             "release": __version__,
@@ -67,7 +75,7 @@ class Study:
     @property
     def count(self) -> int:
         """Number of points."""
-        return math.prod(map(len, self.axes.values()))
+        return count_of(self.axes)
 
     def points(self) -> Iterator[Point]:
         """Make the points; the last axis turns fastest."""
@@ -109,6 +117,19 @@ class Point:
     index: int
     key: str
     values: Mapping[str, Any]
+
+
+def count_of(axes: Mapping[str, Sequence[Any]]) -> int:
+    """Count the points of a grid; 0: there is none."""
+    return math.prod(map(len, axes.values())) if axes else 0
+
+
+def too_many(axes: Mapping[str, Sequence[Any]], most: int) -> str | None:
+    """Say so when a grid has more points than there may be."""
+    count = count_of(axes)
+    if count <= most:
+        return None
+    return f"a grid of {count:,} points, {most:,} at most; --most-points {count} if it is meant"
 
 
 def exact_data(value: Any) -> Any:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from allocator.models.base import exact, plain
 from allocator.models.books import book_config
 from allocator.models.config import Config
 from allocator.models.errors import ConfigError, InputError, Problem, SnapshotError
@@ -19,6 +20,7 @@ from allocator.models.refusals_config import config_problems
 from allocator.models.scenario import Scenario
 from allocator.models.snapshot import Snapshot
 from allocator.whatif.document import Where, suggest
+from allocator.whatif.grid import MOST_POINTS, count_of, told, too_many
 from allocator.whatif.overrides import override
 from allocator.whatif.reading import Reading, V
 from allocator.whatif.recipe import HALVES, Book, PathError, Recipe, Variants
@@ -215,6 +217,7 @@ def load_recipe(
     shocks: Sequence[ShockFrom] = (),
     override: Mapping[str, Any] | None = None,
     store: Store | None = None,
+    most_points: int | None = None,
 ) -> Recipe:
     """Read a scenario and keep apart what it starts from and what is done to it.
 
@@ -226,6 +229,8 @@ def load_recipe(
         What more is done, after the scenario's own.
     store
         Where ``snapshot: {stored: ...}`` is looked up.
+    most_points
+        How many points its grid may have; None: any number, for it is not to be swept.
 
     Raises
     ------
@@ -236,14 +241,23 @@ def load_recipe(
     more = More(shocks, override or {}, base=True)
     reading, _, recipe = _recipe(source, store, more)
     if recipe is not None:
-        _check_grid(reading, recipe)
+        _check_grid(reading, recipe, most_points)
     reading.check()
     assert recipe is not None
     return recipe
 
 
-def check_scenario(path: str | Path) -> None:
+def check_scenario(path: str | Path, most_points: int = MOST_POINTS) -> int:
     """Check a scenario with every value of its grid.
+
+    Parameters
+    ----------
+    most_points
+        How many points its grid may have.
+
+    Returns
+    -------
+    How many it has; 0: it has no grid.
 
     Raises
     ------
@@ -252,8 +266,10 @@ def check_scenario(path: str | Path) -> None:
     """
     reading, _, recipe = _recipe(path, None, More())
     if recipe is not None:
-        _check_grid(reading, recipe)
+        _check_grid(reading, recipe, most_points)
     reading.check()
+    assert recipe is not None
+    return count_of(recipe.grid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,13 +365,18 @@ def _check_expect(
             reading.add([Problem(("expect", "exposure", name), said)])
 
 
-def _check_grid(reading: Reading, recipe: Recipe) -> None:
+def _check_grid(reading: Reading, recipe: Recipe, most_points: int | None) -> None:
     """Put every value of the grid in its place, the others as the file has them."""
+    said = None if most_points is None else too_many(recipe.grid, most_points)
+    if said is not None:
+        reading.add([Problem(("grid",), said)])
+        return
     variants = Variants(recipe)
     for path, values in recipe.grid.items():
         at: Where = ("grid", path)
         if not values:
             reading.add([Problem(at, "an axis has at least one value")])
+        reading.add(_repeated(at, values))
         for i, value in enumerate(values):
             try:
                 variants.book({path: value})
@@ -367,6 +388,24 @@ def _check_grid(reading: Reading, recipe: Recipe) -> None:
             except InputError as error:
                 said = "; ".join(map(str, error.problems))
                 reading.add([Problem((*at, i), f"cannot stand there: {said}")])
+
+
+def _repeated(at: Where, values: Sequence[Any]) -> Iterator[Problem]:
+    """Look for values that an axis has already: their points would be decided twice."""
+    first = dict[str, int]()
+    for i, value in enumerate(values):
+        place = first.setdefault(_same(value), i)
+        if place != i:
+            yield Problem((*at, i), f"{told(value)} stands on this axis already, at [{place}]")
+
+
+def _same(value: Any) -> str:
+    """Write a value so that numbers and percentages written differently are the same."""
+    text = told(value)
+    try:
+        return plain(exact(text[:-1]).scaleb(-2) if text.endswith("%") else exact(text))
+    except ValueError:
+        return text
 
 
 def _overridden(reading: Reading, tree: dict[str, Any], rows: dict[str, Any]) -> dict[str, Any]:

@@ -85,6 +85,18 @@ class Change(Adjust):
     only: tuple[Name, ...] = ()
 
 
+class FundingChange(Change):
+    """A change of funding rates, which have a sign; exactly one of multiply, add and set.
+
+    Attributes
+    ----------
+    multiply
+        The factor; a negative one turns who pays.
+    """
+
+    multiply: Num | None = None
+
+
 class SizeChange(Change):
     """A change of figures of zero or more; exactly one of multiply, add and set.
 
@@ -157,12 +169,13 @@ class VenueShock(Value):
     ----------
     withdrawals, deposits
         ``halted``: nothing leaves the venue any more, or comes in; transfers inside it go on.
+        ``open``: what the book or an earlier shock has closed is open again.
     outage
         Its accounts are frozen.
     """
 
-    withdrawals: Literal["halted", "open"] = "open"
-    deposits: Literal["halted", "open"] = "open"
+    withdrawals: Literal["halted", "open"] | None = None
+    deposits: Literal["halted", "open"] | None = None
     outage: bool = False
 
 
@@ -271,7 +284,8 @@ class Shock(Value):
     funding
         Of funding rates.
     fees
-        Of taker and maker fees.
+        Of taker and maker fees; a taker's ends at zero, a maker's may become a rebate as large as
+        the taker's fee.
     margin
         Factor on the rates and deductions of brackets; largest leverages are divided by it.
     brackets
@@ -296,7 +310,7 @@ class Shock(Value):
     correlation: CorrelationChange | None = None
     volume: SizeChange | None = None
     spreads: SpreadScale | None = None
-    funding: Change | None = None
+    funding: FundingChange | None = None
     fees: Change | None = None
     margin: Scale | None = None
     brackets: Scale | None = None

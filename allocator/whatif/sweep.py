@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib import import_module
@@ -16,7 +16,7 @@ from allocator.models.canonical import canonical_json
 from allocator.models.errors import InputError
 from allocator.models.scenario import Depth
 from allocator.whatif.backends import ready
-from allocator.whatif.grid import Point, Study
+from allocator.whatif.grid import MOST_POINTS, Point, Study
 from allocator.whatif.ledger import Ledger
 from allocator.whatif.points import Row, solve
 from allocator.whatif.reader import load_recipe
@@ -121,6 +121,7 @@ def sweep(  # noqa: PLR0913 - each is a choice of the caller
     cluster: str | None = None,
     depth: Depth | None = None,
     out: str | Path | None = None,
+    most_points: int = MOST_POINTS,
     store: Store | None = None,
     watch: Watch = _unwatched,
 ) -> Sweep:
@@ -141,6 +142,8 @@ def sweep(  # noqa: PLR0913 - each is a choice of the caller
         looser bound; ``relaxed``: only the relaxed program. None: as the scenario says.
     out
         Folder in which finished points are kept; a sweep that was killed goes on from them.
+    most_points
+        How many points the grid may have.
     store
         Where ``snapshot: {stored: ...}`` is looked up.
     watch
@@ -151,8 +154,8 @@ def sweep(  # noqa: PLR0913 - each is a choice of the caller
     InputError
         When the scenario is wrong or has no grid, or the folder holds another sweep.
     """
-    recipe = source if isinstance(source, Recipe) else load_recipe(source, store=store)
-    study = Study.of(recipe, recipe.depth if depth is None else depth)
+    recipe = source if isinstance(source, Recipe) else _read(source, store, most_points)
+    study = Study.of(recipe, recipe.depth if depth is None else depth, most_points)
     workers = jobs if jobs is not None else os.cpu_count() or 1
     if workers < 1:
         raise InputError(f"jobs: at least one is wanted, not {workers}")
@@ -162,17 +165,22 @@ def sweep(  # noqa: PLR0913 - each is a choice of the caller
         resumed = len(done)
         left = [point for point in study.in_order() if point.key not in done]
         watch(len(done), study.count)
-        for rows in _solved(study, left, backend, workers, cluster):
-            if ledger is not None:
-                ledger.append(rows)
-            done.update({row["key"]: row for row in rows})
-            watch(len(done), study.count)
+        with closing(_solved(study, left, backend, workers, cluster)) as solved:
+            for rows in solved:
+                if ledger is not None:
+                    ledger.append(rows)
+                done.update({row["key"]: row for row in rows})
+                watch(len(done), study.count)
     return Sweep(study, tuple(done[point.key] for point in study.points()), resumed)
+
+
+def _read(source: str | Path | Mapping[str, Any], store: Store | None, most: int) -> Recipe:
+    return load_recipe(source, store=store, most_points=most)
 
 
 def _solved(
     study: Study, points: Sequence[Point], backend: str, jobs: int, cluster: str | None
-) -> Iterator[list[Row]]:
+) -> Generator[list[Row]]:
     """Give points to workers, a few at a time; rows come as they are done."""
     if not points:
         return

@@ -3,7 +3,7 @@ from __future__ import annotations
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Engine, inspect, text
 
 from allocator.execution import schema
 from allocator.execution.schema import current, head, upgrade
@@ -37,3 +37,23 @@ def test_migrations_are_packaged() -> None:
     assert "0001_first_schema.py" in names
     assert (schema.MIGRATIONS / "env.py").is_file()
     assert (schema.MIGRATIONS / "script.py.mako").is_file()
+
+
+def test_a_database_of_the_release_before_keeps_what_it_has(engine: Engine) -> None:
+    """Revision 0003 had no table for the monitor's base."""
+    config = schema._config()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0003")
+        assert "mark_base" not in inspect(connection).get_table_names()
+        connection.execute(
+            text(
+                "INSERT INTO heartbeat (portfolio, holder, leads, at) "
+                "VALUES ('desk', 'a', :yes, :at)"
+            ),
+            {"yes": True, "at": "2026-11-20 08:00:00+00:00"},
+        )
+    upgrade(engine)
+    with engine.begin() as connection:
+        assert connection.execute(text("SELECT holder FROM heartbeat")).scalar_one() == "a"
+        assert connection.execute(text("SELECT count(*) FROM mark_base")).scalar_one() == 0

@@ -121,4 +121,6 @@ def test_every_route_has_its_call(place: Place) -> None:
 def test_what_if_is_a_job(desk: Client) -> None:
     job = desk.what_if(bodies.Case(name="crash", shock={"prices": {"BTC": "-10%"}}))
     assert desk.job(job.id).kind == "what-if"
+    (listed,) = desk.jobs()
+    assert (listed.id, listed.kind, listed.result) == (job.id, "what-if", None)
     assert desk.frontier(desk.plans()[0].plan_hash, points=2).kind == "frontier"

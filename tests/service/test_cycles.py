@@ -28,6 +28,7 @@ from allocator.models.snapshot import Snapshot
 from allocator.service.cycles import Cycles, Ports, request
 from allocator.service.live import Live
 from allocator.service.mandates import Mandates
+from allocator.service.monitor.base import Bases
 from allocator.service.monitor.flows import Ledger
 from allocator.service.monitor.history import MarkStore
 from allocator.service.monitor.lines import Lines
@@ -100,7 +101,8 @@ class Room:
         lines = Lines(engine, "desk")
         return Monitor(
             MarkStore(folder), Ledger(engine), lines, lease, (),
-            venues={"a": "alpha", "b": "beta"}, keep_days=9, fired=lambda _: None,
+            bases=Bases(engine, "desk", folder), venues={"a": "alpha", "b": "beta"},
+            keep_days=9, fired=lambda _: None,
         )  # fmt: skip
 
     def work(self, kind: str = "plan", name: str = "s", plan_hash: str | None = None) -> Result:

@@ -44,6 +44,16 @@ def test_a_journal_that_is_no_database_leaves_no_exchanges_behind(
     assert loopback.running(tmp_path / "exchange") is None
 
 
+def test_forgetting_removes_the_marks_and_no_folder_of_that_name_without_them(
+    tmp_path: Path,
+) -> None:
+    for name, marks in (("ours", "history/accounts/day=2026-11-20"), ("theirs", "history/notes")):
+        (tmp_path / name / marks).mkdir(parents=True)
+        demo.forget(tmp_path / name)
+    assert not (tmp_path / "ours" / "history").exists()
+    assert (tmp_path / "theirs" / "history").exists()
+
+
 def test_forgetting_leaves_what_others_put_there(tmp_path: Path) -> None:
     demo.prepare(tmp_path)
     for name in ("keys/mine.key", "exchange/notes.txt", "mine.yaml"):

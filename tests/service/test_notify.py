@@ -80,6 +80,28 @@ def test_same_alert_is_told_again_only_after_a_while(box: Box) -> None:
     assert box.deliver() == 1
 
 
+def test_what_may_be_told_again_is_not_remembered_for_ever(box: Box) -> None:
+    for number in range(200):
+        box.alert("trigger", what=str(number))
+        box.deliver()
+        box.clock.at += timedelta(seconds=1)
+    assert len(box.notifier._told) <= 60
+
+
+def test_missed_slots_of_a_schedule_are_one_alert_whatever_they_count(box: Box) -> None:
+    for count in (1, 2, 3):
+        box.alert("slots_missed", cause="schedule hourly", slots=count, why=f"late by {count} s")
+    box.alert("slots_missed", cause="schedule daily", slots=1, why="late by 5 s")
+    assert box.deliver() == 2
+    ((title, text),) = box.got
+    assert title == "desk: slots were missed"
+    assert text.count("schedule hourly") == text.count("schedule daily") == 1
+    assert "slots 3" in text, "the latest stands for those before"
+    box.alert("slots_missed", cause="schedule hourly", slots=4, why="late by 4 s")
+    assert box.deliver() == 0
+    assert box.office.history.alerts() == ()
+
+
 def test_digest_waits_for_the_end_of_a_run_but_not_for_long(box: Box) -> None:
     box.alert("frozen", account="a")
     now = box.clock.now()
@@ -96,6 +118,32 @@ def test_alert_that_did_not_get_through_is_tried_again(box: Box) -> None:
     box.works = True
     assert box.deliver() == 1
     assert box.office.history.alerts() == ()
+
+
+def test_slots_that_nothing_ran_are_told_by_the_notifier(lite: Engine, tmp_path: Path) -> None:
+    got, clock = list[str](), JumpingClock()
+
+    def send(_title: str, text: str) -> bool:
+        got.append(text)
+        return True
+
+    minute = {"id": "minute", "every_s": "60", "grace_s": "90"}
+    place = config(tmp_path)
+    schedules = {"service": {**json.loads(place.service.model_dump_json()), "schedules": [minute]}}
+    service = Service(config(tmp_path, **schedules), lite, clock=clock, send=send)
+    service.live.leads = True
+    service.wake = lambda: None  # type: ignore[method-assign]
+    timers = [service.timer() for _ in range(2)]
+    clock.at += timedelta(seconds=600)
+    for timer in timers:
+        timer.tick()
+    service.beats.beat("leader", leads=True, at=clock.now())
+    asyncio.run(service._alert(START))
+    (text,) = got
+    assert "slots were missed: cause schedule minute" in text
+    assert "slots 9" in text
+    counted = service.metrics.registry.get_sample_value
+    assert counted("allocator_slots_total", {"status": "missed"}) == 9
 
 
 def test_secret_is_in_no_alert(box: Box) -> None:

@@ -106,6 +106,25 @@ def test_a_coin_settled_option_keeps_its_delta_net_of_its_premium() -> None:
     assert delta > Decimal("-0.328")
 
 
+@pytest.mark.parametrize("told", ["-0.2", "-0.3", "-0.45"])
+@pytest.mark.parametrize(("after", "ends"), [("15000", -1), ("200000", 0)])
+def test_a_told_delta_that_is_not_the_formula_s_ends_where_every_delta_ends(
+    told: str, after: str, ends: int
+) -> None:
+    inst = option(mark=f"{black(64000, 60000, 35 / 365, 0.55):.10f}", delta=told)
+    _, delta = revalued(inst, move(after), AS_OF)
+    assert float(delta) == pytest.approx(ends, abs=1e-3)
+    _, near = revalued(inst, move("64000.0001"), AS_OF)
+    assert float(near) == pytest.approx(float(told), abs=1e-6), "it begins at what was told"
+
+
+def test_a_delta_that_no_option_has_stays_with_its_line() -> None:
+    inst = option(mark=f"{black(64000, 60000, 35 / 365, 0.55):.10f}", delta="0.3")
+    premium, delta = revalued(inst, move("64100"), AS_OF)
+    assert delta == Decimal("0.3")
+    assert premium == inst.mark + 30
+
+
 def test_correlations_of_every_pair_can_be_set_and_a_bound_is_kept(tmp_path: Path) -> None:
     book = BOOK.replace(
         '    BTC: {price: "64000"',
@@ -151,6 +170,53 @@ def test_deposits_halted_close_the_ways_in(tmp_path: Path) -> None:
     after = shocked(tmp_path, "{venues: {bybit: {deposits: halted}}}").snapshot
     assert not after.route["out"].enabled
     assert after.route["b2b"].enabled
+
+
+HALTED = "{venues: {binance: {withdrawals: halted}}}"
+OPEN = "{venues: {binance: {withdrawals: open}}}"
+SHUT = BOOK.replace('fee: "0.0005"}', 'fee: "0.0005", enabled: false}')
+
+
+@pytest.mark.parametrize(
+    ("book", "shock", "open_"),
+    [
+        (BOOK, f"[{HALTED}, {OPEN}]", True),
+        (BOOK, f"[{OPEN}, {HALTED}]", False),
+        (BOOK, f"[{HALTED}, {{venues: {{bybit: {{deposits: open}}}}}}]", False),
+        (BOOK, f"[{HALTED}, {{venues: {{binance: {{outage: false}}}}}}]", False),
+        (BOOK, f"[{{venues: {{bybit: {{deposits: halted}}}}}}, {OPEN}]", False),
+        (SHUT, "{note: nothing}", False),
+        (SHUT, OPEN, True),
+        (SHUT, "{venues: {bybit: {deposits: open}}}", True),
+        (SHUT, "{venues: {bybit: {withdrawals: open}}}", False),
+        (SHUT, "{venues: {binance: {withdrawals: open}, bybit: {deposits: halted}}}", False),
+        (SHUT, f"[{OPEN}, {HALTED}]", False),
+        (SHUT, f"[{HALTED}, {OPEN}]", True),
+    ],
+)
+def test_open_withdrawals_reopen_what_is_halted_at_no_end(
+    tmp_path: Path, book: str, shock: str, open_: bool
+) -> None:
+    assert shocked(tmp_path, shock, book).snapshot.route["out"].enabled is open_
+
+
+def test_funding_may_turn_its_sign(tmp_path: Path) -> None:
+    after = shocked(tmp_path, "{funding: {multiply: -1}}").snapshot.instrument[LINEAR]
+    assert after.funding is not None
+    assert after.funding.rate == Decimal("-0.0001")
+
+
+def test_a_maker_fee_may_become_a_rebate_and_a_taker_fee_ends_at_zero(tmp_path: Path) -> None:
+    fees = shocked(tmp_path, '{fees: {add: "-0.0003"}}').snapshot.account["binance-main"].fees
+    assert (fees.maker, fees.taker) == (Decimal("-0.0001"), Decimal("0.0002"))
+    fees = shocked(tmp_path, '{fees: {add: "-1", only: [bybit]}}').snapshot.account["bybit-a"].fees
+    assert (fees.maker, fees.taker) == (None, 0)
+
+
+def test_what_a_book_has_of_senseless_fees_is_not_a_shock_s_doing(tmp_path: Path) -> None:
+    book = BOOK.replace('{maker: "0.0002", taker: "0.0005"}', '{maker: "-0.002", taker: "0.0005"}')
+    fees = shocked(tmp_path, "{fees: {multiply: 2}}", book).snapshot.account["binance-main"].fees
+    assert fees.maker == Decimal("-0.004")
 
 
 def test_money_comes_and_goes(tmp_path: Path) -> None:
@@ -239,6 +305,10 @@ def test_what_is_wrong_in_a_file_of_shocks_is_told_with_its_own_line(tmp_path: P
          "shock.positions[0].instrument: bybit-a is at bybit, not at binance"),
         ("{positions: [{account: bybit-a, instrument: 'bybit:BTC/USD:BTC', quantity: 0}]}",
          "a trade of nothing is none"),
+        ("{fees: {add: -1}}", "shock.fees: leaves binance-main with maker -0.9998 and taker 0: a "
+         "rebate is no larger than the fee of the taker"),
+        ("{fees: {set: 2, only: [bybit]}}", "shock.fees: leaves bybit-a with maker 2 and taker 2: "
+         "a fee is no larger than the trade"),
         ("[{prices: {BTC: -1%}}, {venues: {binance: {withdrawal: halted}}}]",
          "shock[1].venues.binance.withdrawal: unknown key 'withdrawal' - did you mean"),
         ("[{prices: {BTC: -1%}}, {file: none.yaml}]", "none.yaml: cannot be read: No such file"),

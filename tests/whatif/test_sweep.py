@@ -16,6 +16,7 @@ from joblib._parallel_backends import SequentialBackend
 
 import allocator
 from allocator.models.errors import ConfigError, InputError
+from allocator.service.cli.main import run as command
 from allocator.whatif.document import FileError
 from allocator.whatif.grid import Study
 from allocator.whatif.ledger import Ledger
@@ -78,10 +79,15 @@ if __name__ == "__main__":
     assert run.stdout.split() == ["True", "6"], run.stderr
 
 
-def python(*args: str) -> subprocess.CompletedProcess[str]:
+def python(*args: str, alone: bool = False) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run(
-        [sys.executable, *args], capture_output=True, text=True, check=False, env=env
+        [sys.executable, *args],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=env,
+        start_new_session=alone,
     )
 
 
@@ -161,6 +167,50 @@ sys.exit(run(["sweep", sys.argv[1], "--backend", "processes", "-j", "2", "--out"
     assert run.returncode == 128 + signal.SIGTERM, run.stderr
     again = allocator.sweep(with_grid(tmp_path), backend="serial", out=tmp_path / "out")
     assert again.resumed >= 1
+
+
+def test_an_interrupted_sweep_ends_with_one_line_and_goes_on(tmp_path: Path) -> None:
+    """The whole group is interrupted, as by Ctrl-C, when the first point is kept."""
+    code = """
+import os, signal, sys
+import allocator.whatif.sweep as home
+from allocator.service.cli.main import run
+original = home.Ledger.append
+def append(self, rows):
+    original(self, rows)
+    os.killpg(0, signal.SIGINT)
+home.Ledger.append = append
+sys.exit(run(["sweep", sys.argv[1], "--backend", "processes", "-j", "2", "--out", sys.argv[2]]))
+"""
+    (tmp_path / "run.py").write_text(code)
+    file, out = str(with_grid(tmp_path)), str(tmp_path / "out")
+    run = python(str(tmp_path / "run.py"), file, out, alone=True)
+    again = allocator.sweep(file, backend="serial", out=out)
+    assert again.resumed >= 1
+    told = f"stopped after {again.resumed} of 6 points; the same command goes on\n"
+    assert (run.returncode, run.stdout, run.stderr) == (130, "", told)
+
+
+def test_a_grid_larger_than_anybody_would_wait_for_is_refused_unless_told(tmp_path: Path) -> None:
+    axis = ", ".join(map(str, range(400)))
+    grid = f"\ngrid:\n  mandate.policy.order_cost: [{axis}]\n"
+    file = with_grid(tmp_path, f"{grid}  mandate.policy.transfer_cost: [{axis}]\n")
+    told = f"{file}:{len_of(CRASH) + 3}:3: grid: a grid of 160,000 points, 100,000 at most; "
+    with pytest.raises(FileError) as caught:
+        allocator.sweep(file, backend="serial")
+    assert str(caught.value) == f"{told}--most-points 160000 if it is meant"
+    assert load_recipe(file, most_points=160_000).grid
+
+
+def test_a_grid_is_valid_with_the_number_of_its_points(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = with_grid(tmp_path)
+    assert command(["validate", str(file)]) == 0
+    assert capsys.readouterr().out == f"{file}: a good scenario, a grid of 6 points\n"
+    for name in ("validate", "sweep"):
+        assert command([name, str(file), "--most-points", "5"]) == 2
+        assert "grid: a grid of 6 points, 5 at most" in capsys.readouterr().err
 
 
 def test_a_worker_that_waits_on_its_own_pipe_ends_with_a_killed_sweep() -> None:
@@ -253,6 +303,10 @@ def test_what_a_point_makes_senseless_is_its_own_row(tmp_path: Path) -> None:
          "[1]: cannot stand there: mandate.policy.order_cost: must not be below 0, not -1"),
         ("{mandate.policy.order_cost: []}", "an axis has at least one value"),
         ("{mandate.policy.order_cost: 5}", "a list is wanted, not 5"),
+        ("{mandate.policy.order_cost: [5, 1, '5.0']}",
+         "grid.mandate.policy.order_cost[2]: 5.0 stands on this axis already, at [0]"),
+        ("{shock.prices.BTC: [-5%, -4%, -0.05]}",
+         "grid.shock.prices.BTC[2]: -0.05 stands on this axis already, at [0]"),
     ],
 )  # fmt: skip
 def test_a_wrong_grid_is_told_where_it_stands(tmp_path: Path, grid: str, message: str) -> None:

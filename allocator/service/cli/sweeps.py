@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -14,16 +15,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from allocator.service.cli.codes import ExitCode
+from allocator.service.cli.files import MostPointsOption
 from allocator.service.cli.output import Format, OutputOption, write_csv, write_json, write_table
 from allocator.service.cli.stores import FOLDER, DatabaseOption, StoreOption, store
 
 if TYPE_CHECKING:
+    from allocator.whatif.grid import Study
     from allocator.whatif.page import Table
     from allocator.whatif.sweep import Sweep, Watch
 
 TOP = Path("var/sweeps")
-TERMINATED = 128 + signal.SIGTERM
-"""Status of a process that was asked to end, as shells tell it."""
+TERMINATED, INTERRUPTED = 128 + signal.SIGTERM, 128 + signal.SIGINT
+"""Status of a process that was asked to end, or interrupted, as shells tell it."""
 
 
 class DepthOption(StrEnum):
@@ -57,6 +60,7 @@ def sweep(  # noqa: PLR0913 - each is an option of the command
     out: Annotated[
         Path | None, typer.Option(help="Folder of the results. Default: var/sweeps/NAME.")
     ] = None,
+    most_points: MostPointsOption = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget points done before.")] = False,
     x: Annotated[str | None, typer.Option(help="Axis across of the heat map.")] = None,
     y: Annotated[str | None, typer.Option(help="Axis down of the heat map.")] = None,
@@ -77,19 +81,21 @@ def sweep(  # noqa: PLR0913 - each is an option of the command
     Example: allocator sweep grid.yaml --depth relaxed --x shock.prices.BTC --out results
     """  # noqa: D301
     from allocator.whatif.folder import file_name
-    from allocator.whatif.grid import Study
+    from allocator.whatif.grid import MOST_POINTS, Study
     from allocator.whatif.reader import load_recipe
     from allocator.whatif.sweep import POINTS_FILE
     from allocator.whatif.sweep import sweep as swept
     from allocator.whatif.sweep_tables import chosen
 
-    recipe = load_recipe(file, store=store(store_folder, database))
+    most = MOST_POINTS if most_points is None else most_points
+    recipe = load_recipe(file, store=store(store_folder, database), most_points=most)
     far = depth.value if depth is not None else recipe.depth
-    picture = chosen(Study.of(recipe, far).axes, x, y, figure)
+    study = Study.of(recipe, far, most)
+    picture = chosen(study.axes, x, y, figure)
     folder = out if out is not None else TOP / file_name(recipe.name)
     if fresh:
         (folder / POINTS_FILE).unlink(missing_ok=True)
-    with _stopped_by_terminate(), _progress() as watch:
+    with _stopped(folder / POINTS_FILE, study), _progress() as watch:
         done = swept(
             recipe,
             backend=backend,
@@ -97,6 +103,7 @@ def sweep(  # noqa: PLR0913 - each is an option of the command
             cluster=cluster,
             depth=far,
             out=folder,
+            most_points=most,
             watch=watch,
         )
     _show(done, picture, output)
@@ -146,11 +153,34 @@ def _write(done: Sweep, folder: Path, picture: tuple[str, str | None, str]) -> N
 
 
 @contextmanager
-def _stopped_by_terminate() -> Generator[None]:
+def _stopped(points: Path, study: Study) -> Generator[None]:
+    """Say in one line how far a sweep came that is interrupted or asked to end."""
+    from allocator.whatif.ledger import Ledger
+
+    try:
+        with _ended_by_terminate(), warnings.catch_warnings():
+            # joblib's word on what it gave up, for which our own line stands
+            warnings.filterwarnings("ignore", r"\d+ tasks which", UserWarning)
+            yield
+    except KeyboardInterrupt as stop:
+        with Ledger(points, study) as kept:
+            count = len(kept.rows)
+        said = f"stopped after {count:,} of {study.count:,} points; the same command goes on"
+        print(said, file=sys.stderr)
+        status = TERMINATED if isinstance(stop, _Terminated) else INTERRUPTED
+        raise typer.Exit(status) from None
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends a sweep as an interrupt does."""
+
+
+@contextmanager
+def _ended_by_terminate() -> Generator[None]:
     """Let SIGTERM end a sweep as an exception does, so that its workers end with it."""
 
     def stop(_signal: int, _frame: object) -> None:
-        raise typer.Exit(TERMINATED)
+        raise _Terminated
 
     if threading.current_thread() is not threading.main_thread():
         yield

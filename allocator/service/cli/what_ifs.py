@@ -17,19 +17,27 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from allocator.whatif.comparison import WhatIf
+    from allocator.whatif.references import Store
 
 WORDS = {"what", "why", "base", "shocked", "#", "account", "underlying", "limit"}
 COLUMNS = ("scenario", "what", "base", "shocked")
 
 
 def what_if(  # noqa: PLR0913 - each is an option of the command
-    files: Annotated[list[Path], typer.Argument(help="Scenarios.", show_default=False)],
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Scenarios.", show_default=False)
+    ] = None,
     *,
     shock: Annotated[
         list[Path] | None,
         typer.Option(help="A file of shocks to add, such as one of scenarios/stress."),
     ] = None,
     save: Annotated[bool, typer.Option("--save", help="Keep it in the store.")] = False,
+    kept: Annotated[bool, typer.Option("--list", help="List what is kept in the store.")] = False,
+    show: Annotated[
+        str | None,
+        typer.Option(help="Show what is kept under a hash, six characters of it, or latest."),
+    ] = None,
     report: Annotated[
         Path | None,
         typer.Option(help="Write it as .html, .md or .json; of several files: a folder."),
@@ -46,19 +54,17 @@ def what_if(  # noqa: PLR0913 - each is an option of the command
     \b
     Example: allocator what-if scenarios/crash-with-withdrawals-halted.yaml
     Example: allocator what-if book.yaml --shock scenarios/stress/2020-03-12.yaml --report a.html
+    Example: allocator what-if book.yaml --save
+    Example: allocator what-if --list
+    Example: allocator what-if --show latest
     """  # noqa: D301
-    from allocator.models.errors import InputError
-    from allocator.whatif.comparison import compared
-    from allocator.whatif.reader import load_recipe
-
-    find = store(store_folder, database)
-    done, unreadable = list[Any](), False
-    for path in files:
-        try:
-            done.append(compared(load_recipe(path, shocks=shock or (), store=find)))
-        except InputError as error:
-            unreadable = True
-            print(error, file=sys.stderr)
+    if kept or show is not None:
+        _look_up(files, store_folder, show, output, listed=kept)
+        return
+    if not files:
+        raise typer.BadParameter("name a scenario, or ask for --list or --show HASH")
+    done = _compared(files, shock or (), store(store_folder, database))
+    unreadable = len(done) < len(files)
     _show(done, output)
     pages = _pages(report, [row.name for row in done], several=len(files) > 1)
     for row, page in zip(done, pages, strict=True):
@@ -67,6 +73,34 @@ def what_if(  # noqa: PLR0913 - each is an option of the command
         raise typer.Exit(ExitCode.USAGE)
     if any(row.wrong for row in done):
         raise typer.Exit(ExitCode.UNEXPECTED)
+
+
+def _look_up(
+    files: list[Path] | None, folder: Path, show: str | None, output: Format, *, listed: bool
+) -> None:
+    from allocator.service.cli.kept import list_kept, show_kept
+
+    if files or (listed and show is not None):
+        raise typer.BadParameter("--list and --show go alone, without scenarios")
+    if show is None:
+        list_kept(folder, output)
+    else:
+        show_kept(folder, show, output)
+
+
+def _compared(files: Sequence[Path], shocks: Sequence[Path], find: Store) -> list[WhatIf]:
+    """Decide the scenarios that can be read; what is wrong with the others is told."""
+    from allocator.models.errors import InputError
+    from allocator.whatif.comparison import compared
+    from allocator.whatif.reader import load_recipe
+
+    done: list[WhatIf] = []
+    for path in files:
+        try:
+            done.append(compared(load_recipe(path, shocks=shocks, store=find)))
+        except InputError as error:
+            print(error, file=sys.stderr)
+    return done
 
 
 def _pages(report: Path | None, names: Sequence[str], *, several: bool) -> list[Path | None]:

@@ -26,6 +26,7 @@ ELSEWHERE = {
 def decided_case(snapshot: Snapshot, mandate: Mandate, case: Case) -> Decided:
     """Decide a case; one that makes no sensible book tells why."""
     from allocator.whatif.expectations import check_expect
+    from allocator.whatif.remarks import remarks
 
     try:
         recipe = recipe_of(snapshot, mandate, case)
@@ -37,7 +38,8 @@ def decided_case(snapshot: Snapshot, mandate: Mandate, case: Case) -> Decided:
     wrong: tuple[str, ...] = ()
     if recipe.expect is not None and found.plan is not None:
         wrong = tuple(check_expect(recipe.expect, found.plan))
-    return found.model_copy(update={"done": tuple(recipe.notes()), "wrong": wrong})
+    told = {"done": tuple(recipe.notes()), "remarks": remarks(recipe.base, recipe.book)}
+    return found.model_copy(update={**told, "wrong": wrong})
 
 
 def decided(name: str, snapshot: Snapshot, mandate: Mandate) -> Decided:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request
@@ -15,6 +15,7 @@ from allocator.service.http.access import Served, need
 from allocator.service.http.problems import written_as
 from allocator.service.http.routes import LARGEST
 from allocator.service.http.site import Site
+from allocator.service.http.tokens import Principal
 
 LOOK_S = 0.5
 QUIET_S = 15.0
@@ -32,27 +33,40 @@ def frame(kind: str, data: Any, number: int | None = None) -> str:
 
 
 async def stream(
-    site: Site, after: int, until_s: float | None, request: Request
+    site: Site,
+    after: int,
+    until_s: float | None,
+    request: Request,
+    holds: Callable[[], bool] = lambda: True,
 ) -> AsyncGenerator[str]:
-    """Yield what happens from a line of the audit on, until the reader or the service goes."""
+    """Yield what happens from a line of the audit on, until the reader or the service goes.
+
+    Parameters
+    ----------
+    holds
+        Whether the reader may still read: asked before anything is told and at each sign of life.
+        Once they may not, the stream ends.
+    """
     loop = asyncio.get_running_loop()
     began = quiet = loop.time()
     steps = _latest(site)
     yield ": connected\n\n"
     while not site.service.stopping.is_set() and not await request.is_disconnected():
         rows = await asyncio.to_thread(site.views.events, after, BATCH)
+        fresh = [row for row in site.service.live.progress if row[0] > steps]
+        now = loop.time()
+        speaks = bool(rows or fresh) or now - quiet > QUIET_S
+        if speaks and not await asyncio.to_thread(holds):
+            return
         for row in rows:
             after = row.seq
             yield frame("audit", json_value(row), row.seq)
-        for number, step in [row for row in site.service.live.progress if row[0] > steps]:
+        for number, step in fresh:
             steps = number
             yield frame("progress", json_value(step))
-        now = loop.time()
-        if rows:
-            quiet = now
-        if now - quiet > QUIET_S:
-            quiet = now
+        if speaks and not rows and not fresh:
             yield ": still here\n\n"
+        quiet = now if speaks else quiet
         if until_s is not None and now - began >= until_s:
             return
         await asyncio.sleep(0 if len(rows) == BATCH else LOOK_S)
@@ -65,21 +79,28 @@ def _latest(site: Site) -> int:
 
 @router.get(
     "/events",
-    dependencies=[Depends(need("read"))],
     response_class=StreamingResponse,
     responses=written_as("text/event-stream", 401, 403, 422),
 )
-async def events(
+async def events(  # noqa: PLR0913 - the parts of a request
     site: Served,
     request: Request,
+    asking: Annotated[Principal, Depends(need("read"))],
+    *,
     after: Annotated[int | None, Query(ge=0, le=LARGEST)] = None,
     for_s: Annotated[float | None, Query(ge=0, le=86_400)] = None,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> StreamingResponse:
     """Follow the audit and executions from a line on, by default from now.
 
-    The header ``Last-Event-ID`` goes on where a broken connection had stopped.
+    The header ``Last-Event-ID`` goes on where a broken connection had stopped. The stream ends
+    when the token expires or is revoked.
     """
+
+    def holds() -> bool:
+        found = site.tokens.named(asking.name, site.service.clock.now())
+        return found is not None and found.may("read")
+
     if after is not None:
         begin = after
     elif last_event_id is not None and last_event_id.isdecimal():
@@ -88,5 +109,5 @@ async def events(
         begin = await asyncio.to_thread(site.views.last_event)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(
-        stream(site, begin, for_s, request), media_type="text/event-stream", headers=headers
+        stream(site, begin, for_s, request, holds), media_type="text/event-stream", headers=headers
     )

@@ -169,6 +169,15 @@ def execution(site: Served, plan_hash: PlanHash) -> api.ExecutionView:
     return site.views.execution(plan_hash)
 
 
+@router.get("/jobs")
+def jobs(site: Served) -> tuple[api.JobView, ...]:
+    """List the long work of this instance (what-ifs, sweeps, frontiers), the latest first.
+
+    What each came to is read by its id.
+    """
+    return site.jobs.all()
+
+
 @router.get("/jobs/{job}", responses=responses(404))
 def job(site: Served, job: Named) -> api.JobView:
     """Tell how long work stands, with its result once it is done."""

@@ -73,6 +73,12 @@ class Jobs:
             raise MissingError(f"NO_JOB: id={name}")
         return found
 
+    def all(self) -> tuple[JobView, ...]:
+        """List what is kept, the latest first, without what it came to."""
+        with self._lock:
+            rows = [job.model_copy(update={"result": None}) for job in self._jobs.values()]
+        return tuple(reversed(rows))
+
     def close(self) -> None:
         """Begin nothing more, break off what runs at its next step, and wait for its end."""
         self._closed.set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from sqlalchemy import Engine
 from sqlmodel import Session, select
@@ -11,7 +12,7 @@ from allocator.execution.database import READ_ONLY
 from allocator.execution.leader import Lease, fence
 from allocator.models.base import stamp
 from allocator.models.service_records import TriggerRow
-from allocator.risk.triggers import Firing, Key, Line, Observation
+from allocator.risk.triggers import Firing, Key, Line
 from allocator.service.scheduler.slots import Asked, write
 
 
@@ -38,7 +39,7 @@ class Lines:
         before: Mapping[Key, Line],
         after: Mapping[Key, Line],
         firings: Sequence[Firing],
-        seen: Observation,
+        at: datetime,
     ) -> None:
         """Keep what changed, and write the slots of what fired.
 
@@ -64,16 +65,16 @@ class Lines:
                     )
                 )
             for firing in firings:
-                write(session, self._portfolio, slot_of(firing, seen))
+                write(session, self._portfolio, slot_of(firing, at))
 
 
-def slot_of(firing: Firing, seen: Observation) -> Asked:
+def slot_of(firing: Firing, at: datetime) -> Asked:
     """Tell the slot that a firing asks for."""
     subject = f" {firing.subject}" if firing.subject else ""
     return Asked(
-        name=f"{firing.rule.id}{subject} {stamp(seen.at)}"[:200],
+        name=f"{firing.rule.id}{subject} {stamp(at)}"[:200],
         source=firing.rule.id,
         kind="repair" if firing.rule.urgent else "plan",
         cause=firing.name,
-        due_at=seen.at,
+        due_at=at,
     )

@@ -261,7 +261,7 @@ def _share(used: Decimal | None, cap: Decimal, bound: str) -> Decimal | None:
 def observation(
     marks: Marks,
     *,
-    before: Marks | None,
+    rates: Mapping[str, Decimal],
     day_start: Decimal | None,
     highest: Decimal | None,
     venue_ages_s: Mapping[str, Decimal],
@@ -270,8 +270,8 @@ def observation(
 
     Parameters
     ----------
-    before
-        The marks before these.
+    rates
+        Funding rates that a jump is reckoned from, by instrument.
     day_start, highest
         Profit of the book, numeraire: since midnight UTC, and equity's peak without what was
         paid in or out; None: not known.
@@ -282,7 +282,6 @@ def observation(
     fallen = None
     if worth is not None and highest is not None and highest > 0:
         fallen = max(ZERO, (highest - worth) / highest)
-    known = before.funding if before is not None else {}
     shares = dict[str, Decimal | None]()
     for row in marks.limits:
         held = shares.get(row.limit)
@@ -299,9 +298,9 @@ def observation(
             "utilisation": shares,
             "venue": dict(venue_ages_s),
             "funding": {
-                name: abs(rate - known[name])
+                name: abs(rate - rates[name])
                 for name, rate in marks.funding.items()
-                if name in known
+                if name in rates
             },
         },
     )

@@ -2,64 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
-
-from pydantic import Field, ValidationError
 
 from allocator.execution.leader import Lease
-from allocator.models.base import ZERO, Num, Value, json_value
 from allocator.models.mandate import Mandate
 from allocator.models.service import TriggerRule
 from allocator.models.snapshot import Snapshot
 from allocator.risk.triggers import Firing, watch
+from allocator.service.monitor.base import Bases
 from allocator.service.monitor.flows import Ledger
 from allocator.service.monitor.history import MarkStore
 from allocator.service.monitor.lines import Lines
 from allocator.service.monitor.marks import Marks, marks_of, observation
-from allocator.service.monitor.profit import Flows, Moment, Profit, moment, profit
+from allocator.service.monitor.profit import Flows, Profit, moment, profit
 from allocator.state import Book
 
 log = logging.getLogger(__name__)
-
-
-class Base(Value):
-    """What the next mark is reckoned from; survives a restart.
-
-    Attributes
-    ----------
-    moments
-        By account, as it was last read.
-    highest
-        The highest equity of the book, moved along with what was paid in or out.
-    day, earned
-        Profit of the book since midnight UTC of that day.
-    """
-
-    moments: Mapping[str, Moment] = Field(default_factory=dict[str, Moment])
-    highest: Num | None = None
-    day: str = ""
-    earned: Num = ZERO
-
-    def after(self, at: datetime, worth: Decimal | None, earned: Mapping[str, Profit]) -> Base:
-        """Take in what was earned by all accounts until a time."""
-        day = f"{at:%Y-%m-%d}"
-        total = sum((row.total for row in earned.values()), ZERO)
-        paid_in = sum((row.flows for row in earned.values()), ZERO)
-        before = None if self.highest is None else self.highest + paid_in
-        highest = before if worth is None else max(worth, before or worth)
-        return self.model_copy(
-            update={
-                "day": day,
-                "earned": total + (self.earned if self.day == day else ZERO),
-                "highest": highest,
-            }
-        )
 
 
 class Monitor:
@@ -81,6 +42,7 @@ class Monitor:
         lease: Lease,
         rules: Sequence[TriggerRule],
         *,
+        bases: Bases,
         venues: Mapping[str, str],
         keep_days: int,
         fired: Callable[[Sequence[Firing]], None],
@@ -93,11 +55,13 @@ class Monitor:
         self._venues = dict(venues)
         self._keep_days = keep_days
         self._fired = fired
-        self._path = store.folder / "base.json"
-        self._base = _read(self._path)
+        self._bases = bases
+        self._base = bases.read()
         self._read_at = dict[str, datetime]()
         self._known: Mapping[str, Flows] | None = None
         self._moving = set[str]()
+        # What urgent triggers saw of funding last, and the others, which rest during a cycle.
+        self._rates: dict[bool, dict[str, Decimal]] = {True: {}, False: {}}
         self.latest: Marks | None = None
 
     def before_reading(self) -> None:
@@ -132,10 +96,10 @@ class Monitor:
         earned = self._earn(Book.of(snapshot, mandate), missing)
         self._base = self._base.after(marks.at, marks.equity, earned)
         self._store.write(marks, earned)
-        _write(self._path, self._base)
+        self._bases.keep(self._lease, self._base, marks.at)
         self._tidy(before, marks)
         self.latest = marks
-        return self._watch(before, marks, busy=busy)
+        return self._watch(marks, busy=busy)
 
     def _earn(self, book: Book, missing: Mapping[str, str]) -> dict[str, Profit]:
         """Reckon what accounts earned since they were last at rest.
@@ -155,18 +119,24 @@ class Monitor:
         self._base = self._base.model_copy(update={"moments": moments})
         return out
 
-    def _watch(self, before: Marks | None, marks: Marks, *, busy: bool) -> tuple[Firing, ...]:
-        rules = tuple(row for row in self._rules if row.urgent or not busy)
-        seen = observation(
-            marks,
-            before=before,
-            day_start=self._base.earned,
-            highest=self._base.highest,
-            venue_ages_s=self._ages(marks),
-        )
-        known = self._lines.read()
-        after, firings = watch(rules, known, seen)
-        self._lines.keep(self._lease, known, after, firings, seen)
+    def _watch(self, marks: Marks, *, busy: bool) -> tuple[Firing, ...]:
+        """Look at the triggers of either kind, each beside the rates that it saw last."""
+        known, ages = self._lines.read(), self._ages(marks)
+        after, firings = known, tuple[Firing, ...]()
+        for urgent in (True,) if busy else (True, False):
+            seen = observation(
+                marks,
+                rates=self._rates[urgent],
+                day_start=self._base.earned,
+                highest=self._base.highest,
+                venue_ages_s=ages,
+            )
+            rules = tuple(row for row in self._rules if row.urgent == urgent)
+            after, found = watch(rules, after, seen)
+            firings += found
+        self._lines.keep(self._lease, known, after, firings, marks.at)
+        for urgent in (True,) if busy else (True, False):
+            self._rates[urgent] = {**self._rates[urgent], **marks.funding}
         if firings:
             self._fired(firings)
         return firings
@@ -186,20 +156,3 @@ class Monitor:
         if before is None or before.at.date() != marks.at.date():
             joined, dropped = self._store.tidy(marks.at, self._keep_days)
             log.info("history tidied", extra={"joined": joined, "dropped": dropped})
-
-
-def _read(path: Path) -> Base:
-    try:
-        return Base.model_validate_json(path.read_text())
-    except FileNotFoundError:
-        return Base()
-    except ValidationError:
-        log.warning("base of the marks cannot be read: profit begins anew", exc_info=True)
-        return Base()
-
-
-def _write(path: Path, base: Base) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".draft")
-    draft.write_text(json.dumps(json_value(base)))
-    os.replace(draft, path)

@@ -161,6 +161,25 @@ class Slots:
             session.add(row)
             return True
 
+    def ask_again(self, asked: Asked) -> bool:
+        """Let a slot that was called back before it began be due again; False: it is no such.
+
+        One that began, or failed, stays as it is: something may have come of it.
+        """
+        query = (
+            select(SlotRow)
+            .where(SlotRow.portfolio == self.portfolio, SlotRow.name == asked.name)
+            .with_for_update()
+        )
+        with Session(self._engine) as session, session.begin():
+            row = session.exec(query).first()
+            if row is None or row.status != "skipped" or row.began_at is not None:
+                return False
+            row.source, row.cause, row.due_at = asked.source, asked.cause, asked.due_at
+            row.status, row.note, row.ended_at = asked.status, asked.note, None
+            session.add(row)
+            return True
+
     def pause(self, schedule: str, by: str, reason: str, now: datetime) -> None:
         """Let a schedule rest until it is resumed."""
         with Session(self._engine) as session, session.begin():

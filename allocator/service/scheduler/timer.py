@@ -16,7 +16,7 @@ from typing import Any
 from allocator.models.service import Schedule
 from allocator.ports import Clock
 from allocator.service.scheduler.due import due, timer_trigger
-from allocator.service.scheduler.slots import Slots
+from allocator.service.scheduler.slots import Asked, Slots
 
 BEAT_S = 5
 """Seconds between two ticks when no schedule asks for one."""
@@ -34,9 +34,12 @@ class Timer:
         Called when something fell due.
     beat
         Called at each tick with its time.
+    missed
+        Told of slots of a schedule that fell due too late to be run, by the instance that wrote
+        them down.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its ports
         self,
         schedules: Sequence[Schedule],
         slots: Slots,
@@ -44,12 +47,14 @@ class Timer:
         *,
         wake: Callable[[], None],
         beat: Callable[[datetime], None],
+        missed: Callable[[Sequence[Asked]], None] = lambda _rows: None,
     ) -> None:
         self._schedules = tuple(schedules)
         self._slots = slots
         self._clock = clock
         self._wake = wake
         self._beat = beat
+        self._missed = missed
         started = clock.now()
         self._after = {row.id: slots.last_due(row.id) or started for row in self._schedules}
 
@@ -63,8 +68,11 @@ class Timer:
                 self._after[schedule.id] = rows[-1].due_at
             if schedule.id in paused:
                 continue
-            for row in rows:
-                count += self._slots.add(row)
+            new = [row for row in rows if self._slots.add(row)]
+            count += len(new)
+            late = [row for row in new if row.status == "missed"]
+            if late:
+                self._missed(late)
         self._beat(now)
         if count:
             self._wake()

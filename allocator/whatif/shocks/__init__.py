@@ -13,10 +13,12 @@ from allocator.models.mandate import Mandate
 from allocator.models.snapshot import Snapshot
 from allocator.whatif.shock import Shock
 from allocator.whatif.shocks.accounts import Accounts
+from allocator.whatif.shocks.fees import impossible_fees
 from allocator.whatif.shocks.flows import flowed
-from allocator.whatif.shocks.market import asset, market, route
+from allocator.whatif.shocks.market import asset, market
 from allocator.whatif.shocks.names import unknown
 from allocator.whatif.shocks.prices import Prices
+from allocator.whatif.shocks.ways import Ways
 from allocator.whatif.shocks.wishes import wished
 
 __all__ = ["ShockError", "shocked", "shocked_by"]
@@ -31,8 +33,15 @@ class ShockError(InputError):
     code = "SHOCK"
 
 
-def shocked(snapshot: Snapshot, mandate: Mandate, shock: Shock) -> tuple[Snapshot, Mandate]:
+def shocked(
+    snapshot: Snapshot, mandate: Mandate, shock: Shock, ways: Ways | None = None
+) -> tuple[Snapshot, Mandate]:
     """Apply a shock.
+
+    Parameters
+    ----------
+    ways
+        What was said of withdrawals and deposits up to this shock; None: it is the first one.
 
     Returns
     -------
@@ -46,8 +55,11 @@ def shocked(snapshot: Snapshot, mandate: Mandate, shock: Shock) -> tuple[Snapsho
     found = list(unknown(snapshot, mandate, shock))
     if found:
         raise ShockError(found)
+    ways = (Ways.of(snapshot) if ways is None else ways).after(shock)
     with localcontext(ARITHMETIC):
-        after, wrong = flowed(_moved(snapshot, shock), shock)
+        moved = _moved(snapshot, shock, ways)
+        after, wrong = flowed(moved, shock)
+        wrong += impossible_fees(snapshot, moved)
         wishes, refused = wished(snapshot, mandate, shock)
     wrong += refused
     if wrong:
@@ -65,16 +77,18 @@ def shocked_by(
     ShockError
         From the first one that cannot be applied; paths start at its position.
     """
+    ways = Ways.of(snapshot)
     for i, shock in enumerate(shocks):
         try:
-            snapshot, mandate = shocked(snapshot, mandate, shock)
+            snapshot, mandate = shocked(snapshot, mandate, shock, ways)
+            ways = ways.after(shock)
         except ShockError as error:
             rows = [Problem((i, *row.path), row.message) for row in error.problems]
             raise ShockError(rows) from error
     return snapshot, mandate
 
 
-def _moved(snapshot: Snapshot, shock: Shock) -> Snapshot:
+def _moved(snapshot: Snapshot, shock: Shock, ways: Ways) -> Snapshot:
     prices = Prices(snapshot, shock)
     instruments = {row.id: market(prices.instrument(row), shock) for row in snapshot.instruments}
     accounts = Accounts(snapshot, instruments, prices, shock)
@@ -86,6 +100,6 @@ def _moved(snapshot: Snapshot, shock: Shock) -> Snapshot:
             },
             "instruments": tuple(instruments.values()),
             "accounts": tuple(accounts.account(row) for row in snapshot.accounts),
-            "routes": tuple(route(row, snapshot, shock) for row in snapshot.routes),
+            "routes": tuple(ways.route(row, snapshot) for row in snapshot.routes),
         }
     )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from allocator.models.account import Account, FeeRates, Fees, Margin, MarginScenario, Position
-from allocator.models.base import ZERO
+from allocator.models.account import Account, Margin, MarginScenario, Position
 from allocator.models.market import CollateralTier, Instrument, Tier
 from allocator.models.snapshot import Snapshot
 from allocator.whatif.shock import Shock
+from allocator.whatif.shocks.fees import changed
 from allocator.whatif.shocks.market import brackets, cut
 from allocator.whatif.shocks.names import named
 from allocator.whatif.shocks.prices import Prices, gain
@@ -49,7 +49,7 @@ class Accounts:
             out["state"] = "frozen"
         fees = self.shock.fees
         if fees is not None and named(fees.only, row.id, row.venue):
-            out["fees"] = _fees(row.fees, fees.of)
+            out["fees"] = changed(row.fees, fees)
         return row.model_copy(update=out)
 
     def _position(self, name: str, row: Position, account: Account) -> Position:
@@ -107,19 +107,3 @@ def _most(tiers: tuple[Tier, ...], asked: Decimal) -> Decimal:
     """Give the largest leverage that brackets allow, or what is asked where they name none."""
     known = [tier.max_leverage for tier in tiers if tier.max_leverage is not None]
     return max(known, default=asked)
-
-
-def _fees(fees: Fees, change: Callable[[Decimal], Decimal]) -> Fees:
-    def rate(value: Decimal | None, least: Decimal | None) -> Decimal | None:
-        if value is None:
-            return None
-        return change(value) if least is None else max(change(value), least)
-
-    return Fees(
-        maker=rate(fees.maker, None),
-        taker=max(change(fees.taker), ZERO),
-        by={
-            name: FeeRates(maker=rate(row.maker, None), taker=rate(row.taker, ZERO))
-            for name, row in fees.by.items()
-        },
-    )

@@ -7,8 +7,7 @@ from decimal import Decimal
 
 from allocator.models.base import ONE, ZERO
 from allocator.models.market import Asset, CollateralTier, Instrument, Tier
-from allocator.models.snapshot import Route, Snapshot
-from allocator.whatif.shock import Adjust, Shock, VenueShock
+from allocator.whatif.shock import Adjust, Shock
 from allocator.whatif.shocks.names import named
 
 Brackets = Callable[[Iterable[str | None], tuple[Tier, ...]], tuple[Tier, ...]]
@@ -90,14 +89,3 @@ def cut(rows: tuple[CollateralTier, ...], change: Adjust) -> tuple[CollateralTie
         row.model_copy(update={"ratio": ONE - min(max(change.of(ONE - row.ratio), ZERO), ONE)})
         for row in rows
     )
-
-
-def route(row: Route, snapshot: Snapshot, shock: Shock) -> Route:
-    """Close the ways out of a venue whose withdrawals are halted, and those into one likewise."""
-    ends = (snapshot.account[row.source].venue, snapshot.account[row.target].venue)
-    if row.kind == "internal" and ends[0] == ends[1]:
-        return row
-    out, into = (shock.venues.get(end, VenueShock()) for end in ends)
-    if out.withdrawals == "open" and into.deposits == "open":
-        return row
-    return row.model_copy(update={"enabled": False})

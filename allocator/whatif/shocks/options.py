@@ -2,9 +2,12 @@
 
 Black's formula of 1976 on the underlying's price as the forward, without interest: the premium
 before the shock implies a volatility; the premium and the delta after it follow from the moved
-forward and the moved volatility. Where no strike is told, or the premium implies no volatility
-(it lies outside what any volatility gives, or the option has expired), the premium moves along
-the delta and the delta stays.
+forward and the moved volatility. A told delta is rarely the formula's own (venues smooth their
+volatilities): read as N(d1) it tells a d1, and the move shifts that by as much as the formula's
+own. So the delta begins at what is told and ends, as every option's, at none or the whole. Where
+no strike is told, the premium implies no volatility (it lies outside what any volatility gives, or
+the option has expired), or the told delta is none that the option can have, the premium moves
+along the delta and the delta stays.
 
 Source: F. Black, The pricing of commodity contracts, J. Financial Economics 3 (1976), eq. (16).
 """
@@ -16,6 +19,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Context, Decimal
+from statistics import NormalDist
 
 from allocator.models.base import ONE
 from allocator.models.market import Instrument
@@ -29,6 +33,10 @@ SYMBOL = re.compile(r"-\d{6}-(?P<strike>\d+(?:\.\d+)?)-(?P<right>[CP])\Z")
 YEAR_S = 365 * 86400
 DIGITS = Context(prec=12)
 """Digits of a revalued figure: as many as a float's formula is good for."""
+
+NORMAL = NormalDist()
+EDGE, ROUNDED = 1e-9, 0.005
+"""How near to none and to the whole a delta is read, and how far beyond rounding may take it."""
 
 LOW, HIGH, STEPS = 1e-4, 20.0, 200
 """Volatilities a year between which the implied one is sought, and halvings of the interval."""
@@ -66,16 +74,21 @@ class _Terms:
 
     def price(self, forward: float, volatility: float) -> float:
         """Price it in numeraire per unit."""
-        root = volatility * math.sqrt(self.years)
-        d1 = math.log(forward / self.strike) / root + root / 2
+        root, d1 = volatility * math.sqrt(self.years), self.d1(forward, volatility)
         call = forward * _normal(d1) - self.strike * _normal(d1 - root)
         return call if self.call else call - forward + self.strike
 
-    def delta(self, forward: float, volatility: float) -> float:
-        """Give its delta, underlying units per unit."""
+    def d1(self, forward: float, volatility: float) -> float:
+        """Give what its delta is the normal distribution of, less one for a put."""
         root = volatility * math.sqrt(self.years)
-        d1 = math.log(forward / self.strike) / root + root / 2
-        return _normal(d1) - (0.0 if self.call else 1.0)
+        return math.log(forward / self.strike) / root + root / 2
+
+    def told_d1(self, delta: float) -> float | None:
+        """Find the d1 that gives a delta, underlying units per unit; None: none does."""
+        share = delta if self.call else delta + 1
+        if not -ROUNDED <= share <= 1 + ROUNDED:
+            return None
+        return NORMAL.inv_cdf(min(max(share, EDGE), 1 - EDGE))
 
     def implied(self, forward: float, price: float) -> float | None:
         """Find the volatility a year that gives a price; None: none does."""
@@ -123,17 +136,20 @@ def _by_formula(
     implied = terms.implied(before, worth) if terms is not None else None
     if terms is None or implied is None:
         return None
+    assert inst.delta is not None
+    net = inst.settle == inst.underlying  # equity counts the premium in coin: delta is net of it
+    told = terms.told_d1(float(inst.delta + inst.mark if net else inst.delta))
+    if told is None:
+        return None
     moved = implied
     if move.volatility:
         moved *= float(move.volatility_after / move.volatility)
     moved = min(max(moved, LOW), HIGH)
     price = _exact(terms.price(after, moved) - terms.price(before, implied))
     premium = max((inst.mark * move.settle + price) / move.settle_after, SMALLEST_PREMIUM)
-    assert inst.delta is not None
-    delta = inst.delta + _exact(terms.delta(after, moved) - terms.delta(before, implied))
-    if inst.settle == inst.underlying:  # equity counts the premium in coin: delta is net of it
-        delta -= premium - inst.mark
-    return premium, delta
+    d1 = told + terms.d1(after, moved) - terms.d1(before, implied)
+    delta = _exact(_normal(d1) - (0 if terms.call else 1))
+    return premium, delta - premium if net else delta
 
 
 def _by_delta(inst: Instrument, move: Move) -> tuple[Decimal, Decimal]:

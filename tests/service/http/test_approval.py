@@ -137,3 +137,18 @@ def test_execution_is_called_back_until_it_begins(place: Place) -> None:
     assert place.get(f"/v1/executions/{plan}").json()["status"] == "due"
     assert place.post(path).json()["status"] == "skipped"
     assert place.post(path).json()["code"] == "EXECUTION_BEGUN"
+
+
+def test_what_was_called_back_may_be_asked_for_again_and_once(place: Place) -> None:
+    plan = the_plan(place)
+    place.post(f"/v1/plans/{plan}/approve", {})
+    place.post(f"/v1/plans/{plan}/execute")
+    place.post(f"/v1/executions/{plan}/cancel")
+    place.clock.at += timedelta(seconds=5)
+    again = place.post(f"/v1/plans/{plan}/execute", who="bob")
+    assert (again.status_code, again.json()["status"]) == (202, "due")
+    assert again.json()["cause"].startswith("bob asked")
+    assert place.post(f"/v1/plans/{plan}/execute").json()["code"] == "ASKED_BEFORE"
+    assert place.post(f"/v1/executions/{plan}/cancel").json()["status"] == "skipped"
+    what = [row["what"] for row in place.get("/v1/audit").json()]
+    assert what.count("execution asked for") == 2

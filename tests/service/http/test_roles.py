@@ -97,7 +97,7 @@ def test_matrix_of_roles_and_routes(
         rows.append(f"| {method} {path} | {' | '.join(row)} |")
     record_property("matrix", "\n".join(rows))
     assert wrong == []
-    assert len(routes) == len(OPEN) + 1 + len(ACTS) + 20
+    assert len(routes) == len(OPEN) + 1 + len(ACTS) + 21
     assert {path for method, path in routes if method == "POST"} == set(ACTS)
 
 

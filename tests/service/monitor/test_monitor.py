@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from allocator.execution.leader import FencedError, next_epoch
 from allocator.models.base import ZERO
 from allocator.models.mandate import Mandate
 from allocator.models.service import TriggerRule
 from allocator.models.snapshot import Snapshot
+from allocator.service.monitor.base import FILE, TAKEN, Base, Bases
 from allocator.service.monitor.flows import Ledger
 from allocator.service.monitor.history import MarkStore
 from allocator.service.monitor.lines import Lines
@@ -84,6 +85,7 @@ class Watched:
             Lines(self.engine, "desk"),
             next_epoch(self.engine, "desk", "x", START),
             [TriggerRule.model_validate(row) for row in RULES],
+            bases=Bases(self.engine, "desk", self.folder),
             venues={"a": "alpha", "b": "beta"},
             keep_days=10,
             fired=lambda rows: self.names.extend(row.rule.id for row in rows),
@@ -122,7 +124,7 @@ def test_account_that_was_not_read_has_no_figures() -> None:
     assert marks.equity is None
     assert marks.exposures == ()
     assert marks.limits == ()
-    seen = observation(marks, before=None, day_start=None, highest=None, venue_ages_s={})
+    seen = observation(marks, rates={}, day_start=None, highest=None, venue_ages_s={})
     assert seen.figures["pnl"] == {"book": None}
 
 
@@ -151,6 +153,24 @@ def test_each_kind_fires_once(watched: Watched) -> None:
     assert {name for name, kind in kinds.items() if kind == "repair"} == {"margin"}
 
 
+def test_a_funding_jump_that_a_cycle_saw_first_fires_after_it(watched: Watched) -> None:
+    assert watched.look(0) == []
+    assert watched.look(1, rate="0.0012", busy=True) == []
+    assert watched.look(2, rate="0.0012", busy=True) == []
+    assert watched.look(3, rate="0.0012") == ["funding"]
+    assert watched.look(4, rate="0.0012") == [], "it is known by now"
+
+
+def test_an_urgent_funding_jump_fires_once_although_a_cycle_goes_on(watched: Watched) -> None:
+    rule = {"id": "leap", "on": "funding", "of": BTC, "threshold": "0.001", "urgent": True}
+    watched.monitor._rules = (TriggerRule.model_validate({**rule, "cooldown_s": 0}),)
+    assert watched.look(0) == []
+    assert watched.look(1, rate="0.0012", busy=True) == ["leap"]
+    assert watched.look(2, rate="0.0012", busy=True) == []
+    assert watched.look(3, rate="0.0024", busy=True) == ["leap"]
+    assert watched.look(4, rate="0.0024") == []
+
+
 def test_busy_monitor_looks_at_urgent_triggers_alone(watched: Watched) -> None:
     assert watched.look(0, a="1.1", wallet="300", busy=True) == ["margin"]
     assert watched.look(1, a="1.1", wallet="300") == ["drift", "used"]
@@ -177,9 +197,56 @@ def test_leader_that_was_followed_fires_nothing(watched: Watched) -> None:
 
 def test_base_of_another_release_begins_anew(watched: Watched) -> None:
     watched.look(0)
-    (watched.folder / "base.json").write_text('{"moments": 3}')
+    with watched.engine.begin() as connection:
+        connection.execute(text("UPDATE mark_base SET base_json = '{\"moments\": 3}'"))
     watched.monitor = watched.start()
     assert watched.look(1) == []
+
+
+def test_a_leader_on_another_machine_remembers_the_peak(engine: Engine, tmp_path: Path) -> None:
+    first = Watched(engine, tmp_path / "one")
+    first.look(0)
+    second = Watched(engine, tmp_path / "two")
+    assert second.monitor._base == first.monitor._base
+    assert second.monitor._base.highest == 200000
+    assert "fall" in second.look(1, wallet="97000"), "3,000 of 200,000 below the peak"
+
+
+def test_the_base_of_a_leader_that_was_followed_is_not_kept(engine: Engine, tmp_path: Path) -> None:
+    first = Watched(engine, tmp_path / "one")
+    first.look(0)
+    second = Watched(engine, tmp_path / "two")
+    second.look(1, wallet="110000")
+    with pytest.raises(FencedError):
+        first.look(2)
+    assert Bases(engine, "desk", tmp_path).read().highest == 220000 - 10000
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_what_an_earlier_release_left_in_the_folder_is_taken_over_once(
+    engine: Engine, tmp_path: Path, known: bool
+) -> None:
+    old = Base(highest=Decimal(250000), day="2026-11-20", earned=Decimal(7))
+    if known:
+        Bases(engine, "desk", tmp_path).keep(
+            next_epoch(engine, "desk", "x", START), Base(highest=Decimal(210000)), START
+        )
+    folder = tmp_path / "history"
+    folder.mkdir()
+    (folder / FILE).write_text(old.model_dump_json())
+    watched = Watched(engine, folder)
+    assert watched.monitor._base.highest == (210000 if known else 250000)
+    watched.look(0)
+    assert not (folder / FILE).exists()
+    assert Base.model_validate_json((folder / TAKEN).read_text()) == old
+    assert watched.start()._base == watched.monitor._base
+
+
+def test_portfolios_of_one_database_have_a_base_each(engine: Engine, tmp_path: Path) -> None:
+    for name in ("desk", "other"):
+        lease = next_epoch(engine, name, "x", START)
+        Bases(engine, name, tmp_path).keep(lease, Base(day=name), START)
+    assert [Bases(engine, n, tmp_path).read().day for n in ("desk", "other")] == ["desk", "other"]
 
 
 def test_marks_are_of_the_time_of_the_snapshot() -> None:
@@ -244,6 +311,8 @@ def test_what_was_earned_and_paid_in_is_the_change_of_equity_of_every_group(
     lite: Engine, tmp_path: Path, seen: list[Any]
 ) -> None:
     folder = Path(tempfile.mkdtemp(dir=tmp_path))
+    with lite.begin() as connection:
+        connection.execute(text("DELETE FROM mark_base"))
     watched = Watched(lite, folder)
     worth = defaultdict[str, list[Decimal]](list)
     for minute, (held, quantity, mark, missing) in enumerate(seen):

@@ -76,3 +76,28 @@ def test_pause_is_kept_with_its_reason(engine: Engine) -> None:
     assert slots.paused() == {"hourly": "alice: maintenance"}
     slots.resume("hourly")
     assert slots.paused() == {}
+
+
+@pytest.mark.parametrize("end", ["due", "running", "done", "failed", "missed"])
+def test_only_what_was_called_back_is_due_again(engine: Engine, end: Any) -> None:
+    slots, lease = Slots(engine, "desk"), next_epoch(engine, "desk", "a", NOW)
+    slots.add(asked())
+    (row,) = slots.recent()
+    if end != "due":
+        slots.claim(lease, row, NOW)
+    if end not in ("due", "running"):
+        slots.finish(lease, row, end, NOW)
+    assert not slots.ask_again(asked())
+    assert not slots.ask_again(asked("unknown"))
+    assert [row.status for row in slots.recent()] == [end]
+
+
+def test_a_slot_that_was_called_back_begins_once_it_is_asked_for_again(engine: Engine) -> None:
+    slots, lease = Slots(engine, "desk"), next_epoch(engine, "desk", "a", NOW)
+    slots.add(asked())
+    assert slots.call_back(slots.recent()[0], "no", NOW)
+    assert slots.ask_again(asked(cause="anew", source="bob"))
+    assert not slots.ask_again(asked())
+    (row,) = slots.with_status("due")
+    assert (row.cause, row.source, row.note, row.ended_at) == ("anew", "bob", "", None)
+    slots.claim(lease, row, NOW)

@@ -1,0 +1,114 @@
+"""What the next mark is reckoned from, kept where the next leader finds it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from allocator.execution.database import READ_ONLY
+from allocator.execution.leader import Lease, fence
+from allocator.models.base import ZERO, Num, Value, json_value
+from allocator.models.canonical import canonical_json
+from allocator.models.service_records import BaseRow
+from allocator.service.monitor.profit import Moment, Profit
+
+FILE = "base.json"
+"""Where earlier releases kept it, in the folder of the marks."""
+
+TAKEN = "base.json.taken"
+"""What that file is called once the database has what it said."""
+
+log = logging.getLogger(__name__)
+
+
+class Base(Value):
+    """What the next mark is reckoned from; survives a restart and a failover.
+
+    Attributes
+    ----------
+    moments
+        By account, as it was last read.
+    highest
+        The highest equity of the book, moved along with what was paid in or out.
+    day, earned
+        Profit of the book since midnight UTC of that day.
+    """
+
+    moments: Mapping[str, Moment] = Field(default_factory=dict[str, Moment])
+    highest: Num | None = None
+    day: str = ""
+    earned: Num = ZERO
+
+    def after(self, at: datetime, worth: Decimal | None, earned: Mapping[str, Profit]) -> Base:
+        """Take in what was earned by all accounts until a time."""
+        day = f"{at:%Y-%m-%d}"
+        total = sum((row.total for row in earned.values()), ZERO)
+        paid_in = sum((row.flows for row in earned.values()), ZERO)
+        before = None if self.highest is None else self.highest + paid_in
+        highest = before if worth is None else max(worth, before or worth)
+        return self.model_copy(
+            update={
+                "day": day,
+                "earned": total + (self.earned if self.day == day else ZERO),
+                "highest": highest,
+            }
+        )
+
+
+class Bases:
+    """The base of one portfolio.
+
+    Parameters
+    ----------
+    folder
+        Of the marks: what an earlier release left there is taken over where the database has
+        nothing yet.
+    """
+
+    def __init__(self, engine: Engine, portfolio: str, folder: Path) -> None:
+        self._engine = engine
+        self._portfolio = portfolio
+        self._file = folder / FILE
+
+    def read(self) -> Base:
+        """Read it; what cannot be read begins anew."""
+        reads = self._engine.execution_options(**{READ_ONLY: True})
+        with Session(reads) as session:
+            row = session.get(BaseRow, self._portfolio)
+            text = None if row is None else row.base_json
+        if text is None:
+            text = self._left()
+        try:
+            return Base() if text is None else Base.model_validate_json(text)
+        except ValidationError:
+            log.warning("base of the marks cannot be read: profit begins anew", exc_info=True)
+            return Base()
+
+    def keep(self, lease: Lease, base: Base, at: datetime) -> None:
+        """Keep it.
+
+        Raises
+        ------
+        FencedError
+            When another leads by now: it reckons from a base of its own.
+        """
+        text = canonical_json(json_value(base))
+        with Session(self._engine) as session, session.begin():
+            fence(session, lease)
+            session.merge(BaseRow(portfolio=self._portfolio, at=at, base_json=text))
+        if self._file.exists():
+            self._file.replace(self._file.with_name(TAKEN))
+
+    def _left(self) -> str | None:
+        """Read what an earlier release left in the folder."""
+        try:
+            return self._file.read_text("utf-8")
+        except FileNotFoundError:
+            return None
