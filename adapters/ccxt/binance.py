@@ -50,6 +50,10 @@ REQUEST_CODES = (
     "-1013 -1014 -1022 -1100 -1101 -1102 -1103 -1104 -1105 -1106 -1108 -1111 -1112 -1114 -1115 "
     "-1116 -1117 -1118 -1119 -1120 -1121 -1125 -1127 -1128 -1130 -1131"
 )
+FILTER_CODE = "-1013"
+"""An order that is off a filter: of its form, or of the orders and the position there are."""
+
+KEY_CODES = "-2014 -2015"
 ORDER_CODES = (
     "-2010 -2014 -2015 -2018 -2019 -2020 -2021 -2022 -2024 -2025 -2026 -2027 -2028 -4001 -4002 "
     "-4003 -4004 -4005 -4006 -4013 -4014 -4015 -4016 -4023 -4024 -4029 -4030 -4061 -4087 -4088 "
@@ -61,6 +65,7 @@ FACTS = Facts(
     duplicate=frozenset({"-4116", "-4111", "-4115", DUPLICATE}),
     gone=frozenset({"-2011"}),
     stale=frozenset({"-1021", "-5028", "-4188"}),
+    formal=frozenset(f"{REQUEST_CODES} {KEY_CODES}".split()) - {FILTER_CODE},
 )
 
 
