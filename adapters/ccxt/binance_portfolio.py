@@ -32,7 +32,7 @@ from allocator.adapters.ccxt.binance_portfolio_checks import (
     profit_of,
     wallet_of,
 )
-from allocator.adapters.ccxt.binance_reads import open_order
+from allocator.adapters.ccxt.binance_reads import check_side, open_order
 from allocator.adapters.ccxt.pairs import Held, flat_pair, pair_of
 from allocator.adapters.ccxt.place import Place, text, who
 from allocator.adapters.ccxt.readings import reading_of
@@ -118,6 +118,7 @@ async def _rows(place: Place) -> dict[str, list[JsonObject]]:
     found = dict[str, list[JsonObject]]()
     for side in SIDES:
         for row in rows(await place.login.call(f"papi_get_{side}_positionrisk", {})):
+            check_side(row)
             found.setdefault(_named(place, side, row), []).append(row)
     return found
 

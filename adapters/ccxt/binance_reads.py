@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from allocator.adapters.ccxt.answers import rows
 from allocator.adapters.ccxt.failures import NotSentError
+from allocator.adapters.ccxt.pairs import check_sign
 from allocator.adapters.ccxt.place import Place, flag, sided, text
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
@@ -134,7 +135,33 @@ async def position_rows(place: Place) -> list[JsonObject]:
     usdm = wallet == "usdm"
     endpoint = "fapiprivatev3_get_positionrisk" if usdm else "dapiprivate_get_positionrisk"
     found = rows(await place.login.call(endpoint, {}))
-    return [row for row in found if number(text(row, "positionAmt"))]
+    held = [row for row in found if number(text(row, "positionAmt"))]
+    for row in held:
+        check_side(row)
+    return held
+
+
+def check_side(row: JsonObject) -> None:
+    """Hold the sign of a leg's amount against its side, its profit and (USD-M) its notional.
+
+    The page "Position Information V3" shows a short leg with amount and notional below zero; of
+    COIN-M's notional no page tells a sign.
+
+    Raises
+    ------
+    VenueError
+        When they disagree.
+    """
+    name, amount = text(row, "symbol"), number(text(row, "positionAmt")) or ZERO
+    side = text(row, "positionSide")
+    if amount and side != "BOTH" and (amount > 0) != (side == "LONG"):
+        raise VenueError(f"EQUITY_IDENTITY: {name} size={amount} of its {side} leg")
+    told = {
+        "entry": number(row.get("entryPrice")),
+        "mark": number(row.get("markPrice")),
+        "profit": number(row.get("unRealizedProfit")),
+    }
+    check_sign(name, amount, told, number(row.get("notional")))
 
 
 def instrument_id(place: Place, row: JsonObject) -> str:

@@ -1,6 +1,8 @@
 """Bitget v2: balances, positions and orders of the USDT futures and spot wallets in our terms.
 
-A contract is one unit of the base coin. Sources: the venue's pages
+A contract is one unit of the base coin. The wallets of coin- and USDC-margined futures are not
+read, and a user who has anything in one of them is refused: nobody would count it, and neither
+positions nor orders are without money there. Sources: the venue's pages
 contract/account/Get-Account-List, contract/account/Get-Single-Account,
 contract/position/get-all-position, contract/trade/Get-Orders-Pending,
 spot/account/Get-Account-Assets.
@@ -8,6 +10,7 @@ spot/account/Get-Account-Assets.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
@@ -24,6 +27,10 @@ from allocator.models.errors import VenueError
 
 PRODUCT, COIN = "USDT-FUTURES", "USDT"
 FUTURES = {"productType": PRODUCT}
+UNREAD = ("COIN-FUTURES", "USDC-FUTURES")
+FIGURES = ("accountEquity", "available", "locked", "unrealizedPL", "coupon", "grant")
+"""What a futures wallet that has nothing, and owes nothing, tells as zero or leaves empty."""
+
 PAGE = 100
 PAGES = 50
 
@@ -71,6 +78,25 @@ async def futures_account(place: Place) -> JsonObject:
     if found is None:
         raise UnansweredError(f"no {COIN} in the answer")
     return found
+
+
+async def check_elsewhere(place: Place) -> None:
+    """Look for money in the wallets of the futures that are not read.
+
+    Raises
+    ------
+    VenueError
+        When one holds or owes anything, or does not tell.
+    """
+    endpoint = "private_mix_get_v2_mix_account_accounts"
+    found = await asyncio.gather(
+        *(place.login.call(endpoint, {"productType": kind}) for kind in UNREAD)
+    )
+    for kind, reply in zip(UNREAD, found, strict=True):
+        for row in rows_of(reply, kind):
+            if number(text(row, "accountEquity")) or any(number(row.get(key)) for key in FIGURES):
+                units = f"{row['accountEquity']} {text(row, 'marginCoin')}"
+                raise VenueError(f"UNREAD_WALLET: {units} of {kind}")
 
 
 @exactly

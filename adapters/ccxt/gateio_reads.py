@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from allocator.adapters.ccxt.answers import listed
 from allocator.adapters.ccxt.failures import UnansweredError
+from allocator.adapters.ccxt.pairs import check_sign
 from allocator.adapters.ccxt.place import Place, flag, text
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject, number
@@ -98,10 +99,23 @@ async def spot_rows(place: Place) -> list[JsonObject]:
 
 
 async def position_rows(place: Place) -> list[JsonObject]:
-    """Read every pair, flat ones too: they tell leverage and margin mode."""
-    return await pages(
-        place.login, "private_futures_get_settle_positions", {"settle": settle(place)}
-    )
+    """Read every pair, flat ones too: they tell leverage and margin mode.
+
+    Raises
+    ------
+    VenueError
+        When the profit of one says the other side.
+    """
+    asked = {"settle": settle(place)}
+    found = await pages(place.login, "private_futures_get_settle_positions", asked)
+    for row in found:
+        told = {
+            "entry": number(row.get("entry_price")),
+            "mark": number(row.get("mark_price")),
+            "profit": number(row.get("unrealised_pnl")),
+        }
+        check_sign(text(row, "contract"), signed(row), told, None)
+    return found
 
 
 def signed(row: JsonObject) -> Decimal:
