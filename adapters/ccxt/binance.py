@@ -372,6 +372,6 @@ async def _withdrawal_fee(source: Place, address: AddressConfig, intent: Transfe
     except VenueError as error:
         raise NotSentError(f"the fee of {address.network} was not read: {error}") from error
     found = terms.get(f"{intent.asset}:{address.network}")
-    if found is None or not found.open:
+    if found is None or not found.open or found.fee < 0:
         raise NotSentError(f"{intent.asset} does not leave over {address.network} now")
     return found.fee

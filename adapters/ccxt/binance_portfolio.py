@@ -23,7 +23,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from allocator.adapters.ccxt.answers import rows
+from allocator.adapters.ccxt.answers import distinct, rows
 from allocator.adapters.ccxt.binance_portfolio_checks import (
     added,
     check_equity,
@@ -106,7 +106,7 @@ async def _balances(place: Place) -> dict[str, JsonObject]:
     VenueError
         When a margin order holds some of one: such orders are not read.
     """
-    found = rows(await place.login.call("papi_get_balance", {}))
+    found = distinct(rows(await place.login.call("papi_get_balance", {})), "asset")
     kept = [text(row, "asset") for row in found if number(row.get("crossMarginLocked"))]
     if kept:
         raise VenueError(f"margin orders are not read, and {', '.join(kept)} is locked by one")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from allocator.adapters.ccxt.answers import rows
+from allocator.adapters.ccxt.answers import distinct, rows
 from allocator.adapters.ccxt.failures import NotSentError
 from allocator.adapters.ccxt.pairs import check_sign
 from allocator.adapters.ccxt.place import Place, flag, sided, text
@@ -76,7 +76,8 @@ def size_of(market: JsonObject) -> Decimal:
 async def spot_balances(place: Place) -> dict[str, tuple[Decimal, Decimal]]:
     """Read the spot wallet: all units and free units by coin."""
     reply = await place.login.call("private_get_account", {"omitZeroBalances": "true"})
-    return {text(row, "asset"): _spot_balance(row) for row in rows(reply, "balances")}
+    found = distinct(rows(reply, "balances"), "asset")
+    return {text(row, "asset"): _spot_balance(row) for row in found}
 
 
 @exactly
@@ -89,7 +90,7 @@ async def futures_assets(place: Place) -> list[JsonObject]:
     """Read the assets of a futures wallet that hold anything, their figures checked."""
     wallet = place.config.wallet
     endpoint = "fapiprivatev3_get_account" if wallet == "usdm" else "dapiprivate_get_account"
-    found = rows(await place.login.call(endpoint, {}), "assets")
+    found = distinct(rows(await place.login.call(endpoint, {}), "assets"), "asset")
     for row in found:
         check_identity(row)
     return [row for row in found if _is_used(row)]

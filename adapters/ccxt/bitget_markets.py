@@ -72,7 +72,7 @@ def _instrument(
             ),
             "funding": Funding(
                 rate=number(text(funding, "fundingRate")) or ZERO,
-                interval_h=number(text(funding, "fundingRateInterval")) or ONE,
+                interval_h=number(text(funding, "fundingRateInterval")),
                 next_at=moment(int(next_ms)) if next_ms else None,
             ),
             "status": STATUS.get(text(info, "symbolStatus"), "halted"),

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
 
-from allocator.adapters.ccxt.answers import listed, single
+from allocator.adapters.ccxt.answers import distinct, listed, single
 from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.place import Place, sided, text, unsigned
 from allocator.adapters.ccxt.session import Login
@@ -71,7 +71,7 @@ async def futures_account(place: Place) -> JsonObject:
     if place.config.wallet != "usdm":
         raise VenueError(f"wallet {place.config.wallet} of Bitget is not read: usdm and spot are")
     reply = await place.login.call("private_mix_get_v2_mix_account_accounts", FUTURES)
-    rows = rows_of(reply, "accounts")
+    rows = distinct(rows_of(reply, "accounts"), "marginCoin")
     found: JsonObject | None = next(
         (row for row in rows if str(row.get("marginCoin")).upper() == COIN), None
     )
@@ -130,7 +130,8 @@ async def spot_rows(place: Place) -> list[JsonObject]:
     VenueError
         When something is frozen or locked: an order may stand that this adapter does not read.
     """
-    rows = rows_of(await place.login.call("private_spot_get_v2_spot_account_assets", {}), "assets")
+    reply = await place.login.call("private_spot_get_v2_spot_account_assets", {})
+    rows = distinct(rows_of(reply, "assets"), "coin")
     held = [text(r, "coin") for r in rows if number(text(r, "frozen")) or number(text(r, "locked"))]
     if held:
         raise VenueError(f"spot orders are not read, and {', '.join(held)} is locked")

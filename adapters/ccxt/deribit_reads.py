@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from allocator.adapters.ccxt.answers import rows
+from allocator.adapters.ccxt.answers import distinct, rows
 from allocator.adapters.ccxt.failures import RefusalError, UnansweredError
 from allocator.adapters.ccxt.pairs import DRIFT
 from allocator.adapters.ccxt.place import Place, flag, sided, text
@@ -158,7 +158,8 @@ def written(value: Mapping[str, object] | list[Mapping[str, object]]) -> str:
 
 async def summaries(place: Place) -> list[JsonObject]:
     """Read the summary of every currency, each with its figures checked."""
-    found = rows(await ask(place.login, "private_get_get_account_summaries"), "summaries")
+    reply = await ask(place.login, "private_get_get_account_summaries")
+    found = distinct(rows(reply, "summaries"), "currency")
     for row in found:
         check_equity(row)
     return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from allocator.adapters.ccxt.answers import listed
+from allocator.adapters.ccxt.answers import distinct, listed
 from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.pairs import check_sign
 from allocator.adapters.ccxt.place import Place, flag, text
@@ -91,7 +91,8 @@ async def spot_rows(place: Place) -> list[JsonObject]:
     VenueError
         When something is locked: an order may stand that this adapter does not read.
     """
-    rows = listed(await place.login.call("private_spot_get_accounts", {}), "spot accounts")
+    reply = await place.login.call("private_spot_get_accounts", {})
+    rows = distinct(listed(reply, "spot accounts"), "currency")
     locked = [text(row, "currency") for row in rows if number(text(row, "locked"))]
     if locked:
         raise VenueError(f"spot orders are not read, and {', '.join(locked)} is locked")

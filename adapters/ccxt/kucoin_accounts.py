@@ -121,15 +121,22 @@ async def account(place: Place) -> Account:
 
 
 async def _fees(place: Place) -> Fees:
-    """Read fee rates by pair; the highest taker fee stands for what is not configured."""
+    """Read fee rates by pair; the highest taker fee stands for what is not configured.
+
+    Raises
+    ------
+    VenueError
+        When a taker is told to be paid.
+    """
     rates = dict[str, FeeRates]()
     for symbol in place.config.instruments:
         market = place.login.market(symbol)
         asked = {"symbol": market["id"]}
         row = data_of(await place.login.kept("futuresprivate_get_trade_fees", asked), "fees")
-        rates[f"{place.venue}:{symbol}"] = FeeRates(
-            maker=number(text(row, "makerFeeRate")), taker=number(text(row, "takerFeeRate"))
-        )
+        maker, taker = number(text(row, "makerFeeRate")), number(text(row, "takerFeeRate"))
+        if taker is not None and taker < 0:
+            raise VenueError(f"a takerFeeRate {taker} of {symbol} is below zero")
+        rates[f"{place.venue}:{symbol}"] = FeeRates(maker=maker, taker=taker)
     return Fees(taker=max((row.taker or ZERO for row in rates.values()), default=ZERO), by=rates)
 
 

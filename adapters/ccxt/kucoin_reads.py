@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
 
-from allocator.adapters.ccxt.answers import listed, single
+from allocator.adapters.ccxt.answers import distinct, listed, single
 from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.pairs import check_sign
 from allocator.adapters.ccxt.place import Place, flag, sided, text
@@ -97,7 +97,8 @@ async def held(place: Place) -> dict[str, Decimal]:
         When something is held back: an order may stand that this adapter does not read.
     """
     asked = {"type": HOLDS[place.config.wallet]}
-    rows = rows_of(await place.login.call("private_get_accounts", asked), "accounts")
+    found = rows_of(await place.login.call("private_get_accounts", asked), "accounts")
+    rows = distinct(found, "currency")
     kept = [text(row, "currency") for row in rows if number(text(row, "holds"))]
     if kept:
         raise VenueError(f"spot orders are not read, and {', '.join(kept)} is held back")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
+from allocator.adapters.ccxt.answers import distinct
 from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.place import Place, sided, text
 from allocator.adapters.ccxt.session import Login
@@ -165,7 +166,7 @@ def details(whole: JsonObject) -> list[JsonObject]:
     found = whole.get("details")
     if not isinstance(found, list):
         raise UnansweredError("no currencies in the answer")
-    return found
+    return distinct(found, "ccy")
 
 
 @exactly
@@ -200,7 +201,7 @@ def wallet(coin: JsonObject) -> Decimal:
 
 async def funding_account(place: Place) -> dict[str, tuple[Decimal, Decimal]]:
     """Read the funding account: units and units free to leave, by currency."""
-    found = rows(await place.login.call("private_get_asset_balances", {}))
+    found = distinct(rows(await place.login.call("private_get_asset_balances", {})), "ccy")
     return {
         text(row, "ccy"): (
             number(text(row, "bal")) or ZERO,
