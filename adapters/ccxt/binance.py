@@ -1,12 +1,13 @@
 """Binance: facts, and how actions are sent and looked up at its three hosts.
 
 Sources: the venue's pages New Order, Query Order, All Orders, Account Trade List (spot, USD-M,
-COIN-M, Portfolio Margin), User Universal Transfer, Universal Transfer (sub-account), Withdraw,
-Error Codes.
+COIN-M, Portfolio Margin), Auto-Cancel All Open Orders (USD-M, COIN-M), User Universal Transfer,
+Universal Transfer (sub-account), Withdraw, Error Codes.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -18,7 +19,7 @@ from allocator.adapters.ccxt import (
     binance_portfolio,
 )
 from allocator.adapters.ccxt.answers import rows
-from allocator.adapters.ccxt.binance_reads import order_state, path_of, wallet_of
+from allocator.adapters.ccxt.binance_reads import HOSTS, order_state, path_of, wallet_of
 from allocator.adapters.ccxt.dialect import Facts, Trace, Withdrawal
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
 from allocator.adapters.ccxt.place import Place, text
@@ -43,6 +44,9 @@ MEMBER_STATES = {"SUCCESS": "settled", "PROCESS": "in_transit", "FAILURE": "retu
 FAILED_WITHDRAWALS = frozenset({"1", "3", "5"})
 CREDITED = frozenset({"1", "6"})
 DUPLICATE = "duplicate"
+LEAST_SILENCE_S = Decimal(10)
+"""The page of the switch tells no least time, and warns of a small one."""
+
 LIMIT = 1000
 """Rows that one answer holds at most."""
 
@@ -97,6 +101,7 @@ class Binance(ReadsAccounts, ReadsMarkets, ReadsNetworks):
             moves=binance_moves.moves(place),
             client_id_reusable=True,
             read_lag_s=Decimal(2),
+            dead_man_s=LEAST_SILENCE_S if place.config.wallet in ("usdm", "coinm") else None,
         )
 
     def linked(self, source: str, target: str, *, one_login: bool) -> bool:
@@ -163,6 +168,23 @@ class Binance(ReadsAccounts, ReadsMarkets, ReadsNetworks):
         asked = {"symbol": market["id"], "origClientOrderId": intent.client_id}
         reply = await place.login.call(path_of(place, market, "delete", "order"), asked)
         return text(reply, "orderId")
+
+    async def cancel_after(self, place: Place, seconds: int) -> str:
+        """Have what stands in the configured markets cancelled after so many seconds; 0: never.
+
+        The switch is by market. Orders leave for configured markets only, so no order of ours is
+        in any other; what somebody else has there stays.
+        """
+        endpoint = f"{HOSTS[place.config.wallet]}_post_countdowncancelall"
+        wanted = str(seconds * 1000)
+        asked = [
+            {"symbol": str(place.login.market(symbol)["id"]), "countdownTime": wanted}
+            for symbol in place.config.instruments
+        ]
+        for row in await asyncio.gather(*(place.login.call(endpoint, one) for one in asked)):
+            if text(row, "countdownTime") != wanted:
+                raise VenueError(f"asked for {wanted} ms of silence, told of {row}")
+        return place.login.venue_now().isoformat()
 
     async def send_transfer(self, source: Place, target: Place, intent: TransferIntent) -> str:
         """Send between wallets of one login, or (signed by the master) between members."""

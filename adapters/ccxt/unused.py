@@ -13,13 +13,7 @@ WATCHES = "it watches a WebSocket, and none is kept open"
 WITHDRAWALS = ("withdrawals", PROOF)
 
 UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "binance": (
-        ("batch orders (batchOrders, five in one)", PROOF),
-        (
-            "countdown to cancel all (countdownCancelAll)",
-            "it is by market: an order in one that is not configured would stay",
-        ),
-    ),
+    "binance": (("batch orders (batchOrders, five in one)", PROOF),),
     "bitget": (("batch orders (batch-place-order)", PROOF), WITHDRAWALS),
     "bybit": (("cancel all on disconnect (disconnected-cancel-all)", WATCHES),),
     "deribit": (("cancel on disconnect (enable_cancel_on_disconnect)", WATCHES),),
