@@ -47,6 +47,9 @@ DUPLICATE = "duplicate"
 LEAST_SILENCE_S = Decimal(10)
 """The page of the switch tells no least time, and warns of a small one."""
 
+MOST_SWITCHED = 12
+"""Markets up to which it is used: each is a request of weight 10 whenever an order is to rest."""
+
 LIMIT = 1000
 """Rows that one answer holds at most."""
 
@@ -101,7 +104,7 @@ class Binance(ReadsAccounts, ReadsMarkets, ReadsNetworks):
             moves=binance_moves.moves(place),
             client_id_reusable=True,
             read_lag_s=Decimal(2),
-            dead_man_s=LEAST_SILENCE_S if place.config.wallet in ("usdm", "coinm") else None,
+            dead_man_s=LEAST_SILENCE_S if _has_switch(place) else None,
         )
 
     def linked(self, source: str, target: str, *, one_login: bool) -> bool:
@@ -280,6 +283,11 @@ class Binance(ReadsAccounts, ReadsMarkets, ReadsNetworks):
     async def find_move(self, source: Place, intent: MoveIntent, trace: Trace) -> Found | None:
         """Look a move up by what was sent: it has no id."""
         return await binance_moves.find(source, intent, trace)
+
+
+def _has_switch(place: Place) -> bool:
+    futures = place.config.wallet in ("usdm", "coinm")
+    return futures and len(place.config.instruments) <= MOST_SWITCHED
 
 
 def _instant(told: str) -> datetime:

@@ -13,7 +13,13 @@ WATCHES = "it watches a WebSocket, and none is kept open"
 WITHDRAWALS = ("withdrawals", PROOF)
 
 UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "binance": (("batch orders (batchOrders, five in one)", PROOF),),
+    "binance": (
+        ("batch orders (batchOrders, five in one)", PROOF),
+        (
+            "countdown to cancel all (countdownCancelAll) of more than twelve markets",
+            "it is by market, each a request of weight 10",
+        ),
+    ),
     "bitget": (("batch orders (batch-place-order)", PROOF), WITHDRAWALS),
     "bybit": (("cancel all on disconnect (disconnected-cancel-all)", WATCHES),),
     "deribit": (("cancel on disconnect (enable_cancel_on_disconnect)", WATCHES),),

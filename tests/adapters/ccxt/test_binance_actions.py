@@ -1,4 +1,5 @@
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -6,6 +7,7 @@ from typing import Any
 import pytest
 
 from allocator.adapters.ccxt.base import CcxtVenue
+from allocator.adapters.ccxt.dialects import DIALECTS
 from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.registry import Opened
 from allocator.models.config import Config
@@ -20,6 +22,7 @@ from allocator.models.intents import (
     Unknown,
     Unsure,
 )
+from tests.adapters.ccxt.test_modes import place
 
 Run = Callable[[Config, Callable[[Opened], Awaitable[Any]]], Any]
 ID = "0123456789abcdef0123456789abcdef"
@@ -335,3 +338,16 @@ def test_a_switch_that_one_market_refuses_is_not_set(
         assert refused.code == "NOT_SENT"
 
     run(binance, work)
+
+
+@pytest.mark.parametrize(
+    ("wallet", "markets", "least"),
+    [("usdm", 12, 10), ("usdm", 13, None), ("coinm", 1, 10), ("spot", 1, None)],
+)
+def test_the_switch_is_used_for_as_many_markets_as_the_weights_allow(
+    wallet: str, markets: int, least: int | None
+) -> None:
+    found = place("binance", wallet, {})
+    names = tuple(f"C{number}/USDT:USDT" for number in range(markets))
+    many = replace(found, config=found.config.model_copy(update={"instruments": names}))
+    assert DIALECTS["binance"].capabilities(many).dead_man_s == least
