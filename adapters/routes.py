@@ -70,6 +70,9 @@ def onchain_routes(
             problems.append((route.source, f"route {route.id}: no address is registered"))
         elif found is None:
             problems.append((route.source, f"route {route.id}: fee and minimum were not read"))
+        elif found.fee < 0:
+            problems.append((route.source, f"route {route.id}: a fee of {found.fee} is told"))
+            found = None
         routes.append(_with_terms(route, found))
     return tuple(routes), tuple(problems)
 

@@ -142,6 +142,10 @@ SCOPES_HEAD = """\
 Bounds on positions, and on requests by address or as the configuration's `rates` have them; each
 with who says so.
 
+Of the bounds on positions only brackets by leverage are read and planned by. The others' figures
+are told by no request that is used: they are planned by as far as the mandate declares a limit of
+that scope (`limits`, by owner and venue or by account), and refused by the venue otherwise.
+
 | venue | what is bounded | who is counted together | source |
 |-|-|-|-|"""
 WALLETS: Mapping[str, tuple[str, ...]] = {

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from allocator.adapters.ccxt.failures import UnansweredError
+from allocator.adapters.ccxt.place import text
 from allocator.adapters.ccxt.values import JsonObject
+from allocator.models.errors import VenueError
 
 
 def within(reply: object, key: str | None) -> object:
@@ -38,6 +41,21 @@ def rows(reply: object, key: str | None = None) -> list[Any]:
         When there is none.
     """
     return listed(reply, "the answer", key)
+
+
+def distinct(found: Sequence[JsonObject], key: str) -> list[JsonObject]:
+    """Hand on rows of which each has a name of its own: one of two would be left out in silence.
+
+    Raises
+    ------
+    VenueError
+        When two have the same, or one has none.
+    """
+    names = [text(row, key) for row in found]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise VenueError(f"two rows of {', '.join(twice)} in one answer")
+    return list(found)
 
 
 def single(reply: object, asked: str, key: str | None = None) -> JsonObject:

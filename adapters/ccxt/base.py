@@ -1,7 +1,10 @@
 """An account at a venue behind the ports: what an answer means for an action.
 
 * ``Ack``: the venue named its id.
-* ``Rejected``: a code of the venue's definitive list, or the request certainly never left.
+* ``Rejected``: a code of the venue's definitive list, or the request certainly never left. Unless
+  the code tells of the request's form alone, a look-up has to show that the network did not deliver
+  the request twice, and the refusal is of the second one. A look-up that lags behind the venue's
+  own effect by more than the way of its answer is not told from an absence here.
 * ``Unknown``: everything else. It is looked up, never sent again.
 """
 
@@ -11,6 +14,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeGuard
 
 from allocator.adapters.ccxt.dialect import Batches, DeadMan, Dialect, Trace
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
@@ -97,21 +101,26 @@ class CcxtVenue:
 
     async def submit(self, intent: Intent) -> Outcome:
         """Send one action, once."""
+        begun = self._clock.now()
         try:
             answer: str | Exception = await self._send(intent)
         except Exception as error:  # noqa: BLE001 - whatever it was, it may have been carried out
             answer = error
-        return await self._told(intent, answer)
+        return await self._told(intent, answer, begun)
 
     async def submit_together(self, intents: Sequence[OrderIntent]) -> tuple[Outcome, ...]:
         """Send orders in one request, once; each has an outcome of its own."""
         answers: Sequence[str | Exception]
+        begun = self._clock.now()
         try:
             answers = await self._send_together(intents)
         except Exception as error:  # noqa: BLE001 - what befell the request befell every order
             answers = [error] * len(intents)
         return tuple(
-            [await self._told(intent, row) for intent, row in zip(intents, answers, strict=True)]
+            [
+                await self._told(intent, row, begun)
+                for intent, row in zip(intents, answers, strict=True)
+            ]
         )
 
     async def cancel_after(self, seconds: int) -> Outcome:
@@ -231,26 +240,32 @@ class CcxtVenue:
         await self._prepare(self._place)
         return await dialect.send_orders(self._place, intents)
 
-    async def _told(self, intent: Intent, answer: str | Exception) -> Outcome:
-        """Type what came of an action: an id, or what was raised instead."""
+    async def _told(self, intent: Intent, answer: str | Exception, begun: datetime) -> Outcome:
+        """Type what came of an action begun at a time: an id, or what was raised instead."""
         if isinstance(answer, str):
             return Ack(venue_id=answer)
         if isinstance(answer, NotSentError):
             return Rejected(code="NOT_SENT", message=str(answer))
         if isinstance(answer, RefusalError):
-            return await self._refused(intent, answer)
+            return await self._refused(intent, answer, intent.stamped_at or begun)
         return Unknown(why=f"{type(answer).__name__}: {answer}")
 
-    async def _refused(self, intent: Intent, error: RefusalError) -> Outcome:
+    async def _refused(self, intent: Intent, error: RefusalError, since: datetime) -> Outcome:
         facts = self._dialect.facts
         if error.code in facts.duplicate or facts.is_replay(error.message):
-            found = await self.find(intent, intent.stamped_at or self._clock.now())
+            found = await self.find(intent, since)
             if isinstance(found, Found):
                 return Ack(venue_id=found.venue_id)
             return Unknown(why=f"{error}: known already, and not found")
-        if await self._too_late(error) or error.code in facts.definitive:
-            return Rejected(code=error.code, message=error.message)
-        return Unknown(why=str(error))
+        if not await self._too_late(error) and error.code not in facts.definitive:
+            return Unknown(why=str(error))
+        rejected = Rejected(code=error.code, message=error.message)
+        if error.code in facts.formal:
+            return rejected
+        found = await self.find(intent, since)
+        if isinstance(found, Unsure):
+            return Unknown(why=f"{error}: refused, and a look-up failed: {found.why}")
+        return Ack(venue_id=found.venue_id) if _had_effect(found) else rejected
 
     async def _too_late(self, error: RefusalError) -> bool:
         """Tell whether the stamp was refused, and then measure the venue's clock anew."""
@@ -298,6 +313,11 @@ class CcxtVenue:
             fees={intent.asset: sent.fee} if sent.fee else {},
             venue_time=sent.at,
         )
+
+
+def _had_effect(found: Found | AbsentNow) -> TypeGuard[Found]:
+    """Tell whether an action was carried out: an order that ended unfilled was not."""
+    return isinstance(found, Found) and (found.state != "cancelled" or found.filled > 0)
 
 
 def _fitting(intent: OrderIntent, found: Found | None) -> Found | None:

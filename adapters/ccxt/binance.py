@@ -1,12 +1,13 @@
 """Binance: facts, and how actions are sent and looked up at its three hosts.
 
 Sources: the venue's pages New Order, Query Order, All Orders, Account Trade List (spot, USD-M,
-COIN-M, Portfolio Margin), User Universal Transfer, Universal Transfer (sub-account), Withdraw,
-Error Codes.
+COIN-M, Portfolio Margin), Auto-Cancel All Open Orders (USD-M, COIN-M), User Universal Transfer,
+Universal Transfer (sub-account), Withdraw, Error Codes.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -18,7 +19,7 @@ from allocator.adapters.ccxt import (
     binance_portfolio,
 )
 from allocator.adapters.ccxt.answers import rows
-from allocator.adapters.ccxt.binance_reads import order_state, path_of, wallet_of
+from allocator.adapters.ccxt.binance_reads import HOSTS, order_state, path_of, wallet_of
 from allocator.adapters.ccxt.dialect import Facts, Trace, Withdrawal
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
 from allocator.adapters.ccxt.place import Place, text
@@ -43,6 +44,12 @@ MEMBER_STATES = {"SUCCESS": "settled", "PROCESS": "in_transit", "FAILURE": "retu
 FAILED_WITHDRAWALS = frozenset({"1", "3", "5"})
 CREDITED = frozenset({"1", "6"})
 DUPLICATE = "duplicate"
+LEAST_SILENCE_S = Decimal(10)
+"""The page of the switch tells no least time, and warns of a small one."""
+
+MOST_SWITCHED = 12
+"""Markets up to which it is used: each is a request of weight 10 whenever an order is to rest."""
+
 LIMIT = 1000
 """Rows that one answer holds at most."""
 
@@ -50,6 +57,10 @@ REQUEST_CODES = (
     "-1013 -1014 -1022 -1100 -1101 -1102 -1103 -1104 -1105 -1106 -1108 -1111 -1112 -1114 -1115 "
     "-1116 -1117 -1118 -1119 -1120 -1121 -1125 -1127 -1128 -1130 -1131"
 )
+FILTER_CODE = "-1013"
+"""An order that is off a filter: of its form, or of the orders and the position there are."""
+
+KEY_CODES = "-2014 -2015"
 ORDER_CODES = (
     "-2010 -2014 -2015 -2018 -2019 -2020 -2021 -2022 -2024 -2025 -2026 -2027 -2028 -4001 -4002 "
     "-4003 -4004 -4005 -4006 -4013 -4014 -4015 -4016 -4023 -4024 -4029 -4030 -4061 -4087 -4088 "
@@ -61,6 +72,7 @@ FACTS = Facts(
     duplicate=frozenset({"-4116", "-4111", "-4115", DUPLICATE}),
     gone=frozenset({"-2011"}),
     stale=frozenset({"-1021", "-5028", "-4188"}),
+    formal=frozenset(f"{REQUEST_CODES} {KEY_CODES}".split()) - {FILTER_CODE},
 )
 
 
@@ -92,6 +104,7 @@ class Binance(ReadsAccounts, ReadsMarkets, ReadsNetworks):
             moves=binance_moves.moves(place),
             client_id_reusable=True,
             read_lag_s=Decimal(2),
+            dead_man_s=LEAST_SILENCE_S if _has_switch(place) else None,
         )
 
     def linked(self, source: str, target: str, *, one_login: bool) -> bool:
@@ -158,6 +171,23 @@ class Binance(ReadsAccounts, ReadsMarkets, ReadsNetworks):
         asked = {"symbol": market["id"], "origClientOrderId": intent.client_id}
         reply = await place.login.call(path_of(place, market, "delete", "order"), asked)
         return text(reply, "orderId")
+
+    async def cancel_after(self, place: Place, seconds: int) -> str:
+        """Have what stands in the configured markets cancelled after so many seconds; 0: never.
+
+        The switch is by market. Orders leave for configured markets only, so no order of ours is
+        in any other; what somebody else has there stays.
+        """
+        endpoint = f"{HOSTS[place.config.wallet]}_post_countdowncancelall"
+        wanted = str(seconds * 1000)
+        asked = [
+            {"symbol": str(place.login.market(symbol)["id"]), "countdownTime": wanted}
+            for symbol in place.config.instruments
+        ]
+        for row in await asyncio.gather(*(place.login.call(endpoint, one) for one in asked)):
+            if text(row, "countdownTime") != wanted:
+                raise VenueError(f"asked for {wanted} ms of silence, told of {row}")
+        return place.login.venue_now().isoformat()
 
     async def send_transfer(self, source: Place, target: Place, intent: TransferIntent) -> str:
         """Send between wallets of one login, or (signed by the master) between members."""
@@ -253,6 +283,11 @@ class Binance(ReadsAccounts, ReadsMarkets, ReadsNetworks):
     async def find_move(self, source: Place, intent: MoveIntent, trace: Trace) -> Found | None:
         """Look a move up by what was sent: it has no id."""
         return await binance_moves.find(source, intent, trace)
+
+
+def _has_switch(place: Place) -> bool:
+    futures = place.config.wallet in ("usdm", "coinm")
+    return futures and len(place.config.instruments) <= MOST_SWITCHED
 
 
 def _instant(told: str) -> datetime:
@@ -367,6 +402,6 @@ async def _withdrawal_fee(source: Place, address: AddressConfig, intent: Transfe
     except VenueError as error:
         raise NotSentError(f"the fee of {address.network} was not read: {error}") from error
     found = terms.get(f"{intent.asset}:{address.network}")
-    if found is None or not found.open:
+    if found is None or not found.open or found.fee < 0:
         raise NotSentError(f"{intent.asset} does not leave over {address.network} now")
     return found.fee

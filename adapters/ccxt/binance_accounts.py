@@ -23,7 +23,7 @@ from allocator.adapters.ccxt.binance_reads import (
     wallet_of,
     wallets,
 )
-from allocator.adapters.ccxt.pairs import check_legs, check_unrealised
+from allocator.adapters.ccxt.pairs import DRIFT, check_legs, check_unrealised
 from allocator.adapters.ccxt.place import Place, text, who
 from allocator.adapters.ccxt.readings import reading_of
 from allocator.adapters.ccxt.values import JsonObject, number
@@ -44,9 +44,6 @@ from allocator.models.intents import AccountReading
 from allocator.models.market import CollateralTier
 
 CONFIGURED = ("spot", "usdm", "coinm")
-DRIFT = Decimal("0.02")
-"""Price move between two reads that the check of unrealised profit allows."""
-
 LAST_DIGIT = Decimal("1e-8")
 """To which profits are told: each of those added up may be off by as much."""
 

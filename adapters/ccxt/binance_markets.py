@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from allocator.adapters.ccxt.answers import rows
 from allocator.adapters.ccxt.binance_reads import SIDES, size_of, wallet_of
-from allocator.adapters.ccxt.markets import instrument_of, quoted
+from allocator.adapters.ccxt.markets import funding_rate, instrument_of, quoted
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.adapters.exact import exactly
@@ -141,7 +141,7 @@ def _funding(market: JsonObject, host: _Host, index: JsonObject) -> Funding:
     terms = host.funding.get(market["id"], {})
     next_ms = number(index.get("nextFundingTime"))
     return Funding(
-        rate=number(index.get("lastFundingRate")) or ZERO,
+        rate=funding_rate(str(market["symbol"]), index, "lastFundingRate", _status(market["info"])),
         interval_h=number(terms.get("fundingIntervalHours")) or INTERVAL_H,
         next_at=moment(int(next_ms)) if next_ms else None,
     )

@@ -23,7 +23,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from allocator.adapters.ccxt.answers import rows
+from allocator.adapters.ccxt.answers import distinct, rows
 from allocator.adapters.ccxt.binance_portfolio_checks import (
     added,
     check_equity,
@@ -32,7 +32,7 @@ from allocator.adapters.ccxt.binance_portfolio_checks import (
     profit_of,
     wallet_of,
 )
-from allocator.adapters.ccxt.binance_reads import open_order
+from allocator.adapters.ccxt.binance_reads import check_side, open_order
 from allocator.adapters.ccxt.pairs import Held, flat_pair, pair_of
 from allocator.adapters.ccxt.place import Place, text, who
 from allocator.adapters.ccxt.readings import reading_of
@@ -106,7 +106,7 @@ async def _balances(place: Place) -> dict[str, JsonObject]:
     VenueError
         When a margin order holds some of one: such orders are not read.
     """
-    found = rows(await place.login.call("papi_get_balance", {}))
+    found = distinct(rows(await place.login.call("papi_get_balance", {})), "asset")
     kept = [text(row, "asset") for row in found if number(row.get("crossMarginLocked"))]
     if kept:
         raise VenueError(f"margin orders are not read, and {', '.join(kept)} is locked by one")
@@ -118,6 +118,7 @@ async def _rows(place: Place) -> dict[str, list[JsonObject]]:
     found = dict[str, list[JsonObject]]()
     for side in SIDES:
         for row in rows(await place.login.call(f"papi_get_{side}_positionrisk", {})):
+            check_side(row)
             found.setdefault(_named(place, side, row), []).append(row)
     return found
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from allocator.adapters.ccxt.answers import rows
+from allocator.adapters.ccxt.answers import distinct, rows
 from allocator.adapters.ccxt.failures import NotSentError
+from allocator.adapters.ccxt.pairs import check_sign
 from allocator.adapters.ccxt.place import Place, flag, sided, text
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
@@ -75,7 +76,8 @@ def size_of(market: JsonObject) -> Decimal:
 async def spot_balances(place: Place) -> dict[str, tuple[Decimal, Decimal]]:
     """Read the spot wallet: all units and free units by coin."""
     reply = await place.login.call("private_get_account", {"omitZeroBalances": "true"})
-    return {text(row, "asset"): _spot_balance(row) for row in rows(reply, "balances")}
+    found = distinct(rows(reply, "balances"), "asset")
+    return {text(row, "asset"): _spot_balance(row) for row in found}
 
 
 @exactly
@@ -88,7 +90,7 @@ async def futures_assets(place: Place) -> list[JsonObject]:
     """Read the assets of a futures wallet that hold anything, their figures checked."""
     wallet = place.config.wallet
     endpoint = "fapiprivatev3_get_account" if wallet == "usdm" else "dapiprivate_get_account"
-    found = rows(await place.login.call(endpoint, {}), "assets")
+    found = distinct(rows(await place.login.call(endpoint, {}), "assets"), "asset")
     for row in found:
         check_identity(row)
     return [row for row in found if _is_used(row)]
@@ -134,7 +136,33 @@ async def position_rows(place: Place) -> list[JsonObject]:
     usdm = wallet == "usdm"
     endpoint = "fapiprivatev3_get_positionrisk" if usdm else "dapiprivate_get_positionrisk"
     found = rows(await place.login.call(endpoint, {}))
-    return [row for row in found if number(text(row, "positionAmt"))]
+    held = [row for row in found if number(text(row, "positionAmt"))]
+    for row in held:
+        check_side(row)
+    return held
+
+
+def check_side(row: JsonObject) -> None:
+    """Hold the sign of a leg's amount against its side, its profit and (USD-M) its notional.
+
+    The page "Position Information V3" shows a short leg with amount and notional below zero; of
+    COIN-M's notional no page tells a sign.
+
+    Raises
+    ------
+    VenueError
+        When they disagree.
+    """
+    name, amount = text(row, "symbol"), number(text(row, "positionAmt")) or ZERO
+    side = text(row, "positionSide")
+    if amount and side != "BOTH" and (amount > 0) != (side == "LONG"):
+        raise VenueError(f"EQUITY_IDENTITY: {name} size={amount} of its {side} leg")
+    told = {
+        "entry": number(row.get("entryPrice")),
+        "mark": number(row.get("markPrice")),
+        "profit": number(row.get("unRealizedProfit")),
+    }
+    check_sign(name, amount, told, number(row.get("notional")))
 
 
 def instrument_id(place: Place, row: JsonObject) -> str:

@@ -64,6 +64,7 @@ FACTS = Facts(
     duplicate=frozenset({"43118", "45034", "50060"}),
     gone=frozenset({"22001", "43001", "43004", "45055", "45057"}),
     stale=frozenset({"40008", "40078"}),
+    formal=frozenset(REQUEST_CODES.split()),
 )
 
 

@@ -14,6 +14,7 @@ from decimal import Decimal
 from allocator.adapters.ccxt.bitget_reads import (
     COIN,
     FUTURES,
+    check_elsewhere,
     futures_account,
     instrument_of,
     net_positions,
@@ -25,7 +26,7 @@ from allocator.adapters.ccxt.bitget_reads import (
     unrealised,
     wallet,
 )
-from allocator.adapters.ccxt.pairs import Held, check_unrealised, flat_pair, pair_of
+from allocator.adapters.ccxt.pairs import DRIFT, Held, check_unrealised, flat_pair, pair_of
 from allocator.adapters.ccxt.place import Place, text, who
 from allocator.adapters.ccxt.readings import holding, reading_of
 from allocator.adapters.ccxt.values import JsonObject, number
@@ -45,8 +46,6 @@ from allocator.models.intents import AccountReading
 from allocator.models.market import CollateralTier
 
 ONE_WAY = "one_way_mode"
-DRIFT = Decimal("0.02")
-"""Price move between two reads that the check of unrealised profit allows."""
 
 
 async def reading(place: Place) -> AccountReading:
@@ -89,12 +88,13 @@ async def account(place: Place) -> Account:
     """
     if place.config.wallet == "spot":
         return holding(place, await _wallets(place))
-    whole, rows, orders, fees, settings = await asyncio.gather(
+    whole, rows, orders, fees, settings, _ = await asyncio.gather(
         futures_account(place),
         position_rows(place),
         open_orders(place),
         _fees(place),
         place.each(setting),
+        check_elsewhere(place),
     )
     mode = text(whole, "assetMode")
     if mode != "single":

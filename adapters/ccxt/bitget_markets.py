@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from decimal import Decimal
 
 from allocator.adapters.ccxt.bitget_reads import COIN, FUTURES, rows_of
 from allocator.adapters.ccxt.markets import instrument_of, quoted
@@ -72,7 +73,7 @@ def _instrument(
             ),
             "funding": Funding(
                 rate=number(text(funding, "fundingRate")) or ZERO,
-                interval_h=number(text(funding, "fundingRateInterval")) or ONE,
+                interval_h=Decimal(text(funding, "fundingRateInterval")),
                 next_at=moment(int(next_ms)) if next_ms else None,
             ),
             "status": STATUS.get(text(info, "symbolStatus"), "halted"),

@@ -1,6 +1,8 @@
 """Bitget v2: balances, positions and orders of the USDT futures and spot wallets in our terms.
 
-A contract is one unit of the base coin. Sources: the venue's pages
+A contract is one unit of the base coin. The wallets of coin- and USDC-margined futures are not
+read, and a user who has anything in one of them is refused: nobody would count it, and neither
+positions nor orders are without money there. Sources: the venue's pages
 contract/account/Get-Account-List, contract/account/Get-Single-Account,
 contract/position/get-all-position, contract/trade/Get-Orders-Pending,
 spot/account/Get-Account-Assets.
@@ -8,11 +10,12 @@ spot/account/Get-Account-Assets.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
 
-from allocator.adapters.ccxt.answers import listed, single
+from allocator.adapters.ccxt.answers import distinct, listed, single
 from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.place import Place, sided, text, unsigned
 from allocator.adapters.ccxt.session import Login
@@ -24,6 +27,10 @@ from allocator.models.errors import VenueError
 
 PRODUCT, COIN = "USDT-FUTURES", "USDT"
 FUTURES = {"productType": PRODUCT}
+UNREAD = ("COIN-FUTURES", "USDC-FUTURES")
+FIGURES = ("accountEquity", "available", "locked", "unrealizedPL", "coupon", "grant")
+"""What a futures wallet that has nothing, and owes nothing, tells as zero or leaves empty."""
+
 PAGE = 100
 PAGES = 50
 
@@ -64,13 +71,32 @@ async def futures_account(place: Place) -> JsonObject:
     if place.config.wallet != "usdm":
         raise VenueError(f"wallet {place.config.wallet} of Bitget is not read: usdm and spot are")
     reply = await place.login.call("private_mix_get_v2_mix_account_accounts", FUTURES)
-    rows = rows_of(reply, "accounts")
+    rows = distinct(rows_of(reply, "accounts"), "marginCoin")
     found: JsonObject | None = next(
         (row for row in rows if str(row.get("marginCoin")).upper() == COIN), None
     )
     if found is None:
         raise UnansweredError(f"no {COIN} in the answer")
     return found
+
+
+async def check_elsewhere(place: Place) -> None:
+    """Look for money in the wallets of the futures that are not read.
+
+    Raises
+    ------
+    VenueError
+        When one holds or owes anything, or does not tell.
+    """
+    endpoint = "private_mix_get_v2_mix_account_accounts"
+    found = await asyncio.gather(
+        *(place.login.call(endpoint, {"productType": kind}) for kind in UNREAD)
+    )
+    for kind, reply in zip(UNREAD, found, strict=True):
+        for row in rows_of(reply, kind):
+            if number(text(row, "accountEquity")) or any(number(row.get(key)) for key in FIGURES):
+                units = f"{row['accountEquity']} {text(row, 'marginCoin')}"
+                raise VenueError(f"UNREAD_WALLET: {units} of {kind}")
 
 
 @exactly
@@ -104,7 +130,8 @@ async def spot_rows(place: Place) -> list[JsonObject]:
     VenueError
         When something is frozen or locked: an order may stand that this adapter does not read.
     """
-    rows = rows_of(await place.login.call("private_spot_get_v2_spot_account_assets", {}), "assets")
+    reply = await place.login.call("private_spot_get_v2_spot_account_assets", {})
+    rows = distinct(rows_of(reply, "assets"), "coin")
     held = [text(r, "coin") for r in rows if number(text(r, "frozen")) or number(text(r, "locked"))]
     if held:
         raise VenueError(f"spot orders are not read, and {', '.join(held)} is locked")

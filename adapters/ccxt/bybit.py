@@ -43,7 +43,8 @@ TRANSFER_STATES = {"SUCCESS": "settled", "PENDING": "in_transit", "FAILED": "ret
 MOVE_STATES = {"Filled": "settled", "Rejected": "returned"}
 FAILED_WITHDRAWALS = frozenset({"CancelByUser", "Reject", "Fail"})
 
-REQUEST_CODES = "10001 10003 10004 10005 10007 10009 10010"
+KEY_CODES = "10003 10004 10005 10007 10009 10010"
+REQUEST_CODES = f"10001 {KEY_CODES}"
 CONTRACT_CODES = (
     "110003 110004 110006 110007 110012 110013 110014 110017 110020 110021 110025 110045 110052 "
     "110090 110094"
@@ -60,6 +61,7 @@ FACTS = Facts(
     duplicate=frozenset({"110072", "170141", "131214", "10014"}),
     gone=frozenset({"110001", "170213"}),
     stale=frozenset({"10002"}),
+    formal=frozenset(KEY_CODES.split()),
 )
 
 

@@ -24,7 +24,14 @@ from allocator.adapters.ccxt.bybit_reads import (
     wallet,
 )
 from allocator.adapters.ccxt.failures import UnansweredError
-from allocator.adapters.ccxt.pairs import Held, a_cent, check_unrealised, flat_pair, pair_of
+from allocator.adapters.ccxt.pairs import (
+    DRIFT,
+    Held,
+    a_cent,
+    check_unrealised,
+    flat_pair,
+    pair_of,
+)
 from allocator.adapters.ccxt.place import Place, text, who
 from allocator.adapters.ccxt.readings import reading_of
 from allocator.adapters.ccxt.values import JsonObject, number
@@ -46,9 +53,6 @@ from allocator.models.intents import AccountReading
 from allocator.models.market import CollateralTier
 
 COINS_A_CALL = 20
-DRIFT = Decimal("0.02")
-"""Price move between two reads that the check of unrealised profit allows."""
-
 PositionRow = tuple[str, JsonObject]
 
 

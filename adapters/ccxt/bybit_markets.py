@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from decimal import Decimal
 
 from allocator.adapters.ccxt.bybit_reads import category, pages, result, unified
-from allocator.adapters.ccxt.markets import instrument_of, quoted
+from allocator.adapters.ccxt.markets import funding_rate, instrument_of, quoted
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.adapters.exact import exactly
@@ -67,6 +67,7 @@ def _instrument(
     bid, ask = number(ticker.get("bid1Price")), number(ticker.get("ask1Price"))
     mark = number(ticker.get("markPrice")) or ((bid + ask) / 2 if bid and ask else last)
     lots: JsonObject = info["lotSizeFilter"]
+    status = STATUS.get(str(info.get("status")), "halted")
     minimum = number(lots.get("minNotionalValue")) or number(lots.get("minOrderAmt")) or ZERO
     volume = number(ticker.get("volume24h" if inverse else "turnover24h"))
     return instrument_of(
@@ -81,20 +82,20 @@ def _instrument(
             "daily_volatility": daily_range_volatility(
                 number(ticker.get("highPrice24h")), number(ticker.get("lowPrice24h"))
             ),
-            "funding": _funding(info, ticker) if market["swap"] else None,
-            "status": STATUS.get(str(info.get("status")), "halted"),
+            "funding": _funding(market, ticker, status) if market["swap"] else None,
+            "status": status,
             "tiers": tiers_of(rows, mark if inverse else ONE),
         },
     )
 
 
-def _funding(info: JsonObject, ticker: JsonObject) -> Funding:
+def _funding(market: JsonObject, ticker: JsonObject, status: Status) -> Funding:
     hours = number(ticker.get("fundingIntervalHour"))
     if hours is None:
-        hours = Decimal(text(info, "fundingInterval")) / 60
+        hours = Decimal(text(market["info"], "fundingInterval")) / 60
     next_ms = number(ticker.get("nextFundingTime"))
     return Funding(
-        rate=number(ticker.get("fundingRate")) or ZERO,
+        rate=funding_rate(str(market["symbol"]), ticker, "fundingRate", status),
         interval_h=hours,
         next_at=moment(int(next_ms)) if next_ms else None,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
+from allocator.adapters.ccxt.answers import distinct, listed
 from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.place import Place, flag, sided, text, unsigned
 from allocator.adapters.ccxt.session import Login
@@ -155,6 +156,7 @@ async def unified(place: Place) -> JsonObject:
     if not isinstance(rows, list) or len(rows) != 1:
         raise UnansweredError("no unified account in the answer")
     found: JsonObject = rows[0]
+    distinct(listed(found.get("coin"), "coins"), "coin")
     return found
 
 
@@ -195,7 +197,7 @@ async def funding_wallet(place: Place) -> dict[str, tuple[Decimal, Decimal]]:
             number(text(row, "walletBalance")) or ZERO,
             number(row.get("transferBalance")) or ZERO,
         )
-        for row in rows
+        for row in distinct(rows, "coin")
     }
 
 

@@ -87,6 +87,7 @@ FACTS = Facts(
     duplicate=frozenset({DUPLICATE}),
     gone=frozenset({"10004", "10010", "11044"}),
     stale=frozenset({"13888", "13009"}),
+    formal=frozenset(REQUEST_CODES.split()),
     replayed=frozenset({"nonce used before"}),
 )
 """Left open, so Unknown: 10028 and 10047 (too many requests), 10040 (retry), 10041 (settlement),

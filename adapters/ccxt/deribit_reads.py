@@ -20,8 +20,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from allocator.adapters.ccxt.answers import rows
+from allocator.adapters.ccxt.answers import distinct, rows
 from allocator.adapters.ccxt.failures import RefusalError, UnansweredError
+from allocator.adapters.ccxt.pairs import DRIFT
 from allocator.adapters.ccxt.place import Place, flag, sided, text
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject, number
@@ -34,8 +35,9 @@ from allocator.models.intents import FoundState
 PAGE = 1000
 PAGES = 50
 IDENTITY = Decimal("0.0000001")
-DRIFT = Decimal("0.02")
-"""Price move between two reads that the check of unrealised profit allows."""
+OPTION_DRIFT = Decimal("0.02")
+"""Part of what options are worth by which two reads may tell it apart: `DRIFT` of the underlying,
+and an option that moves by four times as much in percent, as one near the money months out does."""
 
 LOCKED = "security_key_authorization_required"
 
@@ -156,7 +158,8 @@ def written(value: Mapping[str, object] | list[Mapping[str, object]]) -> str:
 
 async def summaries(place: Place) -> list[JsonObject]:
     """Read the summary of every currency, each with its figures checked."""
-    found = rows(await ask(place.login, "private_get_get_account_summaries"), "summaries")
+    reply = await ask(place.login, "private_get_get_account_summaries")
+    found = distinct(rows(reply, "summaries"), "currency")
     for row in found:
         check_equity(row)
     return found
@@ -252,7 +255,8 @@ def check_positions(place: Place, found: list[JsonObject], positions: list[JsonO
         for key in ("futures_session_upl", "options_value"):
             name = (text(row, "currency"), key)
             told, mine = number(row.get(key)) or ZERO, sums.get(name, ZERO)
-            if abs(told - mine) > DRIFT * worth.get(name, ZERO) + IDENTITY:
+            drift = OPTION_DRIFT if key == "options_value" else DRIFT
+            if abs(told - mine) > drift * worth.get(name, ZERO) + IDENTITY:
                 raise VenueError(f"EQUITY_IDENTITY: {name[0]} {key}={told} positions={mine}")
 
 

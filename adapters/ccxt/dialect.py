@@ -35,7 +35,7 @@ class Facts:
     Attributes
     ----------
     definitive
-        Codes after which an action was certainly not carried out. Any other code is Unknown.
+        Codes after which this request was certainly not carried out. Any other code is Unknown.
     duplicate
         Codes that say the client id is known already: the action was taken before.
     gone
@@ -45,6 +45,11 @@ class Facts:
     replayed
         Words that say this very request arrived before, whatever its code: the first of the two
         may have been carried out.
+    formal
+        Definitive codes that tell of the request itself, its form or its key. Any other may follow
+        from what the same request did that the network had delivered before: a position that is
+        closed already, margin or money that is bound already, a stamp that is too old by now. The
+        action is looked up before it is told as rejected.
     """
 
     definitive: frozenset[str]
@@ -52,6 +57,7 @@ class Facts:
     gone: frozenset[str]
     stale: frozenset[str]
     replayed: frozenset[str] = frozenset()
+    formal: frozenset[str] = frozenset()
 
     def is_replay(self, message: str) -> bool:
         """Tell whether a refusal says that the same request arrived before."""

@@ -76,6 +76,7 @@ FACTS = Facts(
     duplicate=frozenset({"DUPLICATE_REQUEST", "ORDER_EXISTS"}),
     gone=frozenset({"ORDER_NOT_FOUND", "ORDER_FINISHED", "ORDER_CLOSED", "ORDER_CANCELLED"}),
     stale=frozenset({"REQUEST_EXPIRED"}),
+    formal=frozenset(REQUEST_LABELS.split()),
 )
 """Labels of the venue's list. Those that say a transfer or a server failed are not among them:
 they do not say that nothing was carried out."""

@@ -24,7 +24,7 @@ from allocator.adapters.ccxt.gateio_reads import (
     spot_rows,
     wallet,
 )
-from allocator.adapters.ccxt.pairs import Held, check_unrealised, flat_pair, pair_of
+from allocator.adapters.ccxt.pairs import DRIFT, Held, check_unrealised, flat_pair, pair_of
 from allocator.adapters.ccxt.place import Place, text, who
 from allocator.adapters.ccxt.readings import holding, reading_of
 from allocator.adapters.ccxt.values import JsonObject, number
@@ -44,8 +44,6 @@ from allocator.models.intents import AccountReading
 from allocator.models.market import CollateralTier
 
 CLASSIC = "1"
-DRIFT = Decimal("0.02")
-"""Price move between two reads that the check of unrealised profit allows."""
 
 
 async def reading(place: Place) -> AccountReading:

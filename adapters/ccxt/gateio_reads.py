@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from allocator.adapters.ccxt.answers import listed
+from allocator.adapters.ccxt.answers import distinct, listed
 from allocator.adapters.ccxt.failures import UnansweredError
+from allocator.adapters.ccxt.pairs import check_sign
 from allocator.adapters.ccxt.place import Place, flag, text
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject, number
@@ -90,7 +91,8 @@ async def spot_rows(place: Place) -> list[JsonObject]:
     VenueError
         When something is locked: an order may stand that this adapter does not read.
     """
-    rows = listed(await place.login.call("private_spot_get_accounts", {}), "spot accounts")
+    reply = await place.login.call("private_spot_get_accounts", {})
+    rows = distinct(listed(reply, "spot accounts"), "currency")
     locked = [text(row, "currency") for row in rows if number(text(row, "locked"))]
     if locked:
         raise VenueError(f"spot orders are not read, and {', '.join(locked)} is locked")
@@ -98,10 +100,23 @@ async def spot_rows(place: Place) -> list[JsonObject]:
 
 
 async def position_rows(place: Place) -> list[JsonObject]:
-    """Read every pair, flat ones too: they tell leverage and margin mode."""
-    return await pages(
-        place.login, "private_futures_get_settle_positions", {"settle": settle(place)}
-    )
+    """Read every pair, flat ones too: they tell leverage and margin mode.
+
+    Raises
+    ------
+    VenueError
+        When the profit of one says the other side.
+    """
+    asked = {"settle": settle(place)}
+    found = await pages(place.login, "private_futures_get_settle_positions", asked)
+    for row in found:
+        told = {
+            "entry": number(row.get("entry_price")),
+            "mark": number(row.get("mark_price")),
+            "profit": number(row.get("unrealised_pnl")),
+        }
+        check_sign(text(row, "contract"), signed(row), told, None)
+    return found
 
 
 def signed(row: JsonObject) -> Decimal:

@@ -123,24 +123,50 @@ def tick_of(mark: Decimal, size_decimals: int) -> Decimal:
     return Decimal(1).scaleb(-decimals)
 
 
-@exactly
-def tiers_of(meta: JsonObject, tables: dict[str, list[JsonObject]]) -> tuple[Tier, ...]:
-    """Read a coin's margin table; one without a table has its greatest leverage throughout.
+def _rows_of(meta: JsonObject, tables: dict[str, list[JsonObject]]) -> list[list[JsonObject]]:
+    """List the tables that may be a coin's: the one it names, else all with its first leverage.
 
     Raises
     ------
     VenueError
-        When it names a table that is not there.
+        When there is none: the leverage alone tells no tiers. What is delisted trades no more.
     """
-    leverage = text(meta, "maxLeverage")
-    name = str(meta.get("marginTableId") or leverage)
-    if name not in tables and name != leverage:
-        raise VenueError(f"no margin table {name} of {meta.get('name')}")
-    rows = tables.get(name) or [{"lowerBound": "0.0", "maxLeverage": leverage}]
-    steps = sorted(
+    leverage, named = text(meta, "maxLeverage"), meta.get("marginTableId")
+    flat: list[JsonObject] = [{"lowerBound": "0.0", "maxLeverage": leverage}]
+    if named is not None and str(named) == leverage:
+        # The venue has such a table for every leverage, and need not list it.
+        return [tables.get(leverage) or flat]
+    wanted = [str(named)] if named is not None else [
+        name for name, rows in tables.items()
+        if max(number(text(row, "maxLeverage")) or ZERO for row in rows) == number(leverage)
+    ]  # fmt: skip
+    found = [tables[name] for name in wanted if tables.get(name)]
+    if not found and (named is not None or not meta.get("isDelisted")):
+        raise VenueError(f"no margin table {named or leverage} of {meta.get('name')}")
+    return found or [flat]
+
+
+def _steps(rows: list[JsonObject]) -> list[tuple[Decimal, Decimal]]:
+    return sorted(
         (number(text(row, "lowerBound")) or ZERO, number(text(row, "maxLeverage")) or ONE)
         for row in rows
     )
+
+
+@exactly
+def tiers_of(meta: JsonObject, tables: dict[str, list[JsonObject]]) -> tuple[Tier, ...]:
+    """Read a coin's margin table; of several that may be its own, at each size the dearest.
+
+    Raises
+    ------
+    VenueError
+        When no table may be its own.
+    """
+    ladders = [_steps(rows) for rows in _rows_of(meta, tables)]
+    steps = [
+        (bound, min([most for start, most in rungs if start <= bound][-1] for rungs in ladders))
+        for bound in sorted({start for rungs in ladders for start, _ in rungs})
+    ]
     ends = [start for start, _ in steps[1:]] + [ENDLESS]
     deduction, rate, found = ZERO, ZERO, list[Tier]()
     for (start, most), end in zip(steps, ends, strict=True):

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from allocator.adapters.ccxt.answers import listed
+from allocator.adapters.ccxt.answers import distinct, listed
 from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.place import Place, flag, sided, text
 from allocator.adapters.ccxt.values import JsonObject, number
@@ -172,7 +172,8 @@ async def held(place: Place) -> dict[str, Decimal]:
         When something is on hold: an order may stand that this adapter does not read.
     """
     reply = await info(place, "spotClearinghouseState")
-    rows = listed(reply.get("balances") if isinstance(reply, dict) else None, "balances")
+    found = listed(reply.get("balances") if isinstance(reply, dict) else None, "balances")
+    rows = distinct(found, "coin")
     kept = [text(row, "coin") for row in rows if number(text(row, "hold"))]
     if kept:
         raise VenueError(f"spot orders are not read, and {', '.join(kept)} is on hold")

@@ -67,6 +67,7 @@ FACTS = Facts(
     duplicate=frozenset({"clientOrderIdAlreadyExist", "nonceDuplicate"}),
     gone=frozenset({"filled", "notFound"}),
     stale=frozenset({"wouldProcessAfterSpecifiedTime"}),
+    formal=frozenset(REQUEST_ERRORS.split()) - {"insufficientFunds"},
 )
 """Errors and order states of the venue's pages. Those that say it is unavailable or does not know
 are not among them, nor is a nonce below its threshold; one that is known says that the same request

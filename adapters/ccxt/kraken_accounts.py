@@ -31,7 +31,7 @@ from allocator.adapters.ccxt.kraken_reads import (
     signed,
     wallet_of,
 )
-from allocator.adapters.ccxt.pairs import check_unrealised, flat_pair
+from allocator.adapters.ccxt.pairs import DRIFT, check_unrealised, flat_pair
 from allocator.adapters.ccxt.place import Place, text, who
 from allocator.adapters.ccxt.readings import holding, reading_of
 from allocator.adapters.ccxt.values import JsonObject, number
@@ -45,9 +45,6 @@ from allocator.models.market import CollateralTier, Tier
 
 DIGITS = Decimal("1e-12")
 """To which a ratio is told, against us."""
-
-DRIFT = Decimal("0.02")
-"""Price move between two reads that the checks of the wallet's figures allow."""
 
 
 async def reading(place: Place) -> AccountReading:

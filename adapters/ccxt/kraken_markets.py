@@ -17,7 +17,7 @@ from decimal import Decimal
 
 from allocator.adapters.ccxt.answers import rows as listed
 from allocator.adapters.ccxt.kraken_reads import FLEXIBLE
-from allocator.adapters.ccxt.markets import instrument_of, quoted
+from allocator.adapters.ccxt.markets import funding_rate, instrument_of, quoted
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.adapters.exact import exactly
@@ -71,16 +71,17 @@ def _instrument(place: Place, market: JsonObject, told: dict[str, JsonObject]) -
             "daily_volatility": daily_range_volatility(
                 number(row.get("high24h")), number(row.get("low24h"))
             ),
-            "funding": Funding(rate=_relative(row, mark), interval_h=ONE),
+            "funding": Funding(rate=_relative(market, row, mark), interval_h=ONE),
             "status": _status(info, row),
             "tiers": tiers_of(info),
         },
     )
 
 
-def _relative(ticker: JsonObject, mark: Decimal) -> Decimal:
+def _relative(market: JsonObject, ticker: JsonObject, mark: Decimal) -> Decimal:
     """Turn funding from USD a contract into a fraction of its value."""
-    absolute = number(ticker.get("fundingRate")) or ZERO
+    status = _status(market["info"], ticker)
+    absolute = funding_rate(str(market["symbol"]), ticker, "fundingRate", status)
     return (absolute / mark).quantize(DIGITS) if mark else ZERO
 
 

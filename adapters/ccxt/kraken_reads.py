@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from allocator.adapters.ccxt.answers import distinct
 from allocator.adapters.ccxt.answers import rows as listed
 from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.place import Place, flag, sided, text, unsigned
@@ -54,12 +55,22 @@ def asset(place: Place, name: str) -> str:
 
 @exactly
 def held(place: Place, wallet: JsonObject) -> dict[str, Decimal]:
-    """Read units by asset, without unrealised profit; what is owed is negative."""
+    """Read units by asset, without unrealised profit; what is owed is negative.
+
+    Raises
+    ------
+    VenueError
+        When two of the venue's names are of one asset.
+    """
     if place.config.wallet == "funding":
         rows = {name: {"quantity": units} for name, units in dict(wallet["balances"]).items()}
     else:
         rows = dict(wallet["currencies"])
-    return {asset(place, name): number(text(row, "quantity")) or ZERO for name, row in rows.items()}
+    named = [{**row, "asset": asset(place, name)} for name, row in rows.items()]
+    return {
+        text(row, "asset"): number(text(row, "quantity")) or ZERO
+        for row in distinct(named, "asset")
+    }
 
 
 def instrument_of(place: Place, row: JsonObject) -> str | None:

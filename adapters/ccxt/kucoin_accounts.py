@@ -16,6 +16,7 @@ from decimal import Decimal
 from allocator.adapters.ccxt.kucoin_reads import (
     COIN,
     HOLDS,
+    check_elsewhere,
     data_of,
     futures_account,
     held,
@@ -26,11 +27,12 @@ from allocator.adapters.ccxt.kucoin_reads import (
     signed,
     wallet,
 )
-from allocator.adapters.ccxt.pairs import Held, check_unrealised, flat_pair, pair_of
+from allocator.adapters.ccxt.pairs import DRIFT, Held, check_unrealised, flat_pair, pair_of
 from allocator.adapters.ccxt.place import Place, text, who
 from allocator.adapters.ccxt.readings import holding, reading_of
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
+from allocator.adapters.figures import CENT
 from allocator.models.account import Account, Balance, FeeRates, Fees, Margin, OpenOrder, Position
 from allocator.models.base import ONE, ZERO
 from allocator.models.errors import VenueError
@@ -38,8 +40,6 @@ from allocator.models.intents import AccountReading
 from allocator.models.market import CollateralTier
 
 ONE_WAY = "0"
-DRIFT = Decimal("0.02")
-"""Price move between two reads that the checks of equity and unrealised profit allow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +97,13 @@ async def account(place: Place) -> Account:
     """
     if place.config.wallet in HOLDS:
         return holding(place, await held(place))
-    whole, rows, orders, fees, settings = await asyncio.gather(
+    whole, rows, orders, fees, settings, _ = await asyncio.gather(
         futures_account(place),
         position_rows(place),
         open_orders(place),
         _fees(place),
         place.each(setting),
+        check_elsewhere(place),
     )
     check_identity(whole, rows)
     own = wallet(whole)
@@ -120,15 +121,22 @@ async def account(place: Place) -> Account:
 
 
 async def _fees(place: Place) -> Fees:
-    """Read fee rates by pair; the highest taker fee stands for what is not configured."""
+    """Read fee rates by pair; the highest taker fee stands for what is not configured.
+
+    Raises
+    ------
+    VenueError
+        When a taker is told to be paid.
+    """
     rates = dict[str, FeeRates]()
     for symbol in place.config.instruments:
         market = place.login.market(symbol)
         asked = {"symbol": market["id"]}
         row = data_of(await place.login.kept("futuresprivate_get_trade_fees", asked), "fees")
-        rates[f"{place.venue}:{symbol}"] = FeeRates(
-            maker=number(text(row, "makerFeeRate")), taker=number(text(row, "takerFeeRate"))
-        )
+        maker, taker = number(text(row, "makerFeeRate")), number(text(row, "takerFeeRate"))
+        if taker is not None and taker < 0:
+            raise VenueError(f"a takerFeeRate {taker} of {symbol} is below zero")
+        rates[f"{place.venue}:{symbol}"] = FeeRates(maker=maker, taker=taker)
     return Fees(taker=max((row.taker or ZERO for row in rates.values()), default=ZERO), by=rates)
 
 
@@ -172,19 +180,20 @@ def is_isolated(row: JsonObject) -> bool:
 def check_identity(whole: JsonObject, rows: list[JsonObject]) -> None:
     """Hold the account's own figures against each other and against its positions.
 
-    The venue defines equity as margin balance and unrealised profit; both move with prices.
+    The venue defines equity as margin balance and unrealised profit, of one answer.
 
     Raises
     ------
     VenueError
-        When they differ by more than prices may have moved in between.
+        When these differ by more than a cent, or unrealised profit from that of the positions by
+        more than prices may have moved in between.
     """
     worth = sum((abs(number(text(row, "markValue")) or ZERO) for row in rows), ZERO)
     equity, margin, told = (
         number(text(whole, key)) or ZERO
         for key in ("accountEquity", "marginBalance", "unrealisedPNL")
     )
-    if abs(equity - margin - told) > DRIFT * worth:
+    if abs(equity - margin - told) > CENT:
         raise VenueError(f"EQUITY_IDENTITY: {COIN} equity={equity} balance={margin} profit={told}")
     found = sum((number(text(row, "unrealisedPnl")) or ZERO for row in rows), ZERO)
     check_unrealised(COIN, told, found, DRIFT * worth)

@@ -61,7 +61,8 @@ async def _read(place: Place, market: JsonObject) -> Instrument:
 
 
 async def _tiers(place: Place, contract: JsonObject) -> tuple[Tier, ...]:
-    fee = number(text(contract, "takerFeeRate")) or ZERO
+    # A rebate is nothing that the venue's margin counts on, and so nothing that lowers it.
+    fee = max(ZERO, number(text(contract, "takerFeeRate")) or ZERO)
     found = list[Tier]()
     for value in STEPS:
         asked = {

@@ -1,18 +1,23 @@
 """KuCoin Futures: balances, positions and orders of a user in our terms.
 
 The futures wallet read is the one settled in USDT (``usdm``); the main wallet (``funding``) and the
-spot trading wallet (``spot``) only hold. Sources: the venue's pages "Get Account - Futures",
-"Get Account List - Spot", "Get Position List", "Get Order List".
+spot trading wallet (``spot``) only hold. A user has a futures wallet for each coin that contracts
+settle in; those in another coin than USDT are not read, and a user who has anything in one of them
+is refused: nobody would count it. Sources: the venue's pages "Get Account - Futures" (a currency a
+request), "Get Account List - Spot", "Get Position List" (of every currency where none is asked
+for), "Get Order List", "Get Symbol" (``settleCurrency``).
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
 
-from allocator.adapters.ccxt.answers import listed, single
+from allocator.adapters.ccxt.answers import distinct, listed, single
 from allocator.adapters.ccxt.failures import UnansweredError
+from allocator.adapters.ccxt.pairs import check_sign
 from allocator.adapters.ccxt.place import Place, flag, sided, text
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject, number
@@ -23,6 +28,9 @@ from allocator.models.errors import VenueError
 
 COIN = "USDT"
 HOLDS = {"funding": "main", "spot": "trade"}
+FIGURES = ("accountEquity", "marginBalance", "unrealisedPNL", "positionMargin", "orderMargin")
+"""What a futures wallet that has nothing, and owes nothing, tells as zero."""
+
 PAGE = 50
 PAGES = 100
 
@@ -89,7 +97,8 @@ async def held(place: Place) -> dict[str, Decimal]:
         When something is held back: an order may stand that this adapter does not read.
     """
     asked = {"type": HOLDS[place.config.wallet]}
-    rows = rows_of(await place.login.call("private_get_accounts", asked), "accounts")
+    found = rows_of(await place.login.call("private_get_accounts", asked), "accounts")
+    rows = distinct(found, "currency")
     kept = [text(row, "currency") for row in rows if number(text(row, "holds"))]
     if kept:
         raise VenueError(f"spot orders are not read, and {', '.join(kept)} is held back")
@@ -97,10 +106,70 @@ async def held(place: Place) -> dict[str, Decimal]:
 
 
 async def position_rows(place: Place) -> list[JsonObject]:
-    """Read every position that is not flat: one row a leg."""
-    endpoint = "futuresprivate_get_positions"
-    rows = rows_of(await place.login.call(endpoint, {"currency": COIN}), "positions")
-    return [row for row in rows if number(text(row, "currentQty"))]
+    """Read every position that is not flat: one row a leg.
+
+    Raises
+    ------
+    VenueError
+        When one is settled in a coin whose wallet is not read.
+    """
+    rows = rows_of(await place.login.call("futuresprivate_get_positions", {}), "positions")
+    held = [row for row in rows if number(text(row, "currentQty"))]
+    for row in held:
+        _check_read(row, "a position")
+        _check_side(row)
+    return held
+
+
+def _check_side(row: JsonObject) -> None:
+    """Hold a position's side against its profit, and against its value, which is signed as it is.
+
+    Raises
+    ------
+    VenueError
+        When they disagree.
+    """
+    told = {
+        "entry": number(row.get("avgEntryPrice")),
+        "mark": number(row.get("markPrice")),
+        "profit": number(row.get("unrealisedPnl")),
+    }
+    one_way = text(row, "positionSide") == "BOTH"
+    value = number(row.get("markValue")) if one_way else None
+    check_sign(text(row, "symbol"), signed(row), told, value)
+
+
+def _check_read(row: JsonObject, what: str) -> None:
+    """Refuse what is settled in a coin whose wallet is not read.
+
+    Raises
+    ------
+    VenueError
+        When it is.
+    """
+    coin = text(row, "settleCurrency")
+    if coin != COIN:
+        raise VenueError(f"UNREAD_WALLET: {what} in {text(row, 'symbol')}, settled in {coin}")
+
+
+async def check_elsewhere(place: Place) -> None:
+    """Look for money in the futures wallets of the other coins that contracts settle in.
+
+    Raises
+    ------
+    VenueError
+        When one holds or owes anything, or does not tell.
+    """
+    coins = {str(row["settleId"]) for row in place.login.client.markets.values() if row["contract"]}
+    endpoint = "futuresprivate_get_account_overview"
+    others = sorted(coins - {COIN})
+    found = await asyncio.gather(*(place.login.call(endpoint, {"currency": one}) for one in others))
+    for coin, reply in zip(others, found, strict=True):
+        row = data_of(reply, endpoint)
+        if text(row, "currency") != coin:
+            raise UnansweredError(f"asked for {coin}, told of {row['currency']}")
+        if any(number(text(row, key)) for key in FIGURES):
+            raise VenueError(f"UNREAD_WALLET: {text(row, 'accountEquity')} {coin} of futures")
 
 
 def signed(row: JsonObject) -> Decimal:
@@ -128,10 +197,17 @@ def net_positions(place: Place, rows: list[JsonObject]) -> dict[str, Decimal]:
 
 
 async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
-    """Read every order that stands in a book; stop orders do not, and are not read."""
-    asked = {"status": "active"}
-    rows = await pages(place.login, "futuresprivate_get_orders", asked)
-    return tuple(_open_order(place, row) for row in rows if text(row, "settleCurrency") == COIN)
+    """Read every order that stands in a book; stop orders do not, and are not read.
+
+    Raises
+    ------
+    VenueError
+        When one is settled in a coin whose wallet is not read.
+    """
+    rows = await pages(place.login, "futuresprivate_get_orders", {"status": "active"})
+    for row in rows:
+        _check_read(row, "an order")
+    return tuple(_open_order(place, row) for row in rows)
 
 
 @exactly

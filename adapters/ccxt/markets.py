@@ -21,6 +21,20 @@ def _required(market: JsonObject, group: str, key: str) -> Decimal:
     return found
 
 
+def funding_rate(symbol: str, row: Mapping[str, object], key: str, status: str) -> Decimal:
+    """Read a rate of funding; a market that does not trade may have none.
+
+    Raises
+    ------
+    VenueError
+        When one that trades tells none: that is not a rate of zero.
+    """
+    found = number(row.get(key))
+    if found is None and status == "open":
+        raise VenueError(f"no funding rate of {symbol}")
+    return found or ZERO
+
+
 def _expiry(market: JsonObject) -> datetime | None:
     milliseconds = market.get("expiry")
     return datetime.fromtimestamp(int(milliseconds) / 1000, UTC) if milliseconds else None
@@ -38,7 +52,8 @@ def instrument_of(venue: str, market: JsonObject, figures: Mapping[str, object])
     """Build an instrument from a ccxt market and what the venue itself told.
 
     ccxt's amounts are contracts for derivatives and base units for spot, as ours are. For an
-    inverse contract the contract size is in quote units.
+    inverse contract the contract size is in quote units. Where no least quantity is told it is the
+    step: nothing smaller can be sent. Where no greatest one is told there is none that is known.
 
     Parameters
     ----------
@@ -46,15 +61,15 @@ def instrument_of(venue: str, market: JsonObject, figures: Mapping[str, object])
         Prices, volume, volatility, funding, status, tiers and the minimum notional.
     """
     limits = market["limits"]["amount"]
-    kind = _kind(market)
+    kind, lot = _kind(market), _required(market, "precision", "amount")
     shape: dict[str, object] = {
         "id": f"{venue}:{market['symbol']}",
         "kind": kind,
         "base": market["base"],
         "quote": market["quote"],
-        "lot": _required(market, "precision", "amount"),
+        "lot": lot,
         "tick": _required(market, "precision", "price"),
-        "min_quantity": number(limits["min"]) or ZERO,
+        "min_quantity": number(limits["min"]) or lot,
         "max_quantity": number(limits["max"]) or None,
     }
     if kind != "spot":

@@ -70,6 +70,7 @@ FACTS = Facts(
     duplicate=frozenset({"51016", "50071", "50042", "58124"}),
     gone=frozenset({"51400", "51401", "51402", "51405", UNKNOWN_ORDER}),
     stale=frozenset({"50102", "50036", "50037"}),
+    formal=frozenset(REQUEST_CODES.split()),
 )
 """Not in the list, so Unknown: too many requests (50011, 50061), busy or out of time (50001,
 50004, 50013, 50026, 51054, 51149), failed without a reason (1, 58112, 58120)."""

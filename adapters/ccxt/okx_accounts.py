@@ -28,7 +28,7 @@ from allocator.adapters.ccxt.okx_reads import (
     wallet,
 )
 from allocator.adapters.ccxt.okx_terms import Steps, named, note_rights, terms
-from allocator.adapters.ccxt.pairs import a_cent, check_legs
+from allocator.adapters.ccxt.pairs import DRIFT, a_cent, check_legs
 from allocator.adapters.ccxt.place import Place, text, who
 from allocator.adapters.ccxt.readings import reading_of
 from allocator.adapters.ccxt.values import JsonObject, number
@@ -52,9 +52,6 @@ from allocator.models.market import CollateralTier
 
 SPOT, FUTURES, MULTI, PORTFOLIO = "1", "2", "3", "4"
 LEVEL = "acctLv"
-DRIFT = Decimal("0.02")
-"""Price move between two reads that the check of unrealised profit allows."""
-
 ENDED_WITHDRAWALS = frozenset({"2", "-1", "-2"})
 IN_FULL = (CollateralTier(upto=None, ratio=ONE),)
 NOT_AT_ALL = (CollateralTier(upto=None, ratio=ZERO),)

@@ -21,6 +21,9 @@ from allocator.models.intents import Found, TransferIntent
 WALLETS = {"unified": "18", "funding": "6"}
 STATES = {"success": "settled", "pending": "in_transit", "failed": "returned"}
 WITHIN, TO_MEMBER, TO_MASTER, BETWEEN = "0", "1", "3", "4"
+TYPES = {True: (WITHIN, TO_MEMBER, "2"), False: (WITHIN, TO_MASTER, BETWEEN)}
+"""What a main account's key may ask for, and a sub-account's."""
+
 ON_CHAIN = "4"
 UNKNOWN_TRANSFER = "58129"
 FAILED_WITHDRAWALS = frozenset({"-1", "-2"})
@@ -55,16 +58,35 @@ async def send_transfer(source: Place, target: Place, intent: TransferIntent) ->
 
 
 async def find_transfer(source: Place, target: Place, intent: TransferIntent) -> Found | None:
-    """Look a transfer up by its client id; the venue tells those of the last two weeks."""
-    asked = {"clientId": intent.client_id, "type": kind_of(source, target)}
+    """Look a transfer up by its client id; the venue tells those of the last two weeks.
+
+    The venue has one code for an id that it does not know and for one of another type: it is not
+    there only when it is there under no type that the key may ask for.
+    """
+    kind = kind_of(source, target)
+    for one in (kind, *(row for row in TYPES[source.login is source.master] if row != kind)):
+        row = await _of_type(source, intent.client_id, one)
+        if row is not None:
+            return _found(row)
+    return None
+
+
+async def _of_type(source: Place, client_id: str, kind: str) -> JsonObject | None:
+    """Ask for a transfer of one type.
+
+    Raises
+    ------
+    VenueError
+        When the refusal is not about the client id.
+    """
+    asked = {"clientId": client_id, "type": kind}
     try:
         found = rows(await source.login.call("private_get_asset_transfer_state", asked))
     except RefusalError as error:
-        if error.code != UNKNOWN_TRANSFER:
+        if error.code != UNKNOWN_TRANSFER or "clientid" not in error.message.lower():
             raise
         return None
-    row = next((row for row in found if row.get("clientId") == intent.client_id), None)
-    return None if row is None else _found(row)
+    return next((row for row in found if row.get("clientId") == client_id), None)
 
 
 def _found(row: JsonObject) -> Found:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
+from allocator.adapters.ccxt.answers import distinct
 from allocator.adapters.ccxt.failures import UnansweredError
+from allocator.adapters.ccxt.pairs import check_sign
 from allocator.adapters.ccxt.place import Place, sided, text
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject, number
@@ -110,9 +112,27 @@ def size_of(market: JsonObject) -> Decimal:
 
 
 async def position_rows(place: Place) -> list[JsonObject]:
-    """Read every position that is not flat, of every kind; the venue gives them in one page."""
+    """Read every position that is not flat, of every kind; the venue gives them in one page.
+
+    The profit of a perpetual is told from its average price; that of a dated contract may be from
+    its last settlement, and says nothing of the sign of its size.
+
+    Raises
+    ------
+    VenueError
+        When the profit of a perpetual says the other side.
+    """
     reply = await place.login.call("private_get_account_positions", {})
-    return [row for row in rows(reply) if number(text(row, "pos"))]
+    held = [row for row in rows(reply) if number(text(row, "pos"))]
+    for row in held:
+        if row.get("instType") == "SWAP":
+            told = {
+                "entry": number(row.get("avgPx")),
+                "mark": number(row.get("markPx")),
+                "profit": number(row.get("upl")),
+            }
+            check_sign(text(row, "instId"), signed(row), told, None)
+    return held
 
 
 async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
@@ -165,7 +185,7 @@ def details(whole: JsonObject) -> list[JsonObject]:
     found = whole.get("details")
     if not isinstance(found, list):
         raise UnansweredError("no currencies in the answer")
-    return found
+    return distinct(found, "ccy")
 
 
 @exactly
@@ -200,7 +220,7 @@ def wallet(coin: JsonObject) -> Decimal:
 
 async def funding_account(place: Place) -> dict[str, tuple[Decimal, Decimal]]:
     """Read the funding account: units and units free to leave, by currency."""
-    found = rows(await place.login.call("private_get_asset_balances", {}))
+    found = distinct(rows(await place.login.call("private_get_asset_balances", {})), "ccy")
     return {
         text(row, "ccy"): (
             number(text(row, "bal")) or ZERO,

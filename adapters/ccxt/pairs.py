@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -11,6 +11,17 @@ from allocator.adapters.figures import CENT
 from allocator.models.account import Isolated, Legs, Position
 from allocator.models.base import ZERO
 from allocator.models.errors import VenueError
+
+DRIFT = Decimal("0.005")
+"""Part of a position's worth by which two reads of one gather may tell its profit apart.
+
+They leave together, and a gather's deadline is ten seconds by default. In that time a price that
+moves 10 % a day moves 0.11 %; five times as much, rounded down, is allowed. What moves by more
+freezes the account for a cycle.
+"""
+
+NEAR = Decimal("0.0001")
+"""Part of the entry price by which a mark may move between two figures of one row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +108,39 @@ def check_legs(told: Sequence[str], whole: str, legs: Sequence[str]) -> None:
     """
     if list(told) != [whole] and (len(set(told)) < len(told) or not set(told) <= set(legs)):
         raise VenueError(f"legs {', '.join(told)} of one pair")
+
+
+@exactly
+def check_sign(
+    name: str, quantity: Decimal, told: Mapping[str, Decimal | None], same_sign: Decimal | None
+) -> None:
+    """Hold the sign of a position's size against other figures of the same row.
+
+    A long one gains above its entry, a short one below it, whatever its contract; so near the
+    entry that the mark may have crossed it between two figures of a row, profit tells nothing.
+
+    Parameters
+    ----------
+    quantity
+        Signed, as it would be believed.
+    told
+        The row's ``entry``, ``mark`` and ``profit``; None or zero: it does not tell that.
+    same_sign
+        A figure that bears the sign of the size; None or zero: there is none.
+
+    Raises
+    ------
+    VenueError
+        When one of them says the other side.
+    """
+    entry, mark, profit = (told.get(key) or ZERO for key in ("entry", "mark", "profit"))
+    apart = mark - entry if entry and mark else ZERO
+    if abs(apart) > NEAR * entry and apart * quantity * profit < 0:
+        raise VenueError(
+            f"EQUITY_IDENTITY: {name} size={quantity} profit={profit} entry={entry} mark={mark}"
+        )
+    if same_sign and quantity and (same_sign > 0) != (quantity > 0):
+        raise VenueError(f"EQUITY_IDENTITY: {name} size={quantity} worth={same_sign}")
 
 
 @exactly

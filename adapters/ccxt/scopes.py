@@ -2,6 +2,11 @@
 
 The widest scope holds where pages differ or none was read: a narrower one is for the mandate to
 claim, with a source of its own. Whom it counts together where it bounds requests is in `rates`.
+
+This is for whoever writes a mandate. Of the bounds listed only brackets by leverage are read from
+the venue and planned by; of the others no request that is used here tells the figure, so the
+planner knows them as far as the mandate declares a limit of that scope, and the venue's refusal
+otherwise.
 """
 
 from __future__ import annotations

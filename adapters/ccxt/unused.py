@@ -16,8 +16,8 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
     "binance": (
         ("batch orders (batchOrders, five in one)", PROOF),
         (
-            "countdown to cancel all (countdownCancelAll)",
-            "it is by market: an order in one that is not configured would stay",
+            "countdown to cancel all (countdownCancelAll) of more than twelve markets",
+            "it is by market, each a request of weight 10",
         ),
     ),
     "bitget": (("batch orders (batch-place-order)", PROOF), WITHDRAWALS),

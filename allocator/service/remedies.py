@@ -1,8 +1,9 @@
 """What to do about what the doctor finds: in general, and where to click or what to set at a venue.
 
-The first sign that a finding's words hold tells its kind. Names of menus and settings are those of
-the venues' help pages; a request is named beside them where the venue's API has one, since menus
-move about.
+The first sign that a finding's words hold tells its kind. A request of the venue's API is named
+where it has one, since menus move about. A menu that was read on a page of the venue's help stands
+as it is: KuCoin's (support 360015102174, announcement of 12 September 2025), Gate's keys (help
+17521), Kraken's (support 360022839451). Any other was not read on one, and is told as likely.
 """
 
 from __future__ import annotations
@@ -69,15 +70,15 @@ GENERAL: Mapping[str, str] = {
 OTHERWISE = "check that the venue answers and that the key may read"
 
 KEYS: Mapping[str, str] = {
-    "binance": "Profile > API Management > Edit restrictions",
-    "bitget": "Profile > API Keys > Edit",
-    "bybit": "Profile > API > Edit",
-    "deribit": "Account > API Management > Edit",
+    "binance": "likely Profile > API Management > Edit restrictions",
+    "bitget": "likely Profile > API Keys > Edit",
+    "bybit": "likely Profile > API > Edit",
+    "deribit": "likely Account > API Management > Edit",
     "gate": "Profile > API Management > Edit",
-    "hyperliquid": "More > API",
-    "krakenfutures": "Futures > Settings > API Keys",
+    "hyperliquid": "likely More > API",
+    "krakenfutures": "your name > Settings > API",
     "kucoinfutures": "Profile > API Management > Edit",
-    "okx": "Profile > API > Edit",
+    "okx": "likely Profile > API > Edit",
 }
 """Where a venue's keys are listed."""
 
@@ -108,26 +109,29 @@ WITHDRAW: Mapping[str, str] = {
 """What to set there of the right to withdraw."""
 
 ONE_WAY: Mapping[str, str] = {
-    "binance": "Futures > Preferences > Position Mode > One-way Mode; or POST "
+    "binance": "likely Futures > Preferences > Position Mode > One-way Mode; or POST "
     "/fapi/v1/positionSide/dual with dualSidePosition=false (/dapi for COIN-M)",
-    "bitget": "Futures > Preferences > Position mode > One-way; or POST "
+    "bitget": "likely Futures > Preferences > Position mode > One-way; or POST "
     "/api/v2/mix/account/set-position-mode with posMode=one_way_mode",
-    "bybit": "Derivatives > Preferences > Position Mode > One-Way; or POST "
+    "bybit": "likely Derivatives > Preferences > Position Mode > One-Way; or POST "
     "/v5/position/switch-mode with mode=0",
-    "gate": "Futures > Preferences > Position Mode > One-way; or POST "
+    "gate": "likely Futures > Preferences > Position Mode > One-way; or POST "
     "/api/v4/futures/usdt/dual_mode with dual_mode=false",
-    "kucoinfutures": "Futures > Preferences > Position Mode > One-Way; or POST "
+    "kucoinfutures": "Futures > Settings > Preferences > Position Mode > One-Way Mode; or POST "
     "/api/v2/position/switchPositionMode with positionMode=0",
-    "okx": "Trade > Settings > Position mode > Net; or POST "
+    "okx": "likely Trade > Settings > Position mode > Net; or POST "
     "/api/v5/account/set-position-mode with posMode=net_mode",
 }
 """Where a venue that has two modes is set to one; flat, and with no open order."""
 
 ACCOUNT_MODES: Mapping[tuple[str, str], str] = {
-    ("okx", "account mode"): "Trade > Settings > Account mode > Futures, or Multi-currency margin",
-    ("deribit", "margin model"): "Account > Margin > Segregated, or Cross: Standard margin",
-    ("bitget", "asset mode"): "Futures > Preferences > Asset mode > Single-asset",
-    ("hyperliquid", "shared"): "Settings > Account mode > Disabled",
+    (
+        "okx",
+        "account mode",
+    ): "likely Trade > Settings > Account mode > Futures, or Multi-currency margin",
+    ("deribit", "margin model"): "likely Account > Margin > Segregated, or Cross: Standard margin",
+    ("bitget", "asset mode"): "likely Futures > Preferences > Asset mode > Single-asset",
+    ("hyperliquid", "shared"): "likely Settings > Account mode > Disabled",
 }
 
 

@@ -128,7 +128,8 @@ def test_the_doctor_reads_deribit_and_names_a_wrong_secret(tmp_path: Path) -> No
         found = {row.check: row for row in examine(config)}
         wrong = found["account deribit-a"]
         assert (wrong.state, wrong.remedy) == (
-            "wrong", "check the key and the secret of the login: Account > API Management > Edit",
+            "wrong",
+            "check the key and the secret of the login: likely Account > API Management > Edit",
         )  # fmt: skip
         assert found["account deribit-main"].state == "ok"
 

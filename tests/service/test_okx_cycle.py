@@ -108,7 +108,7 @@ def test_doctor_names_a_wrong_passphrase_and_what_to_do(path: Path) -> None:
     findings = {row.check: row for row in examine(anchored(load_config(path), path.parent))}
     row = findings["account okx-a"]
     assert (row.state, row.remedy) == (
-            "wrong", "check the passphrase of the login: Profile > API > Edit",
+            "wrong", "check the passphrase of the login: likely Profile > API > Edit",
         )  # fmt: skip
     assert "other" not in row.found
 

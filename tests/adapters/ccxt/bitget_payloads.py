@@ -33,6 +33,13 @@ ACCOUNT: dict[str, Any] = {
     "unrealizedPL": "1", "coupon": "0", "crossedUnrealizedPL": "1", "isolatedUnrealizedPL": "0",
     "grant": "0", "assetMode": "single", "isolatedMargin": "0", "crossedMargin": "12.55",
 }  # fmt: skip
+ELSEWHERE: dict[str, Any] = {
+    **ACCOUNT, "marginCoin": "USDC", "available": "0", "crossedMaxAvailable": "0",
+    "isolatedMaxAvailable": "0", "maxTransferOut": "0", "accountEquity": "0", "usdtEquity": "0",
+    "btcEquity": "0", "unrealizedPL": "", "crossedUnrealizedPL": "", "crossedMargin": "0",
+}  # fmt: skip
+"""What the wallet of futures margined in another coin tells where nothing is in it."""
+
 SETTING: dict[str, Any] = {
     **ACCOUNT, "crossedMarginLeverage": "20", "isolatedLongLever": "14",
     "isolatedShortLever": "12", "marginMode": "crossed", "posMode": "one_way_mode",
@@ -45,6 +52,16 @@ POSITION: dict[str, Any] = {
     "keepMarginRate": "0.004", "markPrice": "25100", "marginRatio": "0.1082149545822005",
     "assetMode": "single", "cTime": "1691382137448", "uTime": "1691382137999",
 }  # fmt: skip
+
+
+def accounts(*rows: Any, coin: Any = None, usdc: Any = ELSEWHERE) -> Any:
+    """Answer with the USDT futures' wallet, and with those of coin- and USDC-margined ones."""
+    told = {
+        "USDT-FUTURES": list(rows),
+        "COIN-FUTURES": [coin or {**ELSEWHERE, "marginCoin": "BTC"}],
+        "USDC-FUTURES": [usdc],
+    }
+    return lambda call: ok(told[call.text("productType")])
 
 
 def contract(symbol: str, base: str, **other: Any) -> dict[str, Any]:
@@ -121,7 +138,7 @@ def table() -> dict[str, Any]:
         f"GET {MIX}/market/ticker": ok(TICKERS[:1]),
         f"GET {MIX}/market/current-fund-rate": ok([FUNDING]),
         f"GET {MIX}/market/query-position-lever": ok(TIERS),
-        f"GET {MIX}/account/accounts": ok([ACCOUNT]),
+        f"GET {MIX}/account/accounts": accounts(ACCOUNT),
         f"GET {MIX}/account/account": ok(SETTING),
         f"GET {MIX}/position/all-position": ok([POSITION]),
         f"GET {MIX}/order/orders-pending": listed(),
@@ -204,7 +221,7 @@ RECORDED = Recorded(
     fees={"USDT": "0.011387072"},
     step_quantity="0.0120005",
     market="BTCUSDT",
-    unequal=lambda: {f"GET {MIX}/account/accounts": ok([{**ACCOUNT, "unrealizedPL": "500"}])},
+    unequal=lambda: {f"GET {MIX}/account/accounts": accounts({**ACCOUNT, "unrealizedPL": "500"})},
     exact=lambda units: {
         "GET /api/v2/spot/account/assets": ok(
             [{"coin": "USDT", "available": units, "limitAvailable": "0", "frozen": "0",

@@ -1,10 +1,13 @@
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from allocator.adapters.ccxt.base import CcxtVenue
+from allocator.adapters.ccxt.dialects import DIALECTS
 from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.registry import Opened
 from allocator.models.config import Config
@@ -19,6 +22,7 @@ from allocator.models.intents import (
     Unknown,
     Unsure,
 )
+from tests.adapters.ccxt.test_modes import place
 
 Run = Callable[[Config, Callable[[Opened], Awaitable[Any]]], Any]
 ID = "0123456789abcdef0123456789abcdef"
@@ -270,3 +274,80 @@ def test_a_quote_is_ordered(run: Run, binance: Config, instrument: str) -> None:
         assert abs((quote.at - datetime.now(UTC)).total_seconds()) < 5
 
     run(binance, work)
+
+
+def set_to(run: Run, binance: Config, seconds: int) -> None:
+    """Set the switch in a session of its own, which measures the venue's clock anew."""
+
+    async def work(opened: Opened) -> None:
+        venue = opened.venues["binance-usdm"]
+        assert isinstance(venue, CcxtVenue)
+        assert venue.capabilities.dead_man_s == 10
+        assert isinstance(await venue.cancel_after(seconds), Ack)
+
+    run(binance, work)
+
+
+def standing(emulator: Emulator) -> list[str]:
+    state: Any = emulator.admin("GET", "state")
+    return [row["status"] for row in state["order"]]
+
+
+@pytest.mark.parametrize("market", [USDM, "binance:ETH/USDT:USDT"])
+def test_a_silence_cancels_what_stands_in_a_configured_market_and_a_call_in_time_does_not(
+    run: Run, binance: Config, emulator: Emulator, market: str
+) -> None:
+    eth = {"quantity": "0.02", "limit_price": "3000", "instrument": market}
+    btc = {"limit_price": "63000"}
+    resting = OrderIntent.model_validate(
+        {**order(style="post_only").model_dump(), **(btc if market == USDM else eth)}
+    )
+
+    async def work(opened: Opened) -> None:
+        assert isinstance(await opened.venues["binance-usdm"].submit(resting), Ack)
+
+    run(binance, work)
+    for _ in range(2):
+        set_to(run, binance, 10)
+        emulator.admin("POST", "clock", advance_ms=8_000)
+    assert standing(emulator) == ["open"]
+    set_to(run, binance, 0)
+    emulator.admin("POST", "clock", advance_ms=60_000)
+    assert standing(emulator) == ["open"]
+    set_to(run, binance, 10)
+    emulator.admin("POST", "clock", advance_ms=11_000)
+    assert standing(emulator) == ["cancelled"]
+    log: Any = emulator.admin("GET", "requests")
+    assert len([row for row in log if row["path"] == "/fapi/v1/countdownCancelAll"]) == 4 * 2
+
+
+def test_a_switch_that_one_market_refuses_is_not_set(
+    run: Run, binance: Config, emulator: Emulator
+) -> None:
+    async def work(opened: Opened) -> None:
+        venue = opened.venues["binance-usdm"]
+        assert isinstance(venue, CcxtVenue)
+        await venue.server_time()
+        emulator.fault({"kind": "html", "path": "/fapi/v1/countdownCancelAll", "nth": 2})
+        assert isinstance(await venue.cancel_after(10), Unknown)
+        spot = opened.venues["binance-spot"]
+        assert isinstance(spot, CcxtVenue)
+        assert spot.capabilities.dead_man_s is None
+        refused = await spot.cancel_after(10)
+        assert isinstance(refused, Rejected)
+        assert refused.code == "NOT_SENT"
+
+    run(binance, work)
+
+
+@pytest.mark.parametrize(
+    ("wallet", "markets", "least"),
+    [("usdm", 12, 10), ("usdm", 13, None), ("coinm", 1, 10), ("spot", 1, None)],
+)
+def test_the_switch_is_used_for_as_many_markets_as_the_weights_allow(
+    wallet: str, markets: int, least: int | None
+) -> None:
+    found = place("binance", wallet, {})
+    names = tuple(f"C{number}/USDT:USDT" for number in range(markets))
+    many = replace(found, config=found.config.model_copy(update={"instruments": names}))
+    assert DIALECTS["binance"].capabilities(many).dead_man_s == least

@@ -36,16 +36,16 @@ def coins() -> Place:
     return found
 
 
-@pytest.mark.parametrize("told", ["10", "129.5", "-109.5"])
-def test_prices_may_move_by_a_fiftieth_between_two_reads(wallet: Place, told: str) -> None:
+@pytest.mark.parametrize("told", ["10", "40", "-20"])
+def test_prices_may_move_by_a_two_hundredth_between_two_reads(wallet: Place, told: str) -> None:
     check_complete(wallet, [{**ASSET, "unrealizedProfit": told}], [LEG])
 
 
 @pytest.mark.parametrize(
     ("asset", "legs", "words"),
     [
-        ({"unrealizedProfit": "131"}, [LEG], "USDT unrealised=131 positions=10"),
-        ({"unrealizedProfit": "-111"}, [LEG], "USDT unrealised=-111 positions=10"),
+        ({"unrealizedProfit": "40.1"}, [LEG], "USDT unrealised=40.1 positions=10"),
+        ({"unrealizedProfit": "-20.1"}, [LEG], "USDT unrealised=-20.1 positions=10"),
         ({"unrealizedProfit": "0.01", "positionInitialMargin": "0"}, [], "unrealised=0.01"),
         ({}, [], "USDT has position margin, no position"),
         ({"asset": "USDC", "unrealizedProfit": "0", "positionInitialMargin": "0"}, [LEG],
@@ -60,13 +60,13 @@ def test_profit_is_held_against_the_positions(
 
 
 def test_profit_in_a_coin_is_held_against_what_contracts_are_worth_in_it(coins: Place) -> None:
-    """600 contracts of 100 dollars are a bitcoin at 60,000: a fiftieth of one is allowed."""
+    """600 contracts of 100 dollars are a bitcoin at 60,000: half a hundredth is allowed."""
     leg = {**LEG, "symbol": "BTCUSD_PERP", "positionAmt": "-600", "markPrice": "60000",
            "unRealizedProfit": "0.01"}  # fmt: skip
     asset = {"asset": "BTC", "positionInitialMargin": "0.1"}
-    check_complete(coins, [{**asset, "unrealizedProfit": "0.0299"}], [leg])
-    with pytest.raises(VenueError, match=r"BTC unrealised=0\.031 positions=0\.01"):
-        check_complete(coins, [{**asset, "unrealizedProfit": "0.031"}], [leg])
+    check_complete(coins, [{**asset, "unrealizedProfit": "0.0149"}], [leg])
+    with pytest.raises(VenueError, match=r"BTC unrealised=0\.0151 positions=0\.01"):
+        check_complete(coins, [{**asset, "unrealizedProfit": "0.0151"}], [leg])
 
 
 def test_what_an_isolated_leg_has_set_aside_is_its_wallet_or_its_margin_less_profit() -> None:

@@ -80,7 +80,7 @@ def test_a_tenth_and_twenty_digits_arrive_exact(run: Run, config: Config) -> Non
 
 def test_a_position_of_nothing_is_kept_out(run: Run, config: Config, venue: Replay) -> None:
     venue.table[POSITIONS] = bitget.ok([{**bitget.POSITION, "total": "0", "symbol": "OLDUSDT"}])
-    venue.table[ACCOUNTS] = bitget.ok([{**bitget.ACCOUNT, "unrealizedPL": ""}])
+    venue.table[ACCOUNTS] = bitget.accounts({**bitget.ACCOUNT, "unrealizedPL": ""})
     account = gathered(run, config).snapshot.account["futures"]
     assert account.positions[BTC].quantity == 0
     assert account.balances["USDT"].wallet == D("13178.86110692")
@@ -90,7 +90,7 @@ def test_the_legs_of_hedge_mode_are_both_there(run: Run, config: Config, venue: 
     leg = {**bitget.POSITION, "posMode": "hedge_mode"}
     short = {**leg, "holdSide": "short", "total": "0.004", "unrealizedPL": "-0.4"}
     venue.table[POSITIONS] = bitget.ok([leg, short])
-    venue.table[ACCOUNTS] = bitget.ok([{**bitget.ACCOUNT, "unrealizedPL": "0.6"}])
+    venue.table[ACCOUNTS] = bitget.accounts({**bitget.ACCOUNT, "unrealizedPL": "0.6"})
     row = gathered(run, config).snapshot.account["futures"].positions[BTC]
     assert row.legs is not None
     assert (row.legs.long, row.legs.short) == (D("0.01"), D("0.004"))
@@ -117,13 +117,13 @@ def test_an_isolated_pair_has_its_own_margin(run: Run, config: Config, venue: Re
             bitget.ok([{**bitget.POSITION, "marginMode": "isolated", "marginSize": ""}]),
             "no marginSize",
         ),
-        (ACCOUNTS, bitget.ok([{**bitget.ACCOUNT, "unrealizedPL": "500"}]), "EQUITY_IDENTITY"),
-        (ACCOUNTS, bitget.ok([{**bitget.ACCOUNT, "unrealizedPL": ""}]), "no unrealised profit"),
-        (ACCOUNTS, bitget.ok([{**bitget.ACCOUNT, "coupon": "5"}]), "bonus (coupon) of 5"),
-        (ACCOUNTS, bitget.ok([{**bitget.ACCOUNT, "grant": "5"}]), "bonus (grant) of 5"),
-        (ACCOUNTS, bitget.ok([{**bitget.ACCOUNT, "assetMode": "union"}]), "asset mode union"),
-        (ACCOUNTS, bitget.ok([{**bitget.ACCOUNT, "accountEquity": ""}]), "no accountEquity"),
-        (ACCOUNTS, bitget.ok([]), "no USDT"),
+        (ACCOUNTS, bitget.accounts({**bitget.ACCOUNT, "unrealizedPL": "500"}), "EQUITY_IDENTITY"),
+        (ACCOUNTS, bitget.accounts({**bitget.ACCOUNT, "unrealizedPL": ""}), "no unrealised profit"),
+        (ACCOUNTS, bitget.accounts({**bitget.ACCOUNT, "coupon": "5"}), "bonus (coupon) of 5"),
+        (ACCOUNTS, bitget.accounts({**bitget.ACCOUNT, "grant": "5"}), "bonus (grant) of 5"),
+        (ACCOUNTS, bitget.accounts({**bitget.ACCOUNT, "assetMode": "union"}), "asset mode union"),
+        (ACCOUNTS, bitget.accounts({**bitget.ACCOUNT, "accountEquity": ""}), "no accountEquity"),
+        (ACCOUNTS, bitget.accounts(), "no USDT"),
         (ACCOUNTS, bitget.no("40085", "Unified Account mode"), "40085: Unified Account mode"),
         (POSITIONS, bitget.ok([]), "EQUITY_IDENTITY: USDT unrealised=1 positions=0"),
         (POSITIONS, bitget.ok([{**bitget.POSITION, "symbol": "NEWUSDT"}]), "unknown market"),
@@ -209,3 +209,33 @@ def test_a_deposit_is_credited_once_it_succeeded(config: Config, venue: Replay) 
 
     asked = [("USDT", "0xabc"), ("USDT", "0xdef"), ("ETH", "0xabc")]
     assert credited(config, "spot", asked) == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"usdc": {**bitget.ELSEWHERE, "accountEquity": "12.5"}}, "12.5 USDC of USDC-FUTURES"),
+        ({"coin": {**bitget.ELSEWHERE, "marginCoin": "BTC", "accountEquity": "-0.1"}},
+         "-0.1 BTC of COIN-FUTURES"),
+        ({"usdc": {**bitget.ELSEWHERE, "locked": "3"}}, "0 USDC of USDC-FUTURES"),
+        ({"usdc": {**bitget.ELSEWHERE, "unrealizedPL": "-1"}}, "0 USDC of USDC-FUTURES"),
+    ],
+)  # fmt: skip
+def test_money_in_futures_that_nobody_reads_freezes_and_is_named(
+    run: Run, config: Config, venue: Replay, row: dict[str, Any], words: str
+) -> None:
+    venue.table[ACCOUNTS] = bitget.accounts(bitget.ACCOUNT, **row)
+    book = gathered(run, config)
+    assert book.snapshot.account["futures"].state == "frozen"
+    (why,) = [found.what for found in book.missing if found.account == "futures"]
+    assert f"UNREAD_WALLET: {words}" in why
+
+
+def test_futures_that_do_not_tell_what_they_hold_are_not_taken_for_empty(
+    run: Run, config: Config, venue: Replay
+) -> None:
+    silent = {**bitget.ELSEWHERE, "accountEquity": ""}
+    venue.table[ACCOUNTS] = bitget.accounts(bitget.ACCOUNT, usdc=silent)
+    book = gathered(run, config)
+    assert book.snapshot.account["futures"].state == "frozen"
+    assert any("no accountEquity" in found.what for found in book.missing)

@@ -36,7 +36,7 @@ venue, emulator, config = FIXTURES
 def test_a_quantity_off_its_step_arrives_as_it_is(run: Run, config: Config, venue: Replay) -> None:
     row = {**bitget.POSITION, "holdSide": "short", "total": "0.0035", "unrealizedPL": "-0.35"}
     venue.table[POSITIONS] = bitget.ok([row])
-    venue.table[ACCOUNTS] = bitget.ok([{**bitget.ACCOUNT, "unrealizedPL": "-0.35"}])
+    venue.table[ACCOUNTS] = bitget.accounts({**bitget.ACCOUNT, "unrealizedPL": "-0.35"})
     account = gathered(run, config).snapshot.account["futures"]
     assert account.positions[BTC].quantity == D("-0.0035")
     assert account.balances["USDT"].wallet == D("13179.21110692")

@@ -1,6 +1,7 @@
 """What a failure says, and which answers leave open what happened."""
 
 import asyncio
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ from allocator.models.config import Config
 from allocator.models.errors import ConfigError
 from allocator.models.intents import Capabilities, OrderIntent, Outcome, Rejected, Unknown
 
+NOW = datetime(2026, 9, 28, tzinfo=UTC)
 ADDRESS = "https://api.example/v5/position/list?api_key=key-1&signature=abc"
 
 
@@ -111,10 +113,18 @@ def submitted(venue: str, status: int) -> Outcome:
             body = REFUSALS[venue]
             raise failure(RuntimeError("x"), Answer(status, body), (), f"{venue} order")
 
+        async def find_order(self, place: Any, intent: Any, trace: Any) -> None:
+            """Tell of none: the refusal is of the one request that there was."""
+
     async def nothing() -> None:
         return None
 
-    login = SimpleNamespace(prepare=nothing, venue=venue)
+    async def now() -> datetime:
+        return NOW
+
+    login = SimpleNamespace(
+        prepare=nothing, server_time=now, synchronise=nothing, venue_ms=lambda at: 0, venue=venue
+    )
     place = SimpleNamespace(login=login, master=login, venue=venue, account="a")
     directory = Directory({}, {venue: cast(Any, Refusing())}, {})
     intent = OrderIntent(
@@ -125,7 +135,8 @@ def submitted(venue: str, status: int) -> Outcome:
         quantity=Decimal(1),
         limit_price=Decimal(1),
     )
-    return asyncio.run(CcxtVenue(cast(Any, place), directory, cast(Any, None)).submit(intent))
+    clock = cast(Any, SimpleNamespace(now=lambda: NOW))
+    return asyncio.run(CcxtVenue(cast(Any, place), directory, clock).submit(intent))
 
 
 @pytest.mark.parametrize("venue", REFUSALS)

@@ -60,6 +60,8 @@ def test_a_documented_refusal_is_a_rejection(
     run: Run, config: Config, venue: Replay, label: str
 ) -> None:
     venue.table[ORDERS] = Reply({"label": label, "message": "no"}, 400)
+    single = f"GET {gate.FUTURES}/orders/{text_id(order().client_id)}"
+    venue.table[single] = Reply({"label": "ORDER_NOT_FOUND", "message": "no"}, 400)
     assert sent(run, config, order()) == Rejected(code=label, message="no")
     assert len(venue.asked(ORDERS)) == 1
 

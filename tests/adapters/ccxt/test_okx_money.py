@@ -161,3 +161,27 @@ def test_nothing_is_withdrawn_to_an_address_that_is_not_registered(
 
     run(okx, work)
     assert effects(emulator, "withdrawals") == []
+
+
+@pytest.mark.parametrize(
+    ("source", "first", "second"),
+    [("okx-main-fund", "okx-main", "okx-b-fund"), ("okx-main-fund", "okx-b-fund", "okx-main"),
+     ("okx-a", "okx-a-fund", "okx-main-fund"), ("okx-a", "okx-main-fund", "okx-b-fund")],
+)  # fmt: skip
+def test_a_transfer_of_another_type_is_not_one_that_is_not_there(
+    run: Run, okx: Config, source: str, first: str, second: str
+) -> None:
+    """One code says that an id is unknown and that it is of another type."""
+    sent = transfer(client_id="typed1", source=source, target=first, amount="1")
+    asked = sent.model_copy(update={"target": second})
+
+    async def work(opened: Opened) -> None:
+        venue = opened.venues[source]
+        assert isinstance(await venue.find(asked, ago()), AbsentNow)
+        ack = await venue.submit(sent)
+        assert isinstance(ack, Ack)
+        found = await venue.find(asked, ago())
+        assert isinstance(found, Found)
+        assert found.venue_id == ack.venue_id
+
+    run(okx, work)
