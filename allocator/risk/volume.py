@@ -90,12 +90,18 @@ def missing_reading(snapshot: Snapshot, known_frozen: Collection[str]) -> Readin
     Parameters
     ----------
     known_frozen
-        Accounts that the record knows to stand still. Any other frozen one counts as not read,
-        and so does one of these if it is marked so: why it stands still tells nothing of that.
+        Accounts that the record knows to stand still. Any other frozen one that holds nothing at
+        all counts as not read, and so does whatever is marked so: why an account stands still
+        tells nothing of what it holds. One that only may not trade has been read.
     """
     unread = [
         row.id
         for row in snapshot.accounts
-        if row.unread or (row.state == "frozen" and row.id not in known_frozen)
+        if row.unread
+        or (
+            row.state == "frozen"
+            and row.id not in known_frozen
+            and not (row.balances or row.positions)
+        )
     ]
     return Reading(table.MISSING, Decimal(len(unread)), ", ".join(unread))

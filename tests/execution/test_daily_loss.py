@@ -227,3 +227,12 @@ def test_the_loss_of_an_account_that_stands_still_counts_where_it_was_read(
     desk.start = snapshot(accounts=[account("a", "alpha", "1"), still])
     assert desk.run(SELL).status == "done"
     assert bool(desk.journal().history.breakers()) is latches
+
+
+def test_an_account_that_may_not_trade_and_was_read_keeps_no_other_from_it(lite: Engine) -> None:
+    """Going live account by account: the rest is read, stands frozen, and its equity counts."""
+    desk = Desk.open(lite)
+    desk.controls = wide(daily_loss="1000")
+    rows = [row.model_dump(by_alias=True) for row in desk.start.accounts]
+    desk.start = snapshot(accounts=[rows[0], {**rows[1], "state": "frozen"}])
+    assert desk.run(BUY).status == "done"
