@@ -22,7 +22,7 @@ MOST_POINTS = 100_000
 """Points of a grid that are decided without having been told how many there may be: about a day
 and a half of one core at one point a second."""
 
-FORMAT = 1
+FORMAT = 2
 """Of the rows; another one makes other hashes, so that old rows are not taken for new."""
 
 
