@@ -189,9 +189,9 @@ def _table() -> Sequence[str]:
 
 
 def main_account(wallet: str) -> Place:
-    """Stand for a main account whose member number is configured."""
+    """Stand for a main account of few markets whose member number is configured."""
     login = SimpleNamespace(name="main", config=SimpleNamespace(member="1", master=None))
-    config = SimpleNamespace(wallet=wallet)
+    config = SimpleNamespace(wallet=wallet, instruments=())
     return cast("Place", SimpleNamespace(config=config, login=login, master=login))
 
 

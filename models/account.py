@@ -256,7 +256,7 @@ class Account(Value):
     in_flight: tuple[InFlight, ...] = ()
     order_budget: int | None = Field(default=None, ge=0)
     ring_fenced: Mapping[str, NonNegative] = Field(default_factory=dict[str, NonNegative])
-    unread: bool = False
+    unread: bool = Field(default=False, exclude_if=lambda told: not told)
 
     @field_validator("collateral")
     @classmethod

@@ -40,8 +40,6 @@ def snapshot_data(snapshot: Snapshot) -> dict[str, Any]:
     for account in data["accounts"]:
         account["spot"] = sorted(account["spot"])
         account["control_group"] = account["control_group"] or account["owner"]
-        if not account["unread"]:
-            del account["unread"]
     return data
 
 

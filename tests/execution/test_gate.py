@@ -280,7 +280,8 @@ def test_an_equal_order_of_another_action_waits_its_time(
 
 
 def test_a_snapshot_that_lacks_an_account_is_not_acted_on(lite: Engine) -> None:
-    rows = [account("a", "alpha", "1"), {**account("b", "beta", "-1"), "state": "frozen"}]
+    empty = {"state": "frozen", "balances": {}, "positions": {}}
+    rows = [account("a", "alpha", "1"), {**account("b", "beta", "-1"), **empty}]
     desk = Desk.open(lite, start=snapshot(accounts=rows))
     with pytest.raises(RefusedError, match="MISSING_ACCOUNTS: control=DAT-02 of=b value=1 most=0"):
         desk.run(BUY)

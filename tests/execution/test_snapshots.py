@@ -28,8 +28,8 @@ def aged(seconds: float) -> Callable[[Engine], Desk]:
 
 
 def partial(lite: Engine) -> Desk:
-    rows = [account("a", "alpha", "1"), {**account("b", "beta", "-1"), "state": "frozen"}]
-    return Desk.open(lite, start=snapshot(accounts=rows))
+    lost = {**account("b", "beta", "-1"), "state": "frozen", "unread": True}
+    return Desk.open(lite, start=snapshot(accounts=[account("a", "alpha", "1"), lost]))
 
 
 def unread(lite: Engine) -> Desk:
