@@ -215,6 +215,10 @@ async def be(desk: Desk, plan: Plan, executor: Executor) -> None:
     if not journal.history.actions(plan.plan_hash):
         slot = f"start {journal.lease.epoch}"
         await executor.run(plan, desk.start, desk.mandate, slot=slot)
+    if any(row.state is State.IN_TRANSIT for row in journal.history.open_attempts()):
+        # A plan that is given up waits for no money on its way: the next cycle begins with it.
+        await desk.clock.sleep(10)
+        await executor.resume()
 
 
 def faults_found(desk: Desk, plan: Plan) -> list[str]:
