@@ -179,6 +179,7 @@ original = home.Ledger.append
 def append(self, rows):
     original(self, rows)
     os.killpg(0, signal.SIGINT)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background ignores it
 home.Ledger.append = append
 sys.exit(run(["sweep", sys.argv[1], "--backend", "processes", "-j", "2", "--out", sys.argv[2]]))
 """

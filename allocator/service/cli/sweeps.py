@@ -160,7 +160,7 @@ def _stopped(points: Path, study: Study) -> Generator[None]:
     try:
         with _ended_by_terminate(), warnings.catch_warnings():
             # joblib's word on what it gave up, for which our own line stands
-            warnings.filterwarnings("ignore", r"\d+ tasks which", UserWarning)
+            warnings.filterwarnings("ignore", r"\d+ tasks (which|have been)", UserWarning)
             yield
     except KeyboardInterrupt as stop:
         with Ledger(points, study) as kept:
