@@ -37,10 +37,17 @@ How to read it:
   order that finds none is refused, and its account halted.
 - **Counts per cycle, hour and day** (EXP-15 to EXP-17) are of what was sent: every slice and every
   try, not the lines of a plan, and no cancels. A plan is not begun whose slices alone need more
-  than its cycle may send; tries beyond that may still end it half way, inside its corridor.
+  than its cycle may send: raise the mandate's `max_slice` or `actions_cycle`; tries beyond that may
+  still end it half way, inside its corridor. One that only reduces is begun, and goes as far as
+  its cycle may; the next cycle goes on.
 - **Loss** (EXP-18) is of equity that was read. While an account is not read, because its venue does
-  not answer or because something in it has no fresh price, nobody can say what the book is worth:
-  plans are refused, and nothing latches, whether or not the account stands still already.
+  not answer or because something in it has no fresh price, nobody can say what the book is worth,
+  whether or not the account stands still already. Nothing latches, and plans go of which every
+  action is one that a breaker at `reducing` lets through, in accounts that were read; every other
+  plan is refused, and told which accounts were not read.
+- **Missing accounts** (DAT-02) stand in the way of the same plans and excuse the same ones. A limit
+  above zero does not let others go: their loss is not known. An account that was read counts as
+  read whether it is empty, not live or stands still.
 
 A breaker stands at `active`, `reducing` (orders that only reduce, and money inside a venue) or
 `halted` (nothing), for everything, one venue or one account; the strictest that covers an account

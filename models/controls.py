@@ -76,10 +76,11 @@ class ControlsConfig(Value):
         Most value of orders and moves.
     actions_cycle, actions_hour, actions_day
         Most orders, moves and transfers sent: every slice and every try counts, cancels do not. A
-        plan is not begun whose slices need more than a cycle may send.
+        plan is not begun whose slices need more than a cycle may send, unless it only reduces:
+        then it goes as far as it may.
     daily_loss
         Most loss of equity since the day's first plan, UTC; beyond it only reductions pass, until
-        somebody resumes. While an account is not read, nobody can say: nothing passes, and
+        somebody resumes. While an account is not read, nobody can say: only reductions pass, and
         nothing latches.
     transfer_value, transfer_day
         Most value of one transfer, and of all within a day.
@@ -92,7 +93,8 @@ class ControlsConfig(Value):
     move_value
         Most value of one position move.
     missing_accounts
-        Most accounts that a snapshot may lack.
+        Most accounts that a snapshot may lack in a plan that does more than reduce. However many
+        it may lack, such a plan needs a loss that is known, and so all of them.
     epoch_spread_s
         Most seconds between the first and the last account's reading.
     clock_skew_s

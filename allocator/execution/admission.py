@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from allocator.execution.release import units_of
+from allocator.execution.release import accounts_of, units_of
 from allocator.execution.run import Release, Shell
 from allocator.execution.slices import least_requests, leg_of, parts_of
 from allocator.models.base import ZERO, plain
@@ -19,7 +19,8 @@ from allocator.models.plan import Action, Order, Plan, PositionMove, Transfer
 from allocator.models.snapshot import Snapshot
 from allocator.risk import table
 from allocator.risk.approvals import Standing, Verdict, person, standing, turnover_of
-from allocator.risk.control import Reading, check, judge
+from allocator.risk.breaker import reduces
+from allocator.risk.control import Reading, Refusal, check, judge
 from allocator.risk.volume import missing_reading, worth
 from allocator.state import Book, published
 
@@ -84,31 +85,75 @@ def admit(shell: Shell, case: Case, rules: Rules) -> Standing:
     for action in plan.actions:
         _check_possible(shell, action, snapshot, frozen)
     if plan.actions:
-        _check_limits(shell, case, frozen)
+        _check_limits(shell, case)
     return approval
 
 
-def _check_limits(shell: Shell, case: Case, frozen: Mapping[str, str]) -> None:
+def _check_limits(shell: Shell, case: Case) -> None:
     """Hold a whole plan against the controls; requests are held against them once more."""
     plan, book = case.plan, Book.of(case.snapshot, case.mandate)
     traded = turnover_of(book, [row for row in plan.actions if not isinstance(row, Transfer)])
-    missing = missing_reading(case.snapshot, frozen)
+    missing = missing_reading(case.snapshot)
+    # Without an account's equity nobody can say: as an opening it would hide a loss.
+    lost = None if missing.value else _lost(shell, book)
     readings = (
         missing,
         Reading(table.TURNOVER_CYCLE, traded),
         Reading(table.ACTIONS_CYCLE, Decimal(_requests(plan, book))),
-        # Without an account's equity nobody can say: as an opening it would hide a loss.
-        Reading(table.DAILY_LOSS, None if missing.value else _lost(shell, book)),
+        Reading(table.DAILY_LOSS, lost, missing.subject),
     )
     refusals = judge(readings, shell.controls)
+    excused = [row for row in refusals if _excused(row)] if _only_reduces(book, plan) else []
+    held = [row for row in refusals if row not in excused]
+    shell.journal.refuse_plan(plan.plan_hash, held)
     # A loss does not end the day: it latches, and the breaker lets reductions through.
-    latched = [
-        row for row in refusals if row.control.latches and None not in (row.value, row.limit)
-    ]
-    shell.journal.refuse_plan(plan.plan_hash, refusals)
-    blocking = [row for row in refusals if row not in latched]
+    blocking = [row for row in held if not row.control.latches or None in (row.value, row.limit)]
     if blocking:
-        raise RefusedError("; ".join(map(str, blocking)))
+        advice = _advice(blocking, missing.subject, book.policy.max_slice)
+        raise RefusedError("; ".join((*map(str, blocking), *advice)))
+    if excused:
+        shell.journal.note(
+            f"plan:{plan.plan_hash}",
+            "let_through",
+            controls=[row.control.id for row in excused],
+            why=[str(row) for row in excused],
+            unread=missing.subject,
+        )
+
+
+def _only_reduces(book: Book, plan: Plan) -> bool:
+    """Whether a breaker of reductions would let all of a plan go, in accounts that were read."""
+    return all(
+        reduces(book, row) and not any(book.accounts[name].unread for name in accounts_of(row))
+        for row in plan.actions
+    )
+
+
+def _excused(refusal: Refusal) -> bool:
+    """Whether plans that only reduce go all the same: held up they would leave more at risk.
+
+    Of a loss that is known its breaker decides, and a limit that nobody set excuses nothing.
+    """
+    unknown = refusal.control is table.DAILY_LOSS and refusal.value is None
+    excusable = unknown or refusal.control in (table.MISSING, table.ACTIONS_CYCLE)
+    return excusable and refusal.limit is not None
+
+
+def _advice(blocking: Iterable[Refusal], unread: str, max_slice: Decimal) -> Iterator[str]:
+    """Tell what to do about what stands in a plan's way."""
+    found = {row.control: row for row in blocking}
+    if unread and found.keys() & {table.MISSING, table.DAILY_LOSS}:
+        yield (
+            f"not read: {unread}; only plans that reduce go until it is: see why with `allocator "
+            "doctor`, or take the account out of the configuration and tell what left with it "
+            "with `allocator paid`"
+        )
+    row = found.get(table.ACTIONS_CYCLE)
+    if row is not None and None not in (row.value, row.limit):
+        yield (
+            f"the plan needs {plain(row.value or ZERO)} requests in slices of "
+            f"max_slice={plain(max_slice)}; raise it or actions_cycle={plain(row.limit or ZERO)}"
+        )
 
 
 def _requests(plan: Plan, book: Book) -> int:

@@ -16,7 +16,7 @@ from allocator.models.base import ZERO
 from allocator.models.errors import RefusedError
 from allocator.models.intents import Intent, MoveIntent, OrderIntent, Quote, TransferIntent
 from allocator.models.plan import Order
-from allocator.risk import table
+from allocator.risk import breaker, table
 from allocator.risk.control import Control, Reading, judge
 from allocator.risk.exposure import Change, Working, exposure_readings, left_readings
 from allocator.risk.orders import (
@@ -235,7 +235,5 @@ def scopes(run: Run, intent: Intent) -> tuple[str, ...]:
 
 
 def reduces(run: Run, intent: Intent) -> bool:
-    """Whether an intent may go while only reductions may: it reduces, or stays inside a venue."""
-    if isinstance(intent, OrderIntent):
-        return intent.reduce_only
-    return isinstance(intent, TransferIntent) and run.book.routes[intent.route].kind == "internal"
+    """Whether an intent of a plan may go while only reductions may."""
+    return breaker.reduces(run.book, intent)

@@ -12,6 +12,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from allocator.models.errors import RefusedError
+from allocator.models.intents import Intent, OrderIntent, TransferIntent
+from allocator.models.plan import Action, Order, Transfer
+from allocator.state import Book
 
 
 class Breaker(StrEnum):
@@ -77,6 +80,14 @@ def covering(rows: Iterable[Tripped], account: str, venue: str) -> Tripped | Non
     scopes = {GLOBAL, f"venue:{venue}", f"account:{account}"}
     found = [row for row in rows if row.scope in scopes]
     return max(found, key=lambda row: (STRICTNESS[row.state], row.at), default=None)
+
+
+def reduces(book: Book, request: Intent | Action) -> bool:
+    """Whether a request may go while only reductions may: it reduces, or stays inside a venue."""
+    if isinstance(request, (Order, OrderIntent)):
+        return request.reduce_only
+    internal = isinstance(request, (Transfer, TransferIntent))
+    return internal and book.routes[request.route].kind == "internal"
 
 
 def latch(before: Breaker, to: Breaker) -> Breaker:

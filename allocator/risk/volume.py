@@ -84,24 +84,11 @@ def worth(book: Book) -> Decimal:
     return total
 
 
-def missing_reading(snapshot: Snapshot, known_frozen: Collection[str]) -> Reading:
-    """Measure how whole a snapshot is.
+def missing_reading(snapshot: Snapshot) -> Reading:
+    """Measure how whole a snapshot is: its subject names the accounts that were not read.
 
-    Parameters
-    ----------
-    known_frozen
-        Accounts that the record knows to stand still. Any other frozen one that holds nothing at
-        all counts as not read, and so does whatever is marked so: why an account stands still
-        tells nothing of what it holds. One that only may not trade has been read.
+    What an account holds and whether it may act tell nothing of that: one that is empty or stands
+    still may have been read, and one that stands still may not.
     """
-    unread = [
-        row.id
-        for row in snapshot.accounts
-        if row.unread
-        or (
-            row.state == "frozen"
-            and row.id not in known_frozen
-            and not (row.balances or row.positions)
-        )
-    ]
+    unread = [row.id for row in snapshot.accounts if row.unread]
     return Reading(table.MISSING, Decimal(len(unread)), ", ".join(unread))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
@@ -12,14 +13,16 @@ from sqlalchemy import Engine, text
 from allocator.execution.office import Office
 from allocator.execution.outside import Payment, Taken, paid
 from allocator.models.errors import RefusedError
-from tests.execution.book import BTC_A, BTC_B, account, order, snapshot
+from tests.execution.book import BTC_A, BTC_B, ROUTES, account, order, snapshot, transfer
 from tests.execution.desk import Desk, gathered
 from tests.execution.limits import wide
 
 SELL = order(1, "a", "sell", "0.2", reduce_only=True)
 BUY = order(1, "a", "buy", "0.2")
-EMPTY = {**account("b", "beta", "-1"), "state": "frozen", "balances": {}, "positions": {}}
 UNREAD = {**account("b", "beta", "-1"), "state": "frozen", "unread": True}
+EMPTY = {**UNREAD, "balances": {}, "positions": {}}
+ACROSS = {**ROUTES[0], "kind": "onchain"}
+MOVE = {"seq": 1, "kind": "move", "from": "a", "to": "b", "instrument": BTC_A, "quantity": "0.2"}
 
 
 def payment(amount: str, who: str = "ann") -> Payment:
@@ -169,10 +172,10 @@ def test_an_account_that_was_not_read_neither_opens_the_day_nor_counts_as_lost(
     desk.controls = wide(daily_loss="1000")
     whole, rows = desk.start, [account("a", "alpha", "1"), EMPTY]
     desk.start = snapshot(accounts=rows)
-    with pytest.raises(RefusedError, match="DAILY_LOSS: control=EXP-18 value=unknown most=1000"):
+    with pytest.raises(RefusedError, match="DAILY_LOSS: control=EXP-18 of=b value=unknown"):
         desk.run(BUY)
     desk.controls = wide(daily_loss="1000", missing_accounts="1")
-    with pytest.raises(RefusedError, match="DAILY_LOSS: control=EXP-18 value=unknown most=1000"):
+    with pytest.raises(RefusedError, match="DAILY_LOSS: control=EXP-18 of=b value=unknown"):
         desk.run(BUY)
     history = desk.journal().history
     assert [row for row in history.events() if row.what == "opening"] == []
@@ -180,7 +183,7 @@ def test_an_account_that_was_not_read_neither_opens_the_day_nor_counts_as_lost(
     assert desk.run(BUY).status == "done"
     desk.start = snapshot(accounts=rows)
     with pytest.raises(RefusedError, match="value=unknown"):
-        desk.run(SELL)
+        desk.run(BUY)
     assert history.breakers() == ()
 
 
@@ -193,10 +196,9 @@ def test_an_account_that_stands_still_and_was_not_read_is_not_taken_for_lost(
     assert desk.run(BUY).status == "done"
     journal, rows = desk.journal(), [row.model_dump(by_alias=True) for row in desk.start.accounts]
     journal.freeze("b", "looked into")
-    empty = {**EMPTY, "unread": True}
-    desk.start = snapshot(accounts=[rows[0], empty])
-    with pytest.raises(RefusedError, match="DAILY_LOSS: control=EXP-18 value=unknown most=1000"):
-        desk.run(SELL)
+    desk.start = snapshot(accounts=[rows[0], EMPTY])
+    with pytest.raises(RefusedError, match="DAILY_LOSS: control=EXP-18 of=b value=unknown"):
+        desk.run(BUY)
     assert journal.history.breakers() == ()
 
 
@@ -209,10 +211,95 @@ def test_numbers_of_an_earlier_time_hide_no_loss_of_an_account_that_stands_still
     desk.journal().freeze("b", "looked into")
     desk.start = snapshot(accounts=[account("a", "alpha", "1"), UNREAD])
     with pytest.raises(RefusedError, match="MISSING_ACCOUNTS: control=DAT-02 of=b value=1 most=0"):
-        desk.run(SELL)
+        desk.run(BUY)
     desk.controls = wide(daily_loss="1000", missing_accounts="1")
-    with pytest.raises(RefusedError, match="DAILY_LOSS: control=EXP-18 value=unknown"):
+    with pytest.raises(RefusedError, match="DAILY_LOSS: control=EXP-18 of=b value=unknown"):
+        desk.run(BUY)
+
+
+def dead(lite: Engine, row: dict[str, Any] = UNREAD, **over: Any) -> Desk:
+    """Open a book whose account b does not answer."""
+    desk = Desk.open(lite)
+    desk.controls = wide(**{"daily_loss": "1000"} | over)
+    whole = desk.start.model_dump(by_alias=True)
+    desk.start = snapshot(accounts=[whole["accounts"][0], row], routes=ROUTES)
+    return desk
+
+
+@pytest.mark.parametrize("most", ["0", "1"])
+@pytest.mark.parametrize("row", [UNREAD, EMPTY])
+def test_what_only_reduces_goes_while_an_account_is_not_read(
+    lite: Engine, most: str, row: dict[str, Any]
+) -> None:
+    desk = dead(lite, row, missing_accounts=most)
+    assert desk.run(SELL).status == "done"
+    history = desk.journal().history
+    assert history.breakers() == ()
+    assert [row for row in history.events() if row.what == "opening"] == []
+    (told,) = [row.facts for row in history.events() if row.what == "let_through"]
+    assert told["unread"] == "b"
+    assert "EXP-18" in told["controls"]
+    assert ("DAT-02" in told["controls"]) is (most == "0")
+    assert history.verify() == ()
+
+
+@pytest.mark.parametrize(
+    "actions",
+    [
+        (BUY,),
+        (SELL, order(2, "a", "buy", "0.1")),
+        (order(1, "a", "sell", "0.2"),),
+        (order(1, "b", "buy", "0.2", reduce_only=True),),
+        (transfer(1, "1000"),),
+        (transfer(1, "1000", "b-a"),),
+        (MOVE,),
+    ],
+)
+def test_what_a_breaker_of_reductions_stops_is_refused_while_an_account_is_not_read(
+    lite: Engine, actions: tuple[dict[str, Any], ...]
+) -> None:
+    desk = dead(lite)
+    with pytest.raises(RefusedError) as refused:
+        desk.run(*actions)
+    assert "MISSING_ACCOUNTS: control=DAT-02 of=b value=1 most=0" in str(refused.value)
+    assert "DAILY_LOSS: control=EXP-18 of=b value=unknown most=1000" in str(refused.value)
+    assert "not read: b; only plans that reduce go until it is" in str(refused.value)
+    assert not desk.exchange.received
+    assert desk.journal().history.breakers() == ()
+
+
+@pytest.mark.parametrize(("route", "goes"), [(ROUTES[0], True), (ACROSS, False)])
+def test_money_inside_a_venue_goes_while_another_account_is_not_read(
+    lite: Engine, route: dict[str, Any], goes: bool
+) -> None:
+    """A transfer that funds margin is a repair, as it is for a breaker of reductions."""
+    desk = Desk.open(lite)
+    desk.controls = wide(daily_loss="1000")
+    rows = [row.model_dump(by_alias=True) for row in desk.start.accounts]
+    lost = {**account("c", "beta", "-1"), "state": "frozen", "unread": True}
+    desk.start = snapshot(accounts=[*rows, lost], routes=[route])
+    if goes:
+        assert desk.run(transfer(1, "1000")).status == "done"
+        return
+    with pytest.raises(RefusedError, match="MISSING_ACCOUNTS: control=DAT-02 of=c"):
+        desk.run(transfer(1, "1000"))
+
+
+@pytest.mark.parametrize("over", [{"daily_loss": None}, {"missing_accounts": None}])
+def test_a_limit_that_nobody_set_blocks_reductions_too(lite: Engine, over: dict[str, Any]) -> None:
+    desk = dead(lite, **over)
+    with pytest.raises(RefusedError, match=f"unset .{next(iter(over))}"):
         desk.run(SELL)
+    assert not desk.exchange.received
+
+
+def test_an_empty_account_that_was_read_and_is_not_live_stops_nothing(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    desk.controls = wide(daily_loss="1000")
+    rows = [row.model_dump(by_alias=True) for row in desk.start.accounts]
+    new = {**account("c", "beta", "-1"), "state": "frozen", "balances": {}, "positions": {}}
+    desk.start = snapshot(accounts=[*rows, new])
+    assert desk.run(BUY).status == "done"
 
 
 @pytest.mark.parametrize(("wallet", "latches"), [("99000", False), ("98999", True)])

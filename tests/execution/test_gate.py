@@ -247,14 +247,40 @@ def test_a_plan_is_not_begun_whose_slices_a_cycle_may_not_send(
 ) -> None:
     desk = Desk.open(lite, mandate=SLICED)
     desk.controls = wide(actions_cycle=most)
-    action = order(1, "a", "sell", "1", reduce_only=True)
+    action = order(1, "a", "sell", "1")
     if goes:
         report = desk.run(action)
         assert (report.status, report.actions[0].attempts) == ("done", 5)
         return
-    with pytest.raises(RefusedError, match="ACTIONS_CYCLE: control=EXP-15 value=5 most"):
+    with pytest.raises(RefusedError, match="ACTIONS_CYCLE: control=EXP-15 value=5 most") as told:
         desk.run(action)
+    assert "5 requests in slices of max_slice=10000; raise it or actions_cycle=4.999999" in str(
+        told.value
+    )
     assert not desk.exchange.received
+
+
+def test_reductions_of_more_slices_than_a_cycle_may_send_go_as_far_as_it_may(
+    lite: Engine,
+) -> None:
+    desk = Desk.open(lite, mandate=SLICED)
+    desk.controls = wide(actions_cycle="3")
+    report = desk.run(order(1, "a", "sell", "1", reduce_only=True))
+    assert "ACTIONS_CYCLE: control=EXP-15 value=4 most=3" in report.why
+    assert len(desk.exchange.received) == 3
+    desk.start = asyncio.run(gathered(desk))
+    assert desk.run(order(1, "a", "sell", "0.4", reduce_only=True)).status == "done"
+    assert desk.held("a", BTC_A) == 0
+
+
+def test_a_plan_of_a_reduction_and_an_order_beside_it_is_held_against_its_slices(
+    lite: Engine,
+) -> None:
+    desk = Desk.open(lite, mandate=SLICED)
+    desk.controls = wide(actions_cycle="3")
+    sell = order(1, "a", "sell", "0.4", reduce_only=True)
+    with pytest.raises(RefusedError, match="ACTIONS_CYCLE: control=EXP-15 value=4 most=3"):
+        desk.run(sell, order(2, "a", "buy", "0.4"))
 
 
 def two_equal(lite: Engine, window: str, wait_s: float) -> tuple[Desk, ExecutionReport]:
@@ -280,14 +306,15 @@ def test_an_equal_order_of_another_action_waits_its_time(
 
 
 def test_a_snapshot_that_lacks_an_account_is_not_acted_on(lite: Engine) -> None:
-    empty = {"state": "frozen", "balances": {}, "positions": {}}
+    empty = {"state": "frozen", "balances": {}, "positions": {}, "unread": True}
     rows = [account("a", "alpha", "1"), {**account("b", "beta", "-1"), **empty}]
     desk = Desk.open(lite, start=snapshot(accounts=rows))
     with pytest.raises(RefusedError, match="MISSING_ACCOUNTS: control=DAT-02 of=b value=1 most=0"):
         desk.run(BUY)
-    assert not desk.exchange.received
     desk.journal().freeze("b", "known to stand still")
-    assert desk.run(BUY).status == "done"
+    with pytest.raises(RefusedError, match="MISSING_ACCOUNTS"):
+        desk.run(BUY)
+    assert not desk.exchange.received
 
 
 @pytest.mark.parametrize(("spread_s", "goes"), [(5, True), (6, False)])
