@@ -1,9 +1,11 @@
 """Money from outside: what came into a book or left it is no profit and no loss.
 
 To tell that money left makes the day's loss smaller, and so lets more risk through than the control
-of that loss would: it is held to the rules of approvals. Beyond what one person may let go,
-somebody else has to tell the same; what people told alone counts together over the day. To tell
-that money came makes the loss larger; for that one person is enough, as for a halt.
+of that loss would: beyond a small part of that control's limit, and beyond what one person may
+let go of plans, somebody else has to tell the same; what people told alone counts together over the
+day. To tell that money came makes the loss larger; for that one person is enough, as for a halt.
+
+Names are what whoever asks says they are: nothing here tells one person from another who takes two.
 """
 
 from __future__ import annotations
@@ -19,11 +21,14 @@ from sqlmodel import col, select
 from allocator.execution.entries import Entry
 from allocator.execution.office import Office
 from allocator.models.base import ZERO, exact, plain
+from allocator.models.controls import ApprovalConfig, ControlsConfig
 from allocator.models.errors import RefusedError
 from allocator.models.records import EventRow, OpeningRow
 from allocator.risk.approvals import person
 
 TOLD, PAID = "told", "paid"
+ALONE = Decimal("0.1")
+"""Most part of the limit of a day's loss that leaves on one person's word."""
 Facts = Mapping[str, Any]
 
 
@@ -58,14 +63,24 @@ class Taken:
     waits: int | None = None
 
 
+def most_alone(approval: ApprovalConfig, controls: ControlsConfig) -> Decimal | None:
+    """Tell what may leave in a day on one person's word, numeraire; None: nothing.
+
+    A part of the limit of the day's loss at most, so that no one person lifts that limit by more;
+    where either limit is not set, somebody else is always needed.
+    """
+    second, loss = approval.second_above, controls.daily_loss
+    return None if second is None or loss is None else min(second, loss * ALONE)
+
+
 def paid(
-    office: Office, payment: Payment, second_above: Decimal | None, confirms: int | None = None
+    office: Office, payment: Payment, alone: Decimal | None, confirms: int | None = None
 ) -> Taken:
     """Tell that money came into the book today, or left it.
 
     Parameters
     ----------
-    second_above
+    alone
         Numeraire that may leave in a day on one person's word; None: nothing.
     confirms
         Number of what somebody else has told, which is confirmed by telling the same amount.
@@ -92,7 +107,7 @@ def paid(
         subject = f"portfolio:{office.portfolio}"
         if confirms is not None:
             facts |= {"confirms": confirms, "first": _confirmed(said, payment, confirms)}
-        elif _needs_second(said, payment, second_above):
+        elif _needs_second(said, payment, alone):
             number = 1 + sum(what == TOLD for what, _ in said)
             entry.event(subject, TOLD, day=row.day, number=number, **facts)
             entry.alert("paid_told", day=row.day, number=number, **facts)
@@ -124,14 +139,14 @@ def _said(entry: Entry, portfolio: str, day: str) -> list[tuple[str, Facts]]:
 
 
 def _needs_second(
-    said: Sequence[tuple[str, Facts]], payment: Payment, second_above: Decimal | None
+    said: Sequence[tuple[str, Facts]], payment: Payment, alone: Decimal | None
 ) -> bool:
     """Whether more would have left today on one person's word than may."""
     if payment.amount > ZERO:
         return False
     told = [exact(f["amount"]) for what, f in said if what == PAID and "confirms" not in f]
     left = sum((-amount for amount in told if amount < ZERO), -payment.amount)
-    return second_above is None or left > second_above
+    return alone is None or left > alone
 
 
 def _confirmed(said: Sequence[tuple[str, Facts]], payment: Payment, number: int) -> str:

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import Engine, text
 
 from allocator.execution.office import Office
-from allocator.execution.outside import Payment, Taken, paid
+from allocator.execution.outside import Payment, Taken, most_alone, paid
+from allocator.models.controls import ApprovalConfig
 from allocator.models.errors import RefusedError
 from tests.execution.book import BTC_A, BTC_B, ROUTES, account, order, snapshot, transfer
 from tests.execution.desk import Desk, gathered
@@ -114,6 +115,47 @@ def test_what_one_person_told_counts_together_over_the_day(lite: Engine) -> None
     assert tell(office, "4000", most="5000").waits is None
     assert tell(office, "-2001", most="5000").waits == 1
     assert tell(office, "-2000", most="5000").opening == 199_000
+
+
+def test_what_somebody_else_confirmed_is_not_counted_as_one_persons_word(lite: Engine) -> None:
+    office = opened(lite)
+    assert tell(office, "-9000", most="5000").waits == 1
+    assert paid(office, payment("-9000", "ben"), Decimal(5000), 1).opening == 191_000
+    assert tell(office, "-5000", most="5000") == Taken(Decimal(186_000))
+    assert tell(office, "-0.01", most="5000").waits == 2
+
+
+@pytest.mark.parametrize(
+    ("second_above", "daily_loss", "most"),
+    [
+        ("100000", "10000", "1000"),
+        ("999", "10000", "999"),
+        ("1000", "10000", "1000"),
+        ("100000", "0", "0"),
+        ("0", "10000", "0"),
+        ("100000", None, None),
+        (None, "10000", None),
+        (None, None, None),
+    ],
+)
+def test_one_person_tells_away_no_more_than_a_tenth_of_the_days_most_loss(
+    second_above: str | None, daily_loss: str | None, most: str | None
+) -> None:
+    approval = ApprovalConfig.model_validate({"second_above": second_above})
+    found = most_alone(approval, wide(daily_loss=daily_loss))
+    assert found == (None if most is None else Decimal(most))
+
+
+def test_a_loss_is_hidden_by_no_one_person(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    desk.controls = wide(daily_loss="10000")
+    office, approval = Office(lite, "desk", desk.clock), ApprovalConfig(second_above=Decimal(10**5))
+    assert desk.run(order(1, "a", "buy", "0.001")).status == "done"
+    desk.exchange.holdings["a"].wallet("USDT").add(Decimal(-90_000))
+    desk.start = asyncio.run(gathered(desk))
+    told = [paid(office, payment("-1000"), most_alone(approval, desk.controls)) for _ in range(90)]
+    assert [row.waits for row in told] == [None, *range(1, 90)]
+    assert "why=DAILY_LOSS" in desk.run(order(1, "a", "buy", "0.001")).why
 
 
 def test_what_was_told_counts_once_somebody_else_has_told_the_same(lite: Engine) -> None:

@@ -223,20 +223,21 @@ def paid(
 ) -> None:
     """Tell of a deposit or a withdrawal, so that the day's loss is counted without it.
 
-    Beyond approval.second_above in a day, a withdrawal counts once somebody else has told the
-    same amount with --confirm. Ends with 6 before the day's first plan, in which it is counted
-    anyway, without a reason and a name, or if you told first what you confirm.
+    Withdrawals beyond a tenth of controls.daily_loss in a day, or beyond approval.second_above,
+    count once somebody else has told the same amount with --confirm; where either is not set, all
+    do. Ends with 6 before the day's first plan, in which it is counted anyway, without a reason
+    and a name, or if you told first what you confirm. Names are taken as they are typed.
 
     \b
     Example: allocator paid -c config.yaml --as ann --reason "wire 4711" -- -25000
     Example: allocator paid -c config.yaml --as ben --reason "seen" --confirm 1 -- -25000
     """  # noqa: D301
-    from allocator.execution.outside import Payment
+    from allocator.execution.outside import Payment, most_alone
     from allocator.execution.outside import paid as told
 
     loaded, payment = load(config), Payment(_number(amount, "AMOUNT"), reason, who)
     with open_office(loaded) as office:
-        taken = told(office, payment, loaded.approval.second_above, confirm)
+        taken = told(office, payment, most_alone(loaded.approval, loaded.controls), confirm)
     if taken.waits is not None:
         print(f"waits for somebody else to tell the same with --confirm {taken.waits}")
     print(f"today's profit and loss are counted from {plain(taken.opening)}")

@@ -267,12 +267,13 @@ def test_a_days_loss_refuses_increases_until_it_is_explained(shop: Shop) -> None
     assert "BREAKER: scope=global state=reducing why=DAILY_LOSS: control=EXP-18" in flat(told)
     why = ("--as", "ann", "--reason", "a withdrawal")
     assert shop.type("resume", *why)[0] == 0
-    assert shop.type("paid", *why, "--", "-1000000")[0] == 0
-    status, told = shop.type("paid", *why, "--", "-1")
+    status, told = shop.type("paid", *why, "--", "-10")
+    assert (status, "--confirm" in told) == (0, False)
+    status, told = shop.type("paid", *why, "--", "-1000000")
     assert (status, "with --confirm 1" in told) == (0, True)
-    assert shop.type("paid", *why, "--confirm", "1", "--", "-1")[0] == 6
+    assert shop.type("paid", *why, "--confirm", "1", "--", "-1000000")[0] == 6
     ben = ("--as", "ben", "--reason", "seen")
-    assert shop.type("paid", *ben, "--confirm", "1", "--", "-1")[0] == 0
+    assert shop.type("paid", *ben, "--confirm", "1", "--", "-1000000")[0] == 0
     status, told = shop.type("execute", aim(shop, "0.6"))
     assert status == 0, told
     assert run(["history", "-c", str(shop.path), "verify"]) == 0
@@ -298,6 +299,7 @@ def test_an_account_that_does_not_answer_stops_the_plan(shop: Shop) -> None:
     status, told = shop.type("execute", shop.approved())
     assert (status, shop.sent()) == (6, 0)
     assert "MISSING_ACCOUNTS: control=DAT-02" in told
+    assert "only plans that reduce go until it is" in flat(told)
 
 
 @pytest.mark.soak
