@@ -239,6 +239,32 @@ def test_cycle_that_reads_no_account_has_failed(lite: Engine) -> None:
     assert room.work(name="t").status == "done"
 
 
+CAP = {"id": "cap", "measure": "gross_notional", "scope": {"account": "a"}, "max": "30000",
+       "source": "test"}  # fmt: skip
+
+
+def test_urgent_slot_repairs_while_a_venue_is_dead(lite: Engine) -> None:
+    mandate = Mandate.model_validate({**MANDATE, "limits": [CAP]})
+    room = Room(lite, start=snapshot("1"), mandate=mandate)
+    room.exchange.faults.add(Fault("gather", "error", account="b"))
+    before = room.exchange.holdings["a"].holding("alpha:BTC/USDT:USDT").quantity
+    assert before == 1
+    result = room.work("repair")
+    assert (result.status, result.note) == ("done", "done")
+    after = room.exchange.holdings["a"].holding("alpha:BTC/USDT:USDT").quantity
+    assert 0 < after * 50_000 <= 30_000
+    assert room.office.history.breakers() == ()
+
+
+def test_plan_that_adds_is_refused_while_a_venue_is_dead(lite: Engine) -> None:
+    room = Room(lite)
+    room.exchange.faults.add(Fault("gather", "error", account="b"))
+    with pytest.raises(RefusedError, match="MISSING_ACCOUNTS: control=DAT-02 of=b"):
+        room.work()
+    assert room.office.history.cycles() == ()
+    assert room.office.history.breakers() == ()
+
+
 def test_plan_approved_under_another_mandate_is_not_carried_out(lite: Engine) -> None:
     room = Room(lite, SOMEBODY)
     plan = room.work().plan_hash
