@@ -86,8 +86,9 @@ def reduces(book: Book, request: Intent | Action) -> bool:
     """Whether a request may go while only reductions may: it reduces, or stays inside a venue."""
     if isinstance(request, (Order, OrderIntent)):
         return request.reduce_only
-    internal = isinstance(request, (Transfer, TransferIntent))
-    return internal and book.routes[request.route].kind == "internal"
+    if isinstance(request, (Transfer, TransferIntent)):
+        return book.routes[request.route].kind == "internal"
+    return False
 
 
 def latch(before: Breaker, to: Breaker) -> Breaker:
