@@ -40,7 +40,7 @@ def written(engine: Engine, path: Path) -> tuple[Office, Anchors]:
 def changed(engine: Engine, statements: str) -> None:
     lite = engine.dialect.name == "sqlite"
     guards = ("event_keeps_rows", "event_keeps_facts")
-    free = [f"DROP TRIGGER {name}" for name in guards]
+    free = [f"DROP TRIGGER IF EXISTS {name}" for name in guards]
     with engine.begin() as connection:
         for statement in free if lite else ["ALTER TABLE event DISABLE TRIGGER USER"]:
             connection.execute(text(statement))
@@ -74,6 +74,36 @@ def test_what_was_written_anew_after_a_cut_is_told(engine: Engine, tmp_path: Pat
     assert office.history.verify() == ()
     (fault,) = office.history.verify(kept_heads(tmp_path / "heads"))
     assert (fault.seq, fault.what) == (3, "is not the one whose hash was kept")
+
+
+def test_a_head_kept_after_the_record_was_written_anew_hides_nothing(
+    engine: Engine, tmp_path: Path
+) -> None:
+    office, anchors = written(engine, tmp_path / "heads")
+    changed(engine, CUT)
+    office.trip("account:c", Breaker.REDUCING, "odd prices", "ann")
+    anchors.keep()
+    heads = kept_heads(tmp_path / "heads")
+    assert [row.seq for row in heads] == [1, 2, 3, 3]
+    for order_ in (heads, heads[::-1]):
+        assert [(row.seq, row.what) for row in office.history.verify(order_)] == [
+            (3, "2 different hashes of it were kept"),
+            (3, "is not the one whose hash was kept"),
+        ]
+
+
+def test_two_heads_of_an_event_that_is_gone_are_told(lite: Engine, tmp_path: Path) -> None:
+    office, anchors = written(lite, tmp_path / "heads")
+    changed(lite, CUT)
+    office.trip("account:c", Breaker.REDUCING, "odd prices", "ann")
+    anchors.keep()
+    changed(lite, CUT)
+    assert [
+        (row.seq, row.what) for row in office.history.verify(kept_heads(tmp_path / "heads"))
+    ] == [
+        (3, "2 different hashes of it were kept"),
+        (3, "its hash was kept, and it is no longer there"),
+    ]
 
 
 def test_a_head_is_kept_once(lite: Engine, tmp_path: Path) -> None:
