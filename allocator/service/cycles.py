@@ -102,10 +102,9 @@ class Cycles:
         live.busy = slot.name
         telemetry.bind(slot=slot.name, cause=slot.cause)
         try:
-            result = await self._work(slot)
-            self._ports.executor.ended()
-            return result
+            return await self._work(slot)
         finally:
+            self._ports.executor.ended()
             live.busy = ""
             telemetry.unbind("slot", "cause", "plan")
 

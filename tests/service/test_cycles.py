@@ -277,6 +277,16 @@ def test_plan_approved_under_another_mandate_is_not_carried_out(lite: Engine) ->
         room.work("execute", "e", plan)
 
 
+def test_a_cycle_that_fails_tells_where_the_audit_ends_as_well(room: Room) -> None:
+    ended = list[str]()
+    room.cycles._ports.executor.ended = lambda: ended.append(room.live.busy)
+    assert room.work(name="s").status == "done"
+    assert ended[-1] == "s"
+    with pytest.raises(RefusedError, match="NOT_PROPOSED"):
+        room.work("execute", "refused", "0" * 64)
+    assert ended[-1] == "refused"
+
+
 def test_requests_of_people_have_names_that_do_not_clash() -> None:
     first = request("alice", "plan", START)
     second = request("alice", "plan", START + timedelta(microseconds=1))
