@@ -141,7 +141,12 @@ async def _desk(
                     ended=anchors.keep,
                 )
                 office = Office(engine, portfolio, clock)
-                yield Desk(config, opened.market, opened.venues, executor, history, office, lease)
+                try:
+                    yield Desk(
+                        config, opened.market, opened.venues, executor, history, office, lease
+                    )
+                finally:
+                    anchors.keep()
             finally:
                 await opened.close()
     finally:

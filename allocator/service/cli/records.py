@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from allocator.execution.history import History
+    from allocator.service.anchors import Kept
+
 DatabaseOption = Annotated[
     str | None, typer.Option("--database", "-d", help="URL; by default the configuration's.")
 ]
@@ -144,20 +147,19 @@ def verify(
     Example: allocator history -d sqlite:///var/demo/journal.db verify
     Example: allocator history -c config.yaml verify --anchor /mnt/elsewhere/audit-heads
     """  # noqa: D301
-    from allocator.service.anchors import kept_heads
-
-    path = anchor or _anchors(ctx.obj[1])
-    heads = () if path is None else kept_heads(path)
     with _record(ctx) as record:
-        faults = record.verify(heads)
+        kept = _heads(anchor, ctx.obj[1], record)
+        faults = kept.verify(record)
         for fault in faults:
             place = "" if fault.seq is None else f"event {fault.seq}: "
             print(f"{place}{fault.what}", file=sys.stderr)
         if faults:
-            raise JournalError(f"the record was rewritten in {len(faults)} places")
+            raise JournalError(f"the record does not hold in {len(faults)} places")
         count = len(record.events())
-    against = "" if path is None else f", with all {len(heads)} heads of {path}"
-    print(f"the record is whole: {count} events{against}")
+    against = "no heads kept"
+    if kept.path is not None:
+        against = f"with all {len(kept.heads)} heads of {kept.path}"
+    print(f"the record is whole: {count} events, {against}")
 
 
 @db.command()
@@ -241,15 +243,16 @@ def _told(revision: str | None) -> str:
     return "empty" if revision is None else revision
 
 
-def _anchors(config: Path | None) -> Path | None:
-    """Find the heads that a configuration's record has left outside its database."""
-    if config is None:
-        return None
-    from allocator.service.anchors import anchor_file
+def _heads(anchor: Path | None, config: Path | None, record: History) -> Kept:
+    """Read the heads that are kept of a record outside its database."""
+    from allocator.service.anchors import Kept, kept_heads, known_heads
     from allocator.service.bootstrap import read_config
 
-    path = anchor_file(read_config(config).service.history)
-    return path if path.exists() else None
+    if anchor is not None:
+        return kept_heads(anchor)
+    if config is None:
+        return Kept()
+    return known_heads(read_config(config).service.history, record)
 
 
 @contextmanager

@@ -212,11 +212,13 @@ def audit(site: Served, after: After = 0, limit: Limit = 200) -> tuple[api.Event
 def verify(site: Served) -> api.AuditCheck:
     """Check that nobody rewrote the audit, nor cut off what was kept of it elsewhere."""
     history: History = site.service.office.history
-    faults = history.verify(known_heads(site.service.config.service.history))
+    faults = known_heads(site.service.config.service.history, history).verify(history)
     return api.AuditCheck(
         whole=not faults,
         events=site.views.last_event(),
-        faults=tuple(f"event {row.seq}: {row.what}" for row in faults),
+        faults=tuple(
+            row.what if row.seq is None else f"event {row.seq}: {row.what}" for row in faults
+        ),
     )
 
 

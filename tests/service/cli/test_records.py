@@ -8,8 +8,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from allocator.execution import schema
+from allocator.execution.database import connect
+from allocator.execution.office import Office
 from allocator.service.cli import records
 from allocator.service.cli.main import run
+from allocator.service.clock import SystemClock
 
 COMMANDS = (["history"], ["db", "current"], ["db", "upgrade"])
 
@@ -75,3 +79,25 @@ def test_a_rewritten_record_is_told_by_its_events(
         "event 5: was changed after it was written",
         "an attempt is in the audit only",
     ]
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_record_without_heads_is_told_as_such_and_is_a_fault_where_they_are_configured(
+    named: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "config.yaml"
+    anchors = "service: {history: {anchors: mount/heads}}\n" if named else ""
+    config.write_text(f"mode: dry\n{anchors}")
+    database = f"sqlite:///{tmp_path / 'x.db'}"
+    engine = connect(database)
+    schema.upgrade(engine)
+    Office(engine, "desk", SystemClock()).note("x", "y")
+    engine.dispose()
+    status = run(["history", "-c", str(config), "-d", database, "verify"])
+    shown = capsys.readouterr()
+    if named:
+        assert status == 1
+        gone = f"no heads are kept where service.history.anchors says: {tmp_path / 'mount/heads'}"
+        assert shown.err.splitlines()[0] == gone
+    else:
+        assert (status, shown.out) == (0, "the record is whole: 1 events, no heads kept\n")
