@@ -198,18 +198,29 @@ class Orders:
 
     async def _rest(self, leg: Leg, part: int, parts: int, quantity: Decimal) -> Short | None:
         """Rest one order in the book for a while; rejected or unfilled, the leg goes on."""
-        quote = await self._quote(leg)
-        if isinstance(quote, Short):
+        quote = await self._covered(leg, part, quantity)
+        if quote is None:
             self._never_rests.add(leg.order.seq)
             return None
-        await self._requests.pace(leg.order.account)
         request = self._request(Ready(leg, part, quantity, quote, rests=True))
-        if not await self._requests.arm(request[0], request[1]):
-            self._never_rests.add(leg.order.seq)
-            return None
         attempt = await self._sent(self._requests.send, *request[:2], parts, quote)
         bad = _ended_badly(attempt) and attempt.state is not State.REJECTED
         return Short(f"{attempt.state}: {attempt.reason}") if bad else None
+
+    async def _covered(self, leg: Leg, part: int, quantity: Decimal) -> Quote | None:
+        """Read prices to rest at once the venue's switch is set; None: there is no resting."""
+        quote = await self._quote(leg)
+        if isinstance(quote, Short):
+            return None
+        await self._requests.pace(leg.order.account)
+        if not self._requests.must_arm(leg.order.account):
+            return quote
+        place, intent, _ = self._request(Ready(leg, part, quantity, quote, rests=True))
+        if not await self._requests.arm(place, intent):
+            return None
+        # The switch may have been slow: prices and stamp of what is sent have to be young.
+        again = await self._quote(leg)
+        return None if isinstance(again, Short) else again
 
     async def _take(self, leg: Leg, part: int, parts: int, quantity: Decimal) -> Short | None:
         """Send one request that takes if the market stands within the worst price."""

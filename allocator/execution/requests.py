@@ -161,6 +161,10 @@ class Requests:
         """Hold what follows of an order back while its side has had its orders of the window."""
         await self._gate.space(orders, spare)
 
+    def must_arm(self, account: str) -> bool:
+        """Tell whether the venue's switch has to be set before an order may rest."""
+        return self._switches.must_arm(account)
+
     async def arm(self, place: Place, intent: OrderIntent) -> bool:
         """Have everything cancelled should we fall silent; False: the venue would not."""
         return await self._switches.arm(place, intent)

@@ -6,6 +6,7 @@ still be counting down: it sets those anew whose orders stand, and takes the oth
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
@@ -22,7 +23,7 @@ from allocator.risk.control import Refusal
 
 ARMED, DISARMED = "armed", "disarmed"
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-"""When a switch was set that an earlier start has set: it is due to be set anew."""
+"""When a switch was set of which that is not known: it is due to be set anew."""
 
 
 class Switches:
@@ -45,14 +46,17 @@ class Switches:
             if not known and self._journal.history.told_last(_subject(account)) == ARMED:
                 self._shell.armed[account] = LONG_AGO
 
-    async def arm(self, place: Place, intent: OrderIntent) -> bool:
-        """Tell the venue to cancel everything should we fall silent; False: it would not.
+    def must_arm(self, account: str) -> bool:
+        """Tell whether a switch has to be set before an order may rest.
 
-        Venues without such a switch, and a configuration that does not ask for it, need none.
+        Venues without such a switch, and a configuration that does not ask for it, need none; nor
+        is one set again that was set a moment ago.
         """
-        venue = self._shell.venue(intent.account)
-        if self._shell.controls.dead_man_s is None or not _has_switch(venue):
-            return True
+        wanted = self._shell.controls.dead_man_s is not None
+        return wanted and _has_switch(self._shell.venue(account)) and self._is_due(account)
+
+    async def arm(self, place: Place, intent: OrderIntent) -> bool:
+        """Tell the venue to cancel everything should we fall silent; False: it would not."""
         if isinstance(await self._set(intent.account), Ack):
             return True
         refusal = Refusal(table.DEAD_MAN, intent.account, ONE, ZERO)
@@ -61,39 +65,55 @@ class Switches:
 
     async def keep(self, intent: OrderIntent) -> None:
         """Tell the venue of a resting order again once a third of the time is over."""
-        seconds, armed = self._shell.controls.dead_man_s, self._shell.armed.get(intent.account)
-        if seconds is None or armed is None or intent.style != "post_only":
+        account, asked_for = intent.account, self._shell.controls.dead_man_s is not None
+        if not asked_for or account not in self._shell.armed or intent.style != "post_only":
             return
-        if self._shell.clock.now() >= armed + timedelta(seconds=float(seconds) / 3):
-            await self._set(intent.account)
+        if self._is_due(account):
+            await self._set(account)
 
     async def take_back(self) -> None:
         """Take back every switch that nothing needs: where no order may stand in the market.
 
-        A venue that does not answer keeps its switch, which then finds nothing to cancel; the
-        next start asks it again.
+        All are asked at once, so that dead venues take the time of one. Those that do not answer
+        keep their switches, which then find nothing to cancel, and are asked again the next time.
         """
         if not self._shell.armed:
             return
         standing = self._standing()
-        for account in [name for name in self._shell.armed if name not in standing]:
-            del self._shell.armed[account]
-            if isinstance(await self._tell(account, 0), Ack):
+        accounts = [name for name in self._shell.armed if name not in standing]
+        outcomes = await asyncio.gather(*(self._tell(name, 0) for name in accounts))
+        for account, outcome in zip(accounts, outcomes, strict=True):
+            if isinstance(outcome, Ack):
+                del self._shell.armed[account]
                 self._journal.note(_subject(account), DISARMED)
+            else:
+                self._shell.armed[account] = LONG_AGO
 
     def _standing(self) -> Collection[str]:
         rows = self._journal.history.with_state(*sorted(OPEN_STATES), State.MANUAL)
         return {sender(row.intent) for row in rows if isinstance(row.intent, OrderIntent)}
 
-    async def _set(self, account: str) -> Outcome:
+    def _asked_s(self, account: str) -> int:
+        """Tell what is asked of a venue, seconds: what is configured, or its least."""
         seconds = self._shell.controls.dead_man_s
         assert seconds is not None
         least = self._shell.venue(account).capabilities.dead_man_s or ZERO
-        asked = int(max(seconds, least))
+        return int(max(seconds, least))
+
+    def _is_due(self, account: str) -> bool:
+        """Whether a switch is to be set: never set, or a third of its time is over."""
+        armed = self._shell.armed.get(account, LONG_AGO)
+        return self._shell.clock.now() >= armed + timedelta(seconds=self._asked_s(account) / 3)
+
+    async def _set(self, account: str) -> Outcome:
+        asked, began = self._asked_s(account), self._shell.clock.now()
         if account not in self._shell.armed:
             self._journal.note(_subject(account), ARMED, seconds=asked)
+            self._shell.armed[account] = LONG_AGO
         outcome = await self._tell(account, asked)
-        self._shell.armed[account] = self._shell.clock.now()
+        if isinstance(outcome, Ack):
+            # It may have counted from when it was asked; one that did not answer stays due.
+            self._shell.armed[account] = began
         return outcome
 
     async def _tell(self, account: str, seconds: int) -> Outcome:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
-from allocator.adapters.paper import Behaviour, Fault
+from allocator.adapters.paper import Behaviour, Fault, PaperVenue
 from allocator.execution.database import connect
 from allocator.execution.executor import Executor
 from allocator.execution.manual import Verdict, resolve
 from allocator.execution.report import ExecutionReport
+from allocator.execution.switches import LONG_AGO, Switches
 from allocator.execution.transitions import State
-from allocator.models.intents import Capabilities, Outcome
+from allocator.models.intents import Ack, Capabilities, Outcome, Unknown
 from allocator.models.plan import Plan
 from tests.execution.book import order
 from tests.execution.crashes import (
@@ -208,6 +212,105 @@ def test_a_venue_that_never_answers_holds_nothing_up(lite: Engine, call: str) ->
     else:
         refused = [row.facts["codes"] for row in events if row.what == "refused"]
         assert refused == [["DEAD_MAN"]]
+
+
+def armed_at(at: Exchange, took_s: float = 0) -> list[float]:
+    """Note when the switch is asked to be set, seconds from now; each answer takes so long."""
+    times, venue, start = list[float](), at.desk.venues["a"], at.desk.clock.now()
+    assert isinstance(venue, PaperVenue)
+    cancel_after = venue.cancel_after
+
+    async def timed(seconds: int) -> Outcome:
+        if seconds:
+            times.append((at.desk.clock.now() - start).total_seconds())
+            at.desk.clock.at += timedelta(seconds=took_s)
+        return await cancel_after(seconds)
+
+    venue.cancel_after = timed  # type: ignore[method-assign]
+    return times
+
+
+def test_an_order_is_priced_and_stamped_after_its_switch_is_set(lite: Engine) -> None:
+    at = Exchange(lite)
+    at.desk.controls = wide(dead_man_s=5, reference_age_s=2)
+    armed_at(at, took_s=3)
+    report = at.run()
+    assert report.status == "done", report.why
+    rested = [row for row in report_attempts(at) if row.intent.style == "post_only"]
+    assert {row.state for row in rested} == {State.CANCELLED}
+
+
+def report_attempts(at: Exchange) -> list[Any]:
+    history = at.desk.journal().history
+    return [*history.attempts_since(at.desk.clock.now() - timedelta(days=1))]
+
+
+@pytest.mark.parametrize(("least", "apart"), [(3, 5 / 3), (30, 10)])
+def test_a_switch_is_renewed_after_a_third_of_what_was_asked_and_written_down_once(
+    lite: Engine, least: int, apart: float
+) -> None:
+    at = Exchange(lite, able=Capabilities(dead_man_s=Decimal(least)))
+    times = armed_at(at)
+    config = RESTING.model_copy(update={"post_only_timeout_s": Decimal(25)})
+    made = at.desk.plan(SINGLE)
+    report = asyncio.run(at.executor(config).run(made, at.desk.start, at.desk.mandate))
+    assert report.status == "done"
+    gaps = [late - soon for soon, late in pairwise(times)]
+    assert len(gaps) > 2
+    assert all(apart <= gap <= apart + 1 for gap in gaps), gaps
+    told = [row.what for row in at.desk.journal().history.events() if row.subject == "switch:a"]
+    assert told == ["armed", "disarmed"]
+
+
+def test_a_switch_that_was_not_set_is_asked_before_the_next_order(lite: Engine) -> None:
+    at = Exchange(lite, Fault("dead_man", "error"))
+    rows = [order(seq, "a", "sell", "0.2", reduce_only=True) for seq in (1, 2)]
+    made = at.desk.plan(*rows)
+    report = asyncio.run(at.executor().run(made, at.desk.start, at.desk.mandate))
+    assert report.status == "done"
+    assert {row.seq for row in report_attempts(at) if row.intent.style == "post_only"} == {2}
+    assert (at.told[0], at.told[-1]) == (10, 0)
+
+
+def test_dead_venues_are_asked_together_and_again_by_the_next(lite: Engine) -> None:
+    at = Exchange(lite)
+    shell = at.executor()._shell
+    names = [f"x{number}" for number in range(40)]
+    asked, here, dead = list[str](), asyncio.Event(), True
+
+    class Silent:
+        capabilities = Capabilities(dead_man_s=Decimal(10), receive_window_s=Decimal("0.01"))
+
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        async def cancel_after(self, seconds: int) -> Outcome:
+            assert seconds == 0
+            asked.append(self.name)
+            if len(asked) == len(names):
+                here.set()
+            await here.wait()
+            return Unknown(why="dead") if dead else Ack(venue_id="x")
+
+        async def submit(self, intent: Any) -> Outcome:
+            raise NotImplementedError
+
+    venues: Any = {name: Silent(name) for name in names}
+    one = replace(shell, venues=venues, config=CONFIG.model_copy(update={"order_timeout_s": 60}))
+    for name in names:
+        one.journal.note(f"switch:{name}", "armed", seconds=10)
+    switches = Switches(one)
+    switches.take_over()
+    asyncio.run(switches.take_back())
+    assert sorted(asked) == sorted(names)
+    assert one.armed == dict.fromkeys(names, LONG_AGO)
+    history = one.journal.history
+    assert {history.told_last(f"switch:{name}") for name in names} == {"armed"}
+    dead = False
+    asyncio.run(switches.take_back())
+    assert sorted(asked) == sorted(names * 2)
+    assert one.armed == {}
+    assert {history.told_last(f"switch:{name}") for name in names} == {"disarmed"}
 
 
 class DyingSwitch(DyingVenue):
