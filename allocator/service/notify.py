@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -45,6 +46,9 @@ WORDS = {
 
 SAME = {"slots_missed": ("cause",)}
 """Facts by which an alert is the same as another, of topics whose other facts only count."""
+
+COUNTED = {"slots_missed": "slots"}
+"""The fact that counts, of topics whose alerts stand for one another."""
 
 Send = Callable[[str, str], bool]
 """Sends title and text; tells whether it got through to everybody."""
@@ -128,6 +132,7 @@ class Notifier:
         self._redactor = redactor
         self._name = name
         self._told = dict[str, datetime]()
+        self._untold = Counter[str]()
         self._dead_since: datetime | None = None
 
     async def deliver(self, now: datetime, *, between_runs: bool = True) -> int:
@@ -146,8 +151,14 @@ class Notifier:
         fresh = [
             row for row in waiting if row.id == latest[_key(row)] and self._is_new(_key(row), now)
         ]
-        if fresh and not await self._tell(title(self._name, fresh), digest(fresh)):
+        untold = self._untold + Counter[str]()
+        for row in waiting:
+            if row not in fresh:
+                untold[_key(row)] += _count(row)
+        told = [_besides(row, untold.pop(_key(row), 0)) for row in fresh]
+        if told and not await self._tell(title(self._name, told), digest(told)):
             return 0
+        self._untold = untold
         self._told = {key: at for key, at in self._told.items() if not self._is_over(at, now)}
         for row in fresh:
             self._told[_key(row)] = now
@@ -213,6 +224,17 @@ def _facts(body: Any) -> str:
     if not isinstance(body, dict):
         return json.dumps(body)
     return ", ".join(f"{key} {value}" for key, value in body.items())
+
+
+def _count(row: Alert) -> int:
+    """Tell how many an alert counts, of topics that count; else nothing."""
+    fact = COUNTED.get(row.topic)
+    return 0 if fact is None else int(row.body.get(fact, 1))
+
+
+def _besides(row: Alert, untold: int) -> Alert:
+    """Say in an alert how many were not told since the one before."""
+    return replace(row, body={**row.body, "untold_before": untold}) if untold else row
 
 
 def _key(row: Alert) -> str:

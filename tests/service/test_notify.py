@@ -102,6 +102,31 @@ def test_missed_slots_of_a_schedule_are_one_alert_whatever_they_count(box: Box) 
     assert box.office.history.alerts() == ()
 
 
+def test_missed_slots_that_were_not_told_are_counted_by_the_next_alert(box: Box) -> None:
+    def miss(count: int) -> None:
+        box.alert("slots_missed", cause="schedule minute", slots=count, why="late")
+
+    miss(1)
+    assert box.deliver() == 1
+    assert "untold" not in box.got[-1][1]
+    for _ in range(29):
+        box.clock.at += timedelta(seconds=2)
+        miss(2)
+        assert box.deliver() == 0
+    box.clock.at += timedelta(seconds=2)
+    for count in (3, 1):
+        miss(count)
+    box.works = False
+    assert box.deliver() == 0
+    box.works = True
+    assert box.deliver() == 1
+    assert "slots 1, why late, untold_before 61" in box.got[-1][1]
+    box.clock.at += timedelta(seconds=60)
+    miss(1)
+    assert box.deliver() == 1
+    assert "untold" not in box.got[-1][1]
+
+
 def test_digest_waits_for_the_end_of_a_run_but_not_for_long(box: Box) -> None:
     box.alert("frozen", account="a")
     now = box.clock.now()
