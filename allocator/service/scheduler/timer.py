@@ -25,6 +25,9 @@ MISFIRE_GRACE_S = 60
 """Seconds by which APScheduler may be late with a tick; the schedule's own grace is another."""
 
 
+log = logging.getLogger(__name__)
+
+
 class Timer:
     """Turns schedules into slots.
 
@@ -72,11 +75,18 @@ class Timer:
             count += len(new)
             late = [row for row in new if row.status == "missed"]
             if late:
-                self._missed(late)
+                self._tell(late)
         self._beat(now)
         if count:
             self._wake()
         return count
+
+    def _tell(self, late: Sequence[Asked]) -> None:
+        """Tell of missed slots; what goes wrong there must not cost the tick its sign of life."""
+        try:
+            self._missed(late)
+        except Exception:
+            log.exception("missed slots were not told")
 
     @contextmanager
     def running(self) -> Generator[None]:
@@ -102,7 +112,7 @@ class Timer:
             try:
                 self.tick()
             except Exception:
-                logging.getLogger(__name__).exception("tick")
+                log.exception("tick")
 
         for schedule in self._schedules:
             timer.add_job(tick, timer_trigger(schedule), id=schedule.id)

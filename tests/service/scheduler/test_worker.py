@@ -158,3 +158,21 @@ def test_slot_that_a_dead_leader_had_begun_is_taken_over(lite: Engine) -> None:
     second = Bench(lite, clock, "b")
     assert second.steps() == 1
     assert second.statuses() == [("x", "done")]
+
+
+def test_missed_slots_that_cannot_be_told_cost_a_tick_nothing(
+    lite: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock, bench = JumpingClock(), Bench(lite, JumpingClock())
+
+    def fails(_rows: object) -> None:
+        raise OSError("no outbox today")
+
+    timer = Timer(
+        (OFTEN,), bench.slots, clock, wake=bench.wake.set, beat=bench.beats.append, missed=fails
+    )
+    clock.at += timedelta(seconds=600)
+    assert timer.tick() == 10
+    assert bench.beats == [clock.at]
+    assert bench.wake.is_set()
+    assert caplog.messages == ["missed slots were not told"]
