@@ -92,7 +92,7 @@ def cancel(site: Site, plan_hash: str, who: str) -> api.SlotView:
     slot = service.slots.named(name)
     if slot is None:
         raise MissingError(f"NO_EXECUTION: plan_hash={plan_hash}")
-    if not service.slots.call_back(slot, f"called back by {who}", service.clock.now()):
+    if not service.slots.call_back(slot, who, service.clock.now()):
         raise RefusedError(f"EXECUTION_BEGUN: plan_hash={plan_hash}; a halt stops what has begun")
     service.office.note(f"plan:{plan_hash}", "execution called back", by=who)
     return _slot(site, name)

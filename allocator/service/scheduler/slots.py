@@ -20,6 +20,10 @@ Kind = Literal["plan", "repair", "execute"]
 Status = Literal["due", "running", "done", "failed", "missed", "skipped"]
 
 
+CALLED_BACK = "called back by {by}"
+"""Note of a slot that somebody has called back."""
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
     """Something to be done once; fields as in `SlotRow`."""
@@ -151,20 +155,21 @@ class Slots:
             row.plan_hash = plan_hash or row.plan_hash
             session.add(row)
 
-    def call_back(self, slot: Slot, note: str, now: datetime) -> bool:
+    def call_back(self, slot: Slot, by: str, now: datetime) -> bool:
         """Set a slot aside that has not begun; False when it has."""
         with Session(self._engine) as session, session.begin():
             row = session.get(SlotRow, slot.id, with_for_update=True)
             if row is None or row.status != "due":
                 return False
-            row.status, row.ended_at, row.note = "skipped", now, note
+            row.status, row.ended_at, row.note = "skipped", now, CALLED_BACK.format(by=by)
             session.add(row)
             return True
 
     def ask_again(self, asked: Asked) -> bool:
         """Let a slot that was called back before it began be due again; False: it is no such.
 
-        One that began, or failed, stays as it is: something may have come of it.
+        Where somebody else than the asker called it back, only he may ask for it again. One that
+        began, or failed, stays as it is: something may have come of it.
         """
         query = (
             select(SlotRow)
@@ -174,6 +179,8 @@ class Slots:
         with Session(self._engine) as session, session.begin():
             row = session.exec(query).first()
             if row is None or row.status != "skipped" or row.began_at is not None:
+                return False
+            if row.note not in {CALLED_BACK.format(by=who) for who in (row.source, asked.source)}:
                 return False
             row.source, row.cause, row.due_at = asked.source, asked.cause, asked.due_at
             row.status, row.note, row.ended_at = asked.status, asked.note, None

@@ -150,5 +150,7 @@ def test_what_was_called_back_may_be_asked_for_again_and_once(place: Place) -> N
     assert again.json()["cause"].startswith("bob asked")
     assert place.post(f"/v1/plans/{plan}/execute").json()["code"] == "ASKED_BEFORE"
     assert place.post(f"/v1/executions/{plan}/cancel").json()["status"] == "skipped"
+    undone = place.post(f"/v1/plans/{plan}/execute", who="bob")
+    assert undone.json()["code"] == "ASKED_BEFORE", "alice has called bob's back: he asks in vain"
     what = [row["what"] for row in place.get("/v1/audit").json()]
     assert what.count("execution asked for") == 2

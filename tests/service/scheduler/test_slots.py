@@ -95,9 +95,11 @@ def test_only_what_was_called_back_is_due_again(engine: Engine, end: Any) -> Non
 def test_a_slot_that_was_called_back_begins_once_it_is_asked_for_again(engine: Engine) -> None:
     slots, lease = Slots(engine, "desk"), next_epoch(engine, "desk", "a", NOW)
     slots.add(asked())
-    assert slots.call_back(slots.recent()[0], "no", NOW)
+    assert slots.call_back(slots.recent()[0], "bob", NOW)
+    assert not slots.ask_again(asked(source="ann"))
+    assert slots.recent()[0].status == "skipped"
     assert slots.ask_again(asked(cause="anew", source="bob"))
-    assert not slots.ask_again(asked())
+    assert not slots.ask_again(asked(source="bob"))
     (row,) = slots.with_status("due")
     assert (row.cause, row.source, row.note, row.ended_at) == ("anew", "bob", "", None)
     slots.claim(lease, row, NOW)
