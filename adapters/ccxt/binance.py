@@ -73,6 +73,7 @@ FACTS = Facts(
     gone=frozenset({"-2011"}),
     stale=frozenset({"-1021", "-5028", "-4188"}),
     formal=frozenset(f"{REQUEST_CODES} {KEY_CODES}".split()) - {FILTER_CODE},
+    unkeyed={"own": True, "move": False},
 )
 
 
@@ -378,6 +379,8 @@ async def _find_own(
 def _is_own(row: JsonObject, intent: TransferIntent, trace: Trace) -> bool:
     if trace.venue_id is not None:
         return str(row.get("tranId")) == trace.venue_id
+    if str(row.get("tranId")) in trace.taken:
+        return False
     return row.get("asset") == intent.asset and number(row.get("amount")) == intent.amount
 
 
