@@ -62,6 +62,8 @@ class Parts:
         Why, by account.
     prices, terms
         By venue.
+    unread
+        Markets that could not be read while others of their venue were.
     seen
         The last price told of each asset, in this gather or an earlier one.
     """
@@ -74,7 +76,7 @@ class Parts:
     terms: dict[str, Mapping[str, NetworkTerms]] = field(
         default_factory=dict[str, Mapping[str, NetworkTerms]]
     )
-
+    unread: set[str] = field(default_factory=set[str])
     seen: Mapping[str, Seen] = field(default_factory=dict[str, Seen])
 
     def fail(self, account: str, what: str) -> None:
@@ -175,7 +177,11 @@ def _representable(
     prices: Mapping[str, Decimal],
     parts: Parts,
 ) -> Account:
-    """Freeze an account of which something cannot be written down, and name that."""
+    """Freeze an account of which something cannot be written down, and name that.
+
+    A market that could not be read by itself is no reason where the account has neither a position
+    nor an order in it: it is left out.
+    """
     unpriced = sorted(account.balances.keys() - prices.keys())
     unknown = sorted(
         name for name in mentioned(account)
@@ -187,18 +193,25 @@ def _representable(
     for name in unpriced:
         if account.balances[name].wallet:
             parts.fail(account.id, f"{name} has no price: set assets.{name}.price")
-    for name in unknown:
+    engaged = [name for name in unknown if name not in parts.unread or _engaged(account, name)]
+    for name in engaged:
         parts.fail(account.id, f"no market data of {name}")
     held = any(account.balances[name].wallet for name in unpriced)
     return account.model_copy(
         update={
-            **(NOT_READ if held or unknown else {}),
+            **(NOT_READ if held or engaged else {}),
             "balances": _without(account.balances, unpriced),
             "positions": {k: v for k, v in account.positions.items() if k not in unknown},
             "spot": tuple(name for name in account.spot if name not in unknown),
             "open_orders": tuple(r for r in account.open_orders if r.instrument not in unknown),
         }
     )
+
+
+def _engaged(account: Account, name: str) -> bool:
+    position = account.positions.get(name)
+    stands = any(row.instrument == name for row in account.open_orders)
+    return stands or (position is not None and position.quantity != 0)
 
 
 def _dated(

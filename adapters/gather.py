@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from allocator.adapters.assemble import Book, Parts, assemble, mentioned
 from allocator.adapters.deadline import deadline
 from allocator.adapters.prices import Seen, told_now
-from allocator.adapters.sources import AccountSource, VenueSource
+from allocator.adapters.sources import AccountSource, NamesUnread, VenueSource
 from allocator.models.account import Account
 from allocator.models.config import Config
 from allocator.models.errors import VenueError
@@ -122,9 +122,21 @@ class Gatherer:
                     parts.fail(name, f"markets of {venue}: {describe(found)}")
             else:
                 parts.instruments |= {row.id: row for row in found}
+                self._name_unread(parts, self._venues[venue])
         for venue, known_terms in terms.items():
             if not isinstance(known_terms, Exception):
                 parts.terms[venue] = known_terms
+
+    def _name_unread(self, parts: Parts, venue: VenueSource) -> None:
+        """Name each market that was not read with the accounts that trade or hold it."""
+        unread = venue.unread if isinstance(venue, NamesUnread) else {}
+        for source in self._accounts:
+            read = parts.accounts.get(source.config.id)
+            mine = {f"{source.venue}:{row}" for row in source.config.instruments}
+            mine |= mentioned(read) if read is not None else set[str]()
+            for name in sorted(mine & unread.keys()):
+                parts.fail(source.config.id, f"market {name}: not traded: {unread[name]}")
+        parts.unread |= unread.keys()
 
     def _wanted(self, parts: Parts) -> dict[str, set[str]]:
         """List, by venue, the instruments that are configured or that an account refers to."""
