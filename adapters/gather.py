@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from allocator.adapters.assemble import Book, Parts, assemble, mentioned
 from allocator.adapters.deadline import deadline
 from allocator.adapters.prices import Seen, told_now
-from allocator.adapters.sources import AccountSource, NamesUnread, VenueSource
+from allocator.adapters.sources import AccountSource, NamesUnread, Notes, VenueSource
 from allocator.models.account import Account
 from allocator.models.config import Config
 from allocator.models.errors import VenueError
@@ -105,6 +105,8 @@ class Gatherer:
                 parts.fail(name, f"CLOCK_SKEW: {skew:.3f} s from {source.venue}'s clock")
             else:
                 parts.accounts[name] = read
+                for note in source.notes if isinstance(source, Notes) else ():
+                    parts.fail(name, note)
         self._untold = {name: row for name, row in prices.items() if isinstance(row, Exception)}
 
     async def _read_markets(self, parts: Parts, until: float) -> None:

@@ -109,3 +109,13 @@ class NamesUnread(Protocol):
     def unread(self) -> Mapping[str, str]:
         """Markets asked for last that could not be read while others were, and why."""
         ...
+
+
+@runtime_checkable
+class Notes(Protocol):
+    """An account whose reading may tell more than a snapshot has room for."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the last reading told that does not keep the account from being read."""
+        ...

@@ -41,6 +41,11 @@ class CcxtAccount:
         """What may be sent from the account."""
         return self._dialect.capabilities(self._place)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the last reading told that does not keep the account from being read."""
+        return tuple(self._place.notes.values())
+
     def reaches(self, target: AccountConfig) -> bool:
         """Tell whether money goes directly from this account to another of the same master."""
         place, other = self._place, self._logins.get(target.login)

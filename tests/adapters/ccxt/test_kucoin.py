@@ -362,6 +362,16 @@ def test_money_in_a_futures_wallet_that_nobody_reads_freezes_and_is_named(
     assert ("UNREAD_WALLET" in why) == ("futures" in words)
 
 
+def test_free_money_of_less_than_a_dollar_in_another_futures_wallet_is_named_only(
+    config: Config, venue: Replay
+) -> None:
+    _settled_in_coins(venue, XBT={"accountEquity": 1e-8, "marginBalance": 1e-8})
+    book = gathered(config)
+    assert book.snapshot.account["futures"].state == "open"
+    (why,) = [row.what for row in book.missing if row.account == "futures"]
+    assert why == "DUST: 1e-08 XBT of futures: less than a dollar, and not counted"
+
+
 def test_a_position_or_an_order_settled_in_another_coin_freezes_and_is_named(
     config: Config, venue: Replay
 ) -> None:
