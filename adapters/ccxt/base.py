@@ -8,9 +8,10 @@
 * ``Unknown``: everything else. It is looked up, never sent again.
 
 What a look-up finds by amount and time alone may be another action that was equal. So it never
-makes a refusal an ``Ack``: where nothing is found the refusal stands, where something is found that
-is not known to be another's the outcome is ``Unknown``. And a later look-up of such an action finds
-it only where no other, sent as late, may be what was found; else nobody can say.
+makes a refusal an ``Ack``, unless that says itself that the action came before: where nothing is
+found the refusal stands, where something is found that is not known to be another's the outcome is
+``Unknown``. And every look-up of such an action finds it only where no other, sent as late, may be
+what was found; else nobody can say.
 """
 
 from __future__ import annotations
@@ -275,22 +276,23 @@ class CcxtVenue:
         if error.code in facts.duplicate or facts.is_replay(error.message):
             found = await self.find(intent, since)
             if isinstance(found, Found):
-                return self._known(intent, found, error)
+                return Ack(venue_id=found.venue_id)
             return Unknown(why=f"{error}: known already, and not found")
         if not await self._too_late(error) and error.code not in facts.definitive:
             return Unknown(why=str(error))
         rejected = Rejected(code=error.code, message=error.message)
-        if error.code in facts.formal:
-            return rejected
+        return rejected if error.code in facts.formal else await self._look(intent, rejected, since)
+
+    async def _look(self, intent: Intent, rejected: Rejected, since: datetime) -> Outcome:
+        """Look for an effect that a refusal may be the consequence of."""
+        told = f"{rejected.code}: {rejected.message}"
         found = await self.find(intent, since)
         if isinstance(found, Unsure):
-            return Unknown(why=f"{error}: refused, and a look-up failed: {found.why}")
-        return self._known(intent, found, error) if _had_effect(found) else rejected
-
-    def _known(self, intent: Intent, found: Found, error: RefusalError) -> Outcome:
-        """Tell what a refusal means of an action whose record, or one alike, was found."""
+            return Unknown(why=f"{told}: refused, and a look-up failed: {found.why}")
+        if not _had_effect(found):
+            return rejected
         if self._is_unkeyed(intent):
-            return Unknown(why=f"{error}: and one that looks the same was carried out")
+            return Unknown(why=f"{told}: and one that looks the same was carried out")
         return Ack(venue_id=found.venue_id)
 
     def _is_unkeyed(self, intent: Intent) -> bool:
