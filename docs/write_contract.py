@@ -192,7 +192,7 @@ def main_account(wallet: str) -> Place:
     """Stand for a main account of few markets whose member number is configured."""
     login = SimpleNamespace(name="main", config=SimpleNamespace(member="1", master=None))
     config = SimpleNamespace(wallet=wallet, instruments=())
-    return cast("Place", SimpleNamespace(config=config, login=login, master=login))
+    return cast("Place", SimpleNamespace(config=config, login=login, master=login, beside=0))
 
 
 def _unused() -> Sequence[str]:

@@ -29,6 +29,8 @@ class Place:
         Signs orders and reads.
     master
         Signs transfers between the members of one master; the login itself where none is named.
+    beside
+        Markets of the other accounts with such a wallet at the venue, asked from the same address.
     notes
         What the last reading told that does not keep the account from being read, by topic.
     """
@@ -36,6 +38,7 @@ class Place:
     config: AccountConfig
     login: Login
     master: Login
+    beside: int = 0
     notes: dict[str, str] = field(default_factory=dict[str, str], compare=False)
 
     @property
