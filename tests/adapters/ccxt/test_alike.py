@@ -1,12 +1,16 @@
 """Actions that a venue's records tell apart by amount and time only."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from allocator.adapters.ccxt import okx_funds
 from allocator.adapters.ccxt.alike import KEPT, Alike
+from allocator.adapters.ccxt.failures import RefusalError
 from allocator.adapters.emulator.wire import Call, Reply
 from allocator.adapters.registry import Opened
 from allocator.models.intents import (
@@ -19,9 +23,11 @@ from allocator.models.intents import (
     Unsure,
 )
 from tests.adapters.ccxt import gateio_payloads as gate
+from tests.adapters.ccxt import kraken_payloads as kraken
 from tests.adapters.ccxt import kucoin_payloads as kucoin
+from tests.adapters.ccxt import portfolio_payloads as pm
 from tests.adapters.ccxt.conftest import run_with
-from tests.adapters.ccxt.recorded import Recorded, playing
+from tests.adapters.ccxt.recorded import KEY, Recorded, playing, sent
 
 FIRST, SECOND = "a" * 32, "b" * 32
 AT = datetime(2026, 11, 20, 8, tzinfo=UTC)
@@ -116,3 +122,46 @@ def test_an_action_is_forgotten_after_a_day() -> None:
     alike.end(FIRST, Ack(venue_id="7"))
     alike.send("okx", transfer(SECOND), AT + KEPT + timedelta(seconds=1))
     assert alike.taken(SECOND) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("recorded", "refusal"),
+    [
+        (kraken.RECORDED, {"result": "error", "error": "insufficientFunds"}),
+        (pm.RECORDED, Reply({"code": -1013, "msg": "Filter failure: MAX_POSITION"}, 400)),
+    ],
+    ids=["kraken", "binance"],
+)
+def test_a_refusal_that_the_first_copy_of_an_order_brought_about_hides_no_effect(
+    recorded: Recorded, refusal: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Margin that is bound, a position that is there: by what the same request did before."""
+    with playing(recorded, monkeypatch) as (venue, _, config):
+        venue.table[recorded.order] = refusal
+        refused = sent(config, recorded.intent())
+        venue.table |= recorded.found(KEY)
+        carried_out = sent(config, recorded.intent())
+    assert isinstance(refused, Rejected)
+    assert isinstance(carried_out, Ack)
+
+
+@pytest.mark.parametrize(
+    ("words", "absent"),
+    [("clientId is incorrect or clientId does not match with 'type'", True),
+     ("ClientID is incorrect", True), ("Parameter type is incorrect", False)],
+)  # fmt: skip
+def test_a_refusal_of_a_look_up_that_is_not_about_its_id_is_no_absence(
+    words: str, absent: bool
+) -> None:
+    class Login:
+        async def call(self, endpoint: str, asked: Any) -> Any:
+            raise RefusalError("58129", words)
+
+    login = Login()
+    odd = cast(Any, SimpleNamespace(login=login, master=login))
+    look = okx_funds.find_transfer(odd, odd, transfer(FIRST))
+    if absent:
+        assert asyncio.run(look) is None
+    else:
+        with pytest.raises(RefusalError, match="type is incorrect"):
+            asyncio.run(look)
