@@ -118,9 +118,10 @@ class CcxtMarkets:
         self._unread = {}
         try:
             return await self._dialect.instruments(self._place, wanted)
-        except (UnansweredError, NotSentError):
-            raise
-        except Exception as error:  # noqa: BLE001 - each market is asked for by itself, once
+        except Exception as error:
+            unsent = isinstance(error, NotSentError)
+            if unsent or (isinstance(error, UnansweredError) and error.silent):
+                raise
             return await self._apart(wanted, error)
 
     async def _apart(self, wanted: Collection[str], why: Exception) -> tuple[Instrument, ...]:

@@ -259,6 +259,29 @@ def test_free_money_of_less_than_a_dollar_in_futures_that_nobody_reads_is_named_
     assert ("UNREAD_WALLET: " in why) != open_
 
 
+def test_a_market_without_a_list_of_rates_costs_no_other(
+    run: Run, config: Config, venue: Replay
+) -> None:
+    """The answer comes, and what should be in it does not."""
+    row = "GET /api/v2/mix/market/current-fund-rate"
+    whole = venue.table[row]
+
+    def rates(call: Call) -> Any:
+        if call.text("symbol") == "ETHUSDT":
+            return bitget.ok(None)
+        return whole(call) if callable(whole) else whole
+
+    venue.table[row] = rates
+    book = gathered(run, config)
+    assert set(book.snapshot.instrument) == {BTC}
+    account = book.snapshot.account["futures"]
+    assert (account.state, set(account.positions)) == ("open", {BTC})
+    told = [row.what for row in book.missing if row.account == "futures"]
+    assert any(
+        what.startswith("market bitget:ETH/USDT:USDT: not traded: UnansweredError") for what in told
+    )
+
+
 def test_dust_in_two_wallets_is_added_up(run: Run, config: Config, venue: Replay) -> None:
     half = {"accountEquity": "1", "usdtEquity": "0.5"}
     for dollars, state in (("0.49", "open"), ("0.50", "frozen")):
