@@ -44,10 +44,17 @@ class NotRead:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """A snapshot and what is missing from it."""
+    """A snapshot and what is missing from it.
+
+    Attributes
+    ----------
+    notes
+        What else was seen of accounts that were read: a market left out, dust left aside.
+    """
 
     snapshot: Snapshot
     missing: tuple[NotRead, ...]
+    notes: tuple[NotRead, ...] = ()
 
 
 @dataclass(slots=True)
@@ -63,7 +70,9 @@ class Parts:
     prices, terms
         By venue.
     unread
-        Markets that could not be read while others of their venue were.
+        Markets that could not be read while others of their venue were, and why.
+    notes
+        What was seen that keeps no account from being read.
     seen
         The last price told of each asset, in this gather or an earlier one.
     """
@@ -76,7 +85,8 @@ class Parts:
     terms: dict[str, Mapping[str, NetworkTerms]] = field(
         default_factory=dict[str, Mapping[str, NetworkTerms]]
     )
-    unread: set[str] = field(default_factory=set[str])
+    unread: dict[str, str] = field(default_factory=dict[str, str])
+    notes: list[NotRead] = field(default_factory=list[NotRead])
     seen: Mapping[str, Seen] = field(default_factory=dict[str, Seen])
 
     def fail(self, account: str, what: str) -> None:
@@ -117,7 +127,7 @@ def assemble(
         routes=tuple(row for row in found if row.asset in prices),
         moves=tuple(row for row in moves if row.instrument in instruments),
     )  # fmt: skip
-    return Book(snapshot, tuple(dict.fromkeys(parts.failures)))
+    return Book(snapshot, tuple(dict.fromkeys(parts.failures)), tuple(dict.fromkeys(parts.notes)))
 
 
 def _account(config: Config, source: AccountSource, parts: Parts, last: Snapshot | None) -> Account:
@@ -195,7 +205,8 @@ def _representable(
             parts.fail(account.id, f"{name} has no price: set assets.{name}.price")
     engaged = [name for name in unknown if name not in parts.unread or _engaged(account, name)]
     for name in engaged:
-        parts.fail(account.id, f"no market data of {name}")
+        why = f": {parts.unread[name]}" if name in parts.unread else ""
+        parts.fail(account.id, f"no market data of {name}{why}")
     held = any(account.balances[name].wallet for name in unpriced)
     return account.model_copy(
         update={
@@ -249,7 +260,7 @@ def _quiet(account: Account, instruments: Mapping[str, Instrument], parts: Parts
     """
     positions = dict(account.positions)
     silent = {name for name, row in instruments.items() if not row.bid or not row.ask}
-    stated = {
+    stated = parts.unread.keys() | {
         name for name, row in instruments.items()
         if row.tiers and all(tier.initial is not None for tier in row.tiers)
     }  # fmt: skip

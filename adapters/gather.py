@@ -8,11 +8,12 @@ not come by then counts as not read: see `assemble`.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Collection, Coroutine, Hashable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from allocator.adapters.assemble import Book, Parts, assemble, mentioned
+from allocator.adapters.assemble import Book, NotRead, Parts, assemble, mentioned
 from allocator.adapters.deadline import deadline
 from allocator.adapters.prices import Seen, told_now
 from allocator.adapters.sources import AccountSource, NamesUnread, Notes, VenueSource
@@ -21,6 +22,8 @@ from allocator.models.config import Config
 from allocator.models.errors import VenueError
 from allocator.models.snapshot import Snapshot
 from allocator.ports import Clock
+
+log = logging.getLogger(__name__)
 
 Key = TypeVar("Key", bound=Hashable)
 Result = TypeVar("Result")
@@ -57,6 +60,7 @@ class Gatherer:
         self._last: Snapshot | None = None
         self._seen = dict[str, Seen]()
         self._untold = dict[str, Exception]()
+        self._noted: tuple[NotRead, ...] = ()
 
     async def gather(self) -> Book:
         """Read everything; what cannot be read is named and stands frozen."""
@@ -71,6 +75,10 @@ class Gatherer:
         parts.seen = self._seen
         book = assemble(self._config, self._accounts, parts, self._last)
         self._last = book.snapshot
+        for row in book.notes:
+            if row not in self._noted:
+                log.warning("%s: %s", row.account, row.what)
+        self._noted = book.notes
         return book
 
     def _name_untold(self, parts: Parts, fresh: Collection[str]) -> None:
@@ -106,7 +114,7 @@ class Gatherer:
             else:
                 parts.accounts[name] = read
                 for note in source.notes if isinstance(source, Notes) else ():
-                    parts.fail(name, note)
+                    parts.notes.append(NotRead(name, note))
         self._untold = {name: row for name, row in prices.items() if isinstance(row, Exception)}
 
     async def _read_markets(self, parts: Parts, until: float) -> None:
@@ -137,8 +145,9 @@ class Gatherer:
             mine = {f"{source.venue}:{row}" for row in source.config.instruments}
             mine |= mentioned(read) if read is not None else set[str]()
             for name in sorted(mine & unread.keys()):
-                parts.fail(source.config.id, f"market {name}: not traded: {unread[name]}")
-        parts.unread |= unread.keys()
+                told = f"market {name}: not traded: {unread[name]}"
+                parts.notes.append(NotRead(source.config.id, told))
+        parts.unread |= unread
 
     def _wanted(self, parts: Parts) -> dict[str, set[str]]:
         """List, by venue, the instruments that are configured or that an account refers to."""

@@ -102,9 +102,11 @@ def test_one_market_without_a_rate_of_funding_costs_no_other(
     account = book.snapshot.account["flex"]
     assert (account.state, account.unread) == ("open", False)
     assert list(account.positions) == ["krakenfutures:BTC/USD:USD"]
+    (note,) = book.notes
+    assert note.account == "flex"
     named = "market krakenfutures:ETH/USD:USD: not traded: VenueError: no funding rate"
-    assert named in why
-    assert "no market data" not in why
+    assert note.what.startswith(named)
+    assert "ETH" not in why
 
 
 def test_who_holds_a_market_that_was_never_read_is_frozen_and_it_is_named(
@@ -115,7 +117,7 @@ def test_who_holds_a_market_that_was_never_read_is_frozen_and_it_is_named(
     assert list(book.snapshot.instrument) == ["krakenfutures:ETH/USD:USD"]
     account = book.snapshot.account["flex"]
     assert (account.state, account.unread) == ("frozen", True)
-    assert "no market data of krakenfutures:BTC/USD:USD" in why
+    assert "no market data of krakenfutures:BTC/USD:USD: VenueError: no funding rate" in why
     assert not book.snapshot.account["cash"].unread
 
 
@@ -136,9 +138,9 @@ def test_a_market_that_was_read_before_is_halted_at_its_last_prices(
     assert after.snapshot.instrument[btc].mark == before.snapshot.instrument[btc].mark
     assert after.snapshot.instrument[eth].status == "open"
     assert after.snapshot.account["flex"].positions == before.snapshot.account["flex"].positions
-    assert "market krakenfutures:BTC/USD:USD: not traded" in "; ".join(
-        row.what for row in after.missing
-    )
+    (note,) = after.notes
+    assert note.what.startswith("market krakenfutures:BTC/USD:USD: not traded")
+    assert before.notes == ()
 
 
 def test_a_venue_that_breaks_down_is_not_asked_for_every_market(
