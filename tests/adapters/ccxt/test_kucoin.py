@@ -313,7 +313,7 @@ def test_a_contract_that_contradicts_itself_is_not_read(config: Config, venue: R
     venue.table[row] = kucoin.ok([{**first, "isInverse": True}, *others])
     book = gathered(config)
     assert BTC not in book.snapshot.instrument
-    assert any("inverse, and settled in USDT" in missing.what for missing in book.missing)
+    assert any("inverse, and settled in USDT" in note.what for note in book.notes)
 
 
 OVERVIEW = "GET /api/v1/account-overview"
