@@ -44,10 +44,17 @@ class NotRead:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """A snapshot and what is missing from it."""
+    """A snapshot and what is missing from it.
+
+    Attributes
+    ----------
+    notes
+        What else was seen of accounts that were read: a market left out, dust left aside.
+    """
 
     snapshot: Snapshot
     missing: tuple[NotRead, ...]
+    notes: tuple[NotRead, ...] = ()
 
 
 @dataclass(slots=True)
@@ -62,6 +69,10 @@ class Parts:
         Why, by account.
     prices, terms
         By venue.
+    unread
+        Markets that could not be read while others of their venue were, and why.
+    notes
+        What was seen that keeps no account from being read.
     seen
         The last price told of each asset, in this gather or an earlier one.
     """
@@ -74,7 +85,8 @@ class Parts:
     terms: dict[str, Mapping[str, NetworkTerms]] = field(
         default_factory=dict[str, Mapping[str, NetworkTerms]]
     )
-
+    unread: dict[str, str] = field(default_factory=dict[str, str])
+    notes: list[NotRead] = field(default_factory=list[NotRead])
     seen: Mapping[str, Seen] = field(default_factory=dict[str, Seen])
 
     def fail(self, account: str, what: str) -> None:
@@ -115,7 +127,7 @@ def assemble(
         routes=tuple(row for row in found if row.asset in prices),
         moves=tuple(row for row in moves if row.instrument in instruments),
     )  # fmt: skip
-    return Book(snapshot, tuple(dict.fromkeys(parts.failures)))
+    return Book(snapshot, tuple(dict.fromkeys(parts.failures)), tuple(dict.fromkeys(parts.notes)))
 
 
 def _account(config: Config, source: AccountSource, parts: Parts, last: Snapshot | None) -> Account:
@@ -175,7 +187,11 @@ def _representable(
     prices: Mapping[str, Decimal],
     parts: Parts,
 ) -> Account:
-    """Freeze an account of which something cannot be written down, and name that."""
+    """Freeze an account of which something cannot be written down, and name that.
+
+    A market that could not be read by itself is no reason where the account has neither a position
+    nor an order in it: it is left out.
+    """
     unpriced = sorted(account.balances.keys() - prices.keys())
     unknown = sorted(
         name for name in mentioned(account)
@@ -187,18 +203,26 @@ def _representable(
     for name in unpriced:
         if account.balances[name].wallet:
             parts.fail(account.id, f"{name} has no price: set assets.{name}.price")
-    for name in unknown:
-        parts.fail(account.id, f"no market data of {name}")
+    engaged = [name for name in unknown if name not in parts.unread or _engaged(account, name)]
+    for name in engaged:
+        why = f": {parts.unread[name]}" if name in parts.unread else ""
+        parts.fail(account.id, f"no market data of {name}{why}")
     held = any(account.balances[name].wallet for name in unpriced)
     return account.model_copy(
         update={
-            **(NOT_READ if held or unknown else {}),
+            **(NOT_READ if held or engaged else {}),
             "balances": _without(account.balances, unpriced),
             "positions": {k: v for k, v in account.positions.items() if k not in unknown},
             "spot": tuple(name for name in account.spot if name not in unknown),
             "open_orders": tuple(r for r in account.open_orders if r.instrument not in unknown),
         }
     )
+
+
+def _engaged(account: Account, name: str) -> bool:
+    position = account.positions.get(name)
+    stands = any(row.instrument == name for row in account.open_orders)
+    return stands or (position is not None and position.quantity != 0)
 
 
 def _dated(
@@ -236,7 +260,7 @@ def _quiet(account: Account, instruments: Mapping[str, Instrument], parts: Parts
     """
     positions = dict(account.positions)
     silent = {name for name, row in instruments.items() if not row.bid or not row.ask}
-    stated = {
+    stated = parts.unread.keys() | {
         name for name, row in instruments.items()
         if row.tiers and all(tier.initial is not None for tier in row.tiers)
     }  # fmt: skip

@@ -8,19 +8,22 @@ not come by then counts as not read: see `assemble`.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Collection, Coroutine, Hashable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from allocator.adapters.assemble import Book, Parts, assemble, mentioned
+from allocator.adapters.assemble import Book, NotRead, Parts, assemble, mentioned
 from allocator.adapters.deadline import deadline
 from allocator.adapters.prices import Seen, told_now
-from allocator.adapters.sources import AccountSource, VenueSource
+from allocator.adapters.sources import AccountSource, NamesUnread, Notes, VenueSource
 from allocator.models.account import Account
 from allocator.models.config import Config
 from allocator.models.errors import VenueError
 from allocator.models.snapshot import Snapshot
 from allocator.ports import Clock
+
+log = logging.getLogger(__name__)
 
 Key = TypeVar("Key", bound=Hashable)
 Result = TypeVar("Result")
@@ -57,6 +60,7 @@ class Gatherer:
         self._last: Snapshot | None = None
         self._seen = dict[str, Seen]()
         self._untold = dict[str, Exception]()
+        self._noted: tuple[NotRead, ...] = ()
 
     async def gather(self) -> Book:
         """Read everything; what cannot be read is named and stands frozen."""
@@ -71,6 +75,10 @@ class Gatherer:
         parts.seen = self._seen
         book = assemble(self._config, self._accounts, parts, self._last)
         self._last = book.snapshot
+        for row in book.notes:
+            if row not in self._noted:
+                log.warning("%s: %s", row.account, row.what)
+        self._noted = book.notes
         return book
 
     def _name_untold(self, parts: Parts, fresh: Collection[str]) -> None:
@@ -105,6 +113,8 @@ class Gatherer:
                 parts.fail(name, f"CLOCK_SKEW: {skew:.3f} s from {source.venue}'s clock")
             else:
                 parts.accounts[name] = read
+                for note in source.notes if isinstance(source, Notes) else ():
+                    parts.notes.append(NotRead(name, note))
         self._untold = {name: row for name, row in prices.items() if isinstance(row, Exception)}
 
     async def _read_markets(self, parts: Parts, until: float) -> None:
@@ -122,9 +132,22 @@ class Gatherer:
                     parts.fail(name, f"markets of {venue}: {describe(found)}")
             else:
                 parts.instruments |= {row.id: row for row in found}
+                self._name_unread(parts, self._venues[venue])
         for venue, known_terms in terms.items():
             if not isinstance(known_terms, Exception):
                 parts.terms[venue] = known_terms
+
+    def _name_unread(self, parts: Parts, venue: VenueSource) -> None:
+        """Name each market that was not read with the accounts that trade or hold it."""
+        unread = venue.unread if isinstance(venue, NamesUnread) else {}
+        for source in self._accounts:
+            read = parts.accounts.get(source.config.id)
+            mine = {f"{source.venue}:{row}" for row in source.config.instruments}
+            mine |= mentioned(read) if read is not None else set[str]()
+            for name in sorted(mine & unread.keys()):
+                told = f"market {name}: not traded: {unread[name]}"
+                parts.notes.append(NotRead(source.config.id, told))
+        parts.unread |= unread
 
     def _wanted(self, parts: Parts) -> dict[str, set[str]]:
         """List, by venue, the instruments that are configured or that an account refers to."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from allocator.adapters.gather import Gatherer
-from allocator.models.config import Config
+from allocator.models.config import AccountConfig, Config
 from allocator.models.errors import ConfigError
 from allocator.ports import Clock, MarketData, Venue
 
@@ -64,7 +64,12 @@ def open_venues(
     sessions = Sessions(config, reads_only=config.mode == "dry", budgets=budgets)
     logins = sessions.logins
     places = {
-        row.id: Place(row, logins[row.login], logins[config.logins[row.login].master or row.login])
+        row.id: Place(
+            row,
+            logins[row.login],
+            logins[config.logins[row.login].master or row.login],
+            _markets_beside(config, row),
+        )
         for row in config.accounts
     }
     directory = Directory(places, DIALECTS, config.addresses)
@@ -83,3 +88,13 @@ def open_venues(
         if config.mode == "loopback" or (config.mode == "live" and place.config.live)
     }
     return Opened(market, venues, sessions.close)
+
+
+def _markets_beside(config: Config, mine: AccountConfig) -> int:
+    """Count the markets of the other accounts of a venue that have the same kind of wallet."""
+    venue = config.logins[mine.login].venue
+    return sum(
+        len(row.instruments) for row in config.accounts
+        if row.id != mine.id and row.wallet == mine.wallet
+        and config.logins[row.login].venue == venue
+    )  # fmt: skip

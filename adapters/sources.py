@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from allocator.models.account import Account
 from allocator.models.base import ZERO
@@ -98,4 +98,24 @@ class VenueSource(Protocol):
 
     async def networks(self, assets: Collection[str]) -> Mapping[str, NetworkTerms]:
         """Read the terms of withdrawals, by ``asset:network``."""
+        ...
+
+
+@runtime_checkable
+class NamesUnread(Protocol):
+    """A venue's public data, of which single markets may fail."""
+
+    @property
+    def unread(self) -> Mapping[str, str]:
+        """Markets asked for last that could not be read while others were, and why."""
+        ...
+
+
+@runtime_checkable
+class Notes(Protocol):
+    """An account whose reading may tell more than a snapshot has room for."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the last reading told that does not keep the account from being read."""
         ...

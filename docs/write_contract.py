@@ -117,7 +117,9 @@ does not give.
 
 A 2 under `duplicate` is the venue's: it forgets an ended order's client id (Binance, OKX), has no
 key for this write (wallet transfers at Binance, moves at Bybit), or repeating it is harmless (the
-dead man's switch). Nothing but a proxy that repeats requests on its own can bring it about.
+dead man's switch). Nothing but a proxy that repeats requests on its own can bring it about. Where a
+record bears no key, a refusal beside an equal record is Unknown, never Ack, and a record that is
+known to be another action's is not taken for this one's.
 """
 
 
@@ -129,7 +131,8 @@ planned nor sent (C18). A number is how many orders one request carries, or afte
 of silence at least every order is cancelled. **keyed**: a transfer bears a key by which the venue
 knows it again. **seen**: what a chain brings to the wallet is seen to arrive; where it is not, no
 withdrawal ends. Sub-accounts can do less: they do not withdraw. Hyperliquid's switch works ten
-times a day, and only once an account has traded a million dollars.
+times a day, and only once an account has traded a million dollars. Binance's is used where the
+accounts of a host here trade six markets in all at most, each counted once an account.
 """
 UNUSED_HEAD = """\
 What a venue offers besides and no adapter uses:
@@ -192,7 +195,7 @@ def main_account(wallet: str) -> Place:
     """Stand for a main account of few markets whose member number is configured."""
     login = SimpleNamespace(name="main", config=SimpleNamespace(member="1", master=None))
     config = SimpleNamespace(wallet=wallet, instruments=())
-    return cast("Place", SimpleNamespace(config=config, login=login, master=login))
+    return cast("Place", SimpleNamespace(config=config, login=login, master=login, beside=0))
 
 
 def _unused() -> Sequence[str]:

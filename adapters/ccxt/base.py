@@ -6,16 +6,23 @@
   the request twice, and the refusal is of the second one. A look-up that lags behind the venue's
   own effect by more than the way of its answer is not told from an absence here.
 * ``Unknown``: everything else. It is looked up, never sent again.
+
+What a look-up finds by amount and time alone may be another action that was equal. So it never
+makes a refusal an ``Ack``, unless that says itself that the action came before: where nothing is
+found the refusal stands, where something is found that is not known to be another's the outcome is
+``Unknown``. And every look-up of such an action finds it only where no other, sent as late, may be
+what was found; else nobody can say.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeGuard
 
+from allocator.adapters.ccxt.alike import Alike
 from allocator.adapters.ccxt.dialect import Batches, DeadMan, Dialect, Trace
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
 from allocator.adapters.ccxt.place import Place
@@ -46,11 +53,18 @@ CLOCK_ERROR_MS = 200
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """Every configured account, how each venue is spoken to, where on-chain routes end."""
+    """Every configured account, how each venue is spoken to, where on-chain routes end.
+
+    Attributes
+    ----------
+    alike
+        What was sent without a key, over every account: some records do not tell the ends.
+    """
 
     places: Mapping[str, Place]
     dialects: Mapping[str, Dialect]
     addresses: Mapping[str, AddressConfig]
+    alike: Alike = field(default_factory=Alike)
 
     def place(self, account: str) -> Place:
         """Find an account's place.
@@ -102,11 +116,16 @@ class CcxtVenue:
     async def submit(self, intent: Intent) -> Outcome:
         """Send one action, once."""
         begun = self._clock.now()
+        alike = self._directory.alike
+        if not isinstance(intent, OrderIntent) and self._is_unkeyed(intent):
+            alike.send(self._place.venue, intent, intent.stamped_at or begun)
         try:
             answer: str | Exception = await self._send(intent)
         except Exception as error:  # noqa: BLE001 - whatever it was, it may have been carried out
             answer = error
-        return await self._told(intent, answer, begun)
+        outcome = await self._told(intent, answer, begun)
+        alike.end(intent.client_id, outcome)
+        return outcome
 
     async def submit_together(self, intents: Sequence[OrderIntent]) -> tuple[Outcome, ...]:
         """Send orders in one request, once; each has an outcome of its own."""
@@ -146,6 +165,8 @@ class CcxtVenue:
             await self._place.login.prepare()
             now = await self._place.login.server_time()
             found = await self._find(intent, self._trace(intent, since, venue_id))
+            if venue_id is None:
+                found = self._owned(intent, found, since)
         except Exception as error:  # noqa: BLE001 - an error is never a negative
             return Unsure(why=f"{type(error).__name__}: {error}")
         return AbsentNow(venue_time=now) if found is None else found
@@ -260,12 +281,33 @@ class CcxtVenue:
         if not await self._too_late(error) and error.code not in facts.definitive:
             return Unknown(why=str(error))
         rejected = Rejected(code=error.code, message=error.message)
-        if error.code in facts.formal:
-            return rejected
+        return rejected if error.code in facts.formal else await self._look(intent, rejected, since)
+
+    async def _look(self, intent: Intent, rejected: Rejected, since: datetime) -> Outcome:
+        """Look for an effect that a refusal may be the consequence of."""
+        told = f"{rejected.code}: {rejected.message}"
         found = await self.find(intent, since)
         if isinstance(found, Unsure):
-            return Unknown(why=f"{error}: refused, and a look-up failed: {found.why}")
-        return Ack(venue_id=found.venue_id) if _had_effect(found) else rejected
+            return Unknown(why=f"{told}: refused, and a look-up failed: {found.why}")
+        if not _had_effect(found):
+            return rejected
+        if self._is_unkeyed(intent):
+            return Unknown(why=f"{told}: and one that looks the same was carried out")
+        return Ack(venue_id=found.venue_id)
+
+    def _is_unkeyed(self, intent: Intent) -> bool:
+        return self._kind(intent) in self._dialect.facts.unkeyed
+
+    def _kind(self, intent: Intent) -> str:
+        """Name the kind of an action as `Facts.unkeyed` does."""
+        if not isinstance(intent, TransferIntent):
+            return intent.kind
+        if intent.route in self._directory.addresses:
+            return "withdrawal"
+        source = self._directory.places.get(intent.source)
+        target = self._directory.places.get(intent.target)
+        one = source is not None and target is not None and source.login is target.login
+        return "own" if one else "members"
 
     async def _too_late(self, error: RefusalError) -> bool:
         """Tell whether the stamp was refused, and then measure the venue's clock anew."""
@@ -279,7 +321,28 @@ class CcxtVenue:
     def _trace(self, intent: Intent, since: datetime, venue_id: str | None) -> Trace:
         """Tell since when to look: nothing can have happened before its request was stamped."""
         earliest = intent.stamped_at or since
-        return Trace(self._place.login.venue_ms(earliest) - CLOCK_ERROR_MS, venue_id)
+        taken = self._directory.alike.taken(intent.client_id)
+        return Trace(self._place.login.venue_ms(earliest) - CLOCK_ERROR_MS, venue_id, taken)
+
+    def _owned(self, intent: Intent, found: Found | None, since: datetime) -> Found | None:
+        """Hold what was found by its likeness against what else was sent.
+
+        Raises
+        ------
+        VenueError
+            When it is, or may be, another action.
+        """
+        alike = self._directory.alike
+        if found is None or isinstance(intent, OrderIntent) or not self._is_unkeyed(intent):
+            return found
+        if found.venue_id in alike.taken(intent.client_id):
+            raise VenueError(f"{found.venue_id} is another action")
+        named = self._dialect.facts.unkeyed[self._kind(intent)]
+        earliest = intent.stamped_at or since
+        if not named and alike.rivals(self._place.venue, intent, earliest):
+            raise VenueError("another action that looks the same was sent")
+        alike.name(intent.client_id, found.venue_id)
+        return found
 
     async def _find(self, intent: Intent, trace: Trace) -> Found | None:
         dialect = self._dialect

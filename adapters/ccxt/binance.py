@@ -7,7 +7,6 @@ Universal Transfer (sub-account), Withdraw, Error Codes.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,9 +16,11 @@ from allocator.adapters.ccxt import (
     binance_markets,
     binance_moves,
     binance_portfolio,
+    binance_switch,
 )
 from allocator.adapters.ccxt.answers import rows
-from allocator.adapters.ccxt.binance_reads import HOSTS, order_state, path_of, wallet_of
+from allocator.adapters.ccxt.binance_reads import order_state, path_of, wallet_of
+from allocator.adapters.ccxt.binance_switch import LEAST_SILENCE_S, has_switch
 from allocator.adapters.ccxt.dialect import Facts, Trace, Withdrawal
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
 from allocator.adapters.ccxt.place import Place, text
@@ -44,12 +45,6 @@ MEMBER_STATES = {"SUCCESS": "settled", "PROCESS": "in_transit", "FAILURE": "retu
 FAILED_WITHDRAWALS = frozenset({"1", "3", "5"})
 CREDITED = frozenset({"1", "6"})
 DUPLICATE = "duplicate"
-LEAST_SILENCE_S = Decimal(10)
-"""The page of the switch tells no least time, and warns of a small one."""
-
-MOST_SWITCHED = 12
-"""Markets up to which it is used: each is a request of weight 10 whenever an order is to rest."""
-
 LIMIT = 1000
 """Rows that one answer holds at most."""
 
@@ -73,6 +68,7 @@ FACTS = Facts(
     gone=frozenset({"-2011"}),
     stale=frozenset({"-1021", "-5028", "-4188"}),
     formal=frozenset(f"{REQUEST_CODES} {KEY_CODES}".split()) - {FILTER_CODE},
+    unkeyed={"own": True, "move": False},
 )
 
 
@@ -104,7 +100,7 @@ class Binance(ReadsAccounts, ReadsMarkets, ReadsNetworks):
             moves=binance_moves.moves(place),
             client_id_reusable=True,
             read_lag_s=Decimal(2),
-            dead_man_s=LEAST_SILENCE_S if _has_switch(place) else None,
+            dead_man_s=LEAST_SILENCE_S if has_switch(place) else None,
         )
 
     def linked(self, source: str, target: str, *, one_login: bool) -> bool:
@@ -173,21 +169,8 @@ class Binance(ReadsAccounts, ReadsMarkets, ReadsNetworks):
         return text(reply, "orderId")
 
     async def cancel_after(self, place: Place, seconds: int) -> str:
-        """Have what stands in the configured markets cancelled after so many seconds; 0: never.
-
-        The switch is by market. Orders leave for configured markets only, so no order of ours is
-        in any other; what somebody else has there stays.
-        """
-        endpoint = f"{HOSTS[place.config.wallet]}_post_countdowncancelall"
-        wanted = str(seconds * 1000)
-        asked = [
-            {"symbol": str(place.login.market(symbol)["id"]), "countdownTime": wanted}
-            for symbol in place.config.instruments
-        ]
-        for row in await asyncio.gather(*(place.login.call(endpoint, one) for one in asked)):
-            if text(row, "countdownTime") != wanted:
-                raise VenueError(f"asked for {wanted} ms of silence, told of {row}")
-        return place.login.venue_now().isoformat()
+        """Have what stands in the configured markets cancelled after so many seconds; 0: never."""
+        return await binance_switch.cancel_after(place, seconds)
 
     async def send_transfer(self, source: Place, target: Place, intent: TransferIntent) -> str:
         """Send between wallets of one login, or (signed by the master) between members."""
@@ -285,11 +268,6 @@ class Binance(ReadsAccounts, ReadsMarkets, ReadsNetworks):
         return await binance_moves.find(source, intent, trace)
 
 
-def _has_switch(place: Place) -> bool:
-    futures = place.config.wallet in ("usdm", "coinm")
-    return futures and len(place.config.instruments) <= MOST_SWITCHED
-
-
 def _instant(told: str) -> datetime:
     """Read the withdrawal page's time, ``2026-11-20 08:00:00`` in UTC."""
     return datetime.strptime(told, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
@@ -378,6 +356,8 @@ async def _find_own(
 def _is_own(row: JsonObject, intent: TransferIntent, trace: Trace) -> bool:
     if trace.venue_id is not None:
         return str(row.get("tranId")) == trace.venue_id
+    if str(row.get("tranId")) in trace.taken:
+        return False
     return row.get("asset") == intent.asset and number(row.get("amount")) == intent.amount
 
 

@@ -11,10 +11,11 @@ import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
 
+from allocator.adapters.ccxt import bitget_markets
 from allocator.adapters.ccxt.bitget_reads import (
     COIN,
     FUTURES,
-    check_elsewhere,
+    elsewhere,
     futures_account,
     instrument_of,
     net_positions,
@@ -26,6 +27,7 @@ from allocator.adapters.ccxt.bitget_reads import (
     unrealised,
     wallet,
 )
+from allocator.adapters.ccxt.dust import check_leftovers
 from allocator.adapters.ccxt.pairs import DRIFT, Held, check_unrealised, flat_pair, pair_of
 from allocator.adapters.ccxt.place import Place, text, who
 from allocator.adapters.ccxt.readings import holding, reading_of
@@ -88,18 +90,19 @@ async def account(place: Place) -> Account:
     """
     if place.config.wallet == "spot":
         return holding(place, await _wallets(place))
-    whole, rows, orders, fees, settings, _ = await asyncio.gather(
+    whole, rows, orders, fees, settings, left = await asyncio.gather(
         futures_account(place),
         position_rows(place),
         open_orders(place),
         _fees(place),
         place.each(setting),
-        check_elsewhere(place),
+        elsewhere(place),
     )
     mode = text(whole, "assetMode")
     if mode != "single":
         raise VenueError(f"asset mode {mode} is not read by this adapter: only single")
     check_identity(whole, rows)
+    await check_leftovers(place, left, bitget_markets.prices)
     held = wallet(whole, rows)
     free = min(held, number(text(whole, "maxTransferOut")) or ZERO)
     return Account(

@@ -1,8 +1,8 @@
 """Bitget v2: balances, positions and orders of the USDT futures and spot wallets in our terms.
 
 A contract is one unit of the base coin. The wallets of coin- and USDC-margined futures are not
-read, and a user who has anything in one of them is refused: nobody would count it, and neither
-positions nor orders are without money there. Sources: the venue's pages
+read, and a user who has more than dust in one of them is refused: nobody would count it, and
+neither positions nor orders are without money there. Sources: the venue's pages
 contract/account/Get-Account-List, contract/account/Get-Single-Account,
 contract/position/get-all-position, contract/trade/Get-Orders-Pending,
 spot/account/Get-Account-Assets.
@@ -16,6 +16,7 @@ from decimal import Decimal
 from functools import partial
 
 from allocator.adapters.ccxt.answers import distinct, listed, single
+from allocator.adapters.ccxt.dust import Leftover
 from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.place import Place, sided, text, unsigned
 from allocator.adapters.ccxt.session import Login
@@ -28,7 +29,8 @@ from allocator.models.errors import VenueError
 PRODUCT, COIN = "USDT-FUTURES", "USDT"
 FUTURES = {"productType": PRODUCT}
 UNREAD = ("COIN-FUTURES", "USDC-FUTURES")
-FIGURES = ("accountEquity", "available", "locked", "unrealizedPL", "coupon", "grant")
+FREE = ("accountEquity", "available")
+BOUND = ("locked", "unrealizedPL", "coupon", "grant", "crossedMargin", "isolatedMargin")
 """What a futures wallet that has nothing, and owes nothing, tells as zero or leaves empty."""
 
 PAGE = 100
@@ -80,23 +82,36 @@ async def futures_account(place: Place) -> JsonObject:
     return found
 
 
-async def check_elsewhere(place: Place) -> None:
+async def elsewhere(place: Place) -> list[Leftover]:
     """Look for money in the wallets of the futures that are not read.
 
     Raises
     ------
     VenueError
-        When one holds or owes anything, or does not tell.
+        When one does not tell.
     """
     endpoint = "private_mix_get_v2_mix_account_accounts"
     found = await asyncio.gather(
         *(place.login.call(endpoint, {"productType": kind}) for kind in UNREAD)
     )
-    for kind, reply in zip(UNREAD, found, strict=True):
-        for row in rows_of(reply, kind):
-            if number(text(row, "accountEquity")) or any(number(row.get(key)) for key in FIGURES):
-                units = f"{row['accountEquity']} {text(row, 'marginCoin')}"
-                raise VenueError(f"UNREAD_WALLET: {units} of {kind}")
+    told = [
+        _leftover(row, kind)
+        for kind, reply in zip(UNREAD, found, strict=True)
+        for row in rows_of(reply, kind)
+    ]
+    return [row for row in told if row.bound or row.units]
+
+
+def _leftover(row: JsonObject, kind: str) -> Leftover:
+    units, coin = text(row, "accountEquity"), text(row, "marginCoin")
+    free = (number(row.get(key)) or ZERO for key in FREE)
+    return Leftover(
+        asset=coin,
+        units=max(abs(figure) for figure in free),
+        words=f"{units} {coin} of {kind}",
+        bound=any(number(row.get(key)) for key in BOUND),
+        dollars=number(row.get("usdtEquity")),
+    )
 
 
 @exactly

@@ -62,6 +62,7 @@ FACTS = Facts(
     gone=frozenset({"110001", "170213"}),
     stale=frozenset({"10002"}),
     formal=frozenset(KEY_CODES.split()),
+    unkeyed={"withdrawal": True, "move": True},
 )
 
 

@@ -89,6 +89,7 @@ FACTS = Facts(
     stale=frozenset({"13888", "13009"}),
     formal=frozenset(REQUEST_CODES.split()),
     replayed=frozenset({"nonce used before"}),
+    unkeyed={"move": False},
 )
 """Left open, so Unknown: 10028 and 10047 (too many requests), 10040 (retry), 10041 (settlement),
 10001, 11031, 11051, 11094 (may have been done in part), 13028."""

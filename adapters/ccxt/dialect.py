@@ -7,7 +7,7 @@ decided in one place, `base.CcxtVenue`.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol, runtime_checkable
@@ -50,6 +50,10 @@ class Facts:
         from what the same request did that the network had delivered before: a position that is
         closed already, margin or money that is bound already, a stamp that is too old by now. The
         action is looked up before it is told as rejected.
+    unkeyed
+        Kinds of actions that are looked up by what was sent and when, as long as their id at the
+        venue is not known: `own` transfers between wallets of a login, others between `members`,
+        `withdrawal`, `move`. To each, whether its record bears the id of its acknowledgement.
     """
 
     definitive: frozenset[str]
@@ -58,6 +62,7 @@ class Facts:
     stale: frozenset[str]
     replayed: frozenset[str] = frozenset()
     formal: frozenset[str] = frozenset()
+    unkeyed: Mapping[str, bool] = field(default_factory=dict[str, bool])
 
     def is_replay(self, message: str) -> bool:
         """Tell whether a refusal says that the same request arrived before."""
@@ -74,10 +79,13 @@ class Trace:
         No earlier than this can it have happened, by the venue's clock.
     venue_id
         The id the venue gave it, if its acknowledgement arrived.
+    taken
+        Ids of the venue that are other actions': none of them is this one's.
     """
 
     since_ms: int
     venue_id: str | None = None
+    taken: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,17 @@ class RefusalError(VenueError):
 
 
 class UnansweredError(VenueError):
-    """No usable answer came: the request may have been carried out."""
+    """No usable answer came: the request may have been carried out.
+
+    Attributes
+    ----------
+    silent
+        Whether nothing came that is the venue's at all: no other request need fare better.
+    """
+
+    def __init__(self, message: str, *, silent: bool = False) -> None:
+        self.silent = silent
+        super().__init__(message)
 
 
 class NotSentError(VenueError):
@@ -176,7 +186,7 @@ def failure(
     status = f" (HTTP {answer.status})" if answer.status else ""
     words = without(str(error) if found is None else ": ".join(found), hide)
     told = f"{asked}: {type(error).__name__}{status}: {words}"
-    return UnansweredError(told.removeprefix(": ")[:LONGEST])
+    return UnansweredError(told.removeprefix(": ")[:LONGEST], silent=True)
 
 
 def without(text: str, hide: tuple[str, ...]) -> str:

@@ -77,6 +77,7 @@ FACTS = Facts(
     gone=frozenset({"ORDER_NOT_FOUND", "ORDER_FINISHED", "ORDER_CLOSED", "ORDER_CANCELLED"}),
     stale=frozenset({"REQUEST_EXPIRED"}),
     formal=frozenset(REQUEST_LABELS.split()),
+    unkeyed={"own": False},
 )
 """Labels of the venue's list. Those that say a transfer or a server failed are not among them:
 they do not say that nothing was carried out."""

@@ -63,6 +63,7 @@ FACTS = Facts(
     gone=frozenset({"100004"}),
     stale=frozenset({"400002"}),
     formal=frozenset(REQUEST_CODES.split()),
+    unkeyed={"own": False, "members": False},
 )
 """Codes of the venue's futures table. Those by which it says that it is busy or broke down are not
 among them (300002, 500000), nor is the general 400100, which transfers share."""

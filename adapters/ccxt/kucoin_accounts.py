@@ -13,11 +13,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from allocator.adapters.ccxt import kucoin_markets
+from allocator.adapters.ccxt.dust import check_leftovers
 from allocator.adapters.ccxt.kucoin_reads import (
     COIN,
     HOLDS,
-    check_elsewhere,
     data_of,
+    elsewhere,
     futures_account,
     held,
     instrument_of,
@@ -97,15 +99,16 @@ async def account(place: Place) -> Account:
     """
     if place.config.wallet in HOLDS:
         return holding(place, await held(place))
-    whole, rows, orders, fees, settings, _ = await asyncio.gather(
+    whole, rows, orders, fees, settings, left = await asyncio.gather(
         futures_account(place),
         position_rows(place),
         open_orders(place),
         _fees(place),
         place.each(setting),
-        check_elsewhere(place),
+        elsewhere(place),
     )
     check_identity(whole, rows)
+    await check_leftovers(place, left, kucoin_markets.prices)
     own = wallet(whole)
     free = number(whole.get("maxWithdrawAmount"))
     free = (number(text(whole, "availableBalance")) or ZERO) if free is None else free

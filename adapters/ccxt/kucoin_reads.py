@@ -2,10 +2,10 @@
 
 The futures wallet read is the one settled in USDT (``usdm``); the main wallet (``funding``) and the
 spot trading wallet (``spot``) only hold. A user has a futures wallet for each coin that contracts
-settle in; those in another coin than USDT are not read, and a user who has anything in one of them
-is refused: nobody would count it. Sources: the venue's pages "Get Account - Futures" (a currency a
-request), "Get Account List - Spot", "Get Position List" (of every currency where none is asked
-for), "Get Order List", "Get Symbol" (``settleCurrency``).
+settle in; those in another coin than USDT are not read, and a user who has more than dust in one of
+them is refused: nobody would count it. Sources: the venue's pages "Get Account - Futures" (a
+currency a request), "Get Account List - Spot", "Get Position List" (of every currency where none is
+asked for), "Get Order List", "Get Symbol" (``settleCurrency``).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from decimal import Decimal
 from functools import partial
 
 from allocator.adapters.ccxt.answers import distinct, listed, single
+from allocator.adapters.ccxt.dust import Leftover
 from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.pairs import check_sign
 from allocator.adapters.ccxt.place import Place, flag, sided, text
@@ -28,7 +29,8 @@ from allocator.models.errors import VenueError
 
 COIN = "USDT"
 HOLDS = {"funding": "main", "spot": "trade"}
-FIGURES = ("accountEquity", "marginBalance", "unrealisedPNL", "positionMargin", "orderMargin")
+FREE = ("accountEquity", "marginBalance")
+BOUND = ("unrealisedPNL", "positionMargin", "orderMargin")
 """What a futures wallet that has nothing, and owes nothing, tells as zero."""
 
 PAGE = 50
@@ -152,24 +154,29 @@ def _check_read(row: JsonObject, what: str) -> None:
         raise VenueError(f"UNREAD_WALLET: {what} in {text(row, 'symbol')}, settled in {coin}")
 
 
-async def check_elsewhere(place: Place) -> None:
+async def elsewhere(place: Place) -> list[Leftover]:
     """Look for money in the futures wallets of the other coins that contracts settle in.
 
     Raises
     ------
     VenueError
-        When one holds or owes anything, or does not tell.
+        When one does not tell.
     """
-    coins = {str(row["settleId"]) for row in place.login.client.markets.values() if row["contract"]}
+    markets = place.login.client.markets.values()
+    coins = {str(row["settleId"]): str(row["settle"]) for row in markets if row["contract"]}
     endpoint = "futuresprivate_get_account_overview"
-    others = sorted(coins - {COIN})
+    others = sorted(coins.keys() - {COIN})
     found = await asyncio.gather(*(place.login.call(endpoint, {"currency": one}) for one in others))
+    told = list[Leftover]()
     for coin, reply in zip(others, found, strict=True):
         row = data_of(reply, endpoint)
         if text(row, "currency") != coin:
             raise UnansweredError(f"asked for {coin}, told of {row['currency']}")
-        if any(number(text(row, key)) for key in FIGURES):
-            raise VenueError(f"UNREAD_WALLET: {text(row, 'accountEquity')} {coin} of futures")
+        bound = [number(text(row, key)) for key in BOUND]
+        units = max(abs(number(text(row, key)) or ZERO) for key in FREE)
+        words = f"{text(row, 'accountEquity')} {coin} of futures"
+        told.append(Leftover(coins[coin], units, words, any(bound)))
+    return [row for row in told if row.bound or row.units]
 
 
 def signed(row: JsonObject) -> Decimal:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TypeVar
 
@@ -29,11 +29,17 @@ class Place:
         Signs orders and reads.
     master
         Signs transfers between the members of one master; the login itself where none is named.
+    beside
+        Markets of the other accounts with such a wallet at the venue, asked from the same address.
+    notes
+        What the last reading told that does not keep the account from being read, by topic.
     """
 
     config: AccountConfig
     login: Login
     master: Login
+    beside: int = 0
+    notes: dict[str, str] = field(default_factory=dict[str, str], compare=False)
 
     @property
     def account(self) -> str:

@@ -229,7 +229,7 @@ class Login:
         """
         reply = await self._ask(endpoint, params, at)
         if not isinstance(reply, dict | list):
-            raise UnansweredError(f"{endpoint}: not JSON: {str(reply)[:80]!r}")
+            raise UnansweredError(f"{endpoint}: not JSON: {str(reply)[:80]!r}", silent=True)
         return reply
 
     async def word(self, endpoint: str, params: Mapping[str, object]) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from allocator.adapters.ccxt.dialect import Dialect, Permits
+from allocator.adapters.ccxt.failures import NotSentError, UnansweredError
 from allocator.adapters.ccxt.place import Place
 from allocator.adapters.sources import AssetPrices, NetworkTerms
 from allocator.models.account import Account
@@ -38,6 +40,11 @@ class CcxtAccount:
     def capabilities(self) -> Capabilities:
         """What may be sent from the account."""
         return self._dialect.capabilities(self._place)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the last reading told that does not keep the account from being read."""
+        return tuple(self._place.notes.values())
 
     def reaches(self, target: AccountConfig) -> bool:
         """Tell whether money goes directly from this account to another of the same master."""
@@ -75,6 +82,12 @@ class CcxtMarkets:
     def __init__(self, places: Sequence[Place], dialect: Dialect) -> None:
         self._places = tuple(places)
         self._dialect = dialect
+        self._unread = dict[str, str]()
+
+    @property
+    def unread(self) -> Mapping[str, str]:
+        """Markets asked for last that could not be read while others were, and why."""
+        return self._unread
 
     @property
     def _place(self) -> Place:
@@ -94,9 +107,45 @@ class CcxtMarkets:
         return await self._place.login.server_time()
 
     async def instruments(self, wanted: Collection[str]) -> tuple[Instrument, ...]:
-        """Read markets by instrument id."""
+        """Read markets by instrument id; one whose figures are amiss does not cost the others.
+
+        Raises
+        ------
+        VenueError
+            When the venue does not answer, or no market at all can be read.
+        """
         await self.prepare()
-        return await self._dialect.instruments(self._place, wanted)
+        self._unread = {}
+        try:
+            return await self._dialect.instruments(self._place, wanted)
+        except Exception as error:
+            unsent = isinstance(error, NotSentError)
+            if unsent or (isinstance(error, UnansweredError) and error.silent):
+                raise
+            return await self._apart(wanted, error)
+
+    async def _apart(self, wanted: Collection[str], why: Exception) -> tuple[Instrument, ...]:
+        """Read every market by itself; tables that markets share were kept a moment ago.
+
+        Raises
+        ------
+        Exception
+            What all together failed with, when each of them fails.
+        """
+        ask, place, names = self._dialect.instruments, self._place, sorted(wanted)
+        told = await asyncio.gather(
+            *(ask(place, (name,)) for name in names), return_exceptions=True
+        )
+        unread, read = dict[str, str](), list[Instrument]()
+        for name, row in zip(names, told, strict=True):
+            if isinstance(row, BaseException):
+                unread[name] = f"{type(row).__name__}: {row}"
+            else:
+                read.extend(row)
+        if not read:
+            raise why
+        self._unread = unread
+        return tuple(read)
 
     async def prices(self) -> AssetPrices:
         """Read prices of assets in dollars."""

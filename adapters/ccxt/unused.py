@@ -16,8 +16,9 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
     "binance": (
         ("batch orders (batchOrders, five in one)", PROOF),
         (
-            "countdown to cancel all (countdownCancelAll) of more than twelve markets",
-            "it is by market, each a request of weight 10",
+            "countdown to cancel all (countdownCancelAll) of more than six markets",
+            "it is by market, each a request of weight 10: the six of all accounts that share an "
+            "address and a host are renewed with less than half of its weight",
         ),
     ),
     "bitget": (("batch orders (batch-place-order)", PROOF), WITHDRAWALS),

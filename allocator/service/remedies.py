@@ -16,6 +16,8 @@ READING = "check the key of the login, and that it may read"
 SIGNS: Mapping[str, str] = {
     "CLOCK_SKEW": "clock",
     "UNREAD_WALLET": "unread",
+    "DUST": "dust",
+    ": not traded: ": "market",
     "signature": "secret",
     "passphrase": "passphrase",
     "ok-access-key": "key",
@@ -47,7 +49,10 @@ SIGNS: Mapping[str, str] = {
 
 GENERAL: Mapping[str, str] = {
     "clock": "set this machine's clock by NTP",
-    "unread": "close what is named, or leave the account frozen",
+    "unread": "close what is named and move what is left to a wallet that is read (less than a "
+    "dollar of free money may stay), or leave the account frozen",
+    "dust": "nothing has to be done: it is named, and the account is read",
+    "market": "take the market off the account if the venue has ceased to list it",
     "secret": "check the key and the secret of the login",
     "passphrase": "check the passphrase of the login",
     "key": READING,

@@ -13,7 +13,9 @@ from allocator.adapters.ccxt.answers import distinct
 from allocator.adapters.ccxt.hyperliquid_markets import tiers_of
 from allocator.adapters.ccxt.markets import funding_rate, instrument_of
 from allocator.adapters.ccxt.place import Place
+from allocator.adapters.ccxt.session import Login
 from allocator.adapters.emulator.wire import Call
+from allocator.adapters.registry import Opened
 from allocator.adapters.routes import onchain_routes
 from allocator.adapters.sources import NetworkTerms
 from allocator.models.config import Config
@@ -24,7 +26,9 @@ from tests.adapters.ccxt import hyperliquid_payloads as hyperliquid
 from tests.adapters.ccxt import kraken_payloads as kraken
 from tests.adapters.ccxt import kucoin_payloads as kucoin
 from tests.adapters.ccxt import portfolio_payloads as pm
+from tests.adapters.ccxt.conftest import run_with
 from tests.adapters.ccxt.recorded import Recorded, gathered, playing
+from tests.adapters.ccxt.replay import BROKEN
 
 D = Decimal
 
@@ -72,6 +76,90 @@ def test_a_rate_of_funding_that_kraken_does_not_tell_is_named(
     book, why = told(kraken.RECORDED, monkeypatch, **{row: {**whole, "tickers": rows}})
     assert "no funding rate of BTC/USD:USD" in why
     assert "krakenfutures:BTC/USD:USD" not in book.snapshot.instrument
+
+
+def without_funding(table: Mapping[str, Any], market: str) -> dict[str, Any]:
+    """Leave the rate of one of Kraken's markets out; all of them trade."""
+    row = f"GET {kraken.V3}/tickers"
+    rows = [
+        {
+            k: v
+            for k, v in {**one, "suspended": False}.items()
+            if k != "fundingRate" or one["symbol"] != market
+        }
+        for one in table[row]["tickers"]
+    ]
+    return {row: {**table[row], "tickers": rows}}
+
+
+def test_one_market_without_a_rate_of_funding_costs_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing is held in it: it is left out, and the account trades on."""
+    lacking = without_funding(kraken.RECORDED.table(), "PF_ETHUSD")
+    book, why = told(kraken.RECORDED, monkeypatch, **lacking)
+    assert list(book.snapshot.instrument) == ["krakenfutures:BTC/USD:USD"]
+    account = book.snapshot.account["flex"]
+    assert (account.state, account.unread) == ("open", False)
+    assert list(account.positions) == ["krakenfutures:BTC/USD:USD"]
+    (note,) = book.notes
+    assert note.account == "flex"
+    named = "market krakenfutures:ETH/USD:USD: not traded: VenueError: no funding rate"
+    assert note.what.startswith(named)
+    assert "ETH" not in why
+
+
+def test_who_holds_a_market_that_was_never_read_is_frozen_and_it_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lacking = without_funding(kraken.RECORDED.table(), "PF_XBTUSD")
+    book, why = told(kraken.RECORDED, monkeypatch, **lacking)
+    assert list(book.snapshot.instrument) == ["krakenfutures:ETH/USD:USD"]
+    account = book.snapshot.account["flex"]
+    assert (account.state, account.unread) == ("frozen", True)
+    assert "no market data of krakenfutures:BTC/USD:USD: VenueError: no funding rate" in why
+    assert not book.snapshot.account["cash"].unread
+
+
+def test_a_market_that_was_read_before_is_halted_at_its_last_prices(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with playing(kraken.RECORDED, monkeypatch) as (venue, _, config):
+
+        async def twice(opened: Opened) -> tuple[Any, Any]:
+            monkeypatch.setattr(Login.shared, "__defaults__", (0.0,))
+            before = await opened.market.gather()
+            venue.table |= without_funding(venue.table, "PF_XBTUSD")
+            return before, await opened.market.gather()
+
+        before, after = run_with(config, twice)
+    btc, eth = "krakenfutures:BTC/USD:USD", "krakenfutures:ETH/USD:USD"
+    assert after.snapshot.instrument[btc].status == "halted"
+    assert after.snapshot.instrument[btc].mark == before.snapshot.instrument[btc].mark
+    assert after.snapshot.instrument[eth].status == "open"
+    assert after.snapshot.account["flex"].positions == before.snapshot.account["flex"].positions
+    (note,) = after.notes
+    assert note.what.startswith("market krakenfutures:BTC/USD:USD: not traded")
+    assert before.notes == ()
+
+
+def test_a_venue_that_breaks_down_is_not_asked_for_every_market(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    row = f"GET {kraken.V3}/tickers"
+    asked = list[int]()
+    for count in (1, 2):
+        with playing(kraken.RECORDED, monkeypatch) as (venue, _, config):
+            flex = config.accounts[0]
+            fewer = flex.model_copy(update={"instruments": flex.instruments[:count]})
+            rows = (fewer, *config.accounts[1:])
+            venue.table[row] = BROKEN
+            book = gathered(config.model_copy(update={"accounts": rows}))
+            asked.append(sum(f"GET {call.path}" == row for call in venue.calls))
+        assert "markets of krakenfutures: UnansweredError" in "; ".join(
+            one.what for one in book.missing
+        )
+    assert asked[0] == asked[1]
 
 
 def test_a_rebate_at_kucoin_does_not_lower_the_margin(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -231,6 +231,70 @@ def test_money_in_futures_that_nobody_reads_freezes_and_is_named(
     assert f"UNREAD_WALLET: {words}" in why
 
 
+@pytest.mark.parametrize(
+    ("changes", "open_"),
+    [
+        ({"accountEquity": "0.00000001"}, True),
+        ({"accountEquity": "-0.00000001", "available": "0"}, True),
+        ({"accountEquity": "0.00003", "available": "0.00003"}, True),
+        ({"accountEquity": "0.00005", "available": "0"}, False),
+        ({"accountEquity": "0", "available": "0.00005"}, False),
+        ({"accountEquity": "0.00000001", "usdtEquity": "1.00"}, False),
+        ({"accountEquity": "0.00000001", "crossedMargin": "0.00000001"}, False),
+        ({"accountEquity": "0.00000001", "unrealizedPL": "0.00000001"}, False),
+        ({"accountEquity": "0.00000001", "marginCoin": "NEW"}, False),
+        ({"accountEquity": "0.00000001", "marginCoin": "NEW", "usdtEquity": "0.01"}, True),
+    ],
+)
+def test_free_money_of_less_than_a_dollar_in_futures_that_nobody_reads_is_named_only(
+    run: Run, config: Config, venue: Replay, changes: dict[str, Any], open_: bool
+) -> None:
+    """A bitcoin is some 25,000 dollars here."""
+    coin = {**bitget.ELSEWHERE, "marginCoin": "BTC", **changes}
+    venue.table[ACCOUNTS] = bitget.accounts(bitget.ACCOUNT, coin=coin)
+    book = gathered(run, config)
+    assert (book.snapshot.account["futures"].state == "open") == open_
+    missing, notes = (
+        [row.what for row in rows if row.account == "futures"]
+        for rows in (book.missing, book.notes)
+    )
+    assert [what.startswith("DUST: ") for what in notes] == [True] * open_
+    assert ["UNREAD_WALLET: " in what for what in missing] == [True] * (not open_)
+
+
+def test_a_market_without_a_list_of_rates_costs_no_other(
+    run: Run, config: Config, venue: Replay
+) -> None:
+    """The answer comes, and what should be in it does not."""
+    row = "GET /api/v2/mix/market/current-fund-rate"
+    whole = venue.table[row]
+
+    def rates(call: Call) -> Any:
+        if call.text("symbol") == "ETHUSDT":
+            return bitget.ok(None)
+        return whole(call) if callable(whole) else whole
+
+    venue.table[row] = rates
+    book = gathered(run, config)
+    assert set(book.snapshot.instrument) == {BTC}
+    account = book.snapshot.account["futures"]
+    assert (account.state, set(account.positions)) == ("open", {BTC})
+    assert [row.account for row in book.notes] == ["futures"]
+    named = "market bitget:ETH/USDT:USDT: not traded: UnansweredError"
+    assert book.notes[0].what.startswith(named)
+    assert not [row for row in book.missing if row.account == "futures"]
+
+
+def test_dust_in_two_wallets_is_added_up(run: Run, config: Config, venue: Replay) -> None:
+    half = {"accountEquity": "1", "usdtEquity": "0.5"}
+    for dollars, state in (("0.49", "open"), ("0.50", "frozen")):
+        venue.table[ACCOUNTS] = bitget.accounts(
+            bitget.ACCOUNT, coin={**bitget.ELSEWHERE, **half, "marginCoin": "NEW"},
+            usdc={**bitget.ELSEWHERE, **half, "usdtEquity": dollars},
+        )  # fmt: skip
+        assert gathered(run, config).snapshot.account["futures"].state == state
+
+
 def test_futures_that_do_not_tell_what_they_hold_are_not_taken_for_empty(
     run: Run, config: Config, venue: Replay
 ) -> None:

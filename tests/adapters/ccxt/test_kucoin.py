@@ -313,7 +313,7 @@ def test_a_contract_that_contradicts_itself_is_not_read(config: Config, venue: R
     venue.table[row] = kucoin.ok([{**first, "isInverse": True}, *others])
     book = gathered(config)
     assert BTC not in book.snapshot.instrument
-    assert any("inverse, and settled in USDT" in missing.what for missing in book.missing)
+    assert any("inverse, and settled in USDT" in note.what for note in book.notes)
 
 
 OVERVIEW = "GET /api/v1/account-overview"
@@ -360,6 +360,17 @@ def test_money_in_a_futures_wallet_that_nobody_reads_freezes_and_is_named(
     (why,) = [row.what for row in book.missing if row.account == "futures"]
     assert words in why
     assert ("UNREAD_WALLET" in why) == ("futures" in words)
+
+
+def test_free_money_of_less_than_a_dollar_in_another_futures_wallet_is_named_only(
+    config: Config, venue: Replay
+) -> None:
+    _settled_in_coins(venue, XBT={"accountEquity": 1e-8, "marginBalance": 1e-8})
+    book = gathered(config)
+    assert book.snapshot.account["futures"].state == "open"
+    assert not [row for row in book.missing if row.account == "futures"]
+    (why,) = [row.what for row in book.notes]
+    assert why == "DUST: 1e-08 XBT of futures: less than a dollar, and not counted"
 
 
 def test_a_position_or_an_order_settled_in_another_coin_freezes_and_is_named(

@@ -162,7 +162,7 @@ def test_a_contract_whose_size_is_not_told_is_not_one_dollar(config: Config, ven
     venue.table[row] = told
     book = gathered(config)
     assert CM not in book.snapshot.instrument
-    assert any("no contractSize" in missing.what for missing in book.missing)
+    assert any("no contractSize" in note.what for note in book.notes)
 
 
 @pytest.mark.parametrize("price", ["-1", "0"])

@@ -10,7 +10,15 @@ import pytest
 from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.registry import Opened
 from allocator.models.config import Config
-from allocator.models.intents import Ack, Found, OrderIntent, Rejected, TransferIntent, Unknown
+from allocator.models.intents import (
+    AbsentNow,
+    Ack,
+    Found,
+    OrderIntent,
+    Rejected,
+    TransferIntent,
+    Unknown,
+)
 from tests.adapters.ccxt.conftest import Run
 
 FIRST, SECOND = "a" * 32, "b" * 32
@@ -94,7 +102,9 @@ def test_all_money_sent_twice_left_once_and_was_not_refused(
             )  # fmt: skip
             emulator.fault({"kind": "duplicate", "path": path, "method": "POST"})
             outcome = await venue.submit(intent)
-            assert isinstance(outcome, Ack), outcome
+            keyed = key == SECOND
+            assert isinstance(outcome, Ack if keyed else Unknown), outcome
+            assert isinstance(await venue.find(intent, ago()), Found)
         assert (await venue.read()).wallets.get("USDT", 0) == 0
 
     run(config, work)
@@ -147,3 +157,49 @@ def test_what_is_wrong_with_the_request_itself_needs_no_look_up(
     run(config, work)
     log: Any = emulator.admin("GET", "requests")
     assert not [row for row in log if row["path"] == "/fapi/v1/order" and row["method"] == "GET"]
+
+
+def equal(key: str, amount: Decimal) -> TransferIntent:
+    """Word a transfer that bears no key, stamped now."""
+    return TransferIntent(
+        client_id=key, route="r", source="binance-spot", target="binance-usdm", asset="USDT",
+        amount=amount, stamped_at=datetime.now(UTC),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["binance USD-M"])
+def test_a_refused_transfer_is_not_told_as_an_equal_one_before_it(run: Run, config: Config) -> None:
+    """The money was there once: the second was refused, and nothing of it left."""
+
+    async def work(opened: Opened) -> None:
+        venue = opened.venues["binance-spot"]
+        units = (await venue.read()).wallets["USDT"]
+        most = (units / 3 * 2).quantize(Decimal("0.01"))
+        first = await venue.submit(equal(FIRST, most))
+        assert isinstance(first, Ack)
+        refused = equal(SECOND, most)
+        assert isinstance(await venue.submit(refused), Rejected)
+        assert (await venue.read()).wallets["USDT"] == units - most
+        assert isinstance(await venue.find(refused, ago()), AbsentNow)
+
+    run(config, work)
+
+
+@pytest.mark.parametrize("name", ["binance USD-M"])
+def test_a_transfer_without_a_key_that_is_found_is_another_s_no_longer(
+    run: Run, config: Config, emulator: Emulator, name: str
+) -> None:
+    """Its acknowledgement was lost; it was found by its amount, and that is taken once."""
+
+    async def work(opened: Opened) -> None:
+        venue = opened.venues["binance-spot"]
+        units = (await venue.read()).wallets["USDT"]
+        most = (units / 3 * 2).quantize(Decimal("0.01"))
+        lost = equal(FIRST, most)
+        emulator.fault({"kind": "html", "path": "/sapi/v1/asset/transfer", "method": "POST"})
+        assert isinstance(await venue.submit(lost), Unknown)
+        refused = equal(SECOND, most)
+        assert isinstance(await venue.find(lost, ago()), Found)
+        assert isinstance(await venue.submit(refused), Rejected)
+
+    run(config, work)
