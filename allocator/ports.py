@@ -140,6 +140,11 @@ class Gathered(Protocol):
         """What was not read."""
         ...
 
+    @property
+    def notes(self) -> Sequence[Missing]:
+        """What was left out or not counted and is worth knowing; nothing stands frozen for it."""
+        ...
+
 
 class MarketData(Protocol):
     """Where snapshots come from."""

@@ -149,6 +149,7 @@ class PaperGathered:
 
     snapshot: Snapshot
     missing: tuple[PaperMissing, ...] = ()
+    notes: tuple[PaperMissing, ...] = ()
 
 
 class PaperMarket:

@@ -13,7 +13,7 @@ from typing import Literal
 from allocator.models.account import Account
 from allocator.models.config import Config
 from allocator.models.errors import AllocatorError, ConfigError
-from allocator.models.snapshot import Snapshot
+from allocator.ports import Gathered
 from allocator.service.remedies import remedy, remedy_for
 
 PACKAGES = ("cvxpy", "clarabel", "piqp", "osqp", "highspy", "ccxt")
@@ -131,27 +131,31 @@ def _private(check: str, reference: str) -> Finding:
 def _venues(config: Config) -> Iterator[Finding]:
     from allocator.service.bootstrap import open_market
 
-    async def read() -> tuple[dict[str, list[str]], Snapshot]:
+    async def read() -> Gathered:
         async with open_market(config) as market:
-            gathered = await market.gather()
-        failed = dict[str, list[str]]()
-        for row in gathered.missing:
-            failed.setdefault(row.account, []).append(row.what)
-        return failed, gathered.snapshot
+            return await market.gather()
 
     try:
-        missing, snapshot = asyncio.run(read())
+        gathered = asyncio.run(read())
     except AllocatorError as error:
         yield Finding("venues", "wrong", str(error), "mend the configuration")
         return
     for row in config.accounts:
-        venue = config.logins[row.login].venue
-        if row.id not in missing:
-            yield Finding(f"account {row.id}", "ok", "read in full")
-        for what in missing.get(row.id, ()):
-            yield Finding(f"account {row.id}", "wrong", what, remedy_for(what, venue))
-        if row.id in snapshot.account:
-            yield from _position_mode(snapshot.account[row.id])
+        yield from _account(row.id, config.logins[row.login].venue, gathered)
+
+
+def _account(name: str, venue: str, gathered: Gathered) -> Iterator[Finding]:
+    """Tell how an account was read, what was left out of it, and its position mode."""
+    failed = [row.what for row in gathered.missing if row.account == name]
+    if not failed:
+        yield Finding(f"account {name}", "ok", "read in full")
+    for what in failed:
+        yield Finding(f"account {name}", "wrong", what, remedy_for(what, venue))
+    for row in gathered.notes:
+        if row.account == name:
+            yield Finding(f"account {name}", "note", row.what, remedy_for(row.what, venue))
+    if name in gathered.snapshot.account:
+        yield from _position_mode(gathered.snapshot.account[name])
 
 
 def _position_mode(account: Account) -> Iterator[Finding]:

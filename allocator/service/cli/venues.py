@@ -84,6 +84,8 @@ def _tell(gathered: Gathered, output: Format, *, whole: bool = False) -> None:
         frozen = {row.id for row in gathered.snapshot.accounts if row.state == "frozen"}
         unread = frozen & {row.account for row in gathered.missing}
         _write(_rows(gathered.snapshot, output, unread), output)
+    for row in gathered.notes:
+        print(f"note: {row.account}: {row.what}", file=sys.stderr)
     for row in gathered.missing:
         print(f"missing: {row.account}: {row.what}", file=sys.stderr)
     if gathered.missing:

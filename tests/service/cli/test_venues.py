@@ -43,14 +43,19 @@ def test_an_account_that_was_not_read_has_no_figures(
     lost = snapshot.accounts[0].model_copy(update={"state": "frozen", "balances": {}})
     snapshot = snapshot.model_copy(update={"accounts": (lost, *snapshot.accounts[1:])})
     missing = [SimpleNamespace(account=lost.id, what="no answer")]
-    gathered = SimpleNamespace(snapshot=snapshot, missing=missing)
+    notes = [
+        SimpleNamespace(account=snapshot.accounts[1].id, what="DUST: 0.01 USD in coin futures")
+    ]
+    gathered = SimpleNamespace(snapshot=snapshot, missing=missing, notes=notes)
     monkeypatch.setattr(venues, "_gather", lambda _path: gathered)
     assert run([command, "-c", "config.yaml", "-o", "csv"]) == 5
     shown = capsys.readouterr()
     rows = list(csv.DictReader(io.StringIO(shown.out)))
     assert {rows[0][name] for name in FIGURES} == {""}
     assert rows[1]["equity"] == "300000"
-    assert shown.err == f"missing: {lost.id}: no answer\n"
+    assert shown.err == (
+        f"note: {notes[0].account}: {notes[0].what}\nmissing: {lost.id}: no answer\n"
+    )
 
 
 @pytest.mark.parametrize(
