@@ -262,8 +262,7 @@ def _may_still_fill(out: Expected, intent: OrderIntent, row: Instrument, rest: D
 
 
 def _apply_transfer(out: Expected, attempt: Attempt, intent: TransferIntent) -> None:
-    route = out.book.routes[intent.route]
-    charges = intent.amount * route.rate + route.fee
+    charges = _charges(out.book, intent)
     source = out.wallet(intent.source, intent.asset)
     target = out.wallet(intent.target, intent.asset)
     if attempt.state in _LEFT:
@@ -278,6 +277,11 @@ def _apply_transfer(out: Expected, attempt: Attempt, intent: TransferIntent) -> 
     elif attempt.state in _MAYBE:
         source.below += intent.amount + charges
         target.above += intent.amount
+
+
+def _charges(book: Book, intent: TransferIntent) -> Decimal:
+    route = book.routes[intent.route]
+    return intent.amount * route.rate + route.fee
 
 
 def _apply_move(out: Expected, attempt: Attempt, intent: MoveIntent) -> None:
@@ -325,6 +329,14 @@ def may_arrive(out: Expected, attempts: Iterable[Attempt]) -> None:
             target.above += attempt.intent.amount
             source = out.wallet(attempt.intent.source, attempt.intent.asset)
             source.above += attempt.intent.amount
+
+
+def may_have_cost(out: Expected, returned: Iterable[Attempt]) -> None:
+    """Allow for charges of transfers that came back and are otherwise left out."""
+    for attempt in returned:
+        if isinstance(attempt.intent, TransferIntent):
+            source = out.wallet(attempt.intent.source, attempt.intent.asset)
+            source.below += _charges(out.book, attempt.intent)
 
 
 def _worth_at(row: Instrument, contracts: Decimal, price: Decimal) -> Decimal:

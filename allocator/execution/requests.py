@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -11,6 +11,7 @@ from decimal import Decimal
 from allocator.execution.asking import answer, window_s
 from allocator.execution.attempts import Attempt, sender, touched
 from allocator.execution.entries import Place
+from allocator.execution.expectation import may_have_cost
 from allocator.execution.gate import Gate, reduces, scopes
 from allocator.execution.readings import read_all
 from allocator.execution.reservations import reservations
@@ -255,7 +256,7 @@ class Requests:
         if not isinstance(intent, TransferIntent) or not self._run.confirms:
             return True
         row = (await read_all(self._shell, (intent.target,)))[intent.target]
-        wanted = self._run.expected(without=attempt.client_id).wallet(intent.target, intent.asset)
+        wanted = self._run.expected((attempt.client_id,)).wallet(intent.target, intent.asset)
         least = wanted.value - wanted.below + intent.amount
         return row.complete and row.wallets.get(intent.asset, ZERO) >= least
 
@@ -331,16 +332,32 @@ class Requests:
 
     async def _books_agree(self, attempt: Attempt) -> bool:
         """Whether its accounts hold what they should if it had not happened."""
+        # Asked before the accounts are read: what is told to be back by then is in the reading.
+        returned = await self._returned(touched(attempt.intent))
         rows = await read_all(self._shell, touched(attempt.intent))
         if not all(row.complete for row in rows.values()):
             return False
-        expected = self._run.expected(without=attempt.client_id)
+        expected = self._run.expected({attempt.client_id, *(row.client_id for row in returned)})
+        may_have_cost(expected, returned)
         if isinstance(attempt.intent, TransferIntent):
             # Half the amount tells a transfer that left from charges that were not told yet.
             half = attempt.intent.amount / 2
             for account in touched(attempt.intent):
                 expected.wallet(account, attempt.intent.asset).widen(half)
         return not any(expected.breaks(row) for row in rows.values())
+
+    async def _returned(self, accounts: Collection[str]) -> tuple[Attempt, ...]:
+        """List transfers that left these accounts and came back, of which no record is made yet.
+
+        The record follows them when it is their turn; until then it has their money on its way.
+        """
+        out = list[Attempt]()
+        for row in self._run.attempts():
+            if row.state is State.IN_TRANSIT and sender(row.intent) in accounts:
+                finding = await self.look(row)
+                if isinstance(finding, Found) and finding.state == "returned":
+                    out.append(row)
+        return tuple(out)
 
 
 def _cancel_at(attempt: Attempt, begun: datetime, config: ExecutionConfig) -> datetime:

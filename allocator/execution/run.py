@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -240,16 +240,16 @@ class Run:
         effects = filled_effects(self.book, self.plan, self._known().values())
         return BookState.start(self.book).after(effects)
 
-    def expected(self, without: str | None = None) -> Expected:
+    def expected(self, without: Collection[str] = ()) -> Expected:
         """Work out what the accounts should hold now.
 
         Parameters
         ----------
         without
-            Client id of an attempt that is taken not to have happened.
+            Client ids of attempts that are taken not to have happened.
         """
-        mine = [row for row in self._known().values() if row.client_id != without]
-        if self._folding is None or without in self._folding.folded:
+        mine = [row for row in self._known().values() if row.client_id not in without]
+        if self._folding is None or not self._folding.folded.isdisjoint(without):
             self._folding = Folding(self.book, self.baseline)
         out = self._folding.expected(mine)
         may_arrive(out, self._others_under_way())

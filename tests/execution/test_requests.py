@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Engine
 
-from allocator.adapters.paper import Behaviour
+from allocator.adapters.paper import Behaviour, Fault
 from allocator.execution.requests import Absence
 from allocator.execution.transitions import State
 from allocator.models.intents import (
@@ -25,7 +25,7 @@ from allocator.models.intents import (
     Quote,
 )
 from allocator.ports import Venue
-from tests.execution.book import START, JumpingClock, order
+from tests.execution.book import BTC_A, ROUTES, START, JumpingClock, order, snapshot, transfer
 from tests.execution.desk import Desk
 
 
@@ -165,6 +165,19 @@ def test_absence_of_what_the_venue_shows_late_is_not_believed(lite: Engine) -> N
     behaviour = Behaviour(visible_after_s=Decimal(3), capabilities=able)
     desk = Desk.open(lite, behaviour=behaviour)
     assert desk.run(order(1, "a", "sell", "0.5")).status == "done"
+
+
+def test_absence_is_believed_while_a_transfer_that_came_back_is_still_on_record(
+    lite: Engine,
+) -> None:
+    """The order is settled before anybody follows the transfer, whose money is there again."""
+    faults = [Fault("transfer", "returned"), Fault("order", "lost_before", nth=2)]
+    quick = [{**row, "latency_s": "2"} for row in ROUTES]
+    desk = Desk.open(lite, faults=faults, start=snapshot(routes=quick))
+    report = desk.run(transfer(1, "5000"), order(2, "a", "sell", "0.8", reduce_only=True))
+    assert [str(row.state) for row in report.actions] == ["returned", "not_executed"]
+    assert not report.frozen
+    assert desk.held("a", BTC_A) == Decimal("0.6")
 
 
 def test_restart_cancels_the_order_that_stands(lite: Engine) -> None:
