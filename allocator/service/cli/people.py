@@ -52,14 +52,25 @@ def load(config: Path) -> Config:
 
 @contextmanager
 def open_office(config: Config) -> Generator[Office]:
-    """Open the record for what people say; nobody has to lead for it."""
+    """Open the record for what people say; nobody has to lead for it.
+
+    What was said is in the audit, whose head is kept elsewhere as it is after a cycle.
+    """
     from allocator.execution import schema
     from allocator.execution.office import Office
+    from allocator.service.anchors import Anchors, anchor_file
     from allocator.service.clock import SystemClock
 
     with open_database(config.database, None, create=True) as engine:
         schema.upgrade(engine)
-        yield Office(engine, config.installation, SystemClock())
+        clock = SystemClock()
+        office = Office(engine, config.installation, clock)
+        before = office.history.head()
+        try:
+            yield office
+        finally:
+            if office.history.head() != before:
+                Anchors(anchor_file(config.service.history), office.history, clock).keep()
 
 
 def approve(

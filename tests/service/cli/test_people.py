@@ -99,7 +99,7 @@ def test_a_plan_is_proposed_approved_carried_out_and_made_again(shop: Shop) -> N
     assert "the same, byte for byte" in shop.capsys.readouterr().out
     verify = ["history", "-c", str(shop.path), "verify"]
     assert run(verify) == 0
-    assert "with all 2 heads of " in shop.capsys.readouterr().out
+    assert "with all 4 heads of " in shop.capsys.readouterr().out
     forged = shop.path.with_name("forged")
     forged.write_text(f"999999 {'0' * 64}\n")
     assert run([*verify, "--anchor", str(forged)]) == 1
