@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from allocator.models.base import exact, plain
 from allocator.models.books import book_config
 from allocator.models.config import Config
-from allocator.models.errors import ConfigError, InputError, Problem, SnapshotError
+from allocator.models.errors import ConfigError, Problem
 from allocator.models.mandate import Mandate
 from allocator.models.parts import Parts
 from allocator.models.plan import Plan
@@ -19,17 +17,16 @@ from allocator.models.refusals import book_problems, doubled_instruments, proble
 from allocator.models.refusals_config import config_problems
 from allocator.models.scenario import Scenario
 from allocator.models.snapshot import Snapshot
+from allocator.whatif.axes import check_axes
 from allocator.whatif.document import Where, suggest
-from allocator.whatif.grid import MOST_POINTS, count_of, told, too_many
+from allocator.whatif.grid import MOST_POINTS, count_of
 from allocator.whatif.overrides import override
 from allocator.whatif.reading import Reading, V
-from allocator.whatif.recipe import HALVES, Book, PathError, Recipe, Variants
+from allocator.whatif.recipe import HALVES, Book, Recipe
 from allocator.whatif.references import Files, ShockFrom, Shocks, Store
 from allocator.whatif.schemas import ScenarioHead
 from allocator.whatif.shocks import ShockError, shocked_by
 from allocator.whatif.shocks.names import underlyings
-
-LOG = logging.getLogger(__name__)
 
 
 def _load(model: type[V], kind: str, path: str | Path) -> V:
@@ -241,7 +238,7 @@ def load_recipe(
     more = More(shocks, override or {}, base=True)
     reading, _, recipe = _recipe(source, store, more)
     if recipe is not None:
-        _check_grid(reading, recipe, most_points)
+        check_axes(reading, recipe, most_points)
     reading.check()
     assert recipe is not None
     return recipe
@@ -266,7 +263,7 @@ def check_scenario(path: str | Path, most_points: int = MOST_POINTS) -> int:
     """
     reading, _, recipe = _recipe(path, None, More())
     if recipe is not None:
-        _check_grid(reading, recipe, most_points)
+        check_axes(reading, recipe, most_points)
     reading.check()
     assert recipe is not None
     return count_of(recipe.grid)
@@ -363,49 +360,6 @@ def _check_expect(
         if name not in known:
             said = f"unknown underlying {name!r}{suggest(name, known)}"
             reading.add([Problem(("expect", "exposure", name), said)])
-
-
-def _check_grid(reading: Reading, recipe: Recipe, most_points: int | None) -> None:
-    """Put every value of the grid in its place, the others as the file has them."""
-    said = None if most_points is None else too_many(recipe.grid, most_points)
-    if said is not None:
-        reading.add([Problem(("grid",), said)])
-        return
-    variants = Variants(recipe)
-    for path, values in recipe.grid.items():
-        at: Where = ("grid", path)
-        if not values:
-            reading.add([Problem(at, "an axis has at least one value")])
-        reading.add(_repeated(at, values))
-        for i, value in enumerate(values):
-            try:
-                variants.book({path: value})
-            except PathError as error:
-                reading.add([Problem(at, error.problems[0].message)])
-                break
-            except SnapshotError as error:
-                LOG.info("%s: %s", at, error)  # another value beside it may mend it
-            except InputError as error:
-                said = "; ".join(map(str, error.problems))
-                reading.add([Problem((*at, i), f"cannot stand there: {said}")])
-
-
-def _repeated(at: Where, values: Sequence[Any]) -> Iterator[Problem]:
-    """Look for values that an axis has already: their points would be decided twice."""
-    first = dict[str, int]()
-    for i, value in enumerate(values):
-        place = first.setdefault(_same(value), i)
-        if place != i:
-            yield Problem((*at, i), f"{told(value)} stands on this axis already, at [{place}]")
-
-
-def _same(value: Any) -> str:
-    """Write a value so that numbers and percentages written differently are the same."""
-    text = told(value)
-    try:
-        return plain(exact(text[:-1]).scaleb(-2) if text.endswith("%") else exact(text))
-    except ValueError:
-        return text
 
 
 def _overridden(reading: Reading, tree: dict[str, Any], rows: dict[str, Any]) -> dict[str, Any]:
