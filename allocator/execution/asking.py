@@ -1,4 +1,4 @@
-"""How long a venue's answer to a write is waited for, and what no answer means."""
+"""How long a venue's answer is waited for, and what no answer means."""
 
 from __future__ import annotations
 
@@ -8,12 +8,19 @@ from decimal import Decimal
 from typing import TypeVar
 
 from allocator.execution.run import Shell
-from allocator.models.intents import Unknown
+from allocator.models.errors import VenueError
+from allocator.models.intents import AccountReading, Quote, Unknown
 from allocator.ports import Venue
 
 Answer = TypeVar("Answer")
 
 MOST_WINDOW_S = Decimal(5)
+
+QUESTION_S = 30.0
+"""Seconds that an answer to a question is waited for; adapters have shorter deadlines of their own.
+
+It holds an adapter that hangs: nothing else would end the wait, and the plan would stand for ever.
+"""
 
 
 def window_s(venue: Venue) -> Decimal:
@@ -35,3 +42,31 @@ async def answer(shell: Shell, venue: Venue, asked: Awaitable[Answer]) -> Answer
         return Unknown(why="no answer in time")
     except Exception as error:  # noqa: BLE001 - whatever it is, it may have been sent
         return Unknown(why=f"the adapter failed: {type(error).__name__}")
+
+
+async def read_account(shell: Shell, account: str) -> AccountReading:
+    """Read an account; incomplete when its adapter hangs or fails."""
+    venue = shell.venue(account)
+    try:
+        async with asyncio.timeout(QUESTION_S):
+            return await venue.read()
+    except TimeoutError:
+        why = "no answer in time"
+    except Exception as error:  # noqa: BLE001 - what was not read is not flat, whatever the cause
+        why = f"the adapter failed: {type(error).__name__}"
+    return AccountReading(account=account, at=shell.clock.now(), complete=False, missing=(why,))
+
+
+async def read_quote(shell: Shell, account: str, instrument: str) -> Quote:
+    """Read best prices.
+
+    Raises
+    ------
+    VenueError
+        When they cannot be read, or not in time.
+    """
+    try:
+        async with asyncio.timeout(QUESTION_S):
+            return await shell.venue(account).quote(instrument)
+    except TimeoutError as error:
+        raise VenueError("no answer in time") from error

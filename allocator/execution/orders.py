@@ -8,6 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from allocator.execution.asking import read_quote
 from allocator.execution.attempts import Attempt
 from allocator.execution.client_ids import client_id
 from allocator.execution.endings import close
@@ -238,12 +239,12 @@ class Orders:
         """Read prices; short when there are none, or none within the worst price."""
         order = leg.order
         try:
-            quote = await self._shell.venue(order.account).quote(order.instrument)
+            prices = await read_quote(self._shell, order.account, order.instrument)
         except VenueError as error:
             return Short(f"no prices of {order.instrument}: {error}", over=False)
-        self._shell.marks.add(quote)
-        beyond = beyond_worst(order, quote)
-        return quote if beyond is None else Short(beyond, over=False)
+        self._shell.marks.add(prices)
+        beyond = beyond_worst(order, prices)
+        return prices if beyond is None else Short(beyond, over=False)
 
     async def _sent(self, send: Callable[..., Awaitable[T]], *args: Any) -> T:
         """Send, and give the plan up when that is refused."""

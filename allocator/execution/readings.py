@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from allocator.execution.asking import read_account
 from allocator.execution.expectation import Break
 from allocator.execution.run import Abort, OutsideChange, Run, Shell
 from allocator.models.intents import AccountReading
@@ -18,7 +19,7 @@ PATIENCE_S = Decimal(10)
 async def read_all(shell: Shell, accounts: Iterable[str]) -> dict[str, AccountReading]:
     """Read accounts at the same time, complete or not."""
     names = sorted(set(accounts))
-    rows = await asyncio.gather(*(shell.venue(name).read() for name in names))
+    rows = await asyncio.gather(*(read_account(shell, name) for name in names))
     return dict(zip(names, rows, strict=True))
 
 

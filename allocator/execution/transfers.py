@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
+from allocator.execution.asking import read_quote
 from allocator.execution.attempts import Attempt
 from allocator.execution.client_ids import client_id
 from allocator.execution.endings import close
@@ -87,7 +88,7 @@ class Transfers:
         shell = self._run.shell
         held = self._run.expected().position(action.source, action.instrument).value
         try:
-            price = (await shell.venue(action.source).quote(action.instrument)).mark
+            price = (await read_quote(shell, action.source, action.instrument)).mark
         except VenueError as error:
             raise Abort(f"no mark price of {action.instrument}: {error}") from error
         return MoveIntent(

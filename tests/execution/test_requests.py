@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from allocator.adapters.paper import Behaviour, Fault
+from allocator.execution import asking
 from allocator.execution.requests import Absence
 from allocator.execution.transitions import State
 from allocator.models.intents import (
@@ -129,6 +130,51 @@ def test_adapter_that_fails_leaves_an_unknown_outcome(lite: Engine) -> None:
     told = [str(row.facts) for row in desk.journal().history.events()]
     assert any("RuntimeError" in row for row in told)
     assert not any("hunter2" in row for row in told)
+
+
+class Hanging(Standing):
+    """Answers no question: its connection hangs and has no deadline."""
+
+    def __init__(self, venue: Venue, question: str) -> None:
+        super().__init__(venue)
+        self._question = question
+
+    async def read(self) -> AccountReading:
+        if self._question == "read":
+            await asyncio.Event().wait()
+        return await self._venue.read()
+
+    async def quote(self, instrument: str) -> Quote:
+        if self._question == "quote":
+            await asyncio.Event().wait()
+        return await self._venue.quote(instrument)
+
+
+@pytest.mark.parametrize(
+    ("question", "reason"),
+    [("read", "not read completely: a (no answer in time)"), ("quote", "no answer in time")],
+)
+def test_adapter_that_hangs_holds_up_no_plan(
+    lite: Engine, monkeypatch: pytest.MonkeyPatch, question: str, reason: str
+) -> None:
+    monkeypatch.setattr(asking, "QUESTION_S", 0.01)
+    desk = Desk.open(lite)
+    desk.venues = {**desk.venues, "a": Hanging(desk.venues["a"], question)}
+    report = desk.run(order(1, "a", "sell", "0.5"))
+    assert reason in report.actions[0].reason
+    assert not desk.exchange.received
+
+
+def test_adapter_that_fails_to_read_has_read_nothing(lite: Engine) -> None:
+    class Failing(Standing):
+        async def read(self) -> AccountReading:
+            raise RuntimeError("a bug that shows a key: hunter2")
+
+    desk = Desk.open(lite)
+    desk.venues = {**desk.venues, "a": Failing(desk.venues["a"])}
+    report = desk.run(order(1, "a", "sell", "0.5"))
+    assert "not read completely: a (the adapter failed: RuntimeError)" in report.actions[0].reason
+    assert "hunter2" not in str(report)
 
 
 class Stalling(JumpingClock):
