@@ -16,6 +16,7 @@ what was found; else nobody can say.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -89,7 +90,7 @@ class CcxtVenue:
     directory
         Where its money may go.
     clock
-        Dates a reading that failed.
+        Dates a reading that failed, and waits until a venue shows what it did.
     """
 
     def __init__(self, place: Place, directory: Directory, clock: Clock) -> None:
@@ -135,12 +136,8 @@ class CcxtVenue:
             answers = await self._send_together(intents)
         except Exception as error:  # noqa: BLE001 - what befell the request befell every order
             answers = [error] * len(intents)
-        return tuple(
-            [
-                await self._told(intent, row, begun)
-                for intent, row in zip(intents, answers, strict=True)
-            ]
-        )
+        rows = zip(intents, answers, strict=True)
+        return tuple(await asyncio.gather(*(self._told(*row, begun) for row in rows)))
 
     async def cancel_after(self, seconds: int) -> Outcome:
         """Have every order cancelled unless this is called again within so many seconds."""
@@ -287,6 +284,10 @@ class CcxtVenue:
         """Look for an effect that a refusal may be the consequence of."""
         told = f"{rejected.code}: {rejected.message}"
         found = await self.find(intent, since)
+        if isinstance(found, AbsentNow):
+            # What the venue did a moment ago it may show only after its lag.
+            await self._clock.sleep(float(self.capabilities.read_lag_s))
+            found = await self.find(intent, since)
         if isinstance(found, Unsure):
             return Unknown(why=f"{told}: refused, and a look-up failed: {found.why}")
         if not _had_effect(found):

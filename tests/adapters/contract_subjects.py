@@ -30,12 +30,14 @@ Work = Callable[[Venues], Awaitable[None]]
 ID = "0123456789abcdef0123456789abcdef"
 
 
-class RealClock:
+class HastyClock:
+    """The time as it is; waits are left out, for a loopback exchange shows at once what it did."""
+
     def now(self) -> datetime:
         return datetime.now(UTC)
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(0)
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ PAPER = {
 
 
 def paper(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> Subject:
-    exchange, _, venues = open_paper(Snapshot.model_validate(PAPER), RealClock())
+    exchange, _, venues = open_paper(Snapshot.model_validate(PAPER), HastyClock())
 
     def lose(call: str, how: str) -> None:
         asked = "error" if call in ("find", "read") else f"lost_{how}"
@@ -156,7 +158,7 @@ def _emulated(
 
     def run(work: Work) -> None:
         async def whole() -> None:
-            opened = open_venues(config, RealClock())
+            opened = open_venues(config, HastyClock())
             try:
                 await opened.venues[words["source"]].server_time()
                 await work(opened.venues)

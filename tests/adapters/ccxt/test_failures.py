@@ -18,7 +18,15 @@ from allocator.adapters.ccxt.secrets import secret
 from allocator.adapters.ccxt.session import Sessions
 from allocator.models.config import Config
 from allocator.models.errors import ConfigError
-from allocator.models.intents import Capabilities, OrderIntent, Outcome, Rejected, Unknown
+from allocator.models.intents import (
+    Ack,
+    Capabilities,
+    Found,
+    OrderIntent,
+    Outcome,
+    Rejected,
+    Unknown,
+)
 
 NOW = datetime(2026, 9, 28, tzinfo=UTC)
 ADDRESS = "https://api.example/v5/position/list?api_key=key-1&signature=abc"
@@ -100,21 +108,40 @@ REFUSALS = {
 }
 
 
-def submitted(venue: str, status: int) -> Outcome:
-    """Submit an order that a venue refuses with this status."""
+class HastyClock:
+    """A clock whose waits take no time, and are counted."""
+
+    def __init__(self) -> None:
+        self.slept_s = 0.0
+
+    def now(self) -> datetime:
+        return NOW
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept_s += seconds
+
+
+def submitted(venue: str, status: int, *, shown_after_s: float | None = None) -> Outcome:
+    """Submit an order that a venue refuses with this status.
+
+    It has carried an equal request out, and shows that after a while; None: it has not.
+    """
+    clock = HastyClock()
 
     class Refusing:
         facts = DIALECTS[venue].facts
 
         def capabilities(self, place: Any) -> Capabilities:
-            return Capabilities(orders=True)
+            return Capabilities(orders=True, read_lag_s=Decimal(2))
 
         async def send_order(self, place: Any, intent: Any) -> str:
             body = REFUSALS[venue]
             raise failure(RuntimeError("x"), Answer(status, body), (), f"{venue} order")
 
-        async def find_order(self, place: Any, intent: Any, trace: Any) -> None:
-            """Tell of none: the refusal is of the one request that there was."""
+        async def find_order(self, place: Any, intent: Any, trace: Any) -> Found | None:
+            if shown_after_s is None or clock.slept_s < shown_after_s:
+                return None
+            return Found(venue_id="1", state="filled", filled=Decimal(1))
 
     async def nothing() -> None:
         return None
@@ -135,7 +162,6 @@ def submitted(venue: str, status: int) -> Outcome:
         quantity=Decimal(1),
         limit_price=Decimal(1),
     )
-    clock = cast(Any, SimpleNamespace(now=lambda: NOW))
     return asyncio.run(CcxtVenue(cast(Any, place), directory, clock).submit(intent))
 
 
@@ -153,3 +179,13 @@ def test_a_servers_error_leaves_open_what_happened_whatever_code_it_bears(
 @pytest.mark.parametrize("status", [200, 400])
 def test_the_same_code_with_the_venues_own_status_is_a_rejection(venue: str, status: int) -> None:
     assert isinstance(submitted(venue, status), Rejected)
+
+
+@pytest.mark.parametrize("venue", ["bybit", "okx", "gate"])
+@pytest.mark.parametrize("shown_after_s", [0, 2])
+def test_a_refusal_of_what_the_venue_shows_later_is_no_rejection(
+    venue: str, shown_after_s: float
+) -> None:
+    """A network that doubles a request gets the second one refused, while the first is booked."""
+    outcome = submitted(venue, 200, shown_after_s=shown_after_s)
+    assert outcome == Ack(venue_id="1")
