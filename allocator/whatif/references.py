@@ -112,9 +112,13 @@ class Files:
         if self.base is None:
             self._complain(path, "files cannot be referred to here")
             return None
+        file = self.base / half["file"]
+        if not file.is_file():
+            self._complain(path, f"there is no file {file}; a path counts from this file's folder")
+            return None
         if key:
-            return self.reading.mount_any(self.base / half["file"], at, key)
-        return self.reading.mount(self.base / half["file"], at)
+            return self.reading.mount_any(file, at, key)
+        return self.reading.mount(file, at)
 
     def _alone(self, half: Mapping[str, Any], path: Where) -> None:
         if len(half) > 1:

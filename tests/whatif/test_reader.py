@@ -223,9 +223,10 @@ def test_halves_may_stand_in_files_of_their_own(tmp_path: Path) -> None:
     assert mandate.targets[0].underlying == "BTC"
 
 
-def test_a_missing_file_is_told_by_name(tmp_path: Path) -> None:
+def test_a_missing_file_is_told_where_it_is_named(tmp_path: Path) -> None:
     path = write(tmp_path, "name: x\nsnapshot: {file: gone.json}\nmandate: {}\n")
-    assert errors(path) == [f"{tmp_path / 'gone.json'}: cannot be read: No such file or directory"]
+    gone = f"there is no file {tmp_path / 'gone.json'}; a path counts from this file's folder"
+    assert errors(path) == [f"2:18: snapshot.file: {gone}"]
 
 
 def test_a_stored_snapshot_needs_a_store(tmp_path: Path) -> None:

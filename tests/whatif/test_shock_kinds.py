@@ -311,7 +311,7 @@ def test_what_is_wrong_in_a_file_of_shocks_is_told_with_its_own_line(tmp_path: P
          "a fee is no larger than the trade"),
         ("[{prices: {BTC: -1%}}, {venues: {binance: {withdrawal: halted}}}]",
          "shock[1].venues.binance.withdrawal: unknown key 'withdrawal' - did you mean"),
-        ("[{prices: {BTC: -1%}}, {file: none.yaml}]", "none.yaml: cannot be read: No such file"),
+        ("[{prices: {BTC: -1%}}, {file: none.yaml}]", "shock[1].file: there is no file "),
         ("{file: x.yaml, note: x}", "is a reference: nothing else may stand beside it"),
         ("[5]", "shock[0]: a mapping is wanted"),
     ],
