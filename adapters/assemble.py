@@ -17,11 +17,12 @@ from allocator.adapters.figures import scaled
 from allocator.adapters.prices import Priced, Seen, chosen
 from allocator.adapters.routes import internal_routes, merged, onchain_routes, sendable
 from allocator.adapters.sources import AccountSource, AssetPrices, NetworkTerms
-from allocator.models.account import Account, Balance, Fees
+from allocator.models.account import Account, Balance, Fees, State
 from allocator.models.base import ONE, ZERO
 from allocator.models.config import AssetConfig, Config
 from allocator.models.market import Asset, Instrument
 from allocator.models.snapshot import Snapshot
+from allocator.models.status import VenueStatus
 
 DOLLARS = frozenset({"USD", "USDT", "USDC", "FDUSD", "USDE", "DAI", "TUSD", "PYUSD"})
 """Assets that are exposure to nothing unless the configuration says otherwise."""
@@ -29,6 +30,8 @@ DOLLARS = frozenset({"USD", "USDT", "USDC", "FDUSD", "USDE", "DAI", "TUSD", "PYU
 VOLATILITY = Decimal("0.03")
 """A day's volatility where the mandate names none (problem.md, section 2)."""
 
+
+STRICTER: Sequence[State] = ("open", "reduce_only", "frozen")
 
 NOT_READ: Mapping[str, Any] = {"state": "frozen", "unread": True}
 """What becomes of an account whose figures are old or not whole."""
@@ -50,11 +53,14 @@ class Book:
     ----------
     notes
         What else was seen of accounts that were read: a market left out, dust left aside.
+    statuses
+        How venues say that they stand; a venue that publishes nothing is not in it.
     """
 
     snapshot: Snapshot
     missing: tuple[NotRead, ...]
     notes: tuple[NotRead, ...] = ()
+    statuses: Mapping[str, VenueStatus] = field(default_factory=dict[str, VenueStatus])
 
 
 @dataclass(slots=True)
@@ -75,6 +81,8 @@ class Parts:
         What was seen that keeps no account from being read.
     seen
         The last price told of each asset, in this gather or an earlier one.
+    statuses
+        How venues say that they stand.
     """
 
     as_of: datetime
@@ -88,6 +96,7 @@ class Parts:
     unread: dict[str, str] = field(default_factory=dict[str, str])
     notes: list[NotRead] = field(default_factory=list[NotRead])
     seen: Mapping[str, Seen] = field(default_factory=dict[str, Seen])
+    statuses: dict[str, VenueStatus] = field(default_factory=dict[str, VenueStatus])
 
     def fail(self, account: str, what: str) -> None:
         """Name something that is missing."""
@@ -127,7 +136,8 @@ def assemble(
         routes=tuple(row for row in found if row.asset in prices),
         moves=tuple(row for row in moves if row.instrument in instruments),
     )  # fmt: skip
-    return Book(snapshot, tuple(dict.fromkeys(parts.failures)), tuple(dict.fromkeys(parts.notes)))
+    missing, notes = dict.fromkeys(parts.failures), dict.fromkeys(parts.notes)
+    return Book(snapshot, tuple(missing), tuple(notes), parts.statuses)
 
 
 def _account(config: Config, source: AccountSource, parts: Parts, last: Snapshot | None) -> Account:
@@ -135,7 +145,7 @@ def _account(config: Config, source: AccountSource, parts: Parts, last: Snapshot
     read = parts.accounts.get(mine.id)
     if read is not None:
         asleep = config.mode == "live" and not mine.live
-        return read.model_copy(update={"state": "frozen"}) if asleep else read
+        return read.model_copy(update={"state": "frozen"}) if asleep else _let(read, parts)
     if last is not None and mine.id in last.account:
         return last.account[mine.id].model_copy(update=NOT_READ)
     return Account(
@@ -148,6 +158,17 @@ def _account(config: Config, source: AccountSource, parts: Parts, last: Snapshot
         unread=True,
         fees=Fees(taker=ZERO),
     )
+
+
+def _let(account: Account, parts: Parts) -> Account:
+    """Let an account do what its venue says that it can, and name what that takes away."""
+    told = parts.statuses.get(account.venue)
+    if told is None or told.accounts == "open":
+        return account
+    state = max(account.state, told.accounts, key=STRICTER.index)
+    what = f"{state.replace('_', ' ')}: {account.venue} says {told.words}"
+    parts.notes.append(NotRead(account.id, what))
+    return account.model_copy(update={"state": state})
 
 
 def _instruments(

@@ -1,8 +1,8 @@
 """Reads every account and market at once, within a deadline, into one snapshot.
 
-Accounts, prices and clocks are read first and may take three fifths of the time, markets and
-networks after them (which markets are needed depends on what the accounts hold). Whatever has
-not come by then counts as not read: see `assemble`.
+Accounts, prices, clocks and how venues stand are read first and may take three fifths of the
+time, markets and networks after them (which markets are needed depends on what the accounts hold).
+Whatever has not come by then counts as not read: see `assemble`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,14 @@ from typing import Any, TypeVar
 from allocator.adapters.assemble import Book, NotRead, Parts, assemble, mentioned
 from allocator.adapters.deadline import deadline
 from allocator.adapters.prices import Seen, told_now
-from allocator.adapters.sources import AccountSource, NamesUnread, Notes, VenueSource
+from allocator.adapters.sources import (
+    AccountSource,
+    NamesUnread,
+    Notes,
+    TellsStatus,
+    VenueSource,
+)
+from allocator.adapters.statuses import Statuses
 from allocator.models.account import Account
 from allocator.models.config import Config
 from allocator.models.errors import VenueError
@@ -61,6 +68,7 @@ class Gatherer:
         self._seen = dict[str, Seen]()
         self._untold = dict[str, Exception]()
         self._noted: tuple[NotRead, ...] = ()
+        self._statuses = Statuses()
 
     async def gather(self) -> Book:
         """Read everything; what cannot be read is named and stands frozen."""
@@ -92,12 +100,13 @@ class Gatherer:
 
     async def _read_accounts(self, parts: Parts, until: float) -> None:
         turns = {name: asyncio.Semaphore(AT_ONCE) for name in self._venues}
-        accounts, skews, prices = await asyncio.gather(
+        accounts, skews, prices, _ = await asyncio.gather(
             within(
                 {row.config.id: _in_turn(turns[row.venue], row) for row in self._accounts}, until
             ),
             within({name: self._skew(row) for name, row in self._venues.items()}, until),
             within({name: _prices(row) for name, row in self._venues.items()}, until),
+            self._read_statuses(parts, until),
         )
         for name, told in prices.items():
             if not isinstance(told, Exception):
@@ -116,6 +125,19 @@ class Gatherer:
                 for note in source.notes if isinstance(source, Notes) else ():
                     parts.notes.append(NotRead(name, note))
         self._untold = {name: row for name, row in prices.items() if isinstance(row, Exception)}
+
+    async def _read_statuses(self, parts: Parts, until: float) -> None:
+        """Ask the venues that publish how they stand."""
+        asked = {
+            name: row.status() for name, row in self._venues.items()
+            if isinstance(row, TellsStatus) and row.tells_status
+        }  # fmt: skip
+        told = await within(asked, until)
+        parts.statuses = self._statuses.take(
+            {name: describe(row) if isinstance(row, Exception) else row
+             for name, row in told.items()},
+            parts.as_of,
+        )  # fmt: skip
 
     async def _read_markets(self, parts: Parts, until: float) -> None:
         wanted = self._wanted(parts)

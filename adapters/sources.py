@@ -13,6 +13,7 @@ from allocator.models.base import ZERO
 from allocator.models.config import AccountConfig
 from allocator.models.intents import Capabilities
 from allocator.models.market import Instrument
+from allocator.models.status import VenueStatus
 
 AssetPrices = Mapping[str, Decimal]
 """Dollars a unit, by asset."""
@@ -108,6 +109,20 @@ class NamesUnread(Protocol):
     @property
     def unread(self) -> Mapping[str, str]:
         """Markets asked for last that could not be read while others were, and why."""
+        ...
+
+
+@runtime_checkable
+class TellsStatus(Protocol):
+    """A venue's public data, of a venue that may publish how it stands."""
+
+    @property
+    def tells_status(self) -> bool:
+        """Whether it publishes it, by its capability table."""
+        ...
+
+    async def status(self) -> VenueStatus:
+        """Read it; asks for nothing else first."""
         ...
 
 

@@ -5,7 +5,7 @@ The service's bootstrap is the one place that picks what stands behind them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
@@ -19,6 +19,7 @@ from allocator.models.intents import (
     Quote,
 )
 from allocator.models.snapshot import Snapshot
+from allocator.models.status import VenueStatus
 
 
 class Clock(Protocol):
@@ -142,7 +143,12 @@ class Gathered(Protocol):
 
     @property
     def notes(self) -> Sequence[Missing]:
-        """What was left out or not counted and is worth knowing; nothing stands frozen for it."""
+        """What was left out or not counted and is worth knowing."""
+        ...
+
+    @property
+    def statuses(self) -> Mapping[str, VenueStatus]:
+        """How venues say that they stand; a venue that publishes nothing is not in it."""
         ...
 
 

@@ -132,7 +132,8 @@ of silence at least every order is cancelled. **keyed**: a transfer bears a key 
 knows it again. **seen**: what a chain brings to the wallet is seen to arrive; where it is not, no
 withdrawal ends. Sub-accounts can do less: they do not withdraw. Hyperliquid's switch works ten
 times a day, and only once an account has traded a million dollars. Binance's is used where the
-accounts of a host here trade six markets in all at most, each counted once an account.
+accounts of a host here trade six markets in all at most, each counted once an account. **told**:
+the venue publishes how it stands, and is asked at each gather ([service.md](service.md)).
 """
 UNUSED_HEAD = """\
 What a venue offers besides and no adapter uses:
@@ -174,7 +175,7 @@ def page(results: Results) -> str:
 
 def _table() -> Sequence[str]:
     rows = ["| venue | wallet | orders | batch | switch | transfers | withdrawals | deposits "
-            "| moves |", "|-" * 9 + "|"]  # fmt: skip
+            "| moves | status |", "|-" * 10 + "|"]  # fmt: skip
     for venue, wallets in sorted(WALLETS.items()):
         for wallet in wallets:
             told = DIALECTS[venue].capabilities(main_account(wallet))
@@ -186,6 +187,7 @@ def _table() -> Sequence[str]:
                 "yes" if told.withdrawals else "-",
                 "seen" if told.sees_deposits else "-",
                 "yes" if told.moves else "-",
+                "told" if told.tells_status else "-",
             )
             rows.append(f"| {venue} | {wallet} | {' | '.join(cells)} |")
     return rows

@@ -119,6 +119,15 @@ class BreakerView(Value):
     at: Utc
 
 
+class VenueView(Value):
+    """How a venue says that it stands; `state` None: it publishes nothing, or was not asked yet."""
+
+    venue: str
+    state: str | None = None
+    until: Utc | None = None
+    words: str = ""
+
+
 class BookView(Value):
     """The whole book as it was last marked."""
 
@@ -130,6 +139,7 @@ class BookView(Value):
     exposures: tuple[ExposureView, ...] = ()
     limits: tuple[LimitView, ...] = ()
     breakers: tuple[BreakerView, ...] = ()
+    venues: tuple[VenueView, ...] = ()
 
 
 class VerdictView(Value):

@@ -224,6 +224,8 @@ class Capabilities(Value):
     dead_man_s
         Least seconds of silence after which the venue can be told to cancel every order; None:
         it has no such switch.
+    tells_status
+        Whether the venue publishes how it stands, so that it is asked at each gather.
     """
 
     orders: bool = True
@@ -237,3 +239,4 @@ class Capabilities(Value):
     read_lag_s: NonNegative = Decimal(1)
     batch_orders: int = Field(default=1, ge=1)
     dead_man_s: Positive | None = None
+    tells_status: bool = False

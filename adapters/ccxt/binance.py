@@ -101,6 +101,7 @@ class Binance(ReadsAccounts, ReadsMarkets, ReadsNetworks):
             client_id_reusable=True,
             read_lag_s=Decimal(2),
             dead_man_s=LEAST_SILENCE_S if has_switch(place) else None,
+            tells_status=True,
         )
 
     def linked(self, source: str, target: str, *, one_login: bool) -> bool:

@@ -18,7 +18,15 @@ from functools import partial
 from typing import Any
 
 from allocator.adapters.ccxt.failures import NotSentError
-from allocator.adapters.ccxt.rates import COSTS, COUNTED_HERE, HEAVIER, LIMITS, ONE_EACH, Limit
+from allocator.adapters.ccxt.rates import (
+    COSTS,
+    COUNTED_APART,
+    COUNTED_HERE,
+    HEAVIER,
+    LIMITS,
+    ONE_EACH,
+    Limit,
+)
 from allocator.adapters.deadline import deadline
 from allocator.models.config import RateConfig, Scope
 
@@ -63,12 +71,14 @@ class Budget:
         async with self._turn:
             while self._spent:
                 now = clock()
-                while self._spent and self._spent[0][0] <= now - self._window_s:
+                while self._spent and self._spent[0][0] <= now:
                     self._used -= self._spent.popleft()[1]
                 if self._used + cost <= self._units or not self._spent:
                     break
-                await asyncio.sleep(self._spent[0][0] + self._window_s - now)
-            self._spent.append((clock(), cost))
+                await asyncio.sleep(self._spent[0][0] - now)
+            # What costs more than fits in one stretch is spent for as many as it fills.
+            lasts_s = self._window_s * max(1.0, cost / self._units)
+            self._spent.append((clock() + lasts_s, cost))
             self._used += cost
 
 
@@ -106,7 +116,7 @@ class Budgets:
         self, own: Any, who: Mapping[Scope, str], cost: tuple[str, str, float]
     ) -> None:
         api, path, units = cost
-        if own is not None:
+        if own is not None and (api, path) not in COUNTED_APART:
             await own(units)
         units = 1 if self._each else self._cost(api, path, units)
         for scope, name in who.items():

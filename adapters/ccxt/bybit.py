@@ -102,6 +102,7 @@ class Bybit(ReadsAccounts, ReadsMarkets, ReadsNetworks):
             withdrawals=place.login is place.master,
             sees_deposits=True,
             moves=trades and place.master.config.member is not None,
+            tells_status=True,
         )
 
     def linked(self, source: str, target: str, *, one_login: bool) -> bool:

@@ -118,6 +118,7 @@ class Deribit(ReadsAccounts, ReadsMarkets, ReadsNetworks):
             client_id_reusable=True,
             receive_window_s=Decimal(deribit_funds.WINDOW_S),
             read_lag_s=Decimal(2),
+            tells_status=True,
         )
 
     def linked(self, source: str, target: str, *, one_login: bool) -> bool:

@@ -88,6 +88,7 @@ class KuCoin(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves):
             transfer_key=False,
             client_id_reusable=True,
             read_lag_s=Decimal(2),
+            tells_status=True,
         )
 
     def linked(self, source: str, target: str, *, one_login: bool) -> bool:

@@ -101,6 +101,7 @@ class Okx(ReadsAccounts, ReadsMarkets, ReadsNetworks):
             client_id_reusable=True,
             batch_orders=MOST_ORDERS if trades else 1,
             dead_man_s=Decimal(10) if trades else None,
+            tells_status=True,
         )
 
     def linked(self, source: str, target: str, *, one_login: bool) -> bool:

@@ -71,6 +71,10 @@ ONE_EACH = frozenset({"bitget", "bybit"})
 COUNTED_HERE = frozenset({"binance", "hyperliquid", "krakenfutures"})
 """Venues whose clients keep no limiter of their own beside these budgets."""
 
+COUNTED_APART = frozenset({("public", "system/status")})
+"""Endpoints of OKX that weigh so much in its client's own limiter, which counts all endpoints
+together, that they would hold the others up; here each has a budget by address."""
+
 HEAVIER: Mapping[tuple[str, str], float] = {
     ("fapiPrivateV3", "account"): 5,
     ("fapiPrivateV3", "balance"): 5,

@@ -34,6 +34,7 @@ CLOCK_AGE_S = 600.0
 CLOCK_TRIES = 3
 CLOCK_WAY_MS = 300
 PUBLIC_AGE_S = 30.0
+UNSIGNED = ("public", "system_status")
 WORD = re.compile(r'"([A-Za-z]+)"')
 
 
@@ -270,7 +271,7 @@ class Login:
         finally:
             stamp_ms.reset(stamp)
             heard.reset(holder)
-            if "public" not in endpoint:
+            if not any(word in endpoint for word in UNSIGNED):
                 self.silent = not answer.status
 
     def _note_pause(self, answer: Answer) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
+from allocator.adapters.ccxt import statuses
 from allocator.adapters.ccxt.dialect import Dialect, Permits
 from allocator.adapters.ccxt.failures import NotSentError, UnansweredError
 from allocator.adapters.ccxt.place import Place
@@ -14,6 +15,7 @@ from allocator.models.account import Account
 from allocator.models.config import AccountConfig, LoginConfig
 from allocator.models.intents import Capabilities
 from allocator.models.market import Instrument
+from allocator.models.status import VenueStatus
 
 MARGINED_IN = {"usdm": "linear", "coinm": "inverse"}
 
@@ -105,6 +107,15 @@ class CcxtMarkets:
     async def server_time(self) -> datetime:
         """Read the venue's clock."""
         return await self._place.login.server_time()
+
+    @property
+    def tells_status(self) -> bool:
+        """Whether the venue publishes how it stands, by its capability table."""
+        return self._dialect.capabilities(self._place).tells_status
+
+    async def status(self) -> VenueStatus:
+        """Read how the venue says that it stands; what is down needs no markets for that."""
+        return await statuses.status(self._place.login)
 
     async def instruments(self, wanted: Collection[str]) -> tuple[Instrument, ...]:
         """Read markets by instrument id; one whose figures are amiss does not cost the others.

@@ -28,11 +28,19 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
     "hyperliquid": (
         ("several orders in one action", PROOF),
         ("transfers and withdrawals", "they may not say after when they are refused"),
+        (
+            "status of the exchange (exchangeStatus)",
+            "no page of the venue was read that says what it tells when something is amiss",
+        ),
     ),
     "krakenfutures": (
         ("batch orders (batchorder)", PROOF),
         ("transfers between wallets", "they carry no key and are found by no look-up"),
         WITHDRAWALS,
+        (
+            "notifications of maintenance (notifications)",
+            "they tell when one begins, not whether it goes on, and are signed",
+        ),
     ),
     "kucoinfutures": (("batch orders (orders/multi)", PROOF), WITHDRAWALS),
     "okx": (("moves of positions (account/move-positions)", PROOF),),

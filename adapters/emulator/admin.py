@@ -11,6 +11,7 @@
 | POST /__emulator__/funding | {instrument, rate} | sets the next funding rate |
 | POST /__emulator__/clock | {advance_ms} | moves time; dues are carried out |
 | POST /__emulator__/faults | {rules: [...]} | replaces the fault rules |
+| POST /__emulator__/notice | {venue, state, ...} | what a venue tells of itself |
 """
 
 import os
@@ -24,6 +25,7 @@ from pydantic import TypeAdapter
 from allocator.adapters.emulator import events, table
 from allocator.adapters.emulator.exchange import Exchange
 from allocator.adapters.emulator.faults import Fault, Rule
+from allocator.adapters.emulator.notices import Notice
 from allocator.adapters.emulator.wire import Json
 
 PREFIX = "/__emulator__/"
@@ -122,6 +124,14 @@ def _rest(rule: Rule) -> tuple[str, str, str, int, int, float, str]:
     return rule.host, rule.path, rule.method, rule.nth, rule.times, rule.delay_s, rule.key
 
 
+def _notice(exchange: Exchange, params: dict[str, Json]) -> Json:
+    told = dict(params)
+    venue = exchange.venues[str(told.pop("venue"))].name
+    notice = TypeAdapter(Notice).validate_python(told)
+    exchange.notices[venue] = notice
+    return {"venue": venue, "state": notice.state}
+
+
 ROUTES: dict[tuple[str, str], Callable[[Exchange, dict[str, Json]], Json]] = {
     ("GET", "health"): _health,
     ("GET", "state"): _state,
@@ -132,4 +142,5 @@ ROUTES: dict[tuple[str, str], Callable[[Exchange, dict[str, Json]], Json]] = {
     ("POST", "funding"): _funding,
     ("POST", "clock"): _clock,
     ("POST", "faults"): _faults,
+    ("POST", "notice"): _notice,
 }

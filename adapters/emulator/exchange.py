@@ -13,6 +13,7 @@ from allocator.adapters.emulator.errors import Refusal, Refused, VenueError
 from allocator.adapters.emulator.faults import Faults
 from allocator.adapters.emulator.ledger import Ledger
 from allocator.adapters.emulator.market import Book, Instrument, book
+from allocator.adapters.emulator.notices import Notice
 from allocator.adapters.emulator.options import premium
 from allocator.adapters.emulator.ratelimit import Limiter
 from allocator.adapters.emulator.records import (
@@ -178,6 +179,7 @@ class Exchange:
         self.seed = options.seed
         self.limiter = Limiter(options.limit_scale)
         self.faults = Faults()
+        self.notices: dict[str, Notice] = {}
         self.instruments = {i.id: i for i in world.instruments}
         self.ledger = Ledger()
         self.store = Store(directory)

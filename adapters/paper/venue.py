@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from allocator.adapters.paper.exchange import Behaviour, PaperExchange
@@ -26,6 +26,7 @@ from allocator.models.intents import (
     Unsure,
 )
 from allocator.models.snapshot import Snapshot
+from allocator.models.status import VenueStatus
 from allocator.ports import Clock, Venue
 
 
@@ -150,6 +151,7 @@ class PaperGathered:
     snapshot: Snapshot
     missing: tuple[PaperMissing, ...] = ()
     notes: tuple[PaperMissing, ...] = ()
+    statuses: Mapping[str, VenueStatus] = field(default_factory=dict[str, VenueStatus])
 
 
 class PaperMarket:

@@ -4,20 +4,29 @@ A trigger watches one figure of one subject (an underlying, an account, a limit.
 and over its line or not. It fires once it has been over its line for `persist_s` and its last
 firing is `cooldown_s` ago; then it is disarmed until the figure has come back to `release`. A
 figure that is not known neither fires nor arms, and interrupts what had to persist.
+
+A trigger on venues watches two things of each, on a line of its own: for how long it was not read
+whole, against the threshold, and whether it says itself that it is not open, whatever the
+threshold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from allocator.models.base import plain
+from allocator.models.base import ONE, ZERO, plain
 from allocator.models.service import TriggerKind, TriggerRule
+from allocator.models.status import VenueStatus
 
 Key = tuple[str, str]
-"""Rule and subject."""
+"""Rule and subject; what a rule on venues remembers of their words is under venue and `SAYS`."""
+
+SAYS = " says"
+
+Figures = Mapping[str, Decimal | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +56,20 @@ class Firing:
     ----------
     value
         The figure that set it off.
+    says
+        What the venue said that set it off; empty: it was the figure.
     """
 
     rule: TriggerRule
     subject: str
     value: Decimal
+    says: str = ""
 
     @property
     def name(self) -> str:
         """What the cycle it starts is told to be started by."""
+        if self.says:
+            return f"trigger {self.rule.id}: {self.rule.on} {self.subject} says {self.says}"
         side = "below" if self.rule.falls else "above"
         subject = f" {self.subject}" if self.subject else ""
         told = f"{plain(self.value)} {side} {plain(self.rule.threshold)}"
@@ -64,12 +78,11 @@ class Firing:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """Figures at one time, by kind and subject; None: not known."""
+    """Figures at one time, by kind and subject (None: not known), and how venues say they stand."""
 
     at: datetime
-    figures: Mapping[TriggerKind, Mapping[str, Decimal | None]] = field(
-        default_factory=dict[TriggerKind, Mapping[str, Decimal | None]]
-    )
+    figures: Mapping[TriggerKind, Figures] = field(default_factory=dict[TriggerKind, Figures])
+    statuses: Mapping[str, VenueStatus] = field(default_factory=dict[str, VenueStatus])
 
 
 def over(rule: TriggerRule, value: Decimal) -> bool:
@@ -106,16 +119,42 @@ def watch(
     """
     out, firings = dict(lines), list[Firing]()
     for rule in rules:
-        figures = seen.figures.get(rule.on, {})
-        known = {subject for name, subject in lines if name == rule.id} | figures.keys()
-        for subject in sorted(known if rule.of is None else {rule.of}):
-            value = figures.get(subject)
-            key = (rule.id, subject)
-            out[key], fires = step(rule, out.get(key, Line()), value, seen.at)
-            if fires:
-                assert value is not None
-                firings.append(Firing(rule, subject, value))
+        for asked, figures, mark in _watched(rule, seen):
+            for subject in sorted(_subjects(rule, lines, figures, mark)):
+                value = figures.get(subject)
+                key = (rule.id, subject)
+                out[key], fires = step(asked, out.get(key, Line()), value, seen.at)
+                if fires:
+                    assert value is not None
+                    name = subject.removesuffix(mark)
+                    says = seen.statuses[name].words if mark else ""
+                    firings.append(Firing(rule, name, value, says))
     return out, tuple(firings)
+
+
+def _watched(rule: TriggerRule, seen: Observation) -> Iterator[tuple[TriggerRule, Figures, str]]:
+    """Tell what is held against which line, and what marks its subjects.
+
+    What a venue says comes first: where both fire at once, its words are the cause of the cycle.
+    """
+    if rule.on == "venue":
+        said = {f"{name}{SAYS}": BARRED[row.barred] for name, row in seen.statuses.items()}
+        yield rule.model_copy(update={"threshold": ZERO, "release": None}), said, SAYS
+    yield rule, seen.figures.get(rule.on, {}), ""
+
+
+def _subjects(
+    rule: TriggerRule, lines: Mapping[Key, Line], figures: Figures, mark: str
+) -> set[str]:
+    if rule.of is not None:
+        return {f"{rule.of}{mark}"}
+    remembered = {subject for name, subject in lines if name == rule.id}
+    if rule.on == "venue":
+        remembered = {row for row in remembered if row.endswith(SAYS) == bool(mark)}
+    return remembered | figures.keys()
+
+
+BARRED: Mapping[bool | None, Decimal | None] = {True: ONE, False: ZERO, None: None}
 
 
 def _cool(rule: TriggerRule, line: Line, now: datetime) -> bool:

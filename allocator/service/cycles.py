@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -228,14 +228,15 @@ class Cycles:
             history: History = ports.office.history
             snapshot = with_record(gathered.snapshot, history)
             ports.live.snapshot, ports.live.missing = snapshot, missing_of(gathered)
-            await to_its_end(self._mark, snapshot, ports.live.missing, busy)
+            await to_its_end(self._mark, snapshot, gathered, busy)
         return snapshot
 
-    def _mark(self, snapshot: Snapshot, missing: Mapping[str, str], busy: bool) -> None:
+    def _mark(self, snapshot: Snapshot, gathered: Gathered, busy: bool) -> None:
         holds = self._ports.mandates.published()
         if self._monitor is None or holds is None:
             return
-        self._monitor.take(snapshot, holds.mandate, missing, busy=busy)
+        missing, statuses = missing_of(gathered), gathered.statuses
+        self._monitor.take(snapshot, holds.mandate, missing, statuses=statuses, busy=busy)
         self._ports.live.marks = self._monitor.latest
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
+from allocator.models.base import ONE, ZERO
+
 if TYPE_CHECKING:
     from allocator.service.monitor.marks import Marks
 
 BUCKETS_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+STANDS: Mapping[bool | None, Decimal | None] = {True: ZERO, False: ONE, None: None}
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -148,4 +151,8 @@ def _book(marks: Marks, now: datetime) -> Iterator[Any]:
         yield _table(name, what, "underlying", rows)
     used = [(f"{row.limit} {row.bound}", row.share) for row in marks.limits]
     yield _table("limit_share", "Used fraction of a limit", "limit", used)
+    said = [(name, STANDS[row.barred]) for name, row in marks.statuses.items()]
+    yield _table(
+        "venue_open", "Whether a venue says that it is open; absent: not known", "venue", said
+    )
     yield _table("funding_rate", "Funding rate", "instrument", marks.funding.items())

@@ -72,6 +72,7 @@ class Views:
             if marks is None
             else tuple(api.LimitView(**row.model_dump()) for row in marks.limits),
             breakers=self.breakers(),
+            venues=self.venues(marks),
         )
 
     def accounts(self, marks: Marks | None) -> tuple[api.AccountView, ...]:
@@ -83,22 +84,38 @@ class Views:
         age = None if marks is None else Decimal(str((now - marks.at).total_seconds()))
         out = list[api.AccountView]()
         for row in service.config.accounts:
-            mark = known.get(row.id)
+            mark, venue = known.get(row.id), service.config.logins[row.login].venue
             state = "unread" if mark is None else mark.state
             out.append(
                 api.AccountView(
                     account=row.id,
-                    venue=service.config.logins[row.login].venue,
+                    venue=venue,
                     owner=row.owner,
                     state="frozen" if row.id in frozen else state,
                     age_s=None if mark is None else age,
                     missing=missing.get(row.id, ""),
-                    frozen=frozen.get(row.id, ""),
+                    frozen=frozen.get(row.id) or _barred(venue, marks),
                     live=_sends(service.config.mode, live=row.live),
                     **_figures(mark),
                 )
             )
         return tuple(out)
+
+    def venues(self, marks: Marks | None) -> tuple[api.VenueView, ...]:
+        """Show how each configured venue says that it stands."""
+        config = self._service.config
+        told = {} if marks is None else marks.statuses
+        return tuple(
+            api.VenueView(venue=name)
+            if name not in told
+            else api.VenueView(
+                venue=name,
+                state=told[name].state,
+                until=told[name].until,
+                words=told[name].words,
+            )
+            for name in sorted({config.logins[row.login].venue for row in config.accounts})
+        )
 
     def breakers(self) -> tuple[api.BreakerView, ...]:
         """Show breakers that were ever tripped."""
@@ -317,6 +334,12 @@ class Views:
 
 def _sends(mode: Literal["dry", "loopback", "live"], *, live: bool) -> bool:
     return mode == "loopback" or (mode == "live" and live)
+
+
+def _barred(venue: str, marks: Marks | None) -> str:
+    """Say why a venue's own word keeps its accounts still; empty: it does not."""
+    told = None if marks is None else marks.statuses.get(venue)
+    return f"{venue} says {told.words}" if told is not None and told.accounts == "frozen" else ""
 
 
 def _figures(mark: AccountMark | None) -> dict[str, Decimal | None]:

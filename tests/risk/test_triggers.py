@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from allocator.models.service import FALLING, TriggerRule
+from allocator.models.status import VenueState, VenueStatus
 from allocator.risk.triggers import Line, Observation, over, step, watch
 
 START = datetime(2026, 11, 20, 8, tzinfo=UTC)
@@ -152,3 +153,63 @@ def test_subject_that_vanished_is_not_known() -> None:
     lines, _ = watch((which,), {}, Observation(START, {"drift": {"BTC": Decimal(500)}}))
     lines, _ = watch((which,), lines, Observation(at(1), {}))
     assert lines["r", "BTC"].since is None
+
+
+SHORT: dict[str, VenueState] = {
+    "o": "open", "l": "limited", "c": "cancel_only", "m": "maintenance", "?": "unknown",
+}  # fmt: skip
+
+
+def says(
+    which: TriggerRule, told: str, ages: dict[int, int] | None = None
+) -> list[tuple[int, str]]:
+    """When the trigger fires, and for what, when a venue says these things a second apart."""
+    lines, out = dict[tuple[str, str], Line](), list[tuple[int, str]]()
+    for i, letter in enumerate(told):
+        age = Decimal((ages or {}).get(i, 0))
+        statuses = {"okx": VenueStatus(state=SHORT[letter], note="upgrade")}
+        seen = Observation(at(i), {"venue": {"okx": age}}, statuses)
+        lines, firings = watch((which,), lines, seen)
+        out += [(i, row.name) for row in firings]
+    return out
+
+
+UPGRADE = "trigger r: venue okx says maintenance: upgrade"
+
+
+@pytest.mark.parametrize("letter", "lcm")
+def test_a_venue_that_says_it_is_not_open_fires_once_whatever_the_threshold(letter: str) -> None:
+    words = f"trigger r: venue okx says {SHORT[letter].replace('_', ' ')}: upgrade"
+    assert says(rule("venue"), f"oo{letter * 5}o") == [(2, words)]
+    assert says(rule("venue"), "ooo") == []
+
+
+def test_what_a_venue_says_keeps_persistence_cooldown_and_hysteresis() -> None:
+    fired = [i for i, _ in says(rule("venue", persist_s=2), "momm" + "m")]
+    assert fired == [4]
+    assert [i for i, _ in says(rule("venue"), "mmomm")] == [0, 3]
+    assert [i for i, _ in says(rule("venue", cooldown_s=5), "momomom")] == [0, 6]
+    assert [i for i, _ in says(rule("venue", cooldown_s=3, repeat=True), "mmmmmm")] == [0, 3]
+
+
+def test_a_status_that_is_not_known_neither_fires_nor_arms() -> None:
+    assert says(rule("venue"), "o???") == []
+    assert says(rule("venue"), "m??m") == [(0, UPGRADE)]
+    assert says(rule("venue", persist_s=1), "m?m") == []
+
+
+def test_silence_is_watched_on_a_line_of_its_own() -> None:
+    silent = "trigger r: venue okx 101 above 100"
+    assert says(rule("venue"), "oooo", {2: 101}) == [(2, silent)]
+    assert says(rule("venue"), "mm??", {2: 101}) == [(0, UPGRADE), (2, silent)]
+    assert says(rule("venue"), "m", {0: 101}) == [(0, UPGRADE), (0, silent)]
+    assert says(rule("venue", persist_s=1), "ommm", {0: 101, 1: 101}) == [(1, silent), (2, UPGRADE)]
+
+
+def test_a_rule_of_one_venue_hears_no_other() -> None:
+    assert says(rule("venue", of="bybit"), "mm") == []
+    assert says(rule("venue", of="okx"), "mm") == [(0, UPGRADE)]
+
+
+def test_rules_on_other_figures_do_not_hear_venues() -> None:
+    assert says(rule("drift"), "mm") == []

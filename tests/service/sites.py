@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +17,7 @@ from allocator.models.config import Config
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan
 from allocator.models.snapshot import Snapshot
+from allocator.models.status import VenueStatus
 from allocator.service.http.app import create
 from allocator.service.http.site import Site
 from allocator.service.monitor.marks import marks_of
@@ -92,12 +94,14 @@ class Place:
         self.client = TestClient(self.app, raise_server_exceptions=False)
         self.count = 0
 
-    def gather(self, quantity: str = "0") -> Plan:
+    def gather(
+        self, quantity: str = "0", statuses: Mapping[str, VenueStatus] | None = None
+    ) -> Plan:
         """Do what a cycle does without its venues: store, mark, decide, propose."""
         self.clock.at += timedelta(seconds=1)
         row, mandate = snapshot(quantity), Mandate.model_validate(MANDATE)
         self.service.snapshots.keep(row, GATHERED)
-        self.service.live.marks = marks_of(row, mandate)
+        self.service.live.marks = marks_of(row, mandate, None, statuses)
         plan = decide(row, mandate)
         self.service.office.propose(plan, row, mandate, "allocator")
         return plan

@@ -12,6 +12,7 @@ import pytest
 import uvicorn
 from sqlalchemy import Engine
 
+from allocator.models.status import VenueStatus
 from allocator.service.dashboard.sessions import COOKIE
 from allocator.service.http.server import listen
 from tests.service.sites import CANARY, Place
@@ -151,6 +152,15 @@ def test_what_is_written_by_people_is_escaped(place: Place) -> None:
     page = place.client.get("/health").text
     assert "<script>alert(1)" not in page
     assert "&lt;script&gt;alert(1)" in page
+
+
+def test_health_shows_what_venues_say_of_themselves(place: Place) -> None:
+    log_in(place)
+    said = VenueStatus(state="cancel_only", note="<b>upgrade</b>")
+    place.gather(statuses={"bybit": said})
+    page = place.client.get("/health").text
+    assert "cancel only: &lt;b&gt;upgrade&lt;/b&gt;" in page
+    assert "nothing of itself" in page, "the other has told nothing"
 
 
 def answered(place: Place, path: str) -> str:

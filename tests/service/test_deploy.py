@@ -16,7 +16,7 @@ import yaml
 from allocator.service.metrics import Metrics, Reading
 from allocator.service.monitor.marks import marks_of
 from tests.execution.book import START
-from tests.service.monitor.test_monitor import MANDATE, snapshot
+from tests.service.monitor.test_monitor import MANDATE, SHUT, snapshot
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 NAMES = re.compile(r"allocator_[a-z_]+")
@@ -29,7 +29,7 @@ def known() -> set[str]:
     metrics.observe("gather", 1)
     metrics.fired("drift")
     metrics.request("GET", 200)
-    marks = marks_of(snapshot(a="1.1"), MANDATE)
+    marks = marks_of(snapshot(a="1.1"), MANDATE, None, SHUT)
     reading = Reading(START, True, False, START, START, marks, 0, 0, 0, 0)
     return set(NAMES.findall(metrics.render(reading).decode()))
 

@@ -6,10 +6,11 @@ System Status (wallet).
 """
 
 import hashlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from allocator.adapters.emulator import funds
+from allocator.adapters.emulator import funds, notices
 from allocator.adapters.emulator.binance import signing
 from allocator.adapters.emulator.binance.margin import locked_coins
 from allocator.adapters.emulator.binance.words import (
@@ -238,10 +239,15 @@ def account_status(call: Call) -> Json:
     return {"data": "Normal"}
 
 
+SYSTEM: Mapping[notices.State, str] = {
+    "open": "normal", "scheduled": "normal", "maintenance": "system_maintenance",
+}  # fmt: skip
+
+
 def system_status(call: Call) -> Json:
-    """Return that the venue works."""
-    del call
-    return {"status": 0, "msg": "normal"}
+    """Return whether the venue is in maintenance; nothing is told of what is planned."""
+    told = notices.word(notices.notice_of(call, "binance"), SYSTEM)
+    return {"status": int(told != "normal"), "msg": told}
 
 
 def margin_pairs(call: Call) -> Json:

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from allocator.adapters.emulator import notices
 from allocator.adapters.emulator.bybit.host import PUBLIC, row
 from allocator.adapters.emulator.bybit.words import (
     category,
@@ -27,9 +28,27 @@ def market_time(call: Call) -> Json:
 
 
 def system_status(call: Call) -> Json:
-    """Return maintenance windows: none."""
-    del call
-    return {"list": []}
+    """Return maintenance windows, of trading in futures and spot; limited: of some users."""
+    notice = notices.notice_of(call, "bybit")
+    if notice.state == "open":
+        return {"list": []}
+    return {
+        "list": [
+            {
+                "id": "4d95b2a0-587f-11f0-bcc9-56f28c94d6ea",
+                "title": notice.title,
+                "state": "scheduled" if notice.state == "scheduled" else "ongoing",
+                "begin": notices.time(notice.begin_ms),
+                "end": notices.time(notice.end_ms),
+                "href": "",
+                "serviceTypes": [1, 2, 3, 4, 5],
+                "product": [1, 2],
+                "uidSuffix": [7] if notice.state == "limited" else [],
+                "maintainType": 1,
+                "env": 1,
+            }
+        ]
+    }
 
 
 def instruments_info(call: Call) -> Json:

@@ -3,9 +3,10 @@
 Source: docs.deribit.com/api-reference/market-data, one page a method.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 
-from allocator.adapters.emulator import options
+from allocator.adapters.emulator import notices, options
 from allocator.adapters.emulator.deribit import margin
 from allocator.adapters.emulator.deribit.words import (
     currency,
@@ -36,10 +37,15 @@ def get_time(call: Call) -> Json:
     return call.now_ms
 
 
+LOCKED: Mapping[notices.State, str] = {
+    "open": "false", "scheduled": "false", "limited": "partial", "maintenance": "true",
+}  # fmt: skip
+
+
 def status(call: Call) -> Json:
-    """Return which currencies are locked: none."""
-    del call
-    return {"locked": "false", "locked_indices": []}
+    """Return which currencies are locked: none, some or all."""
+    notice = notices.notice_of(call, "deribit")
+    return {"locked": notices.word(notice, LOCKED), "locked_indices": list(notice.of)}
 
 
 def get_currencies(call: Call) -> Json:

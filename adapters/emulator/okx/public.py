@@ -1,7 +1,9 @@
 """Public data: time, instruments, prices, books, funding, position tiers, discount rates."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 
+from allocator.adapters.emulator import notices
 from allocator.adapters.emulator.events import HOUR_MS, next_funding_ms
 from allocator.adapters.emulator.market import Instrument
 from allocator.adapters.emulator.okx.host import INSTRUMENT, IP, PUBLIC, row
@@ -26,10 +28,31 @@ def system_time(call: Call) -> Json:
     return [{"ts": str(call.now_ms)}]
 
 
+STATES: Mapping[notices.State, str] = {
+    "scheduled": "scheduled", "maintenance": "ongoing", "limited": "pre_open",
+}  # fmt: skip
+
+
 def system_status(call: Call) -> Json:
-    """Return maintenance: none."""
-    del call
-    return []
+    """Return maintenance that is planned or under way, of trading; limited: before it opens."""
+    notice = notices.notice_of(call, "okx")
+    if notice.state == "open":
+        return []
+    return [
+        {
+            "begin": notices.time(notice.begin_ms),
+            "end": notices.time(notice.end_ms),
+            "env": "1",
+            "href": "",
+            "maintType": "1",
+            "preOpenBegin": notices.time(notice.begin_ms) if notice.state == "limited" else "",
+            "scheDesc": "",
+            "serviceType": "5",
+            "state": notices.word(notice, STATES),
+            "system": "unified",
+            "title": notice.title,
+        }
+    ]
 
 
 def instruments_of(call: Call) -> Json:

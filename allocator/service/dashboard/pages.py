@@ -154,6 +154,7 @@ def health(here: Looking) -> HTMLResponse:
         rules=service.config.service.triggers,
         lines=service.lines.read(),
         tripped=site.views.breakers(),
+        venues=site.views.venues(site.views.marks()),
         frozen=service.office.history.frozen(),
         alerts=service.office.history.alerts(),
         mandates=site.views.mandates()[:8],

@@ -17,6 +17,7 @@ from allocator.margin import liquidation_distances, margin_ratio
 from allocator.models.base import ZERO, Num, Utc, Value
 from allocator.models.mandate import Mandate
 from allocator.models.snapshot import Snapshot
+from allocator.models.status import VenueStatus
 from allocator.risk.triggers import Observation
 from allocator.state import (
     Book,
@@ -109,6 +110,8 @@ class Marks(Value):
         Accounts that could not be read, with what was missing.
     funding
         Rates by instrument.
+    statuses
+        How venues say that they stand; a venue that publishes nothing is not in it.
     """
 
     at: Utc
@@ -117,6 +120,7 @@ class Marks(Value):
     limits: tuple[LimitMark, ...] = ()
     unread: Mapping[str, str] = Field(default_factory=dict[str, str])
     funding: Mapping[str, Num] = Field(default_factory=dict[str, Num])
+    statuses: Mapping[str, VenueStatus] = Field(default_factory=dict[str, VenueStatus])
 
     @property
     def whole(self) -> bool:
@@ -131,7 +135,10 @@ class Marks(Value):
 
 @lawful
 def marks_of(
-    snapshot: Snapshot, mandate: Mandate, unread: Mapping[str, str] | None = None
+    snapshot: Snapshot,
+    mandate: Mandate,
+    unread: Mapping[str, str] | None = None,
+    statuses: Mapping[str, VenueStatus] | None = None,
 ) -> Marks:
     """Compute the figures of a snapshot.
 
@@ -155,6 +162,7 @@ def marks_of(
         funding={
             row.id: row.funding.rate for row in snapshot.instruments if row.funding is not None
         },
+        statuses=dict(statuses or {}),
     )
 
 
@@ -303,4 +311,5 @@ def observation(
                 if name in rates
             },
         },
+        marks.statuses,
     )

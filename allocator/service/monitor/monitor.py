@@ -11,6 +11,7 @@ from allocator.execution.leader import Lease
 from allocator.models.mandate import Mandate
 from allocator.models.service import TriggerRule
 from allocator.models.snapshot import Snapshot
+from allocator.models.status import VenueStatus
 from allocator.risk.triggers import Firing, watch
 from allocator.service.monitor.base import Bases
 from allocator.service.monitor.flows import Ledger
@@ -75,6 +76,7 @@ class Monitor:
         mandate: Mandate,
         missing: Mapping[str, str],
         *,
+        statuses: Mapping[str, VenueStatus] | None = None,
         busy: bool = False,
     ) -> tuple[Firing, ...]:
         """Take in what was gathered; tell what fired.
@@ -83,6 +85,8 @@ class Monitor:
         ----------
         missing
             Accounts that could not be read, with what was not.
+        statuses
+            How venues say that they stand.
         busy
             Whether a cycle is under way: then only urgent triggers are looked at, since the
             others watch figures that the cycle is about to change.
@@ -92,7 +96,7 @@ class Monitor:
         FencedError
             When another leads by now.
         """
-        before, marks = self.latest, marks_of(snapshot, mandate, missing)
+        before, marks = self.latest, marks_of(snapshot, mandate, missing, statuses)
         earned = self._earn(Book.of(snapshot, mandate), missing)
         self._base = self._base.after(marks.at, marks.equity, earned)
         self._store.write(marks, earned)

@@ -4,9 +4,9 @@ Shapes: the example answers of the pages "Get Account - Futures", "Get Account L
 Position List", "Get Symbol", "Get Ticker", "Get Mark Price", "Get Cross Margin Requirement", "Get
 Margin Mode", "Get Position Mode", "Get Cross Margin Leverage", "Get Actual Fee - Futures", "Add
 Order", "Get Order By ClientOid", "Get Order List", "Cancel Order By ClientOid", "Get Trade
-History", "Flex Transfer", "Get Account Ledgers - Futures", "Get Deposit History" on
-www.kucoin.com/docs-new. The position (one contract of a thousandth from 96,976.80 to 96,985.60, in
-cross margin at 20) is a page's own; the account's figures are made to fit it.
+History", "Flex Transfer", "Get Account Ledgers - Futures", "Get Deposit History", "Get Service
+Status" on www.kucoin.com/docs-new. The position (one contract of a thousandth from 96,976.80 to
+96,985.60, in cross margin at 20) is a page's own; the account's figures are made to fit it.
 """
 
 from typing import Any
@@ -155,6 +155,7 @@ def table() -> dict[str, Any]:
     key = "0123456789abcdef0123456789abcdef"
     return {
         f"GET {V1}/timestamp": lambda call: ok(call.now_ms),
+        f"GET {V1}/status": ok({"status": "open", "msg": "upgrade match engine"}),
         f"GET {V1}/contracts/active": ok(
             [contract("XBTUSDTM", "XBT"), contract("ETHUSDTM", "ETH", status="Paused")]
         ),

@@ -5,8 +5,9 @@ Information, Query CM Position Information, UM Notional and Leverage Brackets, G
 Rate for UM, New UM Order, Query UM Order, UM Account Trade List, Query All Current UM Open Orders
 (developers.binance.com, derivatives/portfolio-margin), Portfolio Margin Collateral Rate, Query
 Portfolio Margin Asset Index Price (portfolio-margin-pro/market-data), User Universal Transfer
-(wallet/asset), Exchange Information of the three services. The position of the page, 0.001 BTC from
-22,185.2 marked at 21,123.05052574, is kept; cash is chosen, and what the account states follows:
+(wallet/asset), System Status (wallet), Exchange Information of the three services. The position of
+the page, 0.001 BTC from 22,185.2 marked at 21,123.05052574, is kept; cash is chosen, and what the
+account states follows:
 
 USDT 1000 - 1.06214947 = 998.93785053; BTC 0.1 - 0.02 borrowed - 0 = none of it in the table; BTC
 0.05 at 21,120 is 1,056, counted at 0.95: 1,003.2. Equity 2,054.93785053, counted 2,002.13785053;
@@ -163,6 +164,7 @@ def table() -> dict[str, Any]:
         **public, **sides,
         "GET /api/v3/exchangeInfo": {"symbols": [SPOT], "serverTime": 0},
         "GET /api/v3/time": _now,
+        "GET /sapi/v1/system/status": {"status": 0, "msg": "normal"},
         "GET /api/v3/ticker/bookTicker": [_prices("BTCUSDT")],
         "GET /api/v3/account": {"balances": [
             {"asset": "USDT", "free": "12345678901234567890.5", "locked": "0.1"}]},

@@ -76,6 +76,35 @@ def test_what_is_spent_comes_back_after_the_window() -> None:
     assert timed(work)[1] == 120
 
 
+def test_a_cost_that_exceeds_all_lasts_as_long_as_it_fills() -> None:
+    """One request in five seconds, in units of which twenty are let through in two."""
+    budget = Budget(Limit("address", "", 20 / HEADROOM, 2, "nobody"), "venue")
+
+    async def work() -> None:
+        for _ in range(3):
+            await budget.take(50)
+
+    assert timed(work)[1] == 10
+
+
+def test_what_is_asked_seldom_does_not_hold_up_the_rest_of_its_client() -> None:
+    spent = list[float]()
+
+    async def own(units: float) -> None:
+        spent.append(units)
+
+    one = client(50)
+    one.throttler = own
+    Budgets("okx").bind(one, "owner", "key")
+
+    async def work() -> None:
+        await ask(one, "public", "system/status")
+        await ask(one, "public", "public/instruments")
+
+    timed(work)
+    assert spent == [50]
+
+
 def test_a_cost_that_exceeds_all_waits_for_all() -> None:
     budget = Budget(ADDRESS, "venue")
 

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from allocator.models.status import VenueState, VenueStatus
 from allocator.service.dashboard import charts
+from tests.execution.book import START
 from tests.service.sites import CANARY, MANDATE, Place
 
 
@@ -242,6 +245,32 @@ def test_metrics_tell_the_book_the_leader_and_the_slots(place: Place) -> None:
         "allocator_leader_tick_age_seconds 1.0",
     ):
         assert line in text
+
+
+SAID = {"bybit": VenueStatus(state="maintenance", until=START, note="an upgrade")}
+
+
+def test_the_book_and_the_metrics_tell_how_venues_say_they_stand(place: Place) -> None:
+    place.gather(statuses=SAID)
+    words = "maintenance until 2026-11-20T08:00:00Z: an upgrade"
+    assert place.get("/v1/book").json()["venues"] == [
+        {"venue": "binance", "state": None, "until": None, "words": ""},
+        {"venue": "bybit", "state": "maintenance", "until": "2026-11-20T08:00:00Z",
+         "words": words},
+    ]  # fmt: skip
+    frozen = {row["account"]: row["frozen"] for row in place.get("/v1/accounts").json()}
+    assert frozen == {"a": f"bybit says {words}", "b": ""}
+    assert 'allocator_venue_open{venue="bybit"} 0.0' in place.get("/metrics").text
+    assert place.get("/readyz", None).status_code == 200, "the service itself is well"
+
+
+@pytest.mark.parametrize(("state", "told"), [("open", ["1.0"]), ("unknown", [])])
+def test_what_is_not_known_of_a_venue_is_no_figure(
+    place: Place, state: VenueState, told: list[str]
+) -> None:
+    place.gather(statuses={"bybit": VenueStatus(state=state)})
+    lines = re.findall(r'allocator_venue_open\{venue="bybit"\} (.*)', place.get("/metrics").text)
+    assert lines == told
 
 
 def test_secret_is_in_no_reply(place: Place) -> None:

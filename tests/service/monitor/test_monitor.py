@@ -17,6 +17,7 @@ from allocator.models.base import ZERO
 from allocator.models.mandate import Mandate
 from allocator.models.service import TriggerRule
 from allocator.models.snapshot import Snapshot
+from allocator.models.status import VenueStatus
 from allocator.service.monitor.base import FILE, TAKEN, Base, Bases
 from allocator.service.monitor.flows import Ledger
 from allocator.service.monitor.history import MarkStore
@@ -92,9 +93,11 @@ class Watched:
         )
 
     def look(self, minute: float, missing: tuple[str, ...] = (), **changes: Any) -> list[str]:
-        busy = changes.pop("busy", False)
+        busy, says = changes.pop("busy", False), changes.pop("says", {})
         row = snapshot(START + timedelta(minutes=minute), **changes)
-        found = self.monitor.take(row, MANDATE, dict.fromkeys(missing, "gone"), busy=busy)
+        found = self.monitor.take(
+            row, MANDATE, dict.fromkeys(missing, "gone"), statuses=says, busy=busy
+        )
         return [firing.rule.id for firing in found]
 
 
@@ -151,6 +154,31 @@ def test_each_kind_fires_once(watched: Watched) -> None:
     assert watched.look(6.9, wallet="300", missing=("b",)) == ["down"]
     kinds = {row.source: row.kind for row in watched.slots.recent()}
     assert {name for name, kind in kinds.items() if kind == "repair"} == {"margin"}
+
+
+OPEN = {"alpha": VenueStatus(state="open")}
+SHUT = {"alpha": VenueStatus(state="maintenance", until=START, note="an upgrade")}
+
+
+def test_a_venue_that_says_it_is_shut_names_itself_and_its_words_once(watched: Watched) -> None:
+    assert watched.look(0, says=OPEN) == []
+    assert watched.look(1, says=SHUT) == ["down"]
+    assert watched.look(2, says=SHUT) == []
+    (slot,) = watched.slots.with_status("due")
+    assert slot.cause == (
+        "trigger down: venue alpha says maintenance until 2026-11-20T08:00:00Z: an upgrade"
+    )
+    watched.monitor = watched.start()
+    assert watched.look(3, says=SHUT) == [], "a restart has not forgotten"
+    assert watched.look(4, says=OPEN) == []
+    assert watched.look(20, says=SHUT) == ["down"]
+
+
+def test_a_venue_that_falls_silent_as_it_says_so_comes_to_one_cycle(watched: Watched) -> None:
+    assert watched.look(0, missing=("a",)) == []
+    assert watched.look(2, missing=("a",), says=SHUT) == ["down", "down"]
+    (slot,) = watched.slots.with_status("due")
+    assert "an upgrade" in slot.cause
 
 
 def test_a_funding_jump_that_a_cycle_saw_first_fires_after_it(watched: Watched) -> None:

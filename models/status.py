@@ -1,0 +1,79 @@
+"""What a venue says of itself: whether it is open, and what its accounts can do if it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import field_validator
+
+from allocator.models.account import State
+from allocator.models.base import Utc, Value, stamp
+
+VenueState = Literal["open", "limited", "cancel_only", "maintenance", "unknown"]
+
+LONGEST = 140
+"""Characters of a note: a venue's words stand in causes, alerts and on pages."""
+
+ACCOUNTS: Mapping[VenueState, State] = {
+    "open": "open",
+    "limited": "reduce_only",
+    "cancel_only": "frozen",
+    "maintenance": "frozen",
+    "unknown": "open",
+}
+"""What a venue's accounts can do. One that is limited does not tell whether an order of ours is
+concerned: what only reduces may still be tried. Where only cancels are taken, no order is."""
+
+
+class VenueStatus(Value):
+    """A venue's own word on how it stands.
+
+    Attributes
+    ----------
+    state
+        ``limited``: in part, for some, or before it opens fully; ``cancel_only``: it takes no new
+        order; ``unknown``: it publishes a status that could not be read.
+    until
+        When it is to end, or what is planned is to begin; None: not told.
+    note
+        The venue's words, or why it could not be read.
+    before
+        Of one that is unknown: what was told last, and has not ended since.
+    """
+
+    state: VenueState
+    until: Utc | None = None
+    note: str = ""
+    before: VenueState | None = None
+
+    @field_validator("note")
+    @classmethod
+    def _is_one_line(cls, told: str) -> str:
+        return " ".join("".join(c if c.isprintable() else " " for c in told).split())[:LONGEST]
+
+    @property
+    def barred(self) -> bool | None:
+        """Whether it cannot be used as usual; None: not known."""
+        return None if self.state == "unknown" else self.state != "open"
+
+    @property
+    def accounts(self) -> State:
+        """What its accounts can do at most."""
+        return ACCOUNTS[self.before or self.state]
+
+    @property
+    def words(self) -> str:
+        """It in one line.
+
+        >>> VenueStatus(state="cancel_only", note="upgrade match engine").words
+        'cancel only: upgrade match engine'
+        >>> VenueStatus(state="unknown", note="HTTP 503", before="maintenance").words
+        'unknown, last told maintenance: HTTP 503'
+        """
+        said = self.state.replace("_", " ")
+        if self.before is not None:
+            said = f"{said}, last told {self.before.replace('_', ' ')}"
+        if self.until is not None:
+            said = f"{said} until {stamp(self.until)}"
+        return f"{said}: {self.note}" if self.note else said
