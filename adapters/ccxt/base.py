@@ -252,10 +252,11 @@ class CcxtVenue:
         dialect = self._dialect
         for intent in intents:
             self._check_able(intent)
-        if not isinstance(dialect, Batches):
-            raise NotSentError(f"{self._place.venue} takes one order a request")
-        if len(intents) > self.capabilities.batch_orders:
-            raise NotSentError(f"more than {self.capabilities.batch_orders} orders in a request")
+        most = self.capabilities.batch_orders
+        if not isinstance(dialect, Batches) or most < 2:
+            raise NotSentError(f"{self.account} takes one order a request")
+        if len(intents) > most:
+            raise NotSentError(f"more than {most} orders in a request")
         if len({intent.stamped_at for intent in intents}) > 1:
             raise NotSentError("orders of one request are stamped alike")
         await self._prepare(self._place)

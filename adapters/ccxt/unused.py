@@ -14,7 +14,6 @@ WITHDRAWALS = ("withdrawals", PROOF)
 
 UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
     "binance": (
-        ("batch orders (batchOrders, five in one)", PROOF),
         (
             "countdown to cancel all (countdownCancelAll) of more than six markets",
             "it is by market, each a request of weight 10: the six of all accounts that share an "

@@ -1,0 +1,79 @@
+"""Reads what became of each of several orders that went in one request.
+
+An order is taken only where the answer names its client id. It is refused only where an error names
+its client id or, of a venue whose errors name none and whose page vouches for the order of its
+answer, stands at its place in a whole one. Of any other order nothing is known: it is looked up,
+and never sent again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from allocator.adapters.ccxt.failures import RefusalError, UnansweredError
+from allocator.adapters.ccxt.values import JsonObject
+from allocator.models.errors import VenueError
+
+UNTOLD = "the answer does not tell of this order"
+
+
+def of_request(error: RefusalError, codes: Collection[str]) -> VenueError:
+    """Tell what the refusal of a whole request says of its orders.
+
+    A code about an order, told of the request, does not say that no other order was taken.
+
+    Parameters
+    ----------
+    codes
+        Those after which none of the orders was looked at.
+    """
+    if error.code in codes:
+        return error
+    return UnansweredError(f"of several orders in one request: {error}")
+
+
+def told_each(
+    ids: Sequence[str], answer: Sequence[Any], key: str, venue_id: str = "orderId"
+) -> tuple[str | Exception, ...]:
+    """Tell of each order its id at the venue, its refusal, or that nothing is told.
+
+    The answer has an entry for each order, in their order, of which only those that were taken
+    bear a client id. One that is too short or too long, or has an order at another's place, is
+    torn: what it names is told all the same, and its errors are nobody's.
+
+    Parameters
+    ----------
+    key, venue_id
+        The fields of a client id, and of the venue's own.
+
+    >>> told_each(["a", "b"], [{"code": -2019, "msg": "no"}, {"id": "b", "orderId": 7}], "id")
+    (RefusalError('-2019: no'), '7')
+    >>> told_each(["a", "b"], [{"id": "b", "orderId": 7}], "id")
+    (UnansweredError('the answer does not tell of this order'), '7')
+    """
+    entries: list[JsonObject] = [row if isinstance(row, dict) else {} for row in answer]
+    taken = [row for row in entries if row.get(key) and row.get(venue_id)]
+    named = Counter(str(row[key]) for row in taken)
+    by_id = {str(row[key]): str(row[venue_id]) for row in taken if named[str(row[key])] == 1}
+    whole = len(entries) == len(ids) and all(
+        _is_refusal(row, key, venue_id) or by_id.get(name, "") == str(row.get(venue_id))
+        for name, row in zip(ids, entries, strict=True)
+    )
+    return tuple(
+        by_id[name] if name in by_id
+        else _refusal(entries[place]) if whole
+        else UnansweredError(UNTOLD)
+        for place, name in enumerate(ids)
+    )  # fmt: skip
+
+
+def _is_refusal(row: JsonObject, key: str, venue_id: str) -> bool:
+    """Tell whether an entry is an error and nothing else."""
+    code = str(row.get("code", ""))
+    return code.lstrip("-").isdigit() and key not in row and venue_id not in row
+
+
+def _refusal(row: JsonObject) -> RefusalError:
+    return RefusalError(str(row["code"]), str(row.get("msg") or ""))
