@@ -23,6 +23,7 @@ from datetime import datetime
 from typing import TypeGuard
 
 from allocator.adapters.ccxt.alike import Alike
+from allocator.adapters.ccxt.batches import check_carried
 from allocator.adapters.ccxt.dialect import Batches, DeadMan, Dialect, Trace
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
 from allocator.adapters.ccxt.place import Place
@@ -252,13 +253,9 @@ class CcxtVenue:
         dialect = self._dialect
         for intent in intents:
             self._check_able(intent)
-        most = self.capabilities.batch_orders
-        if not isinstance(dialect, Batches) or most < 2:
-            raise NotSentError(f"{self.account} takes one order a request")
-        if len(intents) > most:
-            raise NotSentError(f"more than {most} orders in a request")
-        if len({intent.stamped_at for intent in intents}) > 1:
-            raise NotSentError("orders of one request are stamped alike")
+        if not isinstance(dialect, Batches):
+            raise NotSentError(f"{self._place.venue} takes one order a request")
+        check_carried(self.capabilities, intents)
         await self._prepare(self._place)
         return await dialect.send_orders(self._place, intents)
 

@@ -12,11 +12,30 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from allocator.adapters.ccxt.failures import RefusalError, UnansweredError
+from allocator.adapters.ccxt.failures import NotSentError, RefusalError, UnansweredError
 from allocator.adapters.ccxt.values import JsonObject
 from allocator.models.errors import VenueError
+from allocator.models.intents import Capabilities, OrderIntent
 
 UNTOLD = "the answer does not tell of this order"
+
+
+def check_carried(can: Capabilities, intents: Sequence[OrderIntent]) -> None:
+    """Keep to what one request of an account may carry.
+
+    Raises
+    ------
+    NotSentError
+        When it does not carry these orders.
+    """
+    if can.batch_orders < 2:
+        raise NotSentError("the account takes one order a request")
+    if len(intents) > can.batch_orders:
+        raise NotSentError(f"more than {can.batch_orders} orders in a request")
+    if can.batch_one_market and len({intent.instrument for intent in intents}) > 1:
+        raise NotSentError("orders of one request are of one market")
+    if len({intent.stamped_at for intent in intents}) > 1:
+        raise NotSentError("orders of one request are stamped alike")
 
 
 def of_request(error: RefusalError, codes: Collection[str]) -> VenueError:
@@ -67,6 +86,38 @@ def told_each(
         else UnansweredError(UNTOLD)
         for place, name in enumerate(ids)
     )  # fmt: skip
+
+
+def told_by_name(
+    ids: Sequence[str], made: Sequence[Any], refused: Sequence[Any]
+) -> tuple[str | Exception, ...]:
+    """Tell of each order its id at the venue, its refusal, or that nothing is told.
+
+    The answer lists those that were taken, and apart from them those that were not, each under its
+    client id (Bitget). An order that stands in both lists, twice, or refused with an id of the
+    venue's is told of by neither. One that is taken may lack an id of the venue's.
+
+    >>> told_by_name(["a", "b"], [{"clientOid": "b", "orderId": "7"}], [])
+    (UnansweredError('the answer does not tell of this order'), '7')
+    """
+    named = Counter(_name(row) for row in (*made, *refused))
+    told = dict[str, str | Exception]()
+    for row in made:
+        if name := _name(row):
+            told[name] = str(row.get("orderId") or name)
+    for row in refused:
+        name = _name(row)
+        if name and row.get("errorCode") and not row.get("orderId"):
+            told[name] = RefusalError(str(row["errorCode"]), str(row.get("errorMsg") or ""))
+    return tuple(
+        told[name] if name in told and named[name] == 1 else UnansweredError(UNTOLD)
+        for name in ids
+    )  # fmt: skip
+
+
+def _name(row: Any) -> str:
+    """Read the client id of a row; empty where there is none."""
+    return str(row.get("clientOid") or "") if isinstance(row, dict) else ""
 
 
 def _is_refusal(row: JsonObject, key: str, venue_id: str) -> bool:

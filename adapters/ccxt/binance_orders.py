@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from allocator.adapters.ccxt.answers import rows
 from allocator.adapters.ccxt.batches import of_request, told_each
 from allocator.adapters.ccxt.binance_reads import path_of, wallet_of
-from allocator.adapters.ccxt.failures import NotSentError, RefusalError
+from allocator.adapters.ccxt.failures import RefusalError
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject
 from allocator.models.base import plain
@@ -69,18 +69,13 @@ async def alone(place: Place, intent: OrderIntent) -> str:
 async def together(place: Place, intents: Sequence[OrderIntent]) -> tuple[str | Exception, ...]:
     """Send orders of one service in one request; each is taken or refused by itself.
 
-    An account trades at one service only, so a market of another is refused before anything is
-    sent.
-
     Raises
     ------
     NotSentError
-        When the account's service takes one order a request, or does not trade a market.
+        When one is of a market that the account's service does not trade.
     VenueError
         When the request as a whole was refused, or not answered.
     """
-    if place.config.wallet not in WALLETS:
-        raise NotSentError(f"{place.account} takes one order a request")
     (asked,) = {path_of(place, place.market(row.instrument), "post", "batchorders")
                 for row in intents}  # fmt: skip
     body = {"batchOrders": [worded(place, intent) for intent in intents]}

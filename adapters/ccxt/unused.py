@@ -20,7 +20,7 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
             "address and a host are renewed with less than half of its weight",
         ),
     ),
-    "bitget": (("batch orders (batch-place-order)", PROOF), WITHDRAWALS),
+    "bitget": (WITHDRAWALS,),
     "bybit": (("cancel all on disconnect (disconnected-cancel-all)", WATCHES),),
     "deribit": (("cancel on disconnect (enable_cancel_on_disconnect)", WATCHES),),
     "gate": (("batch orders (batch_orders)", PROOF), WITHDRAWALS),
