@@ -33,7 +33,7 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("transfers between wallets", "they carry no key and are found by no look-up"),
         WITHDRAWALS,
     ),
-    "kucoinfutures": (("batch orders (orders/multi)", PROOF), WITHDRAWALS),
+    "kucoinfutures": (WITHDRAWALS,),
     "okx": (("moves of positions (account/move-positions)", PROOF),),
 }
 """By venue: what, and why not."""
