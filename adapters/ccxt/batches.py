@@ -8,6 +8,7 @@ and never sent again.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -16,6 +17,9 @@ from allocator.adapters.ccxt.failures import NotSentError, RefusalError, Unanswe
 from allocator.adapters.ccxt.values import JsonObject
 from allocator.models.errors import VenueError
 from allocator.models.intents import Capabilities, OrderIntent
+
+CODE = re.compile(r"-?[0-9]+|[A-Z]+_[A-Z_]+")
+"""A venue's code, or its label."""
 
 UNTOLD = "the answer does not tell of this order"
 
@@ -77,7 +81,7 @@ def told_each(
     named = Counter(str(row[key]) for row in taken)
     by_id = {str(row[key]): str(row[venue_id]) for row in taken if named[str(row[key])] == 1}
     whole = len(entries) == len(ids) and all(
-        _is_refusal(row, key, venue_id) or by_id.get(name, "") == str(row.get(venue_id))
+        _is_refusal(row, key, venue_id) or (name in by_id and str(row.get(key)) == name)
         for name, row in zip(ids, entries, strict=True)
     )
     return tuple(
@@ -122,8 +126,8 @@ def _name(row: Any) -> str:
 
 def _is_refusal(row: JsonObject, key: str, venue_id: str) -> bool:
     """Tell whether an entry is an error and nothing else."""
-    code = str(row.get("code", ""))
-    return code.lstrip("-").isdigit() and key not in row and venue_id not in row
+    code = CODE.fullmatch(str(row.get("code")))
+    return code is not None and key not in row and venue_id not in row
 
 
 def _refusal(row: JsonObject) -> RefusalError:

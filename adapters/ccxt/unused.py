@@ -23,7 +23,7 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
     "bitget": (WITHDRAWALS,),
     "bybit": (("cancel all on disconnect (disconnected-cancel-all)", WATCHES),),
     "deribit": (("cancel on disconnect (enable_cancel_on_disconnect)", WATCHES),),
-    "gate": (("batch orders (batch_orders)", PROOF), WITHDRAWALS),
+    "gate": (WITHDRAWALS,),
     "hyperliquid": (
         ("several orders in one action", PROOF),
         ("transfers and withdrawals", "they may not say after when they are refused"),

@@ -171,6 +171,7 @@ NO: dict[str, Any] = {"code": -2019, "msg": "Margin is insufficient."}
         ([NO, NO], ["-2019", "-2019"]),
         ([B, A], ["7", "8"]),
         ([B, NO], ["?", "8"]),
+        ([NO, {**B, "clientOrderId": FIRST}], ["8", "?"]),
         ([A], ["7", "?"]),
         ([NO], ["?", "?"]),
         ([], ["?", "?"]),
