@@ -1,14 +1,15 @@
 """Binance: how orders are worded and sent, one to a request or up to five of a futures account.
 
 Sources: the venue's pages New Order (spot, USD-M, COIN-M, Portfolio Margin), Place Multiple Orders
-(USD-M, COIN-M), Error Codes. Of several orders in a request each has its own order or error in the
-answer, in the order of the list; an error bears no client id, and the client's own function for
-this (`create_orders`) sorts the answers by time, which takes errors off their places. Spot and
-portfolio margin have no such request.
+(USD-M, COIN-M), Error Codes. Several orders in a request are matched concurrently, and each has its
+own order or error in the answer, in the order of the list; an error bears no client id, and the
+client's own function for this (`create_orders`) sorts the answers by time, which takes errors off
+their places. Spot and portfolio margin have no such request.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from allocator.adapters.ccxt.answers import rows
@@ -82,5 +83,8 @@ async def together(place: Place, intents: Sequence[OrderIntent]) -> tuple[str | 
     try:
         reply = await place.login.call(asked, body, intents[0].stamped_at)
     except RefusalError as error:
-        raise of_request(error, OF_REQUEST) from error
+        # The client takes a list of one error for an error of the request.
+        reply = json.loads(error.body)
+        if not isinstance(reply, list):
+            raise of_request(error, OF_REQUEST) from error
     return told_each([intent.client_id for intent in intents], rows(reply), "clientOrderId")

@@ -25,7 +25,10 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
     "deribit": (("cancel on disconnect (enable_cancel_on_disconnect)", WATCHES),),
     "gate": (WITHDRAWALS,),
     "hyperliquid": (
-        ("several orders in one action", PROOF),
+        (
+            "several orders in one action",
+            "its errors bear no client id, and no page read says that they keep the orders' places",
+        ),
         ("transfers and withdrawals", "they may not say after when they are refused"),
     ),
     "krakenfutures": (

@@ -81,6 +81,15 @@ def test_each_order_of_a_request_is_taken_or_refused_by_itself(
     assert (arrived(emulator), made(emulator)) == (1, [1, 1])
 
 
+def test_one_order_in_a_request_is_refused_by_itself(
+    run: Run, binance: Config, emulator: Emulator
+) -> None:
+    """The client takes a list of one error for an error of the request."""
+    outcomes = sent(run, binance, [named(1, quantity="0.0035")])
+    assert codes(outcomes) == ["-1111"]
+    assert (arrived(emulator), made(emulator)) == (1, [])
+
+
 def test_orders_of_two_markets_of_an_account_go_in_one_request(
     run: Run, binance: Config, emulator: Emulator
 ) -> None:
