@@ -24,6 +24,7 @@ from datetime import datetime
 from typing import TypeGuard
 
 from allocator.adapters.ccxt.alike import Alike
+from allocator.adapters.ccxt.batches import check_carried
 from allocator.adapters.ccxt.dialect import Batches, DeadMan, Dialect, Trace
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
 from allocator.adapters.ccxt.place import Place
@@ -251,10 +252,7 @@ class CcxtVenue:
             self._check_able(intent)
         if not isinstance(dialect, Batches):
             raise NotSentError(f"{self._place.venue} takes one order a request")
-        if len(intents) > self.capabilities.batch_orders:
-            raise NotSentError(f"more than {self.capabilities.batch_orders} orders in a request")
-        if len({intent.stamped_at for intent in intents}) > 1:
-            raise NotSentError("orders of one request are stamped alike")
+        check_carried(self.capabilities, intents)
         await self._prepare(self._place)
         return await dialect.send_orders(self._place, intents)
 

@@ -1,13 +1,13 @@
 """Binance: facts, and how actions are sent and looked up at its three hosts.
 
-Sources: the venue's pages New Order, Query Order, All Orders, Account Trade List (spot, USD-M,
-COIN-M, Portfolio Margin), Auto-Cancel All Open Orders (USD-M, COIN-M), User Universal Transfer,
-Universal Transfer (sub-account), Withdraw, Error Codes.
+Sources: the venue's pages Query Order, All Orders, Account Trade List (spot, USD-M, COIN-M,
+Portfolio Margin), Auto-Cancel All Open Orders (USD-M, COIN-M), User Universal Transfer, Universal
+Transfer (sub-account), Withdraw, Error Codes; `binance_orders` names those of new orders.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -15,11 +15,13 @@ from allocator.adapters.ccxt import (
     binance_accounts,
     binance_markets,
     binance_moves,
+    binance_orders,
     binance_portfolio,
     binance_switch,
 )
 from allocator.adapters.ccxt.answers import rows
-from allocator.adapters.ccxt.binance_reads import order_state, path_of, wallet_of
+from allocator.adapters.ccxt.binance_orders import DUPLICATE, MOST_ORDERS, WALLETS
+from allocator.adapters.ccxt.binance_reads import order_state, path_of
 from allocator.adapters.ccxt.binance_switch import LEAST_SILENCE_S, has_switch
 from allocator.adapters.ccxt.dialect import Facts, Trace, Withdrawal
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
@@ -44,13 +46,12 @@ OWN_STATES = {"CONFIRMED": "settled", "PENDING": "in_transit", "FAILED": "return
 MEMBER_STATES = {"SUCCESS": "settled", "PROCESS": "in_transit", "FAILURE": "returned"}
 FAILED_WITHDRAWALS = frozenset({"1", "3", "5"})
 CREDITED = frozenset({"1", "6"})
-DUPLICATE = "duplicate"
 LIMIT = 1000
 """Rows that one answer holds at most."""
 
 REQUEST_CODES = (
     "-1013 -1014 -1022 -1100 -1101 -1102 -1103 -1104 -1105 -1106 -1108 -1111 -1112 -1114 -1115 "
-    "-1116 -1117 -1118 -1119 -1120 -1121 -1125 -1127 -1128 -1130 -1131"
+    "-1116 -1117 -1118 -1119 -1120 -1121 -1125 -1127 -1128 -1130 -1131 -4082"
 )
 FILTER_CODE = "-1013"
 """An order that is off a filter: of its form, or of the orders and the position there are."""
@@ -100,6 +101,7 @@ class Binance(ReadsAccounts, ReadsMarkets, ReadsNetworks):
             moves=binance_moves.moves(place),
             client_id_reusable=True,
             read_lag_s=Decimal(2),
+            batch_orders=MOST_ORDERS if place.config.wallet in WALLETS else 1,
             dead_man_s=LEAST_SILENCE_S if has_switch(place) else None,
             tells_status=True,
         )
@@ -115,24 +117,13 @@ class Binance(ReadsAccounts, ReadsMarkets, ReadsNetworks):
 
     async def send_order(self, place: Place, intent: OrderIntent) -> str:
         """Send a limit order; one-way mode."""
-        market = place.market(intent.instrument)
-        asked = path_of(place, market, "post", "order")
-        body = {
-            "symbol": market["id"],
-            "side": intent.side.upper(),
-            "quantity": plain(intent.quantity),
-            "price": plain(intent.limit_price),
-            "newClientOrderId": intent.client_id,
-            "newOrderRespType": "ACK",
-            **_style(wallet_of(market), intent),
-        }
-        try:
-            reply = await place.login.call(asked, body, intent.stamped_at)
-        except RefusalError as error:
-            if error.code == "-2010" and "duplicate" in error.message.lower():
-                raise RefusalError(DUPLICATE, error.message) from error
-            raise
-        return text(reply, "orderId")
+        return await binance_orders.alone(place, intent)
+
+    async def send_orders(
+        self, place: Place, intents: Sequence[OrderIntent]
+    ) -> tuple[str | Exception, ...]:
+        """Send up to five orders of a futures account in one request."""
+        return await binance_orders.together(place, intents)
 
     async def find_order(self, place: Place, intent: OrderIntent, trace: Trace) -> Found | None:
         """Look an order up by its client id, then among all orders since it was sent."""
@@ -272,17 +263,6 @@ class Binance(ReadsAccounts, ReadsMarkets, ReadsNetworks):
 def _instant(told: str) -> datetime:
     """Read the withdrawal page's time, ``2026-11-20 08:00:00`` in UTC."""
     return datetime.strptime(told, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
-
-
-def _style(wallet: str, intent: OrderIntent) -> JsonObject:
-    """Write how an order is to rest or fill, as the host wants it."""
-    if wallet == "spot":
-        if intent.style == "post_only":
-            return {"type": "LIMIT_MAKER"}
-        return {"type": "LIMIT", "timeInForce": "IOC"}
-    times = {"ioc": "IOC", "post_only": "GTX"}
-    body: JsonObject = {"type": "LIMIT", "timeInForce": times[intent.style]}
-    return {**body, "reduceOnly": "true"} if intent.reduce_only else body
 
 
 def _emails(source: Place, target: Place) -> JsonObject:

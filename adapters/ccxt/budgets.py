@@ -25,6 +25,7 @@ from allocator.adapters.ccxt.rates import (
     HEAVIER,
     LIMITS,
     ONE_EACH,
+    ORDERS_EACH,
     Limit,
 )
 from allocator.adapters.deadline import deadline
@@ -108,7 +109,10 @@ class Budgets:
         if not self._limits:
             return
         own = None if self._venue in COUNTED_HERE else client.throttler
-        client.calculate_rate_limiter_cost = partial(_named, client.calculate_rate_limiter_cost)
+        each = self._venue in ORDERS_EACH
+        client.calculate_rate_limiter_cost = partial(
+            _named, each, client.calculate_rate_limiter_cost
+        )
         who: Mapping[Scope, str] = {"key": key, "owner": owner, "address": ""}
         client.throttler = partial(self._throttle, own, who)
 
@@ -140,10 +144,17 @@ class Budgets:
         return self._budgets[key]
 
 
-def _named(
-    count: Callable[..., Any], api: Any, method: Any, path: Any, params: Any, *config: Any
+def _named(  # noqa: PLR0913, PLR0917 - ccxt's own arguments, and one before them
+    each: bool,
+    count: Callable[..., Any],
+    api: Any,
+    method: Any,
+    path: Any,
+    params: Any,
+    *config: Any,
 ) -> tuple[str, str, float]:
     """Keep which service a cost is of; a read of one symbol costs what ccxt says."""
     name = api if isinstance(api, str) else api[0]
     asked = f"{path}{ONE_SYMBOL}" if "symbol" in params else str(path)
-    return name, asked, float(count(api, method, path, params, *config))
+    times = len(params) if each and isinstance(params, list) else 1
+    return name, asked, times * float(count(api, method, path, params, *config))

@@ -110,6 +110,8 @@ def venue_code(text: str) -> tuple[str, str] | None:
     ('ORDER_NOT_FOUND', 'Order not found')
     >>> venue_code('{"result":"error","error":"authenticationError"}')
     ('authenticationError', '')
+    >>> venue_code('[{"code":-2022,"msg":"ReduceOnly Order is rejected."}]')
+    ('-2022', 'ReduceOnly Order is rejected.')
     >>> venue_code('{"status":"err","response":"Must deposit first. User: 0x1"}')
     ('Must deposit first', 'Must deposit first. User: 0x1')
     """
@@ -117,6 +119,8 @@ def venue_code(text: str) -> tuple[str, str] | None:
         body: Any = json.loads(text)
     except ValueError:
         return None
+    if isinstance(body, list) and len(body) == 1:
+        body = body[0]
     if not isinstance(body, dict):
         return None
     label = body.get("label") or (body.get("error") if body.get("result") == "error" else None)

@@ -5,12 +5,13 @@ futures wallets settled in USDT (``usdm``) and BTC (``coinm``). One-way mode onl
 isolated as each pair is set. Requests are counted by user, public ones by address.
 
 Nothing here was run against the venue itself. Requests and answers follow its documentation (API
-v4: "Place futures order", "Query single order details", "Query futures order list by time range",
-"Cancel single order", "Countdown cancel orders", "Transfer between trading accounts", "Transfer
-between main and sub accounts", "Transfer status query", error labels) and are replayed from it.
+v4: "Place futures order", "Place batch futures orders", "Query single order details", "Query
+futures order list by time range", "Cancel single order", "Countdown cancel orders", "Transfer
+between trading accounts", "Transfer between main and sub accounts", "Transfer status query", error
+labels) and are replayed from it.
 Whether the venue refuses a second order with the same `text` is not documented: it is taken not to.
 How soon a read shows a write is not documented either: two seconds are assumed.
-Not covered: unified and portfolio-margin accounts, delivery, options and spot trading, batches,
+Not covered: unified and portfolio-margin accounts, delivery, options and spot trading,
 withdrawals. Risk limits are the contract's tiers, by user and contract; what else the venue bounds
 over several users is not told by any page read here.
 """
@@ -20,10 +21,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from decimal import Decimal
+from itertools import zip_longest
 
 from allocator.adapters.ccxt import gateio_accounts, gateio_markets
 from allocator.adapters.ccxt.answers import listed
+from allocator.adapters.ccxt.batches import of_request, told_each
 from allocator.adapters.ccxt.dialect import Facts, Trace
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
 from allocator.adapters.ccxt.gateio_reads import pages, settle
@@ -82,6 +86,10 @@ FACTS = Facts(
 """Labels of the venue's list. Those that say a transfer or a server failed are not among them:
 they do not say that nothing was carried out."""
 
+MOST_ORDERS = 10
+OF_REQUEST = FACTS.formal | FACTS.stale
+"""Labels of the form, the key and the deadline of a request: no order of it is carried out."""
+
 
 def text_id(client_id: str) -> str:
     """Fit a client id into `text`: ``t-`` and at most 28 letters, digits, ``_``, ``-`` or ``.``.
@@ -117,6 +125,7 @@ class Gate(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves):
             transfer_key=False,
             client_id_reusable=True,
             read_lag_s=Decimal(2),
+            batch_orders=MOST_ORDERS if trades else 1,
             dead_man_s=Decimal(5) if trades else None,
         )
 
@@ -132,19 +141,26 @@ class Gate(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves):
 
     async def send_order(self, place: Place, intent: OrderIntent) -> str:
         """Send a limit order; the sign of its size is its side."""
-        whole = intent.quantity == intent.quantity.to_integral_value()
-        size = -intent.quantity if intent.side == "sell" else intent.quantity
-        body: JsonObject = {
-            "settle": settle(place),
-            "contract": place.market(intent.instrument)["id"],
-            "size": int(size) if whole else plain(size),
-            "price": plain(intent.limit_price),
-            "tif": STYLES[intent.style],
-            "text": text_id(intent.client_id),
-            "reduce_only": intent.reduce_only,
-        }
         endpoint = "private_futures_post_settle_orders"
-        return text(await place.login.call(endpoint, body, intent.stamped_at), "id")
+        reply = await place.login.call(endpoint, _worded(place, intent), intent.stamped_at)
+        return text(reply, "id")
+
+    async def send_orders(
+        self, place: Place, intents: Sequence[OrderIntent]
+    ) -> tuple[str | Exception, ...]:
+        """Send up to ten orders in one request; the answer stands in their order.
+
+        When the form of one is wrong, none of them is carried out.
+        """
+        endpoint = "private_futures_post_settle_batch_orders"
+        bodies = [_worded(place, intent) for intent in intents]
+        try:
+            reply = await place.login.call(endpoint, bodies, intents[0].stamped_at)
+        except RefusalError as error:
+            raise of_request(error, OF_REQUEST) from error
+        names = [text_id(intent.client_id) for intent in intents]
+        entries = [_entry(*row) for row in zip_longest(listed(reply, endpoint), names)]
+        return told_each(names, entries, "text", "id")
 
     async def find_order(self, place: Place, intent: OrderIntent, trace: Trace) -> Found | None:
         """Look an order up by its `text`: single for 60 s after its end, then open and past."""
@@ -241,6 +257,36 @@ class Gate(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves):
         reply = await target.login.call("private_wallet_get_deposits", {"currency": asset})
         rows = listed(reply, "deposits")
         return any(row.get("txid") == txid and row.get("status") == "DONE" for row in rows)
+
+
+def _worded(place: Place, intent: OrderIntent) -> JsonObject:
+    """Word a limit order; the sign of its size is its side.
+
+    The settle currency is for the path, and the client leaves it in each of several orders.
+    """
+    whole = intent.quantity == intent.quantity.to_integral_value()
+    size = -intent.quantity if intent.side == "sell" else intent.quantity
+    return {
+        "settle": settle(place),
+        "contract": place.market(intent.instrument)["id"],
+        "size": int(size) if whole else plain(size),
+        "price": plain(intent.limit_price),
+        "tif": STYLES[intent.style],
+        "text": text_id(intent.client_id),
+        "reduce_only": intent.reduce_only,
+    }
+
+
+def _entry(row: object, name: str | None) -> JsonObject:
+    """Write a row of the answer to several orders as `told_each` reads it; empty: it is neither."""
+    if not isinstance(row, dict):
+        return {}
+    if row.get("succeeded") is True:
+        return {"text": row.get("text"), "id": row.get("id")}
+    nameless = row.get("text") in (None, "", name) and not row.get("id")
+    if row.get("succeeded") is False and nameless:
+        return {"code": row.get("label"), "msg": row.get("detail")}
+    return {}
 
 
 async def _send_within(source: Place, target: Place, intent: TransferIntent) -> str:

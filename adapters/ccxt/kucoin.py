@@ -6,9 +6,9 @@ anything else does not leave. Money passes between the futures wallet and the ot
 and between the futures wallets of a master and its sub-accounts, which the master signs.
 
 Nothing here was run against the venue itself. Requests and answers follow its pages "Add Order",
-"Get Order By ClientOid", "Get Order List", "Cancel Order By ClientOid", "Get Trade History", "Flex
-Transfer", "Get Account Ledgers - Futures", "Get Deposit History" and its table of futures error
-codes, and are replayed from them.
+"Batch Add Orders", "Get Order By ClientOid", "Get Order List", "Cancel Order By ClientOid", "Get
+Trade History", "Flex Transfer", "Get Account Ledgers - Futures", "Get Deposit History" and its
+table of futures error codes, and are replayed from them.
 
 Facts and where they stand: a client id is up to 40 letters, digits, ``_`` or ``-`` (Add Order), a
 repeated one is refused with 300018 (error codes); a request is refused when its stamp is more than
@@ -16,19 +16,21 @@ repeated one is refused with 300018 (error codes); a request is refused when its
 the address one for public data (Rate Limit). Not told by any page read: for how long a client id is
 remembered (taken: until the order ends), whether a repeated transfer id is refused (taken: it is
 not), how soon a read shows a write (taken: two seconds). Risk limits are by user and contract; none
-over several users is told. Batches, coin-margined contracts, withdrawals, position moves and the
+over several users is told. Coin-margined contracts, withdrawals, position moves and the
 venue's disconnect protection are not covered.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from allocator.adapters.ccxt import kucoin_accounts, kucoin_markets
+from allocator.adapters.ccxt.batches import of_request, told_by_name
 from allocator.adapters.ccxt.dialect import Facts, Trace
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError, UnansweredError
 from allocator.adapters.ccxt.kucoin_accounts import setting
-from allocator.adapters.ccxt.kucoin_reads import data_of, pages
+from allocator.adapters.ccxt.kucoin_reads import data_of, pages, rows_of
 from allocator.adapters.ccxt.lacking import SendsNoMoves, SendsNoWithdrawals
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.reads import ReadsAccounts, ReadsMarkets
@@ -68,6 +70,11 @@ FACTS = Facts(
 """Codes of the venue's futures table. Those by which it says that it is busy or broke down are not
 among them (300002, 500000), nor is the general 400100, which transfers share."""
 
+MOST_ORDERS = 20
+DONE = "200000"
+OF_REQUEST = FACTS.formal | FACTS.stale
+"""Codes of key, signature, stamp, right and form of the request: no order was looked at."""
+
 
 class KuCoin(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves):
     """The classic account of each user: its futures wallet and the two that hold."""
@@ -82,8 +89,10 @@ class KuCoin(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves):
 
     def capabilities(self, place: Place) -> Capabilities:
         """Tell what may be asked."""
+        trades = place.config.wallet == "usdm"
         return Capabilities(
-            orders=place.config.wallet == "usdm",
+            orders=trades,
+            batch_orders=MOST_ORDERS if trades else 1,
             sees_deposits=place.config.wallet == "funding",
             transfer_key=False,
             client_id_reusable=True,
@@ -103,31 +112,25 @@ class KuCoin(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves):
 
     async def send_order(self, place: Place, intent: OrderIntent) -> str:
         """Send a limit order for a pair in cross margin and one-way mode."""
-        market = place.market(intent.instrument)
-        try:
-            mode = await setting(place, market)
-        except VenueError as error:
-            raise NotSentError(f"the pair's modes are not known: {error}") from error
-        if not mode.one_way:
-            raise NotSentError("the account is in hedge mode: orders need one-way mode")
-        if mode.isolated or mode.leverage is None:
-            raise NotSentError("the pair is isolated: orders need cross margin")
-        whole = intent.quantity == intent.quantity.to_integral_value()
-        body: JsonObject = {
-            "clientOid": intent.client_id,
-            "symbol": market["id"],
-            "side": intent.side,
-            "type": "limit",
-            "price": plain(intent.limit_price),
-            "size": int(intent.quantity) if whole else plain(intent.quantity),
-            "leverage": plain(mode.leverage),
-            "marginMode": "CROSS",
-            "reduceOnly": intent.reduce_only,
-            **STYLES[intent.style],
-        }
         endpoint = "futuresprivate_post_orders"
+        body = await _worded(place, intent)
         reply = await place.login.call(endpoint, body, intent.stamped_at)
         return text(data_of(reply, endpoint), "orderId")
+
+    async def send_orders(
+        self, place: Place, intents: Sequence[OrderIntent]
+    ) -> tuple[str | Exception, ...]:
+        """Send up to twenty orders in one request; the answer names each by its client id."""
+        endpoint = "futuresprivate_post_orders_multi"
+        bodies = [await _worded(place, intent) for intent in intents]
+        try:
+            reply = await place.login.call(endpoint, bodies, intents[0].stamped_at)
+        except RefusalError as error:
+            raise of_request(error, OF_REQUEST) from error
+        told = [row for row in rows_of(reply, endpoint) if isinstance(row, dict)]
+        made = [row for row in told if str(row.get("code")) == DONE and row.get("orderId")]
+        others = [_refused(row) for row in told if row not in made]
+        return told_by_name([intent.client_id for intent in intents], made, others)
 
     async def find_order(self, place: Place, intent: OrderIntent, trace: Trace) -> Found | None:
         """Look an order up by its client id: by itself, then among open and past ones."""
@@ -211,6 +214,52 @@ def _members(source: Place, target: Place) -> JsonObject:
     if target.login is source.master:
         return {"type": "SUB_TO_PARENT", "fromUserId": source.member}
     raise NotSentError("one side of a transfer between users is the master")
+
+
+async def _worded(place: Place, intent: OrderIntent) -> JsonObject:
+    """Word a limit order for a pair in cross margin and one-way mode.
+
+    Raises
+    ------
+    NotSentError
+        When the pair is in any other mode, or its modes cannot be read.
+    """
+    market = place.market(intent.instrument)
+    try:
+        mode = await setting(place, market)
+    except VenueError as error:
+        raise NotSentError(f"the pair's modes are not known: {error}") from error
+    if not mode.one_way:
+        raise NotSentError("the account is in hedge mode: orders need one-way mode")
+    if mode.isolated or mode.leverage is None:
+        raise NotSentError("the pair is isolated: orders need cross margin")
+    whole = intent.quantity == intent.quantity.to_integral_value()
+    return {
+        "clientOid": intent.client_id,
+        "symbol": market["id"],
+        "side": intent.side,
+        "type": "limit",
+        "price": plain(intent.limit_price),
+        "size": int(intent.quantity) if whole else plain(intent.quantity),
+        "leverage": plain(mode.leverage),
+        "marginMode": "CROSS",
+        "reduceOnly": intent.reduce_only,
+        **STYLES[intent.style],
+    }
+
+
+def _refused(row: JsonObject) -> JsonObject:
+    """Write a row of an order that was not taken as `told_by_name` reads it.
+
+    One that says it was done, without an id, tells nothing.
+    """
+    code = str(row.get("code") or "")
+    return {
+        "clientOid": row.get("clientOid"),
+        "orderId": row.get("orderId"),
+        "errorCode": "" if code == DONE else code,
+        "errorMsg": row.get("msg"),
+    }
 
 
 async def _single(place: Place, intent: OrderIntent) -> JsonObject | None:

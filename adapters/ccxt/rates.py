@@ -68,6 +68,9 @@ LIMITS: Mapping[str, tuple[Limit, ...]] = {
 ONE_EACH = frozenset({"bitget", "bybit"})
 """Venues that count requests, whatever they cost."""
 
+ORDERS_EACH = frozenset({"gate"})
+"""Venues that count each order of a request by itself, where ccxt's cost is of the request."""
+
 COUNTED_HERE = frozenset({"binance", "hyperliquid", "krakenfutures"})
 """Venues whose clients keep no limiter of their own beside these budgets."""
 

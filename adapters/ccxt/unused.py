@@ -14,19 +14,21 @@ WITHDRAWALS = ("withdrawals", PROOF)
 
 UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
     "binance": (
-        ("batch orders (batchOrders, five in one)", PROOF),
         (
             "countdown to cancel all (countdownCancelAll) of more than six markets",
             "it is by market, each a request of weight 10: the six of all accounts that share an "
             "address and a host are renewed with less than half of its weight",
         ),
     ),
-    "bitget": (("batch orders (batch-place-order)", PROOF), WITHDRAWALS),
+    "bitget": (WITHDRAWALS,),
     "bybit": (("cancel all on disconnect (disconnected-cancel-all)", WATCHES),),
     "deribit": (("cancel on disconnect (enable_cancel_on_disconnect)", WATCHES),),
-    "gate": (("batch orders (batch_orders)", PROOF), WITHDRAWALS),
+    "gate": (WITHDRAWALS,),
     "hyperliquid": (
-        ("several orders in one action", PROOF),
+        (
+            "several orders in one action",
+            "its errors bear no client id, and no page read says that they keep the orders' places",
+        ),
         ("transfers and withdrawals", "they may not say after when they are refused"),
         (
             "status of the exchange (exchangeStatus)",
@@ -42,7 +44,7 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
             "they tell when one begins, not whether it goes on, and are signed",
         ),
     ),
-    "kucoinfutures": (("batch orders (orders/multi)", PROOF), WITHDRAWALS),
+    "kucoinfutures": (WITHDRAWALS,),
     "okx": (("moves of positions (account/move-positions)", PROOF),),
 }
 """By venue: what, and why not."""

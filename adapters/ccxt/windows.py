@@ -20,11 +20,11 @@ a request's time and the server's may be 60 s; Bitget: quick start, standard spe
 stamp is in whole seconds, cut off: a request may be refused up to one second early, never late."""
 
 DEADLINES: Mapping[str, tuple[str, frozenset[str]]] = {
-    "gate": ("x-gate-exptime", frozenset({"{settle}/orders"})),
+    "gate": ("x-gate-exptime", frozenset({"{settle}/orders", "{settle}/batch_orders"})),
     "okx": ("expTime", frozenset({"trade/order", "trade/batch-orders"})),
 }
 """The header for a deadline and the endpoints that take it (OKX: overview, transaction timeouts;
-Gate: POST /futures/{settle}/orders)."""
+Gate: POST /futures/{settle}/orders and batch_orders)."""
 
 stamp_ms: contextvars.ContextVar[int | None] = contextvars.ContextVar("stamp_ms", default=None)
 """When the action of the request under way was intended, by our clock; None: it is none."""

@@ -22,7 +22,7 @@ from allocator.execution.slices import Leg, due, in_step, leg_of, parts_of, send
 from allocator.execution.transitions import Stage, State
 from allocator.models.base import ONE, ZERO, plain
 from allocator.models.errors import RefusedError, VenueError
-from allocator.models.intents import OrderIntent, Quote
+from allocator.models.intents import Capabilities, OrderIntent, Quote
 from allocator.ports import Batching
 
 T = TypeVar("T")
@@ -132,7 +132,7 @@ class Orders:
         """
         accounts = {leg.order.account for leg in legs}
         venue = self._shell.venue(legs[0].order.account)
-        able = isinstance(venue, Batching) and venue.capabilities.batch_orders >= len(legs)
+        able = isinstance(venue, Batching) and _carries(venue.capabilities, legs)
         if len(legs) < 2 or len(accounts) > 1 or not able or self._rests(legs[0], part):
             return None
         ready = list[Ready]()
@@ -278,6 +278,12 @@ class Orders:
 
 def _ended_badly(attempt: Attempt) -> bool:
     return attempt.state in ENDED_BADLY
+
+
+def _carries(can: Capabilities, legs: Sequence[Leg]) -> bool:
+    """Tell whether one request takes an order of each leg."""
+    markets = {leg.order.instrument for leg in legs}
+    return can.batch_orders >= len(legs) and (len(markets) == 1 or not can.batch_one_market)
 
 
 def _first(leg: Leg) -> tuple[bool, int]:

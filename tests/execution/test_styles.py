@@ -241,11 +241,13 @@ def both(quantity: str) -> list[dict[str, Any]]:
 BATCHING = Behaviour(capabilities=Capabilities(batch_orders=20))
 
 
-def batched(lite: Engine, *faults: Fault) -> tuple[Desk, list[int], ExecutionReport]:
+def batched(
+    lite: Engine, *faults: Fault, behaviour: Behaviour = BATCHING
+) -> tuple[Desk, list[int], ExecutionReport]:
     start = snapshot()
     accounts = [row.model_dump(by_alias=True) for row in start.accounts]
     accounts[0]["positions"][BTC_B] = {"quantity": "0", "leverage": "10"}
-    desk = Desk.open(lite, behaviour=BATCHING, start=snapshot(accounts=accounts), faults=faults)
+    desk = Desk.open(lite, behaviour=behaviour, start=snapshot(accounts=accounts), faults=faults)
     sizes, venue = list[int](), desk.venues["a"]
     together: Any = venue.submit_together  # type: ignore[attr-defined]
 
@@ -261,6 +263,20 @@ def test_legs_of_one_account_go_in_one_request_where_the_venue_takes_that(lite: 
     desk, sizes, report = batched(lite)
     assert report.status == "done"
     assert sizes == [2, 2]
+    assert (desk.held("a", BTC_A), desk.held("a", BTC_B)) == (D("0.2"), D("0.8"))
+
+
+@pytest.mark.parametrize(
+    "can",
+    [Capabilities(batch_orders=1), Capabilities(batch_orders=20, batch_one_market=True)],
+    ids=["one order", "one market"],
+)
+def test_legs_that_one_request_does_not_carry_go_one_by_one(
+    lite: Engine, can: Capabilities
+) -> None:
+    desk, sizes, report = batched(lite, behaviour=Behaviour(capabilities=can))
+    assert report.status == "done"
+    assert sizes == []
     assert (desk.held("a", BTC_A), desk.held("a", BTC_B)) == (D("0.2"), D("0.8"))
 
 

@@ -1,7 +1,8 @@
 """Request weights and order counts, with the headers that report them.
 
-Pages: Limits (spot, USD-M, COIN-M), General Info (wallet). Weights count by IP and host, orders
-by account and host, `uid` budgets of the wallet by account. Twice over a limit bans the IP: 418.
+Pages: Limits (spot, USD-M, COIN-M), Place Multiple Orders (USD-M), General Info (wallet). Weights
+count by IP and host, orders by account and host, `uid` budgets of the wallet by account. Twice over
+a limit bans the IP: 418.
 """
 
 from collections.abc import Mapping
@@ -33,6 +34,13 @@ LIMITS = {
 EVERY_SYMBOL = {"/fapi/v1/openOrders": 40, "/dapi/v1/openOrders": 40, "/api/v3/openOrders": 80}
 """Weight where no symbol is named (Current All Open Orders, of each service)."""
 
+ORDER_COUNTS = {"/fapi/v1/batchOrders": (5, 1), "/dapi/v1/batchOrders": (5, 5)}
+"""Orders in ten seconds and in a minute that one request counts as, where that is not one.
+
+Place Multiple Orders (USD-M) tells both; COIN-M's page tells the weight alone, and the most that a
+request may hold is counted.
+"""
+
 WALLET_IP = 12_000
 WALLET_UID = 180_000
 
@@ -56,7 +64,8 @@ def count(call: Call, endpoint: Endpoint, limiter: Limiter, account: str) -> Map
     _check(used, call)
     headers = {"x-mbx-used-weight-1m": str(used.used)}
     if endpoint.budget == "orders":
-        headers |= _orders(call, limiter, limits, account)
+        counts = ORDER_COUNTS.get(endpoint.path, (1, 1))
+        headers |= _orders(call, limiter, limits, account, counts)
     return headers
 
 
@@ -70,14 +79,16 @@ def _wallet(call: Call, endpoint: Endpoint, limiter: Limiter, account: str) -> M
     return {f"x-sapi-used-{'uid' if by_uid else 'ip'}-weight-1m": str(used.used)}
 
 
-def _orders(call: Call, limiter: Limiter, limits: HostLimits, account: str) -> dict[str, str]:
+def _orders(
+    call: Call, limiter: Limiter, limits: HostLimits, account: str, counts: tuple[int, int]
+) -> dict[str, str]:
     headers: dict[str, str] = {}
-    for word, window_ms, limit in (
-        ("10s", TEN_SECONDS_MS, limits.orders_10s),
-        ("1m", MINUTE_MS, limits.orders_1m),
+    for word, window_ms, limit, count in (
+        ("10s", TEN_SECONDS_MS, limits.orders_10s, counts[0]),
+        ("1m", MINUTE_MS, limits.orders_1m, counts[1]),
     ):
         name = f"binance|{call.host}|{account}|{word}"
-        used = limiter.take(name, 1, limit, window_ms, call.now_ms)
+        used = limiter.take(name, count, limit, window_ms, call.now_ms)
         if used.exceeded:
             raise VenueError(
                 -1015,

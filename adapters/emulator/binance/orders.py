@@ -73,10 +73,9 @@ def create(call: Call) -> Json:
             tag="reduce" if call.flag("reduceOnly") else "",
         ),
     )
-    if order.reason == "post_only":
-        raise Refused(Refusal.POST_ONLY)
-    if order.tif == "fok" and order.status == "cancelled":
-        raise Refused(Refusal.NO_LIQUIDITY)
+    if order.reason == "post_only" or (order.tif == "fok" and order.status == "cancelled"):
+        call.exchange.ledger.orders.remove(order.id)
+        raise Refused(Refusal.NO_LIQUIDITY if order.tif == "fok" else Refusal.POST_ONLY)
     accepted = call.text("newOrderRespType", "ACK") == "ACK" or terms.tif in {"gtc", "post_only"}
     if accepted and terms.type == "limit":
         order = replace(order, status="open", filled=ZERO, value=ZERO, average=None)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from allocator.adapters.emulator.binance import (
     accounts,
+    batches,
     orders,
     prices,
     rules,
@@ -128,6 +129,12 @@ def _futures(host: str, root: str, where: str) -> tuple[Endpoint, ...]:
         host, "POST", f"{root}/order", orders.create, f"New Order ({where})", (*SYMBOL, *PLACING),
         weight=0, budget="orders",
     )  # fmt: skip
+    several = row(
+        host, "POST", f"{root}/batchOrders", batches.create, f"Place Multiple Orders ({where})",
+        ("each order's own code, as of a single one", "no list of orders: -1130",
+         "none, or more than five: -4082", "too many orders in the window: -1015"),
+        weight=5, budget="orders",
+    )  # fmt: skip
     public = tuple(
         row(host, "GET", f"{root}/{name}", handler, f"{page} ({where})", cases,
             access="public", weight=weight)
@@ -137,7 +144,7 @@ def _futures(host: str, root: str, where: str) -> tuple[Endpoint, ...]:
         row(host, method, f"{root}/{name}", handler, f"{page} ({where})", cases, weight=weight)
         for method, name, handler, page, cases, weight in FUTURES
     )
-    return (*public, create, *signed)
+    return (*public, create, several, *signed)
 
 
 USDM_ONLY = (

@@ -227,5 +227,5 @@ RECORDED = Recorded(
         ]
     },
     exact_in=("spot", "USDT"),
-    unable=frozenset({"batch_orders", "moves", "transfer_key", "withdrawals", "sees_deposits"}),
+    unable=frozenset({"moves", "transfer_key", "withdrawals", "sees_deposits"}),
 )

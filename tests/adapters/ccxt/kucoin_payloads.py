@@ -3,10 +3,11 @@
 Shapes: the example answers of the pages "Get Account - Futures", "Get Account List - Spot", "Get
 Position List", "Get Symbol", "Get Ticker", "Get Mark Price", "Get Cross Margin Requirement", "Get
 Margin Mode", "Get Position Mode", "Get Cross Margin Leverage", "Get Actual Fee - Futures", "Add
-Order", "Get Order By ClientOid", "Get Order List", "Cancel Order By ClientOid", "Get Trade
-History", "Flex Transfer", "Get Account Ledgers - Futures", "Get Deposit History", "Get Service
-Status" on www.kucoin.com/docs-new. The position (one contract of a thousandth from 96,976.80 to
-96,985.60, in cross margin at 20) is a page's own; the account's figures are made to fit it.
+Order", "Batch Add Orders", "Get Order By ClientOid", "Get Order List", "Cancel Order By ClientOid",
+"Get Trade History", "Flex Transfer", "Get Account Ledgers - Futures", "Get Deposit History", "Get
+Service Status" on www.kucoin.com/docs-new. The position (one contract of a thousandth from
+96,976.80 to 96,985.60, in cross margin at 20) is a page's own; the account's figures are made to
+fit it.
 """
 
 from typing import Any
@@ -245,9 +246,7 @@ RECORDED = Recorded(
         f"GET {V1}/positions": ok([]),
     },
     exact_in=("futures", "USDT"),
-    unable=frozenset(
-        {"batch_orders", "dead_man_s", "moves", "transfer_key", "withdrawals", "sees_deposits"}
-    ),
+    unable=frozenset({"dead_man_s", "moves", "transfer_key", "withdrawals", "sees_deposits"}),
     sends="futures",
     receives="main",
     moved="POST /api/v3/accounts/universal-transfer",

@@ -285,3 +285,18 @@ def test_what_is_asked_with_a_key_is_not_counted_by_address() -> None:
             await ask(one, "private")
 
     assert timed(work)[1] == 0
+
+
+@pytest.mark.parametrize(("venue", "cost"), [("gate", 3), ("okx", 1)])
+def test_each_order_of_a_request_counts_where_the_venue_counts_it(venue: str, cost: float) -> None:
+    counted = list[float]()
+
+    async def own(units: float) -> None:
+        counted.append(units)
+
+    one = client()
+    one.throttler = own
+    Budgets(venue).bind(one, "owner", "key")
+    told = one.calculate_rate_limiter_cost(["private"], "POST", "orders", [{}, {}, {}])
+    asyncio.run(one.throttler(told))
+    assert counted == [cost]

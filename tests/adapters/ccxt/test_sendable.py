@@ -19,7 +19,7 @@ SUBJECTS = {
 }
 UNABLE = {
     "bybit": {"withdrawals", "dead_man_s"},
-    "binance": {"withdrawals", "sees_deposits", "transfer_key", "batch_orders"},
+    "binance": {"withdrawals", "sees_deposits", "transfer_key"},
     "okx": {"withdrawals", "sees_deposits", "moves"},
     "deribit": {"withdrawals", "batch_orders", "dead_man_s"},
 }

@@ -121,7 +121,7 @@ def order_path(host: str) -> str:
 
 def prepare(method: str, host: str, path: str, raw: Raw, emulator: Emulator) -> None:
     """Bring about what the reply is to show."""
-    if path.endswith(("Orders", "OpenOrders", "openOrder")) or (
+    if path.endswith(("allOrders", "openOrders", "OpenOrders", "openOrder")) or (
         path.endswith("/order") and method in {"GET", "DELETE"}
     ):
         raw("POST", host, order_path(host), **resting(host))
@@ -146,6 +146,8 @@ def arguments(name: str, method: str, host: str, path: str) -> dict[str, Any]:
     if path.endswith("/order") and method == "POST":
         ack = {"newOrderRespType": "ACK"} if name.endswith("ack") else {}
         return {**taking(host), **ack}
+    if path.endswith("/batchOrders"):
+        return {"batchOrders": json.dumps([taking(host), resting(host)])}
     params: dict[str, Any] = {}
     for ending, more in EXTRA.items():
         if path.endswith(ending):
