@@ -44,6 +44,7 @@ service:
     - {{id: margin, on: margin_ratio, of: bybit-a, threshold: "1.2", release: "2", urgent: true}}
     - {{id: drift, on: drift, of: BTC, threshold: "0", release: "0", persist_s: "4"}}
     - {{id: funding, on: funding, of: "binance:BTC/USDT:USDT", threshold: "0.0005"}}
+    - {{id: closed, on: venue, of: binance, threshold: "600"}}
     - {{id: loss, on: pnl, threshold: "-2500", release: "0", cooldown_s: "86400"}}
   history: {{folder: "FOLDER/history"}}
   http: {{port: 0}}
@@ -100,6 +101,10 @@ def test_service_runs_for_days_on_time_with_flat_memory(tmp_path: Path) -> None:
             exchanges, "funding", {"instrument": "binance:usdm:BTCUSDT", "rate": "0.0007"}
         ),
         0.65: lambda: ask(exchanges, "price", {"coin": "BTC", "usd": "58000"}),
+        0.85: lambda: ask(
+            exchanges, "notice", {"venue": "binance", "state": "maintenance", "title": "upgrade"}
+        ),
+        0.92: lambda: ask(exchanges, "notice", {"venue": "binance", "state": "open"}),
     }
     try:
         memory = watch(service, events)
@@ -179,7 +184,7 @@ def check(report: dict[str, Any]) -> None:
     assert report["gaps"] == []
     assert set(report["slots"]) == {"done"}, report["not_done"]
     assert Decimal(report["late_s"]["worst"]) < LATE_S
-    assert report["triggers"] == {"margin": 1, "drift": 1, "funding": 1, "loss": 1}
+    assert report["triggers"] == dict.fromkeys(("margin", "drift", "funding", "loss", "closed"), 1)
     assert report["audit_faults"] == []
     memory = report["memory_mb"]
     assert memory["second_half"] < memory["first_half"] * (1 + GROWTH)
