@@ -122,6 +122,29 @@ def test_compose_opens_nothing_but_loopback_and_keeps_secrets_in_files() -> None
         )
 
 
+def test_compose_writes_nowhere_but_its_volume_and_memory() -> None:
+    compose: Any = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    for name in ("allocator-a", "allocator-b"):
+        row = compose["services"][name]
+        assert row["read_only"] is True
+        assert row["tmpfs"] == ["/tmp"]  # noqa: S108 - a path within the container
+        assert row["environment"]["PGPASSFILE"].startswith("/tmp/")  # noqa: S108
+        assert '> \\"$$PGPASSFILE\\"' in json.dumps(row["entrypoint"])
+
+
+def test_compose_waits_for_the_database_where_the_service_reaches_it() -> None:
+    """A server that sets itself up answers on its socket before it answers on its address."""
+    compose: Any = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    assert " -h 127.0.0.1 " in compose["services"]["postgres"]["healthcheck"]["test"][1]
+
+
+def test_compose_gives_both_instances_a_dashboard_that_takes_forms() -> None:
+    """One origin for two ports would have the forms of one of them refused."""
+    head = (DEPLOY / "compose.yaml").read_text().partition("\nname:")[0]
+    assert "service.http.host: 0.0.0.0" in head
+    assert "origin" not in head
+
+
 def test_image_does_not_run_as_root_and_may_write_its_volume() -> None:
     lines = (DEPLOY / "Dockerfile").read_text().splitlines()
     begin = lines.index("USER 10001")
