@@ -111,6 +111,27 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def lines_of(unit: str) -> set[str]:
+    """Lines of a unit's section of the service."""
+    text = (DEPLOY / "systemd" / unit).read_text()
+    return set(text.partition("[Service]")[2].partition("[Install]")[0].split("\n"))
+
+
+@pytest.mark.parametrize("unit", ["allocator.service", "allocator-backup.service"])
+def test_systemd_keeps_the_record_and_its_backups_from_others(unit: str) -> None:
+    assert {"User=allocator", "StateDirectoryMode=0700", "UMask=0077"} <= lines_of(unit)
+
+
+def test_systemd_confines_the_backup_as_it_confines_the_service() -> None:
+    words = ("Protect", "Private", "Restrict", "SystemCall", "Capability", "NoNew", "Lock", "Remove")
+    service, backup = (
+        {row for row in lines_of(unit) if row.startswith(words)}
+        for unit in ("allocator.service", "allocator-backup.service")
+    )
+    assert "SystemCallFilter=@system-service" in service
+    assert service == backup
+
+
 def test_compose_opens_nothing_but_loopback_and_keeps_secrets_in_files() -> None:
     compose: Any = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
     ports = [port for row in compose["services"].values() for port in row.get("ports", ())]
