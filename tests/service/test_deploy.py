@@ -123,7 +123,16 @@ def test_systemd_keeps_the_record_and_its_backups_from_others(unit: str) -> None
 
 
 def test_systemd_confines_the_backup_as_it_confines_the_service() -> None:
-    words = ("Protect", "Private", "Restrict", "SystemCall", "Capability", "NoNew", "Lock", "Remove")
+    words = (
+        "Protect",
+        "Private",
+        "Restrict",
+        "SystemCall",
+        "Capability",
+        "NoNew",
+        "Lock",
+        "Remove",
+    )
     service, backup = (
         {row for row in lines_of(unit) if row.startswith(words)}
         for unit in ("allocator.service", "allocator-backup.service")
@@ -148,8 +157,8 @@ def test_compose_writes_nowhere_but_its_volume_and_memory() -> None:
     for name in ("allocator-a", "allocator-b"):
         row = compose["services"][name]
         assert row["read_only"] is True
-        assert row["tmpfs"] == ["/tmp"]  # noqa: S108 - a path within the container
-        assert row["environment"]["PGPASSFILE"].startswith("/tmp/")  # noqa: S108
+        assert row["tmpfs"] == ["/tmp"]
+        assert row["environment"]["PGPASSFILE"].startswith("/tmp/")
         assert '> \\"$$PGPASSFILE\\"' in json.dumps(row["entrypoint"])
 
 
