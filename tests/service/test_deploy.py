@@ -111,6 +111,36 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def lines_of(unit: str) -> set[str]:
+    """Lines of a unit's section of the service."""
+    text = (DEPLOY / "systemd" / unit).read_text()
+    return set(text.partition("[Service]")[2].partition("[Install]")[0].split("\n"))
+
+
+@pytest.mark.parametrize("unit", ["allocator.service", "allocator-backup.service"])
+def test_systemd_keeps_the_record_and_its_backups_from_others(unit: str) -> None:
+    assert {"User=allocator", "StateDirectoryMode=0700", "UMask=0077"} <= lines_of(unit)
+
+
+def test_systemd_confines_the_backup_as_it_confines_the_service() -> None:
+    words = (
+        "Protect",
+        "Private",
+        "Restrict",
+        "SystemCall",
+        "Capability",
+        "NoNew",
+        "Lock",
+        "Remove",
+    )
+    service, backup = (
+        {row for row in lines_of(unit) if row.startswith(words)}
+        for unit in ("allocator.service", "allocator-backup.service")
+    )
+    assert "SystemCallFilter=@system-service" in service
+    assert service == backup
+
+
 def test_compose_opens_nothing_but_loopback_and_keeps_secrets_in_files() -> None:
     compose: Any = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
     ports = [port for row in compose["services"].values() for port in row.get("ports", ())]
@@ -120,6 +150,29 @@ def test_compose_opens_nothing_but_loopback_and_keeps_secrets_in_files() -> None
         assert not any(
             "PASSWORD" in key and "FILE" not in key for key in row.get("environment", {})
         )
+
+
+def test_compose_writes_nowhere_but_its_volume_and_memory() -> None:
+    compose: Any = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    for name in ("allocator-a", "allocator-b"):
+        row = compose["services"][name]
+        assert row["read_only"] is True
+        assert row["tmpfs"] == ["/tmp"]
+        assert row["environment"]["PGPASSFILE"].startswith("/tmp/")
+        assert '> \\"$$PGPASSFILE\\"' in json.dumps(row["entrypoint"])
+
+
+def test_compose_waits_for_the_database_where_the_service_reaches_it() -> None:
+    """A server that sets itself up answers on its socket before it answers on its address."""
+    compose: Any = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    assert " -h 127.0.0.1 " in compose["services"]["postgres"]["healthcheck"]["test"][1]
+
+
+def test_compose_gives_both_instances_a_dashboard_that_takes_forms() -> None:
+    """One origin for two ports would have the forms of one of them refused."""
+    head = (DEPLOY / "compose.yaml").read_text().partition("\nname:")[0]
+    assert "service.http.host: 0.0.0.0" in head
+    assert "origin" not in head
 
 
 def test_image_does_not_run_as_root_and_may_write_its_volume() -> None:
