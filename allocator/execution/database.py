@@ -8,8 +8,9 @@ before it returns.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -22,6 +23,17 @@ READ_ONLY = "allocator_read_only"
 
 BUSY_TIMEOUT_MS = 5_000
 WAL_RESET_FIXED_IN = (3, 51, 3)
+
+PATIENCE: Final[Mapping[str, int]] = {
+    "connect_timeout": 5,
+    "tcp_user_timeout": 15_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+}
+"""How long PostgreSQL is waited for (libpq's settings; ms for the second, else s); a URL may say
+otherwise. By themselves a connection waits two minutes for a host that is gone, and a query a
+quarter of an hour, with everything that waits for its answer."""
 
 
 def journal_mode(version: tuple[int, ...]) -> tuple[str, str]:
@@ -65,7 +77,11 @@ def connect(url: str) -> Engine:
 
 
 def _postgres(url: URL) -> Engine:
-    engine = create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        pool_pre_ping=True,
+        connect_args={key: value for key, value in PATIENCE.items() if key not in url.query},
+    )
 
     @event.listens_for(engine, "connect")
     def _durable(connection: Any, _record: object) -> None:

@@ -5,6 +5,7 @@ import sqlite3
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -43,6 +44,18 @@ def test_pragmas_are_set_on_every_connection(tmp_path: Path) -> None:
         assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
         assert connection.execute(text("PRAGMA busy_timeout")).scalar() == 5000
     engine.dispose()
+
+
+def test_no_connection_waits_for_a_server_that_is_gone(postgres_url: str) -> None:
+    engine = connect(postgres_url)
+    patient = connect(str(engine.url.update_query_dict({"connect_timeout": "60"})))
+    for made, first_s in ((engine, "5"), (patient, "60")):
+        with made.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            told = driver.info.get_parameters()
+            assert told["connect_timeout"] == first_s
+            assert told["tcp_user_timeout"] == "15000"
+        made.dispose()
 
 
 def test_writer_takes_the_lock_before_it_reads(lite: Engine) -> None:
