@@ -101,7 +101,11 @@ class Batching(Protocol):
     """A venue whose capabilities offer several orders in one request."""
 
     async def submit_together(self, intents: Sequence[OrderIntent]) -> Sequence[Outcome]:
-        """Send orders in one request, once; each has an outcome of its own."""
+        """Send orders in one request, once; each has an outcome of its own.
+
+        They are of this account and stamped alike, and no more than the capabilities let in; else
+        none is sent, and every one is `Rejected`.
+        """
         ...
 
 

@@ -22,6 +22,7 @@ from allocator.models.intents import (
     OrderIntent,
     Outcome,
     Quote,
+    Rejected,
     Unknown,
     Unsure,
 )
@@ -76,6 +77,9 @@ class PaperVenue:
 
     async def submit_together(self, intents: Sequence[OrderIntent]) -> tuple[Outcome, ...]:
         """Send orders in one request, once; each has an outcome of its own."""
+        if len({intent.stamped_at for intent in intents}) > 1:
+            refused = Rejected(code="NOT_SENT", message="orders of one request are stamped alike")
+            return (refused,) * len(intents)
         return tuple([await self.submit(intent) for intent in intents])
 
     async def cancel_after(self, seconds: int) -> Outcome:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from datetime import timedelta
 from decimal import Decimal
 from typing import TypeVar
 
+from allocator.execution.attempts import Attempt, sender
 from allocator.execution.run import Shell
 from allocator.models.errors import VenueError
-from allocator.models.intents import AccountReading, Quote, Unknown
+from allocator.models.intents import AbsentNow, AccountReading, Found, Quote, Unknown, Unsure
 from allocator.ports import Venue
 
 Answer = TypeVar("Answer")
 
 MOST_WINDOW_S = Decimal(5)
+
+LOOK_BACK = timedelta(minutes=1)
+"""How long before the intent a look-up begins: a venue's clock may be behind ours."""
 
 QUESTION_S = 30.0
 """Seconds that an answer to a question is waited for; adapters have shorter deadlines of their own.
@@ -44,6 +49,17 @@ async def answer(shell: Shell, venue: Venue, asked: Awaitable[Answer]) -> Answer
         return Unknown(why=f"the adapter failed: {type(error).__name__}")
 
 
+async def look(shell: Shell, attempt: Attempt) -> Found | AbsentNow | Unsure:
+    """Look an attempt up by its client id."""
+    venue = shell.venue(sender(attempt.intent))
+    try:
+        async with asyncio.timeout(float(shell.config.order_timeout_s)):
+            since = attempt.intent_at - LOOK_BACK
+            return await venue.find(attempt.intent, since, attempt.venue_id)
+    except TimeoutError:
+        return Unsure(why="no answer in time")
+
+
 async def read_account(shell: Shell, account: str) -> AccountReading:
     """Read an account; incomplete when its adapter hangs or fails."""
     venue = shell.venue(account)
@@ -65,8 +81,13 @@ async def read_quote(shell: Shell, account: str, instrument: str) -> Quote:
     VenueError
         When they cannot be read, or not in time.
     """
+    venue = shell.venue(account)
     try:
         async with asyncio.timeout(QUESTION_S):
-            return await shell.venue(account).quote(instrument)
+            return await venue.quote(instrument)
     except TimeoutError as error:
         raise VenueError("no answer in time") from error
+    except VenueError:
+        raise
+    except Exception as error:  # whatever it was, there are no prices
+        raise VenueError(f"the adapter failed: {type(error).__name__}") from error

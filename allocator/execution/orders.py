@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -143,7 +143,9 @@ class Orders:
                 return None
             ready.append(Ready(leg, part, size, quote))
         await self._requests.pace(legs[0].order.account, len(legs))
-        requests = [self._request(row) for row in ready]
+        # One request has one stamp: after it the venue refuses all of its orders or none.
+        now = self._shell.clock.now()
+        requests = [self._request(row, now) for row in ready]
         sent = await self._sent(self._requests.send_together, requests, parts)
         return next(
             (Short(f"{row.state}: {row.reason}") for row in sent if _ended_badly(row)), None
@@ -253,7 +255,10 @@ class Orders:
         except RefusedError as error:
             raise Abort(str(error)) from error
 
-    def _request(self, ready: Ready) -> tuple[Place, OrderIntent, Quote]:
+    def _request(
+        self, ready: Ready, now: datetime | None = None
+    ) -> tuple[Place, OrderIntent, Quote]:
+        """Make an order of a slice, stamped with the time, or with one that several share."""
         run, order, config = self._run, ready.leg.order, self._shell.config
         number = 1 + sum(row.part == ready.part for row in run.attempts(order.seq))
         lease = self._shell.journal.lease.name
@@ -271,7 +276,7 @@ class Orders:
             limit_price=price,
             reduce_only=order.reduce_only,
             style="post_only" if ready.rests else "ioc",
-            stamped_at=self._shell.clock.now(),
+            stamped_at=self._shell.clock.now() if now is None else now,
         )
         return Place(run.plan.plan_hash, order.seq, ready.part, number), intent, ready.quote
 

@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from allocator.execution.asking import read_account
+from allocator.execution.attempts import Attempt
 from allocator.execution.expectation import Break
+from allocator.execution.returns import expected_after, returned
 from allocator.execution.run import Abort, OutsideChange, Run, Shell
 from allocator.models.intents import AccountReading
 
@@ -62,15 +64,19 @@ async def differences(run: Run, accounts: Iterable[str]) -> tuple[Break, ...]:
     """
     names = sorted(set(accounts) & set(run.baseline))
     until: datetime | None = None
+    back: tuple[Attempt, ...] = ()
     while True:
         rows = await read_complete(run.shell, names)
         run.seen.update(rows)
-        expected = run.expected()
+        expected = expected_after(run, back)
         breaks = tuple(row for name in names for row in expected.breaks(rows[name]))
+        if not breaks:
+            return ()
+        known, back = back, await returned(run, names)
         now = run.shell.clock.now()
         if until is None:
             until = now + timedelta(seconds=float(lag_s(run.shell, names)))
-        if not breaks or now >= until:
+        if now >= until and back == known:
             return breaks
         await run.shell.pause()
 

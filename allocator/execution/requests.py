@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from allocator.execution.asking import answer, window_s
+from allocator.execution.asking import answer, look, window_s
 from allocator.execution.attempts import Attempt, sender, touched
 from allocator.execution.entries import Place
-from allocator.execution.expectation import may_have_cost
 from allocator.execution.gate import Gate, reduces, scopes
 from allocator.execution.readings import read_all
 from allocator.execution.reservations import reservations
+from allocator.execution.returns import expected_after, returned
 from allocator.execution.run import Run
 from allocator.execution.switches import Switches
 from allocator.execution.transitions import Stage, State
@@ -31,7 +31,6 @@ from allocator.models.intents import (
     Rejected,
     TransferIntent,
     Unknown,
-    Unsure,
 )
 from allocator.models.plan import Order
 from allocator.ports import Batching, Venue
@@ -39,9 +38,6 @@ from allocator.risk.breaker import Breaker, covering
 
 NEGATIVES = 3
 """Well-formed answers without it, before an attempt may be taken not to have happened."""
-
-LOOK_BACK = timedelta(minutes=1)
-"""How long before the intent a look-up begins: a venue's clock may be behind ours."""
 
 HELD_UP = Unknown(why="held up before it was sent; not sent")
 
@@ -229,16 +225,6 @@ class Requests:
                 attempt = await self._follow(attempt)
         return attempt
 
-    async def look(self, attempt: Attempt) -> Found | AbsentNow | Unsure:
-        """Look an attempt up by its client id."""
-        venue = self._shell.venue(sender(attempt.intent))
-        try:
-            async with asyncio.timeout(float(self._shell.config.order_timeout_s)):
-                since = attempt.intent_at - LOOK_BACK
-                return await venue.find(attempt.intent, since, attempt.venue_id)
-        except TimeoutError:
-            return Unsure(why="no answer in time")
-
     async def take(self, attempt: Attempt, found: Found) -> Attempt:
         """Record what a venue says; what cannot be goes to an operator."""
         if found.state == "settled" and not await self._arrived(attempt):
@@ -255,8 +241,10 @@ class Requests:
         intent = attempt.intent
         if not isinstance(intent, TransferIntent) or not self._run.confirms:
             return True
+        back = await returned(self._run, (intent.target,))
         row = (await read_all(self._shell, (intent.target,)))[intent.target]
-        wanted = self._run.expected((attempt.client_id,)).wallet(intent.target, intent.asset)
+        expected = expected_after(self._run, back, (attempt.client_id,))
+        wanted = expected.wallet(intent.target, intent.asset)
         least = wanted.value - wanted.below + intent.amount
         return row.complete and row.wallets.get(intent.asset, ZERO) >= least
 
@@ -267,7 +255,7 @@ class Requests:
         end = begun + timedelta(seconds=float(config.unknown_deadline_s))
         cancel_at = _cancel_at(attempt, begun, config)
         while True:
-            finding = await self.look(attempt)
+            finding = await look(self._shell, attempt)
             if isinstance(finding, Found):
                 attempt = await self.take(attempt, finding)
                 if attempt.state in (State.MANUAL, State.IN_TRANSIT) or attempt.final:
@@ -317,7 +305,7 @@ class Requests:
             spacing=timedelta(seconds=float(max(lag, shell.config.poll_s))),
         )
         while True:
-            finding = await self.look(attempt)
+            finding = await look(self._shell, attempt)
             if isinstance(finding, Found):
                 return await self.take(attempt, finding)
             if isinstance(finding, AbsentNow):
@@ -332,32 +320,17 @@ class Requests:
 
     async def _books_agree(self, attempt: Attempt) -> bool:
         """Whether its accounts hold what they should if it had not happened."""
-        # Asked before the accounts are read: what is told to be back by then is in the reading.
-        returned = await self._returned(touched(attempt.intent))
+        back = await returned(self._run, touched(attempt.intent))
         rows = await read_all(self._shell, touched(attempt.intent))
         if not all(row.complete for row in rows.values()):
             return False
-        expected = self._run.expected({attempt.client_id, *(row.client_id for row in returned)})
-        may_have_cost(expected, returned)
+        expected = expected_after(self._run, back, (attempt.client_id,))
         if isinstance(attempt.intent, TransferIntent):
             # Half the amount tells a transfer that left from charges that were not told yet.
             half = attempt.intent.amount / 2
             for account in touched(attempt.intent):
                 expected.wallet(account, attempt.intent.asset).widen(half)
         return not any(expected.breaks(row) for row in rows.values())
-
-    async def _returned(self, accounts: Collection[str]) -> tuple[Attempt, ...]:
-        """List transfers that left these accounts and came back, of which no record is made yet.
-
-        The record follows them when it is their turn; until then it has their money on its way.
-        """
-        out = list[Attempt]()
-        for row in self._run.attempts():
-            if row.state is State.IN_TRANSIT and sender(row.intent) in accounts:
-                finding = await self.look(row)
-                if isinstance(finding, Found) and finding.state == "returned":
-                    out.append(row)
-        return tuple(out)
 
 
 def _cancel_at(attempt: Attempt, begun: datetime, config: ExecutionConfig) -> datetime:

@@ -143,6 +143,8 @@ class Run:
         was given up, whose accounts have moved on.
     shortfalls
         What its actions came to, by number, once that was measured.
+    back
+        Client ids of transfers that the venue tells as returned, on record or not yet.
     """
 
     shell: Shell
@@ -153,6 +155,7 @@ class Run:
     seen: dict[str, AccountReading] = field(default_factory=dict[str, AccountReading])
     confirms: bool = True
     shortfalls: dict[int, Shortfall] = field(default_factory=dict[int, Shortfall])
+    back: set[str] = field(default_factory=set[str])
     _attempts: dict[str, Attempt] | None = None
     _stages: dict[int, Stage] | None = None
     _folding: Folding | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-from allocator.execution.asking import read_quote
+from allocator.execution.asking import look, read_quote
 from allocator.execution.attempts import Attempt
 from allocator.execution.client_ids import client_id
 from allocator.execution.endings import close
@@ -116,7 +116,7 @@ class Transfers:
         """Look at every transfer under way once; one that is late goes to an operator."""
         shell = self._run.shell
         for attempt in self.under_way():
-            finding = await self._requests.look(attempt)
+            finding = await look(shell, attempt)
             now = attempt
             if isinstance(finding, Found):
                 now = await self._requests.take(attempt, finding)

@@ -24,6 +24,8 @@ from allocator.models.intents import (
     OrderIntent,
     Outcome,
     Quote,
+    Unknown,
+    Unsure,
 )
 from allocator.ports import Venue
 from tests.execution.book import BTC_A, ROUTES, START, JumpingClock, order, snapshot, transfer
@@ -177,6 +179,18 @@ def test_adapter_that_fails_to_read_has_read_nothing(lite: Engine) -> None:
     assert "hunter2" not in str(report)
 
 
+def test_adapter_that_fails_to_tell_prices_leaves_no_cycle_open(lite: Engine) -> None:
+    class Failing(Standing):
+        async def quote(self, instrument: str) -> Quote:
+            raise KeyError("bid")
+
+    desk = Desk.open(lite)
+    desk.venues = {**desk.venues, "a": Failing(desk.venues["a"])}
+    report = desk.run(order(1, "a", "sell", "0.5"))
+    assert "the adapter failed: KeyError" in report.actions[0].reason
+    assert not desk.journal().history.unfinished()
+
+
 class Stalling(JumpingClock):
     """Stops the process for a while whenever it is asked the time of an intent."""
 
@@ -224,6 +238,42 @@ def test_absence_is_believed_while_a_transfer_that_came_back_is_still_on_record(
     assert [str(row.state) for row in report.actions] == ["returned", "not_executed"]
     assert not report.frozen
     assert desk.held("a", BTC_A) == Decimal("0.6")
+
+
+def test_money_that_came_back_between_two_slices_is_no_outside_change(lite: Engine) -> None:
+    faults = [Fault("transfer", "returned"), Fault("order", "late", delay_s=Decimal(4))]
+    quick = [{**row, "latency_s": "2"} for row in ROUTES]
+    desk = Desk.open(lite, faults=faults, start=snapshot(routes=quick))
+    report = desk.run(transfer(1, "5000"), order(2, "a", "sell", "0.8", reduce_only=True))
+    assert [str(row.stage) for row in report.actions] == ["failed", "done"], report.why
+    assert not report.frozen
+    assert desk.held("a", BTC_A) == Decimal("0.2")
+
+
+class Hasty(Standing):
+    """Loses its answer, and tells of a transfer as settled long before the money is there."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk.venues["b"])
+        self._clock = desk.clock
+
+    async def submit(self, intent: Intent) -> Outcome:
+        await self._venue.submit(intent)
+        return Unknown(why="the reply was lost")
+
+    async def find(self, intent: Intent, since: datetime, venue_id: str | None = None) -> Finding:
+        if self._clock.at < START + timedelta(seconds=5):
+            return Unsure(why="the reply was lost")
+        return Found(venue_id="t", state="settled", filled=Decimal(1000))
+
+
+def test_money_that_came_back_is_not_taken_for_another_transfer_s(lite: Engine) -> None:
+    faults = [Fault("transfer", "returned", account="a"), Fault("transfer", "stuck", account="b")]
+    quick = [{**row, "latency_s": "2"} for row in ROUTES]
+    desk = Desk.open(lite, faults=faults, start=snapshot(routes=quick))
+    desk.venues = {**desk.venues, "b": Hasty(desk)}
+    report = desk.run(transfer(1, "5000"), transfer(2, "1000", "b-a"))
+    assert [str(row.stage) for row in report.actions] == ["failed", "manual"]
 
 
 def test_restart_cancels_the_order_that_stands(lite: Engine) -> None:

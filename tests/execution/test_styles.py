@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -21,7 +21,8 @@ from allocator.execution.transitions import State
 from allocator.models.intents import Capabilities, OrderIntent, Quote
 from allocator.models.plan import Order
 from allocator.risk.breaker import Breaker
-from tests.execution.book import BTC_A, BTC_B, START, order, snapshot
+from tests.execution import desk as desks
+from tests.execution.book import BTC_A, BTC_B, START, JumpingClock, order, snapshot
 from tests.execution.desk import CONFIG, Desk
 from tests.execution.limits import wide
 
@@ -264,6 +265,21 @@ def test_legs_of_one_account_go_in_one_request_where_the_venue_takes_that(lite: 
     assert report.status == "done"
     assert sizes == [2, 2]
     assert (desk.held("a", BTC_A), desk.held("a", BTC_B)) == (D("0.2"), D("0.8"))
+
+
+class Ticking(JumpingClock):
+    """A clock that never tells one time twice, as the real one does not."""
+
+    def now(self) -> datetime:
+        self.at += timedelta(microseconds=10)
+        return self.at
+
+
+def test_legs_of_one_request_share_a_stamp(lite: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desks, "JumpingClock", Ticking)
+    _, sizes, report = batched(lite)
+    assert report.status == "done"
+    assert sizes == [2, 2]
 
 
 @pytest.mark.parametrize(
