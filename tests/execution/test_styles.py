@@ -266,14 +266,8 @@ def test_legs_of_one_account_go_in_one_request_where_the_venue_takes_that(lite: 
     assert (desk.held("a", BTC_A), desk.held("a", BTC_B)) == (D("0.2"), D("0.8"))
 
 
-@pytest.mark.parametrize(
-    "can",
-    [Capabilities(batch_orders=1), Capabilities(batch_orders=20, batch_one_market=True)],
-    ids=["one order", "one market"],
-)
-def test_legs_that_one_request_does_not_carry_go_one_by_one(
-    lite: Engine, can: Capabilities
-) -> None:
+def test_legs_that_one_request_does_not_carry_go_one_by_one(lite: Engine) -> None:
+    can = Capabilities(batch_orders=1)
     desk, sizes, report = batched(lite, behaviour=Behaviour(capabilities=can))
     assert report.status == "done"
     assert sizes == []
