@@ -1,7 +1,9 @@
 """Several orders in one request at Binance: each is taken, refused or unknown by itself."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import ccxt
@@ -9,7 +11,8 @@ import pytest
 
 from allocator.adapters.ccxt.base import CcxtVenue
 from allocator.adapters.ccxt.batches import UNTOLD, told_each
-from allocator.adapters.ccxt.failures import RefusalError, UnansweredError
+from allocator.adapters.ccxt.binance_orders import together
+from allocator.adapters.ccxt.failures import NotSentError, RefusalError, UnansweredError
 from allocator.adapters.ccxt.rates import HEAVIER
 from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.registry import Opened
@@ -149,6 +152,17 @@ def test_what_one_request_does_not_carry_does_not_leave(
     outcomes = sent(run, binance, intents, account)
     assert set(codes(outcomes)) == {"NOT_SENT"}
     assert (arrived(emulator), made(emulator)) == (0, [])
+
+
+def test_orders_of_two_services_are_not_sent_from_an_account_that_trades_at_both() -> None:
+    kinds = {USDM: {"linear": True, "inverse": False}, COINM: {"linear": False, "inverse": True}}
+    place: Any = SimpleNamespace(
+        account="binance-unified",
+        config=SimpleNamespace(wallet="unified"),
+        market=lambda instrument: {"spot": False, **kinds[instrument]},
+    )
+    with pytest.raises(NotSentError, match="of one service"):
+        asyncio.run(together(place, [named(1), named(2, COINM)]))
 
 
 def test_five_in_a_request_are_told_of_the_futures_alone(run: Run, binance: Config) -> None:
