@@ -3,8 +3,8 @@
 * ``Ack``: the venue named its id.
 * ``Rejected``: a code of the venue's definitive list, or the request certainly never left. Unless
   the code tells of the request's form alone, a look-up has to show that the network did not deliver
-  the request twice, and the refusal is of the second one. A look-up that lags behind the venue's
-  own effect by more than the way of its answer is not told from an absence here.
+  the request twice, and the refusal is of the second one. Where it finds nothing another follows
+  after `Capabilities.read_lag_s`: only an effect that shows later still is taken for an absence.
 * ``Unknown``: everything else. It is looked up, never sent again.
 
 What a look-up finds by amount and time alone may be another action that was equal. So it never
