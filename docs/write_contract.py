@@ -21,7 +21,6 @@ from allocator.adapters.ccxt.rates import LIMITS
 from allocator.adapters.ccxt.scopes import SCOPES
 from allocator.adapters.ccxt.unused import UNUSED
 from allocator.adapters.emulator.crowd import KINDS
-from allocator.models.intents import Capabilities
 from tests.adapters import contract_subjects, test_contract, test_contract_payload
 from tests.adapters.ccxt import fault_matrix
 
@@ -182,7 +181,7 @@ def _table() -> Sequence[str]:
             told = DIALECTS[venue].capabilities(main_account(wallet))
             cells = (
                 "yes" if told.orders else "-",
-                _batch(told),
+                str(told.batch_orders) if told.batch_orders > 1 else "-",
                 "-" if told.dead_man_s is None else f"{told.dead_man_s} s",
                 ("keyed" if told.transfer_key else "yes") if told.transfers else "-",
                 "yes" if told.withdrawals else "-",
@@ -192,12 +191,6 @@ def _table() -> Sequence[str]:
             )
             rows.append(f"| {venue} | {wallet} | {' | '.join(cells)} |")
     return rows
-
-
-def _batch(told: Capabilities) -> str:
-    if told.batch_orders < 2:
-        return "-"
-    return f"{told.batch_orders} of one market" if told.batch_one_market else f"{told.batch_orders}"
 
 
 def main_account(wallet: str) -> Place:

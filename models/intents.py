@@ -221,8 +221,6 @@ class Capabilities(Value):
         Seconds after which an accepted action must be visible in reads.
     batch_orders
         Orders that one request may carry.
-    batch_one_market
-        Whether the orders of one request have to be of one market.
     dead_man_s
         Least seconds of silence after which the venue can be told to cancel every order; None:
         it has no such switch.
@@ -240,6 +238,5 @@ class Capabilities(Value):
     receive_window_s: NonNegative = Decimal(5)
     read_lag_s: NonNegative = Decimal(1)
     batch_orders: int = Field(default=1, ge=1)
-    batch_one_market: bool = False
     dead_man_s: Positive | None = None
     tells_status: bool = False

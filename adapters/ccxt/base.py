@@ -3,8 +3,8 @@
 * ``Ack``: the venue named its id.
 * ``Rejected``: a code of the venue's definitive list, or the request certainly never left. Unless
   the code tells of the request's form alone, a look-up has to show that the network did not deliver
-  the request twice, and the refusal is of the second one. A look-up that lags behind the venue's
-  own effect by more than the way of its answer is not told from an absence here.
+  the request twice, and the refusal is of the second one. Where it finds nothing another follows
+  after `Capabilities.read_lag_s`: only an effect that shows later still is taken for an absence.
 * ``Unknown``: everything else. It is looked up, never sent again.
 
 What a look-up finds by amount and time alone may be another action that was equal. So it never
@@ -21,11 +21,11 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeGuard
 
 from allocator.adapters.ccxt.alike import Alike
 from allocator.adapters.ccxt.batches import check_carried
 from allocator.adapters.ccxt.dialect import Batches, DeadMan, Dialect, Trace
+from allocator.adapters.ccxt.effects import fitting, had_effect
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
 from allocator.adapters.ccxt.place import Place
 from allocator.models.base import ZERO
@@ -51,6 +51,11 @@ from allocator.ports import Clock
 
 CLOCK_ERROR_MS = 200
 """Milliseconds by which the measured offset of a venue's clock may be wrong."""
+
+
+def look_s(can: Capabilities) -> float:
+    """Bound how long a refused action is looked for, in seconds: others wait in its request."""
+    return 2 * float(can.read_lag_s) + 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,15 +273,24 @@ class CcxtVenue:
 
     async def _refused(self, intent: Intent, error: RefusalError, since: datetime) -> Outcome:
         facts = self._dialect.facts
-        if error.code in facts.duplicate or facts.is_replay(error.message):
-            found = await self.find(intent, since)
-            if isinstance(found, Found):
-                return Ack(venue_id=found.venue_id)
-            return Unknown(why=f"{error}: known already, and not found")
-        if not await self._too_late(error) and error.code not in facts.definitive:
+        known = error.code in facts.duplicate or facts.is_replay(error.message)
+        if not known and not await self._too_late(error) and error.code not in facts.definitive:
             return Unknown(why=str(error))
         rejected = Rejected(code=error.code, message=error.message)
-        return rejected if error.code in facts.formal else await self._look(intent, rejected, since)
+        if not known and error.code in facts.formal:
+            return rejected
+        try:
+            async with asyncio.timeout(look_s(self.capabilities)):
+                return await (self._known if known else self._look)(intent, rejected, since)
+        except TimeoutError:
+            return Unknown(why=f"{error}: refused, and not looked up in time")
+
+    async def _known(self, intent: Intent, rejected: Rejected, since: datetime) -> Outcome:
+        """Look for what was known already when it was refused."""
+        found = await self.find(intent, since)
+        if isinstance(found, Found):
+            return Ack(venue_id=found.venue_id)
+        return Unknown(why=f"{rejected.code}: {rejected.message}: known already, and not found")
 
     async def _look(self, intent: Intent, rejected: Rejected, since: datetime) -> Outcome:
         """Look for an effect that a refusal may be the consequence of."""
@@ -288,7 +302,7 @@ class CcxtVenue:
             found = await self.find(intent, since)
         if isinstance(found, Unsure):
             return Unknown(why=f"{told}: refused, and a look-up failed: {found.why}")
-        if not _had_effect(found):
+        if not had_effect(found):
             return rejected
         if self._is_unkeyed(intent):
             return Unknown(why=f"{told}: and one that looks the same was carried out")
@@ -346,7 +360,7 @@ class CcxtVenue:
     async def _find(self, intent: Intent, trace: Trace) -> Found | None:
         dialect = self._dialect
         if isinstance(intent, OrderIntent):
-            return _fitting(intent, await dialect.find_order(self._place, intent, trace))
+            return fitting(intent, await dialect.find_order(self._place, intent, trace))
         source, target = self._directory.place(intent.source), self._directory.place(intent.target)
         for login in (source.master, target.login):
             await login.prepare()
@@ -375,24 +389,3 @@ class CcxtVenue:
             fees={intent.asset: sent.fee} if sent.fee else {},
             venue_time=sent.at,
         )
-
-
-def _had_effect(found: Found | AbsentNow) -> TypeGuard[Found]:
-    """Tell whether an action was carried out: an order that ended unfilled was not."""
-    return isinstance(found, Found) and (found.state != "cancelled" or found.filled > 0)
-
-
-def _fitting(intent: OrderIntent, found: Found | None) -> Found | None:
-    """Hold what is told of an order's fills against what it was for.
-
-    Raises
-    ------
-    VenueError
-        When it is told as filled by another quantity, or by more than it was for.
-    """
-    if found is not None:
-        whole = found.state == "filled"
-        if found.filled > intent.quantity or (whole and found.filled != intent.quantity):
-            told = f"{found.state} by {found.filled}"
-            raise VenueError(f"an order for {intent.quantity} is told as {told}")
-    return found

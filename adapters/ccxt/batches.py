@@ -36,8 +36,6 @@ def check_carried(can: Capabilities, intents: Sequence[OrderIntent]) -> None:
         raise NotSentError("the account takes one order a request")
     if len(intents) > can.batch_orders:
         raise NotSentError(f"more than {can.batch_orders} orders in a request")
-    if can.batch_one_market and len({intent.instrument for intent in intents}) > 1:
-        raise NotSentError("orders of one request are of one market")
     if len({intent.stamped_at for intent in intents}) > 1:
         raise NotSentError("orders of one request are stamped alike")
 
@@ -98,8 +96,8 @@ def told_by_name(
     """Tell of each order its id at the venue, its refusal, or that nothing is told.
 
     The answer lists those that were taken, and apart from them those that were not, each under its
-    client id (Bitget). An order that stands in both lists, twice, or refused with an id of the
-    venue's is told of by neither. One that is taken may lack an id of the venue's.
+    client id. An order that stands in both lists, twice, or refused with an id of the venue's is
+    told of by neither.
 
     >>> told_by_name(["a", "b"], [{"clientOid": "b", "orderId": "7"}], [])
     (UnansweredError('the answer does not tell of this order'), '7')
@@ -108,7 +106,7 @@ def told_by_name(
     told = dict[str, str | Exception]()
     for row in made:
         if name := _name(row):
-            told[name] = str(row.get("orderId") or name)
+            told[name] = str(row["orderId"])
     for row in refused:
         name = _name(row)
         if name and row.get("errorCode") and not row.get("orderId"):

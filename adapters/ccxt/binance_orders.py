@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from allocator.adapters.ccxt.answers import rows
 from allocator.adapters.ccxt.batches import of_request, told_each
 from allocator.adapters.ccxt.binance_reads import path_of, wallet_of
-from allocator.adapters.ccxt.failures import RefusalError
+from allocator.adapters.ccxt.failures import NotSentError, RefusalError
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject
 from allocator.models.base import plain
@@ -73,12 +73,15 @@ async def together(place: Place, intents: Sequence[OrderIntent]) -> tuple[str | 
     Raises
     ------
     NotSentError
-        When one is of a market that the account's service does not trade.
+        When they are of two services, or of one where the account does not trade.
     VenueError
         When the request as a whole was refused, or not answered.
     """
-    (asked,) = {path_of(place, place.market(row.instrument), "post", "batchorders")
-                for row in intents}  # fmt: skip
+    paths = {path_of(place, place.market(row.instrument), "post", "batchorders")
+             for row in intents}  # fmt: skip
+    if len(paths) != 1:
+        raise NotSentError("orders of one request are of one service")
+    (asked,) = paths
     body = {"batchOrders": [worded(place, intent) for intent in intents]}
     try:
         reply = await place.login.call(asked, body, intents[0].stamped_at)

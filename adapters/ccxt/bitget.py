@@ -5,7 +5,7 @@ between them inside one user. One-way mode only; cross margin or isolated as eac
 Requests are counted by user, ten a second on the endpoints used here, public ones by address.
 
 Nothing here was run against the venue itself: requests and answers follow its pages
-contract/trade/Place-Order, Batch-Order, Get-Order-Details, Get-Orders-Pending, Get-Orders-History,
+contract/trade/Place-Order, Get-Order-Details, Get-Orders-Pending, Get-Orders-History,
 Cancel-Order, Get-Order-Fills, spot/account/Wallet-Transfer, Get-Account-TransferRecords, and are
 replayed from them. Codes are those of its table of REST error codes (classic/contract/error-code)
 that say the order or the transfer was not taken; any other code is Unknown. A time stamp is good
@@ -17,12 +17,9 @@ Coin- and USDC-margined futures, sub-accounts, unified accounts and spot trading
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
 
 from allocator.adapters.ccxt import bitget_accounts, bitget_markets
-from allocator.adapters.ccxt.answers import rows
-from allocator.adapters.ccxt.batches import of_request, told_by_name
 from allocator.adapters.ccxt.bitget_accounts import ONE_WAY, setting
 from allocator.adapters.ccxt.bitget_reads import COIN, FUTURES, pages, row_of, rows_of
 from allocator.adapters.ccxt.dialect import Facts, Trace
@@ -48,9 +45,6 @@ TRANSFER_STATES: dict[str, FoundState] = {
     "Processing": "in_transit",
     "Failed": "returned",
 }
-MOST_ORDERS = 50
-"""Orders of one pair that a request may carry."""
-
 WEEK_MS = 7 * 24 * 3600 * 1000
 NOT_THERE = frozenset({"40109", "43001"})
 """The order asked for is not known."""
@@ -74,11 +68,6 @@ FACTS = Facts(
 )
 
 
-LOGIN_CODES = "40001 40002 40003 40005 40006 40007 40009 40011 40012 40014 40018 40036 40037 40038"
-OF_REQUEST = FACTS.stale | frozenset(LOGIN_CODES.split())
-"""Codes of key, signature, address and stamp: no order of the request was looked at."""
-
-
 class Bitget(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves):
     """The classic account of one user: its spot wallet and its USDT futures wallet."""
 
@@ -92,13 +81,10 @@ class Bitget(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves):
 
     def capabilities(self, place: Place) -> Capabilities:
         """Tell what may be asked: a transfer is keyed, and a repeated key changes nothing."""
-        trades = place.config.wallet == "usdm"
         return Capabilities(
-            orders=trades,
+            orders=place.config.wallet == "usdm",
             sees_deposits=place.config.wallet == "spot",
             read_lag_s=Decimal(2),
-            batch_orders=MOST_ORDERS if trades else 1,
-            batch_one_market=True,
         )
 
     def linked(self, source: str, target: str, *, one_login: bool) -> bool:
@@ -110,30 +96,29 @@ class Bitget(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves):
 
         A reduce-only order that pushes others out is acknowledged without an id of the venue's.
         """
-        mode = await _mode(place, intent.instrument)
-        body = {**_of_pair(mode, place, intent.instrument), **_worded(intent)}
+        market = place.market(intent.instrument)
+        try:
+            mode = await setting(place, market)
+        except VenueError as error:
+            raise NotSentError(f"the pair's margin mode is not known: {error}") from error
+        if text(mode, "posMode") != ONE_WAY:
+            raise NotSentError("the account is in hedge mode: orders need one-way mode")
+        body: JsonObject = {
+            **FUTURES,
+            "symbol": market["id"],
+            "marginMode": text(mode, "marginMode"),
+            "marginCoin": COIN,
+            "size": plain(intent.quantity),
+            "price": plain(intent.limit_price),
+            "side": intent.side,
+            "orderType": "limit",
+            "force": intent.style,
+            "clientOid": intent.client_id,
+            "reduceOnly": "YES" if intent.reduce_only else "NO",
+        }
         endpoint = "private_mix_post_v2_mix_order_place_order"
         reply = row_of(await place.login.call(endpoint, body, intent.stamped_at), endpoint)
         return str(reply.get("orderId") or "") or text(reply, "clientOid")
-
-    async def send_orders(
-        self, place: Place, intents: Sequence[OrderIntent]
-    ) -> tuple[str | Exception, ...]:
-        """Send up to fifty orders of one pair in one request; each is taken or refused by itself.
-
-        The answer lists those that were taken and those that were not, each by its client id.
-        """
-        pair = intents[0].instrument
-        body = _of_pair(await _mode(place, pair), place, pair)
-        body["orderList"] = [_worded(intent) for intent in intents]
-        endpoint = "private_mix_post_v2_mix_order_batch_place_order"
-        try:
-            reply = await place.login.call(endpoint, body, intents[0].stamped_at)
-        except RefusalError as error:
-            raise of_request(error, OF_REQUEST) from error
-        told = row_of(reply, endpoint)
-        made, refused = rows(told, "successList"), rows(told, "failureList")
-        return told_by_name([intent.client_id for intent in intents], made, refused)
 
     async def find_order(self, place: Place, intent: OrderIntent, trace: Trace) -> Found | None:
         """Look an order up by its client id: by itself, then among open and past ones."""
@@ -188,41 +173,6 @@ class Bitget(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves):
         asked = {"coin": asset, "startTime": now_ms - WEEK_MS, "endTime": now_ms, "limit": 100}
         rows = rows_of(await target.login.call(endpoint, asked), endpoint)
         return any(row.get("tradeId") == txid and row.get("status") == "success" for row in rows)
-
-
-async def _mode(place: Place, instrument: str) -> str:
-    """Read the margin mode of a pair, in which its orders go.
-
-    Raises
-    ------
-    NotSentError
-        When it cannot be read, or the account is in hedge mode.
-    """
-    try:
-        told = await setting(place, place.market(instrument))
-    except VenueError as error:
-        raise NotSentError(f"the pair's margin mode is not known: {error}") from error
-    if text(told, "posMode") != ONE_WAY:
-        raise NotSentError("the account is in hedge mode: orders need one-way mode")
-    return text(told, "marginMode")
-
-
-def _of_pair(mode: str, place: Place, instrument: str) -> JsonObject:
-    symbol = place.market(instrument)["id"]
-    return {**FUTURES, "symbol": symbol, "marginMode": mode, "marginCoin": COIN}
-
-
-def _worded(intent: OrderIntent) -> JsonObject:
-    """Word a limit order of a pair."""
-    return {
-        "size": plain(intent.quantity),
-        "price": plain(intent.limit_price),
-        "side": intent.side,
-        "orderType": "limit",
-        "force": intent.style,
-        "clientOid": intent.client_id,
-        "reduceOnly": "YES" if intent.reduce_only else "NO",
-    }
 
 
 async def _single(place: Place, intent: OrderIntent, asked: JsonObject) -> JsonObject | None:

@@ -20,7 +20,13 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
             "address and a host are renewed with less than half of its weight",
         ),
     ),
-    "bitget": (WITHDRAWALS,),
+    "bitget": (
+        (
+            "batch orders (batch-place-order)",
+            "one request takes orders of one pair, and legs in one account are of different ones",
+        ),
+        WITHDRAWALS,
+    ),
     "bybit": (("cancel all on disconnect (disconnected-cancel-all)", WATCHES),),
     "deribit": (("cancel on disconnect (enable_cancel_on_disconnect)", WATCHES),),
     "gate": (WITHDRAWALS,),

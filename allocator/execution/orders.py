@@ -287,8 +287,7 @@ def _ended_badly(attempt: Attempt) -> bool:
 
 def _carries(can: Capabilities, legs: Sequence[Leg]) -> bool:
     """Tell whether one request takes an order of each leg."""
-    markets = {leg.order.instrument for leg in legs}
-    return can.batch_orders >= len(legs) and (len(markets) == 1 or not can.batch_one_market)
+    return can.batch_orders >= len(legs)
 
 
 def _first(leg: Leg) -> tuple[bool, int]:

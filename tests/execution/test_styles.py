@@ -282,14 +282,8 @@ def test_legs_of_one_request_share_a_stamp(lite: Engine, monkeypatch: pytest.Mon
     assert sizes == [2, 2]
 
 
-@pytest.mark.parametrize(
-    "can",
-    [Capabilities(batch_orders=1), Capabilities(batch_orders=20, batch_one_market=True)],
-    ids=["one order", "one market"],
-)
-def test_legs_that_one_request_does_not_carry_go_one_by_one(
-    lite: Engine, can: Capabilities
-) -> None:
+def test_legs_that_one_request_does_not_carry_go_one_by_one(lite: Engine) -> None:
+    can = Capabilities(batch_orders=1)
     desk, sizes, report = batched(lite, behaviour=Behaviour(capabilities=can))
     assert report.status == "done"
     assert sizes == []

@@ -3,7 +3,7 @@
 Shapes: the example answers of the pages contract/account/Get-Single-Account,
 contract/position/get-all-position, contract/position/Get-Query-Position-Lever,
 contract/market/Get-All-Symbols-Contracts, Get-All-Symbol-Ticker, Get-Current-Funding-Rate,
-contract/trade/Place-Order, Batch-Order, Get-Order-Details, Get-Orders-Pending, Get-Order-Fills,
+contract/trade/Place-Order, Get-Order-Details, Get-Orders-Pending, Get-Order-Fills,
 spot/account/Wallet-Transfer, Get-Account-TransferRecords on www.bitget.com/api-doc. The account's
 equity, the position (0.01 from 25,000 to 25,100) and the tiers are the pages' own figures.
 """
@@ -229,5 +229,5 @@ RECORDED = Recorded(
         )
     },
     exact_in=("spot", "USDT"),
-    unable=frozenset({"dead_man_s", "moves", "withdrawals", "sees_deposits"}),
+    unable=frozenset({"batch_orders", "dead_man_s", "moves", "withdrawals", "sees_deposits"}),
 )  # fmt: skip

@@ -12,6 +12,7 @@ from allocator.models.intents import MoveIntent, OrderIntent, Outcome, TransferI
 from allocator.ports import Venue
 
 ID = "0123456789abcdef0123456789abcdef"
+BESIDE = "fedcba9876543210fedcba9876543210"
 BYBIT_HOME = "TBybitFundOne1111111111111111111111"
 BINANCE_HOME = "TBinanceFundOne11111111111111111111"
 ROUTES = {
@@ -38,6 +39,9 @@ class Write:
         state, and for the dead man's switch, which has no effect until it falls due.
     how
         Which method of the venue sends it.
+    beside
+        The order that goes in the same request, of another market, side or quantity: an answer
+        that is bound to the wrong one shows.
     """
 
     account: str
@@ -46,25 +50,31 @@ class Write:
     counted: str
     intent: OrderIntent | TransferIntent | MoveIntent
     how: Literal["submit", "batch", "cancel", "dead_man"] = "submit"
+    beside: OrderIntent | None = None
 
     @property
     def venue(self) -> str:
         """The venue's name."""
         return self.account.partition("-")[0]
 
-    async def send(self, venue: Venue) -> Outcome:
-        """Send it, once."""
+    @property
+    def intents(self) -> tuple[OrderIntent | TransferIntent | MoveIntent, ...]:
+        """What the request carries."""
+        return (self.intent,) if self.beside is None else (self.intent, self.beside)
+
+    async def send(self, venue: Venue) -> tuple[Outcome, ...]:
+        """Send it, once; each of what it carries has an outcome."""
         if self.how == "submit":
-            return await venue.submit(self.intent)
+            return (await venue.submit(self.intent),)
         if self.how == "cancel":
             assert isinstance(self.intent, OrderIntent)
-            return await venue.cancel(self.intent)
+            return (await venue.cancel(self.intent),)
         assert isinstance(venue, CcxtVenue)
         if self.how == "dead_man":
-            return await venue.cancel_after(60)
-        assert isinstance(self.intent, OrderIntent)
-        stamped = self.intent.model_copy(update={"stamped_at": datetime.now(UTC)})
-        return (await venue.submit_together([stamped]))[0]
+            return (await venue.cancel_after(60),)
+        at = {"stamped_at": datetime.now(UTC)}
+        orders = [row for row in self.intents if isinstance(row, OrderIntent)]
+        return await venue.submit_together([row.model_copy(update=at) for row in orders])
 
 
 @dataclass(frozen=True)
@@ -76,7 +86,7 @@ class Expected:
     outcome
         How it is typed.
     carried_out
-        How often the exchange counts it.
+        How often the exchange counts it; of several in a request, each.
     """
 
     outcome: Literal["Ack", "Rejected", "Unknown"]
@@ -116,6 +126,11 @@ def _resting(account: str, instrument: str, quantity: str) -> OrderIntent:
     return _order(account, instrument, quantity, limit_price="62000", style="post_only")
 
 
+def _beside(account: str, instrument: str, quantity: str, price: str) -> OrderIntent:
+    """Word an order that would not pass for the one before it."""
+    return _order(account, instrument, quantity, client_id=BESIDE, limit_price=price, side="sell")
+
+
 def _transfer(source: str, target: str, asset: str = "USDT") -> TransferIntent:
     return TransferIntent.model_validate(
         {
@@ -149,13 +164,15 @@ def _move(source: str, target: str, instrument: str, side: str, quantity: str) -
 
 
 PERPETUAL, COIN, SPOT = "BTC/USDT:USDT", "BTC/USD:BTC", "BTC/USDT"
+ETHER = "ETH/USDT:USDT"
 PRIVATE = "/api/v2/private/"
 OUT = {name: _withdrawal(name) for name in ("bybit", "binance", "okx", "deribit")}
 BYBIT = {
     "order": Write("bybit-main", "/v5/order/create", "POST", "orders",
                    _order("bybit-main", PERPETUAL, "0.003")),
     "batch": Write("bybit-main", "/v5/order/create-batch", "POST", "orders",
-                   _order("bybit-main", PERPETUAL, "0.003"), "batch"),
+                   _order("bybit-main", PERPETUAL, "0.003"), "batch",
+                   _beside("bybit-main", ETHER, "0.04", "3080")),
     "cancel": Write("bybit-main", "/v5/order/cancel", "POST", "",
                     _resting("bybit-main", PERPETUAL, "0.003"), "cancel"),
     "transfer": Write("bybit-main", "/v5/asset/transfer/universal-transfer", "POST", "transfers",
@@ -175,9 +192,11 @@ BINANCE = {
     "spot order": Write("binance-spot", "/api/v3/order", "POST", "orders",
                         _order("binance-spot", SPOT, "0.00312")),
     "USD-M batch": Write("binance-usdm", "/fapi/v1/batchOrders", "POST", "orders",
-                         _order("binance-usdm", PERPETUAL, "0.003"), "batch"),
+                         _order("binance-usdm", PERPETUAL, "0.003"), "batch",
+                         _beside("binance-usdm", ETHER, "0.1", "3080")),
     "COIN-M batch": Write("binance-coinm", "/dapi/v1/batchOrders", "POST", "orders",
-                          _order("binance-coinm", COIN, "5"), "batch"),
+                          _order("binance-coinm", COIN, "5"), "batch",
+                          _beside("binance-coinm", COIN, "3", "63900")),
     "cancel": Write("binance-usdm", "/fapi/v1/order", "DELETE", "",
                     _resting("binance-usdm", PERPETUAL, "0.003"), "cancel"),
     "dead man's switch": Write("binance-coinm", "/dapi/v1/countdownCancelAll", "POST", "",
@@ -193,7 +212,8 @@ OKX = {
     "order": Write("okx-main", "/api/v5/trade/order", "POST", "orders",
                    _order("okx-main", PERPETUAL, "0.35")),
     "batch": Write("okx-main", "/api/v5/trade/batch-orders", "POST", "orders",
-                   _order("okx-main", PERPETUAL, "0.35"), "batch"),
+                   _order("okx-main", PERPETUAL, "0.35"), "batch",
+                   _beside("okx-main", ETHER, "0.4", "3080")),
     "cancel": Write("okx-main", "/api/v5/trade/cancel-order", "POST", "",
                     _resting("okx-main", PERPETUAL, "0.35"), "cancel"),
     "dead man's switch": Write("okx-main", "/api/v5/trade/cancel-all-after", "POST", "",

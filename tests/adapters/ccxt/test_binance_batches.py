@@ -1,20 +1,33 @@
 """Several orders in one request at Binance: each is taken, refused or unknown by itself."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import ccxt
 import pytest
 
+from allocator.adapters.ccxt import base
 from allocator.adapters.ccxt.base import CcxtVenue
 from allocator.adapters.ccxt.batches import UNTOLD, told_each
-from allocator.adapters.ccxt.failures import RefusalError, UnansweredError
+from allocator.adapters.ccxt.binance_orders import together
+from allocator.adapters.ccxt.failures import NotSentError, RefusalError, UnansweredError
 from allocator.adapters.ccxt.rates import HEAVIER
 from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.registry import Opened
-from allocator.models.config import Config
-from allocator.models.intents import AbsentNow, Found, OrderIntent, Outcome, Unknown
+from allocator.models.config import Config, ExecutionConfig
+from allocator.models.intents import (
+    AbsentNow,
+    Ack,
+    Capabilities,
+    Found,
+    OrderIntent,
+    Outcome,
+    Unknown,
+)
 from tests.adapters.ccxt.test_binance_actions import COINM, SPOT, USDM, ago, order
 
 Run = Callable[[Config, Callable[[Opened], Awaitable[Any]]], Any]
@@ -149,6 +162,43 @@ def test_what_one_request_does_not_carry_does_not_leave(
     outcomes = sent(run, binance, intents, account)
     assert set(codes(outcomes)) == {"NOT_SENT"}
     assert (arrived(emulator), made(emulator)) == (0, [])
+
+
+def test_an_order_taken_does_not_wait_for_a_look_up_of_another_that_takes_too_long(
+    run: Run, binance: Config, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def soon(can: Capabilities) -> float:
+        del can
+        return 0.2
+
+    monkeypatch.setattr(base, "look_s", soon)
+    emulator.fault(
+        {"kind": "delay", "path": "/fapi/v1/order", "method": "GET", "delay_s": 2, "times": 2}
+    )
+    refused = named(2, limit_price="63900", side="buy", reduce_only=True)
+    first, second = sent(run, binance, [named(1), refused])
+    assert isinstance(first, Ack)
+    assert isinstance(second, Unknown)
+    assert second.why.startswith("-2022")
+    assert second.why.endswith("not looked up in time")
+    assert (arrived(emulator), made(emulator)) == (1, [1])
+
+
+def test_a_look_up_ends_before_whoever_sent_the_order_gives_up() -> None:
+    """The slowest to show what it did is Kraken, by five seconds."""
+    can = Capabilities(read_lag_s=Decimal(5))
+    assert base.look_s(can) < can.receive_window_s + ExecutionConfig().order_timeout_s
+
+
+def test_orders_of_two_services_are_not_sent_from_an_account_that_trades_at_both() -> None:
+    markets = {USDM: {"spot": False, "linear": True}, COINM: {"spot": False, "linear": False}}
+    place: Any = SimpleNamespace(
+        account="binance-unified",
+        config=SimpleNamespace(wallet="unified"),
+        market=markets.__getitem__,
+    )
+    with pytest.raises(NotSentError, match="of one service"):
+        asyncio.run(together(place, [named(1), named(2, COINM)]))
 
 
 def test_five_in_a_request_are_told_of_the_futures_alone(run: Run, binance: Config) -> None:

@@ -9,7 +9,16 @@ import pytest
 from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.registry import Opened
 from allocator.models.config import Config
-from allocator.models.intents import AbsentNow, Ack, Finding, Found, Unsure
+from allocator.models.intents import (
+    AbsentNow,
+    Ack,
+    Finding,
+    Found,
+    Intent,
+    OrderIntent,
+    Outcome,
+    Unsure,
+)
 from allocator.ports import Venue
 from tests.adapters.ccxt.fault_matrix import ROUTES, WRITES, Write, cases, expected
 
@@ -75,16 +84,19 @@ def carried_out(emulator: Emulator, write: Write) -> int:
     )  # fmt: skip
 
 
-async def looked_up(venue: Venue, write: Write) -> Finding:
+async def looked_up(venue: Venue, intent: Intent) -> Finding:
     """Look until the pause that a throttle asked for is over."""
     while True:
-        finding = await venue.find(write.intent, ago())
+        finding = await venue.find(intent, ago())
         if not (isinstance(finding, Unsure) and "pause" in finding.why):
             return finding
 
 
-def assert_told(finding: Finding, carried_out: int) -> None:
+def assert_told(finding: Finding, intent: Intent, outcome: Outcome, carried_out: int) -> None:
     """Two of a kind that nothing tells apart may be unsure, never one that is picked."""
+    if isinstance(intent, OrderIntent) and isinstance(finding, Found):
+        assert finding.filled == intent.quantity
+        assert carried_out > 1 or getattr(outcome, "venue_id", finding.venue_id) == finding.venue_id
     if carried_out == 2 and isinstance(finding, Unsure):
         assert "look the same" in finding.why
     else:
@@ -105,16 +117,17 @@ def test_a_write_under_a_fault_is_typed_right_and_sent_once(
         else:
             assert isinstance(await port.find(row.intent, ago()), AbsentNow)
         emulator.fault(*rules(row, fault))
-        outcome = await row.send(port)
-        assert type(outcome).__name__ == wanted.outcome, outcome
+        outcomes = await row.send(port)
+        assert [type(told).__name__ for told in outcomes] == [wanted.outcome] * len(row.intents)
         if fault == "stale":
             await port.find(row.intent, ago())
             emulator.fault()
         if row.counted:
-            finding = await looked_up(port, row)
-            assert_told(finding, wanted.carried_out)
+            for intent, outcome in zip(row.intents, outcomes, strict=True):
+                finding = await looked_up(port, intent)
+                assert_told(finding, intent, outcome, wanted.carried_out)
 
     run(config, work)
-    assert carried_out(emulator, row) == wanted.carried_out
+    assert carried_out(emulator, row) == wanted.carried_out * len(row.intents)
     never_sent = (venue, write, fault) == ("deribit", "cancel", "stale")
     assert arrived(emulator, row) == (2 if fault == "duplicate" else 1 - never_sent)

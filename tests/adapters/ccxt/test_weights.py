@@ -1,0 +1,88 @@
+"""What a request costs a client's own limiter, against what the venue's page says of it.
+
+Sources: KuCoin, docs/rest/futures-trading: "Place Order" (2), "Place Multiple Orders" (20), "Cancel
+Order by clientOid" (1), of 2,000 credits in 30 s; what reads cost as independent clients have it.
+Bitget, api-doc/contract/trade and position: requests a second by user.
+"""
+
+import asyncio
+
+import ccxt
+import pytest
+
+from allocator.adapters.ccxt.budgets import Budgets
+from allocator.adapters.ccxt.clients import new_client
+from allocator.models.config import LoginConfig
+
+KUCOIN = {
+    "futuresprivate_post_orders": 2,
+    "futuresprivate_post_orders_multi": 20,
+    "futuresprivate_delete_orders_client_order_clientoid": 1,
+    "futuresprivate_get_orders_byclientoid": 5,
+    "futuresprivate_get_orders": 2,
+    "futuresprivate_get_fills": 5,
+    "futuresprivate_get_account_overview": 5,
+    "futuresprivate_post_cross_requirement": 3,
+}
+"""Credits."""
+
+BITGET = {
+    "private_mix_post_v2_mix_order_place_order": 10,
+    "private_mix_post_v2_mix_order_cancel_order": 10,
+    "private_mix_get_v2_mix_order_detail": 10,
+    "private_mix_get_v2_mix_order_orders_pending": 10,
+    "private_mix_get_v2_mix_order_orders_history": 10,
+    "private_mix_get_v2_mix_order_fills": 10,
+    "private_mix_get_v2_mix_position_all_position": 5,
+}
+"""Requests a second."""
+
+
+class AskedError(Exception):
+    """Nothing is sent: it was about to be."""
+
+
+def drawn(venue: str, monkeypatch: pytest.MonkeyPatch, *endpoints: str) -> list[float]:
+    """Tell how many units each request draws on its client's limiter, and send none of them."""
+    names = ("KEY", "SECRET", "PASSPHRASE")
+    for name in names:
+        monkeypatch.setenv(f"WEIGHED_{name}", name)
+    told = {name.lower(): f"env:WEIGHED_{name}" for name in names}
+
+    async def work() -> list[float]:
+        client = new_client(LoginConfig.model_validate({"venue": venue, **told}), None)
+        units = list[float]()
+
+        async def own(cost: float) -> None:
+            units.append(cost)
+            raise AskedError
+
+        client.throttler = own
+        Budgets(venue).bind(client, "owner", "key")
+        for endpoint in endpoints:
+            with pytest.raises(AskedError):
+                await getattr(client, endpoint)({"clientOid": "1"})
+        return units
+
+    return asyncio.run(work())
+
+
+@pytest.mark.parametrize(("endpoint", "credits"), KUCOIN.items())
+def test_a_request_to_kucoin_draws_its_page_s_credits(
+    monkeypatch: pytest.MonkeyPatch, endpoint: str, credits: int
+) -> None:
+    assert drawn("kucoinfutures", monkeypatch, endpoint) == [2 * credits]
+
+
+def test_units_come_back_as_the_figures_here_take_it() -> None:
+    """KuCoin's 2,000 credits in 30 s are 4,000 units, Bitget's units are twenty a second."""
+    pace_ms = {name: getattr(ccxt, name)().rateLimit for name in ("kucoinfutures", "bitget")}
+    assert 30_000 / pace_ms["kucoinfutures"] == 2 * 2000
+    assert 1000 / pace_ms["bitget"] == 20
+
+
+@pytest.mark.parametrize(("endpoint", "a_second"), BITGET.items())
+def test_a_request_to_bitget_is_paced_as_its_page_says(
+    monkeypatch: pytest.MonkeyPatch, endpoint: str, a_second: int
+) -> None:
+    assert drawn("bitget", monkeypatch, endpoint) == [20 / a_second]
