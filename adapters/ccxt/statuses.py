@@ -229,4 +229,4 @@ async def status(login: Login) -> VenueStatus:
         When it does not answer, or says something that its page does not tell.
     """
     source = SOURCES[login.venue]
-    return source.read(await login.shared(source.endpoint, {}, STATUS_AGE_S))
+    return source.read(await login.aside(source.endpoint, STATUS_AGE_S))

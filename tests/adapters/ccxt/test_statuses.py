@@ -7,6 +7,7 @@ api-reference/supporting/public-status; KuCoin, Futures Trading, "Get Service St
 
 from __future__ import annotations
 
+import urllib.request
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 
 from allocator.adapters.ccxt import statuses
 from allocator.adapters.ccxt.dialects import DIALECTS
+from allocator.adapters.ccxt.loopback import ORIGINAL_HOST
 from allocator.adapters.emulator.testing import Emulator, running_emulator
 from allocator.adapters.registry import Opened
 from allocator.adapters.statuses import Statuses
@@ -220,7 +222,10 @@ def test_it_is_asked_once_for_all_logins_and_unsigned(
     assert [(row["signed_by"], row["status"]) for row in asked] == [("", 200)]
 
 
-@pytest.mark.parametrize("fault", ["drop_before", "http_500_after", "truncate", "html"])
+FAULTS = ("drop_before", "http_500_after", "truncate", "html", "429", "403")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("venue", VENUES)
 def test_a_status_that_cannot_be_read_is_unknown_and_costs_no_account(
     run: Run, emulator: Emulator, config: Config, venue: str, fault: str
@@ -231,6 +236,50 @@ def test_a_status_that_cannot_be_read_is_unknown_and_costs_no_account(
     assert book.statuses[venue].note
     assert book.missing == ()
     assert {row.state for row in book.snapshot.accounts} == {"open"}
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_pause_that_the_status_earns_holds_back_the_next_one_alone(
+    run: Run, emulator: Emulator, config: Config, venue: str
+) -> None:
+    emulator.fault({"kind": "429", "path": PATHS[venue], "times": 9, "delay_s": 60})
+
+    async def work(opened: Opened) -> None:
+        for words in ("(HTTP 429)", "asked for a pause of"):
+            book = await opened.market.gather()
+            assert words in book.statuses[venue].note
+            assert book.missing == ()
+
+    run(config, work)
+    requests: Any = emulator.admin("GET", "requests")
+    assert len([row for row in requests if row["path"] == PATHS[venue]]) == 1
+
+
+def test_okx_s_own_code_for_too_many_requests_does_the_same(
+    run: Run, okx_data: dict[str, Any]
+) -> None:
+    with running_emulator(limit_scale=1) as emulator:
+        config = Config.model_validate({**okx_data, "loopback_url": emulator.base_url})
+        headers = {ORIGINAL_HOST: "www.okx.com"}
+        asked = urllib.request.Request(f"{emulator.base_url}{PATHS['okx']}", headers=headers)
+        with urllib.request.urlopen(asked):
+            book = run(config, lambda opened: opened.market.gather())
+    assert "50011" in book.statuses["okx"].note, "another process has asked a moment ago"
+    assert book.missing == ()
+
+
+def test_a_ban_of_the_address_holds_back_everything_whatever_earned_it(
+    run: Run, emulator: Emulator, binance: Config
+) -> None:
+    emulator.fault({"kind": "418", "path": PATHS["binance"], "times": 9, "delay_s": 60})
+
+    async def work(opened: Opened) -> None:
+        await opened.market.gather()
+        book = await opened.market.gather()
+        assert {row.account for row in book.missing} == {row.id for row in binance.accounts}
+        assert all("asked for a pause of" in row.what for row in book.missing)
+
+    run(binance, work)
 
 
 def test_a_status_that_hangs_is_given_up_with_the_rest(
