@@ -135,8 +135,7 @@ class Gatherer:
         told = await within(asked, until)
         parts.statuses = self._statuses.take(
             {name: describe(row) if isinstance(row, Exception) else row
-             for name, row in told.items()},
-            parts.as_of,
+             for name, row in told.items()}
         )  # fmt: skip
 
     async def _read_markets(self, parts: Parts, until: float) -> None:

@@ -23,13 +23,12 @@ from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject, moment
 from allocator.models.base import stamp
 from allocator.models.errors import VenueError
-from allocator.models.status import LONGEST, VenueState, VenueStatus
+from allocator.models.status import GRAVITY, LONGEST, VenueState, VenueStatus
 
 STATUS_AGE_S = 10.0
 """Seconds for which an answer serves: OKX takes one request in five."""
 
 ENDED = frozenset({"completed", "canceled"})
-GRAVITY: Final[Sequence[VenueState]] = ("limited", "cancel_only", "maintenance")
 
 
 @dataclass(frozen=True, slots=True)

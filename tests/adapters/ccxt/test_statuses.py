@@ -7,7 +7,6 @@ api-reference/supporting/public-status; KuCoin, Futures Trading, "Get Service St
 
 from __future__ import annotations
 
-import urllib.request
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +15,6 @@ import pytest
 
 from allocator.adapters.ccxt import statuses
 from allocator.adapters.ccxt.dialects import DIALECTS
-from allocator.adapters.ccxt.loopback import ORIGINAL_HOST
 from allocator.adapters.emulator.testing import Emulator, running_emulator
 from allocator.adapters.registry import Opened
 from allocator.adapters.statuses import Statuses
@@ -24,7 +22,6 @@ from allocator.models.config import Config
 from allocator.models.errors import VenueError
 from allocator.models.status import VenueStatus
 from docs.write_contract import WALLETS, main_account
-from tests.adapters.ccxt.conftest import run_with
 from tests.adapters.ccxt.recorded import gathered, playing
 from tests.adapters.test_contract_payload import RECORDED
 
@@ -238,61 +235,6 @@ def test_a_status_that_cannot_be_read_is_unknown_and_costs_no_account(
     assert {row.state for row in book.snapshot.accounts} == {"open"}
 
 
-@pytest.mark.parametrize("venue", VENUES)
-def test_a_pause_that_the_status_earns_holds_back_the_next_one_alone(
-    run: Run, emulator: Emulator, config: Config, venue: str
-) -> None:
-    emulator.fault({"kind": "429", "path": PATHS[venue], "times": 9, "delay_s": 60})
-
-    async def work(opened: Opened) -> None:
-        for words in ("(HTTP 429)", "asked for a pause of"):
-            book = await opened.market.gather()
-            assert words in book.statuses[venue].note
-            assert book.missing == ()
-
-    run(config, work)
-    requests: Any = emulator.admin("GET", "requests")
-    assert len([row for row in requests if row["path"] == PATHS[venue]]) == 1
-
-
-def test_okx_s_own_code_for_too_many_requests_does_the_same(
-    run: Run, okx_data: dict[str, Any]
-) -> None:
-    with running_emulator(limit_scale=1) as emulator:
-        config = Config.model_validate({**okx_data, "loopback_url": emulator.base_url})
-        headers = {ORIGINAL_HOST: "www.okx.com"}
-        asked = urllib.request.Request(f"{emulator.base_url}{PATHS['okx']}", headers=headers)
-        with urllib.request.urlopen(asked):
-            book = run(config, lambda opened: opened.market.gather())
-    assert "50011" in book.statuses["okx"].note, "another process has asked a moment ago"
-    assert book.missing == ()
-
-
-def test_a_ban_of_the_address_holds_back_everything_whatever_earned_it(
-    run: Run, emulator: Emulator, binance: Config
-) -> None:
-    emulator.fault({"kind": "418", "path": PATHS["binance"], "times": 9, "delay_s": 60})
-
-    async def work(opened: Opened) -> None:
-        await opened.market.gather()
-        book = await opened.market.gather()
-        assert {row.account for row in book.missing} == {row.id for row in binance.accounts}
-        assert all("asked for a pause of" in row.what for row in book.missing)
-
-    run(binance, work)
-
-
-def test_a_status_that_hangs_is_given_up_with_the_rest(
-    emulator: Emulator, deribit_data: dict[str, Any]
-) -> None:
-    emulator.fault({"kind": "delay", "path": PATHS["deribit"], "delay_s": 30})
-    gather = {"deadline_s": 5}
-    config = Config.model_validate({**deribit_data, "gather": gather})
-    book = run_with(config, lambda opened: opened.market.gather())
-    assert book.statuses["deribit"].words == ("unknown: TimeoutError: not read within the deadline")
-    assert book.missing == ()
-
-
 @pytest.mark.parametrize("name", sorted(RECORDED))
 def test_a_venue_is_asked_as_its_capability_table_says(
     name: str, monkeypatch: pytest.MonkeyPatch
@@ -338,22 +280,24 @@ SHUT = VenueStatus(state="maintenance", until=UNTIL, note="upgrade")
 
 def test_what_was_told_last_stands_while_the_venue_cannot_be_asked() -> None:
     kept = Statuses()
-    kept.take({"okx": SHUT}, UNTIL - timedelta(minutes=2))
-    told = kept.take({"okx": "HTTP 503"}, UNTIL - timedelta(minutes=1))["okx"]
-    assert (told.state, told.barred, told.accounts) == ("unknown", None, "frozen")
+    kept.take({"okx": SHUT})
+    told = kept.take({"okx": "HTTP 503"})["okx"]
+    assert (told.state, told.barred, told.accounts) == ("unknown", True, "frozen")
     assert told.words == "unknown, last told maintenance until 2025-07-04T02:43:31Z: HTTP 503"
-    over = kept.take({"okx": "HTTP 503"}, UNTIL)["okx"]
-    assert (over.before, over.accounts) == (None, "open")
 
 
-def test_without_an_end_it_stands_until_the_venue_says_otherwise() -> None:
+@pytest.mark.parametrize("until", [None, UNTIL])
+def test_it_stands_until_the_venue_says_otherwise_past_the_end_that_it_expected(
+    until: datetime | None,
+) -> None:
     kept = Statuses()
-    kept.take({"okx": SHUT.model_copy(update={"until": None})}, UNTIL)
-    for hours in (1, 100):
-        told = kept.take({"okx": "HTTP 503"}, UNTIL + timedelta(hours=hours))["okx"]
-        assert told.accounts == "frozen"
-    assert kept.take({"okx": VenueStatus(state="open")}, UNTIL)["okx"].accounts == "open"
-    assert kept.take({"okx": "HTTP 503"}, UNTIL)["okx"].accounts == "open"
+    kept.take({"okx": SHUT.model_copy(update={"until": until})})
+    for _ in range(3):
+        told = kept.take({"okx": "HTTP 503"})["okx"]
+        assert (told.accounts, told.barred, told.gravity) == ("frozen", True, 3)
+    assert kept.take({"okx": VenueStatus(state="open")})["okx"].accounts == "open"
+    told = kept.take({"okx": "HTTP 503"})["okx"]
+    assert (told.accounts, told.barred, told.gravity) == ("open", None, None)
 
 
 def test_a_venue_s_words_are_one_line_of_bounded_length() -> None:

@@ -273,6 +273,11 @@ def test_what_is_not_known_of_a_venue_is_no_figure(
     assert lines == told
 
 
+def test_what_a_venue_told_last_is_its_figure_while_it_cannot_be_read(place: Place) -> None:
+    place.gather(statuses={"bybit": VenueStatus(state="unknown", before="limited")})
+    assert 'allocator_venue_open{venue="bybit"} 0.0' in place.get("/metrics").text
+
+
 def test_secret_is_in_no_reply(place: Place) -> None:
     plan = place.site.views.plan_hashes(1)[0]
     place.post("/v1/halt", {"reason": "drill"})
