@@ -135,11 +135,12 @@ class Gatherer:
         self._untold = {name: row for name, row in prices.items() if isinstance(row, Exception)}
 
     def _ask_statuses(self, until: float) -> dict[str, asyncio.Task[VenueStatus]]:
-        """Begin to ask the venues that publish how they stand."""
+        """Begin to ask the venues that publish how they stand, unless they are to be ignored."""
+        status = self._config.gather.status
         known = deadline.set(until)
         asked = {
             name: asyncio.ensure_future(row.status()) for name, row in self._venues.items()
-            if isinstance(row, TellsStatus) and row.tells_status
+            if isinstance(row, TellsStatus) and row.tells_status and status.get(name) != "ignore"
         }  # fmt: skip
         deadline.reset(known)
         return asked

@@ -13,7 +13,7 @@ from allocator.adapters.emulator.testing import Emulator, running_emulator
 from allocator.adapters.registry import Opened
 from allocator.models.config import Config
 from tests.adapters.ccxt.conftest import run_with
-from tests.adapters.ccxt.test_statuses import PATHS, VENUES, Run
+from tests.adapters.ccxt.test_statuses import NOTICE, PATHS, VENUES, Run
 
 
 @pytest.fixture
@@ -96,3 +96,20 @@ def test_a_status_that_hangs_ends_with_a_gather_that_is_broken_off(
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     run_with(config, work)
+
+
+@pytest.mark.parametrize(
+    ("heed", "state", "asked"),
+    [("follow", "frozen", 1), ("tell", "open", 1), ("ignore", "open", 0)],
+)
+def test_an_operator_can_overrule_a_venue_s_word(
+    emulator: Emulator, deribit_data: dict[str, Any], heed: str, state: str, asked: int
+) -> None:
+    emulator.admin("POST", "notice", venue="deribit", state="maintenance", **NOTICE)
+    data = {**deribit_data, "gather": {"status": {"deribit": heed}}}
+    book = run_with(Config.model_validate(data), lambda opened: opened.market.gather())
+    assert {row.state for row in book.snapshot.accounts} == {state}
+    told = {name: row.state for name, row in book.statuses.items()}
+    assert told == ({"deribit": "maintenance"} if asked else {})
+    requests: Any = emulator.admin("GET", "requests")
+    assert len([row for row in requests if row["path"] == PATHS["deribit"]]) == asked
