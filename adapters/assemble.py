@@ -145,7 +145,9 @@ def _account(config: Config, source: AccountSource, parts: Parts, last: Snapshot
     read = parts.accounts.get(mine.id)
     if read is not None:
         asleep = config.mode == "live" and not mine.live
-        return read.model_copy(update={"state": "frozen"}) if asleep else _let(read, parts)
+        if asleep:
+            return read.model_copy(update={"state": "frozen"})
+        return _let(read, parts) if config.gather.follows(read.venue) else read
     if last is not None and mine.id in last.account:
         return last.account[mine.id].model_copy(update=NOT_READ)
     return Account(

@@ -1,15 +1,15 @@
 """Reads every account and market at once, within a deadline, into one snapshot.
 
-Accounts, prices, clocks and how venues stand are read first and may take three fifths of the
-time, markets and networks after them (which markets are needed depends on what the accounts hold).
-Whatever has not come by then counts as not read: see `assemble`.
+Accounts, prices and clocks are read first and may take three fifths of the time, markets and
+networks after them (which markets are needed depends on what the accounts hold). How venues stand
+is read beside all that. Whatever has not come by then counts as not read: see `assemble`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Coroutine, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Hashable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -28,6 +28,7 @@ from allocator.models.account import Account
 from allocator.models.config import Config
 from allocator.models.errors import VenueError
 from allocator.models.snapshot import Snapshot
+from allocator.models.status import VenueStatus
 from allocator.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,9 @@ log = logging.getLogger(__name__)
 Key = TypeVar("Key", bound=Hashable)
 Result = TypeVar("Result")
 FIRST_SHARE = 0.6
+STATUS_S = 2.0
+"""Seconds that venues have at least to tell how they stand; no longer is waited for that alone."""
+
 AT_ONCE = 10
 """Accounts of one venue that are read at once: where its limits do not let all be read in time,
 some are read whole instead of all in part."""
@@ -75,8 +79,13 @@ class Gatherer:
         parts = Parts(self._clock.now())
         whole = float(self._config.gather.deadline_s)
         started = asyncio.get_running_loop().time()
-        await self._read_accounts(parts, started + whole * FIRST_SHARE)
-        await self._read_markets(parts, started + whole)
+        asked, until = self._ask_statuses(started + whole), 0.0
+        try:
+            await self._read_accounts(parts, started + whole * FIRST_SHARE)
+            await self._read_markets(parts, started + whole)
+            until = started + min(STATUS_S, whole)
+        finally:
+            self._take_statuses(parts, await within(asked, until))
         fresh = told_now(parts.prices, parts.instruments.values())
         self._seen |= {name: Seen(price, parts.as_of) for name, price in fresh.items()}
         self._name_untold(parts, fresh.keys())
@@ -100,13 +109,12 @@ class Gatherer:
 
     async def _read_accounts(self, parts: Parts, until: float) -> None:
         turns = {name: asyncio.Semaphore(AT_ONCE) for name in self._venues}
-        accounts, skews, prices, _ = await asyncio.gather(
+        accounts, skews, prices = await asyncio.gather(
             within(
                 {row.config.id: _in_turn(turns[row.venue], row) for row in self._accounts}, until
             ),
             within({name: self._skew(row) for name, row in self._venues.items()}, until),
             within({name: _prices(row) for name, row in self._venues.items()}, until),
-            self._read_statuses(parts, until),
         )
         for name, told in prices.items():
             if not isinstance(told, Exception):
@@ -126,17 +134,21 @@ class Gatherer:
                     parts.notes.append(NotRead(name, note))
         self._untold = {name: row for name, row in prices.items() if isinstance(row, Exception)}
 
-    async def _read_statuses(self, parts: Parts, until: float) -> None:
-        """Ask the venues that publish how they stand."""
+    def _ask_statuses(self, until: float) -> dict[str, asyncio.Task[VenueStatus]]:
+        """Begin to ask the venues that publish how they stand, unless they are to be ignored."""
+        status = self._config.gather.status
+        known = deadline.set(until)
         asked = {
-            name: row.status() for name, row in self._venues.items()
-            if isinstance(row, TellsStatus) and row.tells_status
+            name: asyncio.ensure_future(row.status()) for name, row in self._venues.items()
+            if isinstance(row, TellsStatus) and row.tells_status and status.get(name) != "ignore"
         }  # fmt: skip
-        told = await within(asked, until)
+        deadline.reset(known)
+        return asked
+
+    def _take_statuses(self, parts: Parts, told: Mapping[str, VenueStatus | Exception]) -> None:
         parts.statuses = self._statuses.take(
             {name: describe(row) if isinstance(row, Exception) else row
-             for name, row in told.items()},
-            parts.as_of,
+             for name, row in told.items()}
         )  # fmt: skip
 
     async def _read_markets(self, parts: Parts, until: float) -> None:
@@ -220,7 +232,7 @@ def _outside(before: datetime, theirs: datetime, after: datetime) -> float:
 
 
 async def within(
-    jobs: Mapping[Key, Coroutine[Any, Any, Result]], until: float
+    jobs: Mapping[Key, Awaitable[Result]], until: float
 ) -> dict[Key, Result | Exception]:
     """Run jobs at once until a time of the loop's clock, which they know; a failure is a value.
 

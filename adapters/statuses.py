@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 
 from allocator.models.status import VenueStatus
 
@@ -14,19 +13,20 @@ class Statuses:
     def __init__(self) -> None:
         self._told = dict[str, VenueStatus]()
 
-    def take(self, read: Mapping[str, VenueStatus | str], now: datetime) -> dict[str, VenueStatus]:
+    def take(self, read: Mapping[str, VenueStatus | str]) -> dict[str, VenueStatus]:
         """Take in what was read, by venue; where nothing was, why.
 
         A venue that said it is not open and cannot be asked now has not said that it is open
-        again: that stands until the end that it gave, if it gave one.
+        again: that stands until it is read, past the end that it gave as well, which is only what
+        it expected.
         """
-        return {name: self._one(name, row, now) for name, row in read.items()}
+        return {name: self._one(name, row) for name, row in read.items()}
 
-    def _one(self, name: str, read: VenueStatus | str, now: datetime) -> VenueStatus:
+    def _one(self, name: str, read: VenueStatus | str) -> VenueStatus:
         if isinstance(read, VenueStatus):
             self._told[name] = read
             return read
         last = self._told.get(name)
-        if last is None or not last.barred or (last.until is not None and last.until <= now):
+        if last is None or not last.barred:
             return VenueStatus(state="unknown", note=read)
         return VenueStatus(state="unknown", until=last.until, note=read, before=last.state)

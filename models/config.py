@@ -18,6 +18,7 @@ from allocator.models.snapshot import MoveRule, Route
 Mode = Literal["dry", "loopback", "live"]
 Wallet = Literal["unified", "funding", "spot", "usdm", "coinm"]
 Scope = Literal["address", "owner", "key"]
+Heed = Literal["follow", "tell", "ignore"]
 
 
 def check_secret(reference: str) -> str:
@@ -140,11 +141,24 @@ class RateConfig(Value):
 
 
 class GatherConfig(Value):
-    """How long reading may take, and how old data may be."""
+    """How long reading may take, how old data may be, and what a venue's own word is worth.
+
+    Attributes
+    ----------
+    status
+        By venue: ``follow`` lets its accounts do what it says that they can; ``tell`` only shows
+        it and lets it fire triggers; ``ignore`` does not ask. A venue that is not named is
+        followed.
+    """
 
     deadline_s: Positive = Decimal(10)
     max_age_s: Positive = Decimal(60)
     max_clock_skew_s: Positive = Decimal(1)
+    status: Mapping[Name, Heed] = Field(default_factory=dict[Name, Heed])
+
+    def follows(self, venue: str) -> bool:
+        """Tell whether a venue's own word says what its accounts can do."""
+        return self.status.get(venue, "follow") == "follow"
 
 
 class ExecutionConfig(Value):
@@ -225,6 +239,13 @@ class Config(Value):
             raise ValueError("mode loopback needs loopback_url")
         if self.books and (problems := list(book_problems_of(self))):
             raise ValueError("; ".join(problems))
+        return self
+
+    @model_validator(mode="after")
+    def _heeds_what_exists(self) -> Config:
+        away = self.gather.status.keys() - {login.venue for login in self.logins.values()}
+        if away:
+            raise ValueError(f"gather.status: no login of venue {sorted(away)[0]}")
         return self
 
     @model_validator(mode="after")

@@ -29,8 +29,16 @@ def config_problems(data: Any) -> Iterator[Problem]:
     routes = frozenset(_text(row.get("id")) for _, row in _rows(config.get("routes")))
     for name in _dict(config.get("addresses")):
         yield from Names("route", routes).unknown(name, ("addresses", name))
+    yield from _unheeded(config, logins)
     if config.get("mode") == "loopback" and not config.get("loopback_url"):
         yield Problem(("mode",), "mode loopback needs loopback_url")
+
+
+def _unheeded(config: dict[str, Any], logins: dict[str, Any]) -> Iterator[Problem]:
+    """Yield venues without a login of which it is said what their own word is worth."""
+    venues = Names("venue", frozenset(_text(_dict(row).get("venue")) for row in logins.values()))
+    for name in _dict(_dict(config.get("gather")).get("status")):
+        yield from venues.unknown(str(name), ("gather", "status", name))
 
 
 def _known(names: Names, row: dict[str, Any], path: Path) -> Iterator[Problem]:

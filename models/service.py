@@ -73,8 +73,8 @@ class TriggerRule(Value):
         drift: numeraire beyond an underlying's band; margin_ratio, liquidation_distance (fraction
         of price): of an account; pnl: numeraire since midnight UTC, of the book; drawdown:
         fraction of the book's highest equity; utilisation: fraction of a limit; venue: seconds
-        since a venue was last read whole, and what it says of itself: not open is over the line
-        whatever the threshold; funding: change of an instrument's rate between marks.
+        since a venue was last read whole, and what it says of itself: each step away from open
+        fires whatever the threshold; funding: change of an instrument's rate between marks.
     of
         The one underlying, account, limit, venue or instrument it watches; None: each.
     threshold

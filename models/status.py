@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pydantic import field_validator
@@ -26,6 +26,10 @@ ACCOUNTS: Mapping[VenueState, State] = {
 concerned: what only reduces may still be tried. Where only cancels are taken, no order is."""
 
 
+GRAVITY: Sequence[VenueState] = ("open", "limited", "cancel_only", "maintenance")
+"""How much is closed; one that is unknown is at no place in it."""
+
+
 class VenueStatus(Value):
     """A venue's own word on how it stands.
 
@@ -35,11 +39,12 @@ class VenueStatus(Value):
         ``limited``: in part, for some, or before it opens fully; ``cancel_only``: it takes no new
         order; ``unknown``: it publishes a status that could not be read.
     until
-        When it is to end, or what is planned is to begin; None: not told.
+        When the venue expects it to end; None: not told.
     note
         The venue's words, or why it could not be read.
     before
-        Of one that is unknown: what was told last, and has not ended since.
+        Of one that is unknown: what was told last, where that was not open. It stands until the
+        venue is read again, past `until` as well.
     """
 
     state: VenueState
@@ -53,14 +58,24 @@ class VenueStatus(Value):
         return " ".join("".join(c if c.isprintable() else " " for c in told).split())[:LONGEST]
 
     @property
+    def stands(self) -> VenueState:
+        """How it stands, as far as that is known: what was told last where nothing is now."""
+        return self.before or self.state
+
+    @property
     def barred(self) -> bool | None:
         """Whether it cannot be used as usual; None: not known."""
-        return None if self.state == "unknown" else self.state != "open"
+        return None if self.gravity is None else self.gravity > 0
+
+    @property
+    def gravity(self) -> int | None:
+        """How much of it is closed: 0 is open, 3 is maintenance; None: not known."""
+        return None if self.stands == "unknown" else GRAVITY.index(self.stands)
 
     @property
     def accounts(self) -> State:
         """What its accounts can do at most."""
-        return ACCOUNTS[self.before or self.state]
+        return ACCOUNTS[self.stands]
 
     @property
     def words(self) -> str:

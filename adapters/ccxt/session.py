@@ -22,7 +22,7 @@ from allocator.adapters.ccxt.clients import heard, new_client, secrets_of
 from allocator.adapters.ccxt.failures import Answer, NotSentError, UnansweredError, failure
 from allocator.adapters.ccxt.gate import DirectSession, ReadsOnly, check_loopback
 from allocator.adapters.ccxt.loopback import LoopbackSession
-from allocator.adapters.ccxt.pauses import pause_of
+from allocator.adapters.ccxt.pauses import BANNED, pause_of
 from allocator.adapters.ccxt.secrets import secret
 from allocator.adapters.ccxt.values import JsonObject, moment
 from allocator.adapters.ccxt.windows import offset_ms, set_offset_ms, stamp_ms
@@ -40,10 +40,11 @@ WORD = re.compile(r'"([A-Za-z]+)"')
 
 @dataclass(slots=True)
 class _Told:
-    """What a public endpoint answered last, and when."""
+    """What a public endpoint answered last, and when; a pause that holds it back alone."""
 
     reply: Any = None
     at: float = 0.0
+    paused_until: float = 0.0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -189,6 +190,19 @@ class Login:
         """
         return await self._once(self._shared.told, endpoint, params, age_s)
 
+    async def aside(self, endpoint: str, age_s: float = PUBLIC_AGE_S) -> Any:
+        """Ask as `shared` does for what can be done without.
+
+        A pause that it earns holds back the endpoint itself and nothing else, unless the venue has
+        banned the address.
+
+        Raises
+        ------
+        VenueError
+            As `call` does; a failure is not kept.
+        """
+        return await self._once(self._shared.told, endpoint, {}, age_s, aside=True)
+
     async def kept(
         self, endpoint: str, params: Mapping[str, object], age_s: float = PUBLIC_AGE_S
     ) -> Any:
@@ -196,12 +210,19 @@ class Login:
         return await self._once(self._told, endpoint, params, age_s)
 
     async def _once(
-        self, store: dict[str, _Told], endpoint: str, params: Mapping[str, object], age_s: float
+        self,
+        store: dict[str, _Told],
+        endpoint: str,
+        params: Mapping[str, object],
+        age_s: float,
+        *,
+        aside: bool = False,
     ) -> Any:
         told = store.setdefault(f"{endpoint} {sorted(params.items())}", _Told())
         async with told.lock:
             if told.reply is None or time.monotonic() - told.at >= age_s:
-                told.reply, told.at = await self.call(endpoint, params), time.monotonic()
+                reply = await self._ask(endpoint, params, None, told if aside else None)
+                told.reply, told.at = _structured(reply, endpoint), time.monotonic()
         return told.reply
 
     async def call(
@@ -228,10 +249,7 @@ class Login:
         UnansweredError
             In every other case.
         """
-        reply = await self._ask(endpoint, params, at)
-        if not isinstance(reply, dict | list):
-            raise UnansweredError(f"{endpoint}: not JSON: {str(reply)[:80]!r}", silent=True)
-        return reply
+        return _structured(await self._ask(endpoint, params, at), endpoint)
 
     async def word(self, endpoint: str, params: Mapping[str, object]) -> str:
         """Ask an endpoint that answers with a single word in quotes, which is JSON as well.
@@ -252,9 +270,11 @@ class Login:
         endpoint: str,
         params: Mapping[str, object] | Sequence[Mapping[str, object]],
         at: datetime | None,
+        aside: _Told | None = None,
     ) -> Any:
         """Ask once; an answer that is no JSON object comes back as its text."""
-        wait = max(self._shared.paused_until, self.paused_until) - time.monotonic()
+        own = 0.0 if aside is None else aside.paused_until
+        wait = max(self._shared.paused_until, self.paused_until, own) - time.monotonic()
         if wait > 0:
             raise NotSentError(f"{self.venue} asked for a pause of {wait:.1f} s more")
         stamp = stamp_ms.set(None if at is None else round(at.timestamp() * 1000))
@@ -264,7 +284,7 @@ class Login:
             body = dict(params) if isinstance(params, Mapping) else [dict(row) for row in params]
             return await getattr(self.client, endpoint)(body)
         except exchanges.BaseError as error:
-            self._note_pause(answer)
+            self._note_pause(answer, aside)
             # Not chained: the original's text may hold the key and the signed address.
             hide = secrets_of(self.client)
             raise failure(error, answer, hide, f"{self.venue} {endpoint}") from None
@@ -274,13 +294,21 @@ class Login:
             if not any(word in endpoint for word in UNSIGNED):
                 self.silent = not answer.status
 
-    def _note_pause(self, answer: Answer) -> None:
+    def _note_pause(self, answer: Answer, aside: _Told | None) -> None:
         found = pause_of(self.venue, answer)
         if found is None:
             return
         pause_s, alone = found
-        holder = self if alone else self._shared
+        holder: Login | _VenueState | _Told = self if alone else self._shared
+        if aside is not None and answer.status != BANNED:
+            holder = aside
         holder.paused_until = time.monotonic() + pause_s
+
+
+def _structured(reply: Any, endpoint: str) -> Any:
+    if not isinstance(reply, dict | list):
+        raise UnansweredError(f"{endpoint}: not JSON: {str(reply)[:80]!r}", silent=True)
+    return reply
 
 
 TURNS = 3

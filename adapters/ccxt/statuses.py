@@ -23,13 +23,12 @@ from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject, moment
 from allocator.models.base import stamp
 from allocator.models.errors import VenueError
-from allocator.models.status import VenueState, VenueStatus
+from allocator.models.status import GRAVITY, LONGEST, VenueState, VenueStatus
 
 STATUS_AGE_S = 10.0
 """Seconds for which an answer serves: OKX takes one request in five."""
 
 ENDED = frozenset({"completed", "canceled"})
-GRAVITY: Final[Sequence[VenueState]] = ("limited", "cancel_only", "maintenance")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +59,31 @@ def of_windows(windows: Sequence[Window]) -> VenueStatus:
     return VenueStatus(state=worst, until=until, note="; ".join(row.title for row in same))
 
 
+def of_rows(told: Sequence[object], read: Callable[[JsonObject], Window | None]) -> VenueStatus:
+    """Read windows one by one: one that is not understood hides none that is under way.
+
+    Raises
+    ------
+    VenueError
+        When one is not understood and no other is under way: what it says may be that.
+    """
+    found, amiss = list[Window](), list[VenueError]()
+    for row in told:
+        try:
+            window = read(single(row, "a window"))
+        except VenueError as error:
+            amiss.append(error)
+        else:
+            found += [] if window is None else [window]
+    status = of_windows(found)
+    if not amiss:
+        return status
+    if not status.barred:
+        raise amiss[0]
+    note = f"{status.note[: LONGEST // 2]}; not understood: {amiss[0]}"
+    return VenueStatus(state=status.state, until=status.until, note=note)
+
+
 def _begins(row: Window) -> datetime:
     assert row.begin is not None
     return row.begin
@@ -71,8 +95,16 @@ def _span(row: Window) -> str:
 
 
 def _window(row: JsonObject, state: VenueState | None) -> Window:
-    begin, end = (moment(row[key]) if row.get(key) else None for key in ("begin", "end"))
+    begin, end = (_time(row.get(key)) for key in ("begin", "end"))
     return Window(state, str(row.get("title") or ""), begin, end)
+
+
+def _time(told: object) -> datetime | None:
+    """Read a time of a window; None: not told, for zero is none, and what is under way counts."""
+    try:
+        return moment(told) if str(told).strip("0") else None
+    except (VenueError, OverflowError):
+        return None
 
 
 def _unknown(what: str, told: object) -> VenueError:
@@ -135,20 +167,21 @@ BYBIT_TRADED = frozenset({1, 2})
 def bybit(reply: object) -> VenueStatus:
     """Read the windows of what is traded here."""
     rows = listed(single(reply, "system status", "result"), "system status", "list")
-    found = [window for row in rows if (window := _bybit(single(row, "a window"))) is not None]
-    return of_windows(found)
+    return of_rows(rows, _bybit)
 
 
 def _bybit(row: JsonObject) -> Window | None:
     """Read a window; None: it has ended, or concerns nothing that is used."""
     state = text(row, "state")
+    if state in ENDED:
+        return None
     services, products = _numbers(row, "serviceTypes"), _numbers(row, "product")
     elsewhere = (
         str(row.get("env")) == BYBIT_DEMO
         or bool(services and services <= BYBIT_ELSEWHERE)
         or bool(products and not products & BYBIT_TRADED)
     )
-    if state in ENDED or elsewhere:
+    if elsewhere:
         return None
     if state == "scheduled":
         return _window(row, None)
@@ -175,8 +208,7 @@ OKX_ELSEWHERE = frozenset({"0", "6", "7", "10", "11"})
 def okx(reply: object) -> VenueStatus:
     """Read the windows of what is traded here."""
     rows = listed(single(reply, "system status"), "system status", "data")
-    found = [window for row in rows if (window := _okx(single(row, "a window"))) is not None]
-    return of_windows(found)
+    return of_rows(rows, _okx)
 
 
 def _okx(row: JsonObject) -> Window | None:
@@ -229,4 +261,4 @@ async def status(login: Login) -> VenueStatus:
         When it does not answer, or says something that its page does not tell.
     """
     source = SOURCES[login.venue]
-    return source.read(await login.shared(source.endpoint, {}, STATUS_AGE_S))
+    return source.read(await login.aside(source.endpoint, STATUS_AGE_S))

@@ -10,12 +10,13 @@ class Fault(StrEnum):
     `drop_before`: the connection dies before the request is carried out; `drop_after`: after;
     `delay`: carried out at once, the reply leaves `delay_s` later; `http_500_after`: carried out,
     the reply is a bare 500; `truncate`: carried out, the reply is cut; `html`: carried out, the
-    reply is a web page with status 200; `throttle`: not carried out, HTTP 429; `ban`: not carried
-    out, HTTP 418; `stale`: a read is answered with what the same read was answered last time, when
-    there was one; `duplicate`: delivered and carried out twice, the reply is the second one;
-    `skew`: the venue's clock is `delay_s` ahead (negative: behind) when it looks at the stamp.
+    reply is a web page with status 200; `throttle`: not carried out, HTTP 429; `forbid`: not
+    carried out, HTTP 403; `ban`: not carried out, HTTP 418; `stale`: a read is answered with what
+    the same read was answered last time, when there was one; `duplicate`: delivered and carried
+    out twice, the reply is the second one; `skew`: the venue's clock is `delay_s` ahead (negative:
+    behind) when it looks at the stamp.
 
-    429 and 418 ask for a pause of `delay_s`, one second where that is zero.
+    429, 403 and 418 ask for a pause of `delay_s`, one second where that is zero.
     """
 
     DROP_BEFORE = "drop_before"
@@ -25,6 +26,7 @@ class Fault(StrEnum):
     TRUNCATE = "truncate"
     HTML = "html"
     THROTTLE = "429"
+    FORBID = "403"
     BAN = "418"
     STALE = "stale"
     DUPLICATE = "duplicate"

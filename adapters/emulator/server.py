@@ -61,7 +61,7 @@ class Server:
         if rule is None:
             return _response(self._noted(call, None))
         match rule.kind:
-            case Fault.DROP_BEFORE | Fault.THROTTLE | Fault.BAN:
+            case Fault.DROP_BEFORE | Fault.THROTTLE | Fault.FORBID | Fault.BAN:
                 return self._before(request, call, rule)
             case Fault.DUPLICATE:
                 self._noted(call, rule)

@@ -5,9 +5,9 @@ and over its line or not. It fires once it has been over its line for `persist_s
 firing is `cooldown_s` ago; then it is disarmed until the figure has come back to `release`. A
 figure that is not known neither fires nor arms, and interrupts what had to persist.
 
-A trigger on venues watches two things of each, on a line of its own: for how long it was not read
-whole, against the threshold, and whether it says itself that it is not open, whatever the
-threshold.
+A trigger on venues watches two things of each: for how long it was not read whole, against the
+threshold, and how much of it is closed by its own word, whatever the threshold. The latter has a
+line for each step, so that it fires once for each that the venue goes up, and for none down.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ from allocator.models.status import VenueStatus
 Key = tuple[str, str]
 """Rule and subject; what a rule on venues remembers of their words is under venue and `SAYS`."""
 
-SAYS = " says"
+SAYS: Mapping[str, Decimal] = {
+    " says maintenance": Decimal(2), " says cancel_only": ONE, " says": ZERO,
+}  # fmt: skip
+"""Gravity beyond which a step of a venue's word is, the gravest first; ends of subjects."""
 
 Figures = Mapping[str, Decimal | None]
 
@@ -119,42 +122,66 @@ def watch(
     """
     out, firings = dict(lines), list[Firing]()
     for rule in rules:
-        for asked, figures, mark in _watched(rule, seen):
-            for subject in sorted(_subjects(rule, lines, figures, mark)):
-                value = figures.get(subject)
-                key = (rule.id, subject)
-                out[key], fires = step(asked, out.get(key, Line()), value, seen.at)
-                if fires:
-                    assert value is not None
-                    name = subject.removesuffix(mark)
-                    says = seen.statuses[name].words if mark else ""
-                    firings.append(Firing(rule, name, value, says))
+        if rule.on == "venue":
+            firings += _heard(rule, out, seen)
+        firings += _seen(rule, out, seen)
     return out, tuple(firings)
 
 
-def _watched(rule: TriggerRule, seen: Observation) -> Iterator[tuple[TriggerRule, Figures, str]]:
-    """Tell what is held against which line, and what marks its subjects.
+def _heard(rule: TriggerRule, out: dict[Key, Line], seen: Observation) -> Iterator[Firing]:
+    """Take in what venues say; steps that one has gone up at once fire as one, the gravest."""
+    ends = tuple(SAYS)
+    known = {row.partition(" ")[0] for name, row in out if name == rule.id and row.endswith(ends)}
+    for name in sorted({rule.of} if rule.of is not None else known | seen.statuses.keys()):
+        told = seen.statuses.get(name)
+        value = None if told is None or told.gravity is None else Decimal(told.gravity)
+        fired = False
+        for end, beyond in SAYS.items():
+            key, asked = (rule.id, f"{name}{end}"), {"threshold": beyond, "release": None}
+            line = out.get(key, Line())
+            out[key], fires = step(rule.model_copy(update=asked), line, value, seen.at)
+            if fired:
+                out[key] = Line(armed=False, fired_at=seen.at)
+            fired = fired or fires
+        if fired and told is not None and value is not None:
+            yield Firing(rule, name, value, told.words)
 
-    What a venue says comes first: where both fire at once, its words are the cause of the cycle.
+
+def _seen(rule: TriggerRule, out: dict[Key, Line], seen: Observation) -> Iterator[Firing]:
+    """Take in the figures of a rule.
+
+    The silence of a venue whose own word has fired tells nothing more: it waits until that ends.
     """
-    if rule.on == "venue":
-        said = {f"{name}{SAYS}": BARRED[row.barred] for name, row in seen.statuses.items()}
-        yield rule.model_copy(update={"threshold": ZERO, "release": None}), said, SAYS
-    yield rule, seen.figures.get(rule.on, {}), ""
+    figures = seen.figures.get(rule.on, {})
+    for subject in sorted(_subjects(rule, out, figures)):
+        value, key = figures.get(subject), (rule.id, subject)
+        before = out.get(key, Line())
+        line, fires = step(rule, before, value, seen.at)
+        if fires and rule.on == "venue" and _told(rule, subject, out, seen):
+            line, fires = replace(before, since=before.since or seen.at), False
+        out[key] = line
+        if fires:
+            assert value is not None
+            yield Firing(rule, subject, value)
 
 
-def _subjects(
-    rule: TriggerRule, lines: Mapping[Key, Line], figures: Figures, mark: str
-) -> set[str]:
+def _told(rule: TriggerRule, venue: str, lines: Mapping[Key, Line], seen: Observation) -> bool:
+    """Tell whether a rule has fired on a venue's word that it is not open, which still stands."""
+    told = seen.statuses.get(venue)
+    return (
+        told is not None
+        and told.barred is True
+        and not all(lines.get((rule.id, f"{venue}{end}"), Line()).armed for end in SAYS)
+    )
+
+
+def _subjects(rule: TriggerRule, lines: Mapping[Key, Line], figures: Figures) -> set[str]:
     if rule.of is not None:
-        return {f"{rule.of}{mark}"}
+        return {rule.of}
     remembered = {subject for name, subject in lines if name == rule.id}
     if rule.on == "venue":
-        remembered = {row for row in remembered if row.endswith(SAYS) == bool(mark)}
+        remembered = {row for row in remembered if not row.endswith(tuple(SAYS))}
     return remembered | figures.keys()
-
-
-BARRED: Mapping[bool | None, Decimal | None] = {True: ONE, False: ZERO, None: None}
 
 
 def _cool(rule: TriggerRule, line: Line, now: datetime) -> bool:

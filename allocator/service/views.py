@@ -94,7 +94,7 @@ class Views:
                     state="frozen" if row.id in frozen else state,
                     age_s=None if mark is None else age,
                     missing=missing.get(row.id, ""),
-                    frozen=frozen.get(row.id) or _barred(venue, marks),
+                    frozen=frozen.get(row.id) or self._barred(venue, marks),
                     live=_sends(service.config.mode, live=row.live),
                     **_figures(mark),
                 )
@@ -116,6 +116,14 @@ class Views:
             )
             for name in sorted({config.logins[row.login].venue for row in config.accounts})
         )
+
+    def _barred(self, venue: str, marks: Marks | None) -> str:
+        """Say why a venue's own word keeps its accounts still; empty: it does not."""
+        told = None if marks is None else marks.statuses.get(venue)
+        if told is None or told.accounts != "frozen":
+            return ""
+        follows = self._service.config.gather.follows(venue)
+        return f"{venue} says {told.words}" if follows else ""
 
     def breakers(self) -> tuple[api.BreakerView, ...]:
         """Show breakers that were ever tripped."""
@@ -334,12 +342,6 @@ class Views:
 
 def _sends(mode: Literal["dry", "loopback", "live"], *, live: bool) -> bool:
     return mode == "loopback" or (mode == "live" and live)
-
-
-def _barred(venue: str, marks: Marks | None) -> str:
-    """Say why a venue's own word keeps its accounts still; empty: it does not."""
-    told = None if marks is None else marks.statuses.get(venue)
-    return f"{venue} says {told.words}" if told is not None and told.accounts == "frozen" else ""
 
 
 def _figures(mark: AccountMark | None) -> dict[str, Decimal | None]:

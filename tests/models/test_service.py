@@ -69,3 +69,11 @@ def test_trigger_of_one_book_watches_nothing_of_another(rule: dict[str, Any]) ->
     assert config(rule, book="b").books[1].triggers[0].of == rule["of"]
     with pytest.raises(ValidationError, match="trigger r: no "):
         config(rule, book="a")
+
+
+def test_a_venue_s_word_is_weighed_of_venues_that_there_are() -> None:
+    data: dict[str, Any] = {"logins": LOGINS, "accounts": ACCOUNTS}
+    config = Config.model_validate({**data, "gather": {"status": {"bybit": "tell"}}})
+    assert [config.gather.follows(name) for name in ("bybit", "binance")] == [False, True]
+    with pytest.raises(ValidationError, match=r"gather\.status: no login of venue okx"):
+        Config.model_validate({**data, "gather": {"status": {"okx": "tell"}}})

@@ -158,6 +158,8 @@ def test_subject_that_vanished_is_not_known() -> None:
 SHORT: dict[str, VenueState] = {
     "o": "open", "l": "limited", "c": "cancel_only", "m": "maintenance", "?": "unknown",
 }  # fmt: skip
+LAST: dict[str, VenueState] = {"M": "maintenance", "L": "limited"}
+"""What was told last by a venue that cannot be read."""
 
 
 def says(
@@ -167,7 +169,8 @@ def says(
     lines, out = dict[tuple[str, str], Line](), list[tuple[int, str]]()
     for i, letter in enumerate(told):
         age = Decimal((ages or {}).get(i, 0))
-        statuses = {"okx": VenueStatus(state=SHORT[letter], note="upgrade")}
+        state, last = SHORT.get(letter, "unknown"), LAST.get(letter)
+        statuses = {"okx": VenueStatus(state=state, note="upgrade", before=last)}
         seen = Observation(at(i), {"venue": {"okx": age}}, statuses)
         lines, firings = watch((which,), lines, seen)
         out += [(i, row.name) for row in firings]
@@ -198,12 +201,43 @@ def test_a_status_that_is_not_known_neither_fires_nor_arms() -> None:
     assert says(rule("venue", persist_s=1), "m?m") == []
 
 
+def test_what_was_told_last_counts_while_the_venue_cannot_be_read() -> None:
+    assert [i for i, _ in says(rule("venue", persist_s=3), "mMmMmM")] == [3]
+    assert [i for i, _ in says(rule("venue"), "mMmMom")] == [0, 5]
+    assert says(rule("venue"), "m??MM") == [(0, UPGRADE)]
+
+
+def test_it_fires_once_for_each_step_up_and_for_none_down() -> None:
+    assert says(rule("venue"), "olllcmmclmlo") == [
+        (1, "trigger r: venue okx says limited: upgrade"),
+        (4, "trigger r: venue okx says cancel only: upgrade"),
+        (5, UPGRADE),
+        (9, UPGRADE),
+    ]
+    assert [i for i, _ in says(rule("venue", cooldown_s=9), "olmlmlmlml")] == [1, 2]
+    assert [i for i, _ in says(rule("venue", persist_s=2), "olmmmmm")] == [3, 4]
+    assert [i for i, _ in says(rule("venue", cooldown_s=3, repeat=True), "lmmmmmmm")] == [
+        0,
+        1,
+        4,
+        7,
+    ]
+
+
 def test_silence_is_watched_on_a_line_of_its_own() -> None:
     silent = "trigger r: venue okx 101 above 100"
     assert says(rule("venue"), "oooo", {2: 101}) == [(2, silent)]
     assert says(rule("venue"), "mm??", {2: 101}) == [(0, UPGRADE), (2, silent)]
-    assert says(rule("venue"), "m", {0: 101}) == [(0, UPGRADE), (0, silent)]
+    assert says(rule("venue"), "m", {0: 101}) == [(0, UPGRADE)]
     assert says(rule("venue", persist_s=1), "ommm", {0: 101, 1: 101}) == [(1, silent), (2, UPGRADE)]
+
+
+def test_silence_does_not_tell_again_what_the_venue_has_said() -> None:
+    silent = "trigger r: venue okx 101 above 100"
+    ages = dict.fromkeys(range(2, 9), 101)
+    assert says(rule("venue"), "mmMMMM", ages) == [(0, UPGRADE)]
+    assert says(rule("venue"), "mmMMoo", ages) == [(0, UPGRADE), (4, silent)]
+    assert says(rule("venue"), "oo?mm", ages) == [(2, silent), (3, UPGRADE)]
 
 
 def test_a_rule_of_one_venue_hears_no_other() -> None:

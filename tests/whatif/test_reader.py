@@ -323,7 +323,8 @@ def test_a_config_tells_every_reference_that_leads_nowhere(tmp_path: Path) -> No
         "  - {id: a, login: mian, wallet: unified, owner: fund}\n"
         "  - {id: a, login: main, wallet: unified, owner: fund}\n"
         "routes:\n"
-        "  - {id: r, from: a, to: b, asset: USDT}\n",
+        "  - {id: r, from: a, to: b, asset: USDT}\n"
+        "gather: {status: {bybti: tell, bybit: tel}}\n",
     )
     with pytest.raises(FileError) as caught:
         load_config(config)
@@ -334,4 +335,7 @@ def test_a_config_tells_every_reference_that_leads_nowhere(tmp_path: Path) -> No
         "5:20: accounts[0].login: unknown login 'mian' - did you mean 'main'?",
         "6:5: accounts[1]: a second account 'a'",
         "8:26: routes[0].to: unknown account 'b'",
+        "9:26: gather.status.bybti: unknown venue 'bybti' - did you mean 'bybit'?",
+        "9:39: gather.status.bybit: one of follow, tell, ignore is wanted, not 'tel'"
+        " - did you mean 'tell'?",
     ]

@@ -56,6 +56,7 @@ def test_a_dropped_connection_looks_the_same_before_and_after() -> None:
         ("http_500_after", 500, "Internal Server Error"),
         ("html", 200, "<html>"),
         ("429", 429, ""),
+        ("403", 403, ""),
         ("418", 418, ""),
     ],
 )

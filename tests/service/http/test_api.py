@@ -4,9 +4,11 @@ import json
 import re
 import threading
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
 from allocator.models.status import VenueState, VenueStatus
 from allocator.service.dashboard import charts
@@ -271,6 +273,21 @@ def test_what_is_not_known_of_a_venue_is_no_figure(
     place.gather(statuses={"bybit": VenueStatus(state=state)})
     lines = re.findall(r'allocator_venue_open\{venue="bybit"\} (.*)', place.get("/metrics").text)
     assert lines == told
+
+
+def test_a_venue_that_is_only_told_of_keeps_no_account_still(lite: Engine, tmp_path: Path) -> None:
+    place = Place(lite, tmp_path, gather={"status": {"bybit": "tell"}})
+    place.gather(statuses=SAID)
+    with place.client:
+        assert place.get("/v1/book").json()["venues"][1]["state"] == "maintenance"
+        assert {row["frozen"] for row in place.get("/v1/accounts").json()} == {""}
+        assert 'allocator_venue_open{venue="bybit"} 0.0' in place.get("/metrics").text
+    place.site.jobs.close()
+
+
+def test_what_a_venue_told_last_is_its_figure_while_it_cannot_be_read(place: Place) -> None:
+    place.gather(statuses={"bybit": VenueStatus(state="unknown", before="limited")})
+    assert 'allocator_venue_open{venue="bybit"} 0.0' in place.get("/metrics").text
 
 
 def test_secret_is_in_no_reply(place: Place) -> None:

@@ -176,7 +176,8 @@ def test_a_venue_that_says_it_is_shut_names_itself_and_its_words_once(watched: W
 
 def test_a_venue_that_falls_silent_as_it_says_so_comes_to_one_cycle(watched: Watched) -> None:
     assert watched.look(0, missing=("a",)) == []
-    assert watched.look(2, missing=("a",), says=SHUT) == ["down", "down"]
+    assert watched.look(2, missing=("a",), says=SHUT) == ["down"]
+    assert watched.look(3, missing=("a",), says=SHUT) == []
     (slot,) = watched.slots.with_status("due")
     assert "an upgrade" in slot.cause
 
