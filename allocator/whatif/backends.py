@@ -39,7 +39,9 @@ LOOK_S = 0.5
 
 
 @contextmanager
-def ready(backend: str, jobs: int, cluster: str | None) -> Generator[dict[str, Any]]:
+def ready(
+    backend: str, jobs: int, cluster: str | None, shared: object
+) -> Generator[dict[str, Any]]:
     """Prepare a back end.
 
     Parameters
@@ -52,6 +54,8 @@ def ready(backend: str, jobs: int, cluster: str | None) -> Generator[dict[str, A
         Address of a Dask scheduler, such as ``tcp://127.0.0.1:8786``, or of a Ray cluster; None:
         one of as many processes as jobs is started on the loopback interface for the time of the
         sweep.
+    shared
+        What every task is given: a cluster sends it to each worker once, not with each task.
 
     Yields
     ------
@@ -78,7 +82,7 @@ def ready(backend: str, jobs: int, cluster: str | None) -> Generator[dict[str, A
     name = NAMES.get(backend, backend)
     if backend == "dask":
         with _dask(jobs, cluster) as client:
-            yield {"backend": name, "client": client, "n_jobs": -1}
+            yield {"backend": name, "client": client, "n_jobs": -1, "scatter": [shared]}
         return
     if backend == "ray":
         with _ray(jobs, cluster):
@@ -125,7 +129,10 @@ def _dask(jobs: int, cluster: str | None) -> Generator[Any]:
         with client:
             yield client
         return
+    # Workers would sample their stacks all the time, and keep hours of it.
+    quiet = {"distributed.worker.profile.enabled": False}
     with (
+        import_module("dask.config").set(quiet),
         distributed.LocalCluster(
             n_workers=jobs,
             threads_per_worker=1,

@@ -186,7 +186,7 @@ def _solved(
         return
     joblib: Any = import_module("joblib")
     tasks = (joblib.delayed(solve)(study, some) for some in _tasks(points, jobs))
-    with ready(backend, jobs, cluster) as config, joblib.parallel_config(**config):
+    with ready(backend, jobs, cluster, study) as config, joblib.parallel_config(**config):
         try:
             parallel = joblib.Parallel(
                 return_as="generator_unordered", batch_size=1, pre_dispatch="2 * n_jobs"

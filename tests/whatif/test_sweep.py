@@ -63,14 +63,17 @@ def test_a_dask_cluster_on_the_loopback_comes_to_the_same_bytes(tmp_path: Path) 
     code = """
 import sys
 import allocator
+import dask
 from allocator.whatif.backends import ready
 if __name__ == "__main__":
     file = sys.argv[1]
     one = allocator.sweep(file, backend="serial")
     two = allocator.sweep(file, backend="dask", jobs=2)
-    with ready("dask", 1, None) as config:
+    with ready("dask", 1, None, None) as config:
         address = config["client"].scheduler.address
         assert address.startswith("tcp://127.0.0.1:"), address
+        samples = config["client"].run(dask.config.get, "distributed.worker.profile.enabled")
+        assert set(samples.values()) == {False}, "a worker's memory would grow"
         three = allocator.sweep(file, backend="dask", cluster=address)
     print(one.results_hash == two.results_hash == three.results_hash, len(two.rows))
 """
