@@ -55,8 +55,11 @@ class Swept:
 
     Attributes
     ----------
-    wall_s, cpu_s
-        Time of the sweep with all its workers, seconds; of a killed one both parts together.
+    wall_s
+        Time of the sweep, seconds; of a killed one both parts together.
+    cpu_s
+        Processor time of the part that ended, with all its workers, seconds: nobody is told what
+        killed workers used.
     killed_at
         Points that were kept when it was killed; None: it was not.
     """
@@ -89,7 +92,7 @@ def swept(command: Sequence[str], backend: str, out: Path, kill_at: int | None) 
         When it fails.
     """
     line = [*command, "--backend", backend, "--out", str(out), "--output", "json"]
-    wall_s = cpu_s = 0.0
+    wall_s = 0.0
     killed_at = None
     while True:
         begun = time.monotonic()
@@ -100,14 +103,13 @@ def swept(command: Sequence[str], backend: str, out: Path, kill_at: int | None) 
         _, status, used = os.wait4(run.pid, 0)
         run.returncode = os.waitstatus_to_exitcode(status)
         wall_s += time.monotonic() - begun
-        cpu_s += used.ru_utime + used.ru_stime
         if killed:
             killed_at = _count(out / POINTS_FILE)
             continue
         if run.returncode:
             raise RuntimeError(f"{backend}: the sweep ended with {run.returncode}")
         found = json.loads(text)["results_hash"]
-        return Swept(backend, found, wall_s, cpu_s, killed_at)
+        return Swept(backend, found, wall_s, used.ru_utime + used.ru_stime, killed_at)
 
 
 def _kill_when(run: subprocess.Popen[str], points: Path, due: int) -> bool:
@@ -121,7 +123,8 @@ def _kill_when(run: subprocess.Popen[str], points: Path, due: int) -> bool:
 
 
 def _count(points: Path) -> int:
-    return points.read_bytes().count(b"\n") if points.exists() else 0
+    """Count the points that a sweep has kept; its first line tells of the study."""
+    return max(0, points.read_bytes().count(b"\n") - 1) if points.exists() else 0
 
 
 def main() -> int:
@@ -147,9 +150,10 @@ def main() -> int:
         kill_at = asked.points // 2 if asked.kill == backend else None
         row = swept(command, backend, out, kill_at)
         hashes.add(row.results_hash)
+        ended = asked.points - (row.killed_at or 0)
         print(
             f"{backend}: {row.wall_s:.0f} s, {asked.points / row.wall_s:.1f} points a second, "
-            f"{asked.points / row.cpu_s:.2f} a second of CPU, results hash {row.results_hash}"
+            f"{ended / row.cpu_s:.2f} a second of CPU, results hash {row.results_hash}"
             + ("" if row.killed_at is None else f", killed after {row.killed_at}"),
             flush=True,
         )
