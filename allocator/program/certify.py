@@ -6,8 +6,9 @@ For rows ``row_low <= A x <= row_high`` and any row prices y the Lagrangian boun
              - sum_i max(y_i row_low_i, y_i row_high_i)
 
 and holds for every y, however badly the solver rounded it: dual residuals cost what the bounds of
-their columns let them cost. Two columns ``e <= s`` (`Separable.splits`) may as well be taken as
-``e`` and ``s' = s - e``, each between zero and its bound; the better of both counts.
+their columns let them cost. Two columns with ``e >= s - q`` (`Separable.splits`) may as well be
+taken as e, up to ``high of s, less q``, and ``s' = s - e``, up to q: the row then needs no price.
+The better of both ways counts.
 """
 
 from __future__ import annotations
@@ -46,10 +47,13 @@ def lower_bound(problem: Separable, y: Vector) -> float:
     """Prove a lower bound of the program's optimum from row prices `y`, shape ``(m,)``."""
     y = usable_prices(problem, y)
     slope = problem.c + problem.A.T @ y
+    row, rest, whole = problem.splits()
+    q, top = -problem.row_low[row], problem.high[whole]
+    most = np.minimum(problem.high[rest], np.maximum(top - q, 0.0))
     columns = least_of_columns(problem, slope)
-    _, rest, whole = problem.splits()
-    together = np.minimum(slope[whole], 0.0) * problem.high[whole]
-    together += np.minimum(slope[whole] + slope[rest], 0.0) * problem.high[rest]
+    columns[rest] = np.minimum(slope[rest], 0.0) * most
+    together = np.minimum(slope[whole], 0.0) * np.minimum(top, q)
+    together += np.minimum(slope[whole] + slope[rest], 0.0) * most
     columns[whole] = np.maximum(columns[whole] + columns[rest], together)
     columns[rest] = 0.0
     high = np.where(y > 0, y * np.where(np.isfinite(problem.row_high), problem.row_high, 0.0), 0.0)

@@ -57,7 +57,9 @@ class Reduced:
         self.risen |= self.lazy.rise_family == ALWAYS
         self.out: Mask = np.zeros(problem.row_low.size, dtype=bool)
         self.out[self.lazy.late] = True
+        self.cramped: Mask = np.zeros(problem.low.size, dtype=bool)
         self.out &= self.excess(self.completed(start)) <= CROSSED - close
+        self.cramped[:] = False  # of the start, which may be far from any answer
         self._reduce()
 
     def _outer(self) -> Matrix:
@@ -84,7 +86,9 @@ class Reduced:
         """Set every lazy column to its best; kinks depend on flips, so rises are set twice."""
         lazy = self.lazy
         out = self._raised(self._raised(x, least=False), least=False)
-        if np.any(out > self.problem.high + CROSSED):
+        above = out > self.problem.high + CROSSED
+        if np.any(above):
+            self.cramped |= above
             out = self._raised(self._raised(x, least=True), least=True)
         room = self.falls @ out - self.problem.row_low[lazy.fall_row] + out[lazy.fall_column]
         out[lazy.fall_column] = self.problem.high[lazy.fall_column]
@@ -102,6 +106,7 @@ class Reduced:
         broken = self.out & (self.excess(x) > CROSSED)
         wanted = x[lazy.rise_column] > self.problem.low[lazy.rise_column] + CROSSED
         wanted &= ~self.risen & self.used[lazy.rise_column]
+        wanted |= self.cramped[lazy.rise_column] & ~self.risen
         if not (broken.any() or wanted.any()):
             return False
         self.out &= ~broken
@@ -157,7 +162,7 @@ class Reduced:
         used = np.ones(self.problem.low.size, dtype=bool)
         own: Index = np.concatenate([lazy.rise_column, lazy.fall_column])
         asked = _touched(self.outer, kept) | (self.problem.c > 0)
-        used[own] = asked[own]
+        used[own] = asked[own] | self.cramped[own]
         inner = np.zeros_like(kept)
         inner[lazy.rise_row] = used[lazy.rise_column]
         used[own] |= _touched(self.A, inner)[own]
@@ -167,12 +172,8 @@ class Reduced:
         """Fill in columns and row prices of the whole program."""
         columns, prices = self.fixed.copy(), np.zeros(self.problem.row_low.size)
         columns[self.free], prices[self.rows] = x, y
-        row, rest, whole = (
-            at[self.split] for at in (self.split_row, self.split_rest, self.split_whole)
-        )
+        rest, whole = self.split_rest[self.split], self.split_whole[self.split]
         columns[whole] += columns[rest]
-        slope = self.problem.c + self.A.T @ prices
-        prices[row] = np.minimum(0.0, slope[whole])
         columns = np.clip(columns, self.problem.low, self.problem.high)
         return self.completed(columns), prices
 
