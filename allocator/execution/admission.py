@@ -9,6 +9,8 @@ from decimal import Decimal
 from allocator.execution.release import accounts_of, units_of
 from allocator.execution.run import Release, Shell
 from allocator.execution.slices import least_requests, leg_of, parts_of
+from allocator.execution.transitions import State
+from allocator.execution.whereabouts import exposed
 from allocator.models.base import ZERO, plain
 from allocator.models.canonical import mandate_hash, plan_hash, snapshot_hash
 from allocator.models.controls import ApprovalConfig
@@ -85,8 +87,17 @@ def admit(shell: Shell, case: Case, rules: Rules) -> Standing:
     for action in plan.actions:
         _check_possible(shell, action, snapshot, frozen)
     if plan.actions:
+        _check_money(shell, case)
         _check_limits(shell, case)
     return approval
+
+
+def _check_money(shell: Shell, case: Case) -> None:
+    """Refuse to plan an exposure of which part waits for an operator: it may be anywhere."""
+    waiting = shell.journal.history.with_state(State.MANUAL)
+    told = exposed(case.snapshot.assets, waiting)
+    if told and not only_reduces(Book.of(case.snapshot, case.mandate), case.plan):
+        raise RefusedError(f"UNCLEAR_MONEY: {told}; only plans that reduce go until it is known")
 
 
 def _check_limits(shell: Shell, case: Case) -> None:
@@ -103,7 +114,7 @@ def _check_limits(shell: Shell, case: Case) -> None:
         Reading(table.DAILY_LOSS, lost, missing.subject),
     )
     refusals = judge(readings, shell.controls)
-    excused = [row for row in refusals if _excused(row)] if _only_reduces(book, plan) else []
+    excused = [row for row in refusals if _excused(row)] if only_reduces(book, plan) else []
     held = [row for row in refusals if row not in excused]
     shell.journal.refuse_plan(plan.plan_hash, held)
     # A loss does not end the day: it latches, and the breaker lets reductions through.
@@ -121,7 +132,7 @@ def _check_limits(shell: Shell, case: Case) -> None:
         )
 
 
-def _only_reduces(book: Book, plan: Plan) -> bool:
+def only_reduces(book: Book, plan: Plan) -> bool:
     """Whether a breaker of reductions would let all of a plan go, in accounts that were read."""
     return all(
         reduces(book, row) and not any(book.accounts[name].unread for name in accounts_of(row))

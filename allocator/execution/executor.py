@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 
-from allocator.execution.admission import Case, Rules, admit
+from allocator.execution.admission import Case, Rules, admit, only_reduces
 from allocator.execution.clocks import check_clocks
 from allocator.execution.endings import close
 from allocator.execution.expectation import of_snapshot
@@ -24,6 +24,13 @@ from allocator.execution.summary import Course, outcome, summarise
 from allocator.execution.switches import Switches
 from allocator.execution.transfers import Transfers
 from allocator.execution.transitions import Stage, State
+from allocator.execution.whereabouts import (
+    Whereabouts,
+    ended_since,
+    exposed,
+    have_ended,
+    whereabouts,
+)
 from allocator.models.base import stamp
 from allocator.models.config import ExecutionConfig
 from allocator.models.controls import ApprovalConfig, ControlsConfig
@@ -197,13 +204,36 @@ class Executor:
         journal.set_stage(plan.plan_hash, [row.seq for row in plan.actions], Stage.CHECKED)
         return Run.of_record(self._shell, plan.plan_hash)
 
+    async def whereabouts(self) -> Whereabouts:
+        """Ask where money is that was sent and has no end in the record; nothing is written.
+
+        Ask after the accounts were read: what is on its way then was not in their wallets.
+        """
+        return await whereabouts(self._shell)
+
     async def _start(self, run: Run) -> None:
-        """Read every account of a plan; it must hold what the plan was made for."""
+        """Read every account of a plan; it must hold what the plan was made for.
+
+        So must accounts whose money was on its way when the plan was made: what a wallet held
+        already and the record had in flight as well was counted twice.
+        """
+        now = await self.whereabouts()
+        ended = ended_since(run.shell, run.book.snapshot, now)
         names = {name for action in run.plan.actions for name in accounts_of(action)}
-        readings = await read_complete(run.shell, names)
-        expected = of_snapshot(run.book, names)
-        breaks = [row for name in sorted(names) for row in expected.breaks(readings[name])]
-        run.set_baseline(readings)
+        purses = {pair for pair in ended.purses if pair[0] in run.shell.venues}
+        readings = await read_complete(run.shell, names | {name for name, _ in purses})
+        expected = of_snapshot(run.book, readings)
+        have_ended(expected, ended)
+        breaks = [
+            row
+            for name in sorted(readings)
+            for row in expected.breaks(readings[name])
+            if name in names or (name, row.what) in purses
+        ]
+        run.set_baseline({name: row for name, row in readings.items() if name in names})
+        unclear = exposed(run.book.snapshot.assets, now.unclear)
+        if unclear and not only_reduces(run.book, run.plan):
+            raise OutsideChange(f"where this is is not known: {unclear}")
         await check_clocks(run, readings)
         if breaks:
             told = "; ".join(str(row) for row in breaks)

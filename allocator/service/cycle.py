@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from allocator.execution.executor import Executor
 from allocator.execution.history import History
 from allocator.execution.report import ExecutionReport
+from allocator.models.errors import RefusedError
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan
 from allocator.models.snapshot import Snapshot
 from allocator.ports import Gathered, MarketData
 from allocator.service.overlay import with_record
+from allocator.service.reading import read_book
 
 PROPOSER = "allocator"
 
@@ -46,16 +48,13 @@ async def propose(
     market: MarketData,
     mandate: Mandate,
     history: History,
-    tell: Step = lambda _name, _value: None,
 ) -> tuple[Gathered, Snapshot, Plan]:
     """Gather, add what the record knows, and decide; nothing is sent."""
     from allocator.decide import decide
 
     gathered = await market.gather()
-    tell("gather", gathered)
     snapshot = with_record(gathered.snapshot, history)
     plan = await asyncio.to_thread(decide, snapshot, mandate)
-    tell("decide", plan)
     return gathered, snapshot, plan
 
 
@@ -88,15 +87,24 @@ async def run_cycle(  # noqa: PLR0913 - the line's parts
     Raises
     ------
     RefusedError, StaleError, JournalError
-        As the executor does: nothing new was sent.
+        As the executor does: nothing new was sent. Also where money that makes an exposure may be
+        anywhere: no plan could be right.
     """
+    from allocator.decide import decide
+
     resumed = await executor.resume()
     tell("resume", resumed)
-    gathered, snapshot, plan = await propose(market, mandate, history, tell)
+    read = await read_book(market, executor, history)
+    tell("gather", read.gathered)
+    if read.unclear:
+        raise RefusedError(f"UNCLEAR_MONEY: {read.unclear}")
+    snapshot = read.snapshot
+    plan = await asyncio.to_thread(decide, snapshot, mandate)
+    tell("decide", plan)
     report = None
     if plan.status == "act" and approver is not None:
         report = await executor.run(
             plan, snapshot, mandate, slot=slot, proposer=PROPOSER, approver=approver
         )
         tell("execute", report)
-    return Outcome(resumed, gathered, plan, report)
+    return Outcome(resumed, read.gathered, plan, report)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from allocator.execution.executor import Executor
-from allocator.execution.history import History
 from allocator.execution.office import Office
 from allocator.execution.report import ExecutionReport
 from allocator.models.base import stamp
@@ -28,7 +27,7 @@ from allocator.service.cycle import PROPOSER
 from allocator.service.live import Live
 from allocator.service.mandates import Mandates
 from allocator.service.monitor.monitor import Monitor
-from allocator.service.overlay import with_record
+from allocator.service.reading import Reading, read_book
 from allocator.service.repairs import repairing
 from allocator.service.scheduler.slots import Asked, Slot, Slots, Status
 from allocator.service.scheduler.worker import Result
@@ -129,7 +128,8 @@ class Cycles:
         await self._gather(busy=bool(self._ports.live.busy))
 
     async def _plan(self, slot: Slot) -> Result:
-        snapshot = await self._gather(busy=True)
+        read = await self._gather(busy=True)
+        snapshot = read.snapshot
         holds = self._ports.mandates.published()
         if holds is None:
             return Result("failed", "no mandate is published")
@@ -138,6 +138,9 @@ class Cycles:
             why = "; ".join(f"{name}: {what}" for name, what in sorted(missing.items()))
             return Result("failed", f"no account was read: {why}"[:MOST_NOTE])
         asked: tuple[Snapshot, Mandate] | None = (snapshot, holds.mandate)
+        if read.unclear and slot.kind != "repair":
+            note = f"where this is is not known, so nothing is planned but repairs: {read.unclear}"
+            return Result("failed", note[:MOST_NOTE])
         if slot.kind == "repair":
             asked = repairing(snapshot, holds.mandate)
             if asked is None:
@@ -216,20 +219,18 @@ class Cycles:
             )
         )
 
-    async def _gather(self, *, busy: bool) -> Snapshot:
+    async def _gather(self, *, busy: bool) -> Reading:
         """Read everything, one reading at a time, and mark it."""
         ports, loop = self._ports, asyncio.get_running_loop()
         async with self._reading:
             began = loop.time()
             if self._monitor is not None:
                 await to_its_end(self._monitor.before_reading)
-            gathered = await ports.market.gather()
+            read = await read_book(ports.market, ports.executor, ports.office.history)
             self._observed("gather", loop.time() - began)
-            history: History = ports.office.history
-            snapshot = with_record(gathered.snapshot, history)
-            ports.live.snapshot, ports.live.missing = snapshot, missing_of(gathered)
-            await to_its_end(self._mark, snapshot, gathered, busy)
-        return snapshot
+            ports.live.snapshot, ports.live.missing = read.snapshot, missing_of(read.gathered)
+            await to_its_end(self._mark, read.snapshot, read.gathered, busy)
+        return read
 
     def _mark(self, snapshot: Snapshot, gathered: Gathered, busy: bool) -> None:
         holds = self._ports.mandates.published()

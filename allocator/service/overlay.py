@@ -7,18 +7,29 @@ from collections.abc import Iterable, Mapping
 from allocator.execution.attempts import Attempt
 from allocator.execution.history import History
 from allocator.execution.transitions import State
+from allocator.execution.whereabouts import Whereabouts, in_flight
 from allocator.models.account import Account, InFlight
 from allocator.models.intents import TransferIntent
 from allocator.models.snapshot import Snapshot
 
 
-def with_record(snapshot: Snapshot, history: History) -> Snapshot:
+def with_record(snapshot: Snapshot, history: History, money: Whereabouts | None = None) -> Snapshot:
     """Add to a gathered snapshot what the journal knows.
 
     An account that stands still until an operator has looked at it is frozen. What was sent and
-    has not arrived is in flight to its receiver, so that nobody plans as if it were lost.
+    has not arrived is in flight to its receiver, so that nobody plans as if it were lost; so is
+    what a venue took on and an operator looks for: that it never left is the rarer case, and no
+    plan that enlarges an exposure goes before he has found it (`allocator.execution.admission`).
+
+    Parameters
+    ----------
+    money
+        What the venues told of money under way after the snapshot was gathered; None: nobody
+        asked, and the record's word counts.
     """
-    return overlaid(snapshot, history.frozen(), history.with_state(State.IN_TRANSIT))
+    late = [row for row in history.with_state(State.MANUAL) if row.venue_id is not None]
+    coming = history.with_state(State.IN_TRANSIT) if money is None else money.coming
+    return overlaid(snapshot, history.frozen(), (*coming, *late))
 
 
 def overlaid(
@@ -28,11 +39,7 @@ def overlaid(
     coming: dict[str, list[InFlight]] = {}
     for attempt in under_way:
         if isinstance(attempt.intent, TransferIntent):
-            intent = attempt.intent
-            entry = InFlight(
-                asset=intent.asset, amount=intent.amount, direction="in", route=intent.route
-            )
-            coming.setdefault(intent.target, []).append(entry)
+            coming.setdefault(attempt.intent.target, []).append(in_flight(attempt))
     accounts = tuple(
         _account(row, row.id in frozen, coming.get(row.id, [])) for row in snapshot.accounts
     )

@@ -1,0 +1,53 @@
+"""One reading of the whole book: what the venues show and what the record knows, of one moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from allocator.execution.executor import Executor
+from allocator.execution.history import History
+from allocator.execution.whereabouts import exposed
+from allocator.models.snapshot import Snapshot
+from allocator.ports import Gathered, MarketData
+from allocator.service.overlay import with_record
+
+READINGS = 3
+"""How often accounts are read at most because money arrived while they were."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The book as it stands.
+
+    Attributes
+    ----------
+    gathered
+        As the venues told it.
+    snapshot
+        With what the record knows.
+    unclear
+        Money that may be anywhere and makes an exposure unclear, in words; empty: none.
+    """
+
+    gathered: Gathered
+    snapshot: Snapshot
+    unclear: str
+
+
+async def read_book(market: MarketData, executor: Executor, history: History) -> Reading:
+    """Read every account, then ask after the money under way.
+
+    Money that was still on its way after the reading was in no wallet; where some has ended by
+    then, a wallet may or may not have had it, and everything is read again.
+    """
+    over = frozenset[str]()
+    for again in range(READINGS, 0, -1):
+        gathered = await market.gather()
+        money = await executor.whereabouts()
+        fresh, over = money.over - over, over | money.over
+        if fresh and again > 1:
+            continue
+        late = [row for row in (*money.arrived, *money.returned) if row.client_id in fresh]
+        snapshot = with_record(gathered.snapshot, history, money)
+        return Reading(gathered, snapshot, exposed(snapshot.assets, (*money.unclear, *late)))
+    raise AssertionError("the last reading returns")
