@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 
 from allocator.execution.asking import look
 from allocator.execution.attempts import Attempt, sender
@@ -117,7 +118,7 @@ def counted(snapshot: Snapshot, rows: Iterable[Attempt]) -> tuple[Attempt, ...]:
     return tuple(out)
 
 
-def _key(row: Attempt) -> tuple[str, str, str | None, object]:
+def _key(row: Attempt) -> tuple[str, str, str | None, Decimal]:
     assert isinstance(row.intent, TransferIntent)
     return row.intent.target, row.intent.asset, row.intent.route, row.intent.amount
 

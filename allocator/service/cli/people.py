@@ -31,6 +31,9 @@ ScopeArgument = Annotated[
     str, typer.Argument(help="global, venue:NAME or account:NAME.", show_default="global")
 ]
 
+LEAST_DIGITS = 6
+"""Digits that name a plan: with none, from a variable that is not set, any one would do."""
+
 
 class End(StrEnum):
     """How an attempt may have ended, by its kind."""
@@ -111,8 +114,12 @@ def whole_hash(office: Office, start: str) -> str:
     Raises
     ------
     RefusedError
-        When none or several of the proposed plans begin so.
+        When too few are told, or none or several of the proposed plans begin so.
     """
+    if len(start) < LEAST_DIGITS:
+        raise RefusedError(
+            f"NOT_PROPOSED: plan_hash={start!r}: tell {LEAST_DIGITS} of its digits at least"
+        )
     found = [row.plan.plan_hash for row in office.history.proposals(1000)]
     found = [hash_ for hash_ in found if hash_.startswith(start)]
     if len(found) != 1:
