@@ -144,9 +144,12 @@ class _Model:
         """Solve within the nodes that are left; returns (columns, uses, bound)."""
         if self.left <= 0:
             return None
-        self.highs.setOptionValue("mip_max_nodes", self.left)
-        self.highs.run()
-        status = self.highs.getModelStatus()
+        status = self._status()
+        if status == highspy.HighsModelStatus.kInfeasible:
+            # Presolve rounds where a cap on S leaves little room, and may find none.
+            self.highs.setOptionValue("presolve", "off")
+            self.highs.clearSolver()
+            status = self._status()
         fine = (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kSolutionLimit)
         info = self.highs.getInfo()
         self.left -= max(int(info.mip_node_count), 1)
@@ -155,3 +158,8 @@ class _Model:
         values = np.array(self.highs.getSolution().col_value)
         uses = self.mixed.uses
         return values[: uses.start], values[uses], float(info.mip_dual_bound)
+
+    def _status(self) -> highspy.HighsModelStatus:
+        self.highs.setOptionValue("mip_max_nodes", self.left)
+        self.highs.run()
+        return self.highs.getModelStatus()

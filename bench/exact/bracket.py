@@ -143,7 +143,8 @@ def replayed(book: Book, sizes: Sizes) -> tuple[float, float] | None:
     if least.x is None:
         return None
     tangents.around(least.x, (1.0,))
-    made.model.row(made.missing, high=made.missing.value(least.x) + 1e-6)
+    missing = made.missing.value(least.x)
+    made.model.row(made.missing, high=missing + max(1e-6, 1e-11 * missing))
     found = solve(made.model, tangents, nodes=1000)
     return (
         None if found.x is None else (made.missing.value(found.x), made.model.cost.value(found.x))
