@@ -159,7 +159,7 @@ class _Model:
         uses = self.mixed.uses
         return values[: uses.start], values[uses], float(info.mip_dual_bound)
 
-    def _status(self) -> highspy.HighsModelStatus:
+    def _status(self) -> Any:
         self.highs.setOptionValue("mip_max_nodes", self.left)
         self.highs.run()
         return self.highs.getModelStatus()
