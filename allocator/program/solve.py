@@ -132,7 +132,7 @@ def solve(  # noqa: PLR0913 - one call, whose options are few and named
         chain = TRIAL[:1] if large else TRIAL[::-1] if columns <= TINY else TRIAL
     for name, solver in chain:
         if solver is None:
-            answer = _followed(problem, name, (memory or Memory(), near), close)
+            answer = _followed(problem, name, (memory or Memory(), near), close, strict=not trial)
         else:
             answer = _passes(problem, (name, solver), near, passes)
         if answer is not None and answer.residual <= TOLERANCE:
@@ -147,11 +147,17 @@ def solve(  # noqa: PLR0913 - one call, whose options are few and named
 
 
 def _followed(
-    problem: Separable, name: str, known: tuple[Memory, Vector | None], close: float
+    problem: Separable,
+    name: str,
+    known: tuple[Memory, Vector | None],
+    close: float,
+    *,
+    strict: bool,
 ) -> Answer | None:
     """Follow the central path, taking in bends as answers cross them."""
     memory, near = known
-    small = Reduced(problem, near if near is not None and near.size == problem.low.size else None)
+    fits = near is not None and near.size == problem.low.size
+    small = Reduced(problem, near if fits else None, strict=strict)
     for _ in range(WIDENINGS):
         left = small.left
         if not left.low.size:
