@@ -18,6 +18,7 @@ from allocator.adapters.ccxt import (
     kucoin_client,
 )
 from allocator.adapters.ccxt.failures import Answer, is_redirect
+from allocator.adapters.ccxt.gate import trusted
 from allocator.adapters.ccxt.secrets import secret
 from allocator.adapters.ccxt.values import JsonObject
 from allocator.adapters.ccxt.windows import RECEIVE_WINDOW_MS, bound
@@ -108,6 +109,8 @@ def new_client(row: LoginConfig, session: Any) -> Any:
         }
     )
     client.throttler.config |= {"capacity": BURST[row.venue], "tokens": BURST[row.venue]}
+    # At its first request a client that has none reads certificates, which its session never asks.
+    client.ssl_context = trusted()
     client.has["fetchCurrencies"] = False
     client.on_json_response = partial(json.loads, parse_float=str)
     bound(client, row.venue)
