@@ -143,8 +143,8 @@ What a venue offers besides and no adapter uses:
 SCOPES_HEAD = """\
 ## Whom a venue counts together
 
-Bounds on positions, and on requests by address or as the configuration's `rates` have them; each
-with who says so.
+Bounds on positions, and on requests by address, by key, or as the configuration's `rates` have
+them; each with who says so.
 
 Of the bounds on positions only brackets by leverage are read and planned by. The others' figures
 are told by no request that is used: they are planned by as far as the mandate declares a limit of
