@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -5,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from allocator.adapters.ccxt.base import CLOCK_S, look_s
 from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.registry import Opened
 from allocator.models.config import Config
@@ -16,8 +18,11 @@ from allocator.models.intents import (
     OrderIntent,
     Rejected,
     TransferIntent,
+    Unknown,
     Unsure,
 )
+from tests.adapters.ccxt.conftest import run_with
+from tests.patient import Patient
 
 Run = Callable[[Config, Callable[[Opened], Awaitable[Any]]], Any]
 ID = "0123456789abcdef0123456789abcdef"
@@ -259,3 +264,22 @@ def test_a_reading_that_fails_in_part_says_which(
         assert reading.wallets["USDT"] == 250000
 
     run(bybit, work)
+
+
+def test_a_clock_that_hangs_holds_a_refused_stamp_no_longer_than_a_moment(
+    bybit: Config, emulator: Emulator
+) -> None:
+    """Other orders may wait in its request; without the clock nobody can look it up either."""
+
+    async def work(opened: Opened) -> None:
+        venue, loop = opened.venues["bybit-main"], asyncio.get_running_loop()
+        await venue.server_time()
+        emulator.fault({"kind": "delay", "path": "/v5/market/time", "delay_s": 30, "times": 99})
+        began = loop.time()
+        outcome = await venue.submit(order(stamped_at=ago(60)))
+        assert isinstance(outcome, Unknown)
+        assert "10002" in outcome.why
+        assert loop.time() - began < CLOCK_S + look_s(venue.capabilities) + 0.5
+
+    run_with(bybit, work, Patient)
+    assert orders_made(emulator) == []
