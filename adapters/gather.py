@@ -70,6 +70,7 @@ class Gatherer:
         self._clock = clock
         self._last: Snapshot | None = None
         self._seen = dict[str, Seen]()
+        self._marked = dict[str, datetime]()
         self._untold = dict[str, Exception]()
         self._noted: tuple[NotRead, ...] = ()
         self._statuses = Statuses()
@@ -90,6 +91,8 @@ class Gatherer:
         self._seen |= {name: Seen(price, parts.as_of) for name, price in fresh.items()}
         self._name_untold(parts, fresh.keys())
         parts.seen = self._seen
+        self._marked |= dict.fromkeys(parts.instruments, parts.as_of)
+        parts.marked = self._marked
         book = assemble(self._config, self._accounts, parts, self._last)
         self._last = book.snapshot
         for row in book.notes:
