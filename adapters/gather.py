@@ -114,11 +114,14 @@ class Gatherer:
         turns = {name: asyncio.Semaphore(AT_ONCE) for name in self._venues}
         accounts, skews, prices = await asyncio.gather(
             within(
-                {row.config.id: _in_turn(turns[row.venue], row) for row in self._accounts}, until
+                {row.config.id: _told(row.venue, "accounts", _in_turn(turns[row.venue], row))
+                 for row in self._accounts}, until
             ),
-            within({name: self._skew(row) for name, row in self._venues.items()}, until),
-            within({name: _prices(row) for name, row in self._venues.items()}, until),
-        )
+            within({name: _told(name, "clock", self._skew(row))
+                    for name, row in self._venues.items()}, until),
+            within({name: _told(name, "prices", _prices(row))
+                    for name, row in self._venues.items()}, until),
+        )  # fmt: skip
         for name, told in prices.items():
             if not isinstance(told, Exception):
                 parts.prices[name] = told
@@ -157,9 +160,9 @@ class Gatherer:
     async def _read_markets(self, parts: Parts, until: float) -> None:
         wanted = self._wanted(parts)
         instruments, terms = await asyncio.gather(
-            within({name: row.instruments(wanted[name]) for name, row in self._venues.items()},
-                   until),
-            within({name: row.networks(self._sent_from(name))
+            within({name: _told(name, "markets", row.instruments(wanted[name]))
+                    for name, row in self._venues.items()}, until),
+            within({name: _told(name, "networks", row.networks(self._sent_from(name)))
                     for name, row in self._venues.items() if self._sent_from(name)}, until),
         )  # fmt: skip
         for venue, found in instruments.items():
@@ -212,6 +215,13 @@ class Gatherer:
         theirs = await venue.server_time()
         after = self._clock.now()
         return _outside(before, theirs, after)
+
+
+async def _told(venue: str, phase: str, job: Awaitable[Result]) -> Result:
+    """Say where people look who wait that one more has been read."""
+    result = await job
+    log.debug("%s: %s read", venue, phase)
+    return result
 
 
 async def _in_turn(turn: asyncio.Semaphore, source: AccountSource) -> Account:
