@@ -38,6 +38,7 @@ class Limit:
 
 
 BINANCE = "Binance, LIMITS, IP limits: request weight"
+BITGET = "Bitget, Quick Start, Standard specification"
 KRAKEN = "Kraken, Derivatives rate limits: each address"
 KUCOIN = "KuCoin, Rate Limit"
 
@@ -51,17 +52,8 @@ LIMITS: Mapping[str, tuple[Limit, ...]] = {
     ),
     # Ten requests a second of most endpoints are twenty units.
     "bitget": (
-        Limit(
-            "address", "", 6000, 60, "Bitget, Quick Start, Standard specification", requests=True
-        ),
-        Limit(
-            "key",
-            "",
-            20,
-            1,
-            "Bitget, contract and spot pages: requests a second by user",
-            each=True,
-        ),
+        Limit("address", "", 6000, 60, BITGET, requests=True),
+        Limit("key", "", 20, 1, "Bitget, page of each endpoint: by user", each=True),
     ),
     # Ten requests a second of an endpoint are fifty units.
     "bybit": (
