@@ -17,7 +17,7 @@ import pytest
 
 from allocator.adapters.ccxt.dialects import DIALECTS
 from allocator.adapters.ccxt.place import Place
-from allocator.adapters.ccxt.rates import LIMITS
+from allocator.adapters.ccxt.rates import LIMITS, ORDERS
 from allocator.adapters.ccxt.scopes import SCOPES
 from allocator.adapters.ccxt.unused import UNUSED
 from allocator.adapters.emulator.crowd import KINDS
@@ -227,6 +227,11 @@ def _scopes() -> Sequence[str]:
             f"| {venue} | {row.units:g} units in {row.window_s:g} s of {row.service or 'all'}"
             f"{', each endpoint' if row.each else ''} | {row.scope} | {row.source} |"
             for row in LIMITS[venue]
+        )
+        rows.extend(
+            f"| {venue} | {row.units:g} new orders in {row.window_s:g} s of {row.service} "
+            f"| {row.scope} | {row.source} |"
+            for row in ORDERS.get(venue, ())
         )
     return rows
 

@@ -15,7 +15,7 @@ import asyncio
 import collections
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from allocator.adapters.ccxt.failures import NotSentError
 from allocator.adapters.ccxt.rates import (
@@ -23,6 +23,8 @@ from allocator.adapters.ccxt.rates import (
     COSTS,
     HEAVIER,
     LIMITS,
+    ORDER_PATHS,
+    ORDERS,
     ORDERS_EACH,
     Limit,
 )
@@ -81,6 +83,21 @@ class Budget:
             self._used += cost
 
 
+class Cost(NamedTuple):
+    """What a request costs, by ccxt's names.
+
+    Attributes
+    ----------
+    orders
+        How many new orders it counts as.
+    """
+
+    api: str
+    path: str
+    units: float
+    orders: float = 0
+
+
 class Budgets:
     """The budgets of one venue, for all its clients.
 
@@ -116,10 +133,8 @@ class Budgets:
         who: Mapping[Scope, str] = {"key": key, "owner": owner, "address": ""}
         client.throttler = partial(self._throttle, own, who)
 
-    async def _throttle(
-        self, own: Any, who: Mapping[Scope, str], cost: tuple[str, str, float]
-    ) -> None:
-        api, path, units = cost
+    async def _throttle(self, own: Any, who: Mapping[Scope, str], cost: Cost) -> None:
+        api, path, units, orders = cost
         if own is not None:
             await own(units)
         units = self._cost(api, path, units)
@@ -131,6 +146,9 @@ class Budgets:
             if limit is not None:
                 each = path.removesuffix(ONE_SYMBOL) if limit.each else ""
                 await self._budget(limit, name, each).take(1 if limit.requests else units)
+        for limit in ORDERS.get(self._venue, ()) if orders else ():
+            if api.startswith(limit.service):
+                await self._budget(limit, who[limit.scope], "orders").take(orders)
 
     def _cost(self, api: str, path: str, units: float) -> float:
         plain = api, path.removesuffix(ONE_SYMBOL)
@@ -151,9 +169,10 @@ def _named(  # noqa: PLR0913, PLR0917 - ccxt's own arguments, and one before the
     path: Any,
     params: Any,
     *config: Any,
-) -> tuple[str, str, float]:
+) -> Cost:
     """Keep which service a cost is of; a read of one symbol costs what ccxt says."""
     name = api if isinstance(api, str) else api[0]
     asked = f"{path}{ONE_SYMBOL}" if "symbol" in params else str(path)
     times = len(params) if each and isinstance(params, list) else 1
-    return name, asked, times * float(count(api, method, path, params, *config))
+    orders = ORDER_PATHS.get(str(path), 0) if method == "POST" else 0
+    return Cost(name, asked, times * float(count(api, method, path, params, *config)), orders)

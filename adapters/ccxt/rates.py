@@ -89,6 +89,22 @@ LIMITS: Mapping[str, tuple[Limit, ...]] = {
     ),
 }
 
+ORDERS: Mapping[str, tuple[Limit, ...]] = {
+    "binance": (
+        Limit("key", "fapi", 300, 10, "Binance, USD-M, exchangeInfo: ORDERS of an account"),
+        Limit("key", "fapi", 1200, 60, "Binance, USD-M, exchangeInfo: ORDERS of an account"),
+        Limit("key", "dapi", 300, 10, "Binance, COIN-M, exchangeInfo: ORDERS of an account"),
+        Limit("key", "dapi", 1200, 60, "Binance, COIN-M, exchangeInfo: ORDERS of an account"),
+        Limit("key", "papi", 1200, 60, "Binance, Portfolio Margin, General Info: order limits"),
+        Limit("key", "private", 100, 10, "Binance, spot, exchangeInfo: ORDERS of an account"),
+    ),
+}
+"""Limits of new orders alone, by default terms, which count beside the others."""
+
+ORDER_PATHS: Mapping[str, float] = {"order": 1, "um/order": 1, "cm/order": 1, "batchOrders": 5}
+"""Paths of the venues of `ORDERS` that place orders by POST, and for how many a request counts at
+most (Place Multiple Orders of USD-M: five in ten seconds, one in a minute)."""
+
 ORDERS_EACH = frozenset({"gate", "okx"})
 """Venues that count each order of a request by itself, where ccxt's cost is of the request."""
 

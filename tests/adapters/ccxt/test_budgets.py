@@ -277,4 +277,4 @@ def test_each_order_of_a_request_counts_where_the_venue_counts_it(venue: str, co
     one = client()
     Budgets(venue).bind(one, "owner", "key")
     told = one.calculate_rate_limiter_cost(["private"], "POST", "orders", [{}, {}, {}])
-    assert told == ("private", "orders", cost)
+    assert told[:3] == ("private", "orders", cost)

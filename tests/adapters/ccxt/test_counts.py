@@ -41,6 +41,11 @@ LINEAR = {"category": "linear", "symbol": "BTCUSDT"}
 COUNTS = (
     Count("binance", "fapiprivatev3_get_account", 5, 2400, 60, "LIMITS, by address"),
     Count("binance", "private_get_account", 20, 6000, 60, "LIMITS, by address"),
+    Count("binance", "fapiprivate_post_order", 1, 300, 10, "exchangeInfo, ORDERS of an account"),
+    Count("binance", "fapiprivate_post_batchorders", 5, 300, 10, "Place Multiple Orders"),
+    Count("binance", "dapiprivate_post_order", 1, 1200, 60, "exchangeInfo, ORDERS of an account"),
+    Count("binance", "papi_post_um_order", 1, 1200, 60, "General Info, order limits"),
+    Count("binance", "private_post_order", 1, 100, 10, "exchangeInfo, ORDERS of an account"),
     Count("bitget", "private_mix_post_v2_mix_order_place_order", 1, 10, 1, "Place Order, by user"),
     Count("bitget", "private_mix_get_v2_mix_position_all_position", 1, 5, 1, "All Positions"),
     Count("bybit", "private_post_v5_order_create", 1, 10, 1, "Rate Limit, by user", params=LINEAR),
