@@ -2,7 +2,7 @@
 
 An account that was not read stands frozen with its last known numbers, or empty if there never
 were any, and is named. So is one that holds something of which no price, or only an old one, is
-known.
+known, or that has a position or an order in a market that was not read for as long.
 """
 
 from __future__ import annotations
@@ -81,6 +81,8 @@ class Parts:
         What was seen that keeps no account from being read.
     seen
         The last price told of each asset, in this gather or an earlier one.
+    marked
+        When the gather began that read a market last, by instrument.
     statuses
         How venues say that they stand.
     """
@@ -96,6 +98,7 @@ class Parts:
     unread: dict[str, str] = field(default_factory=dict[str, str])
     notes: list[NotRead] = field(default_factory=list[NotRead])
     seen: Mapping[str, Seen] = field(default_factory=dict[str, Seen])
+    marked: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
     statuses: dict[str, VenueStatus] = field(default_factory=dict[str, VenueStatus])
 
     def fail(self, account: str, what: str) -> None:
@@ -115,6 +118,7 @@ def assemble(
         name: _dated(_representable(row, instruments, prices, parts), instruments, priced, parts)
         for name, row in accounts.items()
     }
+    accounts = {name: _marked(config, row, parts) for name, row in accounts.items()}
     routes, problems = onchain_routes(
         config, {row.config.id: row.venue for row in sources}, parts.terms
     )
@@ -129,8 +133,8 @@ def assemble(
         assets={name: _asset(config.assets.get(name), name, prices[name])
                 for name in sorted(used & prices.keys())},
         instruments=tuple(
-            _finished(row, prices, volatility) for _, row in sorted(instruments.items())
-            if _payable(row, prices)
+            _finished(row, prices, volatility) if name in parts.instruments else row
+            for name, row in sorted(instruments.items()) if _payable(row, prices)
         ),
         accounts=tuple(accounts.values()),
         routes=tuple(row for row in found if row.asset in prices),
@@ -176,7 +180,10 @@ def _let(account: Account, parts: Parts) -> Account:
 def _instruments(
     parts: Parts, accounts: Mapping[str, Account], last: Snapshot | None
 ) -> dict[str, Instrument]:
-    """Take what was read; a market that was not keeps its last prices and is halted."""
+    """Take what was read; a market that was not keeps its last prices and is halted.
+
+    They serve as long as data may be old: see `_marked`.
+    """
     found = dict(parts.instruments)
     if last is not None:
         for account in accounts.values():
@@ -259,6 +266,20 @@ def _dated(
     old = sorted(leant_on & priced.old.keys())
     for name in old:
         parts.fail(account.id, f"the price of {name} is {priced.old[name]:.0f} s old")
+    return account.model_copy(update=NOT_READ) if old else account
+
+
+def _marked(config: Config, account: Account, parts: Parts) -> Account:
+    """Freeze an account with a position or an order in a market whose figures are old; name that.
+
+    A market that its venue says is halted is read like any other: by its mark the venue margins.
+    """
+    limit, old = float(config.gather.max_age_s), False
+    for name in sorted(mentioned(account)):
+        age = (parts.as_of - parts.marked.get(name, parts.as_of)).total_seconds()
+        if age > limit and _engaged(account, name):
+            parts.fail(account.id, f"the market data of {name} are {age:.0f} s old")
+            old = True
     return account.model_copy(update=NOT_READ) if old else account
 
 

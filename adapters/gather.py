@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from allocator.adapters.assemble import Book, NotRead, Parts, assemble, mentioned
 from allocator.adapters.deadline import deadline
@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 
 Key = TypeVar("Key", bound=Hashable)
 Result = TypeVar("Result")
+Asked = ParamSpec("Asked")
 FIRST_SHARE = 0.6
 STATUS_S = 2.0
 """Seconds that venues have at least to tell how they stand; no longer is waited for that alone."""
@@ -70,6 +71,7 @@ class Gatherer:
         self._clock = clock
         self._last: Snapshot | None = None
         self._seen = dict[str, Seen]()
+        self._marked = dict[str, datetime]()
         self._untold = dict[str, Exception]()
         self._noted: tuple[NotRead, ...] = ()
         self._statuses = Statuses()
@@ -90,6 +92,8 @@ class Gatherer:
         self._seen |= {name: Seen(price, parts.as_of) for name, price in fresh.items()}
         self._name_untold(parts, fresh.keys())
         parts.seen = self._seen
+        self._marked |= dict.fromkeys(parts.instruments, parts.as_of)
+        parts.marked = self._marked
         book = assemble(self._config, self._accounts, parts, self._last)
         self._last = book.snapshot
         for row in book.notes:
@@ -111,11 +115,14 @@ class Gatherer:
         turns = {name: asyncio.Semaphore(AT_ONCE) for name in self._venues}
         accounts, skews, prices = await asyncio.gather(
             within(
-                {row.config.id: _in_turn(turns[row.venue], row) for row in self._accounts}, until
+                {row.config.id: _told(row.venue, "accounts", _in_turn, turns[row.venue], row)
+                 for row in self._accounts}, until
             ),
-            within({name: self._skew(row) for name, row in self._venues.items()}, until),
-            within({name: _prices(row) for name, row in self._venues.items()}, until),
-        )
+            within({name: _told(name, "clock", self._skew, row)
+                    for name, row in self._venues.items()}, until),
+            within({name: _told(name, "prices", _prices, row)
+                    for name, row in self._venues.items()}, until),
+        )  # fmt: skip
         for name, told in prices.items():
             if not isinstance(told, Exception):
                 parts.prices[name] = told
@@ -154,9 +161,9 @@ class Gatherer:
     async def _read_markets(self, parts: Parts, until: float) -> None:
         wanted = self._wanted(parts)
         instruments, terms = await asyncio.gather(
-            within({name: row.instruments(wanted[name]) for name, row in self._venues.items()},
-                   until),
-            within({name: row.networks(self._sent_from(name))
+            within({name: _told(name, "markets", row.instruments, wanted[name])
+                    for name, row in self._venues.items()}, until),
+            within({name: _told(name, "networks", row.networks, self._sent_from(name))
                     for name, row in self._venues.items() if self._sent_from(name)}, until),
         )  # fmt: skip
         for venue, found in instruments.items():
@@ -209,6 +216,19 @@ class Gatherer:
         theirs = await venue.server_time()
         after = self._clock.now()
         return _outside(before, theirs, after)
+
+
+async def _told(
+    venue: str,
+    phase: str,
+    read: Callable[Asked, Awaitable[Result]],
+    *args: Asked.args,
+    **named: Asked.kwargs,
+) -> Result:
+    """Read, and say where people look who wait that one more is read."""
+    result = await read(*args, **named)
+    log.debug("%s: %s read", venue, phase)
+    return result
 
 
 async def _in_turn(turn: asyncio.Semaphore, source: AccountSource) -> Account:

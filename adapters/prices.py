@@ -41,13 +41,15 @@ def told_now(
 ) -> dict[str, Decimal]:
     """Join what venues tell of assets, and else a perpetual's mark of its underlying.
 
-    What is not above zero is no price.
+    What is not above zero is no price, nor is the mark of a market that is halted: nobody trades at
+    it, and no venue tells since when it stands.
     """
     found = dict[str, Decimal]()
     for _, told in sorted(prices.items(), reverse=True):
         found |= {asset: price for asset, price in told.items() if price > 0}
     for row in instruments:
-        if row.kind == "perpetual" and row.underlying and row.underlying not in found:
+        marked = row.kind == "perpetual" and row.status != "halted"
+        if marked and row.underlying and row.underlying not in found:
             found[row.underlying] = row.mark
     return found
 

@@ -17,7 +17,7 @@ import pytest
 
 from allocator.adapters.ccxt.dialects import DIALECTS
 from allocator.adapters.ccxt.place import Place
-from allocator.adapters.ccxt.rates import LIMITS
+from allocator.adapters.ccxt.rates import LIMITS, ORDERS
 from allocator.adapters.ccxt.scopes import SCOPES
 from allocator.adapters.ccxt.unused import UNUSED
 from allocator.adapters.emulator.crowd import KINDS
@@ -143,8 +143,8 @@ What a venue offers besides and no adapter uses:
 SCOPES_HEAD = """\
 ## Whom a venue counts together
 
-Bounds on positions, and on requests by address or as the configuration's `rates` have them; each
-with who says so.
+Bounds on positions, and on requests by address, by key, or as the configuration's `rates` have
+them; each with who says so.
 
 Of the bounds on positions only brackets by leverage are read and planned by. The others' figures
 are told by no request that is used: they are planned by as far as the mandate declares a limit of
@@ -227,6 +227,11 @@ def _scopes() -> Sequence[str]:
             f"| {venue} | {row.units:g} units in {row.window_s:g} s of {row.service or 'all'}"
             f"{', each endpoint' if row.each else ''} | {row.scope} | {row.source} |"
             for row in LIMITS[venue]
+        )
+        rows.extend(
+            f"| {venue} | {row.units:g} new orders in {row.window_s:g} s of {row.service} "
+            f"| {row.scope} | {row.source} |"
+            for row in ORDERS.get(venue, ())
         )
     return rows
 

@@ -52,6 +52,10 @@ from allocator.ports import Clock
 CLOCK_ERROR_MS = 200
 """Milliseconds by which the measured offset of a venue's clock may be wrong."""
 
+CLOCK_S = 2.0
+"""Seconds that measuring the clock anew may take before a refusal is told: what was measured last
+serves on, and the next stamp that is refused measures again."""
+
 
 def look_s(can: Capabilities) -> float:
     """Bound how long a refused action is looked for, in seconds: others wait in its request."""
@@ -328,7 +332,8 @@ class CcxtVenue:
         if error.code not in facts.stale or facts.is_replay(error.message):
             return False
         with contextlib.suppress(Exception):
-            await self._place.login.synchronise()
+            async with asyncio.timeout(CLOCK_S):
+                await self._place.login.synchronise()
         return True
 
     def _trace(self, intent: Intent, since: datetime, venue_id: str | None) -> Trace:

@@ -225,7 +225,7 @@ async def _collateral(place: Place, *, multi: bool) -> dict[str, tuple[Collatera
         markets = place.login.client.markets.values()
         coins = sorted({str(row["settle"]) for row in markets if row[kind]})
         return {coin: (CollateralTier(upto=None, ratio=ONE),) for coin in coins}
-    found = rows(await place.login.call("fapipublic_get_assetindex", {}))
+    found = rows(await place.login.shared("fapipublic_get_assetindex", {}))
     return {
         text(row, "symbol").removesuffix("USD"): (
             CollateralTier(upto=None, ratio=_left(number(text(row, "bidBuffer")) or ZERO)),

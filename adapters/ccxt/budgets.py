@@ -6,7 +6,7 @@ asked then, and whoever reads names it.
 
 What is known beforehand is in `rates`. No venue's page bounds what an owner's accounts may ask
 together unless by agreement, so such a bound comes from the configuration (`rates`), as do a
-venue's better terms. Where nothing is said, each client has a limiter of its own.
+venue's better terms. Where a venue's count is no window, each client has a limiter of its own.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import asyncio
 import collections
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from allocator.adapters.ccxt.failures import NotSentError
 from allocator.adapters.ccxt.rates import (
+    BUCKETS,
     COSTS,
-    COUNTED_APART,
-    COUNTED_HERE,
     HEAVIER,
     LIMITS,
-    ONE_EACH,
+    ORDER_PATHS,
+    ORDERS,
     ORDERS_EACH,
     Limit,
 )
@@ -83,6 +83,21 @@ class Budget:
             self._used += cost
 
 
+class Cost(NamedTuple):
+    """What a request costs, by ccxt's names.
+
+    Attributes
+    ----------
+    orders
+        How many new orders it counts as.
+    """
+
+    api: str
+    path: str
+    units: float
+    orders: float = 0
+
+
 class Budgets:
     """The budgets of one venue, for all its clients.
 
@@ -94,13 +109,15 @@ class Budgets:
 
     def __init__(self, venue: str, rates: Iterable[RateConfig] = ()) -> None:
         self._venue = venue
-        self._each = venue in ONE_EACH
-        limits = {(row.scope, row.service): row for row in LIMITS.get(venue, ())}
+        known = LIMITS.get(venue, ())
+        limits = {(row.scope, row.service): row for row in known}
+        plain = any(row.requests for row in known)
         for rate in rates:
             if rate.venue == venue:
-                units, window_s = float(rate.units), float(rate.window_s)
-                told = Limit(rate.scope, rate.service, units, window_s, "the configuration")
-                limits[rate.scope, rate.service] = told
+                limits[rate.scope, rate.service] = Limit(
+                    rate.scope, rate.service, float(rate.units), float(rate.window_s),
+                    "the configuration", requests=plain,
+                )  # fmt: skip
         self._limits = sorted(limits.values(), key=lambda row: -len(row.service))
         self._budgets: dict[tuple[Limit, str, str], Budget] = {}
 
@@ -108,7 +125,7 @@ class Budgets:
         """Make a client ask here before it sends, and after its own limiter where it keeps one."""
         if not self._limits:
             return
-        own = None if self._venue in COUNTED_HERE else client.throttler
+        own = client.throttler if self._venue in BUCKETS else None
         each = self._venue in ORDERS_EACH
         client.calculate_rate_limiter_cost = partial(
             _named, each, client.calculate_rate_limiter_cost
@@ -116,26 +133,26 @@ class Budgets:
         who: Mapping[Scope, str] = {"key": key, "owner": owner, "address": ""}
         client.throttler = partial(self._throttle, own, who)
 
-    async def _throttle(
-        self, own: Any, who: Mapping[Scope, str], cost: tuple[str, str, float]
-    ) -> None:
-        api, path, units = cost
-        if own is not None and (api, path) not in COUNTED_APART:
+    async def _throttle(self, own: Any, who: Mapping[Scope, str], cost: Cost) -> None:
+        api, path, units, orders = cost
+        if own is not None:
             await own(units)
-        units = 1 if self._each else self._cost(api, path, units)
+        units = self._cost(api, path, units)
         for scope, name in who.items():
             limit = next(
                 (row for row in self._limits
                  if row.scope == scope and api.startswith(row.service)), None
             )  # fmt: skip
             if limit is not None:
-                path = path.removesuffix(ONE_SYMBOL) if limit.each else ""
-                await self._budget(limit, name, path).take(units)
+                each = path.removesuffix(ONE_SYMBOL) if limit.each else ""
+                await self._budget(limit, name, each).take(1 if limit.requests else units)
+        for limit in ORDERS.get(self._venue, ()) if orders else ():
+            if api.startswith(limit.service):
+                await self._budget(limit, who[limit.scope], "orders").take(orders)
 
     def _cost(self, api: str, path: str, units: float) -> float:
-        if self._venue == "krakenfutures":
-            return COSTS.get((api, path.removesuffix(ONE_SYMBOL)), units)
-        return HEAVIER.get((api, path), units)
+        plain = api, path.removesuffix(ONE_SYMBOL)
+        return COSTS.get(self._venue, {}).get(plain) or HEAVIER.get((api, path), units)
 
     def _budget(self, limit: Limit, name: str, path: str) -> Budget:
         key = limit, name, path
@@ -152,9 +169,10 @@ def _named(  # noqa: PLR0913, PLR0917 - ccxt's own arguments, and one before the
     path: Any,
     params: Any,
     *config: Any,
-) -> tuple[str, str, float]:
+) -> Cost:
     """Keep which service a cost is of; a read of one symbol costs what ccxt says."""
     name = api if isinstance(api, str) else api[0]
     asked = f"{path}{ONE_SYMBOL}" if "symbol" in params else str(path)
     times = len(params) if each and isinstance(params, list) else 1
-    return name, asked, times * float(count(api, method, path, params, *config))
+    orders = ORDER_PATHS.get(str(path), 0) if method == "POST" else 0
+    return Cost(name, asked, times * float(count(api, method, path, params, *config)), orders)

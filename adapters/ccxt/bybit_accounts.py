@@ -208,7 +208,7 @@ async def _withdrawable(place: Place, coins: list[str]) -> dict[str, Decimal]:
 
 
 async def _collateral_steps(place: Place) -> dict[str, tuple[CollateralTier, ...]]:
-    reply = await place.login.call("public_get_v5_spot_margin_trade_collateral", {})
+    reply = await place.login.shared("public_get_v5_spot_margin_trade_collateral", {})
     return {
         text(row, "currency"): tuple(
             CollateralTier(

@@ -18,6 +18,8 @@ from allocator.adapters.ccxt import (
     kucoin_client,
 )
 from allocator.adapters.ccxt.failures import Answer, is_redirect
+from allocator.adapters.ccxt.gate import trusted
+from allocator.adapters.ccxt.rates import BUCKETS
 from allocator.adapters.ccxt.secrets import secret
 from allocator.adapters.ccxt.values import JsonObject
 from allocator.adapters.ccxt.windows import RECEIVE_WINDOW_MS, bound
@@ -69,17 +71,6 @@ PREPARE: Mapping[str, Callable[[Any], None]] = {
 }
 """What a venue's client needs beside its settings, done once when it is made."""
 
-BURST = {
-    "bitget": 10, "bybit": 250, "binance": 1000, "deribit": 80, "gate": 50, "hyperliquid": 1000,
-    "krakenfutures": 1000, "kucoinfutures": 400, "okx": 200,
-}  # fmt: skip
-"""Cost that one client may spend at once. Bybit and OKX count each endpoint by itself while ccxt
-counts them together: fifty calls, spread as ours are, stay inside every count. Deribit lets twenty
-orders through at once, for which ccxt takes four each, and a hundred other requests. Binance's
-clients have no limiter of their own, nor have Hyperliquid's and Kraken's: see `budgets`. Bitget
-counts ten a second on each endpoint and Gate two hundred in ten: little is let through at once.
-KuCoin counts two thousand in thirty seconds, for which ccxt takes four thousand."""
-
 
 def new_client(row: LoginConfig, session: Any) -> Any:
     """Make a ccxt client: numbers as text, no retries, receive window of 5 s.
@@ -107,7 +98,11 @@ def new_client(row: LoginConfig, session: Any) -> Any:
             "options": {**OPTIONS[row.venue], "recvWindow": RECEIVE_WINDOW_MS},
         }
     )
-    client.throttler.config |= {"capacity": BURST[row.venue], "tokens": BURST[row.venue]}
+    if row.venue in BUCKETS:
+        units = BUCKETS[row.venue]
+        client.throttler.config |= {"capacity": units, "tokens": units}
+    # At its first request a client that has none reads certificates, which its session never asks.
+    client.ssl_context = trusted()
     client.has["fetchCurrencies"] = False
     client.on_json_response = partial(json.loads, parse_float=str)
     bound(client, row.venue)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 import ssl
@@ -83,6 +84,12 @@ def check_loopback(url: str) -> str:
     return url
 
 
+@functools.cache
+def trusted() -> ssl.SSLContext:
+    """Read which certificates are trusted, once: it takes tens of milliseconds of the loop."""
+    return ssl.create_default_context(cafile=certifi.where())
+
+
 class DirectSession:
     """An HTTP session to the venues themselves, one for all clients, opened at first use."""
 
@@ -93,8 +100,7 @@ class DirectSession:
     def request(self, method: str, url: Any, **options: Any) -> Any:
         """Return aiohttp's request context."""
         if self._session is None:
-            context = ssl.create_default_context(cafile=certifi.where())
-            self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context))
+            self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusted()))
         return self._session.request(method, url, **unrepeated(method, url, options))
 
     def get(self, url: Any, **options: Any) -> Any:

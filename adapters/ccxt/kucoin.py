@@ -15,9 +15,17 @@ repeated one is refused with 300018 (error codes); a request is refused when its
 5 s off (400002); every user has a pool of 2,000 units in 30 s for futures and another for the rest,
 the address one for public data (Rate Limit). Not told by any page read: for how long a client id is
 remembered (taken: until the order ends), whether a repeated transfer id is refused (taken: it is
-not), how soon a read shows a write (taken: two seconds). Risk limits are by user and contract; none
-over several users is told. Coin-margined contracts, withdrawals, position moves and the
-venue's disconnect protection are not covered.
+not), how soon a read shows a write (taken: two seconds).
+
+A transfer that was acknowledged is followed by its amount, for nothing that can be read tells the
+id that its answer gave. The futures ledger tells time, type, amount, fee, equity, status, remark,
+offset and currency (Get Account Ledgers - Futures). Those of the other wallets have a `context`,
+which in the samples of the venue's own client is empty or ``{}`` for a transfer (Get Account
+Ledgers - Spot/Margin, Margin_hf). There is no list of transfers between a user's wallets
+(Kucoin/kucoin-python-sdk, issue 45). Of two that look the same neither is told as found.
+
+Risk limits are by user and contract; none over several users is told. Coin-margined contracts,
+withdrawals, position moves and the venue's disconnect protection are not covered.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What each venue lets be asked in a while, who is counted together, and which page says so.
 
 Units are ccxt's: requests, or weight where the venue weighs them; for some services they are a part
-of the venue's own, as said there. What a venue counts by user is kept by each client's own limiter.
+of the venue's own, as said there. A login stands for the user that a venue counts.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ class Limit:
         Who says so.
     each
         Whether every endpoint of the service is counted by itself.
+    requests
+        Whether requests count, whatever they cost.
     """
 
     scope: Scope
@@ -32,10 +34,13 @@ class Limit:
     window_s: float
     source: str
     each: bool = False
+    requests: bool = False
 
 
 BINANCE = "Binance, LIMITS, IP limits: request weight"
+BITGET = "Bitget, Quick Start, Standard specification"
 KRAKEN = "Kraken, Derivatives rate limits: each address"
+KUCOIN = "KuCoin, Rate Limit"
 
 LIMITS: Mapping[str, tuple[Limit, ...]] = {
     "binance": (
@@ -45,12 +50,25 @@ LIMITS: Mapping[str, tuple[Limit, ...]] = {
         Limit("address", "sapi", 1200, 60, f"{BINANCE}; 12,000, of which a unit is ten"),
         Limit("address", "", 1200, 60, f"{BINANCE}; 6,000, of which a unit is five"),
     ),
-    "bitget": (Limit("address", "", 6000, 60, "Bitget, Quick Start, Standard specification"),),
-    "bybit": (Limit("address", "", 600, 5, "Bybit, Rate Limit Rules, HTTP IP limit"),),
+    # Ten requests a second of most endpoints are twenty units.
+    "bitget": (
+        Limit("address", "", 6000, 60, BITGET, requests=True),
+        Limit("key", "", 20, 1, "Bitget, page of each endpoint: by user", each=True),
+    ),
+    # Ten requests a second of an endpoint are fifty units.
+    "bybit": (
+        Limit("address", "", 600, 5, "Bybit, Rate Limit Rules, HTTP IP limit", requests=True),
+        Limit("key", "", 50, 1, "Bybit, Rate Limit Rules, by user and endpoint", each=True),
+    ),
     # A pool of 50,000 credits that 10,000 a second refill, 500 a request: a hundred at once, twenty
     # a second. What is asked with a key is counted by the account.
     "deribit": (Limit("address", "public", 100, 5, "Deribit, Rate Limits, public requests"),),
-    "gate": (Limit("address", "public", 200, 10, "Gate, API v4, Rate limit", each=True),),
+    # By user two hundred in ten seconds of an endpoint, and orders a hundred in one: what is let
+    # through in one second keeps both.
+    "gate": (
+        Limit("address", "public", 200, 10, "Gate, API v4, Rate limit", each=True),
+        Limit("key", "", 20, 1, "Gate, API v4, Rate limit: by user and endpoint", each=True),
+    ),
     "hyperliquid": (
         Limit("address", "", 1200, 60, "Hyperliquid, Rate limits and user limits, by address"),
     ),
@@ -58,25 +76,44 @@ LIMITS: Mapping[str, tuple[Limit, ...]] = {
         Limit("address", "private", 500, 10, KRAKEN),
         Limit("address", "history", 100, 600, KRAKEN),
     ),
+    # A user has a pool for futures and another for what else is asked with a key here.
     "kucoinfutures": (
-        Limit("address", "futuresPublic", 4000, 30, "KuCoin, Rate Limit; 2,000, a unit is a half"),
+        Limit("address", "futuresPublic", 4000, 30, f"{KUCOIN}; 2,000, a unit is a half"),
+        Limit("key", "futuresPrivate", 4000, 30, f"{KUCOIN}, Futures; 2,000, a unit is a half"),
+        Limit("key", "private", 2000, 30, f"{KUCOIN}, Management"),
     ),
     # Each endpoint has a limit of its own, which ccxt's costs make all of these units.
-    "okx": (Limit("address", "public", 20, 2, "OKX, API guide, rate limit of each", each=True),),
+    "okx": (
+        Limit("address", "public", 20, 2, "OKX, API guide, rate limit of each", each=True),
+        Limit("key", "", 20, 2, "OKX, API guide, rate limit of each, by user", each=True),
+    ),
 }
 
-ONE_EACH = frozenset({"bitget", "bybit"})
-"""Venues that count requests, whatever they cost."""
+ORDERS: Mapping[str, tuple[Limit, ...]] = {
+    "binance": (
+        Limit("key", "fapi", 300, 10, "Binance, USD-M, exchangeInfo: ORDERS of an account"),
+        Limit("key", "fapi", 1200, 60, "Binance, USD-M, exchangeInfo: ORDERS of an account"),
+        Limit("key", "dapi", 300, 10, "Binance, COIN-M, exchangeInfo: ORDERS of an account"),
+        Limit("key", "dapi", 1200, 60, "Binance, COIN-M, exchangeInfo: ORDERS of an account"),
+        Limit("key", "papi", 1200, 60, "Binance, Portfolio Margin, General Info: order limits"),
+        Limit("key", "private", 100, 10, "Binance, spot, exchangeInfo: ORDERS of an account"),
+    ),
+}
+"""Limits of new orders alone, by default terms, which count beside the others."""
 
-ORDERS_EACH = frozenset({"gate"})
+ORDER_PATHS: Mapping[str, float] = {"order": 1, "um/order": 1, "cm/order": 1, "batchOrders": 5}
+"""Paths of the venues of `ORDERS` that place orders by POST, and for how many a request counts at
+most (Place Multiple Orders of USD-M: five in ten seconds, one in a minute)."""
+
+ORDERS_EACH = frozenset({"gate", "okx"})
 """Venues that count each order of a request by itself, where ccxt's cost is of the request."""
 
-COUNTED_HERE = frozenset({"binance", "hyperliquid", "krakenfutures"})
-"""Venues whose clients keep no limiter of their own beside these budgets."""
-
-COUNTED_APART = frozenset({("public", "system/status")})
-"""Endpoints of OKX that weigh so much in its client's own limiter, which counts all endpoints
-together, that they would hold the others up; here each has a budget by address."""
+BUCKETS: Mapping[str, float] = {"deribit": 72}
+"""Units that a client of a venue may spend at once where the venue's own count by account is a
+bucket that refills, and so the client's limiter is one: Deribit lets twenty orders through at once
+and five a second, for which ccxt takes four units each and twenty a second (Rate Limits, matching
+engine), and a hundred other requests and twenty a second. The limiter lets one request more
+through than it has units for. Other venues' counts are windows, which `budgets` keeps."""
 
 HEAVIER: Mapping[tuple[str, str], float] = {
     ("fapiPrivateV3", "account"): 5,
@@ -89,13 +126,20 @@ HEAVIER: Mapping[tuple[str, str], float] = {
 }
 """Weights that the venue's pages put higher than ccxt does, for reads of every symbol."""
 
-COSTS: Mapping[tuple[str, str], float] = {
-    ("private", "sendorder"): 10,
-    ("private", "cancelorder"): 10,
-    ("private", "cancelallordersafter"): 25,
-    ("private", "accounts"): 2,
-    ("private", "openpositions"): 2,
-    ("private", "openorders"): 2,
-    ("private", "leveragepreferences"): 2,
+COSTS: Mapping[str, Mapping[tuple[str, str], float]] = {
+    "bybit": {
+        ("private", "v5/order/create"): 5,
+        ("private", "v5/order/cancel"): 5,
+    },
+    "krakenfutures": {
+        ("private", "sendorder"): 10,
+        ("private", "cancelorder"): 10,
+        ("private", "cancelallordersafter"): 25,
+        ("private", "accounts"): 2,
+        ("private", "openpositions"): 2,
+        ("private", "openorders"): 2,
+        ("private", "leveragepreferences"): 2,
+    },
 }
-"""Costs by Kraken's page, which ccxt puts at one each."""
+"""Costs by the venues' pages, whatever is named: Kraken's ccxt puts at one each, and orders of
+Bybit's contracts, ten a second, at what orders of its spot cost."""

@@ -111,16 +111,20 @@ def _unknown(what: str, told: object) -> VenueError:
     return VenueError(f"{what} {told!r} is not one that the venue's page tells")
 
 
+def _of_word(row: JsonObject, states: Mapping[str, VenueState]) -> VenueStatus:
+    """Read ``status``, by the venue's words, and ``msg``; they tell no end."""
+    state = states.get(text(row, "status"))
+    if state is None:
+        raise _unknown("status", row["status"])
+    return VenueStatus(state=state, note="" if state == "open" else str(row.get("msg") or ""))
+
+
 BINANCE: Final[Mapping[str, VenueState]] = {"0": "open", "1": "maintenance"}
 
 
 def binance(reply: object) -> VenueStatus:
-    """Read ``status`` and ``msg``; it tells no end."""
-    row = single(reply, "system status")
-    state = BINANCE.get(text(row, "status"))
-    if state is None:
-        raise _unknown("status", row["status"])
-    return VenueStatus(state=state, note="" if state == "open" else str(row.get("msg") or ""))
+    """Read the one word of the whole venue."""
+    return _of_word(single(reply, "system status"), BINANCE)
 
 
 KUCOIN: Final[Mapping[str, VenueState]] = {
@@ -129,12 +133,8 @@ KUCOIN: Final[Mapping[str, VenueState]] = {
 
 
 def kucoin(reply: object) -> VenueStatus:
-    """Read ``status`` and ``msg`` of the futures service; it tells no end."""
-    row = single(reply, "service status", "data")
-    state = KUCOIN.get(text(row, "status"))
-    if state is None:
-        raise _unknown("status", row["status"])
-    return VenueStatus(state=state, note="" if state == "open" else str(row.get("msg") or ""))
+    """Read the word of the futures service."""
+    return _of_word(single(reply, "service status", "data"), KUCOIN)
 
 
 DERIBIT: Final[Mapping[str, VenueState]] = {

@@ -28,10 +28,13 @@ def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
 
 def test_two_dozen_accounts_are_read_whole_and_no_limit_is_exceeded(emulator: Emulator) -> None:
     config = Config.model_validate(configuration(SIZE, emulator.base_url, 60))
-    first, second = measure(config, emulator, 2, loop=Patient)
+    said = list[str]()
+    first, second = measure(config, emulator, 2, loop=Patient, say=said.append)
     assert (first.accounts, first.missing, second.missing) == (SIZE * len(KINDS), {}, {})
     assert first.refused.total() == second.refused.total() == 0
     assert second.requests.total() < first.requests.total()
+    whole = "; ".join(f"{name}: 6 accounts, clock, markets, prices" for name in sorted(KINDS))
+    assert [row.partition(": ")[2] for row in said].count(whole) >= 2
 
 
 @pytest.mark.parametrize("venue", list(KINDS))

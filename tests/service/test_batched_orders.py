@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
-from allocator.adapters.emulator.testing import Emulator, running_emulator
+from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.registry import open_venues
 from allocator.execution.executor import Executor
 from allocator.execution.journal import Journal
@@ -62,12 +61,6 @@ async def carried_out(config: Config, engine: Engine) -> ExecutionReport:
         return await executor.run(plan(*legs, at=snapshot, mandate=WHOLE), snapshot, WHOLE)
     finally:
         await opened.close()
-
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with running_emulator() as running:
-        yield running
 
 
 def test_two_legs_of_one_account_go_in_one_request(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from allocator.adapters.emulator.testing import Emulator, running_emulator
+from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.emulator.world import demo_world
 from allocator.models.base import json_value
 from allocator.models.config import Config
@@ -20,12 +19,6 @@ from allocator.service.cycle import Outcome, run_cycle
 from allocator.service.doctor import examine
 from allocator.whatif.reader import load_config
 from tests.execution.limits import NOBODY, wide
-
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with running_emulator() as running:
-        yield running
 
 
 @pytest.fixture

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
-from allocator.adapters.emulator.testing import Emulator, running_emulator
+from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.registry import open_venues
 from allocator.execution.executor import Executor
 from allocator.execution.journal import Journal
@@ -78,12 +78,6 @@ class Desk:
             await work(Cycles(ports, monitor))
         finally:
             await opened.close()
-
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with running_emulator() as running:
-        yield running
 
 
 @pytest.fixture

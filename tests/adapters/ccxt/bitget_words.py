@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from allocator.adapters.ccxt import clients
 from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.registry import Opened
 from allocator.models.config import Config
@@ -58,7 +57,6 @@ def the_emulator(venue: Replay) -> Iterator[Emulator]:
 
 @pytest.fixture(name="config")
 def the_config(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Config:
-    monkeypatch.setitem(clients.BURST, "bitget", 1000)
     login = {"venue": "bitget"}
     for field in ("key", "secret", "passphrase"):
         monkeypatch.setenv(f"BITGET_{field.upper()}", f"bitget-{field}")

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from allocator.adapters.ccxt import clients
 from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.registry import Opened
 from allocator.models.config import Config
@@ -43,7 +42,6 @@ def the_emulator(venue: Replay) -> Iterator[Emulator]:
 
 @pytest.fixture(name="config")
 def the_config(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Config:
-    monkeypatch.setitem(clients.BURST, "gate", 1000)
     monkeypatch.setenv("GATE_KEY", "gate-key")
     monkeypatch.setenv("GATE_SECRET", "gate-secret")
     login = {"venue": "gate", "key": "env:GATE_KEY", "secret": "env:GATE_SECRET"}

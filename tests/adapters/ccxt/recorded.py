@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from allocator.adapters.ccxt import clients
 from allocator.adapters.emulator.testing import Emulator
 from allocator.models.config import Config
 from allocator.models.intents import OrderIntent, TransferIntent
@@ -125,7 +124,6 @@ def playing(
     recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Replay, Emulator, Config]]:
     """Serve a venue's recordings, and configure its accounts."""
-    monkeypatch.setitem(clients.BURST, recorded.venue, 1000)
     login = {"venue": recorded.venue}
     for word, value in recorded.login.items():
         if word in {"key", "secret", "passphrase"}:

@@ -11,7 +11,6 @@ import ccxt
 import pytest
 
 from allocator.adapters.ccxt import base
-from allocator.adapters.ccxt.base import CcxtVenue
 from allocator.adapters.ccxt.batches import UNTOLD, told_each
 from allocator.adapters.ccxt.binance_orders import together
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError, UnansweredError
@@ -25,10 +24,10 @@ from allocator.models.intents import (
     Capabilities,
     Found,
     OrderIntent,
-    Outcome,
     Unknown,
 )
 from tests.adapters.ccxt.test_binance_actions import COINM, SPOT, USDM, ago, order
+from tests.adapters.ccxt.together import codes, sent
 
 Run = Callable[[Config, Callable[[Opened], Awaitable[Any]]], Any]
 ETH = "binance:ETH/USDT:USDT"
@@ -56,19 +55,6 @@ def made(emulator: Emulator) -> list[int]:
     return [row["count"] for row in effects["orders"]]
 
 
-def sent(run: Run, config: Config, intents: list[OrderIntent], account: str = "") -> list[Outcome]:
-    async def work(opened: Opened) -> list[Outcome]:
-        venue = opened.venues[account or intents[0].account]
-        assert isinstance(venue, CcxtVenue)
-        return list(await venue.submit_together(intents))
-
-    return list(run(config, work))
-
-
-def codes(outcomes: list[Outcome]) -> list[str]:
-    return [getattr(row, "code", row.outcome) for row in outcomes]
-
-
 def found(run: Run, config: Config, intent: OrderIntent) -> Any:
     return run(config, lambda opened: opened.venues[intent.account].find(intent, ago()))
 
@@ -85,7 +71,7 @@ def test_each_order_of_a_request_is_taken_or_refused_by_itself(
         named(3, instrument, limit_price="63900", side=closing, reduce_only=True),
         named(4, instrument),
     ]
-    outcomes = sent(run, binance, intents)
+    outcomes = sent(binance, intents)
     assert codes(outcomes) == ["ack", "-1111", "-2022", "ack"]
     assert [type(found(run, binance, row)) for row in intents] == [
         Found, AbsentNow, AbsentNow, Found,
@@ -94,11 +80,9 @@ def test_each_order_of_a_request_is_taken_or_refused_by_itself(
     assert (arrived(emulator), made(emulator)) == (1, [1, 1])
 
 
-def test_one_order_in_a_request_is_refused_by_itself(
-    run: Run, binance: Config, emulator: Emulator
-) -> None:
+def test_one_order_in_a_request_is_refused_by_itself(binance: Config, emulator: Emulator) -> None:
     """The client takes a list of one error for an error of the request."""
-    outcomes = sent(run, binance, [named(1, quantity="0.0035")])
+    outcomes = sent(binance, [named(1, quantity="0.0035")])
     assert codes(outcomes) == ["-1111"]
     assert (arrived(emulator), made(emulator)) == (1, [])
 
@@ -107,18 +91,18 @@ def test_orders_of_two_markets_of_an_account_go_in_one_request(
     run: Run, binance: Config, emulator: Emulator
 ) -> None:
     intents = [ether(1), named(2), ether(3, style="post_only")]
-    outcomes = sent(run, binance, intents)
+    outcomes = sent(binance, intents)
     assert codes(outcomes) == ["ack", "ack", "-5022"]
     assert found(run, binance, intents[0]).filled == intents[0].quantity
     assert arrived(emulator) == 1
 
 
 def test_a_known_client_id_among_others_is_the_order_it_named(
-    run: Run, binance: Config, emulator: Emulator
+    binance: Config, emulator: Emulator
 ) -> None:
     resting = named(1, limit_price="63000", style="post_only")
-    first = sent(run, binance, [resting, named(2)])
-    second = sent(run, binance, [resting, named(3)])
+    first = sent(binance, [resting, named(2)])
+    second = sent(binance, [resting, named(3)])
     assert second[0] == first[0]
     assert made(emulator) == [1, 1, 1]
 
@@ -128,20 +112,20 @@ def test_a_known_client_id_among_others_is_the_order_it_named(
 )
 @pytest.mark.parametrize("instrument", [USDM, COINM])
 def test_no_answer_leaves_every_order_unknown_and_sends_none_again(
-    run: Run, binance: Config, emulator: Emulator, kind: str, instrument: str
+    binance: Config, emulator: Emulator, kind: str, instrument: str
 ) -> None:
     emulator.fault({"kind": kind, "path": BATCH[instrument], "times": 1, "delay_s": 0.02})
-    outcomes = sent(run, binance, [named(1, instrument), named(2, instrument)])
+    outcomes = sent(binance, [named(1, instrument), named(2, instrument)])
     assert [type(row) for row in outcomes] == [Unknown] * 2
     kept = kind not in {"drop_before", "429", "418"}
     assert (arrived(emulator), made(emulator)) == (1, [1, 1] if kept else [])
 
 
 def test_orders_stamped_before_the_window_are_refused_all(
-    run: Run, binance: Config, emulator: Emulator
+    binance: Config, emulator: Emulator
 ) -> None:
     late = datetime.now(UTC) - timedelta(seconds=30)
-    outcomes = sent(run, binance, [named(1, stamped_at=late), named(2, stamped_at=late)])
+    outcomes = sent(binance, [named(1, stamped_at=late), named(2, stamped_at=late)])
     assert codes(outcomes) == ["-1021", "-1021"]
     assert made(emulator) == []
 
@@ -157,15 +141,15 @@ def test_orders_stamped_before_the_window_are_refused_all(
     ids=["six", "two services", "spot", "one of spot"],
 )
 def test_what_one_request_does_not_carry_does_not_leave(
-    run: Run, binance: Config, emulator: Emulator, intents: list[OrderIntent], account: str
+    binance: Config, emulator: Emulator, intents: list[OrderIntent], account: str
 ) -> None:
-    outcomes = sent(run, binance, intents, account)
+    outcomes = sent(binance, intents, account)
     assert set(codes(outcomes)) == {"NOT_SENT"}
     assert (arrived(emulator), made(emulator)) == (0, [])
 
 
 def test_an_order_taken_does_not_wait_for_a_look_up_of_another_that_takes_too_long(
-    run: Run, binance: Config, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+    binance: Config, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def soon(can: Capabilities) -> float:
         del can
@@ -176,7 +160,7 @@ def test_an_order_taken_does_not_wait_for_a_look_up_of_another_that_takes_too_lo
         {"kind": "delay", "path": "/fapi/v1/order", "method": "GET", "delay_s": 2, "times": 2}
     )
     refused = named(2, limit_price="63900", side="buy", reduce_only=True)
-    first, second = sent(run, binance, [named(1), refused])
+    first, second = sent(binance, [named(1), refused])
     assert isinstance(first, Ack)
     assert isinstance(second, Unknown)
     assert second.why.startswith("-2022")

@@ -22,15 +22,39 @@ from allocator.models.intents import Ack, OrderIntent, Outcome, Rejected, Unknow
 from tests.adapters.ccxt.test_binance_actions import USDM, Run, order
 from tests.adapters.ccxt.test_modes import place
 
+SWITCH = "/fapi/v1/countdownCancelAll"
+
+
+def usdm(opened: Opened) -> CcxtVenue:
+    venue = opened.venues["binance-usdm"]
+    assert isinstance(venue, CcxtVenue)
+    return venue
+
+
+def asked(emulator: Emulator) -> int:
+    log: Any = emulator.admin("GET", "requests")
+    return sum(row["path"] == SWITCH for row in log)
+
+
+def names(count: int) -> tuple[str, ...]:
+    return tuple(f"C{number}/USDT:USDT" for number in range(count))
+
+
+def with_markets(binance: Config, *markets: str) -> Config:
+    """Have the accounts of USD-M trade these."""
+    rows = tuple(
+        row.model_copy(update={"instruments": markets}) if row.wallet == "usdm" else row
+        for row in binance.accounts
+    )
+    return binance.model_copy(update={"accounts": rows})
+
 
 def set_to(run: Run, binance: Config, seconds: int) -> None:
     """Set the switch in a session of its own, which measures the venue's clock anew."""
 
     async def work(opened: Opened) -> None:
-        venue = opened.venues["binance-usdm"]
-        assert isinstance(venue, CcxtVenue)
-        assert venue.capabilities.dead_man_s == 10
-        assert isinstance(await venue.cancel_after(seconds), Ack)
+        assert usdm(opened).capabilities.dead_man_s == 10
+        assert isinstance(await usdm(opened).cancel_after(seconds), Ack)
 
     run(binance, work)
 
@@ -64,19 +88,16 @@ def test_a_silence_cancels_what_stands_in_a_configured_market_and_a_call_in_time
     set_to(run, binance, 10)
     emulator.admin("POST", "clock", advance_ms=11_000)
     assert standing(emulator) == ["cancelled"]
-    log: Any = emulator.admin("GET", "requests")
-    assert len([row for row in log if row["path"] == "/fapi/v1/countdownCancelAll"]) == 4 * 2
+    assert asked(emulator) == 4 * 2
 
 
 def test_a_switch_that_one_market_refuses_is_not_set(
     run: Run, binance: Config, emulator: Emulator
 ) -> None:
     async def work(opened: Opened) -> None:
-        venue = opened.venues["binance-usdm"]
-        assert isinstance(venue, CcxtVenue)
-        await venue.server_time()
-        emulator.fault({"kind": "html", "path": "/fapi/v1/countdownCancelAll", "nth": 2})
-        assert isinstance(await venue.cancel_after(10), Unknown)
+        await usdm(opened).server_time()
+        emulator.fault({"kind": "html", "path": SWITCH, "nth": 2})
+        assert isinstance(await usdm(opened).cancel_after(10), Unknown)
         spot = opened.venues["binance-spot"]
         assert isinstance(spot, CcxtVenue)
         assert spot.capabilities.dead_man_s is None
@@ -96,8 +117,7 @@ def test_the_switch_is_used_for_as_many_markets_as_the_weights_allow(
     wallet: str, markets: int, beside: int, least: int | None
 ) -> None:
     found = place("binance", wallet, {})
-    names = tuple(f"C{number}/USDT:USDT" for number in range(markets))
-    config = found.config.model_copy(update={"instruments": names})
+    config = found.config.model_copy(update={"instruments": names(markets)})
     many = replace(found, config=config, beside=beside)
     assert DIALECTS["binance"].capabilities(many).dead_man_s == least
 
@@ -115,41 +135,21 @@ def test_accounts_at_one_address_count_each_other_s_markets(run: Run, binance: C
     """Each trades four at USD-M: two of them would take more than half."""
 
     async def switch(opened: Opened) -> Decimal | None:
-        venue = opened.venues["binance-usdm"]
-        return venue.capabilities.dead_man_s
+        return usdm(opened).capabilities.dead_man_s
 
-    def each(count: int) -> Config:
-        names = tuple(f"C{number}/USDT:USDT" for number in range(count))
-        rows = tuple(
-            row.model_copy(update={"instruments": names}) if row.wallet == "usdm" else row
-            for row in binance.accounts
-        )
-        return binance.model_copy(update={"accounts": rows})
-
-    assert run(each(3), switch) == 10
-    assert run(each(4), switch) is None
-
-
-def with_markets(binance: Config, *names: str) -> Config:
-    rows = tuple(
-        row.model_copy(update={"instruments": names}) if row.id == "binance-usdm" else row
-        for row in binance.accounts
-    )
-    return binance.model_copy(update={"accounts": rows})
+    assert run(with_markets(binance, *names(3)), switch) == 10
+    assert run(with_markets(binance, *names(4)), switch) is None
 
 
 def test_a_market_that_is_delisted_does_not_keep_the_others_from_the_switch(
     run: Run, binance: Config, emulator: Emulator
 ) -> None:
     async def work(opened: Opened) -> Outcome:
-        venue = opened.venues["binance-usdm"]
-        assert isinstance(venue, CcxtVenue)
-        return await venue.cancel_after(10)
+        return await usdm(opened).cancel_after(10)
 
     some = with_markets(binance, "OLD/USDT:USDT", "BTC/USDT:USDT", "ETH/USDT:USDT")
     assert isinstance(run(some, work), Ack)
-    log: Any = emulator.admin("GET", "requests")
-    assert len([row for row in log if row["path"] == "/fapi/v1/countdownCancelAll"]) == 2
+    assert asked(emulator) == 2
     none = run(with_markets(binance, "OLD/USDT:USDT"), work)
     assert isinstance(none, Rejected)
     assert none.code == "NOT_SENT"

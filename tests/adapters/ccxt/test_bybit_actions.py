@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -5,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from allocator.adapters.ccxt import base
 from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.registry import Opened
 from allocator.models.config import Config
@@ -18,6 +20,8 @@ from allocator.models.intents import (
     TransferIntent,
     Unsure,
 )
+from tests.adapters.ccxt.conftest import run_with
+from tests.patient import Patient
 
 Run = Callable[[Config, Callable[[Opened], Awaitable[Any]]], Any]
 ID = "0123456789abcdef0123456789abcdef"
@@ -259,3 +263,22 @@ def test_a_reading_that_fails_in_part_says_which(
         assert reading.wallets["USDT"] == 250000
 
     run(bybit, work)
+
+
+def test_a_clock_that_hangs_holds_a_refusal_no_longer_than_it_may(
+    bybit: Config, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "CLOCK_S", 0.2)
+
+    async def work(opened: Opened) -> None:
+        venue, loop = opened.venues["bybit-main"], asyncio.get_running_loop()
+        await venue.server_time()
+        emulator.admin("POST", "clock", advance_ms=60_000)
+        emulator.fault({"kind": "delay", "path": "/v5/market/time", "delay_s": 30, "times": 99})
+        began = loop.time()
+        outcome = await venue.cancel(order())
+        assert isinstance(outcome, Rejected)
+        assert outcome.code == "10002"
+        assert loop.time() - began < 1
+
+    run_with(bybit, work, Patient)

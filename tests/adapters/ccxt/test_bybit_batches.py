@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from allocator.adapters.ccxt.base import CcxtVenue
 from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.registry import Opened
 from allocator.models.config import Config
 from allocator.models.intents import Ack, Found, OrderIntent, Unknown
 from tests.adapters.ccxt.test_bybit_actions import LINEAR, SPOT, ago, order, orders_made
+from tests.adapters.ccxt.together import codes, sent
 
 Run = Callable[[Config, Callable[[Opened], Awaitable[Any]]], Any]
 BATCH = "/v5/order/create-batch"
@@ -25,16 +25,6 @@ def arrived(emulator: Emulator) -> int:
     return sum(row["path"] == BATCH for row in rows)
 
 
-def sent(run: Run, config: Config, intents: list[OrderIntent]) -> list[Any]:
-    async def work(opened: Opened) -> list[Any]:
-        venue = opened.venues["bybit-main"]
-        assert isinstance(venue, CcxtVenue)
-        assert venue.capabilities.batch_orders == 10
-        return list(await venue.submit_together(intents))
-
-    return list(run(config, work))
-
-
 def test_each_order_of_a_batch_is_taken_or_refused_by_itself(
     run: Run, bybit: Config, emulator: Emulator
 ) -> None:
@@ -42,8 +32,8 @@ def test_each_order_of_a_batch_is_taken_or_refused_by_itself(
         named(1), named(2, quantity="0.0035"), named(3, quantity="0.004"),
         named(4, reduce_only=True),
     ]  # fmt: skip
-    outcomes = sent(run, bybit, intents)
-    assert [getattr(row, "code", row.outcome) for row in outcomes] == [
+    outcomes = sent(bybit, intents)
+    assert codes(outcomes) == [
         "ack", "10001", "ack", "110017",
     ]  # fmt: skip
     assert len(orders_made(emulator)) == 2
@@ -62,7 +52,7 @@ def test_orders_of_two_categories_go_in_two_requests_and_keep_their_places(
 ) -> None:
     intents = [named(1, instrument=SPOT, quantity="0.001"), named(2, instrument=LINEAR),
                named(3, instrument=SPOT, quantity="0.002")]  # fmt: skip
-    outcomes = sent(run, bybit, intents)
+    outcomes = sent(bybit, intents)
     assert [type(row) for row in outcomes] == [Ack] * 3
     assert arrived(emulator) == 2
 
@@ -70,15 +60,15 @@ def test_orders_of_two_categories_go_in_two_requests_and_keep_their_places(
         return [await opened.venues["bybit-main"].find(intent, ago()) for intent in intents]
 
     found = run(bybit, look)
-    assert [row.venue_id for row in found] == [row.venue_id for row in outcomes]
+    assert [Ack(venue_id=row.venue_id) for row in found] == outcomes
     assert [row.filled for row in found] == [row.quantity for row in intents]
 
 
 def test_a_known_client_id_in_a_batch_is_the_order_it_named(
-    run: Run, bybit: Config, emulator: Emulator
+    bybit: Config, emulator: Emulator
 ) -> None:
-    first = sent(run, bybit, [named(1)])
-    second = sent(run, bybit, [named(1), named(2)])
+    first = sent(bybit, [named(1)])
+    second = sent(bybit, [named(1), named(2)])
     assert second[0] == first[0]
     assert isinstance(second[1], Ack)
     assert len(orders_made(emulator)) == 2
@@ -86,18 +76,16 @@ def test_a_known_client_id_in_a_batch_is_the_order_it_named(
 
 @pytest.mark.parametrize("kind", ["drop_after", "html", "http_500_after", "truncate"])
 def test_no_answer_leaves_every_order_unknown_and_sends_none_again(
-    run: Run, bybit: Config, emulator: Emulator, kind: str
+    bybit: Config, emulator: Emulator, kind: str
 ) -> None:
     emulator.fault({"kind": kind, "path": BATCH, "times": 1})
-    outcomes = sent(run, bybit, [named(1), named(2)])
+    outcomes = sent(bybit, [named(1), named(2)])
     assert [type(row) for row in outcomes] == [Unknown] * 2
     assert arrived(emulator) == 1
     assert len(orders_made(emulator)) == 2
 
 
-def test_more_orders_than_a_batch_holds_do_not_leave(
-    run: Run, bybit: Config, emulator: Emulator
-) -> None:
-    outcomes = sent(run, bybit, [named(number) for number in range(11)])
+def test_more_orders_than_a_batch_holds_do_not_leave(bybit: Config, emulator: Emulator) -> None:
+    outcomes = sent(bybit, [named(number) for number in range(11)])
     assert {getattr(row, "code", "") for row in outcomes} == {"NOT_SENT"}
     assert arrived(emulator) == 0

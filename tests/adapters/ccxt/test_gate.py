@@ -1,14 +1,17 @@
 """What may leave, and that an action never leaves twice."""
 
 import asyncio
+import ssl
 from typing import Any
 
 import aiohttp
 import pytest
 
+from allocator.adapters.ccxt.clients import new_client
 from allocator.adapters.ccxt.gate import ReadsOnly, is_write
 from allocator.adapters.ccxt.loopback import LoopbackSession
 from allocator.adapters.emulator.testing import Emulator, running_emulator
+from allocator.models.config import LoginConfig
 from allocator.models.errors import RefusedError
 
 HOST = "https://www.deribit.com"
@@ -65,3 +68,20 @@ def test_what_acts_is_known_by_method_and_path(method: str, path: str, acts: boo
 def test_a_dry_run_refuses_an_action_that_is_asked_for_by_get() -> None:
     with pytest.raises(RefusedError, match="private/buy"):
         ReadsOnly(None).get(f"{HOST}{BUY}?amount=10")
+
+
+def test_clients_share_one_reading_of_the_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes a client tens of milliseconds of the loop, at its first request."""
+    for name in ("KEY", "SECRET"):
+        monkeypatch.setenv(f"SHARING_{name}", name)
+    told = {"venue": "bybit", "key": "env:SHARING_KEY", "secret": "env:SHARING_SECRET"}
+
+    async def work() -> list[ssl.SSLContext]:
+        clients = [new_client(LoginConfig.model_validate(told), None) for _ in range(2)]
+        for one in clients:
+            one.open()
+        return [one.ssl_context for one in clients]
+
+    first, second = asyncio.run(work())
+    assert first is second
+    assert first.verify_mode is ssl.CERT_REQUIRED

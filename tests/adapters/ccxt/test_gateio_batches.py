@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from allocator.adapters.ccxt.base import CcxtVenue
 from allocator.adapters.ccxt.gateio import FACTS, MOST_ORDERS, OF_REQUEST, text_id
 from allocator.models.config import Config
-from allocator.models.intents import Ack, OrderIntent, Outcome, Rejected
+from allocator.models.intents import Ack, OrderIntent, Rejected
 from tests.adapters.ccxt import gateio_payloads as gate
-from tests.adapters.ccxt.gateio_words import BTC, FIXTURES, ZTX, Run, order
+from tests.adapters.ccxt.gateio_words import BTC, FIXTURES, ZTX, order
 from tests.adapters.ccxt.replay import Replay
+from tests.adapters.ccxt.together import answered, codes, sent
 
 venue, emulator, config = FIXTURES
 BATCH = f"POST {gate.FUTURES}/batch_orders"
@@ -41,25 +41,10 @@ def failed(label: str = "INSUFFICIENT_AVAILABLE", **other: Any) -> dict[str, Any
     return {"succeeded": False, "label": label, "detail": "no", **other}
 
 
-def sent(run: Run, config: Config, orders: list[OrderIntent], account: str = "futures") -> Any:
-    async def work(opened: Any) -> list[Outcome]:
-        port = opened.venues[account]
-        assert isinstance(port, CcxtVenue)
-        return list(await port.submit_together(orders))
-
-    return run(config, work)
-
-
-def told(outcomes: list[Outcome]) -> list[str]:
-    return [getattr(row, "code", row.outcome) for row in outcomes]
-
-
-def test_orders_of_two_contracts_say_what_was_meant(
-    run: Run, config: Config, venue: Replay
-) -> None:
+def test_orders_of_two_contracts_say_what_was_meant(config: Config, venue: Replay) -> None:
     venue.table[BATCH] = [made(ONE, 7), made(TWO, 8)]
     one, two = *intents(ONE), *intents(TWO, instrument=ZTX, side="buy", reduce_only=True)
-    assert sent(run, config, [one, two]) == [Ack(venue_id="7"), Ack(venue_id="8")]
+    assert sent(config, [one, two]) == [Ack(venue_id="7"), Ack(venue_id="8")]
     of_each = {"settle": "usdt", "price": "3780.1", "tif": "ioc"}
     assert venue.body(BATCH) == [
         {**of_each, "contract": "BTC_USDT", "size": -12, "text": text_id(ONE),
@@ -92,36 +77,28 @@ def test_orders_of_two_contracts_say_what_was_meant(
     ],
 )  # fmt: skip
 def test_an_order_is_told_by_its_text_or_its_place_in_a_whole_answer(
-    run: Run, config: Config, venue: Replay, answer: Any, outcomes: list[str]
+    config: Config, venue: Replay, answer: Any, outcomes: list[str]
 ) -> None:
     venue.table[BATCH] = answer
-    assert told(sent(run, config, intents(ONE, TWO, THREE))) == outcomes
+    assert codes(sent(config, intents(ONE, TWO, THREE))) == outcomes
     assert len(venue.asked(BATCH)) == 1
 
 
 def test_a_label_that_is_told_of_the_request_is_every_order_s_or_nobody_s(
-    run: Run, config: Config, venue: Replay
+    config: Config, venue: Replay
 ) -> None:
-    async def work(opened: Any) -> dict[str, list[Outcome]]:
-        found = dict[str, list[Outcome]]()
-        for label in sorted(FACTS.definitive | OF_REQUEST):
-            venue.table[BATCH] = gate.no(label)
-            found[label] = list(await opened.venues["futures"].submit_together(intents(ONE, TWO)))
-        return found
-
-    for label, outcomes in run(config, work).items():
-        if label in OF_REQUEST:
-            assert outcomes == [Rejected(code=label, message="no")] * 2
-        else:
-            assert told(outcomes) == ["unknown"] * 2
+    answers = {label: gate.no(label) for label in sorted(FACTS.definitive | OF_REQUEST)}
+    told = answered(config, venue, BATCH, answers, intents(ONE, TWO))
+    assert told.keys() == answers.keys()
+    for label, outcomes in told.items():
+        refused = [Rejected(code=label, message="no")] * 2
+        assert outcomes == refused if label in OF_REQUEST else codes(outcomes) == ["unknown"] * 2
 
 
-def test_a_request_is_good_for_the_window_of_its_stamp(
-    run: Run, config: Config, venue: Replay
-) -> None:
+def test_a_request_is_good_for_the_window_of_its_stamp(config: Config, venue: Replay) -> None:
     venue.table[BATCH] = [made(ONE), made(TWO)]
     stamp = datetime.now(UTC)
-    sent(run, config, intents(ONE, TWO, stamped_at=stamp))
+    sent(config, intents(ONE, TWO, stamped_at=stamp))
     (call,) = venue.asked(BATCH)
     assert abs(int(call.headers["x-gate-exptime"]) - (stamp.timestamp() + 5) * 1000) < 500
 
@@ -135,7 +112,7 @@ def test_a_request_is_good_for_the_window_of_its_stamp(
     ids=["eleven", "spot"],
 )
 def test_what_one_request_does_not_carry_does_not_leave(
-    run: Run, config: Config, venue: Replay, orders: list[OrderIntent], account: str
+    config: Config, venue: Replay, orders: list[OrderIntent], account: str
 ) -> None:
-    assert set(told(sent(run, config, orders, account))) == {"NOT_SENT"}
+    assert set(codes(sent(config, orders, account))) == {"NOT_SENT"}
     assert venue.asked(BATCH) == []

@@ -1,3 +1,4 @@
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -68,6 +69,16 @@ def test_figures_of_bybit_arrive_as_the_venue_has_them(run: Run, bybit: Config) 
         assert market.daily_volatility == Decimal("0.03")
 
     run(bybit, work)
+
+
+def test_what_a_venue_tells_of_itself_is_read_once_for_all_its_accounts(
+    run: Run, both: Config, emulator: Emulator
+) -> None:
+    run(both, lambda opened: opened.market.gather())
+    log: Any = emulator.admin("GET", "requests")
+    asked = Counter(row["path"] for row in log)
+    assert asked["/v5/account/wallet-balance"] > 1
+    assert asked["/v5/spot-margin-trade/collateral"] == 1
 
 
 def test_brackets_in_coin_are_turned_into_dollars_at_mark(run: Run, binance: Config) -> None:

@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 
-from allocator.adapters.ccxt.base import CcxtVenue
 from allocator.adapters.ccxt.kucoin import FACTS, MOST_ORDERS, OF_REQUEST
 from allocator.models.config import Config
-from allocator.models.intents import Ack, OrderIntent, Outcome, Rejected
+from allocator.models.intents import Ack, OrderIntent, Rejected
 from tests.adapters.ccxt import kucoin_payloads as kucoin
-from tests.adapters.ccxt.conftest import run_with
 from tests.adapters.ccxt.recorded import fixtures
 from tests.adapters.ccxt.replay import Replay
+from tests.adapters.ccxt.together import answered, codes, sent
 
 RECORDED = kucoin.RECORDED
 ETH = "kucoinfutures:ETH/USDT:USDT"
@@ -36,19 +35,6 @@ def row(name: str, number: str | None = "80465574458560512", **other: Any) -> di
 
 def failed(name: str, code: str = "300003", number: str | None = None) -> dict[str, Any]:
     return row(name, number, code=code, msg="Balance not enough")
-
-
-def sent(config: Config, orders: list[OrderIntent], account: str = "futures") -> list[Outcome]:
-    async def work(opened: Any) -> list[Outcome]:
-        port = opened.venues[account]
-        assert isinstance(port, CcxtVenue)
-        return list(await port.submit_together(orders))
-
-    return list(run_with(config, work))
-
-
-def told(outcomes: list[Outcome]) -> list[str]:
-    return [getattr(row, "code", row.outcome) for row in outcomes]
 
 
 def test_orders_of_two_contracts_say_what_was_meant(config: Config, venue: Replay) -> None:
@@ -84,30 +70,24 @@ def test_an_order_is_told_by_its_client_id_alone(
     config: Config, venue: Replay, answer: Any, outcomes: list[str]
 ) -> None:
     venue.table[BATCH] = kucoin.ok(answer)
-    assert told(sent(config, intents(ONE, TWO, THREE))) == outcomes
+    assert codes(sent(config, intents(ONE, TWO, THREE))) == outcomes
     assert len(venue.asked(BATCH)) == 1
 
 
 def test_a_code_that_is_told_of_the_request_is_every_order_s_or_nobody_s(
     config: Config, venue: Replay
 ) -> None:
-    async def work(opened: Any) -> dict[str, list[Outcome]]:
-        found = dict[str, list[Outcome]]()
-        for code in sorted(FACTS.definitive | OF_REQUEST):
-            venue.table[BATCH] = kucoin.no(code)
-            found[code] = list(await opened.venues["futures"].submit_together(intents(ONE, TWO)))
-        return found
-
-    for code, outcomes in run_with(config, work).items():
-        if code in OF_REQUEST:
-            assert outcomes == [Rejected(code=code, message="no")] * 2
-        else:
-            assert told(outcomes) == ["unknown"] * 2
+    answers = {code: kucoin.no(code) for code in sorted(FACTS.definitive | OF_REQUEST)}
+    told = answered(config, venue, BATCH, answers, intents(ONE, TWO))
+    assert told.keys() == answers.keys()
+    for code, outcomes in told.items():
+        refused = [Rejected(code=code, message="no")] * 2
+        assert outcomes == refused if code in OF_REQUEST else codes(outcomes) == ["unknown"] * 2
 
 
 def test_a_server_that_fails_leaves_every_order_unknown(config: Config, venue: Replay) -> None:
     venue.table[BATCH] = kucoin.no("500000", "?", 500)
-    assert told(sent(config, intents(ONE, TWO))) == ["unknown"] * 2
+    assert codes(sent(config, intents(ONE, TWO))) == ["unknown"] * 2
     assert len(venue.asked(BATCH)) == 1
 
 
@@ -122,11 +102,11 @@ def test_a_server_that_fails_leaves_every_order_unknown(config: Config, venue: R
 def test_what_one_request_does_not_carry_does_not_leave(
     config: Config, venue: Replay, orders: list[OrderIntent], account: str
 ) -> None:
-    assert set(told(sent(config, orders, account))) == {"NOT_SENT"}
+    assert set(codes(sent(config, orders, account))) == {"NOT_SENT"}
     assert venue.asked(BATCH) == []
 
 
 def test_in_hedge_mode_no_order_leaves(config: Config, venue: Replay) -> None:
     venue.table["GET /api/v2/position/getPositionMode"] = kucoin.ok({"positionMode": 1})
-    assert told(sent(config, intents(ONE, TWO))) == ["NOT_SENT"] * 2
+    assert codes(sent(config, intents(ONE, TWO))) == ["NOT_SENT"] * 2
     assert venue.asked(BATCH) == []

@@ -1,6 +1,7 @@
 """Several orders in one request at OKX, and its dead man's switch."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,7 @@ from tests.adapters.ccxt.okx_words import (
     resting,
     sent,
 )
+from tests.adapters.ccxt.together import codes
 
 
 @pytest.mark.parametrize(("kind", "executed"), EVERY_FAULT)
@@ -68,11 +70,11 @@ def test_a_batch_tells_each_order_its_own_outcome(
         assert isinstance(venue, CcxtVenue)
         assert venue.capabilities.batch_orders == 20
         outcomes = await venue.submit_together(intents)
-        assert [getattr(row, "code", row.outcome) for row in outcomes] == [
+        assert codes(outcomes) == [
             "ack", "51121", "ack", "51006",
         ]  # fmt: skip
         failed = await venue.submit_together([intents[1], intents[3]])
-        assert [getattr(row, "code", row.outcome) for row in failed] == ["51121", "51006"]
+        assert codes(failed) == ["51121", "51006"]
         found = await venue.find(intents[2], ago())
         assert isinstance(found, Found)
         assert found.filled == Decimal("0.02")
@@ -112,8 +114,12 @@ def test_more_orders_than_a_batch_holds_do_not_leave(
 
 
 def test_silence_cancels_every_order_and_a_call_in_time_does_not(
-    run: Run, okx: Config, emulator: Emulator
+    run: Run, okx_data: dict[str, Any], emulator: Emulator
 ) -> None:
+    """The switch takes one call a second: a wait for that would be a part of the silence."""
+    often = {"venue": "okx", "scope": "key", "units": 1000, "window_s": 2}
+    okx = Config.model_validate({**okx_data, "rates": [often]})
+
     async def work(opened: Opened) -> None:
         venue = opened.venues["okx-main"]
         assert isinstance(venue, CcxtVenue)

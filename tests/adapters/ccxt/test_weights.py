@@ -1,4 +1,4 @@
-"""What a request costs a client's own limiter, against what the venue's page says of it.
+"""What a request costs its budgets, against what the venue's page says of it.
 
 Sources: KuCoin, docs/rest/futures-trading: "Place Order" (2), "Place Multiple Orders" (20), "Cancel
 Order by clientOid" (1), of 2,000 credits in 30 s; what reads cost as independent clients have it.
@@ -43,7 +43,7 @@ class AskedError(Exception):
 
 
 def drawn(venue: str, monkeypatch: pytest.MonkeyPatch, *endpoints: str) -> list[float]:
-    """Tell how many units each request draws on its client's limiter, and send none of them."""
+    """Tell how many units each request draws, and send none of them."""
     names = ("KEY", "SECRET", "PASSPHRASE")
     for name in names:
         monkeypatch.setenv(f"WEIGHED_{name}", name)
@@ -53,12 +53,12 @@ def drawn(venue: str, monkeypatch: pytest.MonkeyPatch, *endpoints: str) -> list[
         client = new_client(LoginConfig.model_validate({"venue": venue, **told}), None)
         units = list[float]()
 
-        async def own(cost: float) -> None:
-            units.append(cost)
+        async def own(cost: tuple[str, str, float]) -> None:
+            units.append(cost[2])
             raise AskedError
 
-        client.throttler = own
         Budgets(venue).bind(client, "owner", "key")
+        client.throttler = own
         for endpoint in endpoints:
             with pytest.raises(AskedError):
                 await getattr(client, endpoint)({"clientOid": "1"})
@@ -74,7 +74,7 @@ def test_a_request_to_kucoin_draws_its_page_s_credits(
     assert drawn("kucoinfutures", monkeypatch, endpoint) == [2 * credits]
 
 
-def test_units_come_back_as_the_figures_here_take_it() -> None:
+def test_a_unit_is_what_the_figures_here_take_it_for() -> None:
     """KuCoin's 2,000 credits in 30 s are 4,000 units, Bitget's units are twenty a second."""
     pace_ms = {name: getattr(ccxt, name)().rateLimit for name in ("kucoinfutures", "bitget")}
     assert 30_000 / pace_ms["kucoinfutures"] == 2 * 2000
