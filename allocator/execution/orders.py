@@ -184,8 +184,7 @@ class Orders:
                     return missed
                 shell.check_stop()
                 await shell.pause()
-            if run.attempts(leg.order.seq):
-                await self._requests.space((leg.order,))
+            await self._before_next(leg, part)
             if leads and self._rests(leg, part):
                 missed = await self._rest(leg, part, parts, quantity)
                 if missed is not None:
@@ -194,6 +193,20 @@ class Orders:
                 shell.check_stop()
                 continue
             missed = await self._take(leg, part, parts, quantity)
+
+    async def _before_next(self, leg: Leg, part: int) -> None:
+        """Hold a further request of a leg back; within a slice until its account agrees.
+
+        A venue may tell an order ended before it tells its fills, and the rest by that record
+        would be sent twice: the position, read once the lag of reads is over, shows them.
+        """
+        before = self._run.attempts(leg.order.seq)
+        if before:
+            await self._requests.space((leg.order,))
+        if any(row.part == part for row in before):
+            account = leg.order.account
+            await self._shell.pause(self._shell.venue(account).capabilities.read_lag_s)
+            await guard(self._run, (account,))
 
     def _size(self, leg: Leg, target: Decimal) -> Decimal:
         """Contracts of the next request towards a target; zero when so little cannot be sent."""
