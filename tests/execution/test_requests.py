@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -326,3 +327,42 @@ def test_an_order_does_not_rest_until_its_end_is_unknown(row: str, seconds: str)
     with pytest.raises(ValidationError, match=f"{row}: below unknown_deadline_s"):
         ExecutionConfig.model_validate(given)
     assert ExecutionConfig.model_validate({**given, row: "29.9"})
+
+
+class Breaking:
+    """An adapter whose look-ups fail in a way no port allows, until it is mended."""
+
+    broken = True
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._venue, name)
+
+    async def find(self, *asked: Any) -> Finding:
+        if self.broken:
+            raise KeyError("orderStatus")
+        return await self._venue.find(*asked)
+
+
+@pytest.mark.parametrize("lost", ["lost_after", "lost_before"])
+def test_an_adapter_that_breaks_while_it_looks_is_unsure(lite: Engine, lost: str) -> None:
+    desk = Desk.open(lite, faults=[Fault("order", lost)])  # type: ignore[arg-type]
+    venue = Breaking(desk.venues["a"])
+    desk.venues = {**desk.venues, "a": venue}  # type: ignore[dict-item]
+    report = desk.run(order(1, "a", "sell", "0.4", reduce_only=True))
+    assert report.actions[0].stage == "manual"
+    assert set(report.frozen) == {"a"}
+
+
+def test_a_look_up_that_is_cancelled_is_cancelled(lite: Engine) -> None:
+    desk = Desk.open(lite)
+
+    class Ending(Breaking):
+        async def find(self, *_asked: Any) -> Finding:
+            raise asyncio.CancelledError
+
+    desk.venues = {**desk.venues, "a": Ending(desk.venues["a"])}  # type: ignore[dict-item]
+    with pytest.raises(asyncio.CancelledError):
+        desk.run(order(1, "a", "sell", "0.4", reduce_only=True))
