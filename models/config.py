@@ -180,7 +180,8 @@ class ExecutionConfig(Value):
     transfer_timeout_s
         Seconds after which a transfer that has not arrived is handed to an operator.
     unknown_deadline_s
-        Seconds after which an unknown outcome is handed to an operator.
+        Seconds after which an unknown outcome is handed to an operator; longer than orders are
+        left in the market.
     poll_s
         Seconds between two looks at a venue.
     """
@@ -193,6 +194,13 @@ class ExecutionConfig(Value):
     transfer_timeout_s: Positive = Decimal(3600)
     unknown_deadline_s: Positive = Decimal(120)
     poll_s: Positive = Decimal("0.2")
+
+    @model_validator(mode="after")
+    def _cancels_in_time(self) -> ExecutionConfig:
+        for name in ("post_only_timeout_s", "order_timeout_s"):
+            if getattr(self, name) >= self.unknown_deadline_s:
+                raise ValueError(f"{name}: below unknown_deadline_s={self.unknown_deadline_s}")
+        return self
 
 
 class Config(Value):

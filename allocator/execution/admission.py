@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from allocator.execution.release import accounts_of, units_of
 from allocator.execution.run import Release, Shell
-from allocator.execution.slices import least_requests, leg_of, parts_of
+from allocator.execution.slices import least_requests, leg_of, pace_of
 from allocator.execution.transitions import State
 from allocator.execution.whereabouts import exposed
 from allocator.models.base import ZERO, plain
@@ -174,8 +174,8 @@ def _requests(plan: Plan, book: Book) -> int:
         count += len(unit.actions) - len(unit.orders)
         legs = [leg_of(book, order) for order in unit.orders]
         if legs:
-            parts = parts_of(legs, book.policy.max_slice)
-            count += sum(least_requests(leg, parts, _held(book, leg.order)) for leg in legs)
+            held = {leg.order.seq: _held(book, leg.order) for leg in legs}
+            count += least_requests(pace_of(legs, book.policy.max_slice), held)
     return count
 
 

@@ -50,7 +50,7 @@ async def answer(shell: Shell, venue: Venue, asked: Awaitable[Answer]) -> Answer
 
 
 async def look(shell: Shell, attempt: Attempt) -> Found | AbsentNow | Unsure:
-    """Look an attempt up by its client id."""
+    """Look an attempt up by its client id; unsure when the adapter hangs or fails."""
     venue = shell.venue(sender(attempt.intent))
     try:
         async with asyncio.timeout(float(shell.config.order_timeout_s)):
@@ -58,6 +58,8 @@ async def look(shell: Shell, attempt: Attempt) -> Found | AbsentNow | Unsure:
             return await venue.find(attempt.intent, since, attempt.venue_id)
     except TimeoutError:
         return Unsure(why="no answer in time")
+    except Exception as error:  # noqa: BLE001 - whatever it is, nothing was learnt
+        return Unsure(why=f"the adapter failed: {type(error).__name__}")
 
 
 async def read_account(shell: Shell, account: str) -> AccountReading:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, TypeVar
 
 from allocator.execution.asking import read_quote
@@ -18,9 +19,9 @@ from allocator.execution.readings import guard
 from allocator.execution.release import WAITING, Unit
 from allocator.execution.requests import Requests
 from allocator.execution.run import Abort, Run
-from allocator.execution.slices import Leg, due, in_step, leg_of, parts_of, sendable
+from allocator.execution.slices import ALL, Leg, Pace, goal, leg_of, pace_of, rounds, sendable
 from allocator.execution.transitions import Stage, State
-from allocator.models.base import ONE, ZERO, plain
+from allocator.models.base import ZERO, plain
 from allocator.models.errors import RefusedError, VenueError
 from allocator.models.intents import Capabilities, OrderIntent, Quote
 from allocator.ports import Batching
@@ -82,17 +83,21 @@ class Orders:
         """
         run = self._run
         legs = sorted((leg_of(run.book, order) for order in unit.orders), key=_first)
-        parts = parts_of(legs, run.book.policy.max_slice)
+        pace = pace_of(legs, run.book.policy.max_slice)
         short: Short | None = None
-        for part in range(1, parts + 1):
+        for part, patient in rounds(pace, lambda: self._filled(legs)):
             if part > 1:
                 self._shell.check_stop()
                 await self._requests.space(unit.orders, self._spare(legs[0]))
                 await guard(run, unit.accounts)
-            short = await self._part(legs, part, parts)
+            short = await self._part(pace, part, patient=patient)
             if short is not None:
                 break
-        self._close(legs, "" if short is None else short.why)
+        # A leg that is not filled whole, though nothing stood against it, kept to the others' step.
+        self._close(legs, "the rest cannot be sent in step" if short is None else short.why)
+
+    def _filled(self, legs: Sequence[Leg]) -> dict[int, Decimal]:
+        return {leg.order.seq: self._run.filled(leg.order.seq) for leg in legs}
 
     def _spare(self, first: Leg) -> int:
         """Count what a slice may send beside one request: orders that rest before it takes."""
@@ -111,25 +116,35 @@ class Orders:
         if unsent:
             run.set_stage(unsent, Stage.SUPERSEDED, why)
 
-    async def _part(self, legs: Sequence[Leg], part: int, parts: int) -> Short | None:
-        """Fill one slice of every leg; later legs keep in step with those before."""
-        ended = await self._together(legs, part, parts)
+    async def _part(self, pace: Pace, part: int, *, patient: bool) -> Short | None:
+        """Fill one slice of every leg, each in step with what is filled of the others."""
+        ended = await self._together(pace, part, patient=patient)
         if ended is not None:
             return ended
-        ahead, short = ONE, None
-        for leg in legs:
-            target = in_step(leg, due(leg, part, parts), ahead)
-            missed = await self._fill(leg, part, parts, target, leads=leg is legs[0])
+        ahead, short = ALL, None
+        for leg in pace.legs:
+            target = self._goal(pace, leg, part, patient=patient, ahead=ahead)
+            leads = leg is pace.legs[0]
+            missed = await self._fill(leg, part, pace.parts, target, leads=leads)
             if missed is not None:
-                ahead = min(ahead, self._run.filled(leg.order.seq) / leg.order.quantity)
+                done = Fraction(self._run.filled(leg.order.seq)) / Fraction(leg.order.quantity)
+                ahead = min(ahead, done)
                 short = short or missed
         return short
 
-    async def _together(self, legs: Sequence[Leg], part: int, parts: int) -> Short | None:
+    def _goal(
+        self, pace: Pace, leg: Leg, part: int, *, patient: bool, ahead: Fraction = ALL
+    ) -> Decimal:
+        """Tell up to where a leg may be filled now."""
+        filled, held = self._filled(pace.legs), self._held(leg)
+        return goal(pace, leg, part, filled, held, patient=patient, ahead=ahead)
+
+    async def _together(self, pace: Pace, part: int, *, patient: bool) -> Short | None:
         """Send one slice of every leg in one request, where one account's venue takes that.
 
         No leg gets further ahead than a slice; what is not filled is left to the legs' turns.
         """
+        legs = pace.legs
         accounts = {leg.order.account for leg in legs}
         venue = self._shell.venue(legs[0].order.account)
         able = isinstance(venue, Batching) and _carries(venue.capabilities, legs)
@@ -137,7 +152,7 @@ class Orders:
             return None
         ready = list[Ready]()
         for leg in legs:
-            size = self._size(leg, due(leg, part, parts))
+            size = self._size(leg, self._goal(pace, leg, part, patient=patient))
             quote = await self._quote(leg) if size else None
             if quote is None or isinstance(quote, Short):
                 return None
@@ -146,7 +161,7 @@ class Orders:
         # One request has one stamp: after it the venue refuses all of its orders or none.
         now = self._shell.clock.now()
         requests = [self._request(row, now) for row in ready]
-        sent = await self._sent(self._requests.send_together, requests, parts)
+        sent = await self._sent(self._requests.send_together, requests, pace.parts)
         return next(
             (Short(f"{row.state}: {row.reason}") for row in sent if _ended_badly(row)), None
         )
@@ -161,16 +176,15 @@ class Orders:
         while True:
             quantity = self._size(leg, target)
             if not quantity:
-                rest = target - run.filled(leg.order.seq)
-                small = f"{plain(rest)} is below the smallest order"
-                return Short(small) if rest > ZERO and part >= parts else None
+                rest = leg.order.quantity - run.filled(leg.order.seq)
+                over = part >= parts and rest > ZERO and not self._size(leg, leg.order.quantity)
+                return Short(f"{plain(rest)} is below the smallest order") if over else None
             if missed is not None:
                 if missed.over or shell.clock.now() >= until:
                     return missed
                 shell.check_stop()
                 await shell.pause()
-            if run.attempts(leg.order.seq):
-                await self._requests.space((leg.order,))
+            await self._before_next(leg, part)
             if leads and self._rests(leg, part):
                 missed = await self._rest(leg, part, parts, quantity)
                 if missed is not None:
@@ -180,11 +194,27 @@ class Orders:
                 continue
             missed = await self._take(leg, part, parts, quantity)
 
+    async def _before_next(self, leg: Leg, part: int) -> None:
+        """Hold a further request of a leg back; within a slice until its account agrees.
+
+        A venue may tell an order ended before it tells its fills, and the rest by that record
+        would be sent twice: the position, read once the lag of reads is over, shows them.
+        """
+        before = self._run.attempts(leg.order.seq)
+        if before:
+            await self._requests.space((leg.order,))
+        if any(row.part == part for row in before):
+            account = leg.order.account
+            await self._shell.pause(self._shell.venue(account).capabilities.read_lag_s)
+            await guard(self._run, (account,))
+
     def _size(self, leg: Leg, target: Decimal) -> Decimal:
         """Contracts of the next request towards a target; zero when so little cannot be sent."""
-        rest = target - self._run.filled(leg.order.seq)
-        held = self._run.expected().position(leg.order.account, leg.order.instrument).value
-        return sendable(leg, rest, held)
+        return sendable(leg, target - self._run.filled(leg.order.seq), self._held(leg))
+
+    def _held(self, leg: Leg) -> Decimal:
+        """Tell the signed contracts that a leg's account holds."""
+        return self._run.expected().position(leg.order.account, leg.order.instrument).value
 
     def _rests(self, leg: Leg, part: int) -> bool:
         """Whether the next request of a leading leg is one that rests."""

@@ -262,8 +262,7 @@ class Requests:
                     return attempt
             now = clock.now()
             if now >= end:
-                why = "was taken, and its end was not told in time"
-                return self._keep(self._journal.hand_over(attempt.client_id, why))
+                return await self._hand_over(attempt, "was taken, and its end was not told in time")
             if isinstance(attempt.intent, OrderIntent):
                 if now >= cancel_at or self._is_stopped(attempt.intent):
                     await self._cancel(attempt, attempt.intent)
@@ -272,6 +271,17 @@ class Requests:
                 else:
                     await self._switches.keep(attempt.intent)
             await self._shell.pause()
+
+    async def _hand_over(self, attempt: Attempt, why: str) -> Attempt:
+        """Give an attempt to an operator; an order is cancelled and looked up once more before."""
+        if isinstance(attempt.intent, OrderIntent):
+            await self._cancel(attempt, attempt.intent)
+            finding = await look(self._shell, attempt)
+            if isinstance(finding, Found):
+                attempt = await self.take(attempt, finding)
+                if attempt.state is State.MANUAL or attempt.final:
+                    return attempt
+        return self._keep(self._journal.hand_over(attempt.client_id, why))
 
     def _is_stopped(self, intent: OrderIntent) -> bool:
         """Whether an order in the market has to go: somebody has halted it, or stops us."""
@@ -315,7 +325,7 @@ class Requests:
                 return self._keep(self._journal.mark(attempt.client_id, State.NOT_EXECUTED, why))
             if shell.clock.now() >= deadline:
                 why = f"nobody could say in time what became of it ({attempt.reason})"
-                return self._keep(self._journal.hand_over(attempt.client_id, why))
+                return await self._hand_over(attempt, why)
             await shell.pause(min(lag, Decimal(1)))
 
     async def _books_agree(self, attempt: Attempt) -> bool:

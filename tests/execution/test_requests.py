@@ -6,14 +6,18 @@ import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from sqlalchemy import Engine
 
 from allocator.adapters.paper import Behaviour, Fault
+from allocator.adapters.paper.records import OrderRecord
 from allocator.execution import asking
 from allocator.execution.requests import Absence
 from allocator.execution.transitions import State
+from allocator.models.config import ExecutionConfig
 from allocator.models.intents import (
     AccountReading,
     Ack,
@@ -29,7 +33,7 @@ from allocator.models.intents import (
 )
 from allocator.ports import Venue
 from tests.execution.book import BTC_A, ROUTES, START, JumpingClock, order, snapshot, transfer
-from tests.execution.desk import Desk
+from tests.execution.desk import CONFIG, Desk
 
 
 class Standing:
@@ -298,3 +302,67 @@ def test_restart_cancels_the_order_that_stands(lite: Engine) -> None:
         row.client_id: row.state for row in desk.journal().history.attempts(report.plan_hash)
     }
     assert set(states.values()) == {State.CANCELLED}
+
+
+@pytest.mark.parametrize("blind", [False, True])
+def test_nothing_goes_to_an_operator_that_was_not_cancelled(lite: Engine, blind: bool) -> None:
+    """Whether the order was seen standing all the time, or nobody could look."""
+    faults = [Fault("order", "lost_after"), Fault("find", "error", times=10**6)]
+    desk = Desk.open(lite, faults=faults if blind else [])
+    rests = {"style": "post_only", "post_only_timeout_s": Decimal(60)}
+    executor = desk.executor()
+    object.__setattr__(executor._shell, "config", CONFIG.model_copy(update=rests))
+    plan = desk.plan(order(1, "a", "sell", "0.4", reduce_only=True))
+    report = asyncio.run(executor.run(plan, desk.start, desk.mandate))
+    first = next(iter(desk.exchange.records.values()))
+    assert isinstance(first, OrderRecord)
+    assert first.ended
+    assert (report.actions[0].stage == "manual") is blind
+
+
+@pytest.mark.parametrize("row", ["post_only_timeout_s", "order_timeout_s"])
+@pytest.mark.parametrize("seconds", ["30", "60"])
+def test_an_order_does_not_rest_until_its_end_is_unknown(row: str, seconds: str) -> None:
+    given = {row: seconds, "unknown_deadline_s": "30"}
+    with pytest.raises(ValidationError, match=f"{row}: below unknown_deadline_s"):
+        ExecutionConfig.model_validate(given)
+    assert ExecutionConfig.model_validate({**given, row: "29.9"})
+
+
+class Breaking:
+    """An adapter whose look-ups fail in a way no port allows, until it is mended."""
+
+    broken = True
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._venue, name)
+
+    async def find(self, *asked: Any) -> Finding:
+        if self.broken:
+            raise KeyError("orderStatus")
+        return await self._venue.find(*asked)
+
+
+@pytest.mark.parametrize("lost", ["lost_after", "lost_before"])
+def test_an_adapter_that_breaks_while_it_looks_is_unsure(lite: Engine, lost: str) -> None:
+    desk = Desk.open(lite, faults=[Fault("order", lost)])  # type: ignore[arg-type]
+    venue = Breaking(desk.venues["a"])
+    desk.venues = {**desk.venues, "a": venue}  # type: ignore[dict-item]
+    report = desk.run(order(1, "a", "sell", "0.4", reduce_only=True))
+    assert report.actions[0].stage == "manual"
+    assert set(report.frozen) == {"a"}
+
+
+def test_a_look_up_that_is_cancelled_is_cancelled(lite: Engine) -> None:
+    desk = Desk.open(lite)
+
+    class Ending(Breaking):
+        async def find(self, *_asked: Any) -> Finding:
+            raise asyncio.CancelledError
+
+    desk.venues = {**desk.venues, "a": Ending(desk.venues["a"])}  # type: ignore[dict-item]
+    with pytest.raises(asyncio.CancelledError):
+        desk.run(order(1, "a", "sell", "0.4", reduce_only=True))

@@ -18,8 +18,9 @@ from allocator.execution.journal import Journal
 from allocator.execution.pricing import resting_price, taking_price
 from allocator.execution.report import ExecutionReport
 from allocator.execution.transitions import State
-from allocator.models.intents import Capabilities, OrderIntent, Quote
+from allocator.models.intents import Capabilities, Finding, Found, OrderIntent, Quote
 from allocator.models.plan import Order
+from allocator.ports import Venue
 from allocator.risk.breaker import Breaker
 from tests.execution import desk as desks
 from tests.execution.book import BTC_A, BTC_B, START, JumpingClock, order, snapshot
@@ -329,3 +330,40 @@ def test_a_batch_that_was_held_up_too_long_is_not_sent(
     assert sizes == []
     assert not desk.exchange.received
     assert {row.state for row in report.actions} == {State.NOT_EXECUTED}
+
+
+class FillsLate:
+    """A venue that tells its first order cancelled unfilled, one look before its fills."""
+
+    told = False
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._venue, name)
+
+    async def find(self, *asked: Any) -> Finding:
+        found = await self._venue.find(*asked)
+        if self.told or not isinstance(found, Found):
+            return found
+        self.told = True
+        none = {"state": "cancelled", "filled": D(0), "fees": {}, "average_price": None}
+        return found.model_copy(update=none)
+
+
+@pytest.mark.parametrize("style", ["ioc", "post_only"])
+def test_a_slice_whose_fills_are_told_late_is_not_sent_again(lite: Engine, style: str) -> None:
+    desk = Desk.open(lite)
+    desk.venues = {**desk.venues, "a": FillsLate(desk.venues["a"])}  # type: ignore[dict-item]
+
+    def come(row: Any) -> None:
+        if row.state == "acked" and style == "post_only":
+            desk.exchange.fill(next(iter(desk.exchange.records)), D("0.4"))
+
+    desk.watch = come
+    pair = {"reduce_only": True, "group": "g"}
+    hedge = (order(2, "a", "sell", "0.8", **pair), order(3, "b", "buy", "0.8", **pair))
+    report = run(desk, *hedge, config=RESTING.model_copy(update={"style": style}))
+    assert (report.status, report.why[:14]) == ("superseded", "outside change")
+    assert [intent.quantity for intent, _ in attempts(desk)] == [D("0.4")]

@@ -257,7 +257,8 @@ def test_a_switch_is_renewed_after_a_third_of_what_was_asked_and_written_down_on
     assert report.status == "done"
     gaps = [late - soon for soon, late in pairwise(times)]
     assert len(gaps) > 2
-    assert all(apart <= gap <= apart + 1 for gap in gaps), gaps
+    # Between two orders nothing rests, while the account is read after its lag of a second.
+    assert all(apart <= gap <= apart + 2 for gap in gaps), gaps
     told = [row.what for row in at.desk.journal().history.events() if row.subject == "switch:a"]
     assert told == ["armed", "disarmed"]
 
