@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from allocator.adapters.registry import open_venues
 from allocator.execution import schema
-from allocator.execution.database import connect, sqlite_path
+from allocator.execution.database import sqlite_path
 from allocator.execution.executor import Executor
 from allocator.execution.history import History
 from allocator.execution.journal import Journal
@@ -26,6 +26,7 @@ from allocator.ports import MarketData, Venue
 from allocator.service.anchors import Anchors, anchor_file
 from allocator.service.clock import SystemClock
 from allocator.service.database import database_errors
+from allocator.service.lookup import patient_connect
 from allocator.verify import verify
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ async def _desk(
     path = sqlite_path(config.database)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-    engine = connect(config.database)
+    engine = patient_connect(config.database)
     holder = f"{socket.gethostname()}:{os.getpid()}"
     try:
         schema.upgrade(engine)

@@ -26,7 +26,6 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from allocator.execution import schema
-from allocator.execution.database import connect
 from allocator.execution.leader import FencedError, NotLeaderError
 from allocator.execution.office import Office
 from allocator.models.config import Config
@@ -38,6 +37,7 @@ from allocator.service.bootstrap import Desk, open_desk
 from allocator.service.clock import SystemClock
 from allocator.service.cycles import Cycles, Ports, to_its_end
 from allocator.service.live import Live
+from allocator.service.lookup import patient_connect
 from allocator.service.mandates import Mandates
 from allocator.service.metrics import Metrics
 from allocator.service.monitor.base import Bases
@@ -339,7 +339,7 @@ Beside = Callable[[Service], AsyncGenerator[None]]
 
 def open_database(config: Config) -> Engine:
     """Open the database and bring it to this release's schema."""
-    engine = connect(config.database)
+    engine = patient_connect(config.database)
     schema.upgrade(engine)
     return engine
 
