@@ -27,6 +27,7 @@ from allocator.service.anchors import Anchors, anchor_file
 from allocator.service.clock import SystemClock
 from allocator.service.database import database_errors
 from allocator.service.lookup import patient_connect
+from allocator.service.monitor.memory import Memory
 from allocator.verify import verify
 
 if TYPE_CHECKING:
@@ -125,7 +126,8 @@ async def _desk(
     try:
         schema.upgrade(engine)
         with lead(engine, portfolio, holder, clock.now()) as lease:
-            opened = open_venues(config, clock, budgets=budgets)
+            told = Memory(engine, portfolio).told()
+            opened = open_venues(config, clock, budgets=budgets, told=told)
             try:
                 history = History(engine)
                 anchors = Anchors(anchor_file(config.service.history), history, clock)
