@@ -92,7 +92,8 @@ class VenueStatus(Value):
         said = self.state.replace("_", " ")
         if self.before is not None:
             said = f"{said}, last told {self.before.replace('_', ' ')}"
-            said = said if self.before_at is None else f"{said} at {stamp(self.before_at)}"
+        if self.before_at is not None:
+            said = f"{said} at {stamp(self.before_at.replace(microsecond=0))}"
         if self.until is not None:
             said = f"{said} until {stamp(self.until)}"
         return f"{said}: {self.note}" if self.note else said

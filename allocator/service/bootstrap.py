@@ -22,12 +22,14 @@ from allocator.execution.office import Office
 from allocator.execution.report import Progress, nothing
 from allocator.models.config import Config
 from allocator.models.errors import ConfigError
+from allocator.models.status import Told
 from allocator.ports import MarketData, Venue
 from allocator.service.anchors import Anchors, anchor_file
 from allocator.service.clock import SystemClock
 from allocator.service.database import database_errors
 from allocator.service.lookup import patient_connect
 from allocator.service.monitor.memory import Memory
+from allocator.service.words import Words
 from allocator.verify import verify
 
 if TYPE_CHECKING:
@@ -48,6 +50,8 @@ class Desk:
         Where people write what they say.
     lease
         By which it leads.
+    words
+        What venues said last, which plans are held against before they go.
     """
 
     config: Config
@@ -57,6 +61,7 @@ class Desk:
     history: History
     office: Office
     lease: Lease
+    words: Words
 
 
 def need_exchanges() -> None:
@@ -73,10 +78,18 @@ def need_exchanges() -> None:
 
 
 @asynccontextmanager
-async def open_market(config: Config) -> AsyncGenerator[MarketData]:
-    """Open a book for reading only: no client that can trade is made."""
+async def open_market(
+    config: Config, told: Mapping[str, Told] | None = None
+) -> AsyncGenerator[MarketData]:
+    """Open a book for reading only: no client that can trade is made.
+
+    Parameters
+    ----------
+    told
+        What venues said of themselves last, where a record knows.
+    """
     need_exchanges()
-    opened = open_venues(config.model_copy(update={"mode": "dry"}), SystemClock())
+    opened = open_venues(config.model_copy(update={"mode": "dry"}), SystemClock(), told=told)
     try:
         yield opened.market
     finally:
@@ -126,7 +139,8 @@ async def _desk(
     try:
         schema.upgrade(engine)
         with lead(engine, portfolio, holder, clock.now()) as lease:
-            told = Memory(engine, portfolio).told()
+            words = Words(Memory(engine, portfolio), config.gather)
+            told = words.memory.told()
             opened = open_venues(config, clock, budgets=budgets, told=told)
             try:
                 history = History(engine)
@@ -146,7 +160,14 @@ async def _desk(
                 office = Office(engine, portfolio, clock)
                 try:
                     yield Desk(
-                        config, opened.market, opened.venues, executor, history, office, lease
+                        config,
+                        opened.market,
+                        opened.venues,
+                        executor,
+                        history,
+                        office,
+                        lease,
+                        words,
                     )
                 finally:
                     anchors.keep()

@@ -52,6 +52,7 @@ from allocator.service.scheduler.timer import Timer
 from allocator.service.scheduler.worker import Worker
 from allocator.service.snapshots import Snapshots
 from allocator.service.telemetry import Redactor
+from allocator.service.words import Words
 
 if TYPE_CHECKING:
     from allocator.adapters.ccxt.budgets import Budgets
@@ -107,6 +108,7 @@ class Service:
         self.snapshots = Snapshots(engine, self.portfolio)
         self.beats = Beats(engine, self.portfolio)
         self.lines = Lines(engine, self.portfolio)
+        self.words = Words(self.lines.memory, config.gather)
         self.store = MarkStore(Path(config.service.history.folder))
         self.address = ""
         self.enter: Callable[[str], str] = lambda _name: "/login"
@@ -228,6 +230,7 @@ class Service:
             clock=self.clock,
             live=self.live,
             dry=not desk.venues,
+            words=desk.words,
         )
 
     def _monitor(self, desk: Desk) -> Monitor:

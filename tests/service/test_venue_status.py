@@ -30,6 +30,7 @@ from allocator.service.monitor.memory import Memory
 from allocator.service.monitor.monitor import Monitor
 from allocator.service.scheduler.slots import Slots
 from allocator.service.snapshots import Snapshots
+from allocator.service.words import Words
 from allocator.verify import verify
 from tests.adapters.ccxt.conftest import okx_config
 
@@ -76,6 +77,7 @@ class Desk:
             clock=self.clock,
             live=self.live,
             dry=True,
+            words=Words(Memory(self.engine, "desk"), self.config.gather),
         )
         try:
             await work(Cycles(ports, monitor))
