@@ -178,10 +178,25 @@ async def _desk(
 
 
 def read_config(path: Path, *, whole: bool = False) -> Config:
-    """Read a configuration, with what it names beside it; see `load_config`."""
+    """Read a configuration, with what it names beside it; see `load_config`.
+
+    Raises
+    ------
+    ConfigError
+        When its database is none, or a schedule's cron line cannot be read, beside what it is
+        refused for there.
+    """
+    from allocator.service.scheduler.due import timer_trigger
     from allocator.whatif.reader import load_config
 
-    return anchored(load_config(path, whole=whole), path.parent)
+    config = anchored(load_config(path, whole=whole), path.parent)
+    if find_spec("apscheduler") is not None:
+        for schedule in (
+            *config.service.schedules,
+            *(s for b in config.books for s in b.schedules),
+        ):
+            timer_trigger(schedule)
+    return config
 
 
 def anchored(config: Config, folder: Path) -> Config:
@@ -224,7 +239,8 @@ def _path(told: str, folder: Path) -> str:
 
 
 def _database(url: str, folder: Path) -> str:
-    path = sqlite_path(url)
+    with database_errors(url):
+        path = sqlite_path(url)
     return url if path is None else f"sqlite:///{(folder / path.expanduser()).resolve()}"
 
 
