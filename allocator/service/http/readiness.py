@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextvars import copy_context
 from threading import Lock, Thread
 
 from allocator import __version__
@@ -46,7 +47,10 @@ class Readiness:
                 self._asked = Future()
                 self._asked.set_running_or_notify_cancel()
                 # A daemon: the end of the process does not wait for the database.
-                Thread(target=self._run, args=(self._asked,), name="readiness", daemon=True).start()
+                run = copy_context().run
+                Thread(
+                    target=run, args=(self._run, self._asked), name="readiness", daemon=True
+                ).start()
             return self._asked
 
     def _run(self, asked: Future[Health]) -> None:

@@ -11,6 +11,7 @@ import logging
 import socket
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
+from contextvars import copy_context
 from threading import Thread
 
 import uvicorn
@@ -69,7 +70,10 @@ async def serving(service: Service) -> AsyncGenerator[None]:
         access_log=False,
     )
     server = _Server(config)
-    thread = Thread(target=_serve, args=(server, opened), name="http", daemon=True)
+    # Its logs bear what is bound here: of several books, which one it serves.
+    thread = Thread(
+        target=copy_context().run, args=(_serve, server, opened), name="http", daemon=True
+    )
     thread.start()
     host, port = opened.getsockname()[:2]
     service.address = f"http://{host}:{port}"
