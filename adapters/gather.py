@@ -28,7 +28,7 @@ from allocator.models.account import Account
 from allocator.models.config import Config
 from allocator.models.errors import VenueError
 from allocator.models.snapshot import Snapshot
-from allocator.models.status import VenueStatus
+from allocator.models.status import Told, VenueStatus
 from allocator.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -56,6 +56,8 @@ class Gatherer:
         Where to read.
     clock
         Dates the snapshot: the time before the first read.
+    told
+        What venues said of themselves last, before this process began.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Gatherer:
         venues: Sequence[VenueSource],
         accounts: Sequence[AccountSource],
         clock: Clock,
+        told: Mapping[str, Told] | None = None,
     ) -> None:
         self._config = config
         self._venues = {row.venue: row for row in venues}
@@ -74,7 +77,7 @@ class Gatherer:
         self._marked = dict[str, datetime]()
         self._untold = dict[str, Exception]()
         self._noted: tuple[NotRead, ...] = ()
-        self._statuses = Statuses()
+        self._statuses = Statuses(told)
 
     async def gather(self) -> Book:
         """Read everything; what cannot be read is named and stands frozen."""
@@ -155,7 +158,8 @@ class Gatherer:
     def _take_statuses(self, parts: Parts, told: Mapping[str, VenueStatus | Exception]) -> None:
         parts.statuses = self._statuses.take(
             {name: describe(row) if isinstance(row, Exception) else row
-             for name, row in told.items()}
+             for name, row in told.items()},
+            parts.as_of,
         )  # fmt: skip
 
     async def _read_markets(self, parts: Parts, until: float) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from allocator.adapters.gather import Gatherer
 from allocator.models.config import AccountConfig, Config
 from allocator.models.errors import ConfigError
+from allocator.models.status import Told
 from allocator.ports import Clock, MarketData, Venue
 
 if TYPE_CHECKING:
@@ -39,7 +40,11 @@ class Opened:
 
 
 def open_venues(
-    config: Config, clock: Clock, *, budgets: dict[str, Budgets] | None = None
+    config: Config,
+    clock: Clock,
+    *,
+    budgets: dict[str, Budgets] | None = None,
+    told: Mapping[str, Told] | None = None,
 ) -> Opened:
     """Open every account of a configuration.
 
@@ -47,6 +52,8 @@ def open_venues(
     ----------
     budgets
         What may be asked of each venue, where other books of this process ask too; empty at first.
+    told
+        What venues said of themselves last, before this process began.
 
     Raises
     ------
@@ -81,6 +88,7 @@ def open_venues(
         [CcxtMarkets(rows, DIALECTS[venue]) for venue, rows in by_venue.items()],
         [CcxtAccount(place, DIALECTS[place.venue], config.logins) for place in places.values()],
         clock,
+        told,
     )
     venues: dict[str, Venue] = {
         name: CcxtVenue(place, directory, clock)

@@ -151,6 +151,36 @@ class BaseRow(Record, table=True):
     base_json: str = Field(sa_column=Column(Text, nullable=False))
 
 
+class WordRow(Record, table=True):
+    """What a venue said last of how it stands, and when it was read."""
+
+    __tablename__ = "venue_word"
+
+    portfolio: str = Field(primary_key=True, max_length=200)
+    venue: str = Field(primary_key=True, max_length=200)
+    state: str = Field(max_length=20)
+    until: datetime | None = Field(default=None, sa_type=UtcTime)
+    note: str = Field(default="", sa_column=Column(Text, nullable=False))
+    at: datetime = Field(sa_type=UtcTime)
+
+
+class RatesRow(Record, table=True):
+    """The funding rates that jumps are reckoned from, as JSON.
+
+    Attributes
+    ----------
+    urgent
+        Whether urgent triggers saw them; the others rest during a cycle.
+    """
+
+    __tablename__ = "seen_rates"
+
+    portfolio: str = Field(primary_key=True, max_length=200)
+    urgent: bool = Field(primary_key=True)
+    at: datetime = Field(sa_type=UtcTime)
+    rates_json: str = Field(sa_column=Column(Text, nullable=False))
+
+
 class SnapshotRow(Record, table=True):
     """A snapshot that a cycle gathered or somebody posted; the latest are kept.
 

@@ -45,12 +45,15 @@ class VenueStatus(Value):
     before
         Of one that is unknown: what was told last, where that was not open. It stands until the
         venue is read again, past `until` as well.
+    before_at
+        When that was told.
     """
 
     state: VenueState
     until: Utc | None = None
     note: str = ""
     before: VenueState | None = None
+    before_at: Utc | None = None
 
     @field_validator("note")
     @classmethod
@@ -89,6 +92,15 @@ class VenueStatus(Value):
         said = self.state.replace("_", " ")
         if self.before is not None:
             said = f"{said}, last told {self.before.replace('_', ' ')}"
+        if self.before_at is not None:
+            said = f"{said} at {stamp(self.before_at.replace(microsecond=0))}"
         if self.until is not None:
             said = f"{said} until {stamp(self.until)}"
         return f"{said}: {self.note}" if self.note else said
+
+
+class Told(Value):
+    """What a venue said, and when."""
+
+    status: VenueStatus
+    at: Utc

@@ -20,7 +20,9 @@ def secret(reference: str) -> SecretStr:
     """
     kind, _, name = reference.partition(":")
     if kind == "env":
-        value = os.environ.get(name, "")
+        if name not in os.environ:
+            raise ConfigError(f"no secret can be read at {reference}: it is not set")
+        value = os.environ[name]
     else:
         try:
             value = Path(name).expanduser().read_text(encoding="utf-8").strip()

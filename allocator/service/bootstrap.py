@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from allocator.adapters.registry import open_venues
 from allocator.execution import schema
-from allocator.execution.database import connect, sqlite_path
+from allocator.execution.database import sqlite_path
 from allocator.execution.executor import Executor
 from allocator.execution.history import History
 from allocator.execution.journal import Journal
@@ -22,10 +22,14 @@ from allocator.execution.office import Office
 from allocator.execution.report import Progress, nothing
 from allocator.models.config import Config
 from allocator.models.errors import ConfigError
+from allocator.models.status import Told
 from allocator.ports import MarketData, Venue
 from allocator.service.anchors import Anchors, anchor_file
 from allocator.service.clock import SystemClock
 from allocator.service.database import database_errors
+from allocator.service.lookup import patient_connect
+from allocator.service.monitor.memory import Memory
+from allocator.service.words import Words
 from allocator.verify import verify
 
 if TYPE_CHECKING:
@@ -46,6 +50,8 @@ class Desk:
         Where people write what they say.
     lease
         By which it leads.
+    words
+        What venues said last, which plans are held against before they go.
     """
 
     config: Config
@@ -55,6 +61,7 @@ class Desk:
     history: History
     office: Office
     lease: Lease
+    words: Words
 
 
 def need_exchanges() -> None:
@@ -71,10 +78,18 @@ def need_exchanges() -> None:
 
 
 @asynccontextmanager
-async def open_market(config: Config) -> AsyncGenerator[MarketData]:
-    """Open a book for reading only: no client that can trade is made."""
+async def open_market(
+    config: Config, told: Mapping[str, Told] | None = None
+) -> AsyncGenerator[MarketData]:
+    """Open a book for reading only: no client that can trade is made.
+
+    Parameters
+    ----------
+    told
+        What venues said of themselves last, where a record knows.
+    """
     need_exchanges()
-    opened = open_venues(config.model_copy(update={"mode": "dry"}), SystemClock())
+    opened = open_venues(config.model_copy(update={"mode": "dry"}), SystemClock(), told=told)
     try:
         yield opened.market
     finally:
@@ -119,12 +134,14 @@ async def _desk(
     path = sqlite_path(config.database)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-    engine = connect(config.database)
+    engine = patient_connect(config.database)
     holder = f"{socket.gethostname()}:{os.getpid()}"
     try:
         schema.upgrade(engine)
         with lead(engine, portfolio, holder, clock.now()) as lease:
-            opened = open_venues(config, clock, budgets=budgets)
+            words = Words(Memory(engine, portfolio), config.gather)
+            told = words.memory.told()
+            opened = open_venues(config, clock, budgets=budgets, told=told)
             try:
                 history = History(engine)
                 anchors = Anchors(anchor_file(config.service.history), history, clock)
@@ -143,7 +160,14 @@ async def _desk(
                 office = Office(engine, portfolio, clock)
                 try:
                     yield Desk(
-                        config, opened.market, opened.venues, executor, history, office, lease
+                        config,
+                        opened.market,
+                        opened.venues,
+                        executor,
+                        history,
+                        office,
+                        lease,
+                        words,
                     )
                 finally:
                     anchors.keep()
@@ -154,10 +178,25 @@ async def _desk(
 
 
 def read_config(path: Path, *, whole: bool = False) -> Config:
-    """Read a configuration, with what it names beside it; see `load_config`."""
+    """Read a configuration, with what it names beside it; see `load_config`.
+
+    Raises
+    ------
+    ConfigError
+        When its database is none, or a schedule's cron line cannot be read, beside what it is
+        refused for there.
+    """
+    from allocator.service.scheduler.due import timer_trigger
     from allocator.whatif.reader import load_config
 
-    return anchored(load_config(path, whole=whole), path.parent)
+    config = anchored(load_config(path, whole=whole), path.parent)
+    if find_spec("apscheduler") is not None:
+        for schedule in (
+            *config.service.schedules,
+            *(s for b in config.books for s in b.schedules),
+        ):
+            timer_trigger(schedule)
+    return config
 
 
 def anchored(config: Config, folder: Path) -> Config:
@@ -200,7 +239,8 @@ def _path(told: str, folder: Path) -> str:
 
 
 def _database(url: str, folder: Path) -> str:
-    path = sqlite_path(url)
+    with database_errors(url):
+        path = sqlite_path(url)
     return url if path is None else f"sqlite:///{(folder / path.expanduser()).resolve()}"
 
 

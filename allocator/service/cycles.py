@@ -32,6 +32,7 @@ from allocator.service.repairs import repairing
 from allocator.service.scheduler.slots import Asked, Slot, Slots, Status
 from allocator.service.scheduler.worker import Result
 from allocator.service.snapshots import GATHERED, Snapshots
+from allocator.service.words import VenueShutError, Words
 from allocator.state import Book
 
 AGAIN = " again"
@@ -49,6 +50,8 @@ class Ports:
     ----------
     dry
         Whether nothing can be sent at all.
+    words
+        What venues said last, which a plan is held against before it goes.
     """
 
     market: MarketData
@@ -61,6 +64,7 @@ class Ports:
     clock: Clock
     live: Live
     dry: bool
+    words: Words
 
 
 MOST_NOTE = 500
@@ -196,17 +200,24 @@ class Cycles:
     async def _execute(self, slot: Slot, plan_hash: str) -> Result:
         if self._ports.dry:
             raise RefusedError("DRY_RUN: mode dry sends nothing")
+        found = self._ports.office.history.proposal(plan_hash)
+        try:
+            if found is not None:
+                self._ports.words.check(found.plan, found.snapshot, found.mandate)
+        except VenueShutError:
+            self._again(slot, "a venue shut")
+            raise
         loop = asyncio.get_running_loop()
         began = loop.time()
         report = await self._ports.executor.execute(plan_hash, slot=slot.name)
         self._observed("execute", loop.time() - began)
         if report.replan and report.status == "superseded":
-            self._again(slot)
+            self._again(slot, "the book changed")
         status: Status = "failed" if report.status == "refused" else "done"
         return Result(status, _told(report), plan_hash)
 
-    def _again(self, slot: Slot) -> None:
-        """Ask for a new plan where the book changed under the old one, so many times at most."""
+    def _again(self, slot: Slot, why: str) -> None:
+        """Ask for a new plan where the old one was overtaken, so many times at most."""
         if slot.name.count(AGAIN) >= MOST_AGAIN:
             return
         self._ports.slots.add(
@@ -214,7 +225,7 @@ class Cycles:
                 name=f"{slot.name}{AGAIN}"[:200],
                 source="again",
                 kind="repair" if slot.kind == "repair" else "plan",
-                cause=f"the book changed under the plan of: {slot.cause}",
+                cause=f"{why} under the plan of: {slot.cause}",
                 due_at=self._ports.clock.now(),
             )
         )

@@ -30,12 +30,13 @@ def judge(site: Site, plan_hash: str, who: str, verdict: Judged, reason: str) ->
     MissingError
         When there is no such plan.
     RefusedError
-        When it can no longer be approved (its snapshot is too old, another mandate holds, it was
-        rejected or begun, or needs nobody), or this person may not.
+        When it can no longer be approved (its snapshot is too old, another mandate holds, a venue
+        has shut, it was rejected or begun, or needs nobody), or this person may not.
     """
     found, _ = site.views.proposal(plan_hash)
     if verdict == "approved":
         site.service.mandates.check_holds(found.mandate, found.at)
+        site.service.words.check(found.plan, found.snapshot, found.mandate)
         stands = site.views.standing(plan_hash)
         if stands.status in ("expired", "rejected"):
             raise RefusedError(
@@ -54,8 +55,8 @@ def execute(site: Site, plan_hash: str, who: str) -> api.SlotView:
     MissingError
         When there is no such plan.
     RefusedError
-        When it may not go, has nothing to do, is for a mandate that no longer holds, or was asked
-        for before.
+        When it may not go, has nothing to do, is for a mandate that no longer holds or a venue
+        that has shut, or was asked for before.
     """
     service = site.service
     found, _ = site.views.proposal(plan_hash)
@@ -64,6 +65,7 @@ def execute(site: Site, plan_hash: str, who: str) -> api.SlotView:
     if not found.plan.actions:
         raise RefusedError(f"NOTHING_TO_DO: plan_hash={plan_hash}")
     service.mandates.check_holds(found.mandate, found.at)
+    service.words.check(found.plan, found.snapshot, found.mandate)
     stands = site.views.standing(plan_hash)
     if not stands.may_go:
         raise RefusedError(

@@ -46,6 +46,10 @@ class Live:
     told: list[Callable[[Progress], None]] = field(default_factory=list[Callable[[Progress], None]])
     _count: int = 0
 
+    def steps(self) -> tuple[tuple[int, Progress], ...]:
+        """Tell the latest steps, as of now, while others are taken in."""
+        return tuple(self.progress)
+
     def step(self, row: Progress) -> None:
         """Take in a step of an execution."""
         self._count += 1

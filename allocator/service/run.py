@@ -26,7 +26,6 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from allocator.execution import schema
-from allocator.execution.database import connect
 from allocator.execution.leader import FencedError, NotLeaderError
 from allocator.execution.office import Office
 from allocator.models.config import Config
@@ -38,6 +37,7 @@ from allocator.service.bootstrap import Desk, open_desk
 from allocator.service.clock import SystemClock
 from allocator.service.cycles import Cycles, Ports, to_its_end
 from allocator.service.live import Live
+from allocator.service.lookup import patient_connect
 from allocator.service.mandates import Mandates
 from allocator.service.metrics import Metrics
 from allocator.service.monitor.base import Bases
@@ -52,6 +52,7 @@ from allocator.service.scheduler.timer import Timer
 from allocator.service.scheduler.worker import Worker
 from allocator.service.snapshots import Snapshots
 from allocator.service.telemetry import Redactor
+from allocator.service.words import Words
 
 if TYPE_CHECKING:
     from allocator.adapters.ccxt.budgets import Budgets
@@ -107,6 +108,7 @@ class Service:
         self.snapshots = Snapshots(engine, self.portfolio)
         self.beats = Beats(engine, self.portfolio)
         self.lines = Lines(engine, self.portfolio)
+        self.words = Words(self.lines.memory, config.gather)
         self.store = MarkStore(Path(config.service.history.folder))
         self.address = ""
         self.enter: Callable[[str], str] = lambda _name: "/login"
@@ -228,6 +230,7 @@ class Service:
             clock=self.clock,
             live=self.live,
             dry=not desk.venues,
+            words=desk.words,
         )
 
     def _monitor(self, desk: Desk) -> Monitor:
@@ -339,7 +342,7 @@ Beside = Callable[[Service], AsyncGenerator[None]]
 
 def open_database(config: Config) -> Engine:
     """Open the database and bring it to this release's schema."""
-    engine = connect(config.database)
+    engine = patient_connect(config.database)
     schema.upgrade(engine)
     return engine
 

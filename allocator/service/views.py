@@ -324,7 +324,7 @@ class Views:
         from allocator import __version__
         from allocator.execution import schema
 
-        service, now, faults = self._service, self._service.clock.now(), list[str]()
+        service, faults = self._service, list[str]()
         if schema.current(service.engine) != schema.head():
             faults.append("the database is not at this release's schema")
         most_s = float(service.config.service.alerts.dead_man_s)
@@ -332,6 +332,7 @@ class Views:
             "this instance": service.live.ticked_at,
             "a leader": service.beats.leader_at(),
         }
+        now = service.clock.now()
         for who, at in ages.items():
             if at is None:
                 faults.append(f"{who} has not ticked yet")

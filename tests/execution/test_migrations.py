@@ -40,12 +40,13 @@ def test_migrations_are_packaged() -> None:
 
 
 def test_a_database_of_the_release_before_keeps_what_it_has(engine: Engine) -> None:
-    """Revision 0003 had no table for the monitor's base."""
+    """Revision 0003 had no table for what the monitor remembers."""
     config = schema._config()
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, "0003")
-        assert "mark_base" not in inspect(connection).get_table_names()
+        after = {"mark_base", "venue_word", "seen_rates"}
+        assert after.isdisjoint(inspect(connection).get_table_names())
         connection.execute(
             text(
                 "INSERT INTO heartbeat (portfolio, holder, leads, at) "
@@ -56,4 +57,5 @@ def test_a_database_of_the_release_before_keeps_what_it_has(engine: Engine) -> N
     upgrade(engine)
     with engine.begin() as connection:
         assert connection.execute(text("SELECT holder FROM heartbeat")).scalar_one() == "a"
-        assert connection.execute(text("SELECT count(*) FROM mark_base")).scalar_one() == 0
+        for table in ("mark_base", "venue_word", "seen_rates"):
+            assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0

@@ -20,6 +20,7 @@ from allocator.execution.executor import Executor
 from allocator.execution.journal import Journal
 from allocator.execution.leader import Lease, next_epoch
 from allocator.execution.office import Office
+from allocator.models.config import GatherConfig
 from allocator.models.controls import ApprovalConfig
 from allocator.models.errors import RefusedError, StaleError
 from allocator.models.mandate import Mandate
@@ -33,12 +34,14 @@ from allocator.service.monitor.flows import Ledger
 from allocator.service.monitor.history import MarkStore
 from allocator.service.monitor.lines import Lines
 from allocator.service.monitor.marks import Marks
+from allocator.service.monitor.memory import Memory
 from allocator.service.monitor.monitor import Monitor
 from allocator.service.monitor.profit import Profit
 from allocator.service.repairs import repairing
 from allocator.service.scheduler.slots import Asked, Slot, Slots
 from allocator.service.scheduler.worker import Result
 from allocator.service.snapshots import Snapshots
+from allocator.service.words import Words
 from allocator.state import Book, State
 from allocator.verify import shortfall, verify
 from allocator.whatif.reader import load_scenario
@@ -93,6 +96,7 @@ class Room:
                 clock=self.clock,
                 live=self.live,
                 dry=dry,
+                words=Words(Memory(engine, "desk"), GatherConfig()),
             ),
             None if folder is None else self.watch(engine, lease, folder),
         )
@@ -298,13 +302,13 @@ def test_requests_of_people_have_names_that_do_not_clash() -> None:
 
 def test_book_that_changed_under_a_plan_is_planned_again_so_many_times(room: Room) -> None:
     slot: Any = Slot(1, "s", "x", "plan", "c", START, "running")
-    room.cycles._again(slot)
+    room.cycles._again(slot, "the book changed")
     (again,) = room.slots.with_status("due")
     assert again.name == "s again"
-    room.cycles._again(again)
+    room.cycles._again(again, "the book changed")
     twice = room.slots.named("s again again")
     assert twice is not None
-    room.cycles._again(twice)
+    room.cycles._again(twice, "the book changed")
     assert len(room.slots.with_status("due")) == 2
 
 

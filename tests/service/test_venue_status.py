@@ -17,6 +17,7 @@ from allocator.execution.leader import next_epoch
 from allocator.execution.office import Office
 from allocator.models.config import Config
 from allocator.models.service import TriggerRule
+from allocator.service.bootstrap import open_desk
 from allocator.service.clock import SystemClock
 from allocator.service.cycles import Cycles, Ports
 from allocator.service.live import Live
@@ -25,9 +26,11 @@ from allocator.service.monitor.base import Bases
 from allocator.service.monitor.flows import Ledger
 from allocator.service.monitor.history import MarkStore
 from allocator.service.monitor.lines import Lines
+from allocator.service.monitor.memory import Memory
 from allocator.service.monitor.monitor import Monitor
 from allocator.service.scheduler.slots import Slots
 from allocator.service.snapshots import Snapshots
+from allocator.service.words import Words
 from allocator.verify import verify
 from tests.adapters.ccxt.conftest import okx_config
 
@@ -51,7 +54,8 @@ class Desk:
         asyncio.run(self._run(work))
 
     async def _run(self, work: Callable[[Cycles], Awaitable[object]]) -> None:
-        opened = open_venues(self.config, self.clock)
+        told = Memory(self.engine, "desk").told()
+        opened = open_venues(self.config, self.clock, told=told)
         lease = next_epoch(self.engine, "desk", "t", self.clock.now())
         executor = Executor(
             Journal(self.engine, lease, self.clock), opened.venues, self.clock, release=verify
@@ -73,6 +77,7 @@ class Desk:
             clock=self.clock,
             live=self.live,
             dry=True,
+            words=Words(Memory(self.engine, "desk"), self.config.gather),
         )
         try:
             await work(Cycles(ports, monitor))
@@ -114,3 +119,35 @@ def test_a_venue_s_own_word_starts_one_cycle_that_leaves_it_alone(
     emulator.admin("POST", "notice", venue="okx", state="maintenance", **notice)
     desk.run(lambda cycles: cycles.look())
     assert len(desk.slots.with_status("due")) == 2, "it came back and went away again"
+
+
+def test_a_restart_goes_on_with_what_a_venue_said_last_while_it_cannot_be_asked(
+    desk: Desk, emulator: Emulator
+) -> None:
+    emulator.admin("POST", "notice", venue="okx", state="maintenance", title="An upgrade")
+    desk.run(lambda cycles: cycles.look())
+    (slot,) = desk.slots.with_status("due")
+    emulator.fault({"kind": "html", "path": "/api/v5/system/status", "times": 99})
+    desk.run(lambda cycles: cycles.look())
+    assert desk.slots.with_status("due") == (slot,), "it was told before the restart"
+    assert desk.live.marks is not None
+    told = desk.live.marks.statuses["okx"]
+    assert (told.state, told.before) == ("unknown", "maintenance")
+    assert {row.state for row in desk.live.marks.accounts} == {"frozen"}
+    at = Memory(desk.engine, "desk").told()["okx"].at
+    assert told.before_at == at, "it is as old as when it was read"
+
+    async def next_leader() -> set[str]:
+        url = desk.engine.url.render_as_string(hide_password=False)
+        history = desk.config.service.history.model_copy(update={"folder": str(desk.folder)})
+        service = desk.config.service.model_copy(update={"history": history})
+        config = desk.config.model_copy(update={"database": url, "service": service})
+        async with open_desk(config, "desk") as opened:
+            gathered = await opened.market.gather()
+            return {row.state for row in gathered.snapshot.accounts}
+
+    assert asyncio.run(next_leader()) == {"frozen"}
+    emulator.admin("POST", "faults", rules=[])
+    emulator.admin("POST", "notice", venue="okx", state="open")
+    desk.run(lambda cycles: cycles.look())
+    assert {row.state for row in desk.live.marks.accounts} == {"open"}

@@ -11,7 +11,7 @@ import typer
 
 from allocator.models.errors import JournalError, RefusedError
 from allocator.service.cli.codes import ExitCode, of_plan
-from allocator.service.cli.people import ConfigArgument, load, open_office, whole_hash
+from allocator.service.cli.people import ConfigArgument, load, open_office, whole_hash, words_of
 from allocator.service.cli.records import ConfigOption, DatabaseOption, open_database
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ def propose(*, config: ConfigArgument) -> None:
 
     loaded = load(config)
 
-    with open_office(loaded) as office:
+    with open_office(loaded) as office, words_of(loaded) as words:
 
         async def made() -> int:
-            async with open_market(loaded) as market:
+            async with open_market(loaded, words.memory.told()) as market:
                 _, snapshot, plan = await decided(market, loaded.mandate, office.history)
             show(plan, Format.TABLE)
             if plan.actions:
@@ -99,6 +99,9 @@ async def _carry_out(config: Config, hash_: str) -> ExecutionReport:
         earlier = await desk.executor.resume()
         if earlier is not None and earlier.plan_hash == hash_:
             return earlier
+        found = desk.history.proposal(hash_)
+        if found is not None:
+            desk.words.check(found.plan, found.snapshot, found.mandate)
         return await desk.executor.execute(hash_)
 
 

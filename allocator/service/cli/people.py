@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from allocator.execution.office import Office
     from allocator.models.config import Config
     from allocator.risk.approvals import Standing
+    from allocator.service.words import Words
 
 ConfigArgument = Annotated[
     Path, typer.Option("--config", "-c", help="The configuration.", show_default=False)
@@ -76,6 +77,16 @@ def open_office(config: Config) -> Generator[Office]:
                 Anchors(anchor_file(config.service.history), office.history, clock).keep()
 
 
+@contextmanager
+def words_of(config: Config) -> Generator[Words]:
+    """Open what venues said last, as the record has it."""
+    from allocator.service.monitor.memory import Memory
+    from allocator.service.words import Words
+
+    with open_database(config.database, None) as engine:
+        yield Words(Memory(engine, config.installation), config.gather)
+
+
 def approve(
     plan: Annotated[
         str | None, typer.Argument(help="The plan's hash, or its first digits; none lists.")
@@ -90,7 +101,7 @@ def approve(
 ) -> None:
     """Approve or reject a proposed plan, bound to its hash; without one, list what waits.
 
-    Ends with 6 if the plan is not known, too old, or you proposed it.
+    Ends with 6 if the plan is not known, too old, you proposed it, or a venue of it has shut.
 
     \b
     Example: allocator approve 3f9a21 -c config.yaml --as ann --reason "checked with the desk"
@@ -104,6 +115,11 @@ def approve(
         before = standing_of(office, loaded, hash_)
         if before.status == "expired":
             raise RefusedError(f"EXPIRED: plan_hash={hash_} at={stamp(before.expires_at)}")
+        if not reject:
+            found = office.history.proposal(hash_)
+            assert found is not None
+            with words_of(loaded) as words:
+                words.check(found.plan, found.snapshot, found.mandate)
         office.judge(hash_, who, "rejected" if reject else "approved", reason)
         _tell(standing_of(office, loaded, hash_))
 

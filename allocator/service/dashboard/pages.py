@@ -8,6 +8,7 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from allocator.models import api
@@ -173,9 +174,10 @@ async def what_if_form(request: Request, here: Acting) -> Response:
     try:
         case = case_asked({**asked, "scenario": text})
     except InputError as error:
-        page = _what_if(replace(here, refused=str(error)), None, text)
+        shown = replace(here, refused=str(error))
+        page = await run_in_threadpool(_what_if, shown, None, text)
         page.status_code = 422
         return page
-    here.site.service.snapshots.latest()
+    await run_in_threadpool(here.site.service.snapshots.latest)
     job = here.site.jobs.start("what-if", lambda watch: what_if(here.site, (case,), watch))
     return RedirectResponse(f"/what-if?{urlencode({'job': job.id, 'scenario': text})}", 303)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -85,7 +86,8 @@ async def _once(
     request: Request, handler: Callable[[Request], Coroutine[Any, Any, Response]]
 ) -> Response:
     given = await _bearer(request)
-    asking = principal_of(request, given)
+    # What asks the database does so in threads: the loop answers others meanwhile.
+    asking = await run_in_threadpool(principal_of, request, given)
     key = request.headers.get(KEY, "")
     if not key or len(key) > LONGEST_KEY or not key.isprintable():
         detail = f"a POST needs the header {KEY}: 1 to {LONGEST_KEY} printable characters"
@@ -96,7 +98,8 @@ async def _once(
     target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     site = site_of(request)
     asked = request_hash(request.method, target, body)
-    known = site.replies.begin(asking.name, key, asked, site.service.clock.now())
+    now = site.service.clock.now()
+    known = await run_in_threadpool(site.replies.begin, asking.name, key, asked, now)
     if known is not None:
         headers = {"Idempotent-Replay": "true"}
         return Response(known.body, known.status, headers, media_type="application/json")
@@ -105,8 +108,9 @@ async def _once(
     except (AllocatorError, RequestValidationError, ProblemError):
         # It was refused: nothing was done, so the key may be used again. Whatever else went
         # wrong leaves the key taken: somebody has to look what became of the request.
-        site.replies.forget(asking.name, key)
+        await run_in_threadpool(site.replies.forget, asking.name, key)
         raise
     text = bytes(response.body).decode()
-    site.replies.keep(asking.name, key, Reply(response.status_code, text))
+    reply = Reply(response.status_code, text)
+    await run_in_threadpool(site.replies.keep, asking.name, key, reply)
     return response

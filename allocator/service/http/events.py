@@ -53,7 +53,7 @@ async def stream(
     yield ": connected\n\n"
     while not site.service.stopping.is_set() and not await request.is_disconnected():
         rows = await asyncio.to_thread(site.views.events, after, BATCH)
-        fresh = [row for row in site.service.live.progress if row[0] > steps]
+        fresh = [row for row in site.service.live.steps() if row[0] > steps]
         now = loop.time()
         speaks = bool(rows or fresh) or now - quiet > QUIET_S
         if speaks and not await asyncio.to_thread(holds):
@@ -73,7 +73,7 @@ async def stream(
 
 
 def _latest(site: Site) -> int:
-    rows = site.service.live.progress
+    rows = site.service.live.steps()
     return rows[-1][0] if rows else 0
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from allocator.execution.leader import NotLeaderError
@@ -76,6 +78,19 @@ def install(app: FastAPI) -> None:
         if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             log.error("request failed", exc_info=error)
         return respond(problem)
+
+    def unreachable(_request: Request, error: Exception) -> Response:
+        # In one line: whoever asks meets it, and a trace of each would drown everything else.
+        log.error("request failed: the database cannot be used: %s", str(error).partition("\n")[0])
+        detail = "the database cannot be used now; nothing is known of what was asked"
+        return respond(
+            ProblemDetails(
+                title="Service Unavailable", status=503, detail=detail, code="DATABASE_UNAVAILABLE"
+            )
+        )
+
+    for kind in (OperationalError, InterfaceError, PoolTimeoutError):
+        app.add_exception_handler(kind, unreachable)
 
     @app.exception_handler(RequestValidationError)
     def invalid(_request: Request, error: RequestValidationError) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import AfterValidator
 
 from allocator.execution.history import History
@@ -13,7 +13,7 @@ from allocator.models import api
 from allocator.models.base import utc
 from allocator.models.snapshot import Snapshot
 from allocator.service.anchors import known_heads
-from allocator.service.http.access import OnceRoute, Served, need
+from allocator.service.http.access import OnceRoute, Served, need, site_of
 from allocator.service.http.problems import responses, written_as
 from allocator.service.http.site import Site
 from allocator.service.metrics import CONTENT_TYPE, Reading
@@ -49,17 +49,18 @@ router = APIRouter(
 
 
 @open_routes.get("/healthz")
-def healthz() -> api.Health:
+async def healthz() -> api.Health:
     """Tell that the process serves."""
+    # In the server's loop, which waits for nothing: threads may all hang in the database.
     from allocator import __version__
 
     return api.Health(ok=True, version=__version__)
 
 
 @open_routes.get("/readyz", responses=responses(503))
-def readyz(site: Served, response: Response) -> api.Health:
+async def readyz(request: Request, response: Response) -> api.Health:
     """Tell whether this instance is of use: database, ticks, a leader that ticks."""
-    found = site.views.health()
+    found = await site_of(request).readiness.ask()
     response.status_code = 200 if found.ok else 503
     return found
 

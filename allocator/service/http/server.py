@@ -1,4 +1,8 @@
-"""Serves a site on its address for as long as the service runs."""
+"""Serves a site on its address for as long as the service runs, in a thread of its own.
+
+The service's loop waits for the database now and then, as a leader must before it sends anything;
+who asks whether the process lives is answered all the same.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ import logging
 import socket
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
+from contextvars import copy_context
+from threading import Thread
 
 import uvicorn
 
@@ -51,7 +57,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 async def serving(service: Service) -> AsyncGenerator[None]:
-    """Serve while the block runs."""
+    """Serve while the block runs; whoever is still waited for by the database is left behind."""
     http = service.config.service.http
     site = Site(service)
     opened = listen(http.host, http.port)
@@ -64,7 +70,11 @@ async def serving(service: Service) -> AsyncGenerator[None]:
         access_log=False,
     )
     server = _Server(config)
-    task = asyncio.create_task(server.serve([opened]))
+    # Its logs bear what is bound here: of several books, which one it serves.
+    thread = Thread(
+        target=copy_context().run, args=(_serve, server, opened), name="http", daemon=True
+    )
+    thread.start()
     host, port = opened.getsockname()[:2]
     service.address = f"http://{host}:{port}"
     log.info("serves", extra={"address": service.address})
@@ -72,6 +82,13 @@ async def serving(service: Service) -> AsyncGenerator[None]:
         yield
     finally:
         server.should_exit = True
-        await asyncio.gather(task, return_exceptions=True)
+        await asyncio.to_thread(thread.join)
         opened.close()
         await asyncio.to_thread(site.jobs.close)
+
+
+def _serve(server: _Server, opened: socket.socket) -> None:
+    try:
+        asyncio.run(server.serve([opened]))
+    except Exception:
+        log.exception("the server has ended")

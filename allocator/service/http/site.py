@@ -14,6 +14,7 @@ from allocator.models.api import JobView
 from allocator.models.base import Value, json_value
 from allocator.models.errors import AllocatorError, RefusedError
 from allocator.service.http.once import Replies
+from allocator.service.http.readiness import Readiness
 from allocator.service.http.tokens import Tokens
 from allocator.service.run import Service
 from allocator.service.snapshots import MissingError
@@ -100,6 +101,7 @@ class Site:
         self.tokens = Tokens(service.engine)
         self.replies = Replies(service.engine)
         self.jobs = Jobs()
+        self.readiness = Readiness(self.views.health)
 
     def plain(self) -> dict[str, Any]:
         """Tell what every page says of the instance."""

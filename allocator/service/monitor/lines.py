@@ -13,15 +13,17 @@ from allocator.execution.leader import Lease, fence
 from allocator.models.base import stamp
 from allocator.models.service_records import TriggerRow
 from allocator.risk.triggers import Firing, Key, Line
+from allocator.service.monitor.memory import Heard, Memory
 from allocator.service.scheduler.slots import Asked, write
 
 
 class Lines:
-    """The trigger lines of one portfolio."""
+    """The trigger lines of one portfolio, and what they are reckoned from."""
 
     def __init__(self, engine: Engine, portfolio: str) -> None:
         self._engine = engine
         self._portfolio = portfolio
+        self.memory = Memory(engine, portfolio)
 
     def read(self) -> dict[Key, Line]:
         """Read what is remembered."""
@@ -33,15 +35,16 @@ class Lines:
                 for row in session.exec(query)
             }
 
-    def keep(
+    def keep(  # noqa: PLR0913, PLR0917 - what a look comes to
         self,
         lease: Lease,
         before: Mapping[Key, Line],
         after: Mapping[Key, Line],
         firings: Sequence[Firing],
         at: datetime,
+        heard: Heard | None = None,
     ) -> None:
-        """Keep what changed, and write the slots of what fired.
+        """Keep what changed and was heard, and write the slots of what fired, in one go.
 
         Raises
         ------
@@ -49,7 +52,8 @@ class Lines:
             When another leads by now: it watches the triggers.
         """
         changed = {key: line for key, line in after.items() if before.get(key, Line()) != line}
-        if not changed and not firings:
+        heard = heard or Heard()
+        if not (changed or firings or heard.statuses or heard.rates):
             return
         with Session(self._engine) as session, session.begin():
             fence(session, lease)
@@ -64,6 +68,7 @@ class Lines:
                         fired_at=line.fired_at,
                     )
                 )
+            self.memory.write(session, heard, at)
             for firing in firings:
                 write(session, self._portfolio, slot_of(firing, at))
 

@@ -18,6 +18,7 @@ from allocator.service.monitor.flows import Ledger
 from allocator.service.monitor.history import MarkStore
 from allocator.service.monitor.lines import Lines
 from allocator.service.monitor.marks import Marks, marks_of, observation
+from allocator.service.monitor.memory import Heard
 from allocator.service.monitor.profit import Flows, Profit, moment, profit
 from allocator.state import Book
 
@@ -62,7 +63,7 @@ class Monitor:
         self._known: Mapping[str, Flows] | None = None
         self._moving = set[str]()
         # What urgent triggers saw of funding last, and the others, which rest during a cycle.
-        self._rates: dict[bool, dict[str, Decimal]] = {True: {}, False: {}}
+        self._rates = lines.memory.rates()
         self.latest: Marks | None = None
 
     def before_reading(self) -> None:
@@ -127,7 +128,8 @@ class Monitor:
         """Look at the triggers of either kind, each beside the rates that it saw last."""
         known, ages = self._lines.read(), self._ages(marks)
         after, firings = known, tuple[Firing, ...]()
-        for urgent in (True,) if busy else (True, False):
+        looking = (True,) if busy else (True, False)
+        for urgent in looking:
             seen = observation(
                 marks,
                 rates=self._rates[urgent],
@@ -138,9 +140,11 @@ class Monitor:
             rules = tuple(row for row in self._rules if row.urgent == urgent)
             after, found = watch(rules, after, seen)
             firings += found
-        self._lines.keep(self._lease, known, after, firings, marks.at)
-        for urgent in (True,) if busy else (True, False):
-            self._rates[urgent] = {**self._rates[urgent], **marks.funding}
+        rates = {urgent: {**self._rates[urgent], **marks.funding} for urgent in looking}
+        changed = {urgent: row for urgent, row in rates.items() if row != self._rates[urgent]}
+        heard = Heard(marks.statuses, changed)
+        self._lines.keep(self._lease, known, after, firings, marks.at, heard)
+        self._rates |= rates
         if firings:
             self._fired(firings)
         return firings

@@ -20,13 +20,14 @@ from allocator.adapters.registry import Opened
 from allocator.adapters.statuses import Statuses
 from allocator.models.config import Config
 from allocator.models.errors import VenueError
-from allocator.models.status import VenueStatus
+from allocator.models.status import Told, VenueState, VenueStatus
 from docs.write_contract import WALLETS, main_account
 from tests.adapters.ccxt.recorded import gathered, playing
 from tests.adapters.test_contract_payload import RECORDED
 
 Run = Callable[[Config, Callable[[Opened], Awaitable[Any]]], Any]
 BEGIN, END = 1751596902000, 1751597011000
+TOLD_AT, LATER = datetime(2025, 7, 1, tzinfo=UTC), timedelta(minutes=1)
 UNTIL = datetime(2025, 7, 4, 2, 43, 31, tzinfo=UTC)
 
 
@@ -280,10 +281,13 @@ SHUT = VenueStatus(state="maintenance", until=UNTIL, note="upgrade")
 
 def test_what_was_told_last_stands_while_the_venue_cannot_be_asked() -> None:
     kept = Statuses()
-    kept.take({"okx": SHUT})
-    told = kept.take({"okx": "HTTP 503"})["okx"]
+    kept.take({"okx": SHUT}, TOLD_AT)
+    told = kept.take({"okx": "HTTP 503"}, TOLD_AT + LATER)["okx"]
     assert (told.state, told.barred, told.accounts) == ("unknown", True, "frozen")
-    assert told.words == "unknown, last told maintenance until 2025-07-04T02:43:31Z: HTTP 503"
+    assert told.words == (
+        "unknown, last told maintenance at 2025-07-01T00:00:00Z "
+        "until 2025-07-04T02:43:31Z: HTTP 503"
+    )
 
 
 @pytest.mark.parametrize("until", [None, UNTIL])
@@ -291,13 +295,27 @@ def test_it_stands_until_the_venue_says_otherwise_past_the_end_that_it_expected(
     until: datetime | None,
 ) -> None:
     kept = Statuses()
-    kept.take({"okx": SHUT.model_copy(update={"until": until})})
+    kept.take({"okx": SHUT.model_copy(update={"until": until})}, TOLD_AT)
     for _ in range(3):
-        told = kept.take({"okx": "HTTP 503"})["okx"]
+        told = kept.take({"okx": "HTTP 503"}, TOLD_AT + LATER)["okx"]
         assert (told.accounts, told.barred, told.gravity) == ("frozen", True, 3)
-    assert kept.take({"okx": VenueStatus(state="open")})["okx"].accounts == "open"
-    told = kept.take({"okx": "HTTP 503"})["okx"]
+    assert kept.take({"okx": VenueStatus(state="open")}, TOLD_AT + LATER)["okx"].accounts == "open"
+    told = kept.take({"okx": "HTTP 503"}, TOLD_AT + LATER)["okx"]
     assert (told.accounts, told.barred, told.gravity) == ("open", None, None)
+
+
+@pytest.mark.parametrize("state", ["limited", "cancel_only", "maintenance"])
+def test_what_an_earlier_process_was_told_stands_and_tells_its_age(state: VenueState) -> None:
+    last = VenueStatus(state=state, until=UNTIL, note="an upgrade")
+    kept = Statuses({"okx": Told(status=last, at=TOLD_AT)})
+    told = kept.take({"okx": "HTTP 503"}, TOLD_AT + timedelta(days=3))["okx"]
+    assert (told.state, told.accounts, told.gravity) == ("unknown", last.accounts, last.gravity)
+    name = state.replace("_", " ")
+    assert told.words == (
+        f"unknown, last told {name} at 2025-07-01T00:00:00Z until 2025-07-04T02:43:31Z: HTTP 503"
+    )
+    assert kept.take({"okx": VenueStatus(state="open")}, TOLD_AT)["okx"].accounts == "open"
+    assert kept.take({"okx": "HTTP 503"}, TOLD_AT)["okx"].barred is None
 
 
 def test_a_venue_s_words_are_one_line_of_bounded_length() -> None:

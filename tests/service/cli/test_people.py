@@ -9,19 +9,25 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
+from sqlmodel import Session
 
 from allocator.adapters.emulator.testing import Emulator, running_emulator
+from allocator.execution.database import connect
 from allocator.execution.run import Parked, Shell
 from allocator.models.controls import ControlsConfig
+from allocator.models.status import VenueStatus
 from allocator.risk.table import CONTROLS
+from allocator.service.bootstrap import read_config
 from allocator.service.cli.main import run
 from allocator.service.demo import configuration, prepare
+from allocator.service.monitor.memory import Heard, Memory
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -148,6 +154,23 @@ def test_a_halt_of_what_is_not_there_is_refused(shop: Shop) -> None:
         assert f"NOT_KNOWN: scope={scope}" in flat(told)
     for scope in ("venue:binance", "account:bybit-a"):
         assert shop.type("halt", scope, "--as", "ann", "--reason", "odd prices")[0] == 0
+
+
+def test_a_plan_of_a_venue_that_has_shut_is_neither_approved_nor_carried_out(shop: Shop) -> None:
+    plan = shop.proposed()
+    assert shop.type("approve", plan[:8], "--as", "ann")[0] == 0
+    later = shop.proposed()
+    word = VenueStatus(state="maintenance", note="an upgrade")
+    engine = connect(read_config(shop.path).database)
+    with Session(engine) as session, session.begin():
+        memory = Memory(engine, "demo")
+        memory.write(session, Heard({"bybit": word, "binance": word}), datetime.now(UTC))
+    engine.dispose()
+    for words in (("execute", plan[:8]), ("approve", later[:8], "--as", "ann")):
+        status, told = shop.type(*words)
+        assert status == 6, told
+        assert "VENUE_SHUT" in told
+        assert "says=maintenance: an upgrade" in flat(told)
 
 
 def test_a_rejected_plan_is_not_carried_out(shop: Shop) -> None:

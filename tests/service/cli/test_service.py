@@ -94,3 +94,34 @@ def test_live_service_wants_to_hear_it_twice(
     path.write_text(path.read_text().replace('"mode": "loopback"', '"mode": "live"'))
     assert run(["run", "-c", str(path)]) == 6
     assert "NOT_LIVE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["token", "list"], ["run"], ["db", "upgrade"]])
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('"0 * * * *"', '"61 * * * *"', "schedule hourly: cron '61 * * * *': "),
+        ("sqlite:///", "my desk ", "database: not the URL of a database; sqlite:///FILE or "),
+    ],
+)
+def test_a_value_that_cannot_be_is_told_before_anything_is_opened(
+    path: Path, capsys: pytest.CaptureFixture[str], command: list[str], old: str, new: str,
+    told: str,
+) -> None:  # fmt: skip
+    shown = path.read_text()
+    assert old in shown
+    path.write_text(shown.replace(old, new))
+    assert run([*command, "-c", str(path)]) == 2
+    assert told in capsys.readouterr().err
+    assert not (path.parent / "journal.db").exists()
+
+
+def test_a_secret_that_the_environment_lacks_is_told_as_such(
+    path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_text(path.read_text().replace(f"file:{path.parent}/key", "env:NO_SUCH_KEY"))
+    assert run(["run", "-c", str(path)]) == 2
+    assert capsys.readouterr().err == "no secret can be read at env:NO_SUCH_KEY: it is not set\n"
+    monkeypatch.setenv("NO_SUCH_KEY", "")
+    assert run(["run", "-c", str(path)]) == 2
+    assert capsys.readouterr().err == "the secret at env:NO_SUCH_KEY is empty\n"

@@ -1,0 +1,89 @@
+"""Readiness of an instance whose database hangs or fails."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy import Engine, text
+from structlog.contextvars import bound_contextvars, get_contextvars
+
+from allocator.models.api import Health
+from allocator.service.http import readiness
+from allocator.service.http.readiness import Readiness
+from allocator.service.http.server import serving
+from tests.service.sites import Place
+
+WELL = Health(ok=True, version="1")
+SHORT_S = 0.05
+
+
+def test_a_check_that_hangs_is_told_in_time_and_begun_once() -> None:
+    answers, begun = Event(), list[int]()
+
+    def check() -> Health:
+        begun.append(1)
+        answers.wait()
+        return WELL
+
+    async def ask() -> None:
+        readiness = Readiness(check, SHORT_S)
+        first = await asyncio.gather(*(readiness.ask() for _ in range(3)))
+        assert {row.faults for row in first} == {("the database does not answer",)}
+        assert (await readiness.ask()).ok is False
+        assert begun == [1]
+        answers.set()
+        patient = Readiness(check, 10)
+        assert await patient.ask() == WELL
+
+    asyncio.run(ask())
+
+
+def test_a_database_that_fails_is_told_without_its_words(
+    place: Place, lite: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    with lite.begin() as connection:
+        connection.execute(text("DROP TABLE heartbeat"))
+    response = place.get("/readyz", None)
+    assert response.status_code == 503
+    assert response.json()["faults"] == ["the database does not answer"]
+    assert "heartbeat" in caplog.text
+    assert place.get("/healthz", None).status_code == 200
+
+
+def test_a_request_that_the_database_fails_is_refused_and_not_a_bug(
+    place: Place, lite: Engine
+) -> None:
+    with lite.begin() as connection:
+        connection.execute(text("DROP TABLE slot"))
+    response = place.get("/v1/slots")
+    assert (response.status_code, response.json()["code"]) == (503, "DATABASE_UNAVAILABLE")
+    assert "slot" not in response.json()["detail"]
+
+
+def test_what_the_server_logs_says_of_which_book_it_is(
+    lite: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place(lite, tmp_path)
+    http = place.service.config.service.http.model_copy(update={"port": 0})
+    service = place.service.config.service.model_copy(update={"http": http})
+    place.service.config = place.service.config.model_copy(update={"service": service})
+    with lite.begin() as connection:
+        connection.execute(text("DROP TABLE heartbeat"))
+    seen = list[dict[str, Any]]()
+    monkeypatch.setattr(readiness.log, "warning", lambda *_: seen.append(get_contextvars()))
+
+    async def ask() -> None:
+        with bound_contextvars(book="carry"):
+            async with asynccontextmanager(serving)(place.service):
+                async with httpx2.AsyncClient() as client:
+                    answer = await client.get(f"{place.service.address}/readyz")
+                assert answer.status_code == 503
+
+    asyncio.run(ask())
+    assert seen == [{"book": "carry"}]
