@@ -4,10 +4,11 @@ A group is sliced at equal fractions: by slice k of K each leg is asked for k/K 
 rounded down to lots. What holds the legs together is what was really filled, since lots, smallest
 orders and fills in part keep a leg below what is due:
 
-- A leg may be ahead of every other one by a slice, as a share of its quantity. What cannot be cut
-  so finely counts as a slice of its own: the piece into which a leg falls when it is cut as often
-  as its smallest order allows, at most twice that order. Two legs may differ by the slice, or by
-  the piece of either, whichever is most.
+- A leg may be ahead of every other one by a slice, as a share of its quantity; legs of one
+  underlying and side share the slice, as they go one after another. What cannot be cut so finely
+  counts as a slice of its own: the piece into which a leg falls when it is cut as often as its
+  smallest order allows, at most twice that order. Two legs may differ by the slice, or by the
+  piece of either, whichever is most.
 - A request leaves no rest that is too small to be sent, if it can be smaller or can wait. When no
   leg has moved in a round, nobody waits any longer, and such a rest may be left.
 - A leg whose rest is too small to be sent is done; the others may not pass it by more than before.
@@ -125,7 +126,12 @@ def pace_of(legs: Sequence[Leg], max_slice: Decimal) -> Pace:
 
 
 def _largest(legs: Sequence[Leg]) -> Decimal:
-    return max(leg.order.quantity * leg.notional for leg in legs)
+    """Numeraire of the larger side of one underlying: its legs go one after another."""
+    sides = dict[tuple[str, str], Decimal]()
+    for leg in legs:
+        side = leg.instrument.underlying or leg.instrument.id, leg.order.side
+        sides[side] = sides.get(side, ZERO) + leg.order.quantity * leg.notional
+    return max(sides.values())
 
 
 def _piece(leg: Leg, parts: int) -> Decimal:

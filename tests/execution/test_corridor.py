@@ -91,6 +91,36 @@ def excursion(engine: Engine, seed: int) -> tuple[Decimal, int]:
     return max(beyond, default=Decimal(0)) / max(SLICE, *pieces), len(watched.seen)
 
 
+@pytest.mark.parametrize(
+    "sizes", [("0.8", "0.8"), ("0.8", "0.1", "0.4"), ("0.4", "0.4", "0.4", "0.4")]
+)
+def test_several_legs_of_a_side_share_a_slice(lite: Engine, sizes: tuple[str, ...]) -> None:
+    """Sells of several accounts against buys of as many others, on one underlying."""
+    sellers = {f"s{n}": size for n, size in enumerate(sizes)}
+    buyers = {f"b{n}": size for n, size in enumerate(sizes)}
+    accounts = [account(name, "alpha", "3") for name in sellers]
+    accounts += [account(name, "beta", "-3") for name in buyers]
+    desk = Desk.open(lite, start=snapshot(accounts=accounts))
+    held = list[Decimal]()
+
+    def note() -> None:
+        both = [desk.held(name, pair) for name in (*sellers, *buyers) for pair in (BTC_A, BTC_B)]
+        held.append(sum(both, Decimal(0)) * MARK)
+
+    fill = desk.exchange._fill
+    desk.exchange._fill = lambda *given: (fill(*given), note())  # type: ignore[assignment,method-assign,func-returns-value]
+    ways = [("sell", "a", sellers), ("buy", "b", buyers)]
+    rows = [
+        order(seq, account_, side, size, reduce_only=True, group="g") | {"account": name}
+        for seq, (side, account_, name, size) in enumerate(
+            ((side, at, name, size) for side, at, of in ways for name, size in of.items()), 1
+        )
+    ]
+    assert desk.run(*rows).status == "done"
+    assert held
+    assert max(map(abs, held)) <= SLICE
+
+
 def listed(rng: random.Random, name: str) -> dict[str, Any]:
     """Draw the lot and the smallest order of an instrument, half of them fine."""
     if rng.random() < 0.5:

@@ -46,6 +46,7 @@ def leg(quantity: str = "1", smallest: str = "0.001", **over: object) -> Leg:
         (("1", "1"), "49999", 2),
         (("1", "0.5"), "10000", 5),
         (("1", "0.001"), "10000", 5),
+        (("1", "1", "1"), "50000", 2),
         (("1", "1"), "0", 50),
         (("0.01", "0.01"), "0", 10),
     ],
@@ -53,7 +54,7 @@ def leg(quantity: str = "1", smallest: str = "0.001", **over: object) -> Leg:
 def test_parts_follow_the_slice_size_and_the_smallest_order(
     quantities: tuple[str, ...], max_slice: str, parts: int
 ) -> None:
-    assert parts_of([leg(q) for q in quantities], Decimal(max_slice)) == parts
+    assert parts_of(sided(*map(leg, quantities)), Decimal(max_slice)) == parts
 
 
 @given(st.integers(1, 5000), st.integers(1, 60))
@@ -69,9 +70,17 @@ def test_slices_rise_to_the_whole_in_lots(lots: int, parts: int) -> None:
 
 
 def group(*legs: Leg, max_slice: str = "20000") -> Pace:
-    rows = [replace(row, order=row.order.model_copy(update={"seq": at}))
-            for at, row in enumerate(legs, 1)]  # fmt: skip
-    return pace_of(rows, Decimal(max_slice))
+    return pace_of(sided(*legs), Decimal(max_slice))
+
+
+def sided(*legs: Leg) -> list[Leg]:
+    """Number legs, each against the one before."""
+    return [
+        replace(
+            row, order=row.order.model_copy(update={"seq": at, "side": ("sell", "buy")[at % 2]})
+        )
+        for at, row in enumerate(legs, 1)
+    ]
 
 
 def goals(pace: Pace, part: int, *filled: str, **how: Any) -> list[Decimal]:
