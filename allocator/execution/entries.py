@@ -11,7 +11,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from allocator.execution import audit
-from allocator.execution.attempts import intent_text, of_row, sender, text_hash, touched
+from allocator.execution.attempts import Attempt, intent_text, of_row, sender, text_hash, touched
 from allocator.execution.reservations import settle
 from allocator.execution.transitions import Stage, State, advance, advance_stage
 from allocator.models.base import plain
@@ -90,6 +90,14 @@ def attempt_row(session: Session, client_id: str) -> AttemptRow:
     if row is None:
         raise JournalError(f"NO_ATTEMPT: client_id={client_id}")
     return row
+
+
+def attempts_of(session: Session, plan_hash: str, seq: int) -> tuple[Attempt, ...]:
+    """List the attempts of an action, in the order they were made."""
+    session.flush()
+    query = select(AttemptRow).where(AttemptRow.plan_hash == plan_hash, AttemptRow.seq == seq)
+    made = session.exec(query.order_by(col(AttemptRow.part), col(AttemptRow.number)))
+    return tuple(of_row(row) for row in made)
 
 
 def new_row(place: Place, intent: Intent, window_s: Decimal, entry: Entry) -> AttemptRow:

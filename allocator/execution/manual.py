@@ -13,6 +13,7 @@ from allocator.execution.entries import (
     Entry,
     action_rows,
     attempt_row,
+    attempts_of,
     lift,
     move_attempt,
     need_evidence,
@@ -88,13 +89,8 @@ def _thaw(entry: Entry, client_id: str, verdict: Verdict) -> None:
 def _end_action(entry: Entry, row: AttemptRow) -> None:
     """End the action of an attempt, if nothing else of it is open."""
     session = entry.session
-    session.flush()
     action = _action(session, row)
-    query = select(AttemptRow).where(
-        AttemptRow.plan_hash == row.plan_hash, AttemptRow.seq == row.seq
-    )
-    made = session.exec(query.order_by(col(AttemptRow.part), col(AttemptRow.number)))
-    stage, why = ending(action, [of_row(other) for other in made])
+    stage, why = ending(action, attempts_of(session, row.plan_hash, row.seq))
     if stage not in (Stage.MANUAL, Stage.WORKING):
         for line in action_rows(session, row.plan_hash, [row.seq]):
             step_action(entry, line, stage, why)
