@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from sqlmodel import Session, col, select
 
-from allocator.execution.attempts import Attempt, of_row, quantity
+from allocator.execution.attempts import Attempt, fees_text, of_row, quantity, sender
 from allocator.execution.endings import ending
 from allocator.execution.entries import (
     Entry,
@@ -21,10 +22,11 @@ from allocator.execution.entries import (
     step_action,
 )
 from allocator.execution.office import Office
-from allocator.execution.recorded import stored_plan
+from allocator.execution.recorded import plan_record, stored_plan
 from allocator.execution.transitions import Stage, State
 from allocator.models.base import ZERO, plain
 from allocator.models.errors import JournalError, RefusedError
+from allocator.models.intents import OrderIntent, TransferIntent
 from allocator.models.plan import Action
 from allocator.models.records import AttemptRow, FreezeRow
 
@@ -44,12 +46,19 @@ class Verdict:
         Contracts, or asset units that arrived.
     evidence
         Where this was seen.
+    price
+        Average price of all that was filled; None: not told, so that any that the limit allows
+        is as expected.
+    fees
+        All charges, units by asset, negative for a rebate; None: not told.
     """
 
     to: State
     filled: Decimal
     operator: str
     evidence: str
+    price: Decimal | None = None
+    fees: Mapping[str, Decimal] | None = None
 
 
 def resolve(office: Office, client_id: str, verdict: Verdict) -> Attempt:
@@ -61,7 +70,8 @@ def resolve(office: Office, client_id: str, verdict: Verdict) -> Attempt:
     Raises
     ------
     RefusedError
-        When `filled` does not go with the end, or operator or evidence are missing.
+        When `filled` does not go with the end, or price or fees with what was filled; or when
+        operator or evidence are missing.
     JournalError
         When the attempt is not MANUAL, or does not end like that.
     """
@@ -71,11 +81,23 @@ def resolve(office: Office, client_id: str, verdict: Verdict) -> Attempt:
         if row.state != State.MANUAL:
             raise JournalError(f"NOT_MANUAL: client_id={client_id} state={row.state}")
         _check(of_row(row), verdict.to, verdict.filled)
-        row.filled = verdict.filled
+        _check_price(of_row(row), verdict)
+        _check_fees(entry.session, of_row(row), verdict)
+        _take(row, verdict)
         move_attempt(entry, row, verdict.to, f"{verdict.operator}: {verdict.evidence}")
         _thaw(entry, client_id, verdict)
         _end_action(entry, row)
         return of_row(row)
+
+
+def _take(row: AttemptRow, verdict: Verdict) -> None:
+    """Keep what was filled; price and fees of less say nothing of the whole."""
+    more = verdict.filled != row.filled
+    row.filled = verdict.filled
+    if more or verdict.price is not None:
+        row.average_price = verdict.price
+    if more or verdict.fees is not None:
+        row.fees_json = fees_text(verdict.fees or {})
 
 
 def _thaw(entry: Entry, client_id: str, verdict: Verdict) -> None:
@@ -109,4 +131,35 @@ def _check(attempt: Attempt, to: State, filled: Decimal) -> None:
         raise RefusedError(
             f"FILLED_DIFFERS: to={to} filled={plain(filled)} "
             f"least={plain(least)} most={plain(most)}"
+        )
+
+
+def _check_price(attempt: Attempt, verdict: Verdict) -> None:
+    price, intent = verdict.price, attempt.intent
+    if price is None:
+        return
+    worst = None
+    if isinstance(intent, OrderIntent):
+        worst = intent.limit_price
+        beyond = price > worst if intent.side == "buy" else price < worst
+    else:
+        beyond = isinstance(intent, TransferIntent)
+    if beyond or price <= ZERO or not verdict.filled:
+        limit = "none" if worst is None else plain(worst)
+        raise RefusedError(
+            f"PRICE_DIFFERS: price={plain(price)} worst={limit} filled={plain(verdict.filled)}"
+        )
+
+
+def _check_fees(session: Session, attempt: Attempt, verdict: Verdict) -> None:
+    """Refuse fees where there can be none, or in an asset that nobody knows."""
+    if not verdict.fees:
+        return
+    record = plan_record(plan_row(session, attempt.plan_hash))
+    wallets = ((record.baseline or {}).get(sender(attempt.intent)) or {}).get("wallets") or {}
+    unknown = sorted(set(verdict.fees) - set(record.snapshot.assets) - set(wallets))
+    if unknown or not verdict.filled or not isinstance(attempt.intent, OrderIntent):
+        raise RefusedError(
+            f"FEE_DIFFERS: assets={','.join(sorted(verdict.fees))} "
+            f"unknown={','.join(unknown) or 'none'} filled={plain(verdict.filled)}"
         )

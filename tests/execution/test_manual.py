@@ -141,3 +141,51 @@ def test_what_an_operator_says_beside_the_leader_ends_the_other_legs_with_it(
     assert desk.held("b", BTC_B) == Decimal("-0.6")
     assert desk.stages() == {2: "part_done", 3: "part_done"}
     assert not History(engine).unfinished()
+
+
+PRICE, FEE = Decimal("49999.5"), Decimal("0.4") * Decimal("49999.5") * Decimal("0.0005")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{}, {"price": PRICE}, {"price": PRICE, "fees": {"USDT": FEE}}],
+    ids=["neither", "price", "both"],
+)
+def test_what_an_operator_tells_makes_no_false_outside_change(
+    lite: Engine, told: dict[str, Any]
+) -> None:
+    _, report = racing(lite, State.FILLED, "0.4", **told)
+    assert (report.status, report.reconciled, report.breaks) == ("done", True, ())
+    assert History(lite).frozen() == {}
+
+
+def test_price_and_fee_that_an_operator_tells_are_on_record(engine: Engine) -> None:
+    desk, attempt = handed_over(engine)
+    told = Verdict(
+        State.CANCELLED, Decimal("0.2"), "ann", "page", price=PRICE, fees={"USDT": Decimal("4.9")}
+    )
+    resolve(desk.journal(), attempt.client_id, told)
+    ended = desk.journal().history.attempt(attempt.client_id)
+    assert ended is not None
+    assert (ended.average_price, ended.fees) == (PRICE, {"USDT": Decimal("4.9")})
+    assert desk.journal().history.verify() == ()
+
+
+@pytest.mark.parametrize(
+    ("filled", "told", "code"),
+    [
+        ("0.2", {"price": Decimal("49000")}, "PRICE_DIFFERS"),
+        ("0.2", {"price": Decimal(0)}, "PRICE_DIFFERS"),
+        ("0", {"price": PRICE}, "PRICE_DIFFERS"),
+        ("0", {"fees": {"USDT": Decimal(1)}}, "FEE_DIFFERS"),
+        ("0.2", {"fees": {"DOGE": Decimal(1)}}, "FEE_DIFFERS"),
+    ],
+)
+def test_price_and_fee_that_cannot_be_are_refused(
+    lite: Engine, filled: str, told: dict[str, Any], code: str
+) -> None:
+    desk, attempt = handed_over(lite)
+    verdict = Verdict(State.CANCELLED, Decimal(filled), "ann", "page", **told)
+    with pytest.raises(RefusedError, match=code):
+        resolve(desk.journal(), attempt.client_id, verdict)
+    assert set(desk.journal().history.frozen()) == {"a"}

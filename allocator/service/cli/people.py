@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -266,14 +266,24 @@ def resolve(  # noqa: PLR0913 - each is an option of the command
     filled: Annotated[
         str, typer.Option(help="Contracts filled, or asset units that arrived.")
     ] = "0",
+    price: Annotated[
+        str | None, typer.Option(help="Average price of what was filled.", show_default=False)
+    ] = None,
+    fee: Annotated[
+        list[str] | None,
+        typer.Option(help="Charged for it, ASSET=AMOUNT; once an asset.", show_default=False),
+    ] = None,
     who: WhoOption = "",
     evidence: Annotated[str, typer.Option(help="Where you saw it.", show_default=False)] = "",
 ) -> None:
     """Tell how a request ended that nobody could say of, or let a frozen account act again.
 
-    Ends with 6 without a name or evidence, or if the figure does not go with the end.
+    Price and fees are those of all that was filled; what is not told is allowed for. Ends with 6
+    without a name or evidence, or if a figure does not go with the end.
 
     \b
+    Example: allocator resolve ID -c config.yaml --to filled --filled 0.4 --price 49999.5
+    --fee USDT=10 --as ann --evidence "order page"
     Example: allocator resolve account:okx-a -c config.yaml --as ann --evidence "ticket 4711"
     """  # noqa: D301
     with open_office(load(config)) as office:
@@ -285,18 +295,32 @@ def resolve(  # noqa: PLR0913 - each is an option of the command
         elif end is None:
             raise typer.BadParameter("tell how it ended", param_hint="--to")
         else:
-            _resolve(office, what, end, _amount(filled), (who, evidence))
+            told = (_amount(filled), who, evidence, _price(price), _fees(fee))
+            _resolve(office, what, end, *told)
 
 
-def _resolve(
-    office: Office, client_id: str, end: End, filled: Decimal, by: tuple[str, str]
-) -> None:
+def _resolve(office: Office, client_id: str, end: End, *told: Any) -> None:
     from allocator.execution.manual import Verdict
     from allocator.execution.manual import resolve as resolve_attempt
     from allocator.execution.transitions import State
 
-    ended = resolve_attempt(office, client_id, Verdict(State(end.value), filled, *by))
-    print(f"{client_id}: {ended.state}, {plain(ended.filled)}")
+    ended = resolve_attempt(office, client_id, Verdict(State(end.value), *told))
+    at = "" if ended.average_price is None else f" at {plain(ended.average_price)}"
+    print(f"{client_id}: {ended.state}, {plain(ended.filled)}{at}")
+
+
+def _price(text: str | None) -> Decimal | None:
+    return None if text is None else _number(text, "--price")
+
+
+def _fees(texts: Sequence[str] | None) -> dict[str, Decimal] | None:
+    out = dict[str, Decimal]()
+    for text in texts or ():
+        asset, _, amount = text.partition("=")
+        if not asset or asset in out:
+            raise typer.BadParameter(f"not one ASSET=AMOUNT an asset: {text}", param_hint="--fee")
+        out[asset] = _number(amount, "--fee")
+    return out or None
 
 
 def _amount(text: str) -> Decimal:
