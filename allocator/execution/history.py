@@ -152,6 +152,12 @@ class History:
             )
             return tuple(ActionRecord(r.seq, r.kind, Stage(r.stage), r.reason) for r in rows)
 
+    def working(self) -> tuple[str, ...]:
+        """List the hashes of plans that have an action whose end is not written down."""
+        query = select(ActionRow.plan_hash).where(ActionRow.stage == Stage.WORKING).distinct()
+        with self._session() as session:
+            return tuple(session.exec(query.order_by(col(ActionRow.plan_hash))))
+
     def attempts(self, hash_: str, seq: int | None = None) -> tuple[Attempt, ...]:
         """List the attempts of a plan, or of one of its actions, in the order they were made."""
         query = select(AttemptRow).where(col(AttemptRow.plan_hash) == hash_)
