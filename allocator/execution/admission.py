@@ -224,7 +224,10 @@ def _check_possible(
     for name in accounts:
         shell.venue(name)
         if name in frozen:
-            raise RefusedError(f"FROZEN: account={name} reason={frozen[name]}")
+            raise RefusedError(
+                f"FROZEN: account={name} reason={frozen[name]}; "
+                "`allocator resolve` lists what is to be resolved"
+            )
     if not _can(shell.venue(accounts[0]).capabilities, action, snapshot):
         raise RefusedError(f"NOT_SUPPORTED: seq={action.seq} kind={action.kind}")
 

@@ -162,7 +162,11 @@ def refuse_frozen(session: Session, intent: Intent) -> None:
         )
     )
     for row in rows:
-        raise RefusedError(f"FROZEN: account={row.account} reason={row.reason}")
+        what = f"account:{row.account}" if row.client_id is None else row.client_id
+        raise RefusedError(
+            f"FROZEN: account={row.account} reason={row.reason}; "
+            f"`allocator resolve {what}` lets it act again"
+        )
 
 
 def refuse_halted(session: Session, scopes: Sequence[str], *, reduces: bool) -> None:
@@ -177,7 +181,10 @@ def refuse_halted(session: Session, scopes: Sequence[str], *, reduces: bool) -> 
     """
     for row in session.exec(select(BreakerRow).where(col(BreakerRow.scope).in_(scopes))):
         if row.state == Breaker.HALTED or (row.state == Breaker.REDUCING and not reduces):
-            raise RefusedError(f"BREAKER: scope={row.scope} state={row.state} why={row.reason}")
+            raise RefusedError(
+                f"BREAKER: scope={row.scope} state={row.state} why={row.reason}; "
+                f"`allocator resume {row.scope}` lets it act again"
+            )
 
 
 def freeze_account(entry: Entry, account: str, reason: str, client_id: str | None) -> None:

@@ -183,7 +183,10 @@ class Executor:
         history = self._shell.journal.history
         open_ = [row for row in history.open_attempts() if row.state is not State.IN_TRANSIT]
         if open_ or history.unfinished():
-            raise RefusedError("UNRESOLVED: an earlier start left something open: resume first")
+            raise RefusedError(
+                "UNRESOLVED: an earlier start left something open; "
+                "the next `allocator execute` or cycle takes it up"
+            )
         if history.plan(plan.plan_hash) is not None:
             raise RefusedError(f"PLAN_KNOWN: plan_hash={plan.plan_hash}")
 

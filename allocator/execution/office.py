@@ -212,7 +212,10 @@ class Office:
                 raise RefusedError(f"NOT_FROZEN: account={account}")
             for row in held:
                 if row.client_id is not None:
-                    raise RefusedError(f"MANUAL_OPEN: client_id={row.client_id}")
+                    raise RefusedError(
+                        f"MANUAL_OPEN: client_id={row.client_id}; "
+                        f"`allocator resolve {row.client_id}` ends it"
+                    )
                 lift(entry, row, operator, evidence)
 
     # Notes and alerts
