@@ -143,6 +143,15 @@ def test_what_an_operator_says_beside_the_leader_ends_the_other_legs_with_it(
     assert not History(engine).unfinished()
 
 
+@pytest.mark.parametrize("filled", ["0.0123456789", "0.4999", "0.0005"])
+def test_part_of_a_lot_is_not_filled(lite: Engine, filled: str) -> None:
+    desk, attempt = handed_over(lite)
+    said = Verdict(State.CANCELLED, Decimal(filled), "ann", "order page")
+    with pytest.raises(RefusedError, match=r"LOT_DIFFERS: .* lot=0\.001"):
+        resolve(desk.journal(), attempt.client_id, said)
+    assert set(desk.journal().history.frozen()) == {"a"}
+
+
 PRICE, FEE = Decimal("49999.5"), Decimal("0.4") * Decimal("49999.5") * Decimal("0.0005")
 
 
