@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 
-from allocator.execution.admission import Case, Rules, admit
+from allocator.execution.admission import Case, Rules, admit, still_approved
 from allocator.execution.clocks import check_clocks
 from allocator.execution.endings import close
 from allocator.execution.expectation import of_snapshot
@@ -121,11 +121,16 @@ class Executor:
         """
         case = Case(plan, snapshot, mandate, proposer, approver)
         self._check_clean(plan)
-        approval = admit(self._shell, case, self._rules)
+        admit(self._shell, case, self._rules)
         run = self._begin(case, slot)
-        if approval.approvers:
-            self._shell.journal.approve(plan.plan_hash, ", ".join(approval.approvers))
-        return await self._carry(run, self._start)
+
+        async def start(run: Run) -> None:
+            approval = still_approved(self._shell, case, self._rules)
+            if approval.approvers:
+                self._shell.journal.approve(plan.plan_hash, ", ".join(approval.approvers))
+            await self._start(run)
+
+        return await self._carry(run, start)
 
     async def execute(self, plan_hash: str, *, slot: str | None = None) -> ExecutionReport:
         """Carry out a proposed plan that people have let go.

@@ -43,7 +43,7 @@ from allocator.models.records import (
     ShortfallRow,
     VerdictRow,
 )
-from allocator.risk.approvals import Judged, Verdict
+from allocator.risk.approvals import Said, Verdict
 from allocator.risk.breaker import Breaker, Tripped
 
 
@@ -134,7 +134,7 @@ class History:
         with self._session() as session:
             rows = session.exec(query.order_by(col(VerdictRow.id)))
             return tuple(
-                Verdict(r.plan_hash, r.who, cast("Judged", r.verdict), r.reason, r.at) for r in rows
+                Verdict(r.plan_hash, r.who, cast("Said", r.verdict), r.reason, r.at) for r in rows
             )
 
     def breakers(self) -> tuple[Tripped, ...]:

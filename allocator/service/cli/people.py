@@ -73,7 +73,7 @@ def open_office(config: Config) -> Generator[Office]:
                 Anchors(anchor_file(config.service.history), office.history, clock).keep()
 
 
-def approve(
+def approve(  # noqa: PLR0913 - each is an option of the command
     plan: Annotated[
         str | None, typer.Argument(help="The plan's hash, or its first digits; none lists.")
     ] = None,
@@ -84,20 +84,28 @@ def approve(
     reject: Annotated[bool, typer.Option("--reject", help="Say no instead; needs a reason.")] = (
         False
     ),
+    retract: Annotated[bool, typer.Option("--retract", help="Take your approval back.")] = False,
 ) -> None:
     """Approve or reject a proposed plan, bound to its hash; without one, list what waits.
 
-    Ends with 6 if the plan is not known, too old, or you proposed it.
+    An approval may be taken back until the plan is begun. Ends with 6 if the plan is not known, too
+    old or begun, if you proposed it, or if there is no approval of yours to take back.
 
     \b
     Example: allocator approve 3f9a21 -c config.yaml --as ann --reason "checked with the desk"
     """  # noqa: D301
+    if reject and retract:
+        raise typer.BadParameter("one of --reject and --retract", param_hint="--retract")
     loaded = load(config)
     with open_office(loaded) as office:
         if plan is None:
             _list(office, loaded)
             return
         hash_ = whole_hash(office, plan)
+        if retract:
+            office.retract(hash_, who, reason)
+            _tell(standing_of(office, loaded, hash_))
+            return
         before = standing_of(office, loaded, hash_)
         if before.status == "expired":
             raise RefusedError(f"EXPIRED: plan_hash={hash_} at={stamp(before.expires_at)}")
