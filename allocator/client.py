@@ -162,6 +162,13 @@ class Client:
         path = f"/v1/plans/{plan_hash}/reject"
         return self._post(path, {"reason": reason}, api.PlanSummary, key)
 
+    def retract(
+        self, plan_hash: str, reason: str = "", *, key: str | None = None
+    ) -> api.PlanSummary:
+        """Take your approval of a plan back, until it is begun."""
+        path = f"/v1/plans/{plan_hash}/retract"
+        return self._post(path, {"reason": reason}, api.PlanSummary, key)
+
     def execute(self, plan_hash: str, *, key: str | None = None) -> api.SlotView:
         """Ask for a plan to be carried out."""
         return self._post(f"/v1/plans/{plan_hash}/execute", None, api.SlotView, key)

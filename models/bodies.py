@@ -45,7 +45,7 @@ class ReasonBody(Value):
 
 
 class Approval(Value):
-    """A yes; the reason may be left out."""
+    """A yes, or that it is taken back; the reason may be left out."""
 
     reason: Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")] = ""
 

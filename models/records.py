@@ -222,7 +222,7 @@ class VerdictRow(Record, table=True):
     Attributes
     ----------
     verdict
-        ``approved`` or ``rejected``.
+        ``approved``, ``rejected``, or ``retracted``: approved, and taken back.
     """
 
     __tablename__ = "verdict"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from allocator.execution.release import accounts_of, units_of
-from allocator.execution.run import Release, Shell
+from allocator.execution.run import Abort, Release, Shell
 from allocator.execution.slices import least_requests, leg_of, pace_of
 from allocator.execution.transitions import State
 from allocator.execution.whereabouts import exposed
@@ -197,9 +197,30 @@ def _standing(shell: Shell, case: Case, config: ApprovalConfig) -> Standing:
     if who is not None:
         if not person(who) or person(who) == person(case.proposer):
             raise RefusedError(f"SAME_EYES: proposer={case.proposer} approver={who}")
-        if person(who) not in {person(row.who) for row in verdicts}:
+        if person(who) not in {person(row.who) for row in verdicts if row.verdict != "retracted"}:
             verdicts.append(Verdict(plan.plan_hash, who, "approved", "", now))
     return standing(Book.of(case.snapshot, case.mandate), plan, verdicts, config, now)
+
+
+def still_approved(shell: Shell, case: Case, rules: Rules) -> Standing:
+    """Check that nobody has taken an approval back or rejected the plan since it was let in.
+
+    Ask once the plan is on record: from then on nobody can.
+
+    Raises
+    ------
+    Abort
+        When somebody has.
+    """
+    now = _standing(shell, case, rules.approval)
+    if case.plan.actions and (now.rejected_by or len(now.approvers) < now.needed):
+        people = ", ".join(now.approvers) or "nobody"
+        rejected = ", ".join(now.rejected_by) or "nobody"
+        raise Abort(
+            f"NOT_APPROVED: needed={now.needed} approved_by={people} rejected_by={rejected}, "
+            "before it began"
+        )
+    return now
 
 
 def _check_approval(plan: Plan, approval: Standing) -> None:
@@ -235,7 +256,10 @@ def _check_possible(
     for name in accounts:
         shell.venue(name)
         if name in frozen:
-            raise RefusedError(f"FROZEN: account={name} reason={frozen[name]}")
+            raise RefusedError(
+                f"FROZEN: account={name} reason={frozen[name]}; "
+                "`allocator resolve` lists what is to be resolved"
+            )
     if not _can(shell.venue(accounts[0]).capabilities, action, snapshot):
         raise RefusedError(f"NOT_SUPPORTED: seq={action.seq} kind={action.kind}")
 

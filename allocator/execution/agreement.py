@@ -43,7 +43,7 @@ CHANGES = {
     "plan": frozenset({"recorded", "approved", "baseline"}),
     "shortfall": frozenset({"measured"}),
     "proposal": frozenset({"proposed", "dropped"}),
-    "verdict": frozenset({"approved", "rejected"}),
+    "verdict": frozenset({"approved", "rejected", "retracted"}),
     "breaker": frozenset({"tripped", "reset"}),
     "cycle": frozenset({"opened", "open", "parked", "ended", "superseded", "failed"}),
 }

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from allocator.execution.attempts import Attempt
+from allocator.execution.entries import action_rows, attempts_of, step_action
 from allocator.execution.run import Run
 from allocator.execution.transitions import Stage, State
 from allocator.models.base import ZERO, plain
@@ -40,10 +41,20 @@ def _of_order(action: Order, filled: Decimal, why: str) -> tuple[Stage, str]:
 
 def close(run: Run, action: Action, why: str = "") -> Stage:
     """Write down how an action ended, if it has."""
-    attempts = run.attempts(action.seq)
-    stage, told = ending(action, attempts)
-    if stage is not Stage.WORKING and run.stages()[action.seq] is Stage.WORKING:
+    stage, _ = ending(action, run.attempts(action.seq))
+    if stage is Stage.WORKING or run.stages()[action.seq] is not Stage.WORKING:
+        return stage
+    # An operator may end an attempt and its action at any time: what both are now is read and
+    # stepped in one transaction.
+    with run.shell.journal.write() as entry:
+        attempts = attempts_of(entry.session, run.plan.plan_hash, action.seq)
+        stage, told = ending(action, attempts)
         note = told if not why or stage is Stage.DONE else f"{told}; {why}".strip("; ")
-        run.set_stage([action.seq], stage, note)
-        run.tell_stage(action, stage, note)
+        for row in action_rows(entry.session, run.plan.plan_hash, [action.seq]):
+            if row.stage == Stage.WORKING:
+                step_action(entry, row, stage, note)
+    for attempt in attempts:
+        run.keep(attempt)
+    run.note_stage([action.seq], stage)
+    run.tell_stage(action, stage, note)
     return stage

@@ -11,7 +11,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from allocator.execution import audit
-from allocator.execution.attempts import intent_text, of_row, sender, text_hash, touched
+from allocator.execution.attempts import Attempt, intent_text, of_row, sender, text_hash, touched
 from allocator.execution.reservations import settle
 from allocator.execution.transitions import Stage, State, advance, advance_stage
 from allocator.models.base import plain
@@ -92,6 +92,14 @@ def attempt_row(session: Session, client_id: str) -> AttemptRow:
     return row
 
 
+def attempts_of(session: Session, plan_hash: str, seq: int) -> tuple[Attempt, ...]:
+    """List the attempts of an action, in the order they were made."""
+    session.flush()
+    query = select(AttemptRow).where(AttemptRow.plan_hash == plan_hash, AttemptRow.seq == seq)
+    made = session.exec(query.order_by(col(AttemptRow.part), col(AttemptRow.number)))
+    return tuple(of_row(row) for row in made)
+
+
 def new_row(place: Place, intent: Intent, window_s: Decimal, entry: Entry) -> AttemptRow:
     """Make the row of an attempt that is about to be sent."""
     text = intent_text(intent)
@@ -154,7 +162,11 @@ def refuse_frozen(session: Session, intent: Intent) -> None:
         )
     )
     for row in rows:
-        raise RefusedError(f"FROZEN: account={row.account} reason={row.reason}")
+        what = f"account:{row.account}" if row.client_id is None else row.client_id
+        raise RefusedError(
+            f"FROZEN: account={row.account} reason={row.reason}; "
+            f"`allocator resolve {what}` lets it act again"
+        )
 
 
 def refuse_halted(session: Session, scopes: Sequence[str], *, reduces: bool) -> None:
@@ -169,7 +181,10 @@ def refuse_halted(session: Session, scopes: Sequence[str], *, reduces: bool) -> 
     """
     for row in session.exec(select(BreakerRow).where(col(BreakerRow.scope).in_(scopes))):
         if row.state == Breaker.HALTED or (row.state == Breaker.REDUCING and not reduces):
-            raise RefusedError(f"BREAKER: scope={row.scope} state={row.state} why={row.reason}")
+            raise RefusedError(
+                f"BREAKER: scope={row.scope} state={row.state} why={row.reason}; "
+                f"`allocator resume {row.scope}` lets it act again"
+            )
 
 
 def freeze_account(entry: Entry, account: str, reason: str, client_id: str | None) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 
-from allocator.execution.admission import Case, Rules, admit, only_reduces
+from allocator.execution.admission import Case, Rules, admit, only_reduces, still_approved
 from allocator.execution.clocks import check_clocks
 from allocator.execution.endings import close
 from allocator.execution.expectation import of_snapshot
@@ -128,11 +128,16 @@ class Executor:
         """
         case = Case(plan, snapshot, mandate, proposer, approver)
         self._check_clean(plan)
-        approval = admit(self._shell, case, self._rules)
+        admit(self._shell, case, self._rules)
         run = self._begin(case, slot)
-        if approval.approvers:
-            self._shell.journal.approve(plan.plan_hash, ", ".join(approval.approvers))
-        return await self._carry(run, self._start)
+
+        async def start(run: Run) -> None:
+            approval = still_approved(self._shell, case, self._rules)
+            if approval.approvers:
+                self._shell.journal.approve(plan.plan_hash, ", ".join(approval.approvers))
+            await self._start(run)
+
+        return await self._carry(run, start)
 
     async def execute(self, plan_hash: str, *, slot: str | None = None) -> ExecutionReport:
         """Carry out a proposed plan that people have let go.
@@ -190,7 +195,10 @@ class Executor:
         history = self._shell.journal.history
         open_ = [row for row in history.open_attempts() if row.state is not State.IN_TRANSIT]
         if open_ or history.unfinished():
-            raise RefusedError("UNRESOLVED: an earlier start left something open: resume first")
+            raise RefusedError(
+                "UNRESOLVED: an earlier start left something open; "
+                "the next `allocator execute` or cycle takes it up"
+            )
         if history.plan(plan.plan_hash) is not None:
             raise RefusedError(f"PLAN_KNOWN: plan_hash={plan.plan_hash}")
 

@@ -4,6 +4,7 @@ Every figure is an interval. Positions move by fills only and are compared exact
 fees, funding and profits too, of which a venue may tell late; they get a tolerance:
 
 - 0.1 % of what was traded (profits not told yet), and the taker fee where no fee was told,
+- where no price was told, twice what the limit is away from the mark, to the better side,
 - twice the funding of one settlement on every perpetual held,
 - one millionth of the wallet and one hundredth of a numeraire unit (interest, rounding).
 
@@ -195,6 +196,9 @@ def _apply_order(out: Expected, attempt: Attempt, intent: OrderIntent) -> None:
     if attempt.filled:
         price = intent.limit_price if attempt.average_price is None else attempt.average_price
         _fill(out, intent.account, row, sign * attempt.filled, price)
+        if attempt.average_price is None:
+            slack = _untold_price(row, attempt.filled, intent.limit_price)
+            out.wallet(intent.account, row.cash).above += slack
         if not attempt.fees:
             _untold_fee(out, intent, row, attempt.filled)
     for asset, fee in attempt.fees.items():
@@ -237,6 +241,11 @@ def _book_fill(
     opened = abs(signed) - closed
     out.basis[pair] = basis + _worth_at(row, opened if signed > 0 else -opened, price)
     return realised
+
+
+def _untold_price(row: Instrument, filled: Decimal, limit: Decimal) -> Decimal:
+    """Allow for a price better than the limit: as far beyond the mark as that is short of it."""
+    return 2 * abs(_worth_at(row, filled, limit) - _worth_at(row, filled, row.mark))
 
 
 def _untold_fee(out: Expected, intent: OrderIntent, row: Instrument, filled: Decimal) -> None:

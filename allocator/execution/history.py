@@ -43,7 +43,7 @@ from allocator.models.records import (
     ShortfallRow,
     VerdictRow,
 )
-from allocator.risk.approvals import Judged, Verdict
+from allocator.risk.approvals import Said, Verdict
 from allocator.risk.breaker import Breaker, Tripped
 
 
@@ -134,7 +134,7 @@ class History:
         with self._session() as session:
             rows = session.exec(query.order_by(col(VerdictRow.id)))
             return tuple(
-                Verdict(r.plan_hash, r.who, cast("Judged", r.verdict), r.reason, r.at) for r in rows
+                Verdict(r.plan_hash, r.who, cast("Said", r.verdict), r.reason, r.at) for r in rows
             )
 
     def breakers(self) -> tuple[Tripped, ...]:
@@ -151,6 +151,12 @@ class History:
                 .order_by(col(ActionRow.seq))
             )
             return tuple(ActionRecord(r.seq, r.kind, Stage(r.stage), r.reason) for r in rows)
+
+    def working(self) -> tuple[str, ...]:
+        """List the hashes of plans that have an action whose end is not written down."""
+        query = select(ActionRow.plan_hash).where(ActionRow.stage == Stage.WORKING).distinct()
+        with self._session() as session:
+            return tuple(session.exec(query.order_by(col(ActionRow.plan_hash))))
 
     def attempts(self, hash_: str, seq: int | None = None) -> tuple[Attempt, ...]:
         """List the attempts of a plan, or of one of its actions, in the order they were made."""

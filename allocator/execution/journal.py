@@ -25,6 +25,7 @@ from allocator.execution.attempts import (
     text_hash,
     touched,
 )
+from allocator.execution.database import READ_ONLY
 from allocator.execution.entries import (
     Entry,
     Place,
@@ -40,7 +41,7 @@ from allocator.execution.entries import (
     tell_refusals,
     tell_state,
 )
-from allocator.execution.leader import Lease, fence
+from allocator.execution.leader import Lease, check_epoch, fence
 from allocator.execution.office import Office
 from allocator.execution.reservations import Reservation, reserve
 from allocator.execution.shortfall import Shortfall
@@ -96,6 +97,17 @@ class Journal(Office):
             entry = Entry(session, self._clock.now(), self._lease.epoch)
             yield entry
             entry.finish()
+
+    def check_lead(self) -> None:
+        """Check that nobody has taken over, before a venue is told what no write goes before.
+
+        Raises
+        ------
+        FencedError
+            When a later leader has.
+        """
+        with Session(self._engine.execution_options(**{READ_ONLY: True})) as session:
+            check_epoch(session, self._lease)
 
     # Cycles and plans
 

@@ -104,7 +104,21 @@ def fence(session: Session, lease: Lease) -> None:
         When the epoch is not the latest.
     """
     query = _epoch(lease.name).with_for_update()
-    latest = session.connection().execute(query).scalar() or 0
+    _compare(lease, session.connection().execute(query).scalar() or 0)
+
+
+def check_epoch(session: Session, lease: Lease) -> None:
+    """Refuse a leader that has been followed, without holding anybody up.
+
+    Raises
+    ------
+    FencedError
+        When the epoch is not the latest.
+    """
+    _compare(lease, latest_epoch(session, lease.name))
+
+
+def _compare(lease: Lease, latest: int) -> None:
     if latest != lease.epoch:
         raise FencedError(f"FENCED: epoch={lease.epoch} latest={latest}")
 

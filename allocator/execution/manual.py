@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
-from allocator.execution.attempts import Attempt, of_row, quantity
+from allocator.execution.attempts import Attempt, fees_text, of_row, quantity, sender
 from allocator.execution.endings import ending
 from allocator.execution.entries import (
     Entry,
     action_rows,
     attempt_row,
+    attempts_of,
     lift,
     move_attempt,
     need_evidence,
@@ -20,11 +22,12 @@ from allocator.execution.entries import (
     step_action,
 )
 from allocator.execution.office import Office
-from allocator.execution.recorded import stored_plan
+from allocator.execution.recorded import PlanRecord, plan_record
 from allocator.execution.transitions import Stage, State
 from allocator.models.base import ZERO, plain
 from allocator.models.errors import JournalError, RefusedError
-from allocator.models.plan import Action
+from allocator.models.intents import OrderIntent, TransferIntent
+from allocator.models.plan import Plan
 from allocator.models.records import AttemptRow, FreezeRow
 
 WHOLE = frozenset({State.FILLED, State.SETTLED})
@@ -43,12 +46,19 @@ class Verdict:
         Contracts, or asset units that arrived.
     evidence
         Where this was seen.
+    price
+        Average price of all that was filled; None: not told, so that any that the limit allows
+        is as expected.
+    fees
+        All charges, units by asset, negative for a rebate; None: not told.
     """
 
     to: State
     filled: Decimal
     operator: str
     evidence: str
+    price: Decimal | None = None
+    fees: Mapping[str, Decimal] | None = None
 
 
 def resolve(office: Office, client_id: str, verdict: Verdict) -> Attempt:
@@ -60,7 +70,8 @@ def resolve(office: Office, client_id: str, verdict: Verdict) -> Attempt:
     Raises
     ------
     RefusedError
-        When `filled` does not go with the end, or operator or evidence are missing.
+        When `filled` does not go with the end or the lots, or price or fees with what was filled;
+        or when operator or evidence are missing.
     JournalError
         When the attempt is not MANUAL, or does not end like that.
     """
@@ -70,11 +81,25 @@ def resolve(office: Office, client_id: str, verdict: Verdict) -> Attempt:
         if row.state != State.MANUAL:
             raise JournalError(f"NOT_MANUAL: client_id={client_id} state={row.state}")
         _check(of_row(row), verdict.to, verdict.filled)
-        row.filled = verdict.filled
+        record = plan_record(plan_row(entry.session, row.plan_hash))
+        _check_lots(record, of_row(row), verdict.filled)
+        _check_price(of_row(row), verdict)
+        _check_fees(record, of_row(row), verdict)
+        _take(row, verdict)
         move_attempt(entry, row, verdict.to, f"{verdict.operator}: {verdict.evidence}")
         _thaw(entry, client_id, verdict)
-        _end_action(entry, row)
+        _end_action(entry, row, record.plan)
         return of_row(row)
+
+
+def _take(row: AttemptRow, verdict: Verdict) -> None:
+    """Keep what was filled; price and fees of less say nothing of the whole."""
+    more = verdict.filled != row.filled
+    row.filled = verdict.filled
+    if more or verdict.price is not None:
+        row.average_price = verdict.price
+    if more or verdict.fees is not None:
+        row.fees_json = fees_text(verdict.fees or {})
 
 
 def _thaw(entry: Entry, client_id: str, verdict: Verdict) -> None:
@@ -85,24 +110,14 @@ def _thaw(entry: Entry, client_id: str, verdict: Verdict) -> None:
         lift(entry, held, verdict.operator, verdict.evidence)
 
 
-def _end_action(entry: Entry, row: AttemptRow) -> None:
+def _end_action(entry: Entry, row: AttemptRow, plan: Plan) -> None:
     """End the action of an attempt, if nothing else of it is open."""
     session = entry.session
-    session.flush()
-    action = _action(session, row)
-    query = select(AttemptRow).where(
-        AttemptRow.plan_hash == row.plan_hash, AttemptRow.seq == row.seq
-    )
-    made = session.exec(query.order_by(col(AttemptRow.part), col(AttemptRow.number)))
-    stage, why = ending(action, [of_row(other) for other in made])
+    action = next(action for action in plan.actions if action.seq == row.seq)
+    stage, why = ending(action, attempts_of(session, row.plan_hash, row.seq))
     if stage not in (Stage.MANUAL, Stage.WORKING):
         for line in action_rows(session, row.plan_hash, [row.seq]):
             step_action(entry, line, stage, why)
-
-
-def _action(session: Session, row: AttemptRow) -> Action:
-    plan = stored_plan(plan_row(session, row.plan_hash))
-    return next(action for action in plan.actions if action.seq == row.seq)
 
 
 def _check(attempt: Attempt, to: State, filled: Decimal) -> None:
@@ -113,4 +128,44 @@ def _check(attempt: Attempt, to: State, filled: Decimal) -> None:
         raise RefusedError(
             f"FILLED_DIFFERS: to={to} filled={plain(filled)} "
             f"least={plain(least)} most={plain(most)}"
+        )
+
+
+def _check_lots(record: PlanRecord, attempt: Attempt, filled: Decimal) -> None:
+    """Refuse part of a lot, unless it is all that was asked for or what the venue has told."""
+    intent = attempt.intent
+    if not isinstance(intent, OrderIntent) or filled in (intent.quantity, attempt.filled):
+        return
+    lot = record.snapshot.instrument[intent.instrument].lot
+    if filled % lot:
+        raise RefusedError(f"LOT_DIFFERS: filled={plain(filled)} lot={plain(lot)}")
+
+
+def _check_price(attempt: Attempt, verdict: Verdict) -> None:
+    price, intent = verdict.price, attempt.intent
+    if price is None:
+        return
+    worst = None
+    if isinstance(intent, OrderIntent):
+        worst = intent.limit_price
+        beyond = price > worst if intent.side == "buy" else price < worst
+    else:
+        beyond = isinstance(intent, TransferIntent)
+    if beyond or price <= ZERO or not verdict.filled:
+        limit = "none" if worst is None else plain(worst)
+        raise RefusedError(
+            f"PRICE_DIFFERS: price={plain(price)} worst={limit} filled={plain(verdict.filled)}"
+        )
+
+
+def _check_fees(record: PlanRecord, attempt: Attempt, verdict: Verdict) -> None:
+    """Refuse fees where there can be none, or in an asset that nobody knows."""
+    if not verdict.fees:
+        return
+    wallets = ((record.baseline or {}).get(sender(attempt.intent)) or {}).get("wallets") or {}
+    unknown = sorted(set(verdict.fees) - set(record.snapshot.assets) - set(wallets))
+    if unknown or not verdict.filled or not isinstance(attempt.intent, OrderIntent):
+        raise RefusedError(
+            f"FEE_DIFFERS: assets={','.join(sorted(verdict.fees))} "
+            f"unknown={','.join(unknown) or 'none'} filled={plain(verdict.filled)}"
         )

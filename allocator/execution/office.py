@@ -39,7 +39,7 @@ from allocator.models.records import (
 )
 from allocator.models.snapshot import Snapshot
 from allocator.ports import Clock
-from allocator.risk.approvals import Judged, person
+from allocator.risk.approvals import Judged, Said, person
 from allocator.risk.breaker import Breaker, check_scope
 
 
@@ -119,28 +119,39 @@ class Office:
         """
         with self.write() as entry:
             self._check_verdict(entry, plan_hash, who, verdict, reason)
-            row = VerdictRow(
-                plan_hash=plan_hash, who=who, verdict=verdict, reason=reason, at=entry.at
-            )
-            entry.session.add(row)
-            entry.event(f"verdict:{plan_hash}:{who}", verdict, reason=reason)
+            row = _said_by(entry, plan_hash, who)
+            if row is None:
+                row = VerdictRow(
+                    plan_hash=plan_hash, who=who, verdict=verdict, reason=reason, at=entry.at
+                )
+            elif row.verdict != "retracted":
+                raise RefusedError(f"ALREADY_JUDGED: plan_hash={plan_hash} who={who}")
+            _say(entry, row, verdict, reason)
+
+    def retract(self, plan_hash: str, who: str, reason: str = "") -> None:
+        """Take an approval back; who did may judge the plan anew.
+
+        Raises
+        ------
+        RefusedError
+            When the plan is not known or has begun, or this person has not approved it.
+        """
+        with self.write() as entry:
+            _check_waits(entry, plan_hash)
+            row = _said_by(entry, plan_hash, who)
+            if row is None or row.verdict != "approved":
+                raise RefusedError(f"NOT_APPROVED_BY: plan_hash={plan_hash} who={who}")
+            _say(entry, row, "retracted", reason)
 
     def _check_verdict(
         self, entry: Entry, plan_hash: str, who: str, verdict: Judged, reason: str
     ) -> None:
-        proposal = entry.session.get(ProposalRow, plan_hash)
-        if proposal is None:
-            raise RefusedError(f"NOT_PROPOSED: plan_hash={plan_hash}")
+        proposal = _check_waits(entry, plan_hash)
         same = person(who) == person(proposal.proposer)
         if not person(who) or (verdict == "approved" and same):
             raise RefusedError(f"SAME_EYES: proposer={proposal.proposer} approver={who}")
         if verdict == "rejected" and not reason.strip():
             raise RefusedError("NO_REASON: a rejection needs a reason")
-        if entry.session.get(PlanRow, plan_hash) is not None:
-            raise RefusedError(f"PLAN_BEGUN: plan_hash={plan_hash}")
-        said = entry.session.exec(select(VerdictRow.who).where(VerdictRow.plan_hash == plan_hash))
-        if person(who) in map(person, said):
-            raise RefusedError(f"ALREADY_JUDGED: plan_hash={plan_hash} who={who}")
 
     # Breakers
 
@@ -212,7 +223,10 @@ class Office:
                 raise RefusedError(f"NOT_FROZEN: account={account}")
             for row in held:
                 if row.client_id is not None:
-                    raise RefusedError(f"MANUAL_OPEN: client_id={row.client_id}")
+                    raise RefusedError(
+                        f"MANUAL_OPEN: client_id={row.client_id}; "
+                        f"`allocator resolve {row.client_id}` ends it"
+                    )
                 lift(entry, row, operator, evidence)
 
     # Notes and alerts
@@ -229,3 +243,31 @@ class Office:
             if row is not None:
                 row.delivered_at = entry.at
                 entry.session.add(row)
+
+
+def _check_waits(entry: Entry, plan_hash: str) -> ProposalRow:
+    """Read a proposed plan of which people may still say something.
+
+    Raises
+    ------
+    RefusedError
+        When it is not known or has begun.
+    """
+    proposal = entry.session.get(ProposalRow, plan_hash)
+    if proposal is None:
+        raise RefusedError(f"NOT_PROPOSED: plan_hash={plan_hash}")
+    if entry.session.get(PlanRow, plan_hash) is not None:
+        raise RefusedError(f"PLAN_BEGUN: plan_hash={plan_hash}")
+    return proposal
+
+
+def _said_by(entry: Entry, plan_hash: str, who: str) -> VerdictRow | None:
+    """Find what somebody has said of a plan, however the name was typed then."""
+    said = entry.session.exec(select(VerdictRow).where(VerdictRow.plan_hash == plan_hash))
+    return next((row for row in said if person(row.who) == person(who)), None)
+
+
+def _say(entry: Entry, row: VerdictRow, verdict: Said, reason: str) -> None:
+    row.verdict, row.reason, row.at = verdict, reason, entry.at
+    entry.session.add(row)
+    entry.event(f"verdict:{row.plan_hash}:{row.who}", verdict, reason=reason)

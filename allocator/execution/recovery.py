@@ -44,11 +44,14 @@ class Recovery:
         active = {cycle.plan_hash for cycle in self._history.unfinished()}
         runs: dict[str, Run] = {}
         unsettled = list[tuple[Run, Attempt]]()
-        for attempt in self._history.open_attempts():
-            if attempt.plan_hash not in runs:
-                run = Run.of_record(self._shell, attempt.plan_hash)
-                run.confirms = attempt.plan_hash in active
-                runs[attempt.plan_hash] = run
+        open_attempts = self._history.open_attempts()
+        # A crash between the end of an attempt and that of its action leaves nothing open there.
+        unended = [hash_ for hash_ in self._history.working() if hash_ not in active]
+        for hash_ in (*(row.plan_hash for row in open_attempts), *unended):
+            if hash_ not in runs:
+                runs[hash_] = Run.of_record(self._shell, hash_)
+                runs[hash_].confirms = hash_ in active
+        for attempt in open_attempts:
             if attempt.state is not State.IN_TRANSIT:
                 unsettled.append((runs[attempt.plan_hash], attempt))
         # Each waits for its fence and for spaced answers: one after another, many would take

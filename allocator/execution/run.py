@@ -223,10 +223,15 @@ class Run:
         return attempt
 
     def _known(self) -> dict[str, Attempt]:
-        # This process is the only one that steps the attempts of a run; so they are read once.
+        # This process is the only one that steps the attempts of a run, so they are read once;
+        # but for those that wait for an operator, who may have ended them by now.
+        history = self.shell.journal.history
         if self._attempts is None:
-            rows = self.shell.journal.history.attempts(self.plan.plan_hash)
+            rows = history.attempts(self.plan.plan_hash)
             self._attempts = {row.client_id: row for row in rows}
+        for id_, row in self._attempts.items():
+            if row.state is State.MANUAL:
+                self._attempts[id_] = history.attempt(id_) or row
         return self._attempts
 
     def attempts(self, seq: int | None = None) -> tuple[Attempt, ...]:

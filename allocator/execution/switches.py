@@ -119,6 +119,8 @@ class Switches:
     async def _tell(self, account: str, seconds: int) -> Outcome:
         venue = self._shell.venue(account)
         assert isinstance(venue, DeadMan)
+        # A switch that is set anew is not written down: nothing else would stop an earlier leader.
+        self._journal.check_lead()
         return await answer(self._shell, venue, venue.cancel_after(seconds))
 
 

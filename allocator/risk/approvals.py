@@ -22,6 +22,8 @@ UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co"})
 """Categories of Unicode's characters that leave no mark: control, format, none, private use."""
 
 Judged = Literal["approved", "rejected"]
+Said = Literal["approved", "rejected", "retracted"]
+"""Where a verdict stands: an approval may be taken back; a rejection is for good."""
 Status = Literal["auto", "waiting", "approved", "rejected", "expired"]
 
 
@@ -45,7 +47,7 @@ class Verdict:
 
     plan_hash: str
     who: str
-    verdict: Judged
+    verdict: Said
     reason: str
     at: datetime
 

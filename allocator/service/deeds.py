@@ -47,6 +47,21 @@ def judge(site: Site, plan_hash: str, who: str, verdict: Judged, reason: str) ->
     return site.views.summary(plan_hash)
 
 
+def retract(site: Site, plan_hash: str, who: str, reason: str) -> api.PlanSummary:
+    """Take an approval of a plan back.
+
+    Raises
+    ------
+    MissingError
+        When there is no such plan.
+    RefusedError
+        When it has begun, or this person has not approved it.
+    """
+    site.views.proposal(plan_hash)
+    site.service.office.retract(plan_hash, who, reason)
+    return site.views.summary(plan_hash)
+
+
 def execute(site: Site, plan_hash: str, who: str) -> api.SlotView:
     """Ask the leader to carry out a plan.
 

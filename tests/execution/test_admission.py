@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from allocator.adapters.paper import Behaviour
+from allocator.execution.office import Office
 from allocator.execution.report import ExecutionReport
 from allocator.models.canonical import with_hash
 from allocator.models.controls import ApprovalConfig
@@ -16,6 +18,7 @@ from allocator.models.errors import RefusedError, StaleError
 from allocator.models.intents import Capabilities
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan, Violation
+from allocator.models.snapshot import Snapshot
 from tests.execution.book import BTC_A, order, transfer
 from tests.execution.desk import Desk
 
@@ -111,7 +114,7 @@ def test_proposer_cannot_approve_his_own_plan(lite: Engine) -> None:
 def test_frozen_account_is_refused(lite: Engine) -> None:
     desk = Desk.open(lite)
     desk.journal().freeze("b", "break")
-    with pytest.raises(RefusedError, match="FROZEN: account=b"):
+    with pytest.raises(RefusedError, match=r"FROZEN: account=b .*`allocator resolve`"):
         run(desk, desk.plan(transfer(1, "10")))
 
 
@@ -237,3 +240,47 @@ def test_nobody_judges_a_plan_that_has_begun(lite: Engine) -> None:
     carried(desk, made.plan_hash)
     with pytest.raises(RefusedError, match="PLAN_BEGUN"):
         desk.journal().judge(made.plan_hash, "ben", "rejected", "too late")
+    with pytest.raises(RefusedError, match="PLAN_BEGUN"):
+        desk.journal().retract(made.plan_hash, "ann")
+
+
+def test_an_approval_that_was_taken_back_lets_nothing_go(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    made = proposed(desk, "0.1")
+    desk.journal().judge(made.plan_hash, "ann", "approved")
+    desk.journal().retract(made.plan_hash, "ann", "the market moves")
+    with pytest.raises(RefusedError, match="NOT_APPROVED: status=waiting"):
+        carried(desk, made.plan_hash)
+    desk.journal().judge(made.plan_hash, "ann", "approved")
+    assert carried(desk, made.plan_hash).status == "done"
+
+
+def take_back(office: Office, hash_: str) -> None:
+    office.retract(hash_, "ann")
+
+
+def reject(office: Office, hash_: str) -> None:
+    office.judge(hash_, "ben", "rejected", "not today")
+
+
+@pytest.mark.parametrize("late", [take_back, reject])
+def test_what_people_say_before_the_plan_is_on_record_counts(
+    engine: Engine, late: Callable[[Office, str], None]
+) -> None:
+    """They speak while the leader still checks: whoever is not refused is heeded."""
+    desk = Desk.open(engine)
+    made = proposed(desk, "0.1")
+    office = Office(engine, "desk", desk.clock)
+    office.judge(made.plan_hash, "ann", "approved")
+
+    def release(_snapshot: Snapshot, _mandate: Mandate, _plan: Plan) -> tuple[Violation, ...]:
+        late(office, made.plan_hash)
+        return ()
+
+    executor = desk.executor()
+    executor._rules = replace(executor._rules, approval=TWO, release=release)
+    report = asyncio.run(executor.execute(made.plan_hash))
+    assert (report.status, report.why[:13]) == ("superseded", "NOT_APPROVED:")
+    assert not desk.exchange.received
+    assert not desk.journal().history.unfinished()
+    assert desk.journal().history.verify() == ()

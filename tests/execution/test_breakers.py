@@ -31,6 +31,7 @@ def test_repeats_latch_the_account_until_somebody_resumes(lite: Engine) -> None:
     desk.start = asyncio.run(gathered(desk))
     again = desk.run(order(1, "a", "sell", "0.1", reduce_only=True))
     assert "BREAKER: scope=account:a state=halted" in again.why
+    assert "`allocator resume account:a`" in again.why
     desk.journal().reset("account:a", "looked into", "ann")
     desk.start = asyncio.run(gathered(desk))
     assert desk.run(order(1, "a", "sell", "0.2", reduce_only=True)).status == "done"

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
 from allocator.adapters.paper import Fault
 from allocator.execution.attempts import Attempt
+from allocator.execution.history import History
 from allocator.execution.manual import Verdict, resolve
+from allocator.execution.office import Office
+from allocator.execution.report import ExecutionReport, Progress
 from allocator.execution.transitions import IllegalTransitionError, Stage, State
 from allocator.models.errors import JournalError, RefusedError
-from tests.execution.book import WHOLE, order
+from tests.execution.book import BTC_A, BTC_B, SWITCH, WHOLE, order
 from tests.execution.crashes import Crash, DyingJournal, Fuse
 from tests.execution.desk import Desk
 
@@ -98,3 +102,99 @@ def test_a_process_that_dies_while_it_resolves_has_resolved_all_or_nothing(
     if not done:
         assert resolve(desk.journal(), attempt.client_id, verdict).state is State.FILLED
         assert history.actions(attempt.plan_hash)[0].stage is Stage.DONE
+
+
+def racing(engine: Engine, to: State, filled: str, **told: Any) -> tuple[Desk, ExecutionReport]:
+    """Let an operator resolve the second slice of a leg while the other leg is worked."""
+    lost = Fault("order", "lost_after", account="a", nth=2)
+    blind = Fault("find", "error", account="a", nth=2, times=500)
+    desk = Desk.open(engine, faults=[lost, blind])
+
+    def say(_row: Progress) -> None:
+        office = Office(engine, "desk", desk.clock)
+        for held in office.history.with_state(State.MANUAL):
+            verdict = Verdict(to, Decimal(filled), "ann", "order page", **told)
+            resolve(office, held.client_id, verdict)
+
+    desk.watch = say
+    report = desk.run(*SWITCH)
+    return desk, report
+
+
+def test_an_operator_may_resolve_while_the_other_legs_are_worked(engine: Engine) -> None:
+    """What he says counts at once: the other leg goes as far, and nothing is left open."""
+    desk, report = racing(engine, State.FILLED, "0.4")
+    assert report.status == "done", report.why
+    assert (desk.held("a", BTC_A), desk.held("b", BTC_B)) == (Decimal("0.2"), Decimal("-0.2"))
+    assert set(desk.stages().values()) == {"done"}
+    history = History(engine)
+    assert not history.unfinished()
+    assert history.verify() == ()
+
+
+def test_what_an_operator_says_beside_the_leader_ends_the_other_legs_with_it(
+    engine: Engine,
+) -> None:
+    """He errs: the reading of the account tells it, and no cycle is left open."""
+    desk, report = racing(engine, State.NOT_EXECUTED, "0")
+    assert report.status != "done"
+    assert desk.held("b", BTC_B) == Decimal("-0.6")
+    assert desk.stages() == {2: "part_done", 3: "part_done"}
+    assert not History(engine).unfinished()
+
+
+@pytest.mark.parametrize("filled", ["0.0123456789", "0.4999", "0.0005"])
+def test_part_of_a_lot_is_not_filled(lite: Engine, filled: str) -> None:
+    desk, attempt = handed_over(lite)
+    said = Verdict(State.CANCELLED, Decimal(filled), "ann", "order page")
+    with pytest.raises(RefusedError, match=r"LOT_DIFFERS: .* lot=0\.001"):
+        resolve(desk.journal(), attempt.client_id, said)
+    assert set(desk.journal().history.frozen()) == {"a"}
+
+
+PRICE, FEE = Decimal("49999.5"), Decimal("0.4") * Decimal("49999.5") * Decimal("0.0005")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{}, {"price": PRICE}, {"price": PRICE, "fees": {"USDT": FEE}}],
+    ids=["neither", "price", "both"],
+)
+def test_what_an_operator_tells_makes_no_false_outside_change(
+    lite: Engine, told: dict[str, Any]
+) -> None:
+    _, report = racing(lite, State.FILLED, "0.4", **told)
+    assert (report.status, report.reconciled, report.breaks) == ("done", True, ())
+    assert History(lite).frozen() == {}
+
+
+def test_price_and_fee_that_an_operator_tells_are_on_record(engine: Engine) -> None:
+    desk, attempt = handed_over(engine)
+    told = Verdict(
+        State.CANCELLED, Decimal("0.2"), "ann", "page", price=PRICE, fees={"USDT": Decimal("4.9")}
+    )
+    resolve(desk.journal(), attempt.client_id, told)
+    ended = desk.journal().history.attempt(attempt.client_id)
+    assert ended is not None
+    assert (ended.average_price, ended.fees) == (PRICE, {"USDT": Decimal("4.9")})
+    assert desk.journal().history.verify() == ()
+
+
+@pytest.mark.parametrize(
+    ("filled", "told", "code"),
+    [
+        ("0.2", {"price": Decimal("49000")}, "PRICE_DIFFERS"),
+        ("0.2", {"price": Decimal(0)}, "PRICE_DIFFERS"),
+        ("0", {"price": PRICE}, "PRICE_DIFFERS"),
+        ("0", {"fees": {"USDT": Decimal(1)}}, "FEE_DIFFERS"),
+        ("0.2", {"fees": {"DOGE": Decimal(1)}}, "FEE_DIFFERS"),
+    ],
+)
+def test_price_and_fee_that_cannot_be_are_refused(
+    lite: Engine, filled: str, told: dict[str, Any], code: str
+) -> None:
+    desk, attempt = handed_over(lite)
+    verdict = Verdict(State.CANCELLED, Decimal(filled), "ann", "page", **told)
+    with pytest.raises(RefusedError, match=code):
+        resolve(desk.journal(), attempt.client_id, verdict)
+    assert set(desk.journal().history.frozen()) == {"a"}

@@ -128,6 +128,36 @@ def test_nobody_speaks_twice_nor_of_a_plan_that_nobody_proposed(office: Office) 
         office.judge("0" * 64, "ann", "approved")
 
 
+def test_an_approval_is_taken_back_and_given_again(office: Office) -> None:
+    made = proposed(office, transfer(1, "5000"))
+    office.judge(made.plan_hash, "ann", "approved", "looks right")
+    office.retract(made.plan_hash, " Ann", "the market moves")
+    assert (stands(office, made).status, stands(office, made).approvers) == ("waiting", ())
+    assert office.history.verify() == ()
+    (said,) = office.history.verdicts(made.plan_hash)
+    assert (said.who, said.verdict, said.reason) == ("ann", "retracted", "the market moves")
+    events = office.history.events(f"verdict:{made.plan_hash}:ann")
+    assert [row.what for row in events] == ["approved", "retracted"]
+    office.judge(made.plan_hash, "ANN", "approved", "it stands still")
+    assert stands(office, made).approvers == ("ann",)
+    office.retract(made.plan_hash, "ann")
+    office.judge(made.plan_hash, "ann", "rejected", "on second thought")
+    assert stands(office, made).status == "rejected"
+    assert office.history.verify() == ()
+
+
+def test_only_ones_own_approval_is_taken_back(office: Office) -> None:
+    made = proposed(office, transfer(1, "5000"))
+    office.judge(made.plan_hash, "ann", "approved")
+    office.judge(made.plan_hash, "ben", "rejected", "the market moves")
+    for who in ("ben", "carl", " "):
+        with pytest.raises(RefusedError, match="NOT_APPROVED_BY"):
+            office.retract(made.plan_hash, who)
+    with pytest.raises(RefusedError, match="NOT_PROPOSED"):
+        office.retract("0" * 64, "ann")
+    assert stands(office, made).approvers == ("ann",)
+
+
 def test_a_breaker_outlives_the_process_and_never_becomes_laxer_by_itself(engine: Engine) -> None:
     office = Office(engine, "desk", JumpingClock())
     assert office.trip("global", Breaker.HALTED, "news", "ann") is Breaker.HALTED

@@ -7,6 +7,7 @@ import heapq
 import os
 import sys
 import time
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -25,13 +26,16 @@ from tests.execution.book import (
     BTC_A,
     BTC_B,
     MANDATE,
+    ROUTES,
     START,
     JumpingClock,
     account,
     order,
     plan,
     snapshot,
+    transfer,
 )
+from tests.execution.crashes import Crash, Fuse, executor_of
 from tests.execution.desk import Desk
 
 OPEN = int(os.environ.get("ALLOCATOR_OPEN", "1000"))
@@ -134,3 +138,25 @@ def test_a_thousand_open_actions_are_reconciled_within_half_a_minute(
     with capsys.disabled():
         sys.stdout.write(f"\n{OPEN} open: {took:.1f} s of work, {waited:.1f} s of waiting\n")
     assert took < 30
+
+
+@pytest.mark.parametrize("at", range(1, 13))
+def test_no_crash_leaves_an_action_of_a_plan_that_was_given_up_working(
+    lite: Engine, at: int
+) -> None:
+    """Its money arrives after it was given up, and the start that sees that dies as well."""
+    desk = Desk.open(lite, start=snapshot(routes=[{**row, "latency_s": "60"} for row in ROUTES]))
+
+    def come_by(row: Any) -> None:
+        if row.state == "in_transit" and desk.held("a", BTC_A) == 1:
+            desk.exchange.trade_elsewhere("a", BTC_A, Decimal("0.1"))
+
+    desk.watch = come_by
+    report = desk.run(transfer(1, "1000"), order(2, "a", "sell", "0.1", reduce_only=True))
+    assert (report.status, desk.stages()[1]) == ("superseded", "working")
+    desk.clock.at += timedelta(seconds=100)
+    with suppress(Crash):
+        asyncio.run(executor_of(desk, Fuse(at)).resume())
+    desk.resume()
+    assert desk.stages() == {1: "done", 2: "superseded"}
+    assert desk.journal().history.verify() == ()

@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from allocator.adapters.paper import Behaviour, Fault, PaperVenue
 from allocator.execution.database import connect
 from allocator.execution.executor import Executor
+from allocator.execution.leader import FencedError, next_epoch
 from allocator.execution.manual import Verdict, resolve
 from allocator.execution.report import ExecutionReport
 from allocator.execution.switches import LONG_AGO, Switches
@@ -372,3 +373,31 @@ def test_wherever_a_process_dies_the_next_leaves_no_switch_set() -> None:
 @pytest.mark.parametrize("nested", [False, True])
 def test_no_switch_is_left_set_by_deaths_at_every_point(nested: bool) -> None:
     assert sweep(1, nested=nested) > 80
+
+
+def test_a_leader_that_was_followed_sets_no_switch_anew(engine: Engine) -> None:
+    """Its order still rests, yet whether the venue is to cancel is its successor's to say."""
+    at = Exchange(engine)
+
+    def follow(row: Any) -> None:
+        if row.state == "acked":
+            next_epoch(engine, "desk", "other", at.desk.clock.now())
+            at.desk.exchange.faults.add(Fault("find", "error", times=10**6))
+            at.told.clear()
+
+    at.desk.watch = follow
+    executor = at.executor(RESTING.model_copy(update={"post_only_timeout_s": Decimal(20)}))
+    made = at.desk.plan(SINGLE)
+    with pytest.raises(FencedError):
+        asyncio.run(executor.run(made, at.desk.start, at.desk.mandate))
+    assert at.told == []
+
+
+def test_a_leader_that_was_followed_takes_no_switch_back(engine: Engine) -> None:
+    at = Exchange(engine)
+    executor = at.executor()
+    executor._shell.armed["a"] = LONG_AGO
+    next_epoch(engine, "desk", "other", at.desk.clock.now())
+    with pytest.raises(FencedError):
+        asyncio.run(executor._switches.take_back())
+    assert at.told == []

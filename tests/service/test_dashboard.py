@@ -99,6 +99,17 @@ def test_plan_is_approved_and_handed_on_by_forms(place: Place) -> None:
     assert [row.plan_hash for row in place.service.slots.with_status("due")] == [plan]
 
 
+def test_an_approval_is_taken_back_by_a_form(place: Place) -> None:
+    csrf, plan = log_in(place), the_plan(place)
+    assert 'id="retract"' not in place.client.get(f"/plan/{plan}").text
+    send(place, f"/plan/{plan}/approve", csrf, reason="fine")
+    assert 'id="retract"' in place.client.get(f"/plan/{plan}").text
+    response = send(place, f"/plan/{plan}/retract", csrf, reason="too soon")
+    page = place.client.get(response.headers["location"]).text
+    assert 'id="approval">waiting' in page
+    assert "retracted" in page
+
+
 def test_refusal_is_told_on_the_page(place: Place) -> None:
     csrf, plan = log_in(place), the_plan(place)
     response = send(place, f"/plan/{plan}/execute", csrf)
@@ -129,6 +140,7 @@ def test_form_without_the_sessions_secret_is_refused(place: Place, csrf: str) ->
 def test_forms_ask_for_the_same_scopes_as_the_api(place: Place) -> None:
     csrf, plan = log_in(place, "read"), the_plan(place)
     for path in (f"/plan/{plan}/approve", f"/plan/{plan}/reject", f"/plan/{plan}/execute",
+                 f"/plan/{plan}/retract",
                  f"/plan/{plan}/frontier", "/what-if", "/schedules/hourly/run", "/halt",
                  "/resume", "/mandates/1/publish"):  # fmt: skip
         assert send(place, path, csrf, reason="x").status_code == 403, path

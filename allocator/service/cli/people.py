@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -87,7 +87,7 @@ def words_of(config: Config) -> Generator[Words]:
         yield Words(Memory(engine, config.installation), config.gather)
 
 
-def approve(
+def approve(  # noqa: PLR0913 - each is an option of the command
     plan: Annotated[
         str | None, typer.Argument(help="The plan's hash, or its first digits; none lists.")
     ] = None,
@@ -98,20 +98,29 @@ def approve(
     reject: Annotated[bool, typer.Option("--reject", help="Say no instead; needs a reason.")] = (
         False
     ),
+    retract: Annotated[bool, typer.Option("--retract", help="Take your approval back.")] = False,
 ) -> None:
     """Approve or reject a proposed plan, bound to its hash; without one, list what waits.
 
-    Ends with 6 if the plan is not known, too old, you proposed it, or a venue of it has shut.
+    An approval may be taken back until the plan is begun. Ends with 6 if the plan is not known, too
+    old or begun, if you proposed it, if a venue of it has shut, or if there is no approval of yours
+    to take back.
 
     \b
     Example: allocator approve 3f9a21 -c config.yaml --as ann --reason "checked with the desk"
     """  # noqa: D301
+    if reject and retract:
+        raise typer.BadParameter("one of --reject and --retract", param_hint="--retract")
     loaded = load(config)
     with open_office(loaded) as office:
         if plan is None:
             _list(office, loaded)
             return
         hash_ = whole_hash(office, plan)
+        if retract:
+            office.retract(hash_, who, reason)
+            _tell(standing_of(office, loaded, hash_))
+            return
         before = standing_of(office, loaded, hash_)
         if before.status == "expired":
             raise RefusedError(f"EXPIRED: plan_hash={hash_} at={stamp(before.expires_at)}")
@@ -289,14 +298,24 @@ def resolve(  # noqa: PLR0913 - each is an option of the command
     filled: Annotated[
         str, typer.Option(help="Contracts filled, or asset units that arrived.")
     ] = "0",
+    price: Annotated[
+        str | None, typer.Option(help="Average price of what was filled.", show_default=False)
+    ] = None,
+    fee: Annotated[
+        list[str] | None,
+        typer.Option(help="Charged for it, ASSET=AMOUNT; once an asset.", show_default=False),
+    ] = None,
     who: WhoOption = "",
     evidence: Annotated[str, typer.Option(help="Where you saw it.", show_default=False)] = "",
 ) -> None:
     """Tell how a request ended that nobody could say of, or let a frozen account act again.
 
-    Ends with 6 without a name or evidence, or if the figure does not go with the end.
+    Price and fees are those of all that was filled; what is not told is allowed for. Ends with 6
+    without a name or evidence, or if a figure does not go with the end.
 
     \b
+    Example: allocator resolve ID -c config.yaml --to filled --filled 0.4 --price 49999.5
+    --fee USDT=10 --as ann --evidence "order page"
     Example: allocator resolve account:okx-a -c config.yaml --as ann --evidence "ticket 4711"
     """  # noqa: D301
     with open_office(load(config)) as office:
@@ -308,18 +327,32 @@ def resolve(  # noqa: PLR0913 - each is an option of the command
         elif end is None:
             raise typer.BadParameter("tell how it ended", param_hint="--to")
         else:
-            _resolve(office, what, end, _amount(filled), (who, evidence))
+            told = (_amount(filled), who, evidence, _price(price), _fees(fee))
+            _resolve(office, what, end, *told)
 
 
-def _resolve(
-    office: Office, client_id: str, end: End, filled: Decimal, by: tuple[str, str]
-) -> None:
+def _resolve(office: Office, client_id: str, end: End, *told: Any) -> None:
     from allocator.execution.manual import Verdict
     from allocator.execution.manual import resolve as resolve_attempt
     from allocator.execution.transitions import State
 
-    ended = resolve_attempt(office, client_id, Verdict(State(end.value), filled, *by))
-    print(f"{client_id}: {ended.state}, {plain(ended.filled)}")
+    ended = resolve_attempt(office, client_id, Verdict(State(end.value), *told))
+    at = "" if ended.average_price is None else f" at {plain(ended.average_price)}"
+    print(f"{client_id}: {ended.state}, {plain(ended.filled)}{at}")
+
+
+def _price(text: str | None) -> Decimal | None:
+    return None if text is None else _number(text, "--price")
+
+
+def _fees(texts: Sequence[str] | None) -> dict[str, Decimal] | None:
+    out = dict[str, Decimal]()
+    for text in texts or ():
+        asset, _, amount = text.partition("=")
+        if not asset or asset in out:
+            raise typer.BadParameter(f"not one ASSET=AMOUNT an asset: {text}", param_hint="--fee")
+        out[asset] = _number(amount, "--fee")
+    return out or None
 
 
 def _amount(text: str) -> Decimal:

@@ -35,6 +35,14 @@ def reject(here: Acting, plan_hash: str, reason: Text = "") -> Response:
         here.site, plan_hash, here.who.name, "rejected", reason))  # fmt: skip
 
 
+@router.post("/plan/{plan_hash}/retract")
+def retract(here: Acting, plan_hash: str, reason: Text = "") -> Response:
+    """Take an approval back."""
+    here.need("approve")
+    return _did(f"/plan/{plan_hash}", lambda: deeds.retract(
+        here.site, plan_hash, here.who.name, reason))  # fmt: skip
+
+
 @router.post("/plan/{plan_hash}/execute")
 def execute(here: Acting, plan_hash: str) -> Response:
     """Ask for a plan to be carried out."""

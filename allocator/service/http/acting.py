@@ -78,6 +78,14 @@ def reject(
     return deeds.judge(site, plan_hash, asking.name, "rejected", body.reason)
 
 
+@router.post("/plans/{plan_hash}/retract", openapi_extra=_KEY)
+def retract(
+    site: Served, asking: Approves, plan_hash: PlanHash, body: bodies.Approval
+) -> api.PlanSummary:
+    """Take your approval back, until the plan is begun; you may judge it anew."""
+    return deeds.retract(site, plan_hash, asking.name, body.reason)
+
+
 @router.post("/plans/{plan_hash}/execute", status_code=202, openapi_extra=_KEY)
 def execute(site: Served, asking: Executes, plan_hash: PlanHash) -> api.SlotView:
     """Ask the leader to carry out a plan that may go."""

@@ -182,6 +182,17 @@ def test_a_rejected_plan_is_not_carried_out(shop: Shop) -> None:
     assert shop.sent() == 0
 
 
+def test_an_approval_is_taken_back(shop: Shop) -> None:
+    hash_ = shop.approved()
+    assert shop.type("approve", hash_, "--as", "ben", "--retract")[0] == 6
+    assert shop.type("approve", hash_, "--as", "ann", "--retract", "--reject")[0] == 2
+    status, told = shop.type("approve", hash_, "--as", "ann", "--retract", "--reason", "too soon")
+    assert status == 0
+    assert "waiting; 0 of 1 approved (nobody)" in told
+    assert shop.type("execute", hash_)[0] == 6
+    assert shop.sent() == 0
+
+
 def test_an_approval_that_is_too_old_is_refused(shop: Shop) -> None:
     hash_ = shop.approved()
     shop.set(approval={"max_age_s": "0.001"})

@@ -78,6 +78,19 @@ def test_rejection_needs_a_reason_and_is_for_good(place: Place) -> None:
     assert "status=rejected" in place.post(f"/v1/plans/{plan}/execute").json()["detail"]
 
 
+def test_an_approval_is_taken_back_by_who_gave_it(place: Place) -> None:
+    plan = the_plan(place)
+    place.post(f"/v1/plans/{plan}/approve", {})
+    answer = place.post(f"/v1/plans/{plan}/retract", {}, "bob")
+    assert (answer.status_code, answer.json()["code"]) == (409, "NOT_APPROVED_BY")
+    summary = place.post(f"/v1/plans/{plan}/retract", {"reason": "too soon"}).json()
+    assert summary["approval"] == "waiting"
+    assert [row["verdict"] for row in summary["verdicts"]] == ["retracted"]
+    assert place.post(f"/v1/plans/{plan}/execute").json()["code"] == "NOT_APPROVED"
+    assert place.post(f"/v1/plans/{plan}/approve", {}).json()["approval"] == "approved"
+    assert place.post(f"/v1/plans/{plan[::-1]}/retract", {}).status_code == 404
+
+
 def test_second_person_is_needed_above_the_threshold(lite: Engine, tmp_path: Path) -> None:
     rules = {"auto_below": "100", "second_above": "10000", "max_age_s": "300"}
     place = Place(lite, tmp_path, approval=rules)
