@@ -6,11 +6,13 @@ append to one audit, one at a time. Nothing here can send anything.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select
 
 from allocator.execution import audit
@@ -26,7 +28,7 @@ from allocator.execution.history import History
 from allocator.execution.leader import latest_epoch
 from allocator.models.base import json_value
 from allocator.models.canonical import canonical_json, plan_hash
-from allocator.models.errors import RefusedError
+from allocator.models.errors import RefusedError, StaleError
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan
 from allocator.models.records import (
@@ -41,6 +43,11 @@ from allocator.models.snapshot import Snapshot
 from allocator.ports import Clock
 from allocator.risk.approvals import Judged, person
 from allocator.risk.breaker import Breaker, check_scope
+
+TRIES = 4
+"""How often a halt is written before it is given up; each waits for the database by itself."""
+
+log = logging.getLogger(__name__)
 
 
 class Office:
@@ -155,12 +162,25 @@ class Office:
         ------
         RefusedError
             For a scope that names nothing, or without a reason or a name.
+        StaleError
+            When the database cannot be written: it is not in force.
         """
         check_scope(scope)
         if not reason.strip() or not who.strip():
             raise RefusedError("NO_REASON: a halt needs a reason and a name")
-        with self.write() as entry:
-            return set_breaker(entry, scope, state, reason, who)
+        tries = 1
+        while True:
+            try:
+                with self.write() as entry:
+                    return set_breaker(entry, scope, state, reason, who)
+            except OperationalError as error:
+                # A connection that broke may have broken after the commit.
+                is_not = "is not" if self._engine.dialect.name == "sqlite" else "may not be"
+                told = f"NOT_HALTED: {scope} {is_not} {state}: {error.orig}"
+                if tries == TRIES:
+                    raise StaleError(f"{told}; try again") from error
+                tries += 1
+                log.warning("%s; trying again", told)
 
     def reset(self, scope: str, reason: str, who: str) -> None:
         """Let a scope act again.
