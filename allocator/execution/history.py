@@ -284,7 +284,7 @@ class History:
         """
         path = sqlite_path(self._engine.url.render_as_string(hide_password=False))
         if private or path is None:
-            with self._session() as session:
+            with History(_at_one_moment(self._engine))._session() as session:
                 return agreement.verify(session, heads)
         with private_copy(path) as copy:
             engine = connect(f"sqlite:///{copy}")
@@ -292,6 +292,13 @@ class History:
                 return History(engine).verify(heads, private=True)
             finally:
                 engine.dispose()
+
+
+def _at_one_moment(engine: Engine) -> Engine:
+    """Let all statements of a transaction see one state of the record; SQLite's do so anyway."""
+    if engine.dialect.name != "postgresql":
+        return engine
+    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
 def breakers(session: Session) -> tuple[Tripped, ...]:

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, event
 from allocator.execution.copies import BEGINNINGS, copy_database, private_copy
 from allocator.execution.database import connect
 from allocator.execution.history import History
+from allocator.execution.journal import Journal
 from allocator.execution.office import Office
 from allocator.models.errors import StaleError
 from allocator.risk.breaker import Breaker
@@ -75,6 +76,15 @@ def test_whoever_verifies_keeps_nobody_from_halting(lite: Engine) -> None:
             ends.set()
             reader.join()
     assert (state, faults) == (Breaker.HALTED, [])
+
+
+def test_what_is_written_while_the_record_is_verified_is_no_fault(
+    engine: Engine, journal: Journal
+) -> None:
+    journal.note("a", "b")
+    with at_first_read(lambda: journal.freeze("a", "a break")):
+        assert History(engine).verify() == ()
+    assert History(engine).verify() == ()
 
 
 def test_a_copy_lets_everybody_write_between_its_steps(large: Path, tmp_path: Path) -> None:
