@@ -7,8 +7,9 @@ append to one audit, one at a time. Nothing here can send anything.
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine
@@ -50,6 +51,16 @@ TRIES = 4
 log = logging.getLogger(__name__)
 
 
+@contextmanager
+def write(engine: Engine, portfolio: str, now: Callable[[], datetime]) -> Generator[Entry]:
+    """Open a transaction under the present leader's epoch, without being it."""
+    with Session(engine) as session, session.begin():
+        audit.alone(session)
+        entry = Entry(session, now(), latest_epoch(session, portfolio))
+        yield entry
+        entry.finish()
+
+
 class Office:
     """Writes what people say, beside whoever leads.
 
@@ -77,11 +88,8 @@ class Office:
     @contextmanager
     def write(self) -> Generator[Entry]:
         """Open a transaction under the present leader's epoch, without being it."""
-        with Session(self._engine) as session, session.begin():
-            audit.alone(session)
-            entry = Entry(session, self._clock.now(), latest_epoch(session, self._portfolio))
+        with write(self._engine, self._portfolio, self._clock.now) as entry:
             yield entry
-            entry.finish()
 
     # Plans that somebody has to judge
 
@@ -249,3 +257,4 @@ class Office:
             if row is not None:
                 row.delivered_at = entry.at
                 entry.session.add(row)
+                entry.event(f"alert:{alert_id}", "delivered")
