@@ -45,7 +45,10 @@ def snapshot_data(snapshot: Snapshot) -> dict[str, Any]:
 
 def mandate_data(mandate: Mandate) -> dict[str, Any]:
     """Turn a mandate into canonical JSON data."""
-    data: dict[str, Any] = json_value(mandate)
+    return _sorted_mandate(json_value(mandate))
+
+
+def _sorted_mandate(data: dict[str, Any]) -> dict[str, Any]:
     data["targets"] = sorted(data["targets"], key=lambda row: row["underlying"])
     data["limits"] = sorted(data["limits"], key=lambda row: row["id"])
     return data
@@ -59,6 +62,11 @@ def snapshot_hash(snapshot: Snapshot) -> str:
 def mandate_hash(mandate: Mandate) -> str:
     """Hash a mandate (sha256, hex)."""
     return _digest(mandate_data(mandate))
+
+
+def mandate_text_hash(text: str) -> str:
+    """Hash a mandate that was written as JSON, whatever fields its release knew (sha256, hex)."""
+    return _digest(_sorted_mandate(json.loads(text)))
 
 
 def plan_hash(plan: Plan) -> str:

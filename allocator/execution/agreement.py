@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,10 +14,17 @@ from sqlmodel import Session, col, select
 from allocator.execution import audit
 from allocator.execution.attempts import text_hash
 from allocator.execution.audit import Fault, Head
-from allocator.execution.reservations import phase_of
+from allocator.execution.reservations import phase_of, set_aside
+from allocator.execution.told import Facts, Told
 from allocator.execution.transitions import Stage, State
 from allocator.models.base import exact, plain, stamp
-from allocator.models.canonical import canonical_json, mandate_hash, plan_hash, snapshot_hash
+from allocator.models.canonical import (
+    canonical_json,
+    mandate_hash,
+    mandate_text_hash,
+    plan_hash,
+    snapshot_hash,
+)
 from allocator.models.errors import AllocatorError
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan
@@ -25,71 +33,18 @@ from allocator.models.records import (
     AttemptRow,
     BreakerRow,
     CycleRow,
-    EventRow,
     FreezeRow,
+    LeaderRow,
     OpeningRow,
+    OutboxRow,
     PlanRow,
     ProposalRow,
     ReservationRow,
     ShortfallRow,
     VerdictRow,
 )
+from allocator.models.service_records import MandateRow
 from allocator.models.snapshot import Snapshot
-
-Facts = Mapping[str, Any]
-CHANGES = {
-    "attempt": frozenset({"state"}),
-    "action": frozenset({"stage"}),
-    "plan": frozenset({"recorded", "approved", "baseline"}),
-    "shortfall": frozenset({"measured"}),
-    "proposal": frozenset({"proposed", "dropped"}),
-    "verdict": frozenset({"approved", "rejected", "retracted"}),
-    "breaker": frozenset({"tripped", "reset"}),
-    "cycle": frozenset({"opened", "open", "parked", "ended", "superseded", "failed"}),
-}
-"""Events that tell of a change to their subject's row; others are notes beside it."""
-
-
-class Told:
-    """What the audit says of each subject in the end."""
-
-    def __init__(self) -> None:
-        self._facts: dict[str, dict[str, Any]] = {}
-        self._frozen: defaultdict[str, int] = defaultdict(int)
-
-    def add(self, row: EventRow) -> None:
-        """Take in an event; later ones prevail."""
-        try:
-            data: dict[str, Any] = dict(json.loads(row.facts_json))
-        except (ValueError, TypeError):
-            return
-        kind, _, name = row.subject.partition(":")
-        if kind == "account":
-            self._frozen[name] += {"frozen": 1, "thawed": -1}.get(row.what, 0)
-        if kind == "portfolio" and row.what in ("opening", "paid"):
-            self._facts.setdefault(f"{row.subject}:{data.get('day')}", {}).update(data)
-        if row.what not in CHANGES.get(kind, ()):
-            return
-        if row.what == "dropped":
-            self._facts.pop(row.subject, None)
-            return
-        if kind == "cycle":
-            data |= {"status": "open" if row.what == "opened" else row.what}
-        if kind == "verdict":
-            data |= {"verdict": row.what}
-        self._facts.setdefault(row.subject, {}).update(data)
-
-    def take(self, subject: str) -> dict[str, Any]:
-        """Tell what is said of a subject that has a row; what is left in the end has none."""
-        return self._facts.pop(subject, {})
-
-    def frozen(self) -> dict[str, int]:
-        """Tell how many freezes of each account were not lifted."""
-        return {name: count for name, count in self._frozen.items() if count}
-
-    def left(self) -> list[str]:
-        """Name subjects that no row was found for."""
-        return sorted(self._facts)
 
 
 def verify(session: Session, heads: Iterable[Head] = ()) -> tuple[Fault, ...]:
@@ -110,6 +65,9 @@ def verify(session: Session, heads: Iterable[Head] = ()) -> tuple[Fault, ...]:
         _breakers,
         _shortfalls,
         _openings,
+        _alerts,
+        _leaders,
+        _mandates,
     ):
         try:
             faults += [Fault(None, what) for what in check(session, told)]
@@ -128,6 +86,10 @@ def _differ(subject: str, row: Facts, told: Facts) -> Iterator[str]:
             yield f"{subject}: {key} is {value}; the audit says {told.get(key)}"
 
 
+def _when(at: datetime | None) -> str | None:
+    return None if at is None else stamp(at)
+
+
 def _attempts(session: Session, told: Told) -> Iterator[str]:
     unfilled = {"filled": "0", "fees": "{}", "why": ""}
     for row in session.exec(select(AttemptRow)):
@@ -137,8 +99,16 @@ def _attempts(session: Session, told: Told) -> Iterator[str]:
         says = unfilled | whose | told.take(subject)
         says["state"] = says.get("to")
         price = None if row.average_price is None else plain(row.average_price)
+        asked = json.loads(row.intent_json)
+        # A request bears its own time, or is intended when it is written down.
+        at = asked.get("stamped_at") or says.get("intended")
+        intended = None if at is None else stamp(datetime.fromisoformat(at))
+        says |= {"kind": asked["kind"], "intent_at": intended}
         stands = {
             **whose,
+            "kind": row.kind,
+            "intent_at": stamp(row.intent_at),
+            "epoch": row.epoch,
             "state": row.state,
             "seq": row.seq,
             "part": row.part,
@@ -156,14 +126,17 @@ def _attempts(session: Session, told: Told) -> Iterator[str]:
             yield f"{subject}: the request is not the one that was hashed"
 
 
-def _reservations(session: Session, _told: Told) -> Iterator[str]:
+def _reservations(session: Session, told: Told) -> Iterator[str]:
     """Tell where money set aside is not what its attempt asks for and stands at."""
     kept: defaultdict[str, dict[str, ReservationRow]] = defaultdict(dict)
     for row in session.exec(select(ReservationRow)):
         kept[row.client_id][row.direction] = row
     for attempt in session.exec(select(AttemptRow)):
-        rows, state = kept.get(attempt.client_id, {}), State(attempt.state)
+        rows, state = kept.pop(attempt.client_id, {}), State(attempt.state)
         subject = f"reservation:{attempt.client_id}"
+        says = told.reserved.get(attempt.client_id)
+        if says is not None:
+            yield from _set_aside(subject, rows, says)
         if attempt.kind == "transfer":
             asked = exact(json.loads(attempt.intent_json)["amount"])
             if {"in", "out"} - rows.keys() or rows["in"].amount != asked:
@@ -173,12 +146,28 @@ def _reservations(session: Session, _told: Told) -> Iterator[str]:
             # What had left before its end was lost sight of stays posted.
             if row.phase != phase and not (state is State.MANUAL and row.phase == "posted"):
                 yield f"{subject}: {row.direction} is {row.phase}; the attempt says {phase}"
+    yield from (f"reservation:{name}: there is no such attempt" for name in sorted(kept))
+
+
+def _set_aside(
+    subject: str, rows: Mapping[str, ReservationRow], says: list[dict[str, Any]]
+) -> Iterator[str]:
+    wanted = {row["direction"]: row for row in says}
+    for direction in sorted(rows.keys() | wanted.keys()):
+        stands = set_aside(rows[direction]) if direction in rows else {}
+        told = wanted.get(direction, {})
+        for key in sorted(stands.keys() | told.keys()):
+            if stands.get(key) != told.get(key):
+                yield (
+                    f"{subject}: {direction}: {key} is {stands.get(key)}; "
+                    f"the audit says {told.get(key)}"
+                )
 
 
 def _plans(session: Session, told: Told) -> Iterator[str]:
     for row in session.exec(select(PlanRow)):
         subject = f"plan:{row.plan_hash}"
-        says: dict[str, Any] = {"proposer": row.proposer} | told.take(subject)
+        says: dict[str, Any] = {"proposer": row.proposer, "at": None} | told.take(subject)
         readings = says.get("readings")
         says["baseline"] = None if readings is None else canonical_json(readings)
         stands = {
@@ -188,6 +177,7 @@ def _plans(session: Session, told: Told) -> Iterator[str]:
             "text": text_hash(row.plan_json),
             "proposer": row.proposer,
             "approver": row.approver,
+            "at": _when(row.approved_at),
         }
         yield from _differ(subject, stands, says)
         if says["baseline"] != row.baseline_json:
@@ -239,6 +229,9 @@ def _cycles(session: Session, told: Told) -> Iterator[str]:
             "note": row.note,
             "portfolio": row.portfolio,
             "slot": row.slot,
+            "epoch": row.epoch,
+            "opened_at": stamp(row.opened_at),
+            "ended_at": _when(row.ended_at),
         }
         yield from _differ(subject, stands, says)
 
@@ -247,17 +240,18 @@ def _judgement(session: Session, told: Told) -> Iterator[str]:
     for row in session.exec(select(ProposalRow)):
         subject = f"proposal:{row.plan_hash}"
         text = text_hash("\n".join((row.plan_json, row.snapshot_json, row.mandate_json)))
-        yield from _differ(subject, {"by": row.proposer, "text": text}, told.take(subject))
+        stands = {"by": row.proposer, "text": text, "at": stamp(row.at)}
+        yield from _differ(subject, stands, told.take(subject))
     for said in session.exec(select(VerdictRow)):
         subject = f"verdict:{said.plan_hash}:{said.who}"
-        stands = {"verdict": said.verdict, "reason": said.reason}
+        stands = {"verdict": said.verdict, "reason": said.reason, "at": stamp(said.at)}
         yield from _differ(subject, stands, told.take(subject))
 
 
 def _breakers(session: Session, told: Told) -> Iterator[str]:
     for row in session.exec(select(BreakerRow)):
         subject = f"breaker:{row.scope}"
-        stands = {"state": row.state, "reason": row.reason, "who": row.who}
+        stands = {"state": row.state, "reason": row.reason, "who": row.who, "at": stamp(row.at)}
         yield from _differ(subject, stands, told.take(subject))
 
 
@@ -276,11 +270,86 @@ def _openings(session: Session, told: Told) -> Iterator[str]:
         yield from _differ(subject, {"equity": plain(row.equity)}, told.take(subject))
 
 
+def _alerts(session: Session, told: Told) -> Iterator[str]:
+    first = told.first("alert", "topic").get("alert")
+    for row in session.exec(select(OutboxRow)):
+        assert row.id is not None
+        subject, delivered = f"alert:{row.id}", {"delivered_at": _when(row.delivered_at)}
+        says = told.take(subject)
+        if "topic" not in says and (first is None or row.id < first):
+            # An earlier release left it: only its delivery may be told.
+            yield from _differ(subject, delivered if says else {}, says)
+            continue
+        stands = {"topic": row.topic, "text": text_hash(row.body_json), "at": stamp(row.at)}
+        yield from _differ(subject, {**stands, "times": 1, **delivered}, says)
+
+
+def _leaders(session: Session, told: Told) -> Iterator[str]:
+    for row in session.exec(select(LeaderRow)):
+        says = told.take(f"leader:{row.name}")
+        stands = {"holder": row.holder, "since": stamp(row.since), "epoch": row.epoch}
+        # Who led under an earlier release is not told.
+        yield from _differ(f"leader:{row.name}", stands if says else {}, says)
+
+
+def _mandates(session: Session, told: Told) -> Iterator[str]:
+    first = told.first("mandate", "created_at")
+    for row in session.exec(select(MandateRow)):
+        subject = f"mandate:{row.portfolio}:{row.version}"
+        if mandate_text_hash(row.mandate_json) != row.mandate_hash:
+            yield f"{subject}: the mandate is not the one that was hashed"
+        says = {"by": None, "published_at": None} | told.take(subject)
+        stands = {
+            "status": row.status,
+            "mandate": row.mandate_hash,
+            "author": row.author,
+            "note": row.note,
+            "created_at": stamp(row.created_at),
+            "by": row.published_by,
+            "published_at": _when(row.published_at),
+        }
+        earliest = first.get(f"mandate:{row.portfolio}")
+        if "created_at" not in says and (earliest is None or row.version < earliest):
+            # An earlier release wrote it down: only what became of it since may be told.
+            stands = {key: value for key, value in stands.items() if says.get(key) is not None}
+        yield from _differ(subject, stands, says)
+
+
 def _freezes(session: Session, told: Told) -> Iterator[str]:
-    held: defaultdict[str, int] = defaultdict(int)
-    for row in session.exec(select(FreezeRow).where(col(FreezeRow.lifted_at).is_(None))):
-        held[row.account] += 1
-    says = told.frozen()
-    for name in sorted(held.keys() | says.keys()):
-        if held.get(name, 0) != says.get(name, 0):
-            yield f"account:{name}: {held.get(name, 0)} freezes; the audit says {says.get(name, 0)}"
+    """Tell where the freezes of an account are not those, nor lifted as, the audit says."""
+    kept = defaultdict[str, list[FreezeRow]](list)
+    for row in session.exec(select(FreezeRow).order_by(col(FreezeRow.id))):
+        kept[row.account].append(row)
+    for name in sorted(kept.keys() | told.frozen.keys() | told.thawed.keys()):
+        frozen, thawed = told.frozen[name], told.thawed[name]
+        held = sum(row.lifted_at is None for row in kept[name])
+        if held != len(frozen) - len(thawed):
+            says = len(frozen) - len(thawed)
+            yield f"account:{name}: {held} freezes; the audit says {says}"
+        stands = [(row.reason, row.client_id, stamp(row.frozen_at)) for row in kept[name]]
+        if stands != [(row.get("reason"), row.get("client_id"), row["at"]) for row in frozen]:
+            yield f"account:{name}: its freezes are not those in the audit"
+        if not _lifted_as_told(kept[name], thawed):
+            yield f"account:{name}: its freezes were not lifted as the audit says"
+
+
+def _lifted_as_told(rows: Iterable[FreezeRow], thawed: Iterable[Facts]) -> bool:
+    """Whether each freeze that was lifted is told to be; earlier releases did not tell which."""
+    lifted = [
+        {
+            "at": _when(row.lifted_at),
+            "operator": row.lifted_by,
+            "evidence": row.evidence,
+            "client_id": row.client_id,
+            "frozen_at": stamp(row.frozen_at),
+        }
+        for row in rows
+        if row.lifted_at is not None or row.lifted_by is not None
+    ]
+    # Those that are told in full are looked for first: what is left is anybody's.
+    for told in sorted(thawed, key=len, reverse=True):
+        found = next((row for row in lifted if told.items() <= row.items()), None)
+        if found is None:
+            return False
+        lifted.remove(found)
+    return not lifted

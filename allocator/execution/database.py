@@ -21,7 +21,10 @@ from allocator.models.errors import ConfigError
 READ_ONLY = "allocator_read_only"
 """Execution option of connections that only read: they do not take the writer's lock."""
 
-BUSY_TIMEOUT_MS = 5_000
+BUSY_TIMEOUT_MS = 15_000
+"""How long SQLite waits for others, in `COMMIT` too; ``?timeout=`` of a URL, seconds, says
+otherwise. A reader of ours is through long before, but not every reader is ours."""
+
 WAL_RESET_FIXED_IN = (3, 51, 3)
 
 PATIENCE: Final[Mapping[str, int]] = {
@@ -100,7 +103,9 @@ def _sqlite(url: str) -> Engine:
         engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
     else:
         path.parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+        told = make_url(url).query.get("timeout")
+        wait_s = BUSY_TIMEOUT_MS / 1000 if told is None else float(str(told))
+        engine = create_engine(url, connect_args={"timeout": wait_s})
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin)
     return engine
@@ -111,7 +116,6 @@ def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None
     mode, synchronous = journal_mode(sqlite3.sqlite_version_info)
     cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     cursor.execute(f"PRAGMA journal_mode = {mode}")
     cursor.execute(f"PRAGMA synchronous = {synchronous}")
     cursor.execute("PRAGMA foreign_keys = ON")

@@ -14,7 +14,7 @@ from allocator.execution import audit
 from allocator.execution.attempts import Attempt, intent_text, of_row, sender, text_hash, touched
 from allocator.execution.reservations import settle
 from allocator.execution.transitions import Stage, State, advance, advance_stage
-from allocator.models.base import plain
+from allocator.models.base import plain, stamp
 from allocator.models.canonical import canonical_json
 from allocator.models.errors import JournalError, RefusedError
 from allocator.models.intents import Intent
@@ -41,6 +41,7 @@ class Entry:
     at: datetime
     epoch: int
     _lines: list[audit.Line] = field(default_factory=list[audit.Line])
+    _alerts: list[OutboxRow] = field(default_factory=list[OutboxRow])
 
     def event(self, subject: str, what: str, **facts: Any) -> None:
         """Add a line to the audit."""
@@ -49,11 +50,16 @@ class Entry:
     def finish(self) -> None:
         """Chain the lines to the audit: the last thing before the commit."""
         self.session.flush()
+        for row in self._alerts:
+            text = text_hash(row.body_json)
+            self.event(f"alert:{row.id}", "raised", topic=row.topic, text=text)
         audit.append(self.session, self._lines)
 
     def alert(self, topic: str, **body: Any) -> None:
         """Leave an alert to be delivered."""
-        self.session.add(OutboxRow(at=self.at, topic=topic, body_json=canonical_json(body)))
+        row = OutboxRow(at=self.at, topic=topic, body_json=canonical_json(body))
+        self.session.add(row)
+        self._alerts.append(row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +205,9 @@ def lift(entry: Entry, row: FreezeRow, operator: str, evidence: str) -> None:
     """Let an account act again."""
     row.lifted_at, row.lifted_by, row.evidence = entry.at, operator, evidence
     entry.session.add(row)
-    entry.event(f"account:{row.account}", "thawed", operator=operator, evidence=evidence)
+    which = {"client_id": row.client_id, "frozen_at": stamp(row.frozen_at)}
+    said = {"operator": operator, "evidence": evidence}
+    entry.event(f"account:{row.account}", "thawed", **said, **which)
 
 
 def need_evidence(operator: str, evidence: str) -> None:

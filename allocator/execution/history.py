@@ -14,7 +14,8 @@ from sqlmodel.sql.expression import Select
 
 from allocator.execution import agreement, audit
 from allocator.execution.attempts import Attempt, of_row
-from allocator.execution.database import READ_ONLY
+from allocator.execution.copies import private_copy
+from allocator.execution.database import READ_ONLY, connect, sqlite_path
 from allocator.execution.recorded import (
     ActionRecord,
     Alert,
@@ -266,17 +267,44 @@ class History:
         with self._session() as session:
             return audit.head(session)
 
-    def verify(self, heads: Iterable[audit.Head] = ()) -> tuple[audit.Fault, ...]:
+    def verify(
+        self, heads: Iterable[audit.Head] = (), *, private: bool = False
+    ) -> tuple[audit.Fault, ...]:
         """Check the audit's hash chain, and the rows against it; empty when all is well.
+
+        SQLite's record is checked in a copy: whoever reads all of it would keep others from
+        writing for as long as that takes.
 
         Parameters
         ----------
         heads
             What the audit ended with at earlier times, as it was kept outside the database: rows
             cut off at its end are told by nothing else.
+        private
+            Whether nobody else uses the database, so that it need not be copied.
+
+        Raises
+        ------
+        StaleError
+            When the database cannot be copied now.
         """
-        with self._session() as session:
-            return agreement.verify(session, heads)
+        path = sqlite_path(self._engine.url.render_as_string(hide_password=False))
+        if private or path is None:
+            with History(_at_one_moment(self._engine))._session() as session:
+                return agreement.verify(session, heads)
+        with private_copy(path) as copy:
+            engine = connect(f"sqlite:///{copy}")
+            try:
+                return History(engine).verify(heads, private=True)
+            finally:
+                engine.dispose()
+
+
+def _at_one_moment(engine: Engine) -> Engine:
+    """Let all statements of a transaction see one state of the record; SQLite's do so anyway."""
+    if engine.dialect.name != "postgresql":
+        return engine
+    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
 def breakers(session: Session) -> tuple[Tripped, ...]:

@@ -43,7 +43,7 @@ from allocator.execution.entries import (
 )
 from allocator.execution.leader import Lease, check_epoch, fence
 from allocator.execution.office import Office
-from allocator.execution.reservations import Reservation, reserve
+from allocator.execution.reservations import Reservation, reserve, set_aside
 from allocator.execution.shortfall import Shortfall
 from allocator.execution.transitions import Stage, State, of_found, of_outcome
 from allocator.models.base import json_value, plain, stamp
@@ -291,6 +291,7 @@ class Journal(Office):
                 "seq": place.seq,
                 "part": place.part,
                 "number": place.number,
+                "reserves": [set_aside(taken) for taken in rows],
             }
             fence_at = stamp(row.fence_at)
             tell_state(entry, row, State.CHECKED, **facts, request=row.intent_hash, fence=fence_at)

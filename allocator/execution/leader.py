@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from allocator.execution import audit
 from allocator.execution.database import sqlite_path
 from allocator.models.errors import JournalError, RefusedError
 from allocator.models.records import LeaderRow
@@ -75,6 +76,7 @@ def lead(engine: Engine, name: str, holder: str, now: datetime) -> Generator[Lea
 def next_epoch(engine: Engine, name: str, holder: str, now: datetime) -> Lease:
     """Take the next epoch; whoever held the one before is fenced from here on."""
     with Session(engine) as session, session.begin():
+        audit.alone(session)
         row = session.get(LeaderRow, name, with_for_update=True)
         if row is None:
             row = LeaderRow(name=name, epoch=0, holder=holder, since=now)
@@ -82,6 +84,9 @@ def next_epoch(engine: Engine, name: str, holder: str, now: datetime) -> Lease:
         row.holder, row.since = holder, now
         session.add(row)
         epoch = row.epoch
+        leads = audit.line(now, epoch, f"leader:{name}", "leads", holder=holder)
+        session.flush()
+        audit.append(session, [leads])
     return Lease(name, epoch)
 
 

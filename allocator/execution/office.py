@@ -6,11 +6,14 @@ append to one audit, one at a time. Nothing here can send anything.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import logging
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select
 
 from allocator.execution import audit
@@ -26,7 +29,7 @@ from allocator.execution.history import History
 from allocator.execution.leader import latest_epoch
 from allocator.models.base import json_value
 from allocator.models.canonical import canonical_json, plan_hash
-from allocator.models.errors import RefusedError
+from allocator.models.errors import RefusedError, StaleError
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan
 from allocator.models.records import (
@@ -41,6 +44,21 @@ from allocator.models.snapshot import Snapshot
 from allocator.ports import Clock
 from allocator.risk.approvals import Judged, Said, person
 from allocator.risk.breaker import Breaker, check_scope
+
+TRIES = 4
+"""How often a halt is written before it is given up; each waits for the database by itself."""
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def write(engine: Engine, portfolio: str, now: Callable[[], datetime]) -> Generator[Entry]:
+    """Open a transaction under the present leader's epoch, without being it."""
+    with Session(engine) as session, session.begin():
+        audit.alone(session)
+        entry = Entry(session, now(), latest_epoch(session, portfolio))
+        yield entry
+        entry.finish()
 
 
 class Office:
@@ -70,11 +88,8 @@ class Office:
     @contextmanager
     def write(self) -> Generator[Entry]:
         """Open a transaction under the present leader's epoch, without being it."""
-        with Session(self._engine) as session, session.begin():
-            audit.alone(session)
-            entry = Entry(session, self._clock.now(), latest_epoch(session, self._portfolio))
+        with write(self._engine, self._portfolio, self._clock.now) as entry:
             yield entry
-            entry.finish()
 
     # Plans that somebody has to judge
 
@@ -166,12 +181,25 @@ class Office:
         ------
         RefusedError
             For a scope that names nothing, or without a reason or a name.
+        StaleError
+            When the database cannot be written: it is not in force.
         """
         check_scope(scope)
         if not reason.strip() or not who.strip():
             raise RefusedError("NO_REASON: a halt needs a reason and a name")
-        with self.write() as entry:
-            return set_breaker(entry, scope, state, reason, who)
+        tries = 1
+        while True:
+            try:
+                with self.write() as entry:
+                    return set_breaker(entry, scope, state, reason, who)
+            except OperationalError as error:
+                # A connection that broke may have broken after the commit.
+                is_not = "is not" if self._engine.dialect.name == "sqlite" else "may not be"
+                told = f"NOT_HALTED: {scope} {is_not} {state}: {error.orig}"
+                if tries == TRIES:
+                    raise StaleError(f"{told}; try again") from error
+                tries += 1
+                log.warning("%s; trying again", told)
 
     def reset(self, scope: str, reason: str, who: str) -> None:
         """Let a scope act again.
@@ -243,6 +271,7 @@ class Office:
             if row is not None:
                 row.delivered_at = entry.at
                 entry.session.add(row)
+                entry.event(f"alert:{alert_id}", "delivered")
 
 
 def _check_waits(entry: Entry, plan_hash: str) -> ProposalRow:

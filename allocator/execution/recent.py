@@ -60,7 +60,8 @@ class Recent:
         intent, at = attempt.intent, attempt.intent_at
         if self._rows and at < self._rows[-1].at:
             at = self._rows[-1].at
-        one = Volume(traded_value(book, intent), transferred_value(book, intent), 1)
+        moved = transferred_value(book, intent)
+        one = Volume(traded_value(book, intent), moved or ZERO, 1, int(moved is None))
         last = self._rows[-1].total if self._rows else Volume()
         self._rows.append(Past(at, attempt.plan_hash, attempt.seq, intent, _plus(last, one)))
         before = self._cycles.get(attempt.plan_hash, Volume())
@@ -130,13 +131,15 @@ def _size(intent: OrderIntent) -> tuple[Decimal, Decimal]:
 
 def _plus(a: Volume, b: Volume) -> Volume:
     return Volume(
-        a.traded + b.traded, a.transferred + b.transferred, a.requests + b.requests
+        a.traded + b.traded, a.transferred + b.transferred,
+        a.requests + b.requests, a.unpriced + b.unpriced,
     )  # fmt: skip
 
 
 def _minus(a: Volume, b: Volume) -> Volume:
     return Volume(
-        a.traded - b.traded, a.transferred - b.transferred, a.requests - b.requests
+        a.traded - b.traded, a.transferred - b.transferred,
+        a.requests - b.requests, a.unpriced - b.unpriced,
     )  # fmt: skip
 
 
@@ -158,9 +161,12 @@ def traded_value(book: Book, intent: Intent) -> Decimal:
 
 
 @lawful
-def transferred_value(book: Book, intent: Intent) -> Decimal:
-    """Value a transfer at the book's prices, numeraire; zero for anything else."""
+def transferred_value(book: Book, intent: Intent) -> Decimal | None:
+    """Value a transfer at the book's prices, numeraire; zero for anything else.
+
+    None: its asset is no longer in the book, so nobody can tell.
+    """
     if not isinstance(intent, TransferIntent):
         return ZERO
     priced = intent.asset in book.snapshot.assets
-    return intent.amount * (book.price(intent.asset) if priced else Decimal(1))
+    return intent.amount * book.price(intent.asset) if priced else None

@@ -58,6 +58,16 @@ def _of_order(intent: OrderIntent, snapshot: Snapshot) -> tuple[Reservation, ...
     return (Reservation(intent.account, instrument.base, base, "out"),)
 
 
+def set_aside(row: Reservation | ReservationRow) -> dict[str, str]:
+    """Tell what is set aside, as the audit does."""
+    return {
+        "account": row.account,
+        "asset": row.asset,
+        "direction": row.direction,
+        "amount": plain(row.amount),
+    }
+
+
 def reserved(session: Session, account: str, asset: str) -> Decimal:
     """Sum what is reserved to leave an account and not yet known to have left."""
     rows = session.exec(

@@ -24,11 +24,14 @@ class Volume:
         Numeraire.
     requests
         How many.
+    unpriced
+        How many transfers are not in the sum, since nobody can tell what they were worth.
     """
 
     traded: Decimal = ZERO
     transferred: Decimal = ZERO
     requests: int = 0
+    unpriced: int = 0
 
 
 @lawful
@@ -63,7 +66,8 @@ def transfer_readings(
     priced = intent.asset in book.snapshot.assets
     value = intent.amount * book.price(intent.asset) if priced else None
     yield Reading(table.TRANSFER_VALUE, value, intent.route)
-    yield Reading(table.TRANSFER_DAY, None if value is None else day.transferred + value)
+    known_day = None if value is None or day.unpriced else day.transferred + value
+    yield Reading(table.TRANSFER_DAY, known_day)
 
 
 @lawful

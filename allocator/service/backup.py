@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 import subprocess
-from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import inspect
 from sqlalchemy.engine import make_url
 
+from allocator.execution.copies import copy_database
 from allocator.execution.database import connect, sqlite_path
 from allocator.execution.history import History
 from allocator.models.errors import JournalError, RefusedError, StaleError
@@ -45,10 +44,12 @@ def backup(url: str, target: Path) -> int:
         return _lines(url)
     if not path.exists():
         raise StaleError(f"there is no database at {path}")
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(draft)) as copy:
-        source.backup(copy)
+    draft.unlink(missing_ok=True)
+    copy_database(path, draft)
     count = _lines(f"sqlite:///{draft}")
+    _sync(draft)
     os.replace(draft, target)
+    _sync(target.parent)
     return count
 
 
@@ -112,12 +113,22 @@ def _lines(url: str) -> int:
     engine = connect(url)
     try:
         history = History(engine)
-        faults = history.verify()
+        faults = history.verify(private=True)
         if faults:
             raise JournalError(f"AUDIT_BROKEN: {faults[0].what} and {len(faults) - 1} more")
-        return len(history.events())
+        head = history.head()
+        return 0 if head is None else head.seq
     finally:
         engine.dispose()
+
+
+def _sync(path: Path) -> None:
+    """Bring a file or a folder's list of files to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _run(tool: str, *arguments: str, url: str) -> None:

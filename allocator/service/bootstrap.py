@@ -241,7 +241,10 @@ def _path(told: str, folder: Path) -> str:
 def _database(url: str, folder: Path) -> str:
     with database_errors(url):
         path = sqlite_path(url)
-    return url if path is None else f"sqlite:///{(folder / path.expanduser()).resolve()}"
+    if path is None:
+        return url
+    _, asks, rest = url.partition("?")
+    return f"sqlite:///{(folder / path.expanduser()).resolve()}{asks}{rest}"
 
 
 def _anchor(reference: str, folder: Path) -> str:

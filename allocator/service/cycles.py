@@ -111,6 +111,24 @@ class Cycles:
             live.busy = ""
             telemetry.unbind("slot", "cause", "plan")
 
+    async def settle(self) -> None:
+        """Settle what a slot that broke off has left open, and go on with its plan if that is safe.
+
+        Raises
+        ------
+        RefusedError, StaleError, JournalError
+            As the executor does.
+        """
+        history, live = self._ports.office.history, self._ports.live
+        if not (history.unfinished() or history.open_attempts()):
+            return
+        live.busy = "what an earlier slot left open"
+        try:
+            await self._ports.executor.resume()
+        finally:
+            self._ports.executor.ended()
+            live.busy = ""
+
     async def _work(self, slot: Slot) -> Result:
         resumed = await self._ports.executor.resume()
         if self._ports.slots.had_cycle(slot.name):

@@ -212,10 +212,7 @@ def publish(site: Site, version: int, who: str) -> api.MandateView:
         When there is no such draft, or its author publishes it where four eyes are wanted.
     """
     service = site.service
-    row = service.mandates.publish(version, who, service.clock.now())
-    facts = {"by": who, "mandate": row.hash, "author": row.author}
-    service.office.note(f"mandate:{version}", "published", **facts)
-    return mandate_view(row)
+    return mandate_view(service.mandates.publish(version, who, service.clock.now()))
 
 
 def _known(site: Site, schedule: str) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from allocator.execution.database import READ_ONLY
+from allocator.execution.entries import Entry
+from allocator.execution.office import write
 from allocator.models.base import json_value
-from allocator.models.canonical import canonical_json, mandate_hash
-from allocator.models.errors import RefusedError
+from allocator.models.canonical import canonical_json, mandate_hash, mandate_text_hash
+from allocator.models.errors import JournalError, RefusedError
 from allocator.models.mandate import Mandate
 from allocator.models.service_records import MandateRow
 from allocator.risk.approvals import person
@@ -52,7 +55,13 @@ class Mandates:
         self._four_eyes = four_eyes
 
     def published(self) -> Version | None:
-        """Tell the version that holds; None: none was ever published."""
+        """Tell the version that holds; None: none was ever published.
+
+        Raises
+        ------
+        JournalError
+            When a version is not what was hashed.
+        """
         return next((row for row in self.all() if row.status == "published"), None)
 
     def after(self, mandate: Mandate, at: datetime) -> Version | None:
@@ -104,21 +113,21 @@ class Mandates:
 
     def draft(self, mandate: Mandate, author: str, note: str, now: datetime) -> Version:
         """Write a draft down as the next version."""
-        with Session(self._engine) as session, session.begin():
-            row = self._new(session, mandate, author, note, now)
-            session.flush()
-            return _version(row)
+        with self._write(now) as entry:
+            return _version(self._new(entry, mandate, author, note))
 
     def publish(self, version: int, by: str, now: datetime) -> Version:
         """Let a draft hold from the next cycle on; what held before is retired.
+
+        The audit tells it in the same transaction.
 
         Raises
         ------
         RefusedError
             When there is no such draft, or its author publishes it where four eyes are wanted.
         """
-        with Session(self._engine) as session, session.begin():
-            rows = session.exec(
+        with self._write(now) as entry:
+            rows = entry.session.exec(
                 select(MandateRow).where(MandateRow.portfolio == self._portfolio).with_for_update()
             ).all()
             row = next((r for r in rows if r.version == version), None)
@@ -126,9 +135,8 @@ class Mandates:
                 raise RefusedError(f"NO_DRAFT: version={version}")
             if self._four_eyes and person(row.author) == person(by):
                 raise RefusedError(f"SAME_EYES: author={row.author} publisher={by}")
-            _retire(session, rows)
-            row.status, row.published_by, row.published_at = "published", by, now
-            session.add(row)
+            self._retire(entry, rows)
+            self._publish(entry, row, by)
             return _version(row)
 
     def from_config(self, mandate: Mandate, now: datetime) -> tuple[Version, Version | None]:
@@ -139,28 +147,27 @@ class Mandates:
         The version that holds, and a new draft when the configuration's mandate has changed since
         it was last taken in: it holds only once somebody publishes it.
         """
-        with Session(self._engine) as session, session.begin():
+        with self._write(now) as entry:
             query = select(MandateRow).where(MandateRow.portfolio == self._portfolio)
-            rows = session.exec(query.order_by(col(MandateRow.version))).all()
+            rows = entry.session.exec(query.order_by(col(MandateRow.version))).all()
             holds = next((row for row in rows if row.status == "published"), None)
             if holds is None:
-                row = self._new(session, mandate, CONFIGURED, "first start", now)
-                row.status, row.published_by, row.published_at = "published", CONFIGURED, now
-                session.flush()
+                row = self._new(entry, mandate, CONFIGURED, "first start")
+                self._publish(entry, row, CONFIGURED)
                 return _version(row), None
             configured = [row for row in rows if row.author == CONFIGURED]
             known = {holds.mandate_hash, *(row.mandate_hash for row in configured[-1:])}
             if mandate_hash(mandate) in known:
                 return _version(holds), None
-            row = self._new(session, mandate, CONFIGURED, "the configuration changed", now)
-            session.flush()
+            row = self._new(entry, mandate, CONFIGURED, "the configuration changed")
             return _version(holds), _version(row)
 
-    def _new(
-        self, session: Session, mandate: Mandate, author: str, note: str, now: datetime
-    ) -> MandateRow:
+    def _write(self, now: datetime) -> AbstractContextManager[Entry]:
+        return write(self._engine, self._portfolio, lambda: now)
+
+    def _new(self, entry: Entry, mandate: Mandate, author: str, note: str) -> MandateRow:
         query = select(MandateRow.version).where(MandateRow.portfolio == self._portfolio)
-        last = session.exec(query.order_by(col(MandateRow.version).desc()).limit(1)).first()
+        last = entry.session.exec(query.order_by(col(MandateRow.version).desc()).limit(1)).first()
         row = MandateRow(
             portfolio=self._portfolio,
             version=(last or 0) + 1,
@@ -169,20 +176,45 @@ class Mandates:
             mandate_json=canonical_json(json_value(mandate)),
             note=note,
             author=author,
-            created_at=now,
+            created_at=entry.at,
         )
-        session.add(row)
+        entry.session.add(row)
+        facts = {"mandate": row.mandate_hash, "author": author, "note": note}
+        entry.event(_subject(row), "drafted", **facts)
         return row
 
+    def _publish(self, entry: Entry, row: MandateRow, by: str) -> None:
+        row.status, row.published_by, row.published_at = "published", by, entry.at
+        entry.session.add(row)
+        facts = {"by": by, "mandate": row.mandate_hash, "author": row.author}
+        entry.event(_subject(row), "published", **facts)
 
-def _retire(session: Session, rows: Any) -> None:
-    for row in rows:
-        if row.status == "published":
-            row.status = "retired"
-            session.add(row)
+    def _retire(self, entry: Entry, rows: Iterable[MandateRow]) -> None:
+        for row in rows:
+            if row.status == "published":
+                row.status = "retired"
+                entry.session.add(row)
+                entry.event(_subject(row), "retired")
+
+
+def _subject(row: MandateRow) -> str:
+    return f"mandate:{row.portfolio}:{row.version}"
 
 
 def _version(row: MandateRow) -> Version:
+    """Read a version back.
+
+    Raises
+    ------
+    JournalError
+        When it is not what was hashed.
+    """
+    try:
+        same = mandate_text_hash(row.mandate_json) == row.mandate_hash
+    except (ValueError, TypeError, LookupError) as error:
+        raise JournalError(f"UNREADABLE: mandate version {row.version}: {error}") from error
+    if not same:
+        raise JournalError(f"MANDATE_CHANGED: version={row.version}: it is not what was hashed")
     return Version(
         version=row.version,
         status=row.status,

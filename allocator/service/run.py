@@ -204,6 +204,7 @@ class Service:
             graces={row.id: row.grace_s for row in self.config.service.schedules},
             work=cycles.work,
             ended=self._ended,
+            settle=cycles.settle,
             wake=self._wake,
         )
         parking = asyncio.create_task(self._park(desk))

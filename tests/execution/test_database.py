@@ -42,7 +42,14 @@ def test_pragmas_are_set_on_every_connection(tmp_path: Path) -> None:
         level = {"FULL": 2, "EXTRA": 3}[synchronous]
         assert connection.execute(text("PRAGMA synchronous")).scalar() == level
         assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
-        assert connection.execute(text("PRAGMA busy_timeout")).scalar() == 5000
+        assert connection.execute(text("PRAGMA busy_timeout")).scalar() == 15000
+    engine.dispose()
+
+
+def test_a_url_says_how_long_a_lock_is_waited_for(tmp_path: Path) -> None:
+    engine = connect(f"sqlite:///{tmp_path / 'x.db'}?timeout=0.25")
+    with engine.connect() as connection:
+        assert connection.execute(text("PRAGMA busy_timeout")).scalar() == 250
     engine.dispose()
 
 

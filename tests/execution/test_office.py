@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import logging
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from decimal import Decimal
 
@@ -8,11 +11,12 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlmodel import Session
 
+from allocator.execution.database import connect
 from allocator.execution.history import History
 from allocator.execution.journal import Journal
 from allocator.execution.office import Office
 from allocator.models.controls import ApprovalConfig
-from allocator.models.errors import RefusedError
+from allocator.models.errors import RefusedError, StaleError
 from allocator.models.plan import Plan
 from allocator.risk.approvals import Standing, standing
 from allocator.risk.breaker import Breaker, covering
@@ -175,6 +179,38 @@ def test_the_strictest_breaker_that_covers_an_account_holds(office: Office) -> N
     found = [covering(rows, name, venue) for name, venue in (("main", "okx"), ("b", "okx"))]
     assert [row and row.state for row in found] == [Breaker.HALTED, Breaker.REDUCING]
     assert covering(rows, "b", "bybit") is None
+
+
+def test_a_halt_that_is_not_in_force_is_told(lite: Engine) -> None:
+    office = Office(connect(f"{lite.url}?timeout=0.01"), "desk", JumpingClock())
+    with closing(sqlite3.connect(str(lite.url.database), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StaleError, match=r"NOT_HALTED: global is not halted: .*; try again"):
+            office.trip("global", Breaker.HALTED, "odd prices", "ann")
+        assert office.history.breakers() == ()
+        other.execute("ROLLBACK")
+    assert office.trip("global", Breaker.HALTED, "odd prices", "ann") is Breaker.HALTED
+
+
+@pytest.mark.parametrize("blocks", ["BEGIN IMMEDIATE", "BEGIN; SELECT * FROM event"])
+def test_a_halt_is_tried_again_until_the_database_is_free(
+    lite: Engine, caplog: pytest.LogCaptureFixture, blocks: str
+) -> None:
+    office = Office(connect(f"{lite.url}?timeout=0.01"), "desk", JumpingClock())
+    office.note("a", "b")
+    with closing(sqlite3.connect(str(lite.url.database), isolation_level=None)) as other:
+        for statement in blocks.split("; "):
+            other.execute(statement).fetchone()
+
+        def let_go(record: logging.LogRecord) -> bool:
+            if "trying again" in record.getMessage():
+                other.execute("ROLLBACK")
+            return True
+
+        caplog.handler.addFilter(let_go)
+        assert office.trip("global", Breaker.HALTED, "odd prices", "ann") is Breaker.HALTED
+        caplog.handler.removeFilter(let_go)
+    assert "NOT_HALTED" in caplog.text
 
 
 @pytest.mark.parametrize("scope", ["", "okx", "venue:", "planet:okx"])

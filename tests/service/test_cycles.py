@@ -180,6 +180,15 @@ def test_slot_that_became_a_cycle_gets_no_second_one(room: Room) -> None:
     assert len(room.office.history.cycles()) == 1
 
 
+def test_what_a_slot_that_broke_off_left_open_is_settled(room: Room) -> None:
+    asyncio.run(room.cycles.settle())
+    journal = room.cycles._ports.executor._shell.journal
+    assert journal.open_cycle("desk", "broken off") is not None
+    asyncio.run(room.cycles.settle())
+    assert [row.status for row in room.office.history.cycles()] == ["superseded"]
+    assert room.live.busy == ""
+
+
 def test_urgent_slot_does_nothing_where_nothing_is_broken(room: Room) -> None:
     assert room.work("repair").note == "nothing is broken: nothing to repair"
     assert room.office.history.proposals() == ()

@@ -4,9 +4,10 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
-from allocator.models.errors import RefusedError
+from allocator.execution.history import History
+from allocator.models.errors import JournalError, RefusedError
 from allocator.models.mandate import Mandate, Target
 from allocator.service.mandates import CONFIGURED, Mandates
 from tests.execution.book import START
@@ -80,3 +81,36 @@ def test_what_was_made_for_another_version_is_told_what_holds_now(engine: Engine
     assert book.after(mandate(1), START + timedelta(6)) == holds
     assert book.after(mandate(7), late) == holds
     assert book.after(mandate(7), START + timedelta(6)) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [("replace(mandate_json, 'BTC', 'ETH')", "MANDATE_CHANGED"), ("'{'", "UNREADABLE")],
+)
+def test_a_mandate_that_is_not_what_was_hashed_is_not_handed_out(
+    engine: Engine, written: str, code: str
+) -> None:
+    book = Mandates(engine, "desk")
+    book.from_config(mandate(1), START)
+    with engine.begin() as connection:
+        connection.execute(text(f"UPDATE mandate_version SET mandate_json = {written}"))
+    with pytest.raises(JournalError, match=code):
+        book.published()
+
+
+def test_every_step_of_a_mandate_is_in_the_audit(engine: Engine) -> None:
+    book, history = Mandates(engine, "desk"), History(engine)
+    book.from_config(mandate(1), START)
+    book.publish(book.draft(mandate(2), "ann", "", START).version, "bob", START)
+    told = [(row.subject, row.what, row.facts.get("by")) for row in history.events()]
+    assert told == [
+        ("mandate:desk:1", "drafted", None),
+        ("mandate:desk:1", "published", CONFIGURED),
+        ("mandate:desk:2", "drafted", None),
+        ("mandate:desk:1", "retired", None),
+        ("mandate:desk:2", "published", "bob"),
+    ]
+    with pytest.raises(RefusedError, match="NO_DRAFT"):
+        book.publish(2, "bob", START)
+    assert len(history.events()) == len(told)
+    assert history.verify() == ()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from allocator.models.base import exact, plain, stamp
-from allocator.models.errors import RefusedError
+from allocator.models.errors import RefusedError, StaleError
 from allocator.service.cli.records import open_database
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def halt(
 
     The halt is on record before anything else happens; then what stands in the market is
     cancelled, by this process or by the one that leads. Ends with 6 for a venue or an account
-    that the configuration does not have.
+    that the configuration does not have, and with 5 if the halt is not in force: try again.
 
     \b
     Example: allocator halt venue:okx -c config.yaml --as ann --reason "odd prices"
@@ -216,9 +216,15 @@ def halt(
 
     loaded = load(config)
     check_known(loaded, scope)
-    with open_office(loaded) as office:
-        state = Breaker.REDUCING if reducing else Breaker.HALTED
-        print(f"{scope}: {office.trip(scope, state, reason, who)}")
+    state, now = Breaker.REDUCING if reducing else Breaker.HALTED, None
+    try:
+        with open_office(loaded) as office:
+            now = office.trip(scope, state, reason, who)
+            print(f"{scope}: {now}")
+    except StaleError as error:
+        if now is not None or str(error).startswith("NOT_HALTED"):
+            raise
+        raise StaleError(f"NOT_HALTED: {scope} is not {state}: {error}; try again") from error
     if loaded.mode != "dry":
         asyncio.run(_cancel(loaded, f"halted: {reason}"))
 

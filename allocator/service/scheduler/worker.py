@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from allocator.execution.leader import FencedError, Lease
@@ -17,6 +18,9 @@ from allocator.service.scheduler.slots import Slot, Slots, Status
 
 IDLE_S = 1.0
 """Seconds after which the worker looks again although nobody woke it."""
+
+BACKOFF_S = 1.0, 60.0
+"""Seconds between tries at settling what a slot has left open: doubled each time up to the most."""
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +35,7 @@ class Result:
 
 
 Work = Callable[[Slot], Awaitable[Result]]
+Settle = Callable[[], Awaitable[None]]
 Ended = Callable[[str, str, str, str], None]
 """Is told name, cause, status and note of a slot that has ended."""
 
@@ -48,6 +53,8 @@ class Worker:
         Set when something fell due.
     ended
         Told of every slot that ended, was missed or set aside.
+    settle
+        Settles what a slot that broke off has left open in the market; raises while it cannot.
     """
 
     def __init__(  # noqa: PLR0913 - its ports
@@ -60,6 +67,7 @@ class Worker:
         work: Work,
         wake: asyncio.Event,
         ended: Ended = lambda _name, _cause, _status, _note: None,
+        settle: Settle | None = None,
     ) -> None:
         self._slots = slots
         self._lease = lease
@@ -68,6 +76,9 @@ class Worker:
         self._work = work
         self._wake = wake
         self._ended = ended
+        self._settle = settle
+        self._settle_at: datetime | None = None
+        self._wait_s = BACKOFF_S[0]
 
     async def step(self) -> bool:
         """Carry out the slot that comes next; False: there was none.
@@ -77,6 +88,7 @@ class Worker:
         FencedError
             When another leads by now.
         """
+        await self._settle_rest()
         now = self._clock.now()
         waiting = self._slots.with_status("due")
         left = [r for r in self._slots.with_status("running") if r.epoch != self._lease.epoch]
@@ -88,7 +100,11 @@ class Worker:
         if choice.run is None:
             return False
         self._slots.claim(self._lease, choice.run, now)
+        # Whatever breaks off from here on may leave a request open or legs apart.
+        self._settle_at, self._wait_s = now, BACKOFF_S[0]
         result = await self._carry_out(choice.run)
+        if result.status != "failed":
+            self._settle_at = None
         self._slots.finish(
             self._lease,
             choice.run,
@@ -99,6 +115,28 @@ class Worker:
         )
         self._ended(choice.run.name, choice.run.cause, result.status, result.note)
         return True
+
+    async def _settle_rest(self) -> None:
+        """Settle what a slot that broke off has left open: the next slot may be an hour away.
+
+        Raises
+        ------
+        FencedError
+            When another leads by now.
+        """
+        now = self._clock.now()
+        if self._settle is None or self._settle_at is None or now < self._settle_at:
+            return
+        try:
+            await self._settle()
+        except FencedError:
+            raise
+        except Exception:
+            log.exception("what a slot left open is not settled", extra={"again_s": self._wait_s})
+            self._settle_at = self._clock.now() + timedelta(seconds=self._wait_s)
+            self._wait_s = min(2 * self._wait_s, BACKOFF_S[1])
+        else:
+            self._settle_at = None
 
     async def _carry_out(self, slot: Slot) -> Result:
         log.info("slot begins", extra={"slot": slot.name, "cause": slot.cause})

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -112,6 +114,27 @@ def test_a_plan_is_proposed_approved_carried_out_and_made_again(shop: Shop) -> N
     assert "event 999999: its hash was kept" in shop.capsys.readouterr().err
     assert "begun" in shop.type("approve")[1]
     assert shop.type("execute", hash_)[0] == 6
+
+
+@pytest.mark.parametrize(
+    "blocks", ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE", "BEGIN; SELECT 1 FROM leader"]
+)
+def test_a_halt_that_did_not_get_through_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], blocks: str
+) -> None:
+    path, database = prepare(tmp_path), tmp_path / "journal.db"
+    text = path.read_text().replace("mode: loopback", "mode: dry")
+    path.write_text(text.replace("sqlite:///journal.db", "sqlite:///journal.db?timeout=0.01"))
+    said = ["-c", str(path), "--as", "ann", "--reason", "odd prices"]
+    assert run(["halt", "venue:bybit", *said]) == 0
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        for statement in blocks.split("; "):
+            other.execute(statement).fetchone()
+        assert run(["halt", *said]) == 5
+        told = capsys.readouterr().err
+        assert "NOT_HALTED: global is not halted" in told
+        assert "database is locked; try again" in told
+    assert run(["halt", *said]) == 0
 
 
 def test_a_halt_stops_everything_until_somebody_resumes(shop: Shop) -> None:

@@ -200,8 +200,8 @@ def test_events_go_on_where_the_reader_stopped(place: Place) -> None:
     place.post("/v1/halt", {"reason": "drill"})
     text = place.get("/v1/events", after=0, for_s=0).text
     frames = [row for row in text.split("\n\n") if "data:" in row]
-    last = json.loads(frames[-1].split("data: ", 1)[1])
-    assert last["subject"] == "breaker:global"
+    before, last = (json.loads(row.split("data: ", 1)[1]) for row in frames[-2:])
+    assert (before["subject"], last["subject"]) == ("breaker:global", "alert:1")
     headers = place.headers("read") | {"Last-Event-ID": str(last["seq"] - 1)}
     text = place.client.get("/v1/events?for_s=0", headers=headers).text
     assert text.count("event: audit") == 1

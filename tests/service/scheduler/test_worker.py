@@ -1,19 +1,22 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import Engine
 
 from allocator.execution.leader import FencedError, next_epoch
+from allocator.execution.report import Progress
 from allocator.models.errors import StaleError
 from allocator.models.service import Schedule
 from allocator.service.scheduler.slots import Asked, Slot, Slots
 from allocator.service.scheduler.timer import Timer
 from allocator.service.scheduler.worker import Result, Worker
-from tests.execution.book import START, JumpingClock
+from tests.execution.book import BTC_A, BTC_B, START, SWITCH, JumpingClock
+from tests.execution.desk import Desk
 
 OFTEN = Schedule(id="often", every_s=Decimal(60), grace_s=Decimal(90))
 
@@ -27,6 +30,8 @@ class Bench:
         self.done = list[Slot]()
         self.takes_s = 0.0
         self.beats = list[object]()
+        self.settled = list[datetime]()
+        self.unsettled = 0
         self.wake = asyncio.Event()
         self.timer = Timer((OFTEN,), self.slots, clock, wake=self.wake.set, beat=self.beats.append)
         self.worker = self.lead(holder)
@@ -40,7 +45,14 @@ class Bench:
             graces={"often": OFTEN.grace_s},
             work=self.work,
             wake=self.wake,
+            settle=self.settle,
         )
+
+    async def settle(self) -> None:
+        self.settled.append(self.clock.now())
+        if self.unsettled:
+            self.unsettled -= 1
+            raise StaleError("venue down")
 
     async def work(self, slot: Slot) -> Result:
         self.done.append(slot)
@@ -176,3 +188,72 @@ def test_missed_slots_that_cannot_be_told_cost_a_tick_nothing(
     assert bench.beats == [clock.at]
     assert bench.wake.is_set()
     assert caplog.messages == ["missed slots were not told"]
+
+
+def ask(bench: Bench, cause: str) -> None:
+    now = bench.clock.now()
+    bench.slots.add(Asked(f"{cause} {now}", "somebody", "plan", cause, now))
+
+
+def test_what_a_slot_left_open_is_settled_at_once_and_tried_again_ever_later(bench: Bench) -> None:
+    bench.unsettled = 8
+    ask(bench, "bug")
+    for _ in range(400):
+        bench.steps()
+        bench.clock.at += timedelta(seconds=1)
+    waits = [(b - a).total_seconds() for a, b in pairwise(bench.settled)]
+    assert bench.settled[0] == START
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
+
+
+def test_nothing_is_settled_after_a_slot_that_ended_well(bench: Bench) -> None:
+    ask(bench, "fine")
+    bench.steps()
+    bench.steps()
+    assert bench.settled == []
+
+
+def test_a_slot_that_ended_well_has_settled_what_was_open(bench: Bench) -> None:
+    bench.unsettled = 1
+    ask(bench, "stale")
+    bench.steps()
+    ask(bench, "fine")
+    bench.steps()
+    bench.clock.at += timedelta(seconds=100)
+    bench.steps()
+    assert bench.settled == [START]
+
+
+def test_legs_that_a_bug_left_apart_are_brought_together_before_the_next_slot(
+    lite: Engine,
+) -> None:
+    desk, broken = Desk.open(lite), list[str]()
+    journal = desk.journal()
+    executor = desk.executor(journal)
+
+    def bug(row: Progress) -> None:
+        if (row.seq, row.part, row.state) == (2, 2, "acked") and not broken:
+            broken.append(row.state)
+            raise ZeroDivisionError
+
+    desk.watch = bug
+
+    async def work(slot: Slot) -> Result:
+        await executor.resume()
+        report = await executor.run(desk.plan(*SWITCH), desk.start, desk.mandate, slot=slot.name)
+        return Result("done", report.status)
+
+    async def settle() -> None:
+        await executor.resume()
+
+    slots = Slots(lite, "desk")
+    slots.add(Asked("s", "somebody", "plan", "asked", desk.clock.now()))
+    worker = Worker(
+        slots, journal.lease, desk.clock, graces={}, work=work, settle=settle, wake=asyncio.Event()
+    )
+    assert asyncio.run(worker.step())
+    assert journal.history.unfinished()
+    assert not asyncio.run(worker.step())
+    assert not journal.history.unfinished()
+    assert not journal.history.open_attempts()
+    assert desk.held("a", BTC_A) + desk.held("b", BTC_B) == 0
