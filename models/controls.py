@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from allocator.models.base import ZERO, NonNegative, Positive, Value
+from allocator.models.base import ZERO, NonNegative, Positive, Value, plain
 from allocator.models.snapshot import RouteKind
 
 Limit = NonNegative | None
@@ -35,6 +36,17 @@ class ApprovalConfig(Value):
     auto_below: Limit = None
     second_above: Limit = None
     max_age_s: Positive = Decimal(300)
+
+    @model_validator(mode="after")
+    def _contradicts_nothing(self) -> Self:
+        auto, second = self.auto_below, self.second_above
+        if auto is not None and auto > (ZERO if second is None else second):
+            told = "is not set" if second is None else f"is {plain(second)}"
+            raise ValueError(
+                f"auto_below, {plain(auto)}, lets plans go without anybody for which two people are "
+                f"needed: second_above {told}; lower the one or raise the other"
+            )
+        return self
 
 
 class ControlsConfig(Value):

@@ -85,6 +85,7 @@ def test_service_runs_for_days_on_time_with_flat_memory(tmp_path: Path) -> None:
     path = demo.prepare(state)
     text = re.sub(r"(?ms)^service:.*?(?=^\S)", "", path.read_text())
     text = text.replace('auto_below: "0"', 'auto_below: "100000000"')
+    text = text.replace('second_above: "1000000"', 'second_above: "100000000"')
     path.write_text(text + SERVICE.replace("FOLDER", str(tmp_path)))
     exchanges = loopback.start(state / "exchange")
     config = demo.configuration(path, exchanges.url)
