@@ -43,7 +43,7 @@ class ApprovalConfig(Value):
         if auto is not None and auto > (ZERO if second is None else second):
             told = "is not set" if second is None else f"is {plain(second)}"
             raise ValueError(
-                f"auto_below, {plain(auto)}, lets plans go without anybody for which two people are "
+                f"auto_below, {plain(auto)}, lets plans go by themselves for which two people are "
                 f"needed: second_above {told}; lower the one or raise the other"
             )
         return self
