@@ -24,7 +24,7 @@ from datetime import datetime
 
 from allocator.adapters.ccxt.alike import Alike
 from allocator.adapters.ccxt.batches import check_carried
-from allocator.adapters.ccxt.dialect import Batches, DeadMan, Dialect, Trace
+from allocator.adapters.ccxt.dialect import Batches, DeadMan, Dialect, Trace, able, leads
 from allocator.adapters.ccxt.effects import fitting, had_effect
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
 from allocator.adapters.ccxt.place import Place
@@ -117,7 +117,7 @@ class CcxtVenue:
     @property
     def capabilities(self) -> Capabilities:
         """What may be asked."""
-        return self._dialect.capabilities(self._place)
+        return able(self._dialect, self._place)
 
     async def server_time(self) -> datetime:
         """Read the venue's clock, UTC."""
@@ -253,6 +253,8 @@ class CcxtVenue:
             return await dialect.send_withdrawal(source, address, intent)
         if source.venue != target.venue:
             raise NotSentError(f"route {intent.route} has no registered address")
+        if not leads(dialect, source.config, target.config):
+            raise NotSentError(f"no transfer goes from {source.account} to {target.account}")
         return await dialect.send_transfer(source, target, intent)
 
     async def _send_together(self, intents: Sequence[OrderIntent]) -> Sequence[str | Exception]:

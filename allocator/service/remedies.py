@@ -17,6 +17,7 @@ SIGNS: Mapping[str, str] = {
     "CLOCK_SKEW": "clock",
     "UNREAD_WALLET": "unread",
     "DUST": "dust",
+    ": choose one of": "wallet",
     ": not traded: ": "market",
     "signature": "secret",
     "passphrase": "passphrase",
@@ -51,6 +52,7 @@ GENERAL: Mapping[str, str] = {
     "clock": "set this machine's clock by NTP",
     "unread": "close what is named and move what is left to a wallet that is read (less than a "
     "dollar of free money may stay), or leave the account frozen",
+    "wallet": "mend the account's `wallet`, or take the account out",
     "dust": "nothing has to be done: it is named, and the account is read",
     "market": "take the market off the account if the venue has ceased to list it",
     "secret": "check the key and the secret of the login",
