@@ -81,7 +81,9 @@ def open_venues(
         )
         for row in config.accounts
     }
-    directory = Directory(places, DIALECTS, config.addresses)
+    directory = Directory(
+        places, DIALECTS, config.addresses, routes={row.id: row for row in config.routes}
+    )
     by_venue = dict[str, list[Place]]()
     for place in places.values():
         by_venue.setdefault(place.venue, []).append(place)
