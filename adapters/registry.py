@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from allocator.adapters.gather import Gatherer
 from allocator.models.config import AccountConfig, Config
-from allocator.models.errors import ConfigError
+from allocator.models.errors import ConfigError, Problem
+from allocator.models.pools import pool_problems
 from allocator.models.status import Told
 from allocator.ports import Clock, MarketData, Venue
 
@@ -68,6 +69,7 @@ def open_venues(
 
     if not config.accounts:
         raise ConfigError("no accounts are configured")
+    _check_pools(config)
     sessions = Sessions(config, reads_only=config.mode == "dry", budgets=budgets)
     logins = sessions.logins
     places = {
@@ -79,7 +81,9 @@ def open_venues(
         )
         for row in config.accounts
     }
-    directory = Directory(places, DIALECTS, config.addresses)
+    directory = Directory(
+        places, DIALECTS, config.addresses, routes={row.id: row for row in config.routes}
+    )
     by_venue = dict[str, list[Place]]()
     for place in places.values():
         by_venue.setdefault(place.venue, []).append(place)
@@ -96,6 +100,24 @@ def open_venues(
         if config.mode == "loopback" or (config.mode == "live" and place.config.live)
     }
     return Opened(market, venues, sessions.close)
+
+
+def _check_pools(config: Config) -> None:
+    """Refuse one pool as two accounts, by the keys themselves: references may lead to the same.
+
+    Raises
+    ------
+    ConfigError
+        When a secret is not there, or a pool would be counted twice.
+    """
+    from allocator.adapters.ccxt.secrets import secret
+
+    keys = {
+        row.login: secret(config.logins[row.login].key).get_secret_value()
+        for row in config.accounts
+    }
+    for i, what in pool_problems(config.pools(keys)):
+        raise ConfigError([Problem(("accounts", i), what)])
 
 
 def _markets_beside(config: Config, mine: AccountConfig) -> int:

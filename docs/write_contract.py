@@ -152,17 +152,6 @@ that scope (`limits`, by owner and venue or by account), and refused by the venu
 
 | venue | what is bounded | who is counted together | source |
 |-|-|-|-|"""
-WALLETS: Mapping[str, tuple[str, ...]] = {
-    "binance": ("spot", "usdm", "coinm", "unified"),
-    "bitget": ("usdm", "spot"),
-    "bybit": ("unified", "funding"),
-    "deribit": ("unified",),
-    "gate": ("usdm", "coinm", "spot"),
-    "hyperliquid": ("unified", "spot"),
-    "krakenfutures": ("unified", "funding"),
-    "kucoinfutures": ("usdm", "funding", "spot"),
-    "okx": ("unified", "funding"),
-}
 
 
 def page(results: Results) -> str:
@@ -176,8 +165,8 @@ def page(results: Results) -> str:
 def _table() -> Sequence[str]:
     rows = ["| venue | wallet | orders | batch | switch | transfers | withdrawals | deposits "
             "| moves | status |", "|-" * 10 + "|"]  # fmt: skip
-    for venue, wallets in sorted(WALLETS.items()):
-        for wallet in wallets:
+    for venue in sorted(DIALECTS):
+        for wallet in DIALECTS[venue].wallets:
             told = DIALECTS[venue].capabilities(main_account(wallet))
             cells = (
                 "yes" if told.orders else "-",

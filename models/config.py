@@ -12,6 +12,7 @@ from allocator.models.base import Name, NonNegative, Positive, Value
 from allocator.models.books import BookConfig, book_problems_of
 from allocator.models.controls import ApprovalConfig, ControlsConfig
 from allocator.models.mandate import Mandate
+from allocator.models.pools import Pool, pool_problems
 from allocator.models.service import ServiceConfig, unwatched
 from allocator.models.snapshot import MoveRule, Route
 
@@ -248,6 +249,29 @@ class Config(Value):
         if self.books and (problems := list(book_problems_of(self))):
             raise ValueError("; ".join(problems))
         return self
+
+    @model_validator(mode="after")
+    def _counts_each_pool_once(self) -> Config:
+        told = [what for _, what in pool_problems(self.pools({}))]
+        if told:
+            raise ValueError("; ".join(told))
+        return self
+
+    def pools(self, keys: Mapping[str, str]) -> list[Pool]:
+        """Tell whose each account is, by the keys of logins where they are known."""
+        return [
+            Pool(
+                account=row.id,
+                wallet=row.wallet,
+                login=row.login,
+                venue=login.venue,
+                key=keys.get(row.login, login.key),
+                member=login.member or "",
+                root=login.master or row.login,
+            )
+            for row in self.accounts
+            for login in (self.logins[row.login],)
+        ]
 
     @model_validator(mode="after")
     def _heeds_what_exists(self) -> Config:

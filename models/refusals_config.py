@@ -7,6 +7,7 @@ from typing import Any
 
 from allocator.models.errors import Problem
 from allocator.models.parts import Names, Path
+from allocator.models.pools import Pool, pool_problems
 from allocator.models.refusals_mandate import seen_before
 
 
@@ -22,6 +23,8 @@ def config_problems(data: Any) -> Iterator[Problem]:
         yield from _known(known_logins, row, ("accounts", i, "login"))
     for name, row in logins.items():
         yield from _known(known_logins, _dict(row), ("logins", name, "master"))
+    pools = [_pool(logins, row) for _, row in accounts]
+    yield from (Problem(("accounts", i), what) for i, what in pool_problems(pools))
     for key in ("routes", "moves"):
         for i, row in _rows(config.get(key)):
             for end in ("from", "to"):
@@ -32,6 +35,21 @@ def config_problems(data: Any) -> Iterator[Problem]:
     yield from _unheeded(config, logins)
     if config.get("mode") == "loopback" and not config.get("loopback_url"):
         yield Problem(("mode",), "mode loopback needs loopback_url")
+
+
+def _pool(logins: dict[str, Any], row: dict[str, Any]) -> Pool:
+    """Tell whose an account is."""
+    name = _text(row.get("login"))
+    login = _dict(logins.get(name))
+    return Pool(
+        account=_text(row.get("id")),
+        wallet=_text(row.get("wallet")),
+        login=name,
+        venue=_text(login.get("venue")),
+        key=_text(login.get("key")),
+        member=_text(login.get("member")),
+        root=_text(login.get("master")) or name,
+    )
 
 
 def _unheeded(config: dict[str, Any], logins: dict[str, Any]) -> Iterator[Problem]:

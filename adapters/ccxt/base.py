@@ -24,7 +24,7 @@ from datetime import datetime
 
 from allocator.adapters.ccxt.alike import Alike
 from allocator.adapters.ccxt.batches import check_carried
-from allocator.adapters.ccxt.dialect import Batches, DeadMan, Dialect, Trace
+from allocator.adapters.ccxt.dialect import Batches, DeadMan, Dialect, Trace, able, leads
 from allocator.adapters.ccxt.effects import fitting, had_effect
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
 from allocator.adapters.ccxt.place import Place
@@ -47,6 +47,7 @@ from allocator.models.intents import (
     Unknown,
     Unsure,
 )
+from allocator.models.snapshot import Route
 from allocator.ports import Clock
 
 CLOCK_ERROR_MS = 200
@@ -70,12 +71,15 @@ class Directory:
     ----------
     alike
         What was sent without a key, over every account: some records do not tell the ends.
+    routes
+        What each address is registered for, by the route's id.
     """
 
     places: Mapping[str, Place]
     dialects: Mapping[str, Dialect]
     addresses: Mapping[str, AddressConfig]
     alike: Alike = field(default_factory=Alike)
+    routes: Mapping[str, Route] = field(default_factory=dict[str, Route])
 
     def place(self, account: str) -> Place:
         """Find an account's place.
@@ -88,6 +92,22 @@ class Directory:
         if account not in self.places:
             raise NotSentError(f"account {account} is not configured")
         return self.places[account]
+
+    def address(self, intent: TransferIntent) -> AddressConfig | None:
+        """Find where a withdrawal ends; None: it is none.
+
+        Raises
+        ------
+        NotSentError
+            When its route is registered for another way, or another asset.
+        """
+        address, route = self.addresses.get(intent.route), self.routes.get(intent.route)
+        asked = (intent.source, intent.target, intent.asset)
+        if address is None:
+            return None
+        if route is None or (route.source, route.target, route.asset) != asked:
+            raise NotSentError(f"route {intent.route} is not registered for {' '.join(asked)}")
+        return address
 
 
 class CcxtVenue:
@@ -117,7 +137,7 @@ class CcxtVenue:
     @property
     def capabilities(self) -> Capabilities:
         """What may be asked."""
-        return self._dialect.capabilities(self._place)
+        return able(self._dialect, self._place)
 
     async def server_time(self) -> datetime:
         """Read the venue's clock, UTC."""
@@ -242,17 +262,21 @@ class CcxtVenue:
     async def _send(self, intent: Intent) -> str:
         self._check_able(intent)
         dialect = self._dialect
+        if not isinstance(intent, OrderIntent) and intent.source != self.account:
+            raise NotSentError(f"{self.account} sends nothing that leaves {intent.source}")
         await self._prepare(self._place)
         if isinstance(intent, OrderIntent):
             return await dialect.send_order(self._place, intent)
         source, target = self._directory.place(intent.source), self._directory.place(intent.target)
         if not isinstance(intent, TransferIntent):
             return await dialect.send_move(source, target, intent)
-        address = self._directory.addresses.get(intent.route)
+        address = self._directory.address(intent)
         if address is not None:
             return await dialect.send_withdrawal(source, address, intent)
         if source.venue != target.venue:
             raise NotSentError(f"route {intent.route} has no registered address")
+        if not leads(dialect, source.config, target.config):
+            raise NotSentError(f"no transfer goes from {source.account} to {target.account}")
         return await dialect.send_transfer(source, target, intent)
 
     async def _send_together(self, intents: Sequence[OrderIntent]) -> Sequence[str | Exception]:

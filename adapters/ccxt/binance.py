@@ -77,6 +77,7 @@ class Binance(ReadsAccounts, ReadsMarkets, ReadsNetworks):
     """The spot, USD-M and COIN-M wallets of each member, or its portfolio-margin account."""
 
     accounts = binance_accounts
+    wallets = ("spot", "usdm", "coinm", "unified")
     markets = binance_markets
     terms = binance_markets
 

@@ -43,26 +43,12 @@ from allocator.models.errors import VenueError
 from allocator.models.intents import AccountReading
 from allocator.models.market import CollateralTier
 
-CONFIGURED = ("spot", "usdm", "coinm")
 LAST_DIGIT = Decimal("1e-8")
 """To which profits are told: each of those added up may be off by as much."""
 
 
-def check_wallet(place: Place) -> None:
-    """Refuse a wallet this adapter does not read.
-
-    Raises
-    ------
-    VenueError
-        For the funding wallet.
-    """
-    if place.config.wallet not in CONFIGURED:
-        raise VenueError(f"wallet {place.config.wallet} of binance is not read by this adapter")
-
-
 async def reading(place: Place) -> AccountReading:
     """Read wallets, positions and open orders; a part that fails is named."""
-    check_wallet(place)
     return await reading_of(place, wallets(place), _net(place), open_orders(place))
 
 
@@ -78,7 +64,6 @@ async def account(place: Place) -> Account:
     VenueError
         When any part fails, or the figures do not add up.
     """
-    check_wallet(place)
     return await (_spot(place) if place.config.wallet == "spot" else _futures(place))
 
 

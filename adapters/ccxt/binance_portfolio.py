@@ -32,7 +32,7 @@ from allocator.adapters.ccxt.binance_portfolio_checks import (
     profit_of,
     wallet_of,
 )
-from allocator.adapters.ccxt.binance_reads import check_side, open_order
+from allocator.adapters.ccxt.binance_reads import check_side, standing
 from allocator.adapters.ccxt.pairs import Held, flat_pair, pair_of
 from allocator.adapters.ccxt.place import Place, text, who
 from allocator.adapters.ccxt.readings import reading_of
@@ -138,11 +138,11 @@ def _named(place: Place, side: str, row: JsonObject) -> str:
 
 async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
     """Read every order that stands in a futures book."""
-    found = list[OpenOrder]()
+    found = list[tuple[JsonObject, str]]()
     for side in SIDES:
         for row in rows(await place.login.call(f"papi_get_{side}_openorders", {})):
-            found.append(open_order(row, _named(place, side, row)))
-    return tuple(found)
+            found.append((row, _named(place, side, row)))
+    return standing(place, found)
 
 
 async def account(place: Place) -> Account:

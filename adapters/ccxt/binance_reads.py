@@ -6,6 +6,7 @@ Orders (USD-M); Account Information, Position Information (COIN-M); Account Info
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from allocator.adapters.ccxt.answers import distinct, rows
@@ -23,6 +24,8 @@ HOSTS = {"spot": "private", "usdm": "fapiprivate", "coinm": "dapiprivate"}
 KINDS = {"spot": "spot", "usdm": "linear", "coinm": "inverse"}
 WALLET_OF = {kind: wallet for wallet, kind in KINDS.items()}
 SIDES = {"usdm": "um", "coinm": "cm"}
+CLOSING = "closing orders"
+"""Topic of the note about orders that close all of a position."""
 """Names of the wallets' services for portfolio margin."""
 
 IDENTITY = Decimal("0.000001")
@@ -183,7 +186,21 @@ def net_positions(place: Place, legs: list[JsonObject]) -> dict[str, Decimal]:
 async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
     """Read every order that stands in a book of the wallet's host."""
     found = rows(await place.login.call(f"{HOSTS[place.config.wallet]}_get_openorders", {}))
-    return tuple(open_order(row, instrument_id(place, row)) for row in found)
+    return standing(place, [(row, instrument_id(place, row)) for row in found])
+
+
+def standing(place: Place, told: Sequence[tuple[JsonObject, str]]) -> tuple[OpenOrder, ...]:
+    """Describe orders by their instruments; one that closes all has no size, and is a note."""
+    closing = [f"{text(row, 'orderId')} of {name}" for row, name in told if _closes_all(row)]
+    place.notes.pop(CLOSING, None)
+    if closing:
+        names = ", ".join(sorted(closing))
+        place.notes[CLOSING] = f"orders that close all of a position are not read: {names}"
+    return tuple(open_order(row, name) for row, name in told if not _closes_all(row))
+
+
+def _closes_all(row: JsonObject) -> bool:
+    return flag(row, "closePosition")
 
 
 @exactly

@@ -72,6 +72,7 @@ class Bitget(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves):
     """The classic account of one user: its spot wallet and its USDT futures wallet."""
 
     accounts = bitget_accounts
+    wallets = ("usdm", "spot")
     markets = bitget_markets
 
     @property

@@ -68,10 +68,8 @@ async def futures_account(place: Place) -> JsonObject:
     Raises
     ------
     VenueError
-        When there is none, or the wallet is not modelled.
+        When there is none.
     """
-    if place.config.wallet != "usdm":
-        raise VenueError(f"wallet {place.config.wallet} of Bitget is not read: usdm and spot are")
     reply = await place.login.call("private_mix_get_v2_mix_account_accounts", FUTURES)
     rows = distinct(rows_of(reply, "accounts"), "marginCoin")
     found: JsonObject | None = next(

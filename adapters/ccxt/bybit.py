@@ -82,6 +82,7 @@ class Bybit(ReadsAccounts, ReadsMarkets, ReadsNetworks):
     """The unified account (one margin pool) and the funding wallet of each member."""
 
     accounts = bybit_accounts
+    wallets = ("unified", "funding")
     markets = bybit_markets
     terms = bybit_markets
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 from allocator.adapters.ccxt.bybit_reads import category, pages, result, unified
 from allocator.adapters.ccxt.markets import funding_rate, instrument_of, quoted
 from allocator.adapters.ccxt.place import Place, text
-from allocator.adapters.ccxt.values import JsonObject, moment, number
+from allocator.adapters.ccxt.values import JsonObject, moment, number, step_of
 from allocator.adapters.exact import exactly
 from allocator.adapters.figures import daily_range_volatility, rising
 from allocator.adapters.sources import AssetPrices, NetworkTerms
@@ -169,18 +169,23 @@ async def prices(place: Place) -> AssetPrices:
 
 
 async def networks(place: Place, assets: Collection[str]) -> Mapping[str, NetworkTerms]:
-    """Read fee, minimum, accuracy and state of withdrawals, by ``asset:network``."""
+    """Read fee, minimum, accuracy and state of withdrawals, by ``asset:network``.
+
+    A chain that charges a share of the amount is closed to us: its fee is no figure.
+    """
     terms = dict[str, NetworkTerms]()
     for asset in sorted(assets):
         reply = await place.login.call("private_get_v5_asset_coin_query_info", {"coin": asset})
         for row in result(reply).get("rows") or ():
             for chain in row.get("chains") or ():
-                places = int(number(chain.get("minAccuracy")) or 8)
                 fee = number(chain.get("withdrawFee"))
+                shares = bool(number(chain.get("withdrawPercentageFee")))
                 terms[f"{asset}:{text(chain, 'chain')}"] = NetworkTerms(
                     fee=fee or ZERO,
                     minimum=number(chain.get("withdrawMin")) or ZERO,
-                    step=Decimal(1).scaleb(-places),
-                    open=str(chain.get("chainWithdraw")) == "1" and fee is not None,
+                    step=step_of(chain.get("minAccuracy"), 8),
+                    open=(
+                        str(chain.get("chainWithdraw")) == "1" and fee is not None and not shares
+                    ),
                 )
     return terms

@@ -99,6 +99,7 @@ class Deribit(ReadsAccounts, ReadsMarkets, ReadsNetworks):
     """One account of a main account or of a sub-account: a pool of all its currencies."""
 
     accounts = deribit_accounts
+    wallets = ("unified",)
     markets = deribit_markets
     terms = deribit_markets
 

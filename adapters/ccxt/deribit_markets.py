@@ -15,7 +15,7 @@ from allocator.adapters.ccxt.deribit_margin import Prices, tiers_of
 from allocator.adapters.ccxt.deribit_reads import ask, size_of
 from allocator.adapters.ccxt.markets import instrument_of, quoted
 from allocator.adapters.ccxt.place import Place, text
-from allocator.adapters.ccxt.values import JsonObject, moment, number
+from allocator.adapters.ccxt.values import JsonObject, moment, number, step_of
 from allocator.adapters.exact import exactly
 from allocator.adapters.figures import daily_range_volatility
 from allocator.adapters.sources import AssetPrices, NetworkTerms
@@ -199,7 +199,7 @@ async def networks(place: Place, assets: Collection[str]) -> Mapping[str, Networ
         terms[f"{coin}:{row.get('network_currency') or coin}"] = NetworkTerms(
             fee=fee or ZERO,
             minimum=fee or ZERO,
-            step=ONE.scaleb(-int(number(row.get("decimals")) or 6)),
+            step=step_of(row.get("decimals"), 6),
             open=fee is not None,
         )
     return terms

@@ -15,7 +15,7 @@ from typing import Protocol, runtime_checkable
 from allocator.adapters.ccxt.place import Place
 from allocator.adapters.sources import AssetPrices, NetworkTerms
 from allocator.models.account import Account
-from allocator.models.config import AddressConfig
+from allocator.models.config import AccountConfig, AddressConfig
 from allocator.models.intents import (
     AccountReading,
     Capabilities,
@@ -103,12 +103,17 @@ class Dialect(Protocol):
     """One venue."""
 
     @property
+    def wallets(self) -> Sequence[str]:
+        """The wallets of a user that are read, each a pool of its own."""
+        ...
+
+    @property
     def facts(self) -> Facts:
         """What is known beforehand."""
         ...
 
     def capabilities(self, place: Place) -> Capabilities:
-        """Tell what may be asked of an account."""
+        """Tell what may be asked of an account that is one of `wallets`: see `able`."""
         ...
 
     def linked(self, source: str, target: str, *, one_login: bool) -> bool:
@@ -216,3 +221,19 @@ class Permits(Protocol):
     def permits(self, place: Place, target: str) -> bool:
         """Tell whether an account may send to one of another login; asked after it was read."""
         ...
+
+
+def able(dialect: Dialect, place: Place) -> Capabilities:
+    """Tell what may be asked of an account: nothing of a wallet that the venue does not have."""
+    told = dialect.capabilities(place)
+    if place.config.wallet in dialect.wallets:
+        return told
+    return Capabilities(orders=False, transfers=False, tells_status=told.tells_status)
+
+
+def leads(dialect: Dialect, source: AccountConfig, target: AccountConfig) -> bool:
+    """Tell whether money goes directly between two accounts of one master at a venue."""
+    if not {source.wallet, target.wallet} <= set(dialect.wallets):
+        return False
+    one_login = source.login == target.login
+    return dialect.linked(source.wallet, target.wallet, one_login=one_login)

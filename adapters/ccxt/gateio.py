@@ -106,6 +106,7 @@ class Gate(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves):
     """The classic account of each user: its spot wallet and its two futures wallets."""
 
     accounts = gateio_accounts
+    wallets = ("usdm", "coinm", "spot")
     markets = gateio_markets
 
     @property

@@ -96,6 +96,7 @@ class Hyperliquid(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves,
     """The perpetuals' account of each address, and its spot account."""
 
     accounts = hyperliquid_accounts
+    wallets = ("unified", "spot")
     markets = hyperliquid_markets
 
     @property

@@ -71,12 +71,8 @@ async def state(place: Place) -> JsonObject:
     Raises
     ------
     VenueError
-        When the wallet is not modelled, or nothing usable came.
+        When nothing usable came.
     """
-    if place.config.wallet != "unified":
-        raise VenueError(
-            f"wallet {place.config.wallet} of Hyperliquid is not read: unified and spot are"
-        )
     found = await info(place, "clearinghouseState")
     if not isinstance(found, dict) or not isinstance(found.get("marginSummary"), dict):
         raise UnansweredError("no clearinghouse state")

@@ -87,6 +87,7 @@ class Kraken(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves, Send
     """The multi-collateral wallet of each user, and its cash wallet."""
 
     accounts = kraken_accounts
+    wallets = ("unified", "funding")
     markets = kraken_markets
 
     @property

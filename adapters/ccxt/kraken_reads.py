@@ -37,9 +37,6 @@ async def wallet_of(place: Place) -> JsonObject:
     VenueError
         When it is not modelled, or not there.
     """
-    if place.config.wallet not in WALLETS:
-        kinds = " and ".join(WALLETS)
-        raise VenueError(f"wallet {place.config.wallet} of Kraken is not read: {kinds} are")
     reply = await place.login.call("private_get_accounts", {})
     wallets = reply.get("accounts") if isinstance(reply, dict) else None
     found = wallets.get(WALLETS[place.config.wallet]) if isinstance(wallets, dict) else None

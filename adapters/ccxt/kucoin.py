@@ -88,6 +88,7 @@ class KuCoin(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves):
     """The classic account of each user: its futures wallet and the two that hold."""
 
     accounts = kucoin_accounts
+    wallets = ("usdm", "funding", "spot")
     markets = kucoin_markets
 
     @property

@@ -67,11 +67,8 @@ async def futures_account(place: Place) -> JsonObject:
     Raises
     ------
     VenueError
-        When there is none, or the wallet is not modelled.
+        When there is none.
     """
-    if place.config.wallet != "usdm":
-        kinds = ", ".join(("usdm", *HOLDS))
-        raise VenueError(f"wallet {place.config.wallet} of KuCoin is not read: {kinds} are")
     endpoint = "futuresprivate_get_account_overview"
     found = data_of(await place.login.call(endpoint, {"currency": COIN}), "account")
     if text(found, "currency") != COIN:

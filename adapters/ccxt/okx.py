@@ -80,6 +80,7 @@ class Okx(ReadsAccounts, ReadsMarkets, ReadsNetworks):
     """The trading account (one margin pool) and the funding account of each member."""
 
     accounts = okx_accounts
+    wallets = ("unified", "funding")
     markets = okx_markets
     terms = okx_markets
 

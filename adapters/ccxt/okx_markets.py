@@ -15,7 +15,7 @@ from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.markets import instrument_of, quoted
 from allocator.adapters.ccxt.okx_reads import kind_of, only, rows, size_of
 from allocator.adapters.ccxt.place import Place, text
-from allocator.adapters.ccxt.values import JsonObject, moment, number
+from allocator.adapters.ccxt.values import JsonObject, moment, number, step_of
 from allocator.adapters.exact import down, exactly
 from allocator.adapters.figures import daily_range_volatility, rising
 from allocator.adapters.sources import AssetPrices, NetworkTerms
@@ -247,11 +247,10 @@ async def networks(place: Place, assets: Collection[str]) -> Mapping[str, Networ
     for row in rows(await place.login.call("private_get_asset_currencies", asked)):
         fee = number(row.get("fee") or row.get("minFee"))
         burns = bool(number(row.get("burningFeeRate")))
-        places = int(number(row.get("wdTickSz")) or 8)
         terms[f"{text(row, 'ccy')}:{text(row, 'chain')}"] = NetworkTerms(
             fee=fee or ZERO,
             minimum=number(row.get("minWd")) or ZERO,
-            step=ONE.scaleb(-places),
+            step=step_of(row.get("wdTickSz"), 8),
             open=row.get("canWd") is True and fee is not None and not burns,
         )
     return terms

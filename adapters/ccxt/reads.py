@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from allocator.adapters.ccxt.place import Place
 from allocator.adapters.sources import AssetPrices, NetworkTerms
 from allocator.models.account import Account
+from allocator.models.errors import VenueError
 from allocator.models.intents import AccountReading, Quote
 from allocator.models.market import Instrument
 
@@ -49,9 +50,16 @@ class Networks(Protocol):
 
 
 class ReadsAccounts:
-    """Reads accounts by one module, or by what suits an account's wallet."""
+    """Reads accounts by one module, or by what suits an account's wallet.
+
+    Attributes
+    ----------
+    wallets
+        The wallets of a user that are read, each a pool of its own.
+    """
 
     accounts: Accounts
+    wallets: Sequence[str]
 
     def reader(self, place: Place) -> Accounts:
         """Choose what reads an account."""
@@ -60,11 +68,25 @@ class ReadsAccounts:
 
     async def reading(self, place: Place) -> AccountReading:
         """Read wallets, positions and open orders."""
-        return await self.reader(place).reading(place)
+        return await self._checked(place).reading(place)
 
     async def account(self, place: Place) -> Account:
         """Read everything a snapshot says of an account."""
-        return await self.reader(place).account(place)
+        return await self._checked(place).account(place)
+
+    def _checked(self, place: Place) -> Accounts:
+        """Choose what reads an account.
+
+        Raises
+        ------
+        VenueError
+            When the venue has no such wallet: another one's pool would be taken for it.
+        """
+        wallet = place.config.wallet
+        if wallet not in self.wallets:
+            known = ", ".join(self.wallets)
+            raise VenueError(f"wallet {wallet} of {place.venue} is not read: choose one of {known}")
+        return self.reader(place)
 
 
 class ReadsMarkets:

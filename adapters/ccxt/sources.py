@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from allocator.adapters.ccxt import statuses
-from allocator.adapters.ccxt.dialect import Dialect, Permits
+from allocator.adapters.ccxt.dialect import Dialect, Permits, able, leads
 from allocator.adapters.ccxt.failures import NotSentError, UnansweredError
 from allocator.adapters.ccxt.place import Place
 from allocator.adapters.sources import AssetPrices, NetworkTerms
@@ -41,7 +41,7 @@ class CcxtAccount:
     @property
     def capabilities(self) -> Capabilities:
         """What may be sent from the account."""
-        return self._dialect.capabilities(self._place)
+        return able(self._dialect, self._place)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -53,13 +53,14 @@ class CcxtAccount:
         place, other = self._place, self._logins.get(target.login)
         if other is None or (other.master or target.login) != place.master.name:
             return False
-        one_login = target.login == self.config.login
-        if not one_login and (place.login.config.member is None or other.member is None):
+        if target.login != self.config.login and (
+            place.login.config.member is None or other.member is None
+        ):
             return False
         dialect = self._dialect
         if isinstance(dialect, Permits) and not dialect.permits(place, target.login):
             return False
-        return dialect.linked(self.config.wallet, target.wallet, one_login=one_login)
+        return leads(dialect, self.config, target)
 
     def accepts(self, asset: str) -> bool:
         """Tell whether the wallet can hold an asset: a futures wallet holds settle assets."""

@@ -42,3 +42,13 @@ def number(value: object) -> Decimal | None:
     if isinstance(value, float | bool) or not found.is_finite():
         raise VenueError(f"not an exact number: {value!r}")
     return found
+
+
+def step_of(digits: object, otherwise: int) -> Decimal:
+    """Tell the step of an amount by the digits behind its point, of which there may be none.
+
+    >>> step_of("2", 8), step_of("0", 8), step_of(None, 8)
+    (Decimal('0.01'), Decimal('1'), Decimal('1E-8'))
+    """
+    told = number(digits)
+    return Decimal(1).scaleb(-(otherwise if told is None else int(told)))

@@ -17,6 +17,8 @@ SIGNS: Mapping[str, str] = {
     "CLOCK_SKEW": "clock",
     "UNREAD_WALLET": "unread",
     "DUST": "dust",
+    ": choose one of": "wallet",
+    "close all of a position": "closing",
     ": not traded: ": "market",
     "signature": "secret",
     "passphrase": "passphrase",
@@ -51,6 +53,8 @@ GENERAL: Mapping[str, str] = {
     "clock": "set this machine's clock by NTP",
     "unread": "close what is named and move what is left to a wallet that is read (less than a "
     "dollar of free money may stay), or leave the account frozen",
+    "wallet": "mend the account's `wallet`, or take the account out",
+    "closing": "nothing has to be done: reckon with it, or cancel it at the venue",
     "dust": "nothing has to be done: it is named, and the account is read",
     "market": "take the market off the account if the venue has ceased to list it",
     "secret": "check the key and the secret of the login",
@@ -70,6 +74,7 @@ GENERAL: Mapping[str, str] = {
     "deadline": "check the network, or raise gather.deadline_s",
     "hedge": "switch the account to one-way mode",
     "withdraw": "take the right to withdraw off the key, or configure the route that needs it",
+    "anywhere": "bind the key to the addresses of the machines that run this",
     "rights": "see at the venue that it is minimal",
 }
 OTHERWISE = "check that the venue answers and that the key may read"
@@ -158,7 +163,10 @@ def _where(kind: str, venue: str) -> str:
     listed = KEYS.get(venue)
     if kind == "withdraw" and listed:
         return f"{listed}, {WITHDRAW[venue]}"
-    if kind in {"secret", "passphrase", "key", "three", "scope", "rights", ""} and listed:
+    if (
+        kind in {"secret", "passphrase", "key", "three", "scope", "rights", "anywhere", ""}
+        and listed
+    ):
         return listed
     if kind == "reach" and venue in HOSTS:
         return f"{HOSTS[venue]}, port 443"

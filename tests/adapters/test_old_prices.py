@@ -16,9 +16,11 @@ from allocator.models.market import Funding, Instrument, Status, Tier
 
 CONFIG = Config.model_validate(
     {
-        "logins": {"l": {"venue": "bybit", "key": "env:A", "secret": "env:B"}},
+        "logins": {
+            name: {"venue": "bybit", "key": f"env:{name}", "secret": "env:B"} for name in ("a", "b")
+        },
         "accounts": [
-            {"id": name, "login": "l", "wallet": "unified", "owner": "o"} for name in ("a", "b")
+            {"id": name, "login": name, "wallet": "unified", "owner": "o"} for name in ("a", "b")
         ],
         "assets": {"USDT": {"price": 1, "haircut": 0}},
     }

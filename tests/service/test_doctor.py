@@ -69,6 +69,15 @@ def test_keys_of_the_least_rights_are_well(emulator: Emulator) -> None:
         assert told == ("wrong" if venue == "deribit" else "ok")
 
 
+def test_a_key_that_any_address_may_use_is_named(emulator: Emulator) -> None:
+    rows = findings(settings(emulator.base_url))
+    told = {name: row for name, row in rows.items() if name.startswith("addresses of ")}
+    assert told.keys() == {f"addresses of {venue}-000" for venue in ("binance", "bybit", "okx")}
+    assert {row.state for row in told.values()} == {"note"}
+    assert "bind the key" in told["addresses of binance-000"].remedy
+    assert "Edit restrictions" in told["addresses of binance-000"].remedy
+
+
 @pytest.mark.parametrize("venue", list(WITHDRAW))
 def test_a_key_that_may_withdraw_without_a_route_is_named(told: None, venue: str) -> None:
     from allocator.adapters.emulator.binance.signing import WITHDRAW as BINANCE
@@ -160,3 +169,17 @@ def test_every_failure_of_an_account_is_listed_each_with_its_remedy(emulator: Em
     skewed = next(row for row in rows if "CLOCK_SKEW" in row.found)
     assert skewed.remedy == "set this machine's clock by NTP"
     assert "route out: no address is registered" in {row.found for row in rows}
+
+
+def test_one_pool_as_two_accounts_is_named(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = settings(emulator.base_url, "bybit")
+    login, account = config.logins["bybit-000"], config.accounts[0]
+    monkeypatch.setenv("AGAIN", secrets("bybit", 0)["key"])
+    again = login.model_copy(update={"key": "env:AGAIN", "member": None})
+    twin = account.model_copy(update={"id": "twin", "login": "again"})
+    update = {"logins": {**config.logins, "again": again}, "accounts": (account, twin)}
+    row = findings(config.model_copy(update=update))["venues"]
+    assert row.state == "wrong"
+    assert "accounts[1]: wallet unified of login again is in account bybit-000" in row.found

@@ -52,6 +52,8 @@ def test_a_remedy_says_where_at_the_venue(venue: str, kind: str) -> None:
         ("spot mode (acctLv 1) has no contracts", "okx", "Account mode > Futures"),
         ("EQUITY_IDENTITY: USDT unrealised=5 positions=0", "binance", "read again"),
         ("BUDGET: okx ticker: 20 units in 2 s by address", "okx", "fewer logins"),
+        ("orders that close all of a position are not read: 7", "binance", "or cancel it"),
+        ("wallet spot of bybit is not read: choose one of unified, funding", "bybit", "`wallet`"),
         ("something new", "gate", "Profile > API Management"),
         ("something new", "", OTHERWISE),
     ],

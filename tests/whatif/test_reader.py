@@ -322,6 +322,7 @@ def test_a_config_tells_every_reference_that_leads_nowhere(tmp_path: Path) -> No
         "accounts:\n"
         "  - {id: a, login: mian, wallet: unified, owner: fund}\n"
         "  - {id: a, login: main, wallet: unified, owner: fund}\n"
+        "  - {id: c, login: main, wallet: unified, owner: fund}\n"
         "routes:\n"
         "  - {id: r, from: a, to: b, asset: USDT}\n"
         "gather: {status: {bybti: tell, bybit: tel}}\n",
@@ -334,8 +335,10 @@ def test_a_config_tells_every_reference_that_leads_nowhere(tmp_path: Path) -> No
         "3:61: logins.main.master: unknown login 'boss'",
         "5:20: accounts[0].login: unknown login 'mian' - did you mean 'main'?",
         "6:5: accounts[1]: a second account 'a'",
-        "8:26: routes[0].to: unknown account 'b'",
-        "9:26: gather.status.bybti: unknown venue 'bybti' - did you mean 'bybit'?",
-        "9:39: gather.status.bybit: one of follow, tell, ignore is wanted, not 'tel'"
+        "7:5: accounts[2]: wallet unified of login main is in account a already: it would be "
+        "counted twice, take one out",
+        "9:26: routes[0].to: unknown account 'b'",
+        "10:26: gather.status.bybti: unknown venue 'bybti' - did you mean 'bybit'?",
+        "10:39: gather.status.bybit: one of follow, tell, ignore is wanted, not 'tel'"
         " - did you mean 'tell'?",
     ]

@@ -44,6 +44,7 @@ def the_emulator(venue: Replay) -> Iterator[Emulator]:
 def the_config(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Config:
     monkeypatch.setenv("GATE_KEY", "gate-key")
     monkeypatch.setenv("GATE_SECRET", "gate-secret")
+    monkeypatch.setenv("GATE_SUB_KEY", "gate-sub-key")
     login = {"venue": "gate", "key": "env:GATE_KEY", "secret": "env:GATE_SECRET"}
     own = {"login": "main", "owner": "fund-one"}
     return Config.model_validate(
@@ -52,7 +53,7 @@ def the_config(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Config:
             "loopback_url": emulator.base_url,
             "logins": {
                 "main": {**login, "member": "1666"},
-                "sub": {**login, "member": "10002", "master": "main"},
+                "sub": {**login, "key": "env:GATE_SUB_KEY", "member": "10002", "master": "main"},
             },
             "accounts": [
                 {**own, "id": "futures", "wallet": "usdm",

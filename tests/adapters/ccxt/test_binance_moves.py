@@ -48,7 +48,9 @@ def played(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Replay, Config]]:
     with playing(payloads.RECORDED, monkeypatch) as (venue, _, config):
         told = config.model_dump(mode="json", exclude_unset=True)
         main = {**told["logins"]["main"], "member": TO}
-        told["logins"] = {"main": main, "sub": {**main, "member": FROM, "master": "main"}}
+        monkeypatch.setenv("BINANCE_SUB_KEY", "binance-sub-key")
+        sub = {**main, "key": "env:BINANCE_SUB_KEY", "member": FROM, "master": "main"}
+        told["logins"] = {"main": main, "sub": sub}
         own = {"wallet": "usdm", "owner": "fund-one"}
         told["accounts"] = [
             {**own, "id": "a", "login": "sub"}, {**own, "id": "b", "login": "main"},

@@ -145,7 +145,7 @@ def test_an_account_that_is_not_understood_stands_frozen_and_says_why(
 def test_a_wallet_that_is_not_read_is_named_and_frozen(run: Run, config: Config) -> None:
     book = gathered(run, config)
     assert [row.account for row in book.missing] == ["coins"]
-    assert "coinm of Bitget is not read" in book.missing[0].what
+    assert "coinm of bitget is not read" in book.missing[0].what
     assert book.snapshot.account["coins"].state == "frozen"
 
 

@@ -130,6 +130,7 @@ def submitted(venue: str, status: int, *, shown_after_s: float | None = None) ->
 
     class Refusing:
         facts = DIALECTS[venue].facts
+        wallets = ("unified",)
 
         def capabilities(self, place: Any) -> Capabilities:
             return Capabilities(orders=True, read_lag_s=Decimal(2))
@@ -152,7 +153,8 @@ def submitted(venue: str, status: int, *, shown_after_s: float | None = None) ->
     login = SimpleNamespace(
         prepare=nothing, server_time=now, synchronise=nothing, venue_ms=lambda at: 0, venue=venue
     )
-    place = SimpleNamespace(login=login, master=login, venue=venue, account="a")
+    config = SimpleNamespace(wallet="unified")
+    place = SimpleNamespace(login=login, master=login, venue=venue, account="a", config=config)
     directory = Directory({}, {venue: cast(Any, Refusing())}, {})
     intent = OrderIntent(
         client_id="0" * 32,

@@ -165,7 +165,7 @@ def test_a_position_in_a_builder_s_market_freezes_and_is_named(
 def test_a_wallet_that_is_not_modelled_is_not_read(config: Config) -> None:
     book = gathered(config)
     (missing,) = [row for row in book.missing if row.account == "coins"]
-    assert "wallet coinm of Hyperliquid is not read" in missing.what
+    assert "wallet coinm of hyperliquid is not read" in missing.what
 
 
 @pytest.mark.parametrize(("style", "tif"), [("ioc", "Ioc"), ("post_only", "Alo")])
@@ -206,10 +206,12 @@ def test_two_logins_that_sign_with_one_key_never_use_a_number_twice(
     """The venue counts numbers by what signs: a second login's would be taken for a repetition."""
     monkeypatch.setenv("HYPERLIQUID_SECRET", "0x" + "22" * 32)
     monkeypatch.setattr(hyperliquid_client, "time_ns", lambda: 4_102_444_800_000_000_000)
+    monkeypatch.setenv("SUB", "0x" + "1d9470d4b963f552e6f671a81619d395877bf409")
+    sub = {"key": "env:SUB", "master": "main"}
     other = config.accounts[0].model_copy(update={"id": "twin", "login": "twin"})
     twins = config.model_copy(
         update={
-            "logins": {**config.logins, "twin": config.logins["main"]},
+            "logins": {**config.logins, "twin": config.logins["main"].model_copy(update=sub)},
             "accounts": (*config.accounts, other),
         }
     )

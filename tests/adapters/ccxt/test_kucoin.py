@@ -132,7 +132,7 @@ def test_wallets_that_hold_are_read_and_one_that_is_not_is_named(config: Config)
     assert held["main"] == {"USDT": D("0.1"), "PEPE": D("12345678901234567890.5")}
     assert held["spot"] == held["main"]
     assert [row.account for row in book.missing] == ["coins"]
-    assert "coinm of KuCoin is not read" in book.missing[0].what
+    assert "coinm of kucoinfutures is not read" in book.missing[0].what
 
 
 def test_money_that_is_held_back_freezes_its_wallet(config: Config, venue: Replay) -> None:
@@ -246,9 +246,11 @@ def test_a_transfer_between_wallets_of_a_user_says_so(config: Config, venue: Rep
     }  # fmt: skip
 
 
-def _with_sub(config: Config) -> Config:
-    own = config.logins["main"]
-    sub = own.model_copy(update={"member": "633559791e1cbc0001f319bc", "master": "main"})
+def _with_sub(config: Config, monkeypatch: pytest.MonkeyPatch) -> Config:
+    monkeypatch.setenv("KUCOIN_SUB_KEY", "kucoin-sub-key")
+    own, member = config.logins["main"], "633559791e1cbc0001f319bc"
+    other = {"key": "env:KUCOIN_SUB_KEY", "member": member, "master": "main"}
+    sub = own.model_copy(update=other)
     mine = config.accounts[0].model_copy(update={"id": "sub", "login": "sub"})
     return config.model_copy(
         update={"logins": {"main": own, "sub": sub}, "accounts": (*config.accounts, mine)}
@@ -256,24 +258,28 @@ def _with_sub(config: Config) -> Config:
 
 
 @pytest.mark.parametrize(
-    ("source", "target", "kind", "member"),
-    [("futures", "sub", "PARENT_TO_SUB", "toUserId"),
-     ("sub", "futures", "SUB_TO_PARENT", "fromUserId")],
+    ("ends", "kind", "member"),
+    [(("futures", "sub"), "PARENT_TO_SUB", "toUserId"),
+     (("sub", "futures"), "SUB_TO_PARENT", "fromUserId")],
 )  # fmt: skip
 def test_between_users_the_master_signs_and_the_sub_account_is_named(
-    config: Config, venue: Replay, source: str, target: str, kind: str, member: str
-) -> None:
+    config: Config, venue: Replay, monkeypatch: pytest.MonkeyPatch,
+    ends: tuple[str, str], kind: str, member: str,
+) -> None:  # fmt: skip
+    source, target = ends
     intent = TransferIntent(
         client_id=KEY, route="r", source=source, target=target, asset="USDT", amount=D(5)
     )
-    assert isinstance(sent(_with_sub(config), intent), Ack)
+    assert isinstance(sent(_with_sub(config, monkeypatch), intent), Ack)
     body = venue.body(MOVED)
     assert (body["type"], body[member]) == (kind, "633559791e1cbc0001f319bc")
     assert (body["fromAccountType"], body["toAccountType"]) == ("CONTRACT", "CONTRACT")
 
 
-def test_routes_lead_through_the_futures_wallet_and_to_the_master(config: Config) -> None:
-    book = gathered(_with_sub(config))
+def test_routes_lead_through_the_futures_wallet_and_to_the_master(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = gathered(_with_sub(config, monkeypatch))
     ways = {(row.source, row.target) for row in book.snapshot.routes if row.asset == "USDT"}
     inside = {("futures", "main"), ("main", "futures"), ("futures", "spot"), ("spot", "futures")}
     assert ways == inside | {("futures", "sub"), ("sub", "futures")}

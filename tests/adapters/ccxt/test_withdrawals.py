@@ -103,3 +103,33 @@ def test_a_route_without_an_address_is_switched_off_and_named(run: Run, both: Co
         assert outcome.code == "NOT_SENT"
 
     run(bare, work)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"target": "sub1-spot"},
+        {"asset": "USDC"},
+        {"source": "binance-usdm"},
+        {"source": "binance-usdm", "target": "sub1-spot"},
+        {
+            "route": "internal:sub1-spot>sub1-usdm:USDT",
+            "source": "sub1-spot",
+            "target": "sub1-usdm",
+        },
+    ],
+)
+def test_an_account_sends_only_its_own_and_only_what_a_route_is_registered_for(
+    run: Run, both: Config, emulator: Emulator, other: dict[str, str]
+) -> None:
+    sent = withdrawal("back").model_copy(update=other)
+
+    async def work(opened: Opened) -> None:
+        outcome = await opened.venues["binance-spot"].submit(sent)
+        assert isinstance(outcome, Rejected)
+        assert outcome.code == "NOT_SENT"
+
+    run(both, work)
+    effects: Any = emulator.admin("GET", "effects")
+    assert not effects["withdrawals"]
+    assert not effects["transfers"]

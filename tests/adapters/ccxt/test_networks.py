@@ -1,0 +1,54 @@
+"""What a chain costs and how finely it is told: no charge is taken for none."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from allocator.adapters.ccxt import bybit_markets, deribit_markets, okx_markets
+from allocator.adapters.sources import NetworkTerms
+from tests.adapters.ccxt import test_modes, test_okx_modes
+
+BYBIT = {"chain": "TRX", "withdrawFee": "0", "withdrawMin": "10", "minAccuracy": "6",
+         "chainWithdraw": "1", "withdrawPercentageFee": "0"}  # fmt: skip
+OKX = {"ccy": "USDT", "chain": "USDT-TRC20", "fee": "1", "minWd": "10", "wdTickSz": "6",
+       "canWd": True, "burningFeeRate": ""}  # fmt: skip
+
+
+def bybit(**changes: Any) -> NetworkTerms:
+    told = test_modes.enveloped(rows=[{"coin": "USDT", "chains": [{**BYBIT, **changes}]}])
+    place = test_modes.place("bybit", "funding", {"private_get_v5_asset_coin_query_info": told})
+    return asyncio.run(bybit_markets.networks(place, {"USDT"}))["USDT:TRX"]
+
+
+def okx(**changes: Any) -> NetworkTerms:
+    told = {"private_get_asset_currencies": test_okx_modes.data({**OKX, **changes})}
+    place = test_okx_modes.place(told)
+    return asyncio.run(okx_markets.networks(place, {"USDT"}))["USDT:USDT-TRC20"]
+
+
+def deribit(**changes: Any) -> NetworkTerms:
+    row = {"currency": "USDC", "withdrawal_fee": 1, "network_currency": "ETH", **changes}
+    told = {"public_get_get_currencies": {"result": [row]}}
+    place = test_modes.place("deribit", "unified", told)
+    return asyncio.run(deribit_markets.networks(place, {"USDC"}))["USDC:ETH"]
+
+
+def test_a_chain_that_charges_a_share_is_closed() -> None:
+    assert bybit().open
+    assert okx().open
+    assert not bybit(withdrawPercentageFee="0.022").open
+    assert not okx(burningFeeRate="0.022").open
+
+
+@pytest.mark.parametrize(
+    ("told", "step"),
+    [("0", Decimal(1)), ("2", Decimal("0.01")), (None, None), ("", None)],
+)
+def test_an_accuracy_of_no_digits_is_whole_units(told: str | None, step: Decimal | None) -> None:
+    assert bybit(minAccuracy=told).step == (step or Decimal("1e-8"))
+    assert okx(wdTickSz=told).step == (step or Decimal("1e-8"))
+    assert deribit(decimals=told).step == (step or Decimal("1e-6"))
