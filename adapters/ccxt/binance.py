@@ -19,7 +19,7 @@ from allocator.adapters.ccxt import (
     binance_portfolio,
     binance_switch,
 )
-from allocator.adapters.ccxt.answers import rows
+from allocator.adapters.ccxt.answers import rows, single
 from allocator.adapters.ccxt.binance_orders import DUPLICATE, MOST_ORDERS, WALLETS
 from allocator.adapters.ccxt.binance_reads import order_state, path_of
 from allocator.adapters.ccxt.binance_switch import LEAST_SILENCE_S, has_switch
@@ -319,6 +319,13 @@ def _added(trades: list[JsonObject]) -> dict[str, Decimal]:
 async def _find_own(
     source: Place, target: Place, intent: TransferIntent, trace: Trace
 ) -> Found | None:
+    """Look a transfer up by what was sent: it has no key.
+
+    Raises
+    ------
+    VenueError
+        When two look the same, or the answer does not hold all there is.
+    """
     reply = await source.login.call(
         "sapi_get_asset_transfer",
         {
@@ -327,8 +334,12 @@ async def _find_own(
             "size": 100,
         },
     )
-    found = [] if isinstance(reply, dict) and not reply.get("total") else rows(reply, "rows")
+    total = number(text(single(reply, "transfers"), "total"))
+    # Of no transfers the answer may leave the list out, and nothing but the count says so then.
+    found = [] if total == 0 and reply.get("rows") is None else rows(reply, "rows")
     same = [row for row in found if _is_own(row, intent, trace)]
+    if total != len(found) and not (same and trace.venue_id):
+        raise VenueError(f"{total} transfers, and {len(found)} in the answer")
     if len(same) > 1:
         raise VenueError("two transfers look the same")
     return _found_transfer(same[0], OWN_STATES, "timestamp") if same else None
