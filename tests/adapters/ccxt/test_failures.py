@@ -150,7 +150,12 @@ def submitted(venue: str, status: int, *, shown_after_s: float | None = None) ->
         return NOW
 
     login = SimpleNamespace(
-        prepare=nothing, server_time=now, synchronise=nothing, venue_ms=lambda at: 0, venue=venue
+        prepare=nothing,
+        ready=nothing,
+        server_time=now,
+        synchronise=nothing,
+        venue_ms=lambda at: 0,
+        venue=venue,
     )
     place = SimpleNamespace(login=login, master=login, venue=venue, account="a")
     directory = Directory({}, {venue: cast(Any, Refusing())}, {})
