@@ -25,6 +25,7 @@ from allocator.adapters.ccxt.binance_reads import order_state, path_of
 from allocator.adapters.ccxt.binance_switch import LEAST_SILENCE_S, has_switch
 from allocator.adapters.ccxt.dialect import Facts, Trace, Withdrawal
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
+from allocator.adapters.ccxt.fills import fees_of
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.reads import Accounts, ReadsAccounts, ReadsMarkets, ReadsNetworks
 from allocator.adapters.ccxt.values import JsonObject, moment, number
@@ -273,7 +274,7 @@ def _emails(source: Place, target: Place) -> JsonObject:
 
 async def _found_order(place: Place, market: JsonObject, row: JsonObject, trace: Trace) -> Found:
     filled = number(text(row, "executedQty")) or ZERO
-    fees = await _fees(place, market, text(row, "orderId"), trace) if filled else {}
+    fees = await _fees(place, market, row, trace) if filled else {}
     return Found(
         venue_id=text(row, "orderId"),
         state=order_state(row),
@@ -294,9 +295,10 @@ def _average(row: JsonObject, filled: Decimal) -> Decimal | None:
 
 
 async def _fees(
-    place: Place, market: JsonObject, order_id: str, trace: Trace
+    place: Place, market: JsonObject, row: JsonObject, trace: Trace
 ) -> dict[str, Decimal]:
     """Add up what an order cost; portfolio margin lists trades by time, not by order."""
+    order_id = text(row, "orderId")
     name = "mytrades" if market["spot"] else "usertrades"
     asked: JsonObject = {"symbol": market["id"], "limit": LIMIT}
     unified = place.config.wallet == "unified"
@@ -304,16 +306,12 @@ async def _fees(
     reply = rows(await place.login.call(path_of(place, market, "get", name), asked))
     if len(reply) >= LIMIT:
         raise VenueError("more trades than one answer holds")
-    return _added([row for row in reply if str(row.get("orderId")) == order_id])
-
-
-@exactly
-def _added(trades: list[JsonObject]) -> dict[str, Decimal]:
-    fees = dict[str, Decimal]()
-    for row in trades:
-        coin = text(row, "commissionAsset")
-        fees[coin] = fees.get(coin, ZERO) + (number(text(row, "commission")) or ZERO)
-    return fees
+    parts = [
+        (number(text(fill, "qty")), text(fill, "commissionAsset"), number(text(fill, "commission")))
+        for fill in reply
+        if str(fill.get("orderId")) == order_id
+    ]
+    return fees_of(number(text(row, "executedQty")) or ZERO, parts)
 
 
 async def _find_own(

@@ -57,7 +57,7 @@ def test_fees_of_an_order_are_asked_for_in_full_and_not_summed_in_part() -> None
         return [trade("0.000003", "0.01")] * fills
 
     answers = {
-        "fapiprivate_get_order": order(status="FILLED", executedQty="0.003", avgPrice="21100"),
+        "fapiprivate_get_order": order(status="FILLED", executedQty="0.002997", avgPrice="21100"),
         "fapiprivate_get_usertrades": trades,
     }
     fills = LIMIT - 1
@@ -67,6 +67,16 @@ def test_fees_of_an_order_are_asked_for_in_full_and_not_summed_in_part() -> None
     assert asked[0]["limit"] == LIMIT
     fills = LIMIT
     with pytest.raises(VenueError, match="more trades than one answer holds"):
+        _find(answers)
+
+
+@pytest.mark.parametrize("trades", [[], [trade("0.002", "0.01")], [trade("0.004", "0.01")]])
+def test_fees_of_fills_that_do_not_all_show_yet_are_not_told(trades: Any) -> None:
+    answers = {
+        "fapiprivate_get_order": order(status="FILLED", executedQty="0.003", avgPrice="21100"),
+        "fapiprivate_get_usertrades": trades,
+    }
+    with pytest.raises(VenueError, match="and an order filled by"):
         _find(answers)
 
 
