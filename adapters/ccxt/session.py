@@ -23,7 +23,7 @@ from allocator.adapters.ccxt.failures import Answer, NotSentError, UnansweredErr
 from allocator.adapters.ccxt.gate import DirectSession, ReadsOnly, check_loopback
 from allocator.adapters.ccxt.loopback import LoopbackSession
 from allocator.adapters.ccxt.market_list import MarketList
-from allocator.adapters.ccxt.pauses import BANNED, pause_of
+from allocator.adapters.ccxt.pauses import bans, pause_of
 from allocator.adapters.ccxt.secrets import secret
 from allocator.adapters.ccxt.values import JsonObject, moment
 from allocator.adapters.ccxt.windows import offset_ms, set_offset_ms, stamp_ms
@@ -319,7 +319,7 @@ class Login:
             return
         pause_s, alone = found
         holder: Login | _VenueState | _Told = self if alone else self._shared
-        if aside is not None and answer.status != BANNED:
+        if aside is not None and not bans(self.venue, answer):
             holder = aside
         holder.paused_until = time.monotonic() + pause_s
 
