@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-MARKETS_AGE_S = 3600.0
+MARKETS_AGE_S = 300.0
+"""Seconds that a list serves: where nothing else tells whether a market trades, one that was shut
+stays open for as long. Every gather would be too often, for such a list is megabytes long, and
+weighs 20 at Binance."""
+
 RETRY_S = 60.0
 """Seconds after a list that did not come until it is asked for again: each try may take as long as
 a client waits for an answer, and all logins of the venue wait with it."""

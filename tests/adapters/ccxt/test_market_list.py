@@ -1,6 +1,8 @@
 """A venue's list of markets: an old one serves while a new one cannot be had."""
 
+import time
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -96,5 +98,23 @@ def test_where_no_list_was_ever_loaded_nothing_is_sent(
         assert not (await opened.venues["bybit-a"].read()).complete
         emulator.fault()
         assert isinstance(await opened.venues["bybit-a"].submit(RESTING), Ack)
+
+    run(bybit, work)
+
+
+@pytest.mark.parametrize(("later_s", "anew"), [(290, False), (301, True)])
+def test_a_list_serves_for_five_minutes(
+    run: Run, bybit: Config, emulator: Emulator, monkeypatch: pytest.MonkeyPatch,
+    later_s: float, anew: bool,
+) -> None:  # fmt: skip
+    """Whoever shuts a market tells it nowhere else at some venues."""
+
+    async def work(opened: Opened) -> None:
+        await opened.market.gather()
+        loads = asked(emulator, "bybit")
+        jumped = SimpleNamespace(monotonic=lambda: time.monotonic() + later_s)
+        monkeypatch.setattr(market_list, "time", jumped)
+        await opened.market.gather()
+        assert (asked(emulator, "bybit") > loads) == anew
 
     run(bybit, work)
