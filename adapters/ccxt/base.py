@@ -175,7 +175,7 @@ class CcxtVenue:
         try:
             if not isinstance(dialect, DeadMan) or self.capabilities.dead_man_s is None:
                 raise NotSentError(f"{self.account} has no dead man's switch")
-            await self._prepare(self._place)
+            await self._ready()
             return Ack(venue_id=await dialect.cancel_after(self._place, seconds))
         except NotSentError as error:
             return Rejected(code="NOT_SENT", message=str(error))
@@ -201,7 +201,7 @@ class CcxtVenue:
     async def cancel(self, intent: OrderIntent) -> Outcome:
         """Cancel what is left of an order."""
         try:
-            await self._prepare(self._place)
+            await self._ready()
             return Ack(venue_id=await self._dialect.cancel_order(self._place, intent))
         except NotSentError as error:
             return Unknown(why=str(error))
@@ -238,6 +238,13 @@ class CcxtVenue:
                 await place.master.prepare()
         except VenueError as error:
             raise NotSentError(f"{places[0].venue} does not answer: {error}") from error
+
+    async def _ready(self) -> None:
+        """Prepare what cancels, which waits for no list of markets but the first."""
+        try:
+            await self._place.login.ready()
+        except VenueError as error:
+            raise NotSentError(f"{self._place.venue} does not answer: {error}") from error
 
     def _check_able(self, intent: Intent) -> None:
         """Keep to the capability table: what it denies does not leave.

@@ -19,12 +19,13 @@ from allocator.adapters.ccxt import (
     binance_portfolio,
     binance_switch,
 )
-from allocator.adapters.ccxt.answers import rows
+from allocator.adapters.ccxt.answers import rows, single
 from allocator.adapters.ccxt.binance_orders import DUPLICATE, MOST_ORDERS, WALLETS
 from allocator.adapters.ccxt.binance_reads import order_state, path_of
 from allocator.adapters.ccxt.binance_switch import LEAST_SILENCE_S, has_switch
 from allocator.adapters.ccxt.dialect import Facts, Trace, Withdrawal
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
+from allocator.adapters.ccxt.fills import fees_of
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.reads import Accounts, ReadsAccounts, ReadsMarkets, ReadsNetworks
 from allocator.adapters.ccxt.values import JsonObject, moment, number
@@ -274,7 +275,7 @@ def _emails(source: Place, target: Place) -> JsonObject:
 
 async def _found_order(place: Place, market: JsonObject, row: JsonObject, trace: Trace) -> Found:
     filled = number(text(row, "executedQty")) or ZERO
-    fees = await _fees(place, market, text(row, "orderId"), trace) if filled else {}
+    fees = await _fees(place, market, row, trace) if filled else {}
     return Found(
         venue_id=text(row, "orderId"),
         state=order_state(row),
@@ -295,9 +296,10 @@ def _average(row: JsonObject, filled: Decimal) -> Decimal | None:
 
 
 async def _fees(
-    place: Place, market: JsonObject, order_id: str, trace: Trace
+    place: Place, market: JsonObject, row: JsonObject, trace: Trace
 ) -> dict[str, Decimal]:
     """Add up what an order cost; portfolio margin lists trades by time, not by order."""
+    order_id = text(row, "orderId")
     name = "mytrades" if market["spot"] else "usertrades"
     asked: JsonObject = {"symbol": market["id"], "limit": LIMIT}
     unified = place.config.wallet == "unified"
@@ -305,21 +307,24 @@ async def _fees(
     reply = rows(await place.login.call(path_of(place, market, "get", name), asked))
     if len(reply) >= LIMIT:
         raise VenueError("more trades than one answer holds")
-    return _added([row for row in reply if str(row.get("orderId")) == order_id])
-
-
-@exactly
-def _added(trades: list[JsonObject]) -> dict[str, Decimal]:
-    fees = dict[str, Decimal]()
-    for row in trades:
-        coin = text(row, "commissionAsset")
-        fees[coin] = fees.get(coin, ZERO) + (number(text(row, "commission")) or ZERO)
-    return fees
+    parts = [
+        (number(text(fill, "qty")), text(fill, "commissionAsset"), number(text(fill, "commission")))
+        for fill in reply
+        if str(fill.get("orderId")) == order_id
+    ]
+    return fees_of(number(text(row, "executedQty")) or ZERO, parts)
 
 
 async def _find_own(
     source: Place, target: Place, intent: TransferIntent, trace: Trace
 ) -> Found | None:
+    """Look a transfer up by what was sent: it has no key.
+
+    Raises
+    ------
+    VenueError
+        When two look the same, or the answer does not hold all there is.
+    """
     reply = await source.login.call(
         "sapi_get_asset_transfer",
         {
@@ -328,8 +333,12 @@ async def _find_own(
             "size": 100,
         },
     )
-    found = [] if isinstance(reply, dict) and not reply.get("total") else rows(reply, "rows")
+    total = number(text(single(reply, "transfers"), "total"))
+    # Of no transfers the answer may leave the list out, and nothing but the count says so then.
+    found = [] if total == 0 and reply.get("rows") is None else rows(reply, "rows")
     same = [row for row in found if _is_own(row, intent, trace)]
+    if total != len(found) and not (same and trace.venue_id):
+        raise VenueError(f"{total} transfers, and {len(found)} in the answer")
     if len(same) > 1:
         raise VenueError("two transfers look the same")
     return _found_transfer(same[0], OWN_STATES, "timestamp") if same else None

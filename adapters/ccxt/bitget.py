@@ -24,6 +24,7 @@ from allocator.adapters.ccxt.bitget_accounts import ONE_WAY, setting
 from allocator.adapters.ccxt.bitget_reads import COIN, FUTURES, pages, row_of, rows_of
 from allocator.adapters.ccxt.dialect import Facts, Trace
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
+from allocator.adapters.ccxt.fills import Fill, fees_of
 from allocator.adapters.ccxt.lacking import SendsNoMoves, SendsNoWithdrawals
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.reads import ReadsAccounts, ReadsMarkets
@@ -206,18 +207,26 @@ async def _among(
 
 async def _fees(place: Place, row: JsonObject, asked: JsonObject) -> dict[str, Decimal]:
     """Add up the fees of an order's fills; the venue writes a charge as a negative number."""
-    if not number(row.get("baseVolume")):
+    filled = number(row.get("baseVolume"))
+    if not filled:
         return {}
     endpoint = "private_mix_get_v2_mix_order_fills"
-    reply = row_of(
-        await place.login.call(endpoint, {**asked, "orderId": text(row, "orderId")}), endpoint
-    )
-    fees = dict[str, Decimal]()
-    for fill in reply.get("fillList") or ():
-        for part in fill.get("feeDetail") or ():
-            coin, fee = text(part, "feeCoin"), number(text(part, "totalFee")) or ZERO
-            fees[coin] = fees.get(coin, ZERO) - fee
-    return {coin: fee for coin, fee in fees.items() if fee}
+    named = {**asked, "orderId": text(row, "orderId")}
+    fills = await pages(place.login, endpoint, named, "fillList")
+    return {coin: fee for coin, fee in fees_of(filled, _charged(fills)).items() if fee}
+
+
+@exactly
+def _charged(fills: list[JsonObject]) -> list[Fill]:
+    """Read what fills cost; one whose fee has several parts counts once by its quantity."""
+    parts = list[Fill]()
+    for fill in fills:
+        parts.append((number(text(fill, "baseVolume")), COIN, ZERO))
+        parts.extend(
+            (ZERO, text(part, "feeCoin"), -(number(text(part, "totalFee")) or ZERO))
+            for part in fill.get("feeDetail") or ()
+        )
+    return parts
 
 
 def _found_order(row: JsonObject, fees: dict[str, Decimal]) -> Found:

@@ -23,12 +23,22 @@ from allocator.models.intents import Quote
 from allocator.models.market import Funding, Instrument, Status, Tier
 
 TIERS_AGE_S = 600.0
+STATUS_AGE_S = 5.0
+"""Seconds that states serve: a gather asks once for all markets, and the next one anew."""
+
 STATUS: dict[str, Status] = {"normal": "open", "limit_open": "reduce_only"}
 
 
 async def _tickers(place: Place) -> dict[str, JsonObject]:
     reply = await place.login.shared("public_mix_get_v2_mix_market_tickers", FUTURES)
     return {text(row, "symbol"): row for row in rows_of(reply, "tickers")}
+
+
+async def _states(place: Place) -> dict[str, str]:
+    """Read how each market that is still listed stands now."""
+    endpoint = "public_mix_get_v2_mix_market_contracts"
+    reply = await place.login.shared(endpoint, FUTURES, STATUS_AGE_S)
+    return {text(row, "symbol"): text(row, "symbolStatus") for row in rows_of(reply, "contracts")}
 
 
 async def instruments(place: Place, wanted: Collection[str]) -> tuple[Instrument, ...]:
@@ -39,8 +49,9 @@ async def instruments(place: Place, wanted: Collection[str]) -> tuple[Instrument
 
 async def _read(place: Place, market: JsonObject) -> Instrument:
     asked = {**FUTURES, "symbol": market["id"]}
-    tickers, funding, tiers = await asyncio.gather(
+    tickers, states, funding, tiers = await asyncio.gather(
         _tickers(place),
+        _states(place),
         place.login.shared("public_mix_get_v2_mix_market_current_fund_rate", asked),
         place.login.shared("public_mix_get_v2_mix_market_query_position_lever", asked, TIERS_AGE_S),
     )
@@ -48,6 +59,7 @@ async def _read(place: Place, market: JsonObject) -> Instrument:
     rates = rows_of(funding, "funding rate")
     if ticker is None or not rates:
         raise VenueError(f"no ticker or funding rate of {market['id']}")
+    ticker = {**ticker, "symbolStatus": states.get(str(market["id"]))}
     return _instrument(place, market, ticker, rates[0], rows_of(tiers, "tiers"))
 
 
@@ -76,7 +88,7 @@ def _instrument(
                 interval_h=Decimal(text(funding, "fundingRateInterval")),
                 next_at=moment(int(next_ms)) if next_ms else None,
             ),
-            "status": STATUS.get(text(info, "symbolStatus"), "halted"),
+            "status": STATUS.get(str(ticker["symbolStatus"]), "halted"),
             "tiers": tiers_of(tiers),
         },
     )

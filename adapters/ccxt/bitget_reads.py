@@ -40,8 +40,10 @@ rows_of = partial(listed, key="data")
 row_of = partial(single, key="data")
 
 
-async def pages(login: Login, endpoint: str, params: Mapping[str, object]) -> list[JsonObject]:
-    """Read every page of a list of orders; an empty one is written as null.
+async def pages(
+    login: Login, endpoint: str, params: Mapping[str, object], key: str = "entrustedList"
+) -> list[JsonObject]:
+    """Read every page of a list of orders, or of their fills; an empty one is written as null.
 
     Raises
     ------
@@ -52,9 +54,9 @@ async def pages(login: Login, endpoint: str, params: Mapping[str, object]) -> li
     before: dict[str, object] = {}
     for _ in range(PAGES):
         page = row_of(await login.call(endpoint, {**params, "limit": PAGE, **before}), endpoint)
-        if "entrustedList" not in page:
-            raise UnansweredError(f"{endpoint}: no entrustedList")
-        found: list[JsonObject] = page["entrustedList"] or []
+        if key not in page:
+            raise UnansweredError(f"{endpoint}: no {key}")
+        found: list[JsonObject] = page[key] or []
         rows.extend(found)
         if len(found) < PAGE:
             return rows

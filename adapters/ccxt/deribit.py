@@ -41,10 +41,10 @@ from allocator.adapters.ccxt.deribit_reads import (
 )
 from allocator.adapters.ccxt.dialect import Facts, Trace, Withdrawal
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError, UnansweredError
+from allocator.adapters.ccxt.fills import fees_of, quantity_of
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.reads import ReadsAccounts, ReadsMarkets, ReadsNetworks
 from allocator.adapters.ccxt.values import JsonObject, moment, number
-from allocator.adapters.exact import exactly
 from allocator.models.base import ZERO, plain
 from allocator.models.config import AddressConfig
 from allocator.models.errors import VenueError
@@ -270,36 +270,39 @@ def _same(found: list[JsonObject], market: JsonObject, intent: OrderIntent) -> l
 
 
 async def _found_order(place: Place, market: JsonObject, row: JsonObject) -> Found:
-    filled = contracts(market, number(text(row, "filled_amount")) or ZERO)
-    fees = await _fees(place, text(row, "order_id")) if filled else {}
+    amount = number(text(row, "filled_amount")) or ZERO
+    cost = await fees(place, text(row, "order_id"), amount) if amount else {}
     return Found(
         venue_id=text(row, "order_id"),
         state=order_state(row),
-        filled=filled,
+        filled=contracts(market, amount),
         average_price=number(row.get("average_price")) or None,
-        fees=fees,
+        fees=cost,
         venue_time=moment(text(row, "last_update_timestamp")),
     )
 
 
-async def _fees(place: Place, order_id: str) -> dict[str, Decimal]:
-    """Add up the fees of an order's trades, recent ones or of a day ago and more."""
+async def fees(place: Place, order_id: str, amount: Decimal) -> dict[str, Decimal]:
+    """Add up the fees of an order's trades, which are recent ones or of a day ago and more.
+
+    Raises
+    ------
+    VenueError
+        When they are not the amount that the order tells.
+    """
+    trades = dict[str, JsonObject]()
     for historical in (False, True):
         found = await ask(
             place.login,
             "private_get_get_user_trades_by_order",
             {"order_id": order_id, "historical": historical},
         )
-        trades = rows(found, "trades") if isinstance(found, dict) else rows(found)
-        if trades:
-            return _added([row for row in trades if row.get("order_id") == order_id])
-    return {}
-
-
-@exactly
-def _added(trades: list[JsonObject]) -> dict[str, Decimal]:
-    fees = dict[str, Decimal]()
-    for row in trades:
-        coin = text(row, "fee_currency")
-        fees[coin] = fees.get(coin, ZERO) + (number(text(row, "fee")) or ZERO)
-    return fees
+        told = rows(found, "trades") if isinstance(found, dict) else rows(found)
+        trades |= {text(row, "trade_id"): row for row in told if row.get("order_id") == order_id}
+        parts = [
+            (number(text(row, "amount")), text(row, "fee_currency"), number(text(row, "fee")))
+            for row in trades.values()
+        ]
+        if quantity_of(parts) == amount:
+            break
+    return fees_of(amount, parts)

@@ -30,6 +30,7 @@ from allocator.adapters.ccxt.answers import listed
 from allocator.adapters.ccxt.batches import of_request, told_each
 from allocator.adapters.ccxt.dialect import Facts, Trace
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
+from allocator.adapters.ccxt.fills import fees_of
 from allocator.adapters.ccxt.gateio_reads import pages, settle
 from allocator.adapters.ccxt.lacking import SendsNoMoves, SendsNoWithdrawals
 from allocator.adapters.ccxt.place import Place, text
@@ -356,16 +357,28 @@ def _found_transfer(row: JsonObject, intent: TransferIntent) -> Found:
 
 async def _fee(place: Place, row: JsonObject) -> Decimal:
     """Add up the fees of an order's fills: the order itself tells rates only."""
-    if number(text(row, "size")) == number(text(row, "left")):
+    filled = _filled(row)
+    if not filled:
         return ZERO
     asked = {"settle": settle(place), "contract": text(row, "contract"), "order": text(row, "id")}
     fills = await pages(place.login, "private_futures_get_settle_my_trades", asked)
-    return sum((number(text(fill, "fee")) or ZERO for fill in fills), ZERO)
+    parts = [(_size(fill, "size"), "", number(text(fill, "fee"))) for fill in fills]
+    return fees_of(filled, parts).get("", ZERO)
+
+
+@exactly
+def _filled(row: JsonObject) -> Decimal:
+    return _size(row, "size") - _size(row, "left")
+
+
+def _size(row: JsonObject, key: str) -> Decimal:
+    """Read a size, whose sign is its side."""
+    return abs(number(text(row, key)) or ZERO)
 
 
 @exactly
 def _found_order(row: JsonObject, coin: str, fee: Decimal) -> Found:
-    size, left = abs(number(text(row, "size")) or ZERO), abs(number(text(row, "left")) or ZERO)
+    size, left = _size(row, "size"), _size(row, "left")
     ended = row.get("finish_time")
     seconds = number(ended if ended else text(row, "create_time")) or ZERO
     return Found(

@@ -42,12 +42,15 @@ DECIMALS, DIGITS = 6, 5
 
 
 async def _contexts(place: Place) -> dict[str, JsonObject]:
-    """Read mark, funding and volume by coin."""
+    """Read mark, funding and volume by coin, and whether it is delisted."""
     reply = listed(await place.login.shared(INFO, {"type": "metaAndAssetCtxs"}), "contexts")
     if len(reply) != 2:
         raise VenueError("metadata and contexts were asked for, and something else came")
     rows = zip(reply[0]["universe"], listed(reply[1], "contexts"), strict=True)
-    return {text(meta, "name"): context for meta, context in rows}
+    return {
+        text(meta, "name"): {**context, "isDelisted": meta.get("isDelisted")}
+        for meta, context in rows
+    }
 
 
 async def _tables(place: Place) -> dict[str, list[JsonObject]]:
@@ -105,7 +108,7 @@ def _instrument(
             "mark": mark,
             "daily_volume": number(row.get("dayNtlVlm")),
             "funding": Funding(rate=number(text(row, "funding")) or ZERO, interval_h=ONE),
-            "status": "halted" if meta.get("isDelisted") else "open",
+            "status": "halted" if row.get("isDelisted") else "open",
             "tiers": tiers_of(meta, tables),
         },
     )

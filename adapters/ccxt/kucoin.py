@@ -37,6 +37,7 @@ from allocator.adapters.ccxt import kucoin_accounts, kucoin_markets
 from allocator.adapters.ccxt.batches import of_request, told_by_name
 from allocator.adapters.ccxt.dialect import Facts, Trace
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError, UnansweredError
+from allocator.adapters.ccxt.fills import fees_of
 from allocator.adapters.ccxt.kucoin_accounts import setting
 from allocator.adapters.ccxt.kucoin_reads import data_of, pages, rows_of
 from allocator.adapters.ccxt.lacking import SendsNoMoves, SendsNoWithdrawals
@@ -299,14 +300,15 @@ async def _among(place: Place, intent: OrderIntent, trace: Trace) -> JsonObject 
 
 async def _fees(place: Place, row: JsonObject) -> dict[str, Decimal]:
     """Add up the fees of an order's fills."""
-    if not number(row.get("filledSize")):
+    filled = number(row.get("filledSize"))
+    if not filled:
         return {}
-    fees = dict[str, Decimal]()
-    asked = {"orderId": text(row, "id")}
-    for fill in await pages(place.login, "futuresprivate_get_fills", asked):
-        coin, fee = text(fill, "feeCurrency"), number(text(fill, "fee")) or ZERO
-        fees[coin] = fees.get(coin, ZERO) + fee
-    return {coin: fee for coin, fee in fees.items() if fee}
+    fills = await pages(place.login, "futuresprivate_get_fills", {"orderId": text(row, "id")})
+    parts = [
+        (number(text(fill, "size")), text(fill, "feeCurrency"), number(text(fill, "fee")))
+        for fill in fills
+    ]
+    return {coin: fee for coin, fee in fees_of(filled, parts).items() if fee}
 
 
 @exactly

@@ -10,6 +10,11 @@ DEFAULT_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 120.0
 PAUSE_STATUS = frozenset({403, 418, 429})
 BANNED = 418
+BANS: Mapping[str, Mapping[int, float]] = {"bybit": {403: 1800.0}}
+"""Statuses by which a venue bans an address beside 418, and how many seconds where it does not say.
+
+Bybit's lasts half an hour as a rule (https://bybit-exchange.github.io/docs/v5/rate-limit)."""
+
 LONGEST_BAN_S = 3 * 86_400.0
 """Binance bans an address for two minutes to three days, and longer if it goes on asking."""
 
@@ -34,16 +39,23 @@ ADDRESS_CODES: Mapping[str, frozenset[str]] = {
 def pause_of(venue: str, answer: Answer) -> tuple[float, bool] | None:
     """Read how many seconds to keep still, and whether one user alone; None: no need to.
 
-    An answer that names no time is taken for two seconds.
+    An answer that names no time is taken for two seconds, unless it is a ban.
     """
+    banned = bans(venue, answer)
+    default_s = BANS.get(venue, {}).get(answer.status, DEFAULT_PAUSE_S)
     found = venue_code(answer.body)
     by_user = found is not None and found[0] in USER_CODES.get(venue, ())
     by_address = found is not None and found[0] in ADDRESS_CODES.get(venue, ())
     if answer.status not in PAUSE_STATUS and not by_user and not by_address:
         return None
     try:
-        pause_s = float(answer.headers.get("Retry-After", DEFAULT_PAUSE_S))
+        pause_s = float(answer.headers.get("Retry-After", default_s))
     except ValueError:
-        pause_s = DEFAULT_PAUSE_S
-    longest_s = LONGEST_BAN_S if answer.status == BANNED else LONGEST_PAUSE_S
-    return min(pause_s, longest_s), by_user
+        pause_s = default_s
+    longest_s = LONGEST_BAN_S if banned else LONGEST_PAUSE_S
+    return min(pause_s, longest_s), by_user and not banned
+
+
+def bans(venue: str, answer: Answer) -> bool:
+    """Tell whether an answer bans the address from everything at a venue."""
+    return answer.status == BANNED or answer.status in BANS.get(venue, ())

@@ -22,14 +22,14 @@ from allocator.adapters.ccxt.clients import heard, new_client, secrets_of
 from allocator.adapters.ccxt.failures import Answer, NotSentError, UnansweredError, failure
 from allocator.adapters.ccxt.gate import DirectSession, ReadsOnly, check_loopback
 from allocator.adapters.ccxt.loopback import LoopbackSession
-from allocator.adapters.ccxt.pauses import BANNED, pause_of
+from allocator.adapters.ccxt.market_list import MarketList
+from allocator.adapters.ccxt.pauses import bans, pause_of
 from allocator.adapters.ccxt.secrets import secret
 from allocator.adapters.ccxt.values import JsonObject, moment
 from allocator.adapters.ccxt.windows import offset_ms, set_offset_ms, stamp_ms
 from allocator.models.config import Config, LoginConfig
 from allocator.models.errors import ConfigError
 
-MARKETS_AGE_S = 3600.0
 CLOCK_AGE_S = 600.0
 CLOCK_TRIES = 3
 CLOCK_WAY_MS = 300
@@ -53,8 +53,7 @@ class _VenueState:
     """What all clients of one venue share."""
 
     budgets: Budgets
-    source: Any = None
-    loaded_at: float = -MARKETS_AGE_S
+    markets: MarketList = field(default_factory=MarketList)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     paused_until: float = 0.0
     told: dict[str, _Told] = field(default_factory=dict[str, "_Told"])
@@ -82,7 +81,7 @@ class Login:
         self.config = config
         self.client = client
         self._shared = shared
-        self._markets_of = 0.0
+        self._markets_of = 0
         self._offset_of = -CLOCK_AGE_S
         self.noted = dict[str, str]()
         self._told = dict[str, _Told]()
@@ -94,32 +93,52 @@ class Login:
         """The venue's name."""
         return self.config.venue
 
+    @property
+    def late(self) -> str | None:
+        """Why the list of markets is older than it should be; None: it is not."""
+        return self._shared.markets.late
+
     async def prepare(self) -> None:
         """Load markets (for all logins of a venue) and measure the clock's offset, when due.
 
         Raises
         ------
         VenueError
-            When the venue does not answer.
+            When the venue does not answer; an old list of markets serves on.
         """
         try:
             async with self._shared.lock:
-                await self._share_markets(self._shared)
+                await self._shared.markets.load(self.client)
                 if time.monotonic() - self._shared.offset_at >= CLOCK_AGE_S:
                     await self.synchronise()
-            if self._offset_of != self._shared.offset_at:
-                set_offset_ms(self.client, self._shared.offset_ms)
-                self._offset_of = self._shared.offset_at
+            self._take_shared()
         except exchanges.BaseError as error:
             raise failure(error, Answer(), asked=f"{self.venue} markets and time") from error
 
-    async def _share_markets(self, shared: _VenueState) -> None:
-        if time.monotonic() - shared.loaded_at >= MARKETS_AGE_S:
-            await self.client.load_markets(True)
-            shared.source, shared.loaded_at = self.client, time.monotonic()
-        elif self._markets_of != shared.loaded_at:
-            self.client.set_markets_from_exchange(shared.source)
-        self._markets_of = shared.loaded_at
+    async def ready(self) -> None:
+        """Take markets and offset as they were read last, and ask only where they never were.
+
+        For what has to be sent whatever else the venue leaves unanswered; a stamp that is refused
+        has the clock measured anew.
+
+        Raises
+        ------
+        VenueError
+            When they never were, and the venue does not answer.
+        """
+        if self._shared.markets.version and self._shared.offset_at >= 0:
+            self._take_shared()
+        else:
+            await self.prepare()
+
+    def _take_shared(self) -> None:
+        markets = self._shared.markets
+        if self._markets_of != markets.version:
+            markets.hand_to(self.client)
+            self._markets_of = markets.version
+        if self._offset_of != self._shared.offset_at:
+            set_offset_ms(self.client, self._shared.offset_ms)
+            self._offset_of = self._shared.offset_at
 
     async def synchronise(self) -> int:
         """Measure by how many milliseconds our clock is ahead of the venue's, for all its logins.
@@ -300,7 +319,7 @@ class Login:
             return
         pause_s, alone = found
         holder: Login | _VenueState | _Told = self if alone else self._shared
-        if aside is not None and answer.status != BANNED:
+        if aside is not None and not bans(self.venue, answer):
             holder = aside
         holder.paused_until = time.monotonic() + pause_s
 

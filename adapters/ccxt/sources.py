@@ -46,7 +46,8 @@ class CcxtAccount:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the last reading told that does not keep the account from being read."""
-        return tuple(self._place.notes.values())
+        late = self._place.login.late
+        return (*self._place.notes.values(), *(() if late is None else (late,)))
 
     def reaches(self, target: AccountConfig) -> bool:
         """Tell whether money goes directly from this account to another of the same master."""

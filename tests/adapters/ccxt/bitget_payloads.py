@@ -163,8 +163,8 @@ def table() -> dict[str, Any]:
 
 
 def _filled(key: str) -> dict[str, Any]:
-    fill = {"feeDetail": [{"deduction": "no", "feeCoin": "USDT", "totalDeductionFee": "",
-                           "totalFee": "-0.005693536"}]}  # fmt: skip
+    fill = {"baseVolume": "0.006", "feeDetail": [{"deduction": "no", "feeCoin": "USDT",
+            "totalDeductionFee": "", "totalFee": "-0.005693536"}]}  # fmt: skip
     return {
         f"GET {MIX}/order/detail": ok(
             order(clientOid=key, state="filled", baseVolume="0.012", priceAvg="25099.5")

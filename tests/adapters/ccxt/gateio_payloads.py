@@ -178,7 +178,9 @@ def _filled(key: str) -> dict[str, Any]:
             id=15675394, text=text_id(key), size="-12", left="0", status="finished",
             finish_as="filled", finish_time=1790000001, fill_price="3780.2",
         ),
-        f"GET {FUTURES}/my_trades": [{"fee": "0.0012"}, {"fee": "0.0007"}],
+        f"GET {FUTURES}/my_trades": [
+            {"size": "-8", "fee": "0.0012"}, {"size": "-4", "fee": "0.0007"},
+        ],
     }  # fmt: skip
 
 

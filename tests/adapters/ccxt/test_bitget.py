@@ -1,10 +1,13 @@
 """Bitget by payload replay: its documentation's answers, and figures computed by hand from them."""
 
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from allocator.adapters.ccxt import session
 from allocator.adapters.emulator.wire import Call
 from allocator.adapters.registry import Opened
 from allocator.models.config import Config, LoginConfig
@@ -20,6 +23,7 @@ from tests.adapters.ccxt.bitget_words import (
     Run,
     gathered,
 )
+from tests.adapters.ccxt.conftest import run_with
 from tests.adapters.ccxt.replay import Replay, credited
 
 venue, emulator, config = FIXTURES
@@ -303,3 +307,20 @@ def test_futures_that_do_not_tell_what_they_hold_are_not_taken_for_empty(
     book = gathered(run, config)
     assert book.snapshot.account["futures"].state == "frozen"
     assert any("no accountEquity" in found.what for found in book.missing)
+
+
+def test_a_market_that_was_shut_is_not_open_until_the_list_is_read_again(
+    config: Config, venue: Replay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(opened: Any) -> list[str]:
+        told = [(await opened.market.gather()).snapshot.instrument["bitget:BTC/USDT:USDT"].status]
+        shut = bitget.contract("BTCUSDT", "BTC", symbolStatus="off")
+        venue.table["GET /api/v2/mix/market/contracts"] = bitget.ok([shut])
+        jumped = SimpleNamespace(monotonic=lambda: time.monotonic() + 60)
+        monkeypatch.setattr(session, "time", jumped)
+        return [
+            *told,
+            (await opened.market.gather()).snapshot.instrument["bitget:BTC/USDT:USDT"].status,
+        ]
+
+    assert run_with(config, work) == ["open", "halted"]

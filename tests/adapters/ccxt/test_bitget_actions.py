@@ -106,8 +106,10 @@ def test_a_known_client_id_is_looked_up_and_not_sent_again(
 ) -> None:
     venue.table[PLACE] = bitget.no(code, "Duplicate clientOid")
     assert sent(run, config, order()).outcome == "unknown"
-    venue.table[f"GET {bitget.MIX}/order/detail"] = bitget.ok(bitget.order(clientOid=KEY))
-    venue.table[f"GET {bitget.MIX}/order/fills"] = bitget.ok({"fillList": [], "endId": None})
+    row = bitget.order(clientOid=KEY)
+    fills = {"fillList": [{"baseVolume": row["baseVolume"], "feeDetail": []}], "endId": "1"}
+    venue.table[f"GET {bitget.MIX}/order/detail"] = bitget.ok(row)
+    venue.table[f"GET {bitget.MIX}/order/fills"] = bitget.ok(fills)
     assert sent(run, config, order()) == Ack(venue_id="123")
     assert len(venue.asked(PLACE)) == 2
 
@@ -126,10 +128,12 @@ def test_an_order_is_found_by_its_client_id_with_fills_and_fees(
     run: Run, config: Config, venue: Replay
 ) -> None:
     row = bitget.order(clientOid=KEY, state="canceled", baseVolume="0.01", priceAvg="25099.5")
-    fill = {"feeDetail": [{"deduction": "no", "feeCoin": "USDT", "totalDeductionFee": "",
-                           "totalFee": "-0.005693536"}]}  # fmt: skip
+    fill = {"baseVolume": "0.005", "feeDetail": [{"deduction": "no", "feeCoin": "USDT",
+            "totalDeductionFee": "", "totalFee": "-0.005693536"}]}  # fmt: skip
     venue.table[f"GET {bitget.MIX}/order/detail"] = bitget.ok(row)
-    venue.table[f"GET {bitget.MIX}/order/fills"] = bitget.ok({"fillList": [fill, fill]})
+    venue.table[f"GET {bitget.MIX}/order/fills"] = bitget.ok(
+        {"fillList": [fill, fill], "endId": "1"}
+    )
     told = found(run, config, order())
     assert isinstance(told, Found)
     assert (told.venue_id, told.state, told.filled) == ("123", "cancelled", D("0.01"))

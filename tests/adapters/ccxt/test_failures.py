@@ -151,7 +151,12 @@ def submitted(venue: str, status: int, *, shown_after_s: float | None = None) ->
         return NOW
 
     login = SimpleNamespace(
-        prepare=nothing, server_time=now, synchronise=nothing, venue_ms=lambda at: 0, venue=venue
+        prepare=nothing,
+        ready=nothing,
+        server_time=now,
+        synchronise=nothing,
+        venue_ms=lambda at: 0,
+        venue=venue,
     )
     config = SimpleNamespace(wallet="unified")
     place = SimpleNamespace(login=login, master=login, venue=venue, account="a", config=config)

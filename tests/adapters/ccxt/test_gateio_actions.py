@@ -96,7 +96,10 @@ def test_an_order_is_found_by_its_text_with_fills_and_fees(
     row = gate.order(id=7, text=text_id(KEY), size="-12", left="-2", status="finished",
                      finish_as="ioc", finish_time=1790000001, fill_price="3780.2")  # fmt: skip
     venue.table[f"GET {gate.FUTURES}/orders/{text_id(KEY)}"] = row
-    venue.table[f"GET {gate.FUTURES}/my_trades"] = [{"fee": "0.0012"}, {"fee": "0.0007"}]
+    venue.table[f"GET {gate.FUTURES}/my_trades"] = [
+        {"size": "-8", "fee": "0.0012"},
+        {"size": "-2", "fee": "0.0007"},
+    ]
     told = found(run, config, order(), "futures")
     assert isinstance(told, Found)
     assert (told.venue_id, told.state, told.filled) == ("7", "cancelled", 10)

@@ -1,14 +1,17 @@
 """Hyperliquid by payload replay: its documentation's answers, and figures computed by hand."""
 
 import asyncio
+import copy
 import json
+import time
 from datetime import UTC, datetime
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from allocator.adapters.ccxt import hyperliquid_client
+from allocator.adapters.ccxt import hyperliquid_client, session
 from allocator.adapters.ccxt.hyperliquid import FACTS
 from allocator.adapters.emulator.wire import Call
 from allocator.models.config import Config
@@ -354,3 +357,18 @@ def test_no_transfer_leaves_and_no_route_is_offered(config: Config) -> None:
     )
     assert sent(config, intent).code == "NOT_SENT"
     assert not gathered(config).snapshot.routes
+
+
+def test_a_market_that_was_shut_is_not_open_until_the_list_is_read_again(
+    config: Config, venue: Replay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(opened: Any) -> list[str]:
+        told = [(await opened.market.gather()).snapshot.instrument[BTC].status]
+        row = f"{hyper.INFO}#metaAndAssetCtxs"
+        venue.table[row] = copy.deepcopy(venue.table[row])
+        venue.table[row][0]["universe"][0]["isDelisted"] = True
+        jumped = SimpleNamespace(monotonic=lambda: time.monotonic() + 60)
+        monkeypatch.setattr(session, "time", jumped)
+        return [*told, (await opened.market.gather()).snapshot.instrument[BTC].status]
+
+    assert run_with(config, work) == ["open", "halted"]

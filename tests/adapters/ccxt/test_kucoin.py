@@ -231,7 +231,8 @@ def test_an_order_is_found_among_open_and_past_ones(
     def listed(call: Call) -> Any:
         return kucoin.listed(*([row] if call.text("status") == wanted else []))
 
-    venue.table["GET /api/v1/orders"] = listed
+    filled = [{**kucoin.FILL, "size": row["filledSize"]}] if row["filledSize"] else []
+    venue.table |= {"GET /api/v1/orders": listed, "GET /api/v1/fills": kucoin.listed(*filled)}
     found = run_with(config, lambda opened: opened.venues["futures"].find(
         RECORDED.intent(), ago(60)
     ))  # fmt: skip

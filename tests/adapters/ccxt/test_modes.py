@@ -375,7 +375,7 @@ def test_markets_and_clock_are_read_again_when_they_are_old(
             loads, clocks = asked("/v5/market/instruments-info"), asked("/v5/market/time")
             assert clocks == 1
             assert other.client.markets is main.client.markets
-            monkeypatch.setattr("allocator.adapters.ccxt.session.MARKETS_AGE_S", 0.0)
+            monkeypatch.setattr("allocator.adapters.ccxt.market_list.MARKETS_AGE_S", 0.0)
             monkeypatch.setattr("allocator.adapters.ccxt.session.CLOCK_AGE_S", 0.0)
             await other.prepare()
             assert asked("/v5/market/instruments-info") == 2 * loads

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from allocator.models.config import Config
-from allocator.models.intents import Ack
+from allocator.models.intents import Ack, Unknown, Unsure
 from tests.adapters.ccxt import portfolio_payloads as pm
+from tests.adapters.ccxt.conftest import run_with
 from tests.adapters.ccxt.recorded import KEY, fixtures, gathered, sent
-from tests.adapters.ccxt.replay import Replay
+from tests.adapters.ccxt.replay import BROKEN, Replay
+from tests.adapters.contract_subjects import ago
 
 D = Decimal
 UM, CM = "binance:BTC/USDT:USDT", "binance:BTC/USD:BTC"
@@ -152,6 +154,22 @@ def test_money_goes_between_it_and_the_spot_wallet(config: Config, venue: Replay
     assert (call.text("type"), call.text("amount")) == ("PORTFOLIO_MARGIN_MAIN", "0.1")
     routes = {(row.source, row.target) for row in gathered(config).snapshot.routes}
     assert {("pm", "spot"), ("spot", "pm")} <= routes
+
+
+@pytest.mark.parametrize("answer", [{}, {"message": "upstream"}])
+def test_a_transfer_is_not_absent_by_an_answer_without_a_list(
+    config: Config, venue: Replay, answer: Any
+) -> None:
+    venue.table |= {RECORDED.moved: BROKEN, "GET /sapi/v1/asset/transfer": answer}
+    moved = RECORDED.transfer()
+
+    async def work(opened: Any) -> Any:
+        mine = opened.venues[moved.source]
+        return await mine.submit(moved), await mine.find(moved, ago())
+
+    outcome, finding = run_with(config, work)
+    assert isinstance(outcome, Unknown)
+    assert isinstance(finding, Unsure)
 
 
 def test_a_contract_whose_size_is_not_told_is_not_one_dollar(config: Config, venue: Replay) -> None:
