@@ -21,7 +21,7 @@ from allocator.adapters.statuses import Statuses
 from allocator.models.config import Config
 from allocator.models.errors import VenueError
 from allocator.models.status import Told, VenueState, VenueStatus
-from docs.write_contract import WALLETS, main_account
+from docs.write_contract import main_account
 from tests.adapters.ccxt.recorded import gathered, playing
 from tests.adapters.test_contract_payload import RECORDED
 
@@ -147,7 +147,8 @@ def test_an_answer_that_is_not_understood_is_never_open(venue: str, answer: Any)
 @pytest.mark.parametrize("venue", sorted(DIALECTS))
 def test_the_capability_table_says_which_venues_publish_one(venue: str) -> None:
     told = {
-        DIALECTS[venue].capabilities(main_account(wallet)).tells_status for wallet in WALLETS[venue]
+        DIALECTS[venue].capabilities(main_account(wallet)).tells_status
+        for wallet in DIALECTS[venue].wallets
     }
     assert told == {venue in statuses.SOURCES}
 
