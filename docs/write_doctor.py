@@ -39,7 +39,8 @@ against the loopback exchanges with a fault of each kind at hand; the lines are 
 
 Whether a key may withdraw is told by Binance, Bybit, OKX, Deribit (the scopes of a token), Bitget,
 KuCoin, Gate (main accounts' keys) and Hyperliquid (an API wallet may not). Of Kraken Futures no
-page tells it, and the doctor says so.
+page tells it, and the doctor says so. A key that any address may use is a note at Binance, Bybit
+and OKX, which tell it beside (`addresses of ...`, left out below).
 """
 KINDS_OF_ROW = ("account ", "rights of ", "position mode of ")
 SKEW = re.compile(r"(CLOCK_SKEW: )\d+\.\d+( s)")

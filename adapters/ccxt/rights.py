@@ -13,6 +13,9 @@
 | Kraken Futures | no page read |
 
 Deribit's ``wallet:read_write`` lets a key transfer and withdraw alike.
+
+Whether any address may use the key stands in the same answer at Binance (``ipRestrict``), Bybit
+(``ips``) and OKX (``ip``).
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 
 from allocator.adapters.ccxt.answers import rows
 from allocator.adapters.ccxt.hyperliquid_reads import INFO
@@ -46,19 +50,41 @@ WITH_TRANSFERS = frozenset({"deribit"})
 """Venues where the right to withdraw cannot be had apart from that to transfer."""
 
 
-async def _binance(login: Login) -> bool:
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What a key may do.
+
+    Attributes
+    ----------
+    withdraws
+        Whether it may withdraw; a text: why that is not known.
+    anywhere
+        Whether any address may use it; None: not told.
+    """
+
+    withdraws: bool | str
+    anywhere: bool | None = None
+
+
+async def _binance(login: Login) -> Rights:
     told = await login.call("sapi_get_account_apirestrictions", {})
-    return bool(told["enableWithdrawals"])
+    return Rights(bool(told["enableWithdrawals"]), _not(told.get("ipRestrict")))
 
 
-async def _bybit(login: Login) -> bool:
-    told = await login.call("private_get_v5_user_query_api", {})
-    return "Withdraw" in told["result"]["permissions"]["Wallet"]
+async def _bybit(login: Login) -> Rights:
+    told = (await login.call("private_get_v5_user_query_api", {}))["result"]
+    addresses = told.get("ips")
+    anywhere = "*" in addresses if isinstance(addresses, list) else None
+    return Rights("Withdraw" in told["permissions"]["Wallet"], anywhere)
 
 
-async def _okx(login: Login) -> bool:
-    told = await login.call("private_get_account_config", {})
-    return "withdraw" in str(told["data"][0]["perm"]).split(",")
+async def _okx(login: Login) -> Rights:
+    told = (await login.call("private_get_account_config", {}))["data"][0]
+    return Rights("withdraw" in str(told["perm"]).split(","), _not(told.get("ip")))
+
+
+def _not(told: object) -> bool | None:
+    return None if told is None else not told
 
 
 async def _deribit(login: Login) -> bool:
@@ -120,7 +146,7 @@ async def _kraken(login: Login) -> bool:
     raise VenueError(f"what a key may do {UNTOLD}: {login.venue} has no page on it")
 
 
-WITHDRAWS: Mapping[str, Callable[[Login], Awaitable[bool]]] = {
+TELLS: Mapping[str, Callable[[Login], Awaitable[bool | Rights]]] = {
     "binance": _binance,
     "bitget": _bitget,
     "bybit": _bybit,
@@ -133,8 +159,8 @@ WITHDRAWS: Mapping[str, Callable[[Login], Awaitable[bool]]] = {
 }
 
 
-async def may_withdraw(config: Config) -> dict[str, bool | str]:
-    """Ask of every login whether its key may withdraw; a text: why that is not known."""
+async def rights(config: Config) -> dict[str, Rights]:
+    """Ask of every login what its key may do."""
     sessions = Sessions(config, reads_only=True)
     try:
         return {name: await _asked(login) for name, login in sessions.logins.items()}
@@ -142,11 +168,12 @@ async def may_withdraw(config: Config) -> dict[str, bool | str]:
         await sessions.close()
 
 
-async def _asked(login: Login) -> bool | str:
+async def _asked(login: Login) -> Rights:
     try:
         await login.prepare()
-        return await WITHDRAWS[login.venue](login)
+        told = await TELLS[login.venue](login)
     except VenueError as error:
-        return str(error)
+        return Rights(str(error))
     except (KeyError, IndexError, TypeError) as error:
-        return f"{login.venue}'s answer has no {error}"
+        return Rights(f"{login.venue}'s answer has no {error}")
+    return told if isinstance(told, Rights) else Rights(told)

@@ -168,14 +168,17 @@ def _position_mode(account: Account) -> Iterator[Finding]:
 
 
 def _rights(config: Config) -> Iterator[Finding]:
-    """Name a key that may withdraw although no route withdraws with it."""
-    from allocator.adapters.ccxt.rights import may_withdraw
+    """Name a key that may withdraw although no route does, or that any address may use."""
+    from allocator.adapters.ccxt.rights import rights
 
     owner = {row.id: row.login for row in config.accounts}
     used = {owner[row.source] for row in config.routes if row.kind == "onchain"}
     used |= {master for name in used if (master := config.logins[name].master)}
-    for name, told in asyncio.run(may_withdraw(config)).items():
-        yield _right(f"rights of {name}", told, config, name, used=name in used)
+    for name, told in asyncio.run(rights(config)).items():
+        yield _right(f"rights of {name}", told.withdraws, config, name, used=name in used)
+        if told.anywhere:
+            cure = remedy("anywhere", config.logins[name].venue)
+            yield Finding(f"addresses of {name}", "note", "any address may use the key", cure)
 
 
 def _right(check: str, told: bool | str, config: Config, name: str, *, used: bool) -> Finding:

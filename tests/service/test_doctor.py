@@ -69,6 +69,15 @@ def test_keys_of_the_least_rights_are_well(emulator: Emulator) -> None:
         assert told == ("wrong" if venue == "deribit" else "ok")
 
 
+def test_a_key_that_any_address_may_use_is_named(emulator: Emulator) -> None:
+    rows = findings(settings(emulator.base_url))
+    told = {name: row for name, row in rows.items() if name.startswith("addresses of ")}
+    assert told.keys() == {f"addresses of {venue}-000" for venue in ("binance", "bybit", "okx")}
+    assert {row.state for row in told.values()} == {"note"}
+    assert "bind the key" in told["addresses of binance-000"].remedy
+    assert "Edit restrictions" in told["addresses of binance-000"].remedy
+
+
 @pytest.mark.parametrize("venue", list(WITHDRAW))
 def test_a_key_that_may_withdraw_without_a_route_is_named(told: None, venue: str) -> None:
     from allocator.adapters.emulator.binance.signing import WITHDRAW as BINANCE

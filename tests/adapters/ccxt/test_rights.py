@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from allocator.adapters.ccxt.dialects import DIALECTS
-from allocator.adapters.ccxt.rights import WITHDRAWS, may_withdraw
+from allocator.adapters.ccxt.rights import TELLS, Rights, rights
 from tests.adapters.ccxt import (
     bitget_payloads,
     gateio_payloads,
     hyperliquid_payloads,
     kraken_payloads,
     kucoin_payloads,
+    test_modes,
 )
 from tests.adapters.ccxt.recorded import Recorded, playing
 
@@ -51,8 +52,8 @@ def gate(*keys: tuple[str, str]) -> dict[str, Any]:
 def asked(recorded: Recorded, table: dict[str, Any], patch: pytest.MonkeyPatch) -> bool | str:
     with playing(recorded, patch) as (venue, _, config):
         venue.table |= table
-        (told,) = asyncio.run(may_withdraw(config)).values()
-        return told
+        (told,) = asyncio.run(rights(config)).values()
+        return told.withdraws
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def test_a_user_s_own_key_of_a_chain_may_withdraw(monkeypatch: pytest.MonkeyPatc
     recorded = hyperliquid_payloads.RECORDED
     with playing(recorded, monkeypatch) as (_, _, config):
         monkeypatch.setenv("HYPERLIQUID_KEY", own)
-        assert asyncio.run(may_withdraw(config)) == {"main": True}
+        assert asyncio.run(rights(config)) == {"main": Rights(withdraws=True)}
 
 
 @pytest.mark.parametrize(
@@ -103,4 +104,39 @@ def test_what_is_not_told_is_said_to_be_unknown(
 
 
 def test_every_venue_is_asked() -> None:
-    assert WITHDRAWS.keys() == DIALECTS.keys()
+    assert TELLS.keys() == DIALECTS.keys()
+
+
+def binance(**told: Any) -> tuple[str, Any]:
+    return "sapi_get_account_apirestrictions", {"enableWithdrawals": False, **told}
+
+
+def bybit(**told: Any) -> tuple[str, Any]:
+    wallet = {"permissions": {"Wallet": ["AccountTransfer"]}}
+    return "private_get_v5_user_query_api", test_modes.enveloped(**wallet, **told)
+
+
+def okx(**told: Any) -> tuple[str, Any]:
+    row = {"perm": "read_only,trade", **told}
+    return "private_get_account_config", {"code": "0", "data": [row]}
+
+
+@pytest.mark.parametrize(
+    ("venue", "answer", "anywhere"),
+    [
+        ("binance", binance(ipRestrict=False), True),
+        ("binance", binance(ipRestrict=True), False),
+        ("binance", binance(), None),
+        ("bybit", bybit(ips=["*"]), True),
+        ("bybit", bybit(ips=["203.0.113.1"]), False),
+        ("bybit", bybit(), None),
+        ("okx", okx(ip=""), True),
+        ("okx", okx(ip="203.0.113.1"), False),
+        ("okx", okx(), None),
+    ],
+)
+def test_whether_any_address_may_use_a_key_is_read_in_the_same_answer(
+    venue: str, answer: tuple[str, Any], anywhere: bool | None
+) -> None:
+    login = test_modes.place(venue, "unified", dict([answer])).login
+    assert asyncio.run(TELLS[venue](login)) == Rights(withdraws=False, anywhere=anywhere)
