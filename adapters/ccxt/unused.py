@@ -12,6 +12,13 @@ PROOF = "nothing was run that proves it"
 WATCHES = "it watches a WebSocket, and none is kept open"
 WITHDRAWALS = ("withdrawals", PROOF)
 
+
+def waiting(where: str) -> tuple[str, str]:
+    """Tell of orders that wait for a trigger, and where the venue lists them."""
+    why = "not read: they stand in no book, and what one does shows once it has fired"
+    return f"orders that wait for a trigger ({where})", why
+
+
 UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
     "binance": (
         (
@@ -19,6 +26,7 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
             "it is by market, each a request of weight 10: the six of all accounts that share an "
             "address and a host are renewed with less than half of its weight",
         ),
+        waiting("openAlgoOrders of USD-M, conditional/openOrders of portfolio margin"),
     ),
     "bitget": (
         (
@@ -26,10 +34,11 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
             "one request takes orders of one pair, and legs in one account are of different ones",
         ),
         WITHDRAWALS,
+        waiting("orders-plan-pending"),
     ),
     "bybit": (("cancel all on disconnect (disconnected-cancel-all)", WATCHES),),
     "deribit": (("cancel on disconnect (enable_cancel_on_disconnect)", WATCHES),),
-    "gate": (WITHDRAWALS,),
+    "gate": (WITHDRAWALS, waiting("price_orders")),
     "hyperliquid": (
         (
             "several orders in one action",
@@ -40,6 +49,7 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
             "status of the exchange (exchangeStatus)",
             "no page of the venue was read that says what it tells when something is amiss",
         ),
+        waiting("isTrigger in frontendOpenOrders"),
     ),
     "krakenfutures": (
         ("batch orders (batchorder)", PROOF),
@@ -49,8 +59,12 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
             "notifications of maintenance (notifications)",
             "they tell when one begins, not whether it goes on, and are signed",
         ),
+        waiting("stop, take profit and trailing ones in openorders"),
     ),
-    "kucoinfutures": (WITHDRAWALS,),
-    "okx": (("moves of positions (account/move-positions)", PROOF),),
+    "kucoinfutures": (WITHDRAWALS, waiting("stopOrders")),
+    "okx": (
+        ("moves of positions (account/move-positions)", PROOF),
+        waiting("orders-algo-pending"),
+    ),
 }
 """By venue: what, and why not."""
