@@ -60,7 +60,8 @@ class FakeClient:
 
 
 def place(venue: str, kind: str, answers: dict[str, Any]) -> Place:
-    config = LoginConfig.model_validate({"venue": venue, "key": "env:A", "secret": "env:B"})
+    secrets = {"key": "env:A", "secret": "env:B", "passphrase": "env:C"}
+    config = LoginConfig.model_validate({"venue": venue, **secrets})
     shared = cast("Any", SimpleNamespace(paused_until=0.0, told={}))
     login = Login("login", config, FakeClient(answers), shared)
     account = AccountConfig.model_validate(
