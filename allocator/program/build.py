@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from allocator.margin import collateral, pools, requirements
 from allocator.program.affine import WIDER, Affine, Draft
 from allocator.program.arrays import Arrays
 from allocator.program.core import Core, collateral_reach, core_of
@@ -17,6 +18,7 @@ from allocator.program.positions import Positions
 from allocator.program.requirements import Brackets, initial_rates
 from allocator.program.sparse import sp
 from allocator.program.wallets import wallet_rows
+from allocator.state import State
 
 LARGEST = 1e6
 """Largest gross notional of a pair, in units, where no rule bounds it."""
@@ -163,17 +165,27 @@ def rooms(arrays: Arrays) -> Vector:
     """Largest gross notional of each pair that margin and limits can leave, in units.
 
     Initial margin alone must fit the most collateral that could ever be there, plus what is
-    missing already.
+    missing already: the two add up, for what is missing may stay missing.
     """
     pairs = arrays.pairs
     rates = initial_rates(arrays)
-    gross = np.where(pairs.legged, 0.0, np.abs(pairs.start))
-    owed = np.bincount(pairs.account, rates * gross, len(arrays.accounts))
-    reach = np.maximum(collateral_reach(arrays), owed)
+    reach = collateral_reach(arrays) + _missing(arrays)
     out = np.full(len(pairs.keys), LARGEST)
     known = rates > 0
     out[known] = np.minimum(LARGEST, reach[pairs.account][known] / rates[known] * WIDER)
     return np.asarray(np.minimum(out, _limit_rooms(arrays)), dtype=np.float64)
+
+
+def _missing(arrays: Arrays) -> Vector:
+    """Work out the initial margin that each account misses now, in units."""
+    book = arrays.book
+    start, out = State.start(book), np.zeros(len(arrays.accounts))
+    for at, name in enumerate(arrays.accounts):
+        for pool in pools(book, name) if not arrays.frozen[at] else ():
+            needed = requirements(book, start, name, pool).initial
+            gap = needed - collateral(book, start, name, pool)
+            out[at] += max(0.0, float(gap) / arrays.unit)
+    return out * WIDER
 
 
 def _limit_rooms(arrays: Arrays) -> Vector:

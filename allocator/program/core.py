@@ -208,13 +208,15 @@ def _moved(arrays: Arrays) -> tuple[Vector, Vector]:
 
 
 def _reach(arrays: Arrays) -> Vector:
-    """Most that an account could ever pay for spot: everything it holds and may be sent."""
-    wallets, routes = arrays.wallets, arrays.routes
+    """Most that an account could ever pay for spot: all it holds, may be sent, or may settle."""
+    wallets, routes, moves = arrays.wallets, arrays.routes, arrays.moves
     held = np.maximum(wallets.wallet - wallets.ring, 0.0)
     n = len(arrays.accounts)
     total = np.bincount(wallets.account, held, n)
-    if len(routes.ids):
-        total += np.bincount(wallets.account[routes.target], routes.most, n)
+    total += np.bincount(wallets.account[routes.target], routes.most, n)
+    total += np.bincount(
+        wallets.account[moves.cash], np.maximum(moves.settled, 0.0) * moves.most, n
+    )
     return np.asarray(total * REACH, dtype=np.float64)
 
 

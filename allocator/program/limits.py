@@ -70,23 +70,39 @@ def limit_rows(core: Core, draft: Draft, positions: Positions) -> None:
         if not inside.any():
             continue
         frozen = bool(core.arrays.frozen[inside].all())
+        slack = dict[str, Index]()
         for measure, cap, family in _measures(core, worst, limit, inside):
-            _add(draft, measure, (limit.id, family), cap, counted=not frozen)
+            _add(draft, measure, (limit.id, family), cap, slack if not frozen else None)
     _budgets(core, draft)
 
 
 def _add(
-    draft: Draft, measure: Measure, name: tuple[str, str], cap: float, *, counted: bool
+    draft: Draft,
+    measure: Measure,
+    name: tuple[str, str],
+    cap: float,
+    slack: dict[str, Index] | None,
 ) -> None:
-    """Add the hard row and, if it is counted, a column of S where it is broken now."""
+    """Add the hard row and, if it is counted, a row of S where it is broken now.
+
+    Parameters
+    ----------
+    draft, measure, name, cap
+        The program so far, and what is kept at or below the cap.
+    slack
+        Columns of S of this limit by bound: rows of one bound are one excess, the larger of theirs.
+        None where the limit is outside S.
+    """
     excess = measure.now - cap
     broken = excess > BROKEN / float(UNIT)
     actions = measure.actions.shifted(-cap)
     label = [("limit", *name)]
     draft.rows(actions, -np.inf, excess if broken else 0.0, label, measure.entries)
-    if broken and counted:
-        slack = draft.columns(np.zeros(1), np.array([excess]), weight=1.0)
-        back = (np.zeros(1, dtype=np.int64), slack, -np.ones(1))
+    if broken and slack is not None:
+        bound = name[1]
+        if bound not in slack:
+            slack[bound] = draft.columns(np.zeros(1), np.array([excess]), weight=1.0)
+        back = (np.zeros(1, dtype=np.int64), slack[bound], -np.ones(1))
         draft.rows(actions, -np.inf, 0.0, [("missing", *name)], measure.entries, back)
 
 

@@ -23,6 +23,7 @@ from allocator.program.core import Core
 from allocator.program.objective import COST_UNIT, HOURS_A_YEAR, factors
 from allocator.program.requirements import shocks_of
 from allocator.program.specification_limits import Limits
+from allocator.program.wallets import gains, room_of, settling
 from allocator.state import State
 
 Expression = Any
@@ -314,8 +315,11 @@ class Writer:
     def wallets(self) -> Iterator[Any]:
         """Nothing is overdrawn by transfers or spot orders, nothing leaves that may not."""
         wallets, core, routes = self.arrays.wallets, self.core, self.arrays.routes
-        net = self.of(core.flow - core.spot_paid)
-        yield net >= -np.maximum(wallets.wallet - wallets.ring, 0.0)
+        net, room = self.of(core.flow - core.spot_paid), room_of(core)
+        yield net + self.of(gains(core)) >= -room
+        after, settles = net + self.of(core.settled), settling(core)
+        for wallet, action, loss in zip(settles.wallet, settles.action, settles.loss, strict=True):
+            yield after[wallet] >= -room[wallet] - loss * (1 - self.use[action])
         size, use = self.x[core.layout.transfers], self.use[core.layout.transfers]
         for wallet in np.unique(routes.source):
             at = np.flatnonzero(routes.source == wallet)
