@@ -132,6 +132,7 @@ def _switched(book: Book, rule: Rule) -> str:
         "ring_fenced": f"ring-fence no {own[-1]} in {own[0]}",
         "margin": f"add collateral to {own[0]}",
         "move": f"let any size of {own[-1]} move from {own[0]} to {own[min(1, len(own) - 1)]}",
+        "lot": f"allow parts of the lot of {own[0]}",
         "smallest": f"allow smaller sizes of {own[0]}",
         "one side": f"let {own[0]} both buy and sell {own[-1]}",
         "limit": f"lift limit {own[0]}",
@@ -143,9 +144,7 @@ def _switched(book: Book, rule: Rule) -> str:
     if rule.kind == "route" and book.routes[own[0]].enabled:
         return f"lift the max of route {own[0]}"
     if rule.kind == "lot":
-        return (
-            f"allow parts of the lot of {own[0]}, which is {figure(book.instruments[own[0]].lot)}"
-        )
+        return f"{told}, which is {figure(book.instruments[own[0]].lot)}"
     if rule.kind == "status":
         return f"{told}, which is {book.status(own[0]).replace('_', '-')}"
     if rule.kind == "state":
