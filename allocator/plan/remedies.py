@@ -8,7 +8,7 @@ from allocator.limits import Meter, meters_of
 from allocator.margin import Missing
 from allocator.models.base import ZERO
 from allocator.plan.relax import Rule, lacking, unit_of
-from allocator.plan.shut import broken_rule
+from allocator.plan.shut import broken_rule, own_rule
 from allocator.state import Book, State, lawful
 
 MULTIPLE = Decimal("0.0001")
@@ -29,7 +29,7 @@ def remedy_of(book: Book, final: State, row: Missing) -> tuple[str, Decimal | No
     A sentence, empty where neither relaxing nor money helps; and by how much its rule is
     relaxed, None where the advice is not to relax it.
     """
-    own = broken_rule(book, final, row.what)
+    own = broken_rule(book, final, own_rule(row))
     amount = row.amount if own.kind == "margin" else _relaxation(book, own, final)
     if amount is not None:
         return change_of(book, own, amount), amount

@@ -33,13 +33,11 @@ def _balances(core: Core, draft: Draft, net: Affine) -> None:
     wallets = core.arrays.wallets
     touched = np.flatnonzero(np.asarray(abs(net.X).sum(axis=1)).ravel() > 0)
     room = np.maximum(wallets.wallet - wallets.ring, 0.0)
-    names = ["/".join(key) for key in wallets.keys]
-    labels = [("balance", names[at]) for at in touched]
+    labels = [("balance", *wallets.keys[at]) for at in touched]
     draft.rows(net.take(touched), -room[touched], np.inf, labels)
 
 
 def _withdrawable(core: Core, draft: Draft) -> None:
-    names = ["/".join(key) for key in core.arrays.wallets.keys]
     wallets, routes, at = core.arrays.wallets, core.arrays.routes, core.layout.transfers
     shape = (len(wallets.keys), core.layout.count)
     X = sp.csr_array((1.0 + routes.rate, (routes.source, at)), shape=shape)
@@ -49,5 +47,5 @@ def _withdrawable(core: Core, draft: Draft) -> None:
         Affine(X, Z, np.zeros(shape[0])).take(senders),
         -np.inf,
         wallets.withdrawable[senders],
-        [("withdrawable", names[wallet]) for wallet in senders],
+        [("withdrawable", *wallets.keys[wallet]) for wallet in senders],
     )
