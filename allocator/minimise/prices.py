@@ -1,12 +1,12 @@
 """Which rules bind, and at what price, from certified row prices.
 
 A price is what one unit more of room would take off the cost. It is read from the program in which
-the plan's own actions are paid for and every other action pays its fixed cost in shares, as in the
-relaxation: so a transfer that is sent anyway makes money dear by its rate and not by its fee. Row
-prices are any prices that prove an optimum; where several do, they may promise more than relaxing
-gives. So each rule is relaxed a little and the program solved again: what that saves per unit caps
-the price, and a rule that saves nothing is not listed. Books of more than `MOST_USABLE` actions
-are told by the relaxation's own prices.
+the plan's own actions are paid for, what they exclude is barred, and every other action pays its
+fixed cost in shares, as in the relaxation: so a transfer that is sent anyway makes money dear by
+its rate and not by its fee. Row prices are any prices that prove an optimum; where several do, they
+may promise more than relaxing gives. So each rule is relaxed a little and the program solved again:
+what that saves per unit caps the price, and a rule that saves nothing is not listed. Books of more
+than `MOST_USABLE` actions are told by the relaxation's own prices.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from allocator.plan.lots import Sizes
 from allocator.plan.reasons import effects_of
 from allocator.plan.relax import Rule
 from allocator.program.core import Core
-from allocator.program.form import Form, Mask
+from allocator.program.form import Form, Index, Mask
 from allocator.program.solve import GAP, Answer, solve
 from allocator.program.sparse import sp
 from allocator.state import Book, State
@@ -155,7 +155,12 @@ def used_of(core: Core, sizes: Sizes) -> Mask:
 
 
 def paid_for(form: Form, used: Mask) -> Form:
-    """Pay the fixed costs and charges of some actions whatever their size."""
+    """Pay the fixed costs and charges of some actions whatever their size.
+
+    What no plan does beside them is barred: the other side of an instrument for the same owner, and
+    a move beside the sender's order. Else both sides together would pay for what one side cannot.
+    """
+    form = form.without(_beside(form, used))
     z = used.astype(np.float64)
     shift = form.Z @ z
     return replace(
@@ -167,6 +172,20 @@ def paid_for(form: Form, used: Mask) -> Form:
         hulls=tuple(hull for hull in form.hulls if not used[hull.orders].any()),
         constant=form.constant + float(form.fixed @ z),
     )
+
+
+def _beside(form: Form, used: Mask) -> list[Index]:
+    """Find the actions that exclude some that are used."""
+    out = list[Index]()
+    for group in form.directions:
+        if used[group.buys].any():
+            out.append(group.sells)
+        elif used[group.sells].any():
+            out.append(group.buys)
+    for one, other in form.exclusive:
+        if used[one] != used[other]:
+            out.append(np.array([other if used[one] else one], dtype=np.int64))
+    return out
 
 
 def _worth(form: Form, answer: Answer, rows: list[int], price: float) -> float:
