@@ -194,17 +194,34 @@ def clauses(reason: Reason) -> list[str]:
 
 def lacks(row: Shortage) -> str:
     """Tell what is missing of one requirement."""
-    kind, _, name = row.what.partition(" ")
     left = f" ({money(row.left)} USD stay missing even so)" if row.left > CENT else ""
-    if kind == "limit":
-        return f"limit {name} is broken by {money(row.missing)} USD{left}"
-    if kind == "wallet":
-        account, _, asset = name.partition("/")
+    if row.what.startswith("limit "):
+        return f"{row.what} is broken by {money(row.missing)} USD{left}"
+    if row.what.startswith("wallet "):
+        account, asset = _named(row.what, "wallet", "/", row.place)
         return f"{account} lacks {money(row.missing)} USD of {asset}{left}"
     leg = f" for the {row.leg} leg" if row.leg is not None else ""
-    account, _, asset = name.partition(" ")
-    pool = f"the {asset} pool of {account}" if asset else account
+    pool = _pool(row.what, row.place)
     return f"{pool} misses {money(row.missing)} USD of {row.rule}{leg}{left}"
+
+
+def _pool(what: str, place: Place) -> str:
+    account, asset = _named(what, "margin", " ", place)
+    return f"the {asset} pool of {account}" if asset else account
+
+
+def _named(what: str, kind: str, between: str, place: Place) -> tuple[str, str]:
+    """Tell the account and the asset of a name; ids are free text, so the place tells them apart.
+
+    Without a place the whole name stands for the account.
+    """
+    name = what.removeprefix(f"{kind} ")
+    account = place[2] if len(place) > OF_ACCOUNT else name
+    return account, name.removeprefix(account).removeprefix(between)
+
+
+OF_ACCOUNT = 2
+"""Where a place names the account that it is in."""
 
 
 def _of_what(row: Shortage) -> str:
@@ -285,10 +302,11 @@ def binds(row: Binding, where: Where = path_of) -> str:
     unit = row.unit
     more = f"{units:,} {unit.removesuffix('s') if units == 1 else unit}"
     kind, _, name = row.limit.partition(" ")
+    if row.declared[:2] == ("mandate", "limits"):  # whose id may begin as other rules do
+        kind = "limit"
     if kind == "margin" and name:
-        account, _, asset = name.partition(" ")
-        name = f"the {asset} pool of {account}" if asset else account
-        told = f"{more} more collateral in {name} would save {_sum(units * row.price)}"
+        pool = _pool(row.limit, row.declared)
+        told = f"{more} more collateral in {pool} would save {_sum(units * row.price)}"
         told += f" (most of its margin is for {row.leg}" if row.leg else ""
         told += f": {row.bracket})" if row.leg and row.bracket else ")" if row.leg else ""
     elif kind == "withdrawable" and name:

@@ -23,5 +23,5 @@ def limit_shortfalls(meters: Iterable[Meter], state: State) -> tuple[Missing, ..
     for meter in meters:
         for bound in meter.bounds:
             missing = max(ZERO, meter.excess(state, bound)) * meter.weight
-            out.append(Missing(f"limit {meter.limit.id}", missing, meter.frozen))
+            out.append(Missing("limit", (meter.limit.id,), missing, meter.frozen))
     return tuple(out)

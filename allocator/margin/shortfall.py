@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Literal
 
 from allocator.margin.collateral import collateral
 from allocator.margin.pools import pools, requirements
@@ -18,17 +19,25 @@ class Missing:
 
     Attributes
     ----------
-    what
-        ``margin <account>``, ``margin <account> <asset>`` or ``limit <id>``.
+    kind
+        Of what.
+    about
+        The account, and the settle asset in single-asset mode; or the limit's id.
     amount
         Numeraire, not negative.
     frozen
         Whether only frozen accounts could mend it, so that it is outside S.
     """
 
-    what: str
+    kind: Literal["margin", "limit"]
+    about: tuple[str, ...]
     amount: Decimal
     frozen: bool
+
+    @property
+    def what(self) -> str:
+        """Name it: ``margin <account>``, ``margin <account> <asset>`` or ``limit <id>``."""
+        return " ".join((self.kind, *self.about))
 
 
 @lawful
@@ -55,6 +64,6 @@ def _shortfalls(book: Book, state: State, account: str) -> tuple[Missing, ...]:
         if stresses:
             shocked = Shocked.of(book, state, account, pool, arrivals=True)
             gaps += [shocked.stressed(stress) for stress in stresses]
-        what = f"margin {account}" if pool is None else f"margin {account} {pool}"
-        out.append(Missing(what, max(ZERO, *gaps), row.state == "frozen"))
+        about = (account,) if pool is None else (account, pool)
+        out.append(Missing("margin", about, max(ZERO, *gaps), row.state == "frozen"))
     return tuple(out)

@@ -229,12 +229,12 @@ def _roomier(form: Form, found: Search) -> Form:
 def _with_fees(form: Form, core: Core) -> tuple[Matrix, Matrix]:
     """Take fees of derivatives off the rows of wallets that start below what they must hold."""
     wallets = core.arrays.wallets
-    number = {"/".join(key): at for at, key in enumerate(wallets.keys)}
+    number = {key: at for at, key in enumerate(wallets.keys)}
     rows = [
-        (row, number[label[1]])
+        (row, number[label[1], label[2]])
         for row, label in enumerate(form.labels)
         if label[0] == "balance"
-        and wallets.wallet[number[label[1]]] < wallets.ring[number[label[1]]]
+        and wallets.wallet[number[label[1], label[2]]] < wallets.ring[number[label[1], label[2]]]
     ]
     if not rows:
         return form.A, form.Z

@@ -76,32 +76,32 @@ ORDER = (
 
 
 @lawful
-def conflicts_of(book: Book, found: Search, sizes: Sizes) -> dict[str, Conflict]:
-    """Explain each missing thing of a plan's end, by its name."""
+def conflicts_of(book: Book, found: Search, sizes: Sizes) -> dict[Rule, Conflict]:
+    """Explain each missing thing of a plan's end, by the rule that it breaks."""
     final = State.start(book).after(effects_of(book, sizes))
     after = shortfall(book, final)
-    caps = {row.what: row.amount for row in after.parts}
+    caps = {own_rule(row): row.amount for row in after.parts}
     trials = Trials(book, found.exactly)
     rows = sorted(after.parts, key=lambda row: (-row.amount, row.what))
-    out = dict[str, Conflict]()
+    out = dict[Rule, Conflict]()
     for number, row in enumerate(rows):
         case = Case(row, caps, after.total)
         if len(book.quantity) <= MOST_PAIRS and number < MOST_BROKEN:
-            out[row.what] = _Explained(book, sizes, case, trials).conflict()
+            out[case.broken] = _Explained(book, sizes, case, trials).conflict()
         else:
-            out[row.what] = _by_prices(book, found, case)
+            out[case.broken] = _by_prices(book, found, case)
     return out
 
 
 def _by_prices(book: Book, found: Search, case: Case) -> Conflict:
     """Tell a large book by the row prices of its least S and by what can be seen."""
     least = Least(found.below, found.least, float(case.amount))
-    near = set(shut_rules(book, case.what))
-    rules = [rule for rule in priced_rules(book, least) if _touches(book, rule, case.what)]
+    near = set(shut_rules(book, case.broken))
+    rules = [rule for rule in priced_rules(book, least) if _touches(book, rule, case.broken)]
     kinds: dict[str, list[Rule]] = {}
-    for rule in sorted({*near, *rules} - {own_rule(case.what)}, key=_rank):
+    for rule in sorted({*near, *rules} - {case.broken}, key=_rank):
         kinds.setdefault(rule.kind, []).append(rule)
-    names = [own_rule(case.what).name]
+    names = [case.broken.name]
     for kind, found_rules in kinds.items():
         names += [rule.name for rule in found_rules[:MOST_OF_KIND]]
         more = len(found_rules) - MOST_OF_KIND
@@ -109,9 +109,8 @@ def _by_prices(book: Book, found: Search, case: Case) -> Conflict:
     return Conflict(rules=tuple(names))
 
 
-def _touches(book: Book, rule: Rule, what: str) -> bool:
-    """Tell whether a rule is about the account of a missing thing, or money on its way there."""
-    own = own_rule(what)
+def _touches(book: Book, rule: Rule, own: Rule) -> bool:
+    """Tell whether a rule is about the account of a broken one, or money on its way there."""
     if own.kind == "limit" or rule.kind == "limit":
         return True
     account = own.about[0]
@@ -127,7 +126,7 @@ class _Explained:
     def __init__(self, book: Book, sizes: Sizes, case: Case, trials: Trials) -> None:
         self.book, self.sizes, self.case, self.trials = book, sizes, case, trials
         self.final = State.start(book).after(effects_of(book, sizes))
-        self.own = broken_rule(book, self.final, case.what)
+        self.own = broken_rule(book, self.final, case.broken)
         self.most = MOST_RULES[len(book.quantity) <= FEW_PAIRS]
 
     def conflict(self) -> Conflict:
@@ -155,7 +154,7 @@ class _Explained:
         if self.book.policy.infeasible == "hold":
             return Conflict(rules=(self.own.name, HOLD))
         rows = [self._of_own()]
-        for rule in counting_rules(self.book, self.case.what):
+        for rule in counting_rules(self.book, self.case.broken):
             for amount in (Decimal(1), Decimal(2)):
                 if self.trials.decided(self.case, {rule: amount}):
                     rows.append(self._told(rule, amount, confirmed=True))
@@ -178,7 +177,10 @@ class _Explained:
                 return sorted(opened, key=_rank)
             now = after
         if now.missing <= NOTHING < self.trials.whole(now):
-            of_actions = [*counting_rules(self.book, self.case.what), *rules_of_actions(self.book)]
+            of_actions = [
+                *counting_rules(self.book, self.case.broken),
+                *rules_of_actions(self.book),
+            ]
             opened |= dict.fromkeys(of_actions)
         return sorted(opened, key=_rank)
 
@@ -186,11 +188,11 @@ class _Explained:
         """Name what has a price, then what can be seen to be shut."""
         priced = sorted(priced_rules(self.book, least), key=_rank)
         named = dict.fromkeys(priced)
-        named |= dict.fromkeys(shut_rules(self.book, self.case.what))
+        named |= dict.fromkeys(shut_rules(self.book, self.case.broken))
         for rule in priced:
             if rule.kind == "margin":
                 named |= dict.fromkeys(shut_pairs(self.book, {rule.about[0]}))
-        own = own_rule(self.case.what)
+        own = self.case.broken
         return [
             rule
             for rule in named

@@ -40,8 +40,7 @@ def smaller(core: Core, form: Form, most: Mapping[Pair, Decimal]) -> Form:
 def standing(form: Form, accounts: Collection[str]) -> Form:
     """Ask only some accounts to stand with their present positions after all transfers."""
     high = form.row_high.copy()
-    starts = tuple(f"{name} " for name in accounts)
     for at, label in enumerate(form.labels):
-        if label[0] == "funding" and not f"{label[1]} ".startswith(starts):
+        if label[0] == "funding" and label[1] not in accounts:
             high[at] = np.inf
     return replace(form, row_high=high)

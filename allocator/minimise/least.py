@@ -25,8 +25,6 @@ NOTHING = 1e-7
 PRICED = 1e-6
 """Row price, per unit of the missing thing, from which a rule holds it back."""
 
-MARGINS = ("initial", "maintenance", "stress")
-
 
 @dataclass(frozen=True)
 class Least:
@@ -57,14 +55,16 @@ class Least:
 
 def least_of(
     book: Book,
-    what: str,
-    caps: Mapping[str, Decimal],
+    broken: Rule,
+    caps: Mapping[Rule, Decimal],
     free: Collection[tuple[str, str]] = (),
 ) -> Least:
     """Solve for the least that is missing of one thing, the others within their caps.
 
     Parameters
     ----------
+    broken, caps
+        The rule that the one thing breaks; numeraire by the rule that another breaks.
     free
         Owners and instruments that may be bought and sold at once.
 
@@ -76,13 +76,13 @@ def least_of(
     program = build(arrays_of(book), None)
     form = program.form
     columns = _missing_columns(form)
-    own = columns.get(what)
+    own = columns.get(broken)
     if own is None:
         return Least(program, None, 0.0)
     high, weight = form.high.copy(), np.zeros_like(form.shortfall)
-    for name, at in columns.items():
-        if name in caps:
-            high[at] = np.minimum(high[at], float(caps[name]) / form.unit + SPARE)
+    for rule, at in columns.items():
+        if rule in caps:
+            high[at] = np.minimum(high[at], float(caps[rule]) / form.unit + SPARE)
     weight[own] = 1.0
     kept = tuple(row for row in form.directions if row.key not in free)
     form = replace(form, high=high, shortfall=weight, cap=np.inf, directions=kept)
@@ -91,21 +91,16 @@ def least_of(
     return Least(program, answer, max(0.0, answer.bound), alone)
 
 
-def _missing_columns(form: Form) -> dict[str, Index]:
-    """Find the columns of S by what they measure."""
-    out: dict[str, set[int]] = {}
+def _missing_columns(form: Form) -> dict[Rule, Index]:
+    """Find the columns of S by the rules whose breach they measure."""
+    out: dict[Rule, set[int]] = {}
     for row, label in enumerate(form.labels):
         if label[0] == "missing":
-            kind = "margin" if _is_margin(label) else "limit"
             first, last = form.A.indptr[row], form.A.indptr[row + 1]
             at = form.A.indices[first:last]
             slack = {int(c) for c in at if form.shortfall[c] > 0}
-            out.setdefault(f"{kind} {label[1]}", set()).update(slack)
-    return {name: np.array(sorted(at), dtype=np.int64) for name, at in out.items()}
-
-
-def _is_margin(label: tuple[str, ...]) -> bool:
-    return label[-1].split(" ")[0] in MARGINS
+            out.setdefault(Rule(label[1], label[2:-1]), set()).update(slack)
+    return {rule: np.array(sorted(at), dtype=np.int64) for rule, at in out.items()}
 
 
 def priced_rules(book: Book, least: Least) -> set[Rule]:
@@ -125,16 +120,14 @@ def priced_rules(book: Book, least: Least) -> set[Rule]:
 
 
 def _rule_of(book: Book, label: tuple[str, ...]) -> Iterator[Rule]:
-    if label[0] in ("margin", "missing") and _is_margin(label):
-        yield Rule("margin", tuple(label[1].split(" ")))
-    elif label[0] in ("limit", "missing"):
-        yield Rule("limit", (label[1],))
-    elif label[0] == "withdrawable":
-        yield Rule("withdrawable", tuple(label[1].split("/", 1)))
-    elif label[0] == "order_budget":
-        yield Rule("order_budget", (label[1],))
+    if label[0] == "missing":
+        label = label[1:]
+    if label[0] in ("margin", "limit"):
+        yield Rule(label[0], label[1:-1])
+    elif label[0] in ("withdrawable", "order_budget"):
+        yield Rule(label[0], label[1:])
     elif label[0] == "balance":
-        account, asset = label[1].split("/", 1)
+        _, account, asset = label
         if book.ring_fenced(account, asset) > 0:
             yield Rule("ring_fenced", (account, asset))
 

@@ -1,12 +1,12 @@
 """Which rules bind, and at what price, from certified row prices.
 
 A price is what one unit more of room would take off the cost. It is read from the program in which
-the plan's own actions are paid for and every other action pays its fixed cost in shares, as in the
-relaxation: so a transfer that is sent anyway makes money dear by its rate and not by its fee. Row
-prices are any prices that prove an optimum; where several do, they may promise more than relaxing
-gives. So each rule is relaxed a little and the program solved again: what that saves per unit caps
-the price, and a rule that saves nothing is not listed. Books of more than `MOST_USABLE` actions
-are told by the relaxation's own prices.
+the plan's own actions are paid for, what they exclude is barred, and every other action pays its
+fixed cost in shares, as in the relaxation: so a transfer that is sent anyway makes money dear by
+its rate and not by its fee. Row prices are any prices that prove an optimum; where several do, they
+may promise more than relaxing gives. So each rule is relaxed a little and the program solved again:
+what that saves per unit caps the price, and a rule that saves nothing is not listed. Books of more
+than `MOST_USABLE` actions are told by the relaxation's own prices.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from allocator.limits import Bound, Meter, is_of_plan
+from allocator.limits import Meter, is_of_plan
 from allocator.minimise.search import Search
 from allocator.minimise.supports import usable
 from allocator.models.errors import SolverError
@@ -26,8 +26,9 @@ from allocator.models.reasons import Binding
 from allocator.plan.declared import Priced, declared
 from allocator.plan.lots import Sizes
 from allocator.plan.reasons import effects_of
+from allocator.plan.relax import Rule
 from allocator.program.core import Core
-from allocator.program.form import Form, Mask
+from allocator.program.form import Form, Index, Mask
 from allocator.program.solve import GAP, Answer, solve
 from allocator.program.sparse import sp
 from allocator.state import Book, State
@@ -53,9 +54,6 @@ SLIGHT = 2e-4
 SHOWS = 20.0
 """Multiple of the noise of an objective from which what is saved shows."""
 
-Key = tuple[str, str]
-"""A rule's name and the bound of a limit (``max`` or ``min``), else empty."""
-
 
 @dataclass
 class _Rows:
@@ -77,7 +75,7 @@ class _Rows:
         return self.counted or self.hard
 
 
-def binding_of(book: Book, found: Search, sizes: Sizes, tight: Container[str]) -> list[Binding]:
+def binding_of(book: Book, found: Search, sizes: Sizes, tight: Container[Rule]) -> list[Binding]:
     """List the rules that bind, dearest first.
 
     Parameters
@@ -85,7 +83,7 @@ def binding_of(book: Book, found: Search, sizes: Sizes, tight: Container[str]) -
     sizes
         What the plan does.
     tight
-        Names of the rules that the plan's end is up against, by the exact law.
+        The rules that the plan's end is up against, by the exact law.
     """
     final = State.start(book).after(effects_of(book, sizes))
     form, scale = found.below.form, found.below.form.cost_unit
@@ -96,51 +94,46 @@ def binding_of(book: Book, found: Search, sizes: Sizes, tight: Container[str]) -
             answer = solve(form.capped(found.cap).relaxed())
         except SolverError:
             small = False
-    capped, scales = form.capped(found.cap), dict[Key, float]()
-    priced = list[tuple[float, Key, list[int]]]()
-    for key, rows in rows_of(form).items():
-        if key[0] in tight:
+    capped, scales = form.capped(found.cap), dict[Rule, float]()
+    priced = list[tuple[float, Rule, list[int]]]()
+    for rule, rows in rows_of(form).items():
+        if replace(rule, bound="") in tight:
             price = float(np.maximum(answer.y[rows.moving], 0.0).sum())
-            scales[key] = scale * _per_unit(book, key, final, form)
-            if price * scales[key] > LEAST_PRICE:
-                priced.append((price, key, rows.moving))
+            scales[rule] = scale * _per_unit(book, rule, final, form)
+            if price * scales[rule] > LEAST_PRICE:
+                priced.append((price, rule, rows.moving))
     priced.sort(key=lambda row: (-row[0], row[1]))
     out = list[Priced]()
-    for number, (price, key, moving) in enumerate(priced[:MOST]):
+    for number, (price, rule, moving) in enumerate(priced[:MOST]):
         tried = small and number < MOST_TRIED
         seen = _worth(capped, answer, moving, price) if tried else price
-        if seen * scales[key] > LEAST_PRICE:
-            out.append(_priced(key, seen * scales[key]))
+        if seen * scales[rule] > LEAST_PRICE:
+            worth = Decimal(f"{seen * scales[rule]:.10f}").normalize() + 0
+            out.append(Priced(rule, worth))
     return [declared(book, final, row) for row in sorted(out, key=lambda r: (-r.price, r.name))]
 
 
-def _priced(key: Key, worth: float) -> Priced:
-    bound: Bound | None = None
-    if key[1]:
-        bound = "min" if key[1] == "min" else "max"
-    return Priced(key[0], bound, Decimal(f"{worth:.10f}").normalize() + 0)
-
-
-def rows_of(form: Form) -> dict[Key, _Rows]:
+def rows_of(form: Form) -> dict[Rule, _Rows]:
     """Gather the rows of every rule that a person knows."""
-    out: dict[Key, _Rows] = {}
+    out: dict[Rule, _Rows] = {}
     for at, label in enumerate(form.labels):
-        key = _key(label)
-        if key is not None:
-            rows = out.setdefault(key, _Rows())
+        rule = _rule(label)
+        if rule is not None:
+            rows = out.setdefault(rule, _Rows())
             (rows.counted if label[0] == "missing" else rows.hard).append(at)
     return out
 
 
-def _key(label: tuple[str, ...]) -> Key | None:
-    family = label[-1]
+def _rule(label: tuple[str, ...]) -> Rule | None:
     if label[0] in ("withdrawable", "order_budget"):
-        return f"{label[0]} {label[1]}", ""
-    if label[0] not in ("limit", "margin", "missing"):
-        return None
-    if label[0] == "margin" or family.split(" ")[0] in ("initial", "maintenance", "stress"):
-        return f"margin {label[1]}", ""
-    return label[1], "min" if family == "min" else "max"
+        return Rule(label[0], label[1:])
+    if label[0] == "missing":
+        label = label[1:]
+    if label[0] == "margin":
+        return Rule("margin", label[1:-1])
+    if label[0] == "limit":
+        return Rule("limit", label[1:-1], "min" if label[-1] == "min" else "max")
+    return None
 
 
 def _counts(form: Form, rows: list[int]) -> bool:
@@ -162,7 +155,12 @@ def used_of(core: Core, sizes: Sizes) -> Mask:
 
 
 def paid_for(form: Form, used: Mask) -> Form:
-    """Pay the fixed costs and charges of some actions whatever their size."""
+    """Pay the fixed costs and charges of some actions whatever their size.
+
+    What no plan does beside them is barred: the other side of an instrument for the same owner, and
+    a move beside the sender's order. Else both sides together would pay for what one side cannot.
+    """
+    form = form.without(_beside(form, used))
     z = used.astype(np.float64)
     shift = form.Z @ z
     return replace(
@@ -176,10 +174,25 @@ def paid_for(form: Form, used: Mask) -> Form:
     )
 
 
+def _beside(form: Form, used: Mask) -> list[Index]:
+    """Find the actions that exclude some that are used."""
+    out = list[Index]()
+    for group in form.directions:
+        if used[group.buys].any():
+            out.append(group.sells)
+        elif used[group.sells].any():
+            out.append(group.buys)
+    for one, other in form.exclusive:
+        if used[one] != used[other]:
+            out.append(np.array([other if used[one] else one], dtype=np.int64))
+    return out
+
+
 def _worth(form: Form, answer: Answer, rows: list[int], price: float) -> float:
     """Relax rows a little and see what that saves per unit; never more than their price."""
     nudge = 1.0 if _counts(form, rows) else NUDGE
-    margin = all(_key(form.labels[at]) == (f"margin {form.labels[at][1]}", "") for at in rows)
+    rules = [_rule(form.labels[at]) for at in rows]
+    margin = all(rule is not None and rule.kind == "margin" for rule in rules)
     if margin and price * SLIGHT > SHOWS * GAP * (1.0 + abs(answer.value)):
         nudge = SLIGHT
     high = form.row_high.copy()
@@ -195,10 +208,11 @@ def _worth(form: Form, answer: Answer, rows: list[int], price: float) -> float:
     return price if saved + noise >= price * nudge else saved / nudge
 
 
-def _per_unit(book: Book, key: Key, final: State, form: Form) -> float:
+def _per_unit(book: Book, rule: Rule, final: State, form: Form) -> float:
     """Turn a price per unit of a row into one per unit of the rule."""
-    limit = next((row for row in book.mandate.limits if row.id == key[0]), None) if key[1] else None
-    if key[0].startswith("order_budget ") or (limit is not None and limit.measure == "orders"):
+    own = rule.about[0] if rule.kind == "limit" else None
+    limit = next((row for row in book.mandate.limits if row.id == own), None)
+    if rule.kind == "order_budget" or (limit is not None and limit.measure == "orders"):
         return 1.0
     return _weight(book, limit, final) / form.unit
 

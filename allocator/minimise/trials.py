@@ -17,6 +17,7 @@ from allocator.models.errors import SolverError
 from allocator.plan.judge import EXACT, judged
 from allocator.plan.lots import Sizes
 from allocator.plan.relax import Amounts, Rule, relaxed
+from allocator.plan.shut import own_rule
 from allocator.program.crossing import arrays_of
 from allocator.program.form import Form, Vector
 from allocator.state import Book
@@ -37,19 +38,19 @@ class Case:
     row
         What is missing of it.
     caps
-        What may be missing of the others, by name, numeraire.
+        What may be missing of the others, by the rules that they break, numeraire.
     total
         The plan's S, numeraire.
     """
 
     row: Missing
-    caps: Mapping[str, Decimal]
+    caps: Mapping[Rule, Decimal]
     total: Decimal
 
     @property
-    def what(self) -> str:
-        """Its name."""
-        return self.row.what
+    def broken(self) -> Rule:
+        """The rule that it breaks."""
+        return own_rule(self.row)
 
     @property
     def amount(self) -> Decimal:
@@ -82,7 +83,7 @@ class Trials:
         few = len(book.quantity) <= FEW_PAIRS
         self.book, self.exactly = _repaired(book), exactly if few else _unsolved
         self.left = DECIDED[few]
-        self._least: dict[tuple[str, frozenset[tuple[Rule, Decimal | None]]], Least | None] = {}
+        self._least: dict[tuple[Rule, frozenset[tuple[Rule, Decimal | None]]], Least | None] = {}
         self._whole: dict[int, float] = {}
 
     def without(self, amounts: Amounts) -> Book | None:
@@ -91,7 +92,7 @@ class Trials:
 
     def least(self, case: Case, amounts: Amounts) -> Least | None:
         """Solve the relaxed program of a relaxed book; None where that fails."""
-        key = (case.what, frozenset(amounts.items()))
+        key = (case.broken, frozenset(amounts.items()))
         if key not in self._least:
             self._least[key] = self._solved(case, amounts)
         return self._least[key]
@@ -102,7 +103,7 @@ class Trials:
             return None
         free = [(rule.about[0], rule.about[1]) for rule in amounts if rule.kind == "one side"]
         try:
-            return least_of(other, case.what, case.caps, free)
+            return least_of(other, case.broken, case.caps, free)
         except SolverError:
             return None
 

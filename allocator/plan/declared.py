@@ -5,47 +5,45 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from allocator.limits import Bound
 from allocator.margin import contracts_carried
-from allocator.models.mandate import Limit
 from allocator.models.market import Tier
 from allocator.models.reasons import Binding, Place
 from allocator.plan.needs import leading_leg
-from allocator.plan.relax import limit_unit
+from allocator.plan.relax import Rule, limit_unit
 from allocator.plan.remedies import figure
 from allocator.state import Book, Pair, State, lawful
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Priced:
     """A rule with its price.
 
     Attributes
     ----------
-    name
-        ``margin <account>[ <asset>]``, ``withdrawable <account>/<asset>``,
-        ``order_budget <account>`` or the id of a limit.
-    bound
-        Which bound of a limit; empty for other rules.
+    rule
+        Margin, withdrawable, order budget, or a limit with its bound.
     price
         Numeraire per unit of the rule.
     """
 
-    name: str
-    bound: Bound | None
+    rule: Rule
     price: Decimal
+
+    @property
+    def name(self) -> str:
+        """Name it as `Binding.limit` does: a limit by its id alone."""
+        return self.rule.joined if self.rule.kind == "limit" else self.rule.name
 
 
 @lawful
 def declared(book: Book, final: State, row: Priced) -> Binding:
     """Describe a rule that binds at a state."""
-    if row.bound is not None:
-        limit = next(limit for limit in book.mandate.limits if limit.id == row.name)
-        return _limit(limit, row.bound, row.price)
-    kind, _, name = row.name.partition(" ")
-    if kind == "withdrawable":
-        return _withdrawable(book, row, name)
-    if kind == "order_budget":
+    if row.rule.kind == "limit":
+        return _limit(book, row)
+    if row.rule.kind == "withdrawable":
+        return _withdrawable(book, row)
+    if row.rule.kind == "order_budget":
+        name = row.rule.about[0]
         budget = book.accounts[name].order_budget
         return Binding(
             limit=row.name,
@@ -55,13 +53,15 @@ def declared(book: Book, final: State, row: Priced) -> Binding:
             level=None if budget is None else Decimal(budget),
             declared=("snapshot", "accounts", name, "order_budget"),
         )
-    return _margin(book, final, row, name)
+    return _margin(book, final, row)
 
 
-def _limit(limit: Limit, bound: Bound, price: Decimal) -> Binding:
+def _limit(book: Book, row: Priced) -> Binding:
+    limit = next(limit for limit in book.mandate.limits if limit.id == row.rule.about[0])
+    bound = row.rule.bound
     return Binding(
         limit=limit.id,
-        price=price,
+        price=row.price,
         unit=limit_unit(limit),
         bound=bound,
         level=limit.max if bound == "max" else limit.min,
@@ -70,8 +70,8 @@ def _limit(limit: Limit, bound: Bound, price: Decimal) -> Binding:
     )
 
 
-def _withdrawable(book: Book, row: Priced, name: str) -> Binding:
-    account, asset = next(key for key in book.wallet if "/".join(key) == name)
+def _withdrawable(book: Book, row: Priced) -> Binding:
+    account, asset = row.rule.about
     return Binding(
         limit=row.name,
         price=row.price,
@@ -81,10 +81,8 @@ def _withdrawable(book: Book, row: Priced, name: str) -> Binding:
     )
 
 
-def _margin(book: Book, final: State, row: Priced, name: str) -> Binding:
-    account, pool = name, None
-    if name not in book.accounts:
-        account, _, pool = name.rpartition(" ")
+def _margin(book: Book, final: State, row: Priced) -> Binding:
+    account, pool = row.rule.about[0], row.rule.about[1] if len(row.rule.about) > 1 else None
     leg = leading_leg(book, final, account, pool)
     place: Place = ("snapshot", "accounts", account)
     bracket = ""

@@ -112,7 +112,8 @@ def _under_way(book: Book) -> Iterator[Obstacle]:
 
 def lacks_now(row: Shortage) -> str:
     """Tell what an account is short of until money arrives."""
-    return f"{row.what.partition(' ')[2]} is short of today: {row.missing:,.2f} USD of {row.rule}"
+    name = row.what.removeprefix("margin ")
+    return f"{name} is short of today: {row.missing:,.2f} USD of {row.rule}"
 
 
 def _obstacles(book: Book) -> Iterator[Obstacle]:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from allocator.limits import Bound, Meter, meters_of
 from allocator.margin import (
+    Missing,
     Shocked,
     binding_stresses,
     collateral,
@@ -33,7 +34,12 @@ def shortages(book: Book, state: State, accounts: Iterable[str]) -> list[Shortag
     """
     out = [row for name in accounts for row in margin_shortages(book, state, name)]
     out += [row for meter in meters_of(book) for row in limit_shortages(meter, state)]
-    return sorted(out, key=lambda row: (-row.missing, row.what, row.rule))
+    return largest_first(out)
+
+
+def largest_first(rows: Iterable[Shortage]) -> list[Shortage]:
+    """Sort by what is missing, then by name."""
+    return sorted(rows, key=lambda row: (-row.missing, row.what, row.rule))
 
 
 @lawful
@@ -48,21 +54,39 @@ def margin_shortages(
         Whether money that was on its way before the plan counts.
     """
     for pool in pools(book, account):
-        for rule, asked, has in _asked(book, state, account, pool, arrivals=arrivals):
-            if asked > has:
-                leg = leading_leg(book, state, account, pool)
-                place: Place = ("snapshot", "accounts", account)
-                if leg is not None:
-                    place = (*place, "positions", leg)
-                yield Shortage(
-                    what=f"margin {account}" if pool is None else f"margin {account} {pool}",
-                    rule=rule,
-                    asked=published(asked),
-                    held=published(has),
-                    missing=published(asked - has),
-                    leg=leg,
-                    place=place,
-                )
+        yield from _pool_shortages(book, state, account, pool, arrivals=arrivals)
+
+
+def _pool_shortages(
+    book: Book, state: State, account: str, pool: str | None, *, arrivals: bool
+) -> Iterator[Shortage]:
+    for rule, asked, has in _asked(book, state, account, pool, arrivals=arrivals):
+        if asked > has:
+            leg = leading_leg(book, state, account, pool)
+            place: Place = ("snapshot", "accounts", account)
+            if leg is not None:
+                place = (*place, "positions", leg)
+            yield Shortage(
+                what=f"margin {account}" if pool is None else f"margin {account} {pool}",
+                rule=rule,
+                asked=published(asked),
+                held=published(has),
+                missing=published(asked - has),
+                leg=leg,
+                place=place,
+            )
+
+
+@lawful
+def shortages_of(book: Book, state: State, row: Missing) -> Iterator[Shortage]:
+    """List the requirements of one missing thing."""
+    if row.kind == "margin":
+        account, pool = row.about[0], row.about[1] if len(row.about) > 1 else None
+        yield from _pool_shortages(book, state, account, pool, arrivals=True)
+        return
+    for meter in meters_of(book):
+        if meter.limit.id == row.about[0]:
+            yield from limit_shortages(meter, state)
 
 
 def _asked(
@@ -149,12 +173,15 @@ def overdrawn(book: Book, state: State, keys: Iterable[Pair]) -> Iterator[Shorta
 
 def grown(with_it: Iterable[Shortage], without: Iterable[Shortage]) -> tuple[Shortage, ...]:
     """Keep what is missing without an action and more than with it, largest growth first."""
-    before = {(row.what, row.rule): row.missing for row in with_it}
-    told = [
-        row.model_copy(update={"left": before.get((row.what, row.rule), ZERO)}) for row in without
-    ]
+    before = {_own(row): row.missing for row in with_it}
+    told = [row.model_copy(update={"left": before.get(_own(row), ZERO)}) for row in without]
     more = [row for row in told if row.missing - row.left > CENT]
     return tuple(sorted(more, key=lambda row: (row.left - row.missing, row.what, row.rule)))
+
+
+def _own(row: Shortage) -> tuple[str, Place, str]:
+    """Tell requirements apart, also those of things whose ids make the same name."""
+    return row.what, row.place[:3], row.rule
 
 
 CENT = Decimal("0.01")

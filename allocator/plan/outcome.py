@@ -9,6 +9,7 @@ from decimal import Decimal
 from allocator.models.plan import Action
 from allocator.models.reasons import Binding, Relaxation
 from allocator.plan.lots import Sizes
+from allocator.plan.relax import Rule
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Proof:
     binding
         Rules that bind, with prices.
     against
-        What stands against mending each missing thing, by its name.
+        What stands against mending each missing thing, by the rule that it breaks.
     """
 
     lower_bound: Decimal
@@ -59,7 +60,7 @@ class Proof:
     method: str
     solver: str
     binding: tuple[Binding, ...] = ()
-    against: Mapping[str, Conflict] = field(default_factory=dict[str, "Conflict"])
+    against: Mapping[Rule, Conflict] = field(default_factory=dict[Rule, "Conflict"])
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from allocator.limits import Meter, meters_of
 from allocator.margin import Missing
 from allocator.models.base import ZERO
 from allocator.plan.relax import Rule, lacking, unit_of
-from allocator.plan.shut import broken_rule
+from allocator.plan.shut import broken_rule, own_rule
 from allocator.state import Book, State, lawful
 
 MULTIPLE = Decimal("0.0001")
@@ -29,7 +29,7 @@ def remedy_of(book: Book, final: State, row: Missing) -> tuple[str, Decimal | No
     A sentence, empty where neither relaxing nor money helps; and by how much its rule is
     relaxed, None where the advice is not to relax it.
     """
-    own = broken_rule(book, final, row.what)
+    own = broken_rule(book, final, own_rule(row))
     amount = row.amount if own.kind == "margin" else _relaxation(book, own, final)
     if amount is not None:
         return change_of(book, own, amount), amount
@@ -132,6 +132,7 @@ def _switched(book: Book, rule: Rule) -> str:
         "ring_fenced": f"ring-fence no {own[-1]} in {own[0]}",
         "margin": f"add collateral to {own[0]}",
         "move": f"let any size of {own[-1]} move from {own[0]} to {own[min(1, len(own) - 1)]}",
+        "lot": f"allow parts of the lot of {own[0]}",
         "smallest": f"allow smaller sizes of {own[0]}",
         "one side": f"let {own[0]} both buy and sell {own[-1]}",
         "limit": f"lift limit {own[0]}",
@@ -143,9 +144,7 @@ def _switched(book: Book, rule: Rule) -> str:
     if rule.kind == "route" and book.routes[own[0]].enabled:
         return f"lift the max of route {own[0]}"
     if rule.kind == "lot":
-        return (
-            f"allow parts of the lot of {own[0]}, which is {figure(book.instruments[own[0]].lot)}"
-        )
+        return f"{told}, which is {figure(book.instruments[own[0]].lot)}"
     if rule.kind == "status":
         return f"{told}, which is {book.status(own[0]).replace('_', '-')}"
     if rule.kind == "state":

@@ -6,20 +6,19 @@ from collections.abc import Iterator, Set
 from dataclasses import replace
 
 from allocator.limits import Bound, accounts_of, meters_of
+from allocator.margin import Missing
 from allocator.models.snapshot import Route
 from allocator.plan.relax import Rule, asset_between, richest
 from allocator.state import Book, State
 
 
-def own_rule(what: str) -> Rule:
+def own_rule(row: Missing) -> Rule:
     """Name the rule that a missing thing breaks."""
-    kind, _, name = what.partition(" ")
-    return Rule(kind, tuple(name.split(" ")) if kind == "margin" else (name,))
+    return Rule(row.kind, row.about)
 
 
-def broken_rule(book: Book, final: State, what: str) -> Rule:
+def broken_rule(book: Book, final: State, own: Rule) -> Rule:
     """Name the rule that a missing thing breaks, of a limit with the bound that is exceeded."""
-    own = own_rule(what)
     if own.kind != "limit":
         return own
     meter = next(meter for meter in meters_of(book) if meter.limit.id == own.about[0])
@@ -27,14 +26,19 @@ def broken_rule(book: Book, final: State, what: str) -> Rule:
     return replace(own, bound=bound)
 
 
-def shut_rules(book: Book, what: str) -> Iterator[Rule]:
+def shut_rules(book: Book, own: Rule) -> Iterator[Rule]:
     """Name what can be seen to stand in the way: states, switches, ways that are shut or lacking.
 
     What is missing of margin or of a least equity can be sent; of other limits nothing can.
+
+    Parameters
+    ----------
+    own
+        The rule that is broken.
     """
-    accounts = _accounts(book, what)
+    accounts = _accounts(book, own)
     yield from shut_pairs(book, accounts)
-    out = what.startswith("limit")
+    out = own.kind == "limit"
     ways = [
         row
         for row in book.routes.values()
@@ -46,24 +50,22 @@ def shut_rules(book: Book, what: str) -> Iterator[Rule]:
         yield Rule("policy", ("transfers",))
     if any(key[0] in accounts for key in book.moves) and not book.policy.moves:
         yield Rule("policy", ("moves",))
-    if book.policy.transfers and _takes_money(book, what):
+    if book.policy.transfers and _takes_money(book, own):
         yield from (
             Rule("no route to", (name,)) for name in sorted(accounts) if cut_off(book, name)
         )
-    if book.policy.transfers and _gives_money(book, what):
+    if book.policy.transfers and _gives_money(book, own):
         yield from _shut_in(book, accounts)
 
 
-def _takes_money(book: Book, what: str) -> bool:
-    own = own_rule(what)
+def _takes_money(book: Book, own: Rule) -> bool:
     if own.kind == "margin":
         return True
     limit = next(row for row in book.mandate.limits if row.id == own.about[0])
     return (limit.measure == "equity" and limit.min is not None) or limit.measure == "leverage"
 
 
-def _gives_money(book: Book, what: str) -> bool:
-    own = own_rule(what)
+def _gives_money(book: Book, own: Rule) -> bool:
     limits = [row for row in book.mandate.limits if own.kind == "limit" and row.id == own.about[0]]
     return any(row.measure == "equity" and row.max is not None for row in limits)
 
@@ -121,16 +123,15 @@ def _shut(book: Book, account: str, instrument: str) -> Iterator[Rule]:
         yield Rule("order_budget", (account,))
 
 
-def _accounts(book: Book, what: str) -> set[str]:
-    own = own_rule(what)
+def _accounts(book: Book, own: Rule) -> set[str]:
     if own.kind == "margin":
         return {own.about[0]}
     return set(accounts_of(book, next(r for r in book.mandate.limits if r.id == own.about[0])))
 
 
-def counting_rules(book: Book, what: str) -> Iterator[Rule]:
-    """Name the counts of orders over the accounts of a missing thing."""
-    accounts = _accounts(book, what)
+def counting_rules(book: Book, own: Rule) -> Iterator[Rule]:
+    """Name the counts of orders over the accounts of a broken rule."""
+    accounts = _accounts(book, own)
     for limit in book.mandate.limits:
         if limit.measure == "orders" and accounts & set(accounts_of(book, limit)):
             yield Rule("limit", (limit.id,))

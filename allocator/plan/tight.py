@@ -14,6 +14,7 @@ from allocator.limits import is_of_plan, meters_of, plan_excess
 from allocator.margin import Shocked, binding_stresses, collateral, pools, requirements
 from allocator.models.base import ONE, ZERO
 from allocator.models.plan import Action, Order, Transfer
+from allocator.plan.relax import Rule
 from allocator.state import Book, Effect, Pair, State, effect_of, lawful
 
 NEAR = Decimal("0.005")
@@ -24,17 +25,11 @@ LEAST = ONE
 
 
 @lawful
-def tight_rules(book: Book, actions: Sequence[Action]) -> frozenset[str]:
-    """Name the rules that the plan's end is up against.
-
-    Returns
-    -------
-    ``margin <account>[ <asset>]``, ``withdrawable <account>/<asset>``, ``order_budget <account>``
-    and ids of limits.
-    """
+def tight_rules(book: Book, actions: Sequence[Action]) -> frozenset[Rule]:
+    """Name the rules that the plan's end is up against: margin, what may leave, counts, limits."""
     effects = [effect_of(book, action) for action in actions]
     final = State.start(book).after(effects)
-    out = set[str]()
+    out = set[Rule]()
     for account in book.accounts:
         out |= _margins(book, final, account)
     out |= _withdrawals(book, effects)
@@ -42,8 +37,8 @@ def tight_rules(book: Book, actions: Sequence[Action]) -> frozenset[str]:
     return frozenset(out | _limits(book, final, effects))
 
 
-def _margins(book: Book, final: State, account: str) -> set[str]:
-    out = set[str]()
+def _margins(book: Book, final: State, account: str) -> set[Rule]:
+    out = set[Rule]()
     for pool in pools(book, account):
         needed = requirements(book, final, account, pool)
         held = collateral(book, final, account, pool)
@@ -55,36 +50,36 @@ def _margins(book: Book, final: State, account: str) -> set[str]:
             shocked = Shocked.of(book, final, account, pool)
             slack = min(slack, *(-shocked.stressed(stress) for stress in stresses))
         if asked > 0 and slack <= max(LEAST, NEAR * asked):
-            out.add(f"margin {account}" if pool is None else f"margin {account} {pool}")
+            out.add(Rule("margin", (account,) if pool is None else (account, pool)))
     return out
 
 
-def _withdrawals(book: Book, effects: Sequence[Effect]) -> set[str]:
+def _withdrawals(book: Book, effects: Sequence[Effect]) -> set[Rule]:
     gone: dict[Pair, Decimal] = {}
     for effect in effects:
         if isinstance(effect.action, Transfer):
             for key, units in effect.at_once.items():
                 gone[key] = gone.get(key, ZERO) - units
-    out = set[str]()
+    out = set[Rule]()
     for (account, asset), units in gone.items():
         price = book.price(asset)
         slack = (book.withdrawable(account, asset) - units) * price
         if slack <= max(LEAST, NEAR * units * price):
-            out.add(f"withdrawable {account}/{asset}")
+            out.add(Rule("withdrawable", (account, asset)))
     return out
 
 
-def _budgets(book: Book, actions: Sequence[Action]) -> set[str]:
+def _budgets(book: Book, actions: Sequence[Action]) -> set[Rule]:
     orders = Counter(action.account for action in actions if isinstance(action, Order))
     return {
-        f"order_budget {name}"
+        Rule("order_budget", (name,))
         for name, count in orders.items()
         if count == book.accounts[name].order_budget
     }
 
 
-def _limits(book: Book, final: State, effects: Sequence[Effect]) -> set[str]:
-    out = set[str]()
+def _limits(book: Book, final: State, effects: Sequence[Effect]) -> set[Rule]:
+    out = set[Rule]()
     for meter in meters_of(book):
         for bound in meter.bounds:
             scale = abs(meter.cap(bound))
@@ -92,10 +87,10 @@ def _limits(book: Book, final: State, effects: Sequence[Effect]) -> set[str]:
                 scale = meter.total(final)
             least = LEAST / meter.weight if meter.weight else ZERO
             if -meter.excess(final, bound) <= max(least, NEAR * scale) and scale > 0:
-                out.add(meter.limit.id)
+                out.add(Rule("limit", (meter.limit.id,)))
     for limit in book.mandate.limits:
         if effects and is_of_plan(limit) and limit.max is not None:
             spare = -plan_excess(book, limit, effects)
             if spare <= NEAR * limit.max:
-                out.add(limit.id)
+                out.add(Rule("limit", (limit.id,)))
     return out

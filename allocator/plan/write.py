@@ -11,10 +11,11 @@ from allocator.models.plan import Certificate, Plan, PlanStatus
 from allocator.models.reasons import Infeasible, Obstacle, Shortage
 from allocator.plan.inaction import inaction
 from allocator.plan.judge import EXACT
-from allocator.plan.needs import shortages
+from allocator.plan.needs import largest_first, shortages_of
 from allocator.plan.outcome import Conflict, Outcome, Proof
 from allocator.plan.reasons import reasons
 from allocator.plan.remedies import remedy_of
+from allocator.plan.shut import own_rule
 from allocator.state import Book, State, effect_of, lawful, published
 from allocator.verify import PlanBlocks, plan_blocks, violations
 
@@ -95,12 +96,12 @@ def _certificate(proof: Proof, blocks: PlanBlocks) -> Certificate:
 def _infeasible(book: Book, outcome: Outcome, blocks: PlanBlocks) -> tuple[Infeasible, ...]:
     """Tell what stays broken, which rules conflict over it, and the smallest ways out."""
     final = State.start(book).after([effect_of(book, action) for action in outcome.actions])
-    missing = [row for row in shortages(book, final, book.accounts) if row.missing > EXACT]
     out = list[Infeasible]()
     for row in blocks.after.parts:
         against = {} if outcome.proof is None else outcome.proof.against
-        conflict = against.get(row.what, Conflict())
-        own = [short for short in missing if short.what == row.what]
+        conflict = against.get(own_rule(row), Conflict())
+        rows = largest_first(shortages_of(book, final, row))
+        own = [short for short in rows if short.missing > EXACT]
         out.append(
             Infeasible(
                 what=row.what,
@@ -126,11 +127,10 @@ def _smallest(book: Book, final: State, row: Missing, conflict: Conflict) -> str
 
 def _frozen(book: Book, outcome: Outcome, blocks: PlanBlocks) -> tuple[Shortage, ...]:
     """Tell what is missing that only frozen accounts could mend."""
-    names = set(blocks.after.unrepairable)
-    if not names:
-        return ()
     final = State.start(book).after([effect_of(book, action) for action in outcome.actions])
-    return tuple(row for row in shortages(book, final, book.accounts) if row.what in names)
+    things = {own_rule(row): row for row in blocks.after.frozen}.values()
+    rows = (short for row in things for short in shortages_of(book, final, row))
+    return tuple(largest_first(rows))
 
 
 @lawful

@@ -94,7 +94,7 @@ class Collateral:
             equity.take(take).scaled(slopes).shifted(consts),
             0.0,
             np.inf,
-            [(label, "/".join(keys[at])) for at in take],
+            [(label, *keys[at]) for at in take],
             (np.arange(take.size), columns[owner], -1.0),
         )
         self.draft.falls.append((rows, columns[owner]))

@@ -203,7 +203,9 @@ class Form:
     loose
         Actions whose use is a column of its own in the relaxation, after all others.
     labels
-        Family and names of each row, to tell which limit binds.
+        Family and names of each row, to tell which limit binds, each name by itself: ids are free
+        text. Of limits and margin the last is the measure or requirement, and rows of S are called
+        ``missing`` and then as the rule that is broken.
     cap
         Largest S, units.
     """

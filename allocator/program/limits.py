@@ -96,14 +96,14 @@ def _add(
     excess = measure.now - cap
     broken = excess > BROKEN / float(UNIT)
     actions = measure.actions.shifted(-cap)
-    label = [("limit", *name)]
-    draft.rows(actions, -np.inf, excess if broken else 0.0, label, measure.entries)
+    label = ("limit", *name)
+    draft.rows(actions, -np.inf, excess if broken else 0.0, [label], measure.entries)
     if broken and slack is not None:
         bound = name[1]
         if bound not in slack:
             slack[bound] = draft.columns(np.zeros(1), np.array([excess]), weight=1.0)
         back = (np.zeros(1, dtype=np.int64), slack[bound], -np.ones(1))
-        draft.rows(actions, -np.inf, 0.0, [("missing", *name)], measure.entries, back)
+        draft.rows(actions, -np.inf, 0.0, [("missing", *label)], measure.entries, back)
 
 
 class WorstSides:

@@ -122,11 +122,11 @@ class _Rows:
             now = part.factor * start[chosen, part.column]
             excess = now - view.held[chosen]
             allowed = np.where(excess * self.arrays.unit > BROKEN, excess, 0.0)
-            labels = [("funding", self._name(int(at)), part.family) for at in chosen]
+            labels = [("funding", *self._name(int(at)), part.family) for at in chosen]
             self.draft.rows(flat.shifted(now), -np.inf, allowed, labels, covered)
 
-    def _name(self, key: int) -> str:
-        return " ".join(part for part in self.keys.names[key] if part)
+    def _name(self, key: int) -> tuple[str, ...]:
+        return tuple(part for part in self.keys.names[key] if part)
 
     def _view(self, shock: int | None, arrivals: bool) -> View:
         equity, factor = self._shocked(shock, arrivals)
@@ -293,7 +293,7 @@ class _Rows:
         names = [self._name(int(at)) for at in chosen]
         if not view.arrivals:
             allowed = np.where(now * self.arrays.unit > BROKEN, now, 0.0)
-            labels = [("margin", name, family) for name in names]
+            labels = [("margin", *name, family) for name in names]
             rows = self.draft.rows(rule, -np.inf, allowed, labels, *entries)
             if family != "initial":
                 self.draft.late.append(rows)
@@ -303,7 +303,7 @@ class _Rows:
         renumber[rows] = np.arange(rows.size)
         kept = [_kept(renumber, block) for block in entries]
         slack = (np.arange(rows.size), self.slack[chosen[rows]], -np.ones(rows.size))
-        labels = [("missing", names[at], family) for at in rows]
+        labels = [("missing", "margin", *names[at], family) for at in rows]
         self.draft.rows(rule.take(rows), -np.inf, 0.0, labels, *kept, slack)
 
 

@@ -72,14 +72,13 @@ def room_of(core: Core) -> Vector:
 
 def _balances(core: Core, draft: Draft, net: Affine, rule: Affine) -> None:
     touched = np.flatnonzero(np.asarray(abs(net.X).sum(axis=1)).ravel() > 0)
-    names = _names(core)
-    labels = [("balance", names[at]) for at in touched]
+    labels = [("balance", *core.arrays.wallets.keys[at]) for at in touched]
     draft.rows(rule.take(touched), -room_of(core)[touched], np.inf, labels)
 
 
 def _settling(core: Core, draft: Draft, net: Affine) -> None:
     """Add a row for each action that touches a wallet with losses; unused, it asks for nothing."""
-    row, names = settling(core), _names(core)
+    row, keys = settling(core), core.arrays.wallets.keys
     count = row.wallet.size
     shape = (count, core.layout.count)
     uses = sp.csr_array((-row.loss, (np.arange(count), row.action)), shape=shape)
@@ -88,16 +87,11 @@ def _settling(core: Core, draft: Draft, net: Affine) -> None:
         replace(rule, Z=(rule.Z + uses).tocsr()),
         -room_of(core)[row.wallet] - row.loss,
         np.inf,
-        [("balance", names[at]) for at in row.wallet],
+        [("balance", *keys[at]) for at in row.wallet],
     )
 
 
-def _names(core: Core) -> list[str]:
-    return ["/".join(key) for key in core.arrays.wallets.keys]
-
-
 def _withdrawable(core: Core, draft: Draft) -> None:
-    names = _names(core)
     wallets, routes, at = core.arrays.wallets, core.arrays.routes, core.layout.transfers
     shape = (len(wallets.keys), core.layout.count)
     X = sp.csr_array((1.0 + routes.rate, (routes.source, at)), shape=shape)
@@ -107,5 +101,5 @@ def _withdrawable(core: Core, draft: Draft) -> None:
         Affine(X, Z, np.zeros(shape[0])).take(senders),
         -np.inf,
         wallets.withdrawable[senders],
-        [("withdrawable", names[wallet]) for wallet in senders],
+        [("withdrawable", *wallets.keys[wallet]) for wallet in senders],
     )

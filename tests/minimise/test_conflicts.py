@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +45,12 @@ def rule_named(text: str) -> Rule | None:
                 return Rule(kind, tuple(about.split("/", 1)))
             return Rule(kind, tuple(about.split("/", 2)) if kind == "move" else (about,))
     return None
+
+
+def own_rule(row: Infeasible) -> Rule:
+    rule = rule_named(row.what)
+    assert rule is not None
+    return rule
 
 
 def decided(book: Book) -> Plan:
@@ -128,7 +135,7 @@ def test_conflicts_hold_and_relaxations_mend(flavour: str) -> None:
 
 def check_conflict(book: Book, plan: Plan, row: Infeasible) -> None:
     total = sum((other.missing for other in plan.infeasible), Decimal(0))
-    caps = {other.what: other.missing for other in plan.infeasible}
+    caps = {own_rule(other): other.missing for other in plan.infeasible}
     beside = [rule for rule in map(rule_named, row.beside) if rule is not None]
     opened = relaxed(book, dict.fromkeys(beside))
     assert opened is not None
@@ -138,7 +145,7 @@ def check_conflict(book: Book, plan: Plan, row: Infeasible) -> None:
         assert rule is not None
         free = relaxed(book, dict.fromkeys([*beside, rule]))
         assert free is not None
-        assert least_of(free, row.what, caps).missing <= NOTHING
+        assert least_of(free, own_rule(row), caps).missing <= NOTHING
     for relaxation in row.relaxations:
         if relaxation.confirmed:
             assert mended(book, row, relaxation, total)
@@ -253,7 +260,69 @@ def test_every_shut_way_that_mends_by_itself_is_named(flavour: str) -> None:
     for book, plan in infeasible_books(flavour, range(14, 24)):
         total = sum((other.missing for other in plan.infeasible), Decimal(0))
         for row in plan.infeasible:
-            for rule in dict.fromkeys(shut_rules(book, row.what)):
+            for rule in dict.fromkeys(shut_rules(book, own_rule(row))):
                 told = Relaxation(rule=rule.name)
                 if rule.name not in row.conflicts and relaxed(book, {rule: None}) is not None:
                     assert not mended(book, row, told, total)
+
+
+def desk(name: str, **rest: Any) -> dict[str, Any]:
+    return {"id": name, "venue": "v", "owner": "fund", "fees": {"taker": "0.0002"}, **rest}
+
+
+def halted(name: str, other: str, **rest: Any) -> Scenario:
+    """Write a book of two accounts: the other may send the first less than it lacks."""
+    held = {"v:BTC": {"quantity": "1", "leverage": "10", "entry_price": "50000"}}
+    perpetual = {
+        "id": "v:BTC", "kind": "perpetual", "underlying": "BTC", "settle": "USD",
+        "contract_size": "1", "lot": "0.001", "tick": "1", "mark": "50000", "bid": "49999",
+        "ask": "50001", "daily_volume": "1000000000", "daily_volatility": "0.03",
+        "funding": {"rate": "0", "interval_h": "8"}, "status": "halted",
+        "tiers": [{"cap": "100000000", "maintenance": "0.02", "max_leverage": "20"}],
+    }  # fmt: skip
+    money = {"USD": {"wallet": "500", "withdrawable": "500"}}
+    snapshot = {
+        "as_of": "2026-11-20T06:30:00Z",
+        "assets": {"USD": {"price": "1"}},
+        "instruments": [perpetual],
+        "accounts": [desk(name, positions=held, **rest), desk(other, balances=money)],
+        "routes": [{"id": "r", "from": other, "to": name, "asset": "USD", "kind": "internal"}],
+    }
+    mandate = {"targets": [{"underlying": "BTC", "delta": "0"}]}
+    both = {"snapshot": snapshot, "mandate": mandate}
+    return Scenario.model_validate({"version": 1, "name": "halted", **both})
+
+
+@pytest.mark.parametrize(
+    ("name", "other"), [("main desk", "main"), ("a USD", "a"), ("a/b", "a/b/USD")]
+)
+def test_ids_of_accounts_are_free_text(name: str, other: str) -> None:
+    case = halted(name, other)
+    plan = decide(case.snapshot, case.mandate)
+    (row,) = plan.infeasible
+    assert row.what == f"margin {name}"
+    assert 4500 <= row.missing <= 4501
+    assert row.smallest_relaxation.endswith(f" to {name}")
+    assert row.conflicts == (f"margin {name}", "status v:BTC", f"margin {other}")
+    told = row.relaxations[-1]
+    assert told.together == (f"withdrawable {other}/USD",)
+    assert told.declared == ("snapshot", "accounts", other)
+    assert told.confirmed
+
+
+def test_two_things_of_one_name_are_told_apart() -> None:
+    single = {"model": "tiered", "asset_mode": "single"}
+    case = halted("a", "a USD", margin=single)
+    (a, b) = case.snapshot.accounts
+    b = b.model_copy(update={"positions": a.positions})
+    plan = decide(case.snapshot.model_copy(update={"accounts": (a, b)}), case.mandate)
+    assert [row.what for row in plan.infeasible] == ["margin a USD", "margin a USD"]
+    advised = {row.smallest_relaxation for row in plan.infeasible}
+    assert advised == {
+        "add 5,000.00 USD of collateral in USD to a",
+        "add 4,500.00 USD of collateral to a USD",
+    }
+    assert {row.declared[2] for row in plan.infeasible} == {"a", "a USD"}
+    assert all(
+        len(row.shortages) == len({one.rule for one in row.shortages}) for row in plan.infeasible
+    )

@@ -155,3 +155,16 @@ def test_no_limit_has_a_price_while_something_stays_missing() -> None:
     assert plan.status == "infeasible"
     assert plan.certificate is not None
     assert plan.certificate.binding == ()
+
+
+def test_a_price_is_what_deciding_anew_with_a_little_more_saves() -> None:
+    """The relaxation would buy and sell one instrument at once, and make room of its own so."""
+    raw = random_book(81005, "broken")
+    plans = list[Plan]()
+    for most in ("32000", "32100"):
+        raw["mandate"]["limits"][2]["max"] = most
+        scenario = Scenario.model_validate(raw)
+        plans.append(decide(scenario.snapshot, scenario.mandate))
+    (row,) = [row for row in bound(plans[0]) if row.limit == "limit-2"]
+    saved = (plans[0].cost.total - plans[1].cost.total) / 100
+    assert float(row.price) == pytest.approx(float(saved), rel=0.01)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from allocator.models.explain import explain
+import pytest
+
+from allocator.models.explain import binds, explain, lacks
 from allocator.models.plan import Cost, Plan, Transfer
+from allocator.models.reasons import Binding, Shortage
 
 
 def plan(total: str, do_nothing: str) -> Plan:
@@ -30,3 +33,29 @@ def test_repair_that_costs_is_not_called_better() -> None:
         "Act: 1 action costs 3.00 USD in all, 2.00 USD more than doing nothing (1.00 USD): "
         "it repairs what is broken."
     )
+
+
+@pytest.mark.parametrize(
+    ("what", "account", "said"),
+    [
+        ("margin main desk", "main desk", "main desk misses 5.00 USD of initial margin"),
+        ("margin a USD", "a USD", "a USD misses 5.00 USD of initial margin"),
+        ("margin a USD", "a", "the USD pool of a misses 5.00 USD of initial margin"),
+        ("wallet a/b/USD", "a/b", "a/b lacks 5.00 USD of USD"),
+    ],
+)
+def test_what_is_short_is_told_by_its_account(what: str, account: str, said: str) -> None:
+    sums = {"asked": Decimal(9), "held": Decimal(4), "missing": Decimal(5)}
+    place = ("snapshot", "accounts", account)
+    assert lacks(Shortage(what=what, rule="initial margin", place=place, **sums)) == said
+
+
+def test_a_limit_may_be_called_as_other_rules_are() -> None:
+    row = Binding(limit="margin a", price=Decimal(2), declared=("mandate", "limits", "margin a"))
+    assert binds(row) == "limit margin a: 1 USD more would save 2.00 USD [mandate.limits.margin a]"
+
+
+def test_collateral_is_told_by_its_account() -> None:
+    place = ("snapshot", "accounts", "main desk", "positions", "v:BTC")
+    row = Binding(limit="margin main desk", price=Decimal(2), declared=place)
+    assert binds(row).startswith("1 USD more collateral in main desk would save 2.00 USD")

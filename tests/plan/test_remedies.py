@@ -8,9 +8,15 @@ from typing import Any
 import pytest
 
 from allocator.decide import decide
+from allocator.minimise.conflicts import ORDER
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan
+from allocator.models.scenario import Scenario
 from allocator.models.snapshot import Snapshot
+from allocator.plan.relax import Rule
+from allocator.plan.remedies import change_of
+from allocator.state import Book
+from tests.books import random_book
 
 STUCK = "binance:BTC/USDT:USDT"
 
@@ -131,3 +137,37 @@ def test_pool_of_one_asset_wants_that_asset() -> None:
     (row,) = stuck(snapshot("100000", "single")).infeasible
     assert row.missing == Decimal(28000)
     assert row.smallest_relaxation == "add 28,000.00 USD of collateral in USDT to a"
+
+
+@pytest.mark.parametrize(
+    ("measure", "quantity", "lot"),
+    [
+        ("gross_notional", "1.0005", "0.001"),
+        ("net_notional", "10", "3"),
+        ("quantity", "1.0005", "0.001"),
+    ],
+)
+def test_what_no_whole_lot_can_close_is_explained(measure: str, quantity: str, lot: str) -> None:
+    raw = snapshot("300000").model_dump(mode="json", by_alias=True)
+    raw["instruments"][0] |= {"status": "open", "lot": lot}
+    raw["accounts"][0]["positions"][STUCK]["quantity"] = quantity
+    plan = stuck(Snapshot.model_validate(raw), measure=measure, of={"instrument": STUCK}, max="0")
+    assert plan.status == "infeasible"
+    (row,) = plan.infeasible
+    told = {one.rule: one.change for one in row.relaxations}
+    assert told[f"lot {STUCK}"] == f"allow parts of the lot of {STUCK}, which is {lot}"
+
+
+def test_every_kind_of_rule_has_words_for_giving_it_up() -> None:
+    scenario = Scenario.model_validate(random_book(81005, "broken"))
+    book = Book.of(scenario.snapshot, scenario.mandate)
+    account, name = next(iter(book.accounts)), next(iter(book.instruments))
+    about = {
+        "route": (next(iter(book.routes)),),
+        "limit": (book.mandate.limits[0].id,),
+        "move": (account, account, name),
+        "no route from": (account, account),
+        **dict.fromkeys(("status", "lot", "smallest"), (name,)),
+    }
+    for kind in ORDER:
+        assert change_of(book, Rule(kind, about.get(kind, (account,))), None)

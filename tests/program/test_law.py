@@ -125,7 +125,7 @@ def lawful_excess(book: Book, effects: list[Effect], final: State) -> Excess:
     out: Excess = {}
     for name, row in book.accounts.items():
         for pool in pools(book, name) if row.state != "frozen" else ():
-            label = ("margin", name if pool is None else f"{name} {pool}")
+            label = ("margin", name) if pool is None else ("margin", name, pool)
             now = dict(margin_gaps(book, start, name, pool))
             for family, gap in margin_gaps(book, final, name, pool):
                 out[*label, family] = float(gap - allowed(now[family]))
@@ -165,13 +165,13 @@ def by_rule(book: Book, excess: Excess) -> Excess:
         if label[0] not in ("margin", "limit"):
             continue
         scenario = label[0] == "margin" and _model(book, label) == "scenario"
-        name = label[:2] if scenario else label
+        name = label[:-1] if scenario else label
         out[name] = max(out.get(name, -np.inf), value)
     return out
 
 
 def _model(book: Book, label: tuple[str, ...]) -> str:
-    return book.accounts[label[1].split(" ")[0]].margin.model
+    return book.accounts[label[1]].margin.model
 
 
 def in_numeraire(program: Program, found: Completed) -> Excess:
@@ -185,7 +185,7 @@ def in_numeraire(program: Program, found: Completed) -> Excess:
 
 def implied(label: tuple[str, ...], law: Excess) -> bool:
     """Whether a rule without rows is one of a margin sum, of which another goes at least as far."""
-    others = [law[row] for row in law if row[:2] == label[:2] and row[2:] < label[2:]]
+    others = [law[row] for row in law if row[:-1] == label[:-1] and row[-1] < label[-1]]
     return label[0] == "margin" and max(others, default=-np.inf) >= law[label] - CENT
 
 
