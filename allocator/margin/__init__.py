@@ -1,6 +1,6 @@
 """Margin: collateral, requirements, stress, ratios and shortfall of one account at a time."""
 
-from allocator.margin.brackets import Requirement, bracket_cap, breaks, requirement
+from allocator.margin.brackets import Requirement, bracket_cap, breaks, cap_leverage, requirement
 from allocator.margin.collateral import collateral, collateral_units, marginal_value
 from allocator.margin.distances import liquidation_distances
 from allocator.margin.pools import (
@@ -26,6 +26,7 @@ __all__ = [
     "binding_stresses",
     "bracket_cap",
     "breaks",
+    "cap_leverage",
     "collateral",
     "collateral_units",
     "contracts_carried",

@@ -63,15 +63,25 @@ def breaks(book: Book, account: str, instrument: str, scale: Decimal = ONE) -> t
 
 
 def bracket_cap(book: Book, account: str, instrument: str) -> Decimal | None:
-    """Find the largest notional that the pair's leverage allows, numeraire; None: no brackets."""
+    """Find the largest notional that the pair's brackets allow, numeraire; None: no brackets.
+
+    Those whose leverage is below the selected one are closed to it. Under scenario margin, which
+    knows no leverage, all are open: their caps alone bound the pair.
+    """
     tiers = book.tiers.get((account, instrument), ())
-    if not tiers or book.accounts[account].margin.model == "scenario":
+    if not tiers:
         return None
-    place = book.position(account, instrument)
-    leverage = ZERO if place is None or place.leverage is None else place.leverage
+    leverage = cap_leverage(book, account, instrument)
     caps = [
         tier.cap
         for tier in tiers
         if tier.initial is not None or (tier.max_leverage or ZERO) >= leverage
     ]
     return max(caps, default=ZERO)
+
+
+def cap_leverage(book: Book, account: str, instrument: str) -> Decimal:
+    """Look up the leverage that a bracket must allow for its cap to count; 0: any does."""
+    place = book.position(account, instrument)
+    unlevered = book.accounts[account].margin.model == "scenario"
+    return ZERO if unlevered or place is None or place.leverage is None else place.leverage

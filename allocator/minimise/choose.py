@@ -34,6 +34,9 @@ ENOUGH = 30
 CUTS = 4
 """Most times that the accounts of a tangle are asked to stand after all transfers."""
 
+FAR = Decimal("0.05")
+"""By how much plans miss sizes without an order before moves are left alone, numeraire."""
+
 CANDIDATES = 4
 ANY = Decimal("Infinity")
 """The aim of lots that are as good as they are."""
@@ -127,6 +130,12 @@ class _Choice:
                 unsafe = Unsafe(verdict, steps, sizes.count)
         return unsafe
 
+    def behind(self, unsafe: Unsafe) -> Decimal:
+        """By how much the best so far is dearer than what has no order, numeraire."""
+        best = _best(self.options, self.floor).verdict
+        short = best.rank_above(self.floor)[1] - unsafe.verdict.rank_above(self.floor)[1]
+        return ANY if short > 0 else best.total - unsafe.verdict.total
+
 
 def _untangle(choice: _Choice, found: Search, first: Unsafe) -> None:
     """Search again with cuts that follow from what could not be ordered.
@@ -134,7 +143,9 @@ def _untangle(choice: _Choice, found: Search, first: Unsafe) -> None:
     Money first: accounts whose transfers wait for their own orders must be able to send before
     any order. Small legs: orders that wait for one another become small enough to go one by one.
     Either is asked of the tangle alone, then of more as new tangles show. Where both fail, what
-    carries money and positions in the tangle is left alone, then all of it.
+    carries money and positions in the tangle is left alone, then all of it. What then has an order
+    may still be far dearer than what has none, as where small legs keep an order from its size
+    that only a move tangled: then moves alone are left alone.
     """
     book, cut = choice.book, _Cut(choice, found)
     untangled = [cut.again(first, small=small) for small in (False, True)]
@@ -142,9 +153,18 @@ def _untangle(choice: _Choice, found: Search, first: Unsafe) -> None:
         every: tuple[str | MoveKey, ...] = (*book.routes, *book.moves)
         some = (first.tangle.carriers, tuple(book.moves)) if first.count <= ENOUGH else ()
         for names in ((), *some, every):
-            again = found.funded_first(barred=names)
-            if choice.add(again) is None:
-                return
+            if choice.add(found.funded_first(barred=names)) is None:
+                break
+    _without_moves(choice, found, first)
+
+
+def _without_moves(choice: _Choice, found: Search, first: Unsafe) -> None:
+    """Search again without the moves of a tangle, then without any, while that may gain much."""
+    moves, named = tuple(choice.book.moves), set(first.tangle.carriers)
+    tangled = tuple(key for key in moves if key in named) if first.count <= ENOUGH else ()
+    for keys in dict.fromkeys((tangled, moves)):
+        if keys and not choice.quick and choice.behind(first) > FAR:
+            choice.add(found.funded_first((), keys))
 
 
 @dataclass(frozen=True)

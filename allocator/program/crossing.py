@@ -11,7 +11,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 import numpy as np
 
-from allocator.models.account import Position
+from allocator.margin import cap_leverage
 from allocator.models.base import ZERO
 from allocator.models.market import Instrument
 from allocator.program.arrays import UNIT, Arrays, Moves, Orders, Pairs, Routes, Wallets
@@ -111,7 +111,7 @@ def _pairs(cross: Crossing) -> Pairs:
         isolated=np.array(
             [place is not None and place.isolated is not None for place in places], dtype=bool
         ),
-        cap=_caps(cross, keys, places),
+        cap=_caps(cross, keys),
     )
 
 
@@ -127,15 +127,15 @@ def _open_orders(book: Book) -> dict[Pair, tuple[Decimal, Decimal]]:
     return out
 
 
-def _caps(cross: Crossing, keys: Sequence[Pair], places: Sequence[Position | None]) -> Vector:
+def _caps(cross: Crossing, keys: Sequence[Pair]) -> Vector:
     """Look up the largest notional in brackets whose leverage reaches the selected one."""
     known = dict[Hashable, float]()
     out = np.full(len(keys), np.inf)
-    for at, (key, place) in enumerate(zip(keys, places, strict=True)):
+    for at, key in enumerate(keys):
         tiers = cross.book.tiers.get(key, ())
         if not tiers:
             continue
-        leverage = ZERO if place is None or place.leverage is None else place.leverage
+        leverage = cap_leverage(cross.book, *key)
         kind = (id(tiers), leverage)
         if kind not in known:
             caps = [t.cap for t in tiers if t.max_leverage is None or t.max_leverage >= leverage]

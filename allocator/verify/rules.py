@@ -219,7 +219,7 @@ def _stress_face(pool: Pool, stress: Stress, before: Decimal) -> Face:
 def _bracket_rule(
     book: Book, account: str, instrument: str, effects: Sequence[Effect]
 ) -> Iterator[Rule]:
-    """Keep a pair within the largest notional that its leverage allows.
+    """Keep a pair within the largest notional that its brackets allow.
 
     One action alone is at its worst before it or after it: its way needs no faces.
     """

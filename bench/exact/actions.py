@@ -63,7 +63,6 @@ class Acts:
     book: Book
     model: Model
     fine: bool = False
-    beyond: int = 0
     most: Mapping[tuple[str, ...], float] = field(default_factory=dict[tuple[str, ...], float])
     buys: dict[Pair, Side] = field(default_factory=dict[Pair, Side])
     sells: dict[Pair, Side] = field(default_factory=dict[Pair, Side])
@@ -131,9 +130,7 @@ def _stepped(act: Amount, size: float) -> Decimal:
     return Decimal(repr(size)) * act.per // act.step * act.step
 
 
-def acts_of(
-    book: Book, model: Model, *, fine: bool, most: Mapping[tuple[str, ...], float], beyond: int = 0
-) -> Acts:
+def acts_of(book: Book, model: Model, *, fine: bool, most: Mapping[tuple[str, ...], float]) -> Acts:
     """Add the columns of every action and the rules on single actions.
 
     Parameters
@@ -142,10 +139,8 @@ def acts_of(
         Whether the finest lots and steps are whole, too.
     most
         Known largest sizes by the names of `Acts.columns`; below one, the action is left out.
-    beyond
-        As in `box`.
     """
-    acts = Acts(book, model, fine, beyond, most)
+    acts = Acts(book, model, fine, most)
     for key, quantity in book.quantity.items():
         worth = float(quantity * book.notional(key[1])) / UNIT
         acts.position[key] = Line(constant=worth)
@@ -176,25 +171,19 @@ def may_order(book: Book, key: Pair) -> bool:
     )
 
 
-def box(book: Book, key: Pair, beyond: int = 0) -> tuple[float, float]:
-    """Least and largest signed notional of a pair by brackets and states, numeraire.
-
-    Parameters
-    ----------
-    beyond
-        Lots by which a bracket may be exceeded where no law holds an account to it.
-    """
+def box(book: Book, key: Pair) -> tuple[float, float]:
+    """Least and largest signed notional of a pair by brackets and states, numeraire."""
     notional = float(book.notional(key[1]))
     now = float(book.quantity.get(key, ZERO)) * notional
     if "reduce_only" in (book.accounts[key[0]].state, book.status(key[1])):
         return min(now, 0.0), max(now, 0.0)
     tiers, place = book.tiers.get(key, ()), book.position(*key)
     selected = ZERO if place is None or place.leverage is None else place.leverage
+    if book.accounts[key[0]].margin.model == "scenario":  # every bracket is open to it
+        selected = ZERO
     caps = [float(t.cap) for t in tiers if t.max_leverage is None or t.max_leverage >= selected]
     cap = max(caps, default=0.0) if tiers else MANY
     wide = max(cap, abs(now))
-    if book.accounts[key[0]].margin.model == "scenario":  # no law: rounding may go beyond
-        wide += beyond * notional * float(book.instruments[key[1]].lot)
     return -wide, wide
 
 
@@ -219,9 +208,7 @@ def _add_order(acts: Acts, key: Pair) -> None:
     book, row = acts.book, acts.book.instruments[key[1]]
     worth, spot = acts.lot_worth(key[1]), row.is_spot
     now = 0.0 if spot else acts.position[key].constant
-    low, high = (
-        (-MANY / UNIT, MANY / UNIT) if spot else (v / UNIT for v in box(book, key, acts.beyond))
-    )
+    low, high = (-MANY / UNIT, MANY / UNIT) if spot else (v / UNIT for v in box(book, key))
     tight = "reduce_only" in (book.accounts[key[0]].state, book.status(row.id))
     for sides, sign, room in ((acts.buys, 1.0, high - now), (acts.sells, -1.0, now - low)):
         most = (room + _brought(book, key, sign)) / worth * (1 + 1e-12)
@@ -395,5 +382,5 @@ def _boxes(acts: Acts) -> None:
     """Keep every position in its brackets and, where it may only be reduced, reduced."""
     for pair, line in acts.position.items():
         if line.of:
-            low, high = (value / UNIT for value in box(acts.book, pair, acts.beyond))
+            low, high = (value / UNIT for value in box(acts.book, pair))
             acts.model.row(line, low, high)

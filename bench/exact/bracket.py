@@ -37,9 +37,6 @@ ROOMS = (1e-6, 1e-4, 1e-2)
 SLACK = 0.2
 """By how much a plan that the exact law releases may miss a rule of floats, numeraire."""
 
-BEYOND = 10
-"""Lots by which rounding may exceed a bracket that no law holds an account of scenarios to."""
-
 Most = Mapping[tuple[str, ...], float]
 
 
@@ -97,8 +94,7 @@ def built(book: Book, *, fine: bool = False, room: float = 0.0, most: Most | Non
         Known largest sizes of actions.
     """
     model = Model()
-    beyond = BEYOND if room < 0 else 0
-    acts = acts_of(book, model, fine=fine, most=most or {}, beyond=beyond)
+    acts = acts_of(book, model, fine=fine, most=most or {})
     missing = Missing(model, [])
     for account in sorted(book.accounts):
         Margins(acts, account, missing, room / UNIT).rules()

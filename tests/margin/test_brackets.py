@@ -6,12 +6,15 @@ import itertools
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from allocator.margin import bracket_cap, breaks, requirement
 from allocator.models.errors import SnapshotError
+from allocator.program.arrays import UNIT
+from allocator.program.crossing import arrays_of
 from allocator.state import Book
 from tests.law.desk import NORTH, Data, book_of, changed, pair, position
 
@@ -119,6 +122,18 @@ def test_less_contracts_need_less_margin(one: int, other: int, model: str) -> No
 )
 def test_leverage_caps_the_notional(leverage: str, cap: str) -> None:
     assert bracket_cap(bracketed(binance(), leverage=leverage), "lead", NORTH) == Decimal(cap)
+
+
+@pytest.mark.parametrize("leverage", [None, "5", "151"])
+def test_every_bracket_is_open_under_scenario_margin(leverage: str | None) -> None:
+    data = changed("snapshot/instruments/0/tiers", binance())
+    scenarios = [{"pnl": {row["id"]: "-1" for row in data["snapshot"]["instruments"]}}]
+    data["snapshot"]["accounts"][0]["margin"] = {"model": "scenario", "scenarios": scenarios}
+    data["snapshot"]["accounts"][0]["positions"][NORTH] = pair(leverage=leverage)
+    book = book_of(data)
+    assert bracket_cap(book, "lead", NORTH) == Decimal(binance()[-1]["cap"])
+    (at,) = np.flatnonzero([key == ("lead", NORTH) for key in arrays_of(book).pairs.keys])
+    assert arrays_of(book).pairs.cap[at] * float(UNIT) == pytest.approx(float(binance()[-1]["cap"]))
 
 
 def test_initial_margin_is_notional_over_leverage() -> None:

@@ -87,6 +87,14 @@ def test_worst_scenario_must_be_covered() -> None:
     assert {"margin_initial", "margin_maintenance"} <= judged(scenario("-50"), GOOD)
 
 
+@pytest.mark.parametrize(("cap", "expected"), [("40000", set[str]()), ("39999", {"bracket"})])
+def test_caps_of_brackets_bound_a_pair_under_scenario_margin(cap: str, expected: set[str]) -> None:
+    data = modelled(model="scenario", scenarios=[{"pnl": {NORTH: "-1"}}])
+    tier = {"cap": cap, "maintenance": "0.02", "max_leverage": "20"}
+    data["snapshot"]["accounts"][1]["positions"][NORTH]["tiers"] = [tier]
+    assert judged(data, GOOD) == expected
+
+
 def test_stress_must_be_survived() -> None:
     # 4,976 - 4,000 = 976 against 360; at -12 %: 176 against 352
     assert judged(shocked("-0.1"), GOOD) == set()
