@@ -9,7 +9,7 @@ import numpy as np
 from allocator.margin import collateral, pools, requirements
 from allocator.program.affine import WIDER, Affine, Draft
 from allocator.program.arrays import Arrays
-from allocator.program.core import Core, collateral_reach, core_of
+from allocator.program.core import LARGEST, Core, collateral_reach, core_of
 from allocator.program.form import Bends, Direction, Form, Hull, Index, Mask, Vector
 from allocator.program.limits import limit_rows, members, selected
 from allocator.program.margin import margin_rows
@@ -19,9 +19,6 @@ from allocator.program.requirements import Brackets, initial_rates
 from allocator.program.sparse import sp
 from allocator.program.wallets import wallet_rows
 from allocator.state import State
-
-LARGEST = 1e6
-"""Largest gross notional of a pair, in units, where no rule bounds it."""
 
 
 @dataclass(frozen=True)

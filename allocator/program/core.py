@@ -10,12 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from allocator.program.affine import WIDER, Affine
-from allocator.program.arrays import Arrays
+from allocator.program.arrays import Arrays, Orders
 from allocator.program.form import Index, Mask, Vector
 from allocator.program.sparse import Matrix, sp
 
-REACH = 1.02
-"""Room on derived bounds of spot orders, for what prices of base and mark may differ by."""
+LARGEST = 1e6
+"""Largest size of an action or a position, in units, where no rule bounds it."""
+
+PUMP = 1.0 + 1e-9
+"""Value of a circle of spot orders from which it makes money out of nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +175,11 @@ def _sizes(
     orders, routes, moves = arrays.orders, arrays.routes, arrays.moves
     spot = orders.pair < 0
     start = np.append(arrays.pairs.start, 0.0)[orders.pair]
-    reach = _reach(arrays)[orders.account]
+    reach = _spot(arrays)
     opens = ~orders.only_reduce
     added, taken = (np.append(by, 0.0)[orders.pair] * opens for by in _moved(arrays))
-    room_up = np.where(spot, reach, np.append(box[1], 0.0)[orders.pair] - start + taken)
-    room_down = np.where(spot, reach, start - np.append(box[0], 0.0)[orders.pair] + added)
+    room_up = np.where(spot, reach.buy, np.append(box[1], 0.0)[orders.pair] - start + taken)
+    room_down = np.where(spot, reach.sell, start - np.append(box[0], 0.0)[orders.pair] + added)
     buy = np.where(orders.may_buy, np.minimum(room_up, orders.most), 0.0)
     sell = np.where(orders.may_sell, np.minimum(room_down, orders.most), 0.0)
     closing_buy = np.where(~spot & (start < 0), orders.closes, 0.0)
@@ -207,30 +210,81 @@ def _moved(arrays: Arrays) -> tuple[Vector, Vector]:
     return out[0] + out[1], out[2] + out[3]
 
 
-def _reach(arrays: Arrays) -> Vector:
-    """Most that an account could ever pay for spot: all it holds, may be sent, or may settle."""
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """How far spot orders can carry the money of accounts.
+
+    Attributes
+    ----------
+    buy, sell
+        Most that could ever be paid for, and got from, what is bought and sold, by order pair.
+    gain
+        Most that prices which differ from marks could ever add to equity, by account.
+    """
+
+    buy: Vector
+    sell: Vector
+    gain: Vector
+
+
+def _spot(arrays: Arrays) -> Spot:
+    """Bound spot orders by all that an account holds, may be sent or may settle.
+
+    Money is worth along every path of orders what marks and prices make of it. Where a circle of
+    two instruments makes money out of nothing, no bound follows from what is held.
+    """
+    orders, held = arrays.orders, _spendable(arrays)
+    buy, sell = np.zeros(len(orders.keys)), np.zeros(len(orders.keys))
+    gain = np.zeros(len(arrays.accounts))
+    spot = np.flatnonzero(orders.pair < 0)
+    for account in np.unique(orders.account[spot]):
+        own = spot[orders.account[spot] == account]
+        own = own[orders.gain[own] > 0]
+        keys = np.unique(np.concatenate([orders.cash[own], orders.base[own]]))
+        cash = np.searchsorted(keys, orders.cash[own])
+        base = np.searchsorted(keys, orders.base[own])
+        best = _rates(orders, own, (cash, base), keys.size)
+        if np.any(np.diag(best) > PUMP):
+            buy[own] = sell[own] = LARGEST
+            gain[account] = LARGEST
+            continue
+        most = held[keys] @ best
+        buy[own] = most[cash]
+        sell[own] = most[base] / orders.gain[own]
+        gain[account] = held[keys] @ np.maximum(best.max(axis=1) - 1.0, 0.0)
+    return Spot(*(np.minimum(row * WIDER, LARGEST) for row in (buy, sell, gain)))
+
+
+def _rates(orders: Orders, own: Index, ends: tuple[Index, Index], count: int) -> Vector:
+    """Find what one unit of each wallet can become of each other, along the best path."""
+    cash, base = ends
+    best = np.eye(count)
+    gain, toll = orders.gain[own], orders.toll[own]
+    np.maximum.at(best, (cash, base), np.where(orders.may_buy[own], gain / (1.0 + toll), 0.0))
+    back = np.maximum(1.0 - toll, 0.0) / gain
+    np.maximum.at(best, (base, cash), np.where(orders.may_sell[own], back, 0.0))
+    for by in range(count):
+        best = np.maximum(best, np.outer(best[:, by], best[by]))
+    return best
+
+
+def _spendable(arrays: Arrays) -> Vector:
+    """Add up what each wallet holds, may be sent and may settle."""
     wallets, routes, moves = arrays.wallets, arrays.routes, arrays.moves
+    n, profit = len(wallets.keys), np.maximum(moves.settled, 0.0) * moves.most
     held = np.maximum(wallets.wallet - wallets.ring, 0.0)
-    n = len(arrays.accounts)
-    total = np.bincount(wallets.account, held, n)
-    total += np.bincount(wallets.account[routes.target], routes.most, n)
-    total += np.bincount(
-        wallets.account[moves.cash], np.maximum(moves.settled, 0.0) * moves.most, n
-    )
-    return np.asarray(total * REACH, dtype=np.float64)
+    held += np.bincount(routes.target, routes.most, n)
+    return np.asarray(held + np.bincount(moves.cash, profit, n), dtype=np.float64)
 
 
 def collateral_reach(arrays: Arrays) -> Vector:
     """Most collateral that an account could ever have, by account."""
     wallets, routes = arrays.wallets, arrays.routes
     n = len(arrays.accounts)
-    total = np.bincount(wallets.account, np.maximum(wallets.equity, 0.0), n)
-    if len(routes.ids):
-        total += np.bincount(wallets.account[routes.target], routes.most, n)
-    spot = arrays.orders.pair < 0
-    if spot.any():
-        total *= np.where(np.bincount(arrays.orders.account[spot], minlength=n) > 0, REACH, 1.0)
-    return np.asarray(total, dtype=np.float64) * WIDER
+    equity = np.maximum(wallets.equity, wallets.equity - wallets.isolated)
+    total = np.bincount(wallets.account, np.maximum(equity, 0.0), n)
+    total += np.bincount(wallets.account[routes.target], routes.most, n)
+    return np.asarray(total + _spot(arrays).gain, dtype=np.float64) * WIDER
 
 
 Part = tuple[Index, Index, Vector]

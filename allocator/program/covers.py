@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from allocator.program.affine import Affine, Draft
-from allocator.program.core import REACH, Core
+from allocator.program.affine import WIDER, Affine, Draft
+from allocator.program.core import Core
 from allocator.program.form import Index, Vector
 from allocator.program.margin_keys import Keys
 from allocator.program.positions import Positions
@@ -80,11 +80,11 @@ def cover_rows(core: Core, draft: Draft, positions: Positions, short: Short) -> 
 
 
 def _spot(core: Core, keys: Keys, at: Index) -> Matrix:
-    """Bound what a unit of a spot order can add to collateral: no more than its own value."""
+    """Bound what a unit of a spot order can add to collateral: no more than what it brings."""
     orders, layout = core.arrays.orders, core.layout
     spot = np.flatnonzero(orders.pair < 0)
     touched = keys.of_wallet[at][:, orders.cash[spot]] + keys.of_wallet[at][:, orders.base[spot]]
     row, column = (touched > 0).tocoo().coords
     both = np.concatenate([layout.buys[spot[column]], layout.sells[spot[column]]])
-    values = np.full(both.size, REACH)
+    values = np.concatenate([orders.gain[spot[column]], np.ones(column.size)]) * WIDER
     return sp.csr_array((values, (np.tile(row, 2), both)), shape=(at.size, layout.count))
