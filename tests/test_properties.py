@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -245,6 +247,16 @@ def test_distorted_books_end_in_checked_plans_or_typed_errors() -> None:
     decided, refused = fuzzed(range(60))
     assert decided > 20
     assert decided + refused == 60
+
+
+def test_a_book_of_absurd_numbers_does_not_end_the_process() -> None:
+    """In a process of its own: over coefficients of 2e12 the mixed-integer solver ended it."""
+    told = "from tests.test_properties import fuzzed; print(fuzzed(range(396, 397)))"
+    run = subprocess.run(
+        [sys.executable, "-c", told], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    assert run.stdout.strip() in ("(1, 0)", "(0, 1)")
 
 
 @pytest.mark.soak

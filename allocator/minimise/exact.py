@@ -25,12 +25,16 @@ CLOSE_BY = (1.0, 0.99, 1.01, 0.96, 1.04, 0.88, 1.12)
 NODES = 20_000
 """Nodes of the search over all rounds: cheap books need few, and no book may take minutes."""
 
+LARGEST = 1e9
+"""Coefficient above which a program is not handed to the solver, which ended the process over some;
+books of sane numbers stay far below."""
+
 CLOSE = 2e-5
 """Gap in objective units at which the rounds end."""
 
 
 def exact(form: Form, near: Vector, tried: Sequence[Candidate]) -> Exact | None:
-    """Solve the mixed-integer program; None if no answer is found.
+    """Solve the mixed-integer program; None if no answer is found, or its numbers are absurd.
 
     Parameters
     ----------
@@ -42,6 +46,8 @@ def exact(form: Form, near: Vector, tried: Sequence[Candidate]) -> Exact | None:
         Sets of actions that are known to be feasible, to start from.
     """
     mixed = mixed_of(form)
+    if max(np.abs(mixed.A.data).max(initial=0.0), np.abs(mixed.cost).max(initial=0.0)) > LARGEST:
+        return None
     model = _Model(mixed)
     for point in _first_points(mixed, near):
         model.cut(point)
