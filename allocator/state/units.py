@@ -137,10 +137,10 @@ def settlements(snapshot: Snapshot, policy: Policy, row: Instrument) -> Decimal:
     """Count funding settlements in (as_of, as_of + H]; pro rata if the next one is unknown."""
     if row.kind != "perpetual" or row.funding is None:
         return ZERO
-    if row.funding.next_at is None:
+    every = int(row.funding.interval_h * 3_600_000_000)
+    if row.funding.next_at is None or not every:  # within a microsecond there is no next one
         return policy.horizon_h / row.funding.interval_h
     tick = timedelta(microseconds=1)
-    every = int(row.funding.interval_h * 3_600_000_000)
     first = (row.funding.next_at - snapshot.as_of) // tick
     end = horizon(policy) // tick
     earliest = max(0, -first // every + 1)

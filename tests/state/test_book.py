@@ -89,6 +89,7 @@ def test_smallest_order_keeps_lot_quantity_and_notional() -> None:
         ("2026-11-20T16:00:00Z", "8", "1"),
         ("2026-11-20T16:00:01Z", "8", "0"),
         ("2026-11-19T08:00:00Z", "8", "1"),
+        ("2026-11-20T12:00:00Z", "0.0000000001", "80000000000"),
     ],
 )
 def test_settlements_within_the_horizon(next_at: str | None, interval: str, count: str) -> None:

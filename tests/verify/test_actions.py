@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan
+from allocator.models.snapshot import Snapshot
+from allocator.verify import price_range, verify
 from tests.law.desk import (
     COIN,
     GOOD,
     SOUTH,
     Data,
+    book_of,
     changed,
     codes,
     desk,
@@ -323,3 +327,17 @@ def test_order_in_a_pair_that_is_not_listed_is_refused_not_raised() -> None:
     data = changed("snapshot/accounts/1/positions", {})
     plan = honest(desk(), GOOD)
     assert {"tradable", "unreplayable"} <= codes(data, plan)
+
+
+def test_as_many_orders_as_the_budget_are_taken() -> None:
+    assert judged(changed("snapshot/accounts/1/order_budget", 1), GOOD) == set()
+
+
+def test_a_price_outside_is_told_with_both_ends_of_what_is_allowed() -> None:
+    plan = honest(desk(), sent(limit_price="40200.5"))
+    snapshot = Snapshot.model_validate(desk()["snapshot"])
+    rows = verify(snapshot, Mandate.model_validate(desk()["mandate"]), plan)
+    (told,) = [row.message for row in rows if row.code == "limit_price"]
+    low, high = price_range(book_of(desk()), plan.actions[1]) or (None, None)
+    assert told.endswith(f"40200.5 is outside [{low}, {high}]")
+    assert low != high

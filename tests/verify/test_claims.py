@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +14,7 @@ from allocator.models.mandate import Mandate
 from allocator.models.plan import COST_PARTS, Infeasible, Plan
 from allocator.models.snapshot import Snapshot
 from allocator.verify import plan_blocks, verify
+from allocator.verify.claims import RELATIVE_GAP, REPAIRED, _certificate, status_violations
 from tests.law.desk import (
     GOOD,
     Data,
@@ -221,3 +223,48 @@ def test_untraded_book_without_volume_is_refused_not_raised() -> None:
     snapshot = Snapshot.model_validate(unpriced["snapshot"])
     mandate = Mandate.model_validate(unpriced["mandate"])
     assert {row.code for row in verify(snapshot, mandate, plan)} == {"unreplayable"}
+
+
+def claimed(plan: Plan, cost: dict[str, Any], **claims: Any) -> list[str]:
+    """Tell what is said of a certificate beside a cost."""
+    assert plan.certificate is not None
+    certificate = plan.certificate.model_copy(update=claims)
+    return list(_certificate(certificate, plan.cost.model_copy(update=cost), claims["shortfall"]))
+
+
+def test_a_certificate_is_held_to_the_last_digit_of_each_tolerance() -> None:
+    plan = honest(desk(), GOOD)
+    total = Decimal(5)
+    exact = {"lower_bound": total, "gap": Decimal(0), "shortfall": Decimal(0)}
+    edge = RELATIVE_GAP
+    assert claimed(plan, {"total": total}, **exact, gap_relative=edge) == []
+    beyond = claimed(plan, {"total": total}, **exact, gap_relative=edge + Decimal("1e-12"))
+    assert [row.split(":")[0] for row in beyond] == ["gap_relative"]
+
+
+@pytest.mark.parametrize(("total", "over"), [("1000000", "0.9"), ("1", "0.009")])
+def test_a_bound_may_be_above_the_total_by_the_larger_tolerance(total: str, over: str) -> None:
+    plan, amount = honest(desk(), GOOD), Decimal(total)
+    for times, refused in ((1, False), (10, True)):
+        bound = amount + times * Decimal(over)
+        told = claimed(plan, {"total": amount}, lower_bound=bound, shortfall=Decimal(0))
+        assert any("is above the total" in row for row in told) is refused
+
+
+def test_a_plan_as_dear_as_nothing_is_not_worth_it_and_a_cent_missing_is_repaired() -> None:
+    plan = honest(desk(), GOOD)
+    book = book_of(desk())
+    true = plan_blocks(book, plan.actions)
+    dear = true.cost.model_copy(update={"total": true.cost.do_nothing})
+    rows = status_violations(book, plan, replace(true, cost=dear))
+    assert [row.code for row in rows] == ["not_worth_it"]
+    cheaper = dear.model_copy(update={"total": dear.total - Decimal("0.01")})
+    assert list(status_violations(book, plan, replace(true, cost=cheaper))) == []
+    left = true.after.parts[:0]
+    cent = replace(true.after, total=REPAIRED, parts=left)
+    starved = plan.model_copy(update={"status": "infeasible"})
+    told = [row.message for row in status_violations(book, starved, replace(true, after=cent))]
+    assert "infeasible, but nothing is broken after the plan" in told
+    more = replace(cent, total=REPAIRED + Decimal("0.000001"))
+    told = [row.message for row in status_violations(book, starved, replace(true, after=more))]
+    assert "infeasible, but nothing is broken after the plan" not in told
