@@ -135,7 +135,8 @@ class Writer:
             turnover = cp.sum(self.x[layout.buys[at]] + self.x[layout.sells[at]])
             rate = 2 / 3 * float(self.book.policy.impact) * float(row.daily_volatility or 0)
             scale = (self.unit / float(row.daily_volume or 1)) ** 0.5
-            total = total + rate * scale * cp.power(turnover, 1.5)
+            # A solver's rounding may leave turnover below zero, where the power has no value.
+            total = total + rate * scale * cp.power(cp.pos(turnover), 1.5)
         return total
 
     def transfers(self) -> Expression:
