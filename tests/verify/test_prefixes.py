@@ -15,10 +15,12 @@ from allocator.state import Book, State, effect_of
 from allocator.verify import broken_prefixes, first_broken_prefix, prefixes, steps_of
 from tests.law.desk import (
     GOOD,
+    NORTH,
     Data,
     book_of,
     changed,
     desk,
+    judged,
     move,
     order,
     pair,
@@ -177,3 +179,13 @@ def test_margin_that_jumps_is_taken_where_two_steps_in_one_pair_can_lead() -> No
 
     assert broken(1) == set()
     assert broken() == {"margin_initial", "margin_maintenance"}
+
+
+def test_a_move_before_the_order_that_makes_room_for_it_leaves_the_bracket() -> None:
+    """Cap 1,000,000 is 2,500 contracts: 2,400 and 150 more are beyond, less 100 they are not."""
+    data = changed("snapshot/accounts/1/balances/USDT", {"wallet": "900000", "withdrawable": "0"})
+    data = changed(f"snapshot/accounts/1/positions/{NORTH.replace('/', '~')}", pair("2400"), data)
+    data = changed(f"snapshot/accounts/0/positions/{NORTH.replace('/', '~')}", pair("200"), data)
+    room = order(1, "100", "sell", account="aide")
+    assert judged(data, [room, move(2, "150", after=[1])]) == set()
+    assert judged(data, [room, move(2, "150")]) == {"step_bracket"}
