@@ -44,9 +44,15 @@ class Reading:
 
 
 class Metrics:
-    """Counts what happens, and tells it with a reading of the present."""
+    """Counts what happens, and tells it with a reading of the present.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    rules
+        Ids of the triggers. A series that begins with its first count has no increase to show.
+    """
+
+    def __init__(self, rules: Iterable[str] = ()) -> None:
         self.registry = CollectorRegistry()
         self._steps = Histogram(
             "allocator_step_seconds",
@@ -66,6 +72,8 @@ class Metrics:
         )
         for status in ("done", "failed", "missed"):
             self._slots.labels(status)
+        for rule in rules:
+            self._fired.labels(rule)
 
     def observe(self, step: str, seconds: float) -> None:
         """Count a step of a cycle."""

@@ -99,7 +99,7 @@ class Service:
         self._budgets = budgets
         self.portfolio = config.installation
         self.live = Live(f"{socket.gethostname()}:{os.getpid()}")
-        self.metrics = Metrics()
+        self.metrics = Metrics(row.id for row in config.service.triggers)
         self.slots = Slots(engine, self.portfolio)
         self.office = Office(engine, self.portfolio, self.clock)
         self.mandates = Mandates(

@@ -34,6 +34,11 @@ def known() -> set[str]:
     return set(NAMES.findall(metrics.render(reading).decode()))
 
 
+def test_a_trigger_that_has_not_fired_is_told_as_none_so_that_its_first_is_an_increase() -> None:
+    text = Metrics(["drift"]).render(Reading(START, True, False, None, None, None, 0, 0, 0, 0))
+    assert 'allocator_triggers_fired_total{rule="drift"} 0.0' in text.decode()
+
+
 def test_alert_rules_watch_what_is_told(known: set[str]) -> None:
     rules: Any = yaml.safe_load((DEPLOY / "prometheus/alerts.yml").read_text())
     named = set(NAMES.findall(" ".join(r["expr"] for g in rules["groups"] for r in g["rules"])))
