@@ -31,7 +31,7 @@ from allocator.service.reading import Reading, read_book
 from allocator.service.repairs import repairing
 from allocator.service.scheduler.slots import Asked, Slot, Slots, Status
 from allocator.service.scheduler.worker import Result
-from allocator.service.snapshots import GATHERED, Snapshots
+from allocator.service.snapshots import GATHERED, NARROWED, Snapshots
 from allocator.service.words import VenueShutError, Words
 from allocator.state import Book
 
@@ -159,18 +159,21 @@ class Cycles:
         if missing and all(row.id in missing for row in snapshot.accounts):
             why = "; ".join(f"{name}: {what}" for name, what in sorted(missing.items()))
             return Result("failed", f"no account was read: {why}"[:MOST_NOTE])
-        asked: tuple[Snapshot, Mandate] | None = (snapshot, holds.mandate)
+        asked = (snapshot, holds.mandate)
         if read.unclear and slot.kind != "repair":
             note = f"where this is is not known, so nothing is planned but repairs: {read.unclear}"
             return Result("failed", note[:MOST_NOTE])
         if slot.kind == "repair":
-            asked = repairing(snapshot, holds.mandate)
-            if asked is None:
+            narrowed = repairing(snapshot, holds.mandate)
+            if narrowed is None:
                 return Result("done", "nothing is broken: nothing to repair")
-        assert asked is not None
+            asked = narrowed
+        if not read.unclear:
+            self._ports.snapshots.keep(snapshot, GATHERED)
         plan = await self._timed("decide", asked)
         telemetry.bind(plan=plan.plan_hash)
-        self._ports.snapshots.keep(asked[0], GATHERED)
+        if asked[0] is not snapshot:
+            self._ports.snapshots.keep(asked[0], NARROWED)
         self._ports.office.propose(plan, *asked, PROPOSER)
         result = await self._let_go(slot, plan, asked)
         log.info(

@@ -14,6 +14,9 @@ from allocator.models.service_records import SnapshotRow
 from allocator.models.snapshot import Snapshot
 
 GATHERED = "gathered"
+NARROWED = "narrowed to repairs"
+"""Source of what an urgent plan was made for: the book, in which nothing may grow."""
+
 MOST_KEPT = 500
 
 

@@ -269,6 +269,19 @@ def test_urgent_slot_repairs_while_a_venue_is_dead(lite: Engine) -> None:
     assert room.office.history.breakers() == ()
 
 
+def test_what_a_repair_is_narrowed_to_is_not_taken_for_the_book(lite: Engine) -> None:
+    """What-ifs and proposals begin from the latest snapshot that was gathered."""
+    mandate = Mandate.model_validate({**MANDATE, "limits": [CAP]})
+    room = Room(lite, start=snapshot("1"), mandate=mandate, dry=True)
+    plan = room.office.history.proposal(str(room.work("repair").plan_hash))
+    kept = Snapshots(lite, "desk")
+    assert {row.status for row in kept.latest().instruments} == {"open"}
+    assert plan is not None
+    assert {row.status for row in plan.snapshot.instruments} == {"reduce_only"}
+    assert kept.read(plan.plan.snapshot_hash) == plan.snapshot
+    assert not kept.was_gathered(plan.plan.snapshot_hash)
+
+
 def test_plan_that_adds_is_refused_while_a_venue_is_dead(lite: Engine) -> None:
     room = Room(lite)
     room.exchange.faults.add(Fault("gather", "error", account="b"))
