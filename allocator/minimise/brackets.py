@@ -14,7 +14,7 @@ from allocator.program.arrays import Arrays
 from allocator.program.build import Program, build
 from allocator.program.form import Vector
 from allocator.program.requirements import ceilings, jumps_of
-from allocator.program.solve import solve
+from allocator.program.solve import RANKING, solve
 
 TRIES = 30
 """Most programs that are built and solved to choose brackets."""
@@ -73,11 +73,11 @@ def _rank(program: Program, cap: float) -> tuple[float, float]:
     """Least S beyond the cap, then the relaxed total; infinite where nothing is feasible."""
     form = program.form
     try:
-        return 0.0, solve(form.capped(cap).relaxed()).value
+        return 0.0, solve(form.capped(cap).relaxed(), RANKING).value
     except SolverError:
         pass
     try:
-        least = solve(only_shortfall(form.capped(np.inf)).relaxed()).value
-        return least, solve(form.capped(least + SPARE).relaxed()).value
+        least = solve(only_shortfall(form.capped(np.inf)).relaxed(), RANKING).value
+        return least, solve(form.capped(least + SPARE).relaxed(), RANKING).value
     except SolverError:
         return np.inf, np.inf

@@ -82,6 +82,9 @@ CHAIN: tuple[tuple[str, Solver | None], ...] = (
 TRIAL = CHAIN[:2]
 """The chain of a trial, of which no answer is an answer too: the set of actions is not used."""
 
+RANKING = tuple(row for row in CHAIN if row[0] != "osqp")
+"""The chain of programs that are compared: many have no answer, where splitting takes longest."""
+
 TINY = 300
 """Columns that can move up to which a trial asks PIQP first, which starts up faster."""
 
