@@ -157,6 +157,8 @@ def _values(node: ast.AST) -> Iterator[Change]:
                 yield f"without element {place}", _drop(place)
         case ast.Call(func=ast.Name(id=name)) if name in NAMES:
             yield name, _rename(NAMES[name])
+        case ast.Return(value=ast.Constant(value=None)):
+            return  # it returns nothing as it is
         case ast.Return(value=value) if value is not None:
             yield "returns nothing", _value(None, whole=True)
         case _:
