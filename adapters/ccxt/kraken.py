@@ -4,8 +4,9 @@ Accounts are the multi-collateral wallet (``unified``), which trades linear perp
 wallet (``funding``), which only holds. The venue nets positions: there are no legs.
 
 Nothing here was run against the venue itself. Requests and answers follow its pages "Send order",
-"Cancel order", "Dead man's switch", "Get open orders", "Get order events", "Get execution events",
-"Derivatives Rate Limits" and the list of errors on each, and are replayed from them.
+"Batch order management", "Cancel order", "Dead man's switch", "Get open orders", "Get order
+events", "Get execution events", "Derivatives Rate Limits" and the list of errors on each, and are
+replayed from them.
 
 Facts and where they stand: a client id is up to a hundred characters and unique ("Send order"); a
 known one is refused with ``clientOrderIdAlreadyExist``; an order is refused when it is not
@@ -14,27 +15,33 @@ window, since nonces are optional. An address may spend 500 units in ten seconds
 endpoints and a hundred in ten minutes on history. An order that ended is looked up in the history
 of order and execution events; how soon they show it is not told: five seconds are assumed.
 Transfers between wallets carry neither a key nor a deadline and are found by no look-up, so none is
-sent. Batches, single-collateral contracts and withdrawals are not covered; positions do not move.
+sent. Single-collateral contracts and withdrawals are not covered; positions do not move.
 """
 
 from __future__ import annotations
 
-import uuid
-from datetime import UTC, timedelta
+from collections.abc import Sequence
 from decimal import Decimal
 
 from allocator.adapters.ccxt import kraken_accounts, kraken_markets
 from allocator.adapters.ccxt.answers import rows as listed
 from allocator.adapters.ccxt.dialect import Facts, Trace
 from allocator.adapters.ccxt.failures import RefusalError, UnansweredError
+from allocator.adapters.ccxt.kraken_orders import (
+    MOST_ORDERS,
+    TAKEN,
+    deadline_of,
+    together,
+    uuid_of,
+    worded,
+)
 from allocator.adapters.ccxt.kraken_reads import order_rows
 from allocator.adapters.ccxt.lacking import SendsNoMoves, SendsNoTransfers, SendsNoWithdrawals
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.reads import ReadsAccounts, ReadsMarkets
 from allocator.adapters.ccxt.values import JsonObject, moment, number
-from allocator.adapters.ccxt.windows import RECEIVE_WINDOW_MS, offset_ms
 from allocator.adapters.exact import exactly
-from allocator.models.base import ZERO, plain
+from allocator.models.base import ZERO
 from allocator.models.errors import VenueError
 from allocator.models.intents import (
     Capabilities,
@@ -42,10 +49,6 @@ from allocator.models.intents import (
     FoundState,
     OrderIntent,
 )
-
-STYLES = {"ioc": "ioc", "post_only": "post"}
-TAKEN = frozenset({"placed", "partiallyFilled", "filled", "attempted"})
-"""States of an order sent that say the venue took it."""
 
 PAGES = 20
 DIGITS = Decimal("1e-12")
@@ -74,15 +77,6 @@ are not among them, nor is a nonce below its threshold; one that is known says t
 came before, which may have been carried out."""
 
 
-def uuid_of(client_id: str) -> str:
-    """Write a client id as the venue's older pages want it: as a UUID.
-
-    >>> uuid_of("0123456789abcdef0123456789abcdef")
-    '01234567-89ab-cdef-0123-456789abcdef'
-    """
-    return str(uuid.UUID(client_id))
-
-
 class Kraken(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves, SendsNoTransfers):
     """The multi-collateral wallet of each user, and its cash wallet."""
 
@@ -100,6 +94,7 @@ class Kraken(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves, Send
         trades = place.config.wallet == "unified"
         return Capabilities(
             orders=trades,
+            batch_orders=MOST_ORDERS if trades else 1,
             transfers=False,
             transfer_key=False,
             read_lag_s=Decimal(5),
@@ -108,24 +103,21 @@ class Kraken(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves, Send
 
     async def send_order(self, place: Place, intent: OrderIntent) -> str:
         """Send a limit order that is good for the receive window."""
-        body: JsonObject = {
-            "orderType": STYLES[intent.style],
-            "symbol": place.market(intent.instrument)["id"],
-            "side": intent.side,
-            "size": plain(intent.quantity),
-            "limitPrice": plain(intent.limit_price),
-            "cliOrdId": uuid_of(intent.client_id),
-            "reduceOnly": "true" if intent.reduce_only else "false",
-        }
-        if intent.stamped_at is not None:
-            good_for = timedelta(milliseconds=RECEIVE_WINDOW_MS - offset_ms(place.login.client))
-            until = (intent.stamped_at + good_for).astimezone(UTC)
-            body["processBefore"] = until.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        body = worded(place, intent)
+        until = deadline_of(place, intent.stamped_at)
+        if until is not None:
+            body["processBefore"] = until
         reply = await place.login.call("private_post_sendorder", body, intent.stamped_at)
         status = status_of(reply, "sendStatus")
         if text(status, "status") not in TAKEN:
             raise RefusalError(text(status, "status"), "the order was not placed")
         return text(status, "order_id")
+
+    async def send_orders(
+        self, place: Place, intents: Sequence[OrderIntent]
+    ) -> tuple[str | Exception, ...]:
+        """Send up to ten orders in one request; the answer names each by its client id."""
+        return await together(place, intents)
 
     async def find_order(self, place: Place, intent: OrderIntent, trace: Trace) -> Found | None:
         """Look an order up by its client id: among open ones, then in history."""

@@ -52,7 +52,6 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
         waiting("isTrigger in frontendOpenOrders"),
     ),
     "krakenfutures": (
-        ("batch orders (batchorder)", PROOF),
         ("transfers between wallets", "they carry no key and are found by no look-up"),
         WITHDRAWALS,
         (

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from allocator.adapters.ccxt.kraken import FACTS, ORDER_STATES, uuid_of
+from allocator.adapters.ccxt.kraken import FACTS, ORDER_STATES
+from allocator.adapters.ccxt.kraken_orders import uuid_of
 from allocator.adapters.emulator.wire import Call
 from allocator.models.config import Config
 from allocator.models.intents import AbsentNow, Ack, Rejected, TransferIntent

@@ -3,9 +3,11 @@
 Sources: KuCoin, docs/rest/futures-trading: "Place Order" (2), "Place Multiple Orders" (20), "Cancel
 Order by clientOid" (1), of 2,000 credits in 30 s; what reads cost as independent clients have it.
 Bitget, api-doc/contract/trade and position: requests a second by user.
+Kraken, guides/futures/ratelimits: nine and the size of the batch, of 500 in 10 s.
 """
 
 import asyncio
+from typing import Any
 
 import ccxt
 import pytest
@@ -42,7 +44,9 @@ class AskedError(Exception):
     """Nothing is sent: it was about to be."""
 
 
-def drawn(venue: str, monkeypatch: pytest.MonkeyPatch, *endpoints: str) -> list[float]:
+def drawn(
+    venue: str, monkeypatch: pytest.MonkeyPatch, *endpoints: str, **params: Any
+) -> list[float]:
     """Tell how many units each request draws, and send none of them."""
     names = ("KEY", "SECRET", "PASSPHRASE")
     for name in names:
@@ -61,7 +65,7 @@ def drawn(venue: str, monkeypatch: pytest.MonkeyPatch, *endpoints: str) -> list[
         client.throttler = own
         for endpoint in endpoints:
             with pytest.raises(AskedError):
-                await getattr(client, endpoint)({"clientOid": "1"})
+                await getattr(client, endpoint)(params or {"clientOid": "1"})
         return units
 
     return asyncio.run(work())
@@ -86,3 +90,12 @@ def test_a_request_to_bitget_is_paced_as_its_page_says(
     monkeypatch: pytest.MonkeyPatch, endpoint: str, a_second: int
 ) -> None:
     assert drawn("bitget", monkeypatch, endpoint) == [20 / a_second]
+
+
+@pytest.mark.parametrize("size", [2, 10])
+def test_several_orders_draw_at_kraken_what_their_number_makes(
+    monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    orders = [{"order": "send"}] * size
+    found = drawn("krakenfutures", monkeypatch, "private_post_batchorder", batchOrder=orders)
+    assert found == [9 + size]
