@@ -40,10 +40,6 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
     "deribit": (("cancel on disconnect (enable_cancel_on_disconnect)", WATCHES),),
     "gate": (WITHDRAWALS, waiting("price_orders")),
     "hyperliquid": (
-        (
-            "several orders in one action",
-            "its errors bear no client id, and no page read says that they keep the orders' places",
-        ),
         ("transfers and withdrawals", "they may not say after when they are refused"),
         (
             "status of the exchange (exchangeStatus)",

@@ -4,6 +4,7 @@ Sources: KuCoin, docs/rest/futures-trading: "Place Order" (2), "Place Multiple O
 Order by clientOid" (1), of 2,000 credits in 30 s; what reads cost as independent clients have it.
 Bitget, api-doc/contract/trade and position: requests a second by user.
 Kraken, guides/futures/ratelimits: nine and the size of the batch, of 500 in 10 s.
+Hyperliquid, Rate limits and user limits: an action weighs one, and one more by forty in its list.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ import ccxt
 import pytest
 
 from allocator.adapters.ccxt.budgets import Budgets
-from allocator.adapters.ccxt.clients import new_client
+from allocator.adapters.ccxt.clients import ON_CHAIN, new_client
 from allocator.models.config import LoginConfig
 
 KUCOIN = {
@@ -50,8 +51,9 @@ def drawn(
     """Tell how many units each request draws, and send none of them."""
     names = ("KEY", "SECRET", "PASSPHRASE")
     for name in names:
-        monkeypatch.setenv(f"WEIGHED_{name}", name)
-    told = {name.lower(): f"env:WEIGHED_{name}" for name in names}
+        monkeypatch.setenv(f"WEIGHED_{name}", "0x" + "1" * 40 if venue in ON_CHAIN else name)
+    words = [name for name in names if name != "PASSPHRASE" or venue not in ON_CHAIN]
+    told = {name.lower(): f"env:WEIGHED_{name}" for name in words}
 
     async def work() -> list[float]:
         client = new_client(LoginConfig.model_validate({"venue": venue, **told}), None)
@@ -99,3 +101,12 @@ def test_several_orders_draw_at_kraken_what_their_number_makes(
     orders = [{"order": "send"}] * size
     found = drawn("krakenfutures", monkeypatch, "private_post_batchorder", batchOrder=orders)
     assert found == [9 + size]
+
+
+@pytest.mark.parametrize(("size", "weight"), [(1, 1), (39, 1), (40, 2), (79, 2), (80, 3)])
+def test_an_action_weighs_at_hyperliquid_what_its_length_makes(
+    monkeypatch: pytest.MonkeyPatch, size: int, weight: int
+) -> None:
+    for key in ("orders", "cancels"):
+        action = {"type": key, key: [{}] * size}
+        assert drawn("hyperliquid", monkeypatch, "private_post_exchange", action=action) == [weight]
