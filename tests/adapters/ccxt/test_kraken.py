@@ -76,15 +76,6 @@ def test_a_suspended_market_is_halted_and_fees_are_the_dearest_of_the_schedule(
     assert (fees.taker, fees.by[BTC].maker) == (D("0.0005"), D("0.0002"))
 
 
-def test_triggers_stand_in_no_book_and_are_left_out(config: Config, venue: Replay) -> None:
-    rows = [kraken.open_order(), kraken.open_order(orderType="stop")]
-    venue.table[f"GET {kraken.V3}/openorders"] = kraken.ok(openOrders=rows)
-    account = gathered(config).snapshot.account["flex"]
-    assert [(row.instrument, row.side, row.quantity) for row in account.open_orders] == [
-        (BTC, "sell", D("0.009"))
-    ]
-
-
 def test_a_position_or_an_order_in_a_wallet_that_nobody_reads_freezes_and_is_named(
     config: Config, venue: Replay
 ) -> None:
