@@ -13,7 +13,8 @@ known one is refused with ``clientOrderIdAlreadyExist``; an order is refused whe
 processed before ``processBefore``, which is how long an order is good for here; a stamp has no
 window, since nonces are optional. An address may spend 500 units in ten seconds on the derivatives'
 endpoints and a hundred in ten minutes on history. An order that ended is looked up in the history
-of order and execution events; how soon they show it is not told: five seconds are assumed.
+of order and execution events; how soon they show it is not told: five seconds are assumed, and
+what it cost is told once the executions are all that the order says was filled.
 Transfers between wallets carry neither a key nor a deadline and are found by no look-up, so none is
 sent. Single-collateral contracts and withdrawals are not covered; positions do not move.
 """
@@ -27,6 +28,7 @@ from allocator.adapters.ccxt import kraken_accounts, kraken_markets
 from allocator.adapters.ccxt.answers import rows as listed
 from allocator.adapters.ccxt.dialect import Facts, Trace
 from allocator.adapters.ccxt.failures import RefusalError, UnansweredError
+from allocator.adapters.ccxt.fills import fees_of, quantity_of
 from allocator.adapters.ccxt.kraken_orders import (
     MOST_ORDERS,
     TAKEN,
@@ -53,6 +55,9 @@ from allocator.models.intents import (
 PAGES = 20
 DIGITS = Decimal("1e-12")
 """To which an average price is told."""
+
+ENDS = frozenset({"OrderCancelled", "OrderRejected"})
+"""Events after which nothing more of an order is filled."""
 
 REQUEST_ERRORS = (
     "accountInactive authenticationError insufficientFunds invalidAccount invalidAmount "
@@ -209,33 +214,60 @@ def found_order(
     VenueError
         When they do not fit each other yet: the history comes later.
     """
-    sizes = [number(text(fill["about"], "quantity")) or ZERO for fill in fills]
-    prices = [number(text(fill["about"], "price")) or ZERO for fill in fills]
-    filled = sum(sizes, ZERO)
-    if row is not None:
-        state: FoundState = "partial" if number(row.get("filledSize")) else "open"
-        filled = max(filled, number(row.get("filledSize")) or ZERO)
-    elif filled == intent.quantity:
-        state = "filled"
-    elif any(event["kind"] in {"OrderCancelled", "OrderRejected"} for event in events):
+    parts = [(number(text(fill["about"], "quantity")), "USD", _fee(fill)) for fill in fills]
+    filled = max(quantity_of(parts), _filled(row, events, fills))
+    fees = fees_of(filled, parts)
+    if filled == intent.quantity:
+        state: FoundState = "filled"
+    elif row is not None:
+        state = "partial" if filled else "open"
+    elif any(event["kind"] in ENDS for event in events):
         state = "cancelled"
     else:
         raise VenueError("an order that neither stands, nor is filled, nor was cancelled")
-    worth = sum((size * price for size, price in zip(sizes, prices, strict=True)), ZERO)
     last = (events + fills)[-1] if events or fills else None
-    fees = sum((_fee(fill["about"]) for fill in fills), ZERO)
-    name = text((events + fills)[0]["order"], "uid") if row is None else text(row, "order_id")
-    average = (worth / sum(sizes, ZERO)).quantize(DIGITS) if fills else None
     return Found(
-        venue_id=name,
+        venue_id=text((events + fills)[0]["order"], "uid")
+        if row is None
+        else text(row, "order_id"),
         state=state,
         filled=filled,
-        average_price=average,
-        fees={"USD": fees} if fees else {},
+        average_price=_average(fills, filled),
+        fees={coin: fee for coin, fee in fees.items() if fee},
         venue_time=moment(last["at"]) if last is not None else None,
     )
 
 
-def _fee(execution: JsonObject) -> Decimal:
-    data = execution.get("orderData")
-    return (number(data.get("fee")) or ZERO) if isinstance(data, dict) else ZERO
+def _filled(row: JsonObject | None, events: list[JsonObject], fills: list[JsonObject]) -> Decimal:
+    """Tell how much the order itself says was filled: in the book, or when something befell it.
+
+    Raises
+    ------
+    VenueError
+        When it ended, and does not say.
+    """
+    said = [number(row.get("filledSize"))] if row is not None else []
+    said += [number(text(event["order"], "filled")) for event in events if event["kind"] in ENDS]
+    said += [number(event["order"].get("filled")) for event in (*events, *fills)]
+    return max((size for size in said if size is not None), default=ZERO)
+
+
+def _average(fills: list[JsonObject], filled: Decimal) -> Decimal | None:
+    """Average the prices of all fills; None: there are none."""
+    worth = sum(
+        ((number(text(fill["about"], "quantity")) or ZERO)
+         * (number(text(fill["about"], "price")) or ZERO) for fill in fills), ZERO
+    )  # fmt: skip
+    return (worth / filled).quantize(DIGITS) if filled else None
+
+
+def _fee(fill: JsonObject) -> Decimal:
+    """Read what a fill cost; one that does not say is not free.
+
+    Raises
+    ------
+    VenueError
+        When it does not.
+    """
+    data = fill["about"].get("orderData")
+    return number(text(data if isinstance(data, dict) else {}, "fee")) or ZERO
