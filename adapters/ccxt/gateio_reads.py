@@ -174,7 +174,7 @@ async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
 
 
 def _waiting(place: Place, row: JsonObject) -> Waiting:
-    """Read an order that waits; of one that closes all the side is its position's, and none here.
+    """Read an order that waits; the sign of its size is its side, and one that closes all has none.
 
     Raises
     ------
@@ -191,7 +191,7 @@ def _waiting(place: Place, row: JsonObject) -> Waiting:
     return Waiting(
         id=text(row, "id"),
         instrument=instrument_of(place, initial),
-        side="buy" if size > 0 else "sell",
+        side=None if not size else "buy" if size > 0 else "sell",
         quantity=abs(size) or None,
         price=number(initial.get("price")) or None,
         reduce_only=not size or any([flag(initial, key) for key in REDUCES]),
