@@ -18,8 +18,8 @@ from allocator.adapters.ccxt.values import JsonObject
 from allocator.models.errors import VenueError
 from allocator.models.intents import Capabilities, OrderIntent
 
-CODE = re.compile(r"-?[0-9]+|[A-Z]+_[A-Z_]+")
-"""A venue's code, or its label."""
+CODE = re.compile(r"-?[0-9]+|[A-Z]+_[A-Z_]+|[A-Z][a-z]+ .+")
+"""A venue's code, its label, or its words where it has neither."""
 
 UNTOLD = "the answer does not tell of this order"
 

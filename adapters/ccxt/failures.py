@@ -128,12 +128,21 @@ def venue_code(text: str) -> tuple[str, str] | None:
         return label, _words(body)
     sentence = _sentence(body)
     if sentence is not None:
-        return ENDS.split(sentence, maxsplit=1)[0], sentence
+        return code_of(sentence), sentence
     told = _telling(body)
     code = next((str(told[key]) for key in CODE_KEYS if key in told), "")
     if not code.lstrip("-").isdigit():
         return None
     return code, _words(told)
+
+
+def code_of(sentence: str) -> str:
+    """Take the part of a sentence that serves as its code.
+
+    >>> code_of("Insufficient margin to place order. asset=15")
+    'Insufficient margin to place order'
+    """
+    return ENDS.split(sentence, maxsplit=1)[0]
 
 
 def _sentence(body: Mapping[str, Any]) -> str | None:

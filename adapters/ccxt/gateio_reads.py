@@ -1,13 +1,15 @@
 """Gate v4: balances, positions and orders of the futures and spot wallets in our terms.
 
 Sources: the venue's pages "Get futures account", "List all positions of a user", "List futures
-orders", "List spot trading accounts" (API v4; models FuturesAccount, Position, FuturesOrder).
+orders", "Query auto order list", "List spot trading accounts" (API v4; models FuturesAccount,
+Position, FuturesOrder, FuturesPriceTriggeredOrder, FuturesInitialOrder).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import partial
 
 from allocator.adapters.ccxt.answers import distinct, listed
 from allocator.adapters.ccxt.failures import UnansweredError
@@ -15,6 +17,7 @@ from allocator.adapters.ccxt.pairs import check_sign
 from allocator.adapters.ccxt.place import Place, flag, text
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject, number
+from allocator.adapters.ccxt.waiting import Waiting, each, one_of, together
 from allocator.adapters.exact import exactly
 from allocator.models.account import OpenOrder
 from allocator.models.base import ONE, ZERO
@@ -25,6 +28,19 @@ PAGES = 50
 IDENTITY = Decimal("0.000001")
 SETTLES = {"usdm": "usdt", "coinm": "btc"}
 KINDS = {"usdm": "linear", "coinm": "inverse"}
+AUTO_STATES = frozenset({"open", "inactive"})
+"""States in which an order waits: for a price, or first for another order to be filled."""
+
+AUTO_KINDS = frozenset(
+    f"{plan}close-{leg}-{what}"
+    for leg in ("long", "short")
+    for plan, what in (("", "order"), ("", "position"), ("plan-", "position"))
+)
+LEGS = frozenset({"close_long", "close_short"})
+CLOSES = ("close", "is_close")
+REDUCES = ("reduce_only", "is_reduce_only")
+"""Flags of an order that waits, as it was asked for and as it is."""
+
 FLOWS = ("dnw", "pnl", "fee", "refr", "fund")
 
 
@@ -146,10 +162,53 @@ def net_positions(place: Place, rows: list[JsonObject]) -> dict[str, Decimal]:
 
 
 async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
-    """Read every order that stands in a book; one to close a position has no size of its own."""
+    """Read every order that stands in a book, or waits for a price.
+
+    One that stands and closes a position has no size of its own, and is not understood.
+    """
     asked = {"settle": settle(place), "status": "open"}
+    told = await pages(place.login, "private_futures_get_settle_price_orders", asked)
     rows = await pages(place.login, "private_futures_get_settle_orders", asked)
-    return tuple(_open_order(place, row) for row in rows)
+    waiting = each(told, "id", partial(_waiting, place))
+    return together(place, [_open_order(place, row) for row in rows], waiting)
+
+
+def _waiting(place: Place, row: JsonObject) -> Waiting:
+    """Read an order that waits; the sign of its size is its side, and one that closes all has none.
+
+    Raises
+    ------
+    VenueError
+        When it is not understood.
+    """
+    initial = row.get("initial")
+    if not isinstance(initial, dict):
+        raise VenueError("the answer has no initial")
+    one_of(row, "status", AUTO_STATES)
+    size, closes = number(text(initial, "size")) or ZERO, _closes(row, initial)
+    if not size and not closes:
+        raise VenueError("an order without a size, which closes nothing")
+    return Waiting(
+        id=text(row, "id"),
+        instrument=instrument_of(place, initial),
+        side=None if not size else "buy" if size > 0 else "sell",
+        quantity=abs(size) or None,
+        price=number(initial.get("price")) or None,
+        reduce_only=not size or any([flag(initial, key) for key in REDUCES]),
+    )
+
+
+def _closes(row: JsonObject, initial: JsonObject) -> bool:
+    """Tell whether an order says that it closes: without a size, whatever there is then.
+
+    Raises
+    ------
+    VenueError
+        When it says so, or anything else, in words that are not known.
+    """
+    kind = row.get("order_type") and one_of(row, "order_type", AUTO_KINDS)
+    leg = initial.get("auto_size") and one_of(initial, "auto_size", LEGS)
+    return bool(kind or leg) or any([flag(initial, key) for key in CLOSES])
 
 
 def _open_order(place: Place, row: JsonObject) -> OpenOrder:

@@ -18,6 +18,13 @@ only once an account has traded a million dollars. Not told by any page read: wh
 that is known is refused (taken: it is not), in which words an action that expired is refused (it is
 looked up, and found absent), how soon a read shows a write (taken: two seconds).
 
+Of several orders in one action each has a status. There are as many as orders, and an error that is
+of the whole comes alone ("Error responses"): so a status stands at its order's place. One that was
+taken bears its client id and is told by that alone; an error counts at its place while every order
+that was taken stands at its own, and before it is told the order is looked up by its client id. How
+many one action may list is told by no page: the one on rate limits speaks of 79, and twenty are
+taken, which weigh what one does.
+
 Transfers are signed by the user's own key, may not say after when they are refused, and are good
 for two days: a sender that was paused could send one late. So none is sent, nor are withdrawals.
 Position limits are by account and coin (margin tiers, open-interest caps of a coin).
@@ -25,14 +32,16 @@ Position limits are by account and coin (margin tiers, open-interest caps of a c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
 from allocator.adapters.ccxt import hyperliquid_accounts, hyperliquid_markets
 from allocator.adapters.ccxt.answers import listed
+from allocator.adapters.ccxt.batches import of_request, told_each
 from allocator.adapters.ccxt.dialect import Facts, Trace
-from allocator.adapters.ccxt.failures import RefusalError, UnansweredError
+from allocator.adapters.ccxt.failures import RefusalError, UnansweredError, code_of
 from allocator.adapters.ccxt.hyperliquid_client import signed
 from allocator.adapters.ccxt.hyperliquid_reads import address, info
 from allocator.adapters.ccxt.lacking import SendsNoMoves, SendsNoTransfers, SendsNoWithdrawals
@@ -80,6 +89,11 @@ FACTS = Facts(
 """The venue has no codes: its sentences up to the first full stop, comma or name of an asset, as
 its page "Error responses" has them."""
 
+MOST_ORDERS = 20
+OF_ACTION = frozenset({"Price must be divisible by tick size"})
+"""Words that "Error responses" names of a whole action: no order of it was placed. It names a price
+too far from a reference as well, in no words."""
+
 
 def client_id(intent: OrderIntent) -> str:
     """Write a client id as the venue wants it.
@@ -109,6 +123,7 @@ class Hyperliquid(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves,
         trades = place.config.wallet == "unified"
         return Capabilities(
             orders=trades,
+            batch_orders=MOST_ORDERS if trades else 1,
             transfers=False,
             transfer_key=False,
             client_id_reusable=True,
@@ -118,22 +133,27 @@ class Hyperliquid(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves,
 
     async def send_order(self, place: Place, intent: OrderIntent) -> str:
         """Send a limit order that is good for the receive window."""
-        market = place.market(intent.instrument)
-        order = {
-            "a": int(text(market, "baseId")),
-            "b": intent.side == "buy",
-            "p": plain(intent.limit_price),
-            "s": plain(intent.quantity),
-            "r": intent.reduce_only,
-            "t": {"limit": {"tif": STYLES[intent.style]}},
-            "c": client_id(intent),
-        }
-        action = {"type": "order", "orders": [order], "grouping": "na"}
-        status = _status(await _act(place, action, intent.stamped_at))
+        status = _status(await _act(place, _placing(place, [intent]), intent.stamped_at))
         for kind in ("resting", "filled"):
             if isinstance(status, dict) and kind in status:
                 return text(status[kind], "oid")
         raise UnansweredError(f"an order that is neither resting nor filled: {status}")
+
+    async def send_orders(
+        self, place: Place, intents: Sequence[OrderIntent]
+    ) -> tuple[str | Exception, ...]:
+        """Send up to twenty orders in one action; each has a status at its place.
+
+        An error that stands alone is of the whole action.
+        """
+        try:
+            reply = await _act(place, _placing(place, intents), intents[0].stamped_at)
+        except RefusalError as error:
+            reply = json.loads(error.body)
+            if reply.get("status") != "ok" or len(_statuses(reply)) == 1 < len(intents):
+                raise of_request(error, OF_ACTION) from error
+        names = [client_id(intent) for intent in intents]
+        return told_each(names, [_entry(row) for row in _statuses(reply)], "cloid", "oid")
 
     async def find_order(self, place: Place, intent: OrderIntent, trace: Trace) -> Found | None:
         """Look an order up by its client id, and its fills since it was stamped."""
@@ -194,6 +214,39 @@ async def _act(
     return found
 
 
+def _placing(place: Place, intents: Sequence[OrderIntent]) -> JsonObject:
+    """Word the action that places limit orders."""
+    orders = [
+        {
+            "a": int(text(place.market(intent.instrument), "baseId")),
+            "b": intent.side == "buy",
+            "p": plain(intent.limit_price),
+            "s": plain(intent.quantity),
+            "r": intent.reduce_only,
+            "t": {"limit": {"tif": STYLES[intent.style]}},
+            "c": client_id(intent),
+        }
+        for intent in intents
+    ]
+    return {"type": "order", "orders": orders, "grouping": "na"}
+
+
+def _statuses(reply: JsonObject) -> list[object]:
+    """Take what became of what an action listed.
+
+    Raises
+    ------
+    UnansweredError
+        When nothing is said of it.
+    """
+    response = reply.get("response")
+    data = response.get("data") if isinstance(response, dict) else None
+    statuses = data.get("statuses") if isinstance(data, dict) else None
+    if not isinstance(statuses, list):
+        raise UnansweredError("no status of the action")
+    return statuses
+
+
 def _status(reply: JsonObject) -> object:
     """Take what became of the one action asked for.
 
@@ -202,12 +255,21 @@ def _status(reply: JsonObject) -> object:
     UnansweredError
         When there is not exactly one.
     """
-    response = reply.get("response")
-    data = response.get("data") if isinstance(response, dict) else None
-    statuses = data.get("statuses") if isinstance(data, dict) else None
-    if not isinstance(statuses, list) or len(statuses) != 1:
+    statuses = _statuses(reply)
+    if len(statuses) != 1:
         raise UnansweredError("no status of the action")
     return statuses[0]
+
+
+def _entry(status: object) -> JsonObject:
+    """Write the status of one order of several as `told_each` reads it; empty: it is neither."""
+    if not isinstance(status, dict) or len(status) != 1:
+        return {}
+    ((kind, told),) = status.items()
+    if kind == "error" and isinstance(told, str):
+        return {"code": code_of(told), "msg": told}
+    taken = kind in {"resting", "filled"} and isinstance(told, dict)
+    return {"cloid": told.get("cloid"), "oid": told.get("oid")} if taken else {}
 
 
 @exactly

@@ -12,12 +12,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from allocator.adapters.ccxt.answers import distinct, listed
 from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.place import Place, flag, sided, text
 from allocator.adapters.ccxt.values import JsonObject, number
+from allocator.adapters.ccxt.waiting import Waiting, each, one_of, sized, together
 from allocator.adapters.exact import exactly
 from allocator.models.account import OpenOrder
 from allocator.models.base import ZERO
@@ -28,6 +30,10 @@ INFO = "public_post_info"
 CENT = Decimal("0.01")
 APART = frozenset({"default", "disabled", "dexAbstraction"})
 """Modes in which the perpetuals' account margins by its own USDC alone."""
+
+AT_MARKET = frozenset({"Stop Market", "Take Profit Market"})
+KINDS = AT_MARKET | {"Stop Limit", "Take Profit Limit"}
+"""Kinds of order that wait for a price."""
 
 DEXES_AGE_S = 600.0
 """Seconds for which the list of the builders' markets is kept."""
@@ -177,19 +183,66 @@ async def held(place: Place) -> dict[str, Decimal]:
 
 
 async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
-    """Read every order that stands in a perpetual's book; triggers and spot orders are left out."""
-    rows = listed(await info(place, "frontendOpenOrders"), "open orders")
+    """Read every order that stands in a perpetual's book, or waits for a price.
+
+    One answer lists both. Spot orders are left out.
+    """
     known = coins(place)
-    return tuple(
-        OpenOrder(
-            instrument=named(known, text(row, "coin")),
-            side=sided(row, "side", "B", "A"),
-            quantity=number(text(row, "sz")) or ZERO,
-            price=number(row.get("limitPx")) or None,
-            reduce_only=flag(row, "reduceOnly"),
-        )
-        for row in rows
-        if not flag(row, "isTrigger") and not is_spot(text(row, "coin"))
+    told = _with_children(listed(await info(place, "frontendOpenOrders"), "open orders"))
+    rows = [row for row in told if not is_spot(text(row, "coin"))]
+    waits = [row for row in rows if flag(row, "isTrigger")]
+    standing = [_open_order(known, row) for row in rows if not flag(row, "isTrigger")]
+    return together(place, standing, each(waits, "oid", partial(_waiting, known)))
+
+
+def _with_children(rows: list[JsonObject]) -> list[JsonObject]:
+    """List orders, and those that wait for one of them to be filled where they are not listed.
+
+    Raises
+    ------
+    VenueError
+        When something among an order's children is none.
+    """
+    found, known = list(rows), {text(row, "oid") for row in rows}
+    for row in rows:
+        for child in row.get("children") or []:
+            if not isinstance(child, dict):
+                raise VenueError(f"children of {row.get('oid')}: {child!r} is not an order")
+            if text(child, "oid") not in known:
+                known.add(text(child, "oid"))
+                found.append(child)
+    return found
+
+
+def _open_order(known: Mapping[str, str], row: JsonObject) -> OpenOrder:
+    return OpenOrder(
+        instrument=named(known, text(row, "coin")),
+        side=sided(row, "side", "B", "A"),
+        quantity=number(text(row, "sz")) or ZERO,
+        price=number(row.get("limitPx")) or None,
+        reduce_only=flag(row, "reduceOnly"),
+    )
+
+
+def _waiting(known: Mapping[str, str], row: JsonObject) -> Waiting:
+    """Read an order that waits: the limit of one that fires at market is its slippage's.
+
+    Raises
+    ------
+    VenueError
+        When it is not understood.
+    """
+    kind, reduces = one_of(row, "orderType", KINDS), flag(row, "reduceOnly")
+    whole = flag(row, "isPositionTpsl") and not number(text(row, "sz"))
+    if whole and not reduces:
+        raise VenueError("it closes all of a position, and may add to it")
+    return Waiting(
+        id=text(row, "oid"),
+        instrument=named(known, text(row, "coin")),
+        side=sided(row, "side", "B", "A"),
+        quantity=None if whole else sized(row, "sz"),
+        price=None if kind in AT_MARKET else number(row.get("limitPx")) or None,
+        reduce_only=reduces,
     )
 
 

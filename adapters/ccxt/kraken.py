@@ -4,37 +4,46 @@ Accounts are the multi-collateral wallet (``unified``), which trades linear perp
 wallet (``funding``), which only holds. The venue nets positions: there are no legs.
 
 Nothing here was run against the venue itself. Requests and answers follow its pages "Send order",
-"Cancel order", "Dead man's switch", "Get open orders", "Get order events", "Get execution events",
-"Derivatives Rate Limits" and the list of errors on each, and are replayed from them.
+"Batch order management", "Cancel order", "Dead man's switch", "Get open orders", "Get order
+events", "Get execution events", "Derivatives Rate Limits" and the list of errors on each, and are
+replayed from them.
 
 Facts and where they stand: a client id is up to a hundred characters and unique ("Send order"); a
 known one is refused with ``clientOrderIdAlreadyExist``; an order is refused when it is not
 processed before ``processBefore``, which is how long an order is good for here; a stamp has no
 window, since nonces are optional. An address may spend 500 units in ten seconds on the derivatives'
 endpoints and a hundred in ten minutes on history. An order that ended is looked up in the history
-of order and execution events; how soon they show it is not told: five seconds are assumed.
+of order and execution events; how soon they show it is not told: five seconds are assumed, and
+what it cost is told once the executions are all that the order says was filled.
 Transfers between wallets carry neither a key nor a deadline and are found by no look-up, so none is
-sent. Batches, single-collateral contracts and withdrawals are not covered; positions do not move.
+sent. Single-collateral contracts and withdrawals are not covered; positions do not move.
 """
 
 from __future__ import annotations
 
-import uuid
-from datetime import UTC, timedelta
+from collections.abc import Sequence
 from decimal import Decimal
 
 from allocator.adapters.ccxt import kraken_accounts, kraken_markets
 from allocator.adapters.ccxt.answers import rows as listed
 from allocator.adapters.ccxt.dialect import Facts, Trace
 from allocator.adapters.ccxt.failures import RefusalError, UnansweredError
+from allocator.adapters.ccxt.fills import fees_of, quantity_of
+from allocator.adapters.ccxt.kraken_orders import (
+    MOST_ORDERS,
+    TAKEN,
+    deadline_of,
+    together,
+    uuid_of,
+    worded,
+)
 from allocator.adapters.ccxt.kraken_reads import order_rows
 from allocator.adapters.ccxt.lacking import SendsNoMoves, SendsNoTransfers, SendsNoWithdrawals
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.reads import ReadsAccounts, ReadsMarkets
 from allocator.adapters.ccxt.values import JsonObject, moment, number
-from allocator.adapters.ccxt.windows import RECEIVE_WINDOW_MS, offset_ms
 from allocator.adapters.exact import exactly
-from allocator.models.base import ZERO, plain
+from allocator.models.base import ZERO
 from allocator.models.errors import VenueError
 from allocator.models.intents import (
     Capabilities,
@@ -43,13 +52,12 @@ from allocator.models.intents import (
     OrderIntent,
 )
 
-STYLES = {"ioc": "ioc", "post_only": "post"}
-TAKEN = frozenset({"placed", "partiallyFilled", "filled", "attempted"})
-"""States of an order sent that say the venue took it."""
-
 PAGES = 20
 DIGITS = Decimal("1e-12")
 """To which an average price is told."""
+
+ENDS = frozenset({"OrderCancelled", "OrderRejected"})
+"""Events after which nothing more of an order is filled."""
 
 REQUEST_ERRORS = (
     "accountInactive authenticationError insufficientFunds invalidAccount invalidAmount "
@@ -74,15 +82,6 @@ are not among them, nor is a nonce below its threshold; one that is known says t
 came before, which may have been carried out."""
 
 
-def uuid_of(client_id: str) -> str:
-    """Write a client id as the venue's older pages want it: as a UUID.
-
-    >>> uuid_of("0123456789abcdef0123456789abcdef")
-    '01234567-89ab-cdef-0123-456789abcdef'
-    """
-    return str(uuid.UUID(client_id))
-
-
 class Kraken(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves, SendsNoTransfers):
     """The multi-collateral wallet of each user, and its cash wallet."""
 
@@ -100,6 +99,7 @@ class Kraken(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves, Send
         trades = place.config.wallet == "unified"
         return Capabilities(
             orders=trades,
+            batch_orders=MOST_ORDERS if trades else 1,
             transfers=False,
             transfer_key=False,
             read_lag_s=Decimal(5),
@@ -108,24 +108,21 @@ class Kraken(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves, Send
 
     async def send_order(self, place: Place, intent: OrderIntent) -> str:
         """Send a limit order that is good for the receive window."""
-        body: JsonObject = {
-            "orderType": STYLES[intent.style],
-            "symbol": place.market(intent.instrument)["id"],
-            "side": intent.side,
-            "size": plain(intent.quantity),
-            "limitPrice": plain(intent.limit_price),
-            "cliOrdId": uuid_of(intent.client_id),
-            "reduceOnly": "true" if intent.reduce_only else "false",
-        }
-        if intent.stamped_at is not None:
-            good_for = timedelta(milliseconds=RECEIVE_WINDOW_MS - offset_ms(place.login.client))
-            until = (intent.stamped_at + good_for).astimezone(UTC)
-            body["processBefore"] = until.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        body = worded(place, intent)
+        until = deadline_of(place, intent.stamped_at)
+        if until is not None:
+            body["processBefore"] = until
         reply = await place.login.call("private_post_sendorder", body, intent.stamped_at)
         status = status_of(reply, "sendStatus")
         if text(status, "status") not in TAKEN:
             raise RefusalError(text(status, "status"), "the order was not placed")
         return text(status, "order_id")
+
+    async def send_orders(
+        self, place: Place, intents: Sequence[OrderIntent]
+    ) -> tuple[str | Exception, ...]:
+        """Send up to ten orders in one request; the answer names each by its client id."""
+        return await together(place, intents)
 
     async def find_order(self, place: Place, intent: OrderIntent, trace: Trace) -> Found | None:
         """Look an order up by its client id: among open ones, then in history."""
@@ -217,33 +214,60 @@ def found_order(
     VenueError
         When they do not fit each other yet: the history comes later.
     """
-    sizes = [number(text(fill["about"], "quantity")) or ZERO for fill in fills]
-    prices = [number(text(fill["about"], "price")) or ZERO for fill in fills]
-    filled = sum(sizes, ZERO)
-    if row is not None:
-        state: FoundState = "partial" if number(row.get("filledSize")) else "open"
-        filled = max(filled, number(row.get("filledSize")) or ZERO)
-    elif filled == intent.quantity:
-        state = "filled"
-    elif any(event["kind"] in {"OrderCancelled", "OrderRejected"} for event in events):
+    parts = [(number(text(fill["about"], "quantity")), "USD", _fee(fill)) for fill in fills]
+    filled = max(quantity_of(parts), _filled(row, events, fills))
+    fees = fees_of(filled, parts)
+    if filled == intent.quantity:
+        state: FoundState = "filled"
+    elif row is not None:
+        state = "partial" if filled else "open"
+    elif any(event["kind"] in ENDS for event in events):
         state = "cancelled"
     else:
         raise VenueError("an order that neither stands, nor is filled, nor was cancelled")
-    worth = sum((size * price for size, price in zip(sizes, prices, strict=True)), ZERO)
     last = (events + fills)[-1] if events or fills else None
-    fees = sum((_fee(fill["about"]) for fill in fills), ZERO)
-    name = text((events + fills)[0]["order"], "uid") if row is None else text(row, "order_id")
-    average = (worth / sum(sizes, ZERO)).quantize(DIGITS) if fills else None
     return Found(
-        venue_id=name,
+        venue_id=text((events + fills)[0]["order"], "uid")
+        if row is None
+        else text(row, "order_id"),
         state=state,
         filled=filled,
-        average_price=average,
-        fees={"USD": fees} if fees else {},
+        average_price=_average(fills, filled),
+        fees={coin: fee for coin, fee in fees.items() if fee},
         venue_time=moment(last["at"]) if last is not None else None,
     )
 
 
-def _fee(execution: JsonObject) -> Decimal:
-    data = execution.get("orderData")
-    return (number(data.get("fee")) or ZERO) if isinstance(data, dict) else ZERO
+def _filled(row: JsonObject | None, events: list[JsonObject], fills: list[JsonObject]) -> Decimal:
+    """Tell how much the order itself says was filled: in the book, or when something befell it.
+
+    Raises
+    ------
+    VenueError
+        When it ended, and does not say.
+    """
+    said = [number(row.get("filledSize"))] if row is not None else []
+    said += [number(text(event["order"], "filled")) for event in events if event["kind"] in ENDS]
+    said += [number(event["order"].get("filled")) for event in (*events, *fills)]
+    return max((size for size in said if size is not None), default=ZERO)
+
+
+def _average(fills: list[JsonObject], filled: Decimal) -> Decimal | None:
+    """Average the prices of all fills; None: there are none."""
+    worth = sum(
+        ((number(text(fill["about"], "quantity")) or ZERO)
+         * (number(text(fill["about"], "price")) or ZERO) for fill in fills), ZERO
+    )  # fmt: skip
+    return (worth / filled).quantize(DIGITS) if filled else None
+
+
+def _fee(fill: JsonObject) -> Decimal:
+    """Read what a fill cost; one that does not say is not free.
+
+    Raises
+    ------
+    VenueError
+        When it does not.
+    """
+    data = fill["about"].get("orderData")
+    return number(text(data if isinstance(data, dict) else {}, "fee")) or ZERO

@@ -11,12 +11,14 @@ Sources: the venue's pages "Get wallets", "Get open positions", "Get open orders
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 
 from allocator.adapters.ccxt.answers import distinct
 from allocator.adapters.ccxt.answers import rows as listed
 from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.place import Place, flag, sided, text, unsigned
 from allocator.adapters.ccxt.values import JsonObject, number
+from allocator.adapters.ccxt.waiting import Waiting, each, one_of, sized, together
 from allocator.adapters.exact import exactly
 from allocator.models.account import OpenOrder
 from allocator.models.base import ZERO
@@ -136,19 +138,25 @@ async def order_rows(place: Place) -> list[JsonObject]:
 
 
 async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
-    """Read every order that stands in a book; triggers do not, and are left out."""
-    return tuple(
-        _open_order(_counted(place, row, "an order"), row)
-        for row in await order_rows(place)
-        if _rests(row)
+    """Read every order that stands in a book, or waits for a price: one answer lists both."""
+    stands, waits = list[JsonObject](), list[JsonObject]()
+    for row in await order_rows(place):
+        kind = one_of(row, "orderType", RESTING | TRIGGERS)
+        (stands if kind in RESTING else waits).append(row)
+    standing = [_open_order(_counted(place, row, "an order"), row) for row in stands]
+    return together(place, standing, each(waits, "order_id", partial(_waiting, place)))
+
+
+def _waiting(place: Place, row: JsonObject) -> Waiting:
+    """Read an order that waits; without a limit it fires at market."""
+    return Waiting(
+        id=text(row, "order_id"),
+        instrument=_counted(place, row, "an order"),
+        side=sided(row, "side", "buy", "sell"),
+        quantity=sized(row, "unfilledSize"),
+        price=number(row.get("limitPrice")) or None,
+        reduce_only=flag(row, "reduceOnly"),
     )
-
-
-def _rests(row: JsonObject) -> bool:
-    kind = text(row, "orderType")
-    if kind not in RESTING | TRIGGERS:
-        raise VenueError(f"order type {kind} is not known")
-    return kind in RESTING
 
 
 def _open_order(name: str, row: JsonObject) -> OpenOrder:

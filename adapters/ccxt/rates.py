@@ -142,4 +142,5 @@ COSTS: Mapping[str, Mapping[tuple[str, str], float]] = {
     },
 }
 """Costs by the venues' pages, whatever is named: Kraken's ccxt puts at one each, and orders of
-Bybit's contracts, ten a second, at what orders of its spot cost."""
+Bybit's contracts, ten a second, at what orders of its spot cost. What several orders of Kraken's in
+one request cost follows from their number: see `kraken_client`."""

@@ -38,28 +38,21 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
     "bybit": (("cancel all on disconnect (disconnected-cancel-all)", WATCHES),),
     "deribit": (("cancel on disconnect (enable_cancel_on_disconnect)", WATCHES),),
-    "gate": (WITHDRAWALS, waiting("price_orders")),
+    "gate": (WITHDRAWALS, waiting("autoorder/v1/trail/list: those that trail a price")),
     "hyperliquid": (
-        (
-            "several orders in one action",
-            "its errors bear no client id, and no page read says that they keep the orders' places",
-        ),
         ("transfers and withdrawals", "they may not say after when they are refused"),
         (
             "status of the exchange (exchangeStatus)",
             "no page of the venue was read that says what it tells when something is amiss",
         ),
-        waiting("isTrigger in frontendOpenOrders"),
     ),
     "krakenfutures": (
-        ("batch orders (batchorder)", PROOF),
         ("transfers between wallets", "they carry no key and are found by no look-up"),
         WITHDRAWALS,
         (
             "notifications of maintenance (notifications)",
             "they tell when one begins, not whether it goes on, and are signed",
         ),
-        waiting("stop, take profit and trailing ones in openorders"),
     ),
     "kucoinfutures": (WITHDRAWALS, waiting("stopOrders")),
     "okx": (

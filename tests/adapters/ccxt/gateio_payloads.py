@@ -135,6 +135,7 @@ def table() -> dict[str, Any]:
         f"GET {futures}/accounts": ACCOUNT,
         f"GET {futures}/positions": [SHORT, ALONE, FLAT, GONE],
         f"GET {futures}/orders": [],
+        f"GET {futures}/price_orders": [],
         f"GET {futures}/orders_timerange": [],
         f"GET {futures}/fee": {
             "BTC_USDT": {"taker_fee": "0.0005", "maker_fee": "-0.0001"},

@@ -2,10 +2,10 @@
 
 Shapes: the example answers and schemas of the pages "Get wallets", "Get open positions", "Get open
 orders", "Get instruments", "Get tickers", "Get ticker by symbol", "Get fee schedules", "Get the
-leverage setting for a market", "Send order", "Cancel order", "Dead man's switch", "Get order
-events", "Get execution events" on docs.kraken.com. The wallet is the page's own (0.1185308247 XBT,
-5,000 USD and 4,540.58 EUR, with their values and collateral) without the currencies that its
-example leaves out; the position and what it makes of the sums are ours.
+leverage setting for a market", "Send order", "Batch order management", "Cancel order", "Dead man's
+switch", "Get order events", "Get execution events" on docs.kraken.com. The wallet is the page's own
+(0.1185308247 XBT, 5,000 USD and 4,540.58 EUR, with their values and collateral) without the
+currencies that its example leaves out; the position and what it makes of the sums are ours.
 """
 
 from datetime import UTC, datetime
@@ -234,9 +234,7 @@ RECORDED = Recorded(
     },
     exact=exact,
     exact_in=("flex", "USD"),
-    unable=frozenset(
-        {"batch_orders", "moves", "transfer_key", "transfers", "sees_deposits", "withdrawals"}
-    ),
+    unable=frozenset({"moves", "transfer_key", "transfers", "sees_deposits", "withdrawals"}),
     assets={"USD": {"price": 1, "haircut": 0}, "XRP": {"price": "0.5"}, "EUR": {"price": "1.1"},
             "PEPE": {"price": 1}},
 )  # fmt: skip

@@ -60,6 +60,8 @@ COUNTS = (
     Count("hyperliquid", "public_post_info", 20, 1200, 60, "Rate limits, by address",
           params={"type": "userFees"}),
     Count("krakenfutures", "private_get_openpositions", 2, 500, 10, "Derivatives rate limits"),
+    Count("krakenfutures", "private_post_batchorder", 19, 500, 10, "Derivatives rate limits",
+          params={"batchOrder": [{"order": "send"}] * 10}),
     Count("kucoinfutures", "futuresprivate_post_orders", 2, 2000, 30, "Rate Limit, Futures"),
     Count("kucoinfutures", "futuresprivate_post_orders_multi", 20, 2000, 30, "Rate Limit, Futures"),
     Count("kucoinfutures", "futuresprivate_get_positions", 2, 2000, 30, "Rate Limit, Futures"),

@@ -84,10 +84,10 @@ def test_the_spot_account_holds_whatever_it_has(config: Config) -> None:
     assert not account.positions
 
 
-def test_orders_of_spot_and_triggers_are_left_out(config: Config, venue: Replay) -> None:
+def test_orders_of_spot_are_left_out(config: Config, venue: Replay) -> None:
     venue.table[ORDERS] = [
         hyper.order(), hyper.order(coin="@107"), hyper.order(coin="PURR/USDC"),
-        hyper.order(isTrigger=True, orderType="Stop Limit"), hyper.order(coin="ETH", side="B"),
+        hyper.order(coin="ETH", side="B"),
     ]  # fmt: skip
     account = gathered(config).snapshot.account["perps"]
     assert [(row.instrument, row.side, row.quantity) for row in account.open_orders] == [

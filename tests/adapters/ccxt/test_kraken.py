@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from allocator.adapters.ccxt.kraken import FACTS, ORDER_STATES, uuid_of
+from allocator.adapters.ccxt.kraken import FACTS, ORDER_STATES
+from allocator.adapters.ccxt.kraken_orders import uuid_of
 from allocator.adapters.emulator.wire import Call
 from allocator.models.config import Config
 from allocator.models.intents import AbsentNow, Ack, Rejected, TransferIntent
@@ -73,15 +74,6 @@ def test_a_suspended_market_is_halted_and_fees_are_the_dearest_of_the_schedule(
     assert snapshot.instrument[ETH].status == "halted"
     fees = snapshot.account["flex"].fees
     assert (fees.taker, fees.by[BTC].maker) == (D("0.0005"), D("0.0002"))
-
-
-def test_triggers_stand_in_no_book_and_are_left_out(config: Config, venue: Replay) -> None:
-    rows = [kraken.open_order(), kraken.open_order(orderType="stop")]
-    venue.table[f"GET {kraken.V3}/openorders"] = kraken.ok(openOrders=rows)
-    account = gathered(config).snapshot.account["flex"]
-    assert [(row.instrument, row.side, row.quantity) for row in account.open_orders] == [
-        (BTC, "sell", D("0.009"))
-    ]
 
 
 def test_a_position_or_an_order_in_a_wallet_that_nobody_reads_freezes_and_is_named(
@@ -272,11 +264,67 @@ def test_an_order_that_ended_is_found_in_history(
     assert (told.state, told.filled, told.venue_id) == (state, D(filled), kraken.UID)
 
 
+PART = kraken.execution("0.001", "42174.5", "0.02"), kraken.execution("0.003", "42175", "0.06")
+"""Fills of 0.004 in all."""
+
+
 def test_a_standing_order_that_was_filled_in_part_says_so(config: Config, venue: Replay) -> None:
     row = kraken.open_order(filledSize=0.004, unfilledSize=0.005, status="partiallyFilled")
     venue.table[f"GET {kraken.V3}/openorders"] = kraken.ok(openOrders=[row])
+    venue.table[EXECUTIONS] = kraken.history(*PART)
     told = found(config)
-    assert (told.state, told.filled) == ("partial", D("0.004"))
+    assert (told.state, told.filled, told.fees) == ("partial", D("0.004"), {"USD": D("0.08")})
+
+
+def test_fills_that_show_before_the_book_was_read_anew_count(config: Config, venue: Replay) -> None:
+    venue.table[f"GET {kraken.V3}/openorders"] = kraken.ok(openOrders=[kraken.open_order()])
+    for fills, state, filled in (
+        (PART, "partial", "0.004"),
+        ((kraken.execution("0.009", "42174.5", "0.19"),), "filled", "0.009"),
+    ):
+        venue.table[EXECUTIONS] = kraken.history(*fills)
+        told = found(config)
+        assert (told.state, told.filled) == (state, D(filled))
+
+
+@pytest.mark.parametrize("shown", [0, 1])
+@pytest.mark.parametrize("ended", [False, True], ids=["standing", "cancelled"])
+def test_no_fee_is_told_before_every_fill_of_an_order_shows(
+    config: Config, venue: Replay, ended: bool, shown: int
+) -> None:
+    """The order says how much was filled: in the book, or as it was when it was cancelled."""
+    if ended:
+        last = {**kraken.order(), "filled": "0.004"}
+        cancelled = ("OrderCancelled", {"order": last, "reason": "ioc_order_not_filled"})
+        venue.table[ORDERS] = kraken.history(kraken.PLACED, cancelled)
+    else:
+        row = kraken.open_order(filledSize=0.004, unfilledSize=0.005, status="partiallyFilled")
+        venue.table[f"GET {kraken.V3}/openorders"] = kraken.ok(openOrders=[row])
+    venue.table[EXECUTIONS] = kraken.history(*PART[:shown])
+    assert found(config).finding == "unsure"
+    venue.table[EXECUTIONS] = kraken.history(*PART)
+    told = found(config)
+    assert (told.state, told.filled) == ("cancelled" if ended else "partial", D("0.004"))
+    assert (told.fees, told.average_price) == ({"USD": D("0.08")}, D("42174.875"))
+
+
+@pytest.mark.parametrize("data", [None, {}, {"fee": None}, {"fee": ""}])
+def test_a_fill_without_its_fee_is_not_taken_for_a_free_one(
+    config: Config, venue: Replay, data: Any
+) -> None:
+    kind, told = kraken.execution("0.009", "42174.5", "0.19")
+    fill = {**told["execution"], "orderData": data}
+    venue.table[EXECUTIONS] = kraken.history((kind, {**told, "execution": fill}))
+    assert found(config).finding == "unsure"
+
+
+def test_an_order_that_ended_and_does_not_say_how_much_was_filled_is_unsure(
+    config: Config, venue: Replay
+) -> None:
+    last = {key: value for key, value in kraken.order().items() if key != "filled"}
+    cancelled = ("OrderCancelled", {"order": last, "reason": "cancelled_by_user"})
+    venue.table[ORDERS] = kraken.history(kraken.PLACED, cancelled)
+    assert found(config).finding == "unsure"
 
 
 def test_an_order_whose_end_is_not_told_yet_is_no_absence(config: Config, venue: Replay) -> None:

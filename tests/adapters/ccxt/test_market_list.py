@@ -12,8 +12,9 @@ from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.registry import Opened
 from allocator.models.config import Config
 from allocator.models.intents import AbsentNow, Ack, Found, OrderIntent
-from tests.adapters.ccxt.conftest import Run
-from tests.adapters.ccxt.recorded import KEY
+from tests.adapters.ccxt import kraken_payloads as kraken
+from tests.adapters.ccxt.conftest import Run, run_with
+from tests.adapters.ccxt.recorded import KEY, playing
 from tests.adapters.contract_subjects import ago
 
 LISTS = {"bybit": "/v5/market/instruments-info", "okx": "/api/v5/public/instruments"}
@@ -118,3 +119,59 @@ def test_a_list_serves_for_five_minutes(
         assert (asked(emulator, "bybit") > loads) == anew
 
     run(bybit, work)
+
+
+LISTED = [kraken.contract("PF_XBTUSD", "BTC"), kraken.contract("PF_ETHUSD", "ETH"),
+          {**kraken.contract("PI_XBTUSD", "BTC"), "type": "futures_inverse"}]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ([], "the newer one is empty"),
+        (LISTED[:2], "the newer one has no inverse markets"),
+        (LISTED[2:], "the newer one has no linear markets"),
+    ],
+)
+def test_a_list_that_lost_its_markets_does_not_replace_the_one_before(
+    monkeypatch: pytest.MonkeyPatch, told: list[Any], why: str
+) -> None:
+    """Answered well, for all that its status says: what stands is read by the older one."""
+    recorded, path = kraken.RECORDED, f"GET {kraken.V3}/instruments"
+    with playing(recorded, monkeypatch) as (venue, _, config):
+
+        async def work(opened: Opened) -> None:
+            monkeypatch.setattr(market_list, "MARKETS_AGE_S", 0.0)
+            assert (await opened.market.gather()).notes == ()
+            venue.table[path] = kraken.ok(instruments=told)
+            for _ in range(2):
+                book = await opened.market.gather()
+                assert book.snapshot.account["flex"].state == "open"
+                assert "flex" not in {row.account for row in book.missing}
+                assert recorded.instrument in book.snapshot.instrument
+                notes = {row.what for row in book.notes if row.account == "flex"}
+                assert all("the list of markets is of" in note and why in note for note in notes)
+                assert len(notes) == 1
+            assert isinstance(await opened.venues["flex"].submit(recorded.intent()), Ack)
+            venue.table[path] = kraken.ok(instruments=LISTED)
+            monkeypatch.setattr(market_list, "RETRY_S", 0.0)
+            assert (await opened.market.gather()).notes == ()
+
+        run_with(config, work)
+
+
+def test_where_the_first_list_is_empty_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded = kraken.RECORDED
+    with playing(recorded, monkeypatch) as (venue, _, config):
+        venue.table[f"GET {kraken.V3}/instruments"] = kraken.ok(instruments=[])
+
+        async def work(opened: Opened) -> None:
+            outcome = await opened.venues["flex"].submit(recorded.intent())
+            assert (outcome.outcome, outcome.code) == ("rejected", "NOT_SENT")
+            assert "the list of markets is empty" in outcome.message
+            reading = await opened.venues["flex"].read()
+            assert not reading.complete
+            venue.table[f"GET {kraken.V3}/instruments"] = kraken.ok(instruments=LISTED)
+            assert isinstance(await opened.venues["flex"].submit(recorded.intent()), Ack)
+
+        run_with(config, work)

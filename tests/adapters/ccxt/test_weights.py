@@ -3,15 +3,18 @@
 Sources: KuCoin, docs/rest/futures-trading: "Place Order" (2), "Place Multiple Orders" (20), "Cancel
 Order by clientOid" (1), of 2,000 credits in 30 s; what reads cost as independent clients have it.
 Bitget, api-doc/contract/trade and position: requests a second by user.
+Kraken, guides/futures/ratelimits: nine and the size of the batch, of 500 in 10 s.
+Hyperliquid, Rate limits and user limits: an action weighs one, and one more by forty in its list.
 """
 
 import asyncio
+from typing import Any
 
 import ccxt
 import pytest
 
 from allocator.adapters.ccxt.budgets import Budgets
-from allocator.adapters.ccxt.clients import new_client
+from allocator.adapters.ccxt.clients import ON_CHAIN, new_client
 from allocator.models.config import LoginConfig
 
 KUCOIN = {
@@ -42,12 +45,15 @@ class AskedError(Exception):
     """Nothing is sent: it was about to be."""
 
 
-def drawn(venue: str, monkeypatch: pytest.MonkeyPatch, *endpoints: str) -> list[float]:
+def drawn(
+    venue: str, monkeypatch: pytest.MonkeyPatch, *endpoints: str, **params: Any
+) -> list[float]:
     """Tell how many units each request draws, and send none of them."""
     names = ("KEY", "SECRET", "PASSPHRASE")
     for name in names:
-        monkeypatch.setenv(f"WEIGHED_{name}", name)
-    told = {name.lower(): f"env:WEIGHED_{name}" for name in names}
+        monkeypatch.setenv(f"WEIGHED_{name}", "0x" + "1" * 40 if venue in ON_CHAIN else name)
+    words = [name for name in names if name != "PASSPHRASE" or venue not in ON_CHAIN]
+    told = {name.lower(): f"env:WEIGHED_{name}" for name in words}
 
     async def work() -> list[float]:
         client = new_client(LoginConfig.model_validate({"venue": venue, **told}), None)
@@ -61,7 +67,7 @@ def drawn(venue: str, monkeypatch: pytest.MonkeyPatch, *endpoints: str) -> list[
         client.throttler = own
         for endpoint in endpoints:
             with pytest.raises(AskedError):
-                await getattr(client, endpoint)({"clientOid": "1"})
+                await getattr(client, endpoint)(params or {"clientOid": "1"})
         return units
 
     return asyncio.run(work())
@@ -86,3 +92,21 @@ def test_a_request_to_bitget_is_paced_as_its_page_says(
     monkeypatch: pytest.MonkeyPatch, endpoint: str, a_second: int
 ) -> None:
     assert drawn("bitget", monkeypatch, endpoint) == [20 / a_second]
+
+
+@pytest.mark.parametrize("size", [2, 10])
+def test_several_orders_draw_at_kraken_what_their_number_makes(
+    monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    orders = [{"order": "send"}] * size
+    found = drawn("krakenfutures", monkeypatch, "private_post_batchorder", batchOrder=orders)
+    assert found == [9 + size]
+
+
+@pytest.mark.parametrize(("size", "weight"), [(1, 1), (39, 1), (40, 2), (79, 2), (80, 3)])
+def test_an_action_weighs_at_hyperliquid_what_its_length_makes(
+    monkeypatch: pytest.MonkeyPatch, size: int, weight: int
+) -> None:
+    for key in ("orders", "cancels"):
+        action = {"type": key, key: [{}] * size}
+        assert drawn("hyperliquid", monkeypatch, "private_post_exchange", action=action) == [weight]

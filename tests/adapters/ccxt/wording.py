@@ -174,7 +174,7 @@ def binance(call: Call, login: Mapping[str, str]) -> Wording:
 
 def hyperliquid(call: Call, login: Mapping[str, str]) -> Wording:
     body = json.loads(call.body)
-    (order,) = body["action"]["orders"]
+    order, *_ = body["action"]["orders"]
     return Wording(
         client_id=order["c"].removeprefix("0x"),
         market=str(order["a"]),

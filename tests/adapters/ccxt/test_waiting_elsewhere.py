@@ -1,0 +1,209 @@
+"""Orders that wait for a trigger at Gate, Hyperliquid and Kraken Futures.
+
+Rows: ccxt's sample of Gate's "Query auto order list" and the model FuturesPriceTriggeredOrder of
+the venue's own client; a recorded answer of `frontendOpenOrders` among the tests of Hyperliquid's
+own client, and the page on it; the fields of Kraken's "Get open orders".
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from allocator.models.account import OpenOrder
+from tests.adapters.ccxt import gateio_payloads as gate
+from tests.adapters.ccxt import hyperliquid_payloads as hyperliquid
+from tests.adapters.ccxt import kraken_payloads as kraken
+from tests.adapters.ccxt.conftest import run_with
+from tests.adapters.ccxt.recorded import Recorded, gathered, playing
+
+GATE, HL, KRAKEN = gate.RECORDED, hyperliquid.RECORDED, kraken.RECORDED
+AUTO = f"GET {gate.FUTURES}/price_orders"
+FRONTEND = f"{hyperliquid.INFO}#frontendOpenOrders"
+OPEN = f"GET {kraken.V3}/openorders"
+GATE_BTC, HL_BTC, KRAKEN_BTC = GATE.instrument, HL.instrument, KRAKEN.instrument
+
+
+def auto(initial: dict[str, Any] | None = None, **other: Any) -> dict[str, Any]:
+    """Write an auto order of Gate's: a limit buy of a hundred contracts."""
+    return {
+        "user": 6320300, "id": 126393906, "trade_id": 0, "status": "open", "reason": "",
+        "create_time": 1643953482, "finish_time": 1643953482, "is_stop_order": False,
+        "me_order_id": 0, "order_type": "",
+        "trigger": {"strategy_type": 0, "price_type": 0, "price": "3900", "rule": 1,
+                    "expiration": 0},
+        "initial": {"contract": "BTC_USDT", "size": 100, "price": "3910", "tif": "gtc", "text": "",
+                    "iceberg": 0, "is_close": False, "is_reduce_only": False, "auto_size": "",
+                    **(initial or {})},
+        **other,
+    }  # fmt: skip
+
+
+def trigger(**other: Any) -> dict[str, Any]:
+    """Write a trigger of Hyperliquid's: a stop at market that reduces."""
+    return hyperliquid.order(**{
+        "isTrigger": True, "triggerPx": "60000.0", "triggerCondition": "Price below 60000",
+        "orderType": "Stop Market", "limitPx": "55200.0", "tif": None, "reduceOnly": True,
+        "cloid": None, **other,
+    })  # fmt: skip
+
+
+def stop(**other: Any) -> dict[str, Any]:
+    """Write a stop of Kraken's without a limit."""
+    row = {**kraken.open_order(orderType="stp", stopPrice=40000, triggerSignal="mark"), **other}
+    return {key: value for key, value in row.items() if key != "limitPrice" or key in other}
+
+
+def listing(row: str, answer: Any) -> Any:
+    """Write what lists orders: Kraken's list stands under a name."""
+    return kraken.ok(openOrders=answer) if row == OPEN else answer
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a venue lists, and what is to be read of it."""
+
+    name: str
+    recorded: Recorded
+    row: str
+    answer: Any
+    orders: tuple[OpenOrder, ...]
+    note: str = ""
+
+
+def order(
+    instrument: str, side: Any, quantity: str, price: str | None = None, *, reduces: bool = False
+) -> OpenOrder:
+    return OpenOrder(
+        instrument=instrument, side=side, quantity=Decimal(quantity),
+        price=None if price is None else Decimal(price), reduce_only=reduces,
+    )  # fmt: skip
+
+
+CHILD = trigger(oid=12, reduceOnly=True)
+READ = (
+    Told("limit", GATE, AUTO, [auto()], (order(GATE_BTC, "buy", "100", "3910"),)),
+    Told("market that reduces", GATE, AUTO,
+         [auto({"size": "-7", "price": "0", "is_reduce_only": True}, order_type="plan-close-long-"
+               "position")], (order(GATE_BTC, "sell", "7", reduces=True),)),
+    Told("flag of its request", GATE, AUTO, [auto({"size": -7, "reduce_only": True})],
+         (order(GATE_BTC, "sell", "7", "3910", reduces=True),)),
+    Told("closes, and has a size", GATE, AUTO, [auto({"is_close": True})],
+         (order(GATE_BTC, "buy", "100", "3910"),)),
+    Told("waits for another", GATE, AUTO, [auto(status="inactive", order_type="close-long-order")],
+         (order(GATE_BTC, "buy", "100", "3910"),)),
+    Told("closes all", GATE, AUTO, [auto({"size": 0, "price": "0", "is_close": True})], (),
+         f"126393906 of {GATE_BTC}"),
+    Told("closes all of a request", GATE, AUTO, [auto({"size": 0, "close": True})], (),
+         f"126393906 of {GATE_BTC}"),
+    Told("closes all of a position", GATE, AUTO,
+         [auto({"size": 0, "price": "0"}, order_type="close-short-position")], (),
+         f"126393906 of {GATE_BTC}"),
+    Told("closes all of a leg", GATE, AUTO, [auto({"size": 0, "auto_size": "close_long"})], (),
+         f"126393906 of {GATE_BTC}"),
+    Told("stop at market", HL, FRONTEND, [trigger()],
+         (order(HL_BTC, "sell", "0.012", reduces=True),)),
+    Told("take profit with a limit", HL, FRONTEND,
+         [trigger(orderType="Take Profit Limit", reduceOnly=False)],
+         (order(HL_BTC, "sell", "0.012", "55200"),)),
+    Told("whole position", HL, FRONTEND,
+         [trigger(sz="0.0", origSz="0.0", isPositionTpsl=True)], (), f"77738308 of {HL_BTC}"),
+    Told("a part of a position", HL, FRONTEND, [trigger(isPositionTpsl=True)],
+         (order(HL_BTC, "sell", "0.012", reduces=True),)),
+    Told("children told once", HL, FRONTEND,
+         [hyperliquid.order(side="B", children=[CHILD, trigger(oid=13)]), CHILD],
+         (order(HL_BTC, "buy", "0.012", "63999"), order(HL_BTC, "sell", "0.012", reduces=True),
+          order(HL_BTC, "sell", "0.012", reduces=True))),
+    Told("trigger of spot", HL, FRONTEND, [trigger(coin="@107")], ()),
+    Told("stop without a limit", KRAKEN, OPEN, [stop()],
+         (order(KRAKEN_BTC, "sell", "0.009"),)),
+    Told("stop, as the page lists it", KRAKEN, OPEN,
+         [stop(orderType="stop", limitPrice=39900, reduceOnly=True)],
+         (order(KRAKEN_BTC, "sell", "0.009", "39900", reduces=True),)),
+    Told("beside one that stands", KRAKEN, OPEN,
+         [kraken.open_order(), stop(orderType="take_profit", side="buy"),
+          stop(orderType="trailing_stop", unfilledSize=0.002)],
+         (order(KRAKEN_BTC, "sell", "0.009", "42174.5"), order(KRAKEN_BTC, "buy", "0.009"),
+          order(KRAKEN_BTC, "sell", "0.002"))),
+)  # fmt: skip
+BAD: tuple[tuple[Recorded, str, Any, str, str], ...] = (
+    (GATE, AUTO, [auto(status="invalid")], "id 126393906", "status invalid"),
+    (GATE, AUTO, [auto(order_type="iceberg")], "id 126393906", "order_type iceberg"),
+    (GATE, AUTO, [auto({"auto_size": "all"})], "id 126393906", "auto_size all"),
+    (GATE, AUTO, [auto({"size": 0})], "id 126393906", "without a size"),
+    (GATE, AUTO, [auto({"contract": "NEW_USDT"})], "id 126393906", "unknown market"),
+    (GATE, AUTO, [auto({"is_reduce_only": "yes"})], "id 126393906", "is_reduce_only 'yes'"),
+    (GATE, AUTO, [auto(initial=None) | {"initial": None}], "id 126393906", "initial"),
+    (GATE, AUTO, {"orders": []}, "price_orders", "no list"),
+    (HL, FRONTEND, [trigger(orderType="Twap")], "oid 77738308", "orderType Twap"),
+    (HL, FRONTEND, [trigger(sz="0.0")], "oid 77738308", "sz 0.0 is not a size"),
+    (
+        HL,
+        FRONTEND,
+        [trigger(sz="0.0", isPositionTpsl=True, reduceOnly=False)],
+        "oid 77738308",
+        "may add",
+    ),
+    (HL, FRONTEND, [trigger(side="L")], "oid 77738308", "side L"),
+    (HL, FRONTEND, [trigger(coin="NEW")], "oid 77738308", "unknown market"),
+    (HL, FRONTEND, [hyperliquid.order(children=["?"])], "children", "not an order"),
+    (KRAKEN, OPEN, [stop(orderType="iceberg")], "orderType iceberg", "is not known"),
+    (KRAKEN, OPEN, [stop(unfilledSize=None)], f"order_id {kraken.UID}", "no unfilledSize"),
+    (KRAKEN, OPEN, [stop(unfilledSize=0)], f"order_id {kraken.UID}", "not a size"),
+    (KRAKEN, OPEN, [stop(side="short")], f"order_id {kraken.UID}", "side short"),
+    (KRAKEN, OPEN, [stop(reduceOnly="no")], f"order_id {kraken.UID}", "reduceOnly 'no'"),
+    (KRAKEN, OPEN, [stop(symbol="PI_XBTUSD")], f"order_id {kraken.UID}", "UNREAD_WALLET"),
+)
+
+
+@pytest.mark.parametrize("told", READ, ids=lambda row: f"{row.recorded.venue} {row.name}")
+def test_an_order_that_waits_is_an_open_order(monkeypatch: pytest.MonkeyPatch, told: Told) -> None:
+    mine = told.recorded.trades
+    with playing(told.recorded, monkeypatch) as (venue, _, config):
+        venue.table[told.row] = listing(told.row, told.answer)
+        book = gathered(config)
+        reading = run_with(config, lambda opened: opened.venues[mine].read())
+    account = book.snapshot.account[mine]
+    assert account.state == "open"
+    assert account.open_orders == reading.open_orders == told.orders
+    notes = [row.what for row in book.notes if row.account == mine and "close" in row.what]
+    assert notes == [
+        f"orders that close all of a position are not read: {note}"
+        for note in [told.note] if note
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("recorded", "row", "answer", "which", "why"), BAD)
+def test_what_is_not_understood_freezes_the_account_by_name(
+    monkeypatch: pytest.MonkeyPatch,
+    recorded: Recorded,
+    row: str,
+    answer: Any,
+    which: str,
+    why: str,
+) -> None:
+    with playing(recorded, monkeypatch) as (venue, _, config):
+        venue.table[row] = listing(row, answer)
+        book = gathered(config)
+        reading = run_with(config, lambda opened: opened.venues[recorded.trades].read())
+    assert book.snapshot.account[recorded.trades].state == "frozen"
+    (what,) = [told.what for told in book.missing if told.account == recorded.trades]
+    assert which in what
+    assert why in what
+    assert not reading.complete
+
+
+def test_every_page_of_what_waits_at_gate_is_read_and_before_what_stands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with playing(GATE, monkeypatch) as (venue, _, config):
+        venue.table[AUTO] = lambda call: (
+            [auto(id=number) for number in range(100)] if call.text("offset") == "0"
+            else [auto(id=100)]
+        )  # fmt: skip
+        orders = gathered(config).snapshot.account[GATE.trades].open_orders
+        asked = [call.path for call in venue.calls if "orders" in call.path]
+    assert len(orders) == 101
+    assert asked.index(f"{gate.FUTURES}/price_orders") < asked.index(f"{gate.FUTURES}/orders")
+    assert {call.text("status") for call in venue.asked(AUTO)} == {"open"}
