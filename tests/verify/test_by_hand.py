@@ -12,6 +12,7 @@ from allocator.state import Book, State, effect_of
 from allocator.verify import Changes, Curve, Key, Ladder, Step, broken_prefixes, closure, prefixes
 from allocator.verify.closure import Closure
 from allocator.verify.faces import NOISE, Rule, linear
+from allocator.verify.rules import account_rules
 from allocator.verify.scopes import limit_rules, widening
 from allocator.verify.steps import Index
 from tests.law.desk import (
@@ -241,3 +242,86 @@ def test_contracts_with_a_wallet_of_their_own_need_none_of_the_pool() -> None:
     rows = [order(1, "400"), transfer(2, "10")]
     assert broken(changed(position("aide"), pair("100", **own), data), rows) == set()
     assert "margin_initial" in broken(changed(position("aide"), pair("100"), data), rows)
+
+
+def test_one_step_of_a_pair_is_not_taken_at_its_peak() -> None:
+    ladder = Ladder(ZERO, {X: doubled("10")}, stages(({X: Decimal(-4)}, set())))
+    assert ladder.shared == frozenset()
+
+
+def test_a_pair_that_several_change_begins_at_what_it_needs_already() -> None:
+    """2 are held and need 0.02; 14 need 0.28."""
+    rows = stages(({X: Decimal(6)}, set()), ({X: Decimal(6)}, set()))
+    assert Ladder(ZERO, {X: doubled("2")}, rows).worst() == Decimal("0.26")
+
+
+def test_the_end_of_an_order_takes_back_what_its_way_added() -> None:
+    """Just beyond 8 it is 0.08 worse, at its end 0.05; what follows adds 0.06 to that."""
+    curves = {X: doubled("8"), Y: linear(ZERO, Decimal("-0.05")), ("z",): linear(ZERO, Decimal(1))}
+    first = {X: Decimal(1), Y: Decimal(1)}
+    ladder = Ladder(ZERO, curves, stages((first, set()), ({("z",): Decimal("0.06")}, {"s1"})))
+    needs = {step.name: step.needs for step, *_ in ladder.stages}
+    assert ladder.part(first) == Decimal("0.08")
+    assert Closure(*ladder.weights(), needs).bound(Decimal(-1))[0] == Decimal("0.11")
+
+
+def test_a_sale_may_be_priced_one_tick_below_the_bid_whatever_the_collar() -> None:
+    data = changed("mandate/policy/collar_bps", "1")
+    for price, refused in (("39995.5", False), ("39995", True)):
+        rows = [transfer(1), order(2, side="sell", after=[1], limit_price=price)]
+        assert ("limit_price" in judged(data, rows)) is refused
+
+
+def test_an_order_may_be_as_small_as_the_market_takes() -> None:
+    data = changed("snapshot/instruments/0/min_notional", "0")
+    assert "min_quantity" not in judged(data, [order(1, "2")])
+    assert "min_quantity" in judged(data, [order(1, "1")])
+
+
+def worth(name: str | None, least: str) -> Data:
+    scope = {"portfolio": True} if name is None else {"account": name}
+    limit = {"id": "worth", "measure": "equity", "scope": scope, "min": least, "source": "desk"}
+    data = changed("mandate/limits", [limit])
+    data["snapshot"]["accounts"][1]["balances"]["BTC"] = {"wallet": "1", "withdrawable": "1"}
+    route = {"id": "coin", "from": "aide", "to": "lead", "asset": "BTC", "step": "0.01"}
+    data["snapshot"]["routes"].append(route)
+    return data
+
+
+def test_coins_that_leave_an_account_take_their_price_from_its_equity() -> None:
+    """2,000 in USDT and 40,000 in BTC."""
+    row = {**transfer(1), "route": "coin", "from": "aide", "to": "lead", "asset": "BTC"}
+    data = worth("aide", "30000")
+    assert broken(data, [{**row, "amount": "0.3"}]) == set()
+    assert broken(data, [{**row, "amount": "0.31"}]) == {"limit"}
+
+
+def test_money_between_accounts_of_a_scope_is_its_own_all_the_way() -> None:
+    """The book has 202,000; a transfer costs it its fee of 1."""
+    rows = [transfer(1)]
+    assert broken(worth(None, "201999"), rows) == set()
+    assert broken(worth(None, "201999.01"), rows) == {"limit"}
+    assert broken(worth("lead", "96999"), rows) == set()
+    assert broken(worth("lead", "96999.01"), rows) == {"limit"}
+
+
+def test_the_buffer_multiplies_what_is_held_as_well() -> None:
+    """20 held and 25 more lose 1,791, with the buffer 2,239, of 2,000 less costs."""
+    margin = {"model": "scenario", "scenarios": [{"pnl": {NORTH: "-39.8"}}]}
+    data = changed(position("aide"), pair("20"), changed("snapshot/accounts/1/margin", margin))
+    assert broken(data, [transfer(1), order(2, "25")]) == {"margin_maintenance"}
+    assert broken(data, [transfer(1), order(2, "19")]) == set()
+
+
+@pytest.mark.parametrize("model", ["tiered", "whole_position"])
+def test_only_maintenance_on_the_whole_position_jumps(model: str) -> None:
+    book = book_of(changed("snapshot/accounts/1/margin", {"model": model}))
+    index = index_of(book, GOOD)
+    rules = account_rules(book, State.start(book), "aide", index.of_accounts(["aide"]))
+    jumps = {
+        row.code: [bool(face.curve(("contracts", NORTH)).jumps) for face in row.faces()]
+        for row in rules
+        if row.code in ("margin_initial", "margin_maintenance")
+    }
+    whole = model == "whole_position"
+    assert jumps == {"margin_initial": [False], "margin_maintenance": [whole]}
