@@ -26,7 +26,10 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
             "it is by market, each a request of weight 10: the six of all accounts that share an "
             "address and a host are renewed with less than half of its weight",
         ),
-        waiting("openAlgoOrders of USD-M, conditional/openOrders of portfolio margin"),
+        (
+            "TWAP and VP orders (algo/futures/openOrders)",
+            "not read: they are no triggers, and each part that is sent stands among open orders",
+        ),
     ),
     "bitget": (
         (

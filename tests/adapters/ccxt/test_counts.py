@@ -41,6 +41,10 @@ LINEAR = {"category": "linear", "symbol": "BTCUSDT"}
 COUNTS = (
     Count("binance", "fapiprivatev3_get_account", 5, 2400, 60, "LIMITS, by address"),
     Count("binance", "private_get_account", 20, 6000, 60, "LIMITS, by address"),
+    Count("binance", "fapiprivate_get_openalgoorders", 40, 2400, 60, "All Algo Open Orders"),
+    Count("binance", "dapiprivate_get_openalgoorders", 40, 2400, 60, "All Algo Open Orders"),
+    Count("binance", "papi_get_um_algo_openalgoorders", 40, 6000, 60, "UM Open Algo Orders"),
+    Count("binance", "papi_get_cm_conditional_openorders", 40, 6000, 60, "CM Open Conditional"),
     Count("binance", "fapiprivate_post_order", 1, 300, 10, "exchangeInfo, ORDERS of an account"),
     Count("binance", "fapiprivate_post_batchorders", 5, 300, 10, "Place Multiple Orders"),
     Count("binance", "dapiprivate_post_order", 1, 1200, 60, "exchangeInfo, ORDERS of an account"),
