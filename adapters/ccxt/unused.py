@@ -65,9 +65,6 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
         waiting("stop, take profit and trailing ones in openorders"),
     ),
     "kucoinfutures": (WITHDRAWALS, waiting("stopOrders")),
-    "okx": (
-        ("moves of positions (account/move-positions)", PROOF),
-        waiting("orders-algo-pending"),
-    ),
+    "okx": (("moves of positions (account/move-positions)", PROOF),),
 }
 """By venue: what, and why not."""

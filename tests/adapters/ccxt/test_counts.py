@@ -70,6 +70,7 @@ COUNTS = (
     Count("kucoinfutures", "futurespublic_get_alltickers", 5, 2000, 30, "Rate Limit, Public"),
     Count("kucoinfutures", "private_get_accounts", 5, 2000, 30, "Rate Limit, Management"),
     Count("okx", "private_get_account_positions", 1, 10, 2, "Get positions, by user"),
+    Count("okx", "private_get_trade_orders_algo_pending", 1, 20, 2, "Algo order list, by user"),
     Count("okx", "private_post_trade_order", 1, 60, 2, "Place order, by user"),
     Count("okx", "private_post_trade_batch_orders", 20, 300, 2, "Multiple orders", orders=20),
 )  # fmt: skip

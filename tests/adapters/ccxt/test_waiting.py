@@ -19,6 +19,8 @@ Run = Callable[[Config, Callable[[Opened], Awaitable[Any]]], Any]
 D = Decimal
 USDM, COINM = "binance:usdm:BTCUSDT", "binance:coinm:BTCUSD_PERP"
 MAIN = "binance:20000001"
+SWAP, COIN, SPOT = "okx:SWAP:BTC-USDT-SWAP", "okx:SWAP:BTC-USD-SWAP", "okx:SPOT:BTC-USDT"
+OKX_MAIN, OKX_LINEAR = "okx:30000001", "okx:BTC/USDT:USDT"
 LINEAR, INVERSE = "binance:BTC/USDT:USDT", "binance:BTC/USD:BTC"
 
 
@@ -116,3 +118,42 @@ def test_what_waits_is_in_a_reading_between_orders_too(
         assert reading.missing[0].startswith("open orders: ")
 
     run(binance, work)
+
+
+@pytest.mark.parametrize(
+    ("kind", "price"),
+    [("trigger", "70100"), ("trigger", None), ("conditional", "70100"), ("conditional", None),
+     ("oco", "70100"), ("oco", None), ("iceberg", "70100"), ("twap", "70100"),
+     ("move_order_stop", None), ("chase", None)],
+)  # fmt: skip
+def test_an_order_that_waits_at_okx_is_an_open_order(
+    run: Run, okx: Config, emulator: Emulator, kind: str, price: str | None
+) -> None:
+    wait(emulator, SWAP, OKX_MAIN, kind=kind, side="buy", quantity="2.5", trigger="70000",
+         price=price, reduce_only=kind == "oco")  # fmt: skip
+    assert of(run, okx, "okx-main") == (
+        OpenOrder(
+            instrument=OKX_LINEAR, side="buy", quantity=D("2.5"),
+            price=None if price is None else D(price), reduce_only=kind == "oco",
+        ),
+    )  # fmt: skip
+    assert of(run, okx, "okx-a") == of(run, okx, "okx-main-fund") == ()
+
+
+def test_every_page_of_what_waits_at_okx_is_read(run: Run, okx: Config, emulator: Emulator) -> None:
+    for number in range(1, 102):
+        wait(emulator, COIN, OKX_MAIN, kind="trigger", side="sell", quantity=number, trigger=60000)
+    found = of(run, okx, "okx-main")
+    assert {row.instrument for row in found} == {"okx:BTC/USD:BTC"}
+    assert sorted(row.quantity for row in found) == list(range(1, 102))
+
+
+def test_one_that_closes_all_of_a_position_at_okx_is_noted(
+    run: Run, okx: Config, emulator: Emulator
+) -> None:
+    number = wait(emulator, SWAP, OKX_MAIN, kind="conditional", side="sell", trigger="60000")
+    book = gathered(run, okx)
+    assert book.snapshot.account["okx-main"].open_orders == ()
+    assert f"orders that close all of a position are not read: {number} of {OKX_LINEAR}" in [
+        row.what for row in book.notes if row.account == "okx-main"
+    ]
