@@ -183,8 +183,8 @@ def net_positions(place: Place, rows: list[JsonObject]) -> dict[str, Decimal]:
     return held
 
 
-async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
-    """Read every order that stands in a book; trigger orders do not, and are not read."""
+async def standing_orders(place: Place) -> tuple[OpenOrder, ...]:
+    """Read every order that stands in a book; `bitget_waiting` reads those that wait."""
     rows = await pages(place.login, "private_mix_get_v2_mix_order_orders_pending", FUTURES)
     return tuple(_open_order(place, row) for row in rows)
 

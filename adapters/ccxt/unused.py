@@ -37,7 +37,6 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
             "one request takes orders of one pair, and legs in one account are of different ones",
         ),
         WITHDRAWALS,
-        waiting("orders-plan-pending"),
     ),
     "bybit": (("cancel all on disconnect (disconnected-cancel-all)", WATCHES),),
     "deribit": (("cancel on disconnect (enable_cancel_on_disconnect)", WATCHES),),

@@ -8,12 +8,15 @@ import pytest
 
 from allocator.models.account import OpenOrder
 from allocator.models.config import Config
+from tests.adapters.ccxt import bitget_payloads as bitget
 from tests.adapters.ccxt import portfolio_payloads as pm
 from tests.adapters.ccxt.recorded import Recorded, gathered, playing
 from tests.adapters.ccxt.replay import Replay
 
 D = Decimal
 UM, CM = "binance:BTC/USDT:USDT", "binance:BTC/USD:BTC"
+PLANS = f"GET {bitget.MIX}/order/orders-plan-pending"
+BITGET = "bitget:BTC/USDT:USDT"
 ALGO, STRATEGIES = f"GET {pm.P}/um/algo/openAlgoOrders", f"GET {pm.P}/cm/conditional/openOrders"
 
 
@@ -58,6 +61,32 @@ READ = (
     Told("strategy", pm.RECORDED, STRATEGIES,
          [pm.strategy(strategyType="STOP", price="20000", reduceOnly=True)],
          order(CM, "buy", "4", "20000", reduces=True)),
+    Told("limit", bitget.RECORDED, PLANS, bitget.plans(bitget.plan()),
+         order(BITGET, "buy", "0.5", "24000")),
+    Told("market", bitget.RECORDED, PLANS,
+         bitget.plans(bitget.plan(orderType="market", price="", executePrice="")),
+         order(BITGET, "buy", "0.5")),
+    Told("trailing", bitget.RECORDED, PLANS,
+         bitget.plans(bitget.plan(planType="track_plan", side="sell", price=""), of="track_plan"),
+         order(BITGET, "sell", "0.5")),
+    Told("stop-loss", bitget.RECORDED, PLANS,
+         bitget.plans(bitget.plan(planType="loss_plan", side="sell", executePrice="23900"),
+                      of="profit_loss"),
+         order(BITGET, "sell", "0.5", "23900", reduces=True)),
+    Told("take-profit at market", bitget.RECORDED, PLANS,
+         bitget.plans(bitget.plan(planType="profit_plan", side="sell", orderType="market",
+                                  price="26000", executePrice="0"), of="profit_loss"),
+         order(BITGET, "sell", "0.5", reduces=True)),
+    Told("closes a leg", bitget.RECORDED, PLANS,
+         bitget.plans(bitget.plan(posMode="hedge_mode", posSide="long", tradeSide="close")),
+         order(BITGET, "sell", "0.5", "24000", reduces=True)),
+    Told("opens a leg", bitget.RECORDED, PLANS,
+         bitget.plans(bitget.plan(posMode="hedge_mode", posSide="short", tradeSide="open",
+                                  side="sell", planStatus="not_trigger")),
+         order(BITGET, "sell", "0.5", "24000")),
+    Told("closes all", bitget.RECORDED, PLANS,
+         bitget.plans(bitget.plan(planType="pos_loss", size="", side="sell"), of="profit_loss"),
+         None, f"123 of {BITGET}"),
 )  # fmt: skip
 BAD: tuple[tuple[Recorded, str, Any, str, str], ...] = (
     (pm.RECORDED, ALGO, [pm.algo(orderType="SNIPER")], "algoId 2148627", "orderType SNIPER"),
@@ -68,6 +97,21 @@ BAD: tuple[tuple[Recorded, str, Any, str, str], ...] = (
     (pm.RECORDED, ALGO, [pm.algo(symbol="XUSDT")], "algoId 2148627", "unknown market"),
     (pm.RECORDED, ALGO, {"orders": []}, "papi_get_um_algo_openalgoorders", "no list"),
     (pm.RECORDED, STRATEGIES, [pm.strategy(origQty="")], "strategyId 123445", "no origQty"),
+    *(
+        (bitget.RECORDED, PLANS, bitget.plans(bitget.plan(**changed)), "orderId 123", why)
+        for changed, why in (
+            ({"planType": "grid"}, "planType grid"),
+            ({"planStatus": "executed"}, "planStatus executed"),
+            ({"side": "Long"}, "side Long"),
+            ({"size": ""}, "no size"),
+            ({"symbol": "XUSDT"}, "unknown market"),
+            ({"orderType": "stop"}, "orderType stop"),
+            ({"posMode": "both"}, "posMode both"),
+            ({"posMode": "hedge_mode", "posSide": "net"}, "tradeSide buy_single"),
+            ({"posMode": "hedge_mode", "tradeSide": "open"}, "posSide net"),
+        )
+    ),
+    (bitget.RECORDED, PLANS, bitget.ok({}), "orders_plan_pending", "no entrustedList"),
 )
 
 
@@ -105,3 +149,18 @@ def test_what_is_not_understood_freezes_the_account_by_name(
     (what,) = [told.what for told in book.missing if told.account == recorded.trades]
     assert which in what
     assert why in what
+
+
+def test_every_page_of_what_waits_at_bitget_is_read(play: Any) -> None:
+    rows = [bitget.plan(orderId=str(900 - number), size=str(number)) for number in range(1, 104)]
+
+    def page(call: Any) -> Any:
+        if call.text("planType") != "normal_plan":
+            return bitget.listed()
+        return bitget.listed(*(rows[100:] if call.text("idLessThan") == "800" else rows[:100]))
+
+    book, venue, _ = play(bitget.RECORDED, PLANS, page)
+    found = book.snapshot.account["futures"].open_orders
+    assert sorted(row.quantity for row in found) == list(range(1, 104))
+    asked = [call.text("planType") for call in venue.asked(PLANS)]
+    assert sorted(asked) == ["normal_plan", "normal_plan", "profit_loss", "track_plan"]

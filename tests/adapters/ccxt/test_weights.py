@@ -2,7 +2,7 @@
 
 Sources: KuCoin, docs/rest/futures-trading: "Place Order" (2), "Place Multiple Orders" (20), "Cancel
 Order by clientOid" (1), of 2,000 credits in 30 s; what reads cost as independent clients have it.
-Bitget, api-doc/contract/trade and position: requests a second by user.
+Bitget, api-doc/contract/trade, plan and position: requests a second by user.
 """
 
 import asyncio
@@ -31,6 +31,7 @@ BITGET = {
     "private_mix_post_v2_mix_order_cancel_order": 10,
     "private_mix_get_v2_mix_order_detail": 10,
     "private_mix_get_v2_mix_order_orders_pending": 10,
+    "private_mix_get_v2_mix_order_orders_plan_pending": 10,
     "private_mix_get_v2_mix_order_orders_history": 10,
     "private_mix_get_v2_mix_order_fills": 10,
     "private_mix_get_v2_mix_position_all_position": 5,
