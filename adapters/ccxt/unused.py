@@ -63,7 +63,7 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
         ),
         waiting("stop, take profit and trailing ones in openorders"),
     ),
-    "kucoinfutures": (WITHDRAWALS, waiting("stopOrders")),
+    "kucoinfutures": (WITHDRAWALS,),
     "okx": (("moves of positions (account/move-positions)", PROOF),),
 }
 """By venue: what, and why not."""

@@ -36,15 +36,16 @@ class Waiting:
     ----------
     id
         The venue's own.
-    quantity
-        Contracts that it may trade; None: all of a position.
+    side, quantity
+        What it trades once it fires, in contracts; no quantity, or no side: it closes all of a
+        position.
     price
         The limit that it fires with; None: it fires at market.
     """
 
     id: str
     instrument: str
-    side: Side
+    side: Side | None
     quantity: Decimal | None
     price: Decimal | None
     reduce_only: bool
@@ -82,20 +83,23 @@ def together(
     closing
         Names of orders that stand and close all of a position.
     """
-    told = list(waiting)
-    unsized = [*closing, *(f"{row.id} of {row.instrument}" for row in told if not row.quantity)]
+    told = [(f"{row.id} of {row.instrument}", _open_order(row)) for row in waiting]
+    unsized = [*closing, *(name for name, order in told if order is None)]
     place.notes.pop(CLOSING, None)
     if unsized:
         names = ", ".join(sorted(unsized))
         place.notes[CLOSING] = f"orders that close all of a position are not read: {names}"
-    return (*standing, *(_open_order(row, row.quantity) for row in told if row.quantity))
+    return (*standing, *(order for _, order in told if order is not None))
 
 
-def _open_order(row: Waiting, quantity: Decimal) -> OpenOrder:
+def _open_order(row: Waiting) -> OpenOrder | None:
+    """Describe an order; None: it closes all of a position."""
+    if row.quantity is None or row.side is None:
+        return None
     return OpenOrder(
         instrument=row.instrument,
         side=row.side,
-        quantity=quantity,
+        quantity=row.quantity,
         price=row.price,
         reduce_only=row.reduce_only,
     )

@@ -9,6 +9,7 @@ import pytest
 from allocator.models.account import OpenOrder
 from allocator.models.config import Config
 from tests.adapters.ccxt import bitget_payloads as bitget
+from tests.adapters.ccxt import kucoin_payloads as kucoin
 from tests.adapters.ccxt import portfolio_payloads as pm
 from tests.adapters.ccxt.recorded import Recorded, gathered, playing
 from tests.adapters.ccxt.replay import Replay
@@ -17,6 +18,7 @@ D = Decimal
 UM, CM = "binance:BTC/USDT:USDT", "binance:BTC/USD:BTC"
 PLANS = f"GET {bitget.MIX}/order/orders-plan-pending"
 BITGET = "bitget:BTC/USDT:USDT"
+STOPS, KUCOIN = f"GET {kucoin.V1}/stopOrders", "kucoinfutures:BTC/USDT:USDT"
 ALGO, STRATEGIES = f"GET {pm.P}/um/algo/openAlgoOrders", f"GET {pm.P}/cm/conditional/openOrders"
 
 
@@ -87,6 +89,14 @@ READ = (
     Told("closes all", bitget.RECORDED, PLANS,
          bitget.plans(bitget.plan(planType="pos_loss", size="", side="sell"), of="profit_loss"),
          None, f"123 of {BITGET}"),
+    Told("limit", kucoin.RECORDED, STOPS, kucoin.listed(kucoin.stop()),
+         order(KUCOIN, "sell", "10", "110000")),
+    Told("market", kucoin.RECORDED, STOPS,
+         kucoin.listed(kucoin.stop(type="market", side="buy", reduceOnly=True)),
+         order(KUCOIN, "buy", "10", reduces=True)),
+    Told("closes all", kucoin.RECORDED, STOPS,
+         kucoin.listed(kucoin.stop(closeOrder=True, side=None, size=0)), None,
+         f"230181737576050688 of {KUCOIN}"),
 )  # fmt: skip
 BAD: tuple[tuple[Recorded, str, Any, str, str], ...] = (
     (pm.RECORDED, ALGO, [pm.algo(orderType="SNIPER")], "algoId 2148627", "orderType SNIPER"),
@@ -111,6 +121,26 @@ BAD: tuple[tuple[Recorded, str, Any, str, str], ...] = (
             ({"posMode": "hedge_mode", "tradeSide": "open"}, "posSide net"),
         )
     ),
+    *(
+        (
+            kucoin.RECORDED,
+            STOPS,
+            kucoin.listed(kucoin.stop(**changed)),
+            "id 230181737576050688",
+            why,
+        )
+        for changed, why in (
+            ({"status": "done"}, "status done"),
+            ({"type": "trailing"}, "type trailing"),
+            ({"side": None}, "no side"),
+            ({"size": 0}, "size 0"),
+            ({"size": None}, "no size"),
+            ({"symbol": "XUSDTM"}, "unknown market"),
+            ({"settleCurrency": "XBT"}, "UNREAD_WALLET"),
+            ({"reduceOnly": "false"}, "reduceOnly 'false' is neither"),
+        )
+    ),
+    (kucoin.RECORDED, STOPS, kucoin.ok({"totalPage": 1}), "get_stoporders", "no items"),
     (bitget.RECORDED, PLANS, bitget.ok({}), "orders_plan_pending", "no entrustedList"),
 )
 
@@ -164,3 +194,14 @@ def test_every_page_of_what_waits_at_bitget_is_read(play: Any) -> None:
     assert sorted(row.quantity for row in found) == list(range(1, 104))
     asked = [call.text("planType") for call in venue.asked(PLANS)]
     assert sorted(asked) == ["normal_plan", "normal_plan", "profit_loss", "track_plan"]
+
+
+def test_every_page_of_what_waits_at_kucoin_is_read(play: Any) -> None:
+    def page(call: Any) -> Any:
+        row = kucoin.stop(id=call.text("currentPage"), price=call.text("currentPage"))
+        return kucoin.ok({"totalPage": 2, "items": [row]})
+
+    book, venue, _ = play(kucoin.RECORDED, STOPS, page)
+    found = book.snapshot.account["futures"].open_orders
+    assert [row.price for row in found] == [1, 2]
+    assert [call.text("currentPage") for call in venue.asked(STOPS)] == ["1", "2"]

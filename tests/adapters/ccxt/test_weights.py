@@ -20,6 +20,7 @@ KUCOIN = {
     "futuresprivate_delete_orders_client_order_clientoid": 1,
     "futuresprivate_get_orders_byclientoid": 5,
     "futuresprivate_get_orders": 2,
+    "futuresprivate_get_stoporders": 6,
     "futuresprivate_get_fills": 5,
     "futuresprivate_get_account_overview": 5,
     "futuresprivate_post_cross_requirement": 3,
