@@ -1,11 +1,10 @@
 """Orders that wait for a trigger at Bitget: triggers, trailing ones, take-profits and stop-losses.
 
 A request tells of one group of kinds, of the last three months as those of orders in a book do. A
-take-profit or stop-loss of a position (``pos_profit``, ``pos_loss``) is of all of it. With two legs
-an order names the leg as its side, and whether it opens or closes it.
+take-profit or stop-loss of a position (``pos_profit``, ``pos_loss``) is of all of it.
 
 Sources: the venue's pages contract/plan/get-orders-plan-pending (10 requests a second by user),
-contract/plan/Place-Tpsl-Order, contract/trade/Place-Order (side and tradeSide).
+contract/plan/Place-Tpsl-Order.
 """
 
 from __future__ import annotations
@@ -15,11 +14,18 @@ from decimal import Decimal
 from functools import partial
 from itertools import chain
 
-from allocator.adapters.ccxt.bitget_reads import FUTURES, instrument_of, pages, standing_orders
-from allocator.adapters.ccxt.place import Place, sided, text
+from allocator.adapters.ccxt.bitget_reads import (
+    FUTURES,
+    closes,
+    instrument_of,
+    pages,
+    standing_orders,
+    traded,
+)
+from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.ccxt.waiting import Waiting, each, one_of, sized, together
-from allocator.models.account import OpenOrder, Side
+from allocator.models.account import OpenOrder
 
 LIST = "private_mix_get_v2_mix_order_orders_plan_pending"
 ASKED = ("normal_plan", "track_plan", "profit_loss")
@@ -28,13 +34,6 @@ REDUCING = WHOLE | {"profit_plan", "loss_plan", "moving_plan"}
 TRAILING = frozenset({"track_plan", "moving_plan"})
 KINDS = REDUCING | {"normal_plan", "track_plan"}
 STATES = frozenset({"live", "not_trigger"})
-LEGS: dict[tuple[str, str], Side] = {
-    ("open", "long"): "buy",
-    ("open", "short"): "sell",
-    ("close", "long"): "sell",
-    ("close", "short"): "buy",
-}
-"""What opening and closing a leg trades."""
 
 
 async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
@@ -49,20 +48,14 @@ async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
 def _plan(place: Place, row: JsonObject) -> Waiting:
     kind = one_of(row, "planType", KINDS)
     one_of(row, "planStatus", STATES)
-    legs = one_of(row, "posMode", {"one_way_mode", "hedge_mode"}) == "hedge_mode"
     return Waiting(
         id=text(row, "orderId"),
         instrument=instrument_of(place, row),
-        side=_of_leg(row) if legs else sided(row, "side", "buy", "sell"),
+        side=traded(row),
         quantity=None if kind in WHOLE else sized(row, "size"),
         price=_limit(kind, row),
-        reduce_only=kind in REDUCING or (legs and row.get("tradeSide") == "close"),
+        reduce_only=kind in REDUCING or closes(row),
     )
-
-
-def _of_leg(row: JsonObject) -> Side:
-    does = one_of(row, "tradeSide", {"open", "close"})
-    return LEGS[does, one_of(row, "posSide", {"long", "short"})]
 
 
 def _limit(kind: str, row: JsonObject) -> Decimal | None:

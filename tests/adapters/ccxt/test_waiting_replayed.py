@@ -117,7 +117,7 @@ BAD: tuple[tuple[Recorded, str, Any, str, str], ...] = (
             ({"symbol": "XUSDT"}, "unknown market"),
             ({"orderType": "stop"}, "orderType stop"),
             ({"posMode": "both"}, "posMode both"),
-            ({"posMode": "hedge_mode", "posSide": "net"}, "tradeSide buy_single"),
+            ({"posMode": "hedge_mode", "posSide": "long"}, "tradeSide buy_single"),
             ({"posMode": "hedge_mode", "tradeSide": "open"}, "posSide net"),
         )
     ),
