@@ -4,6 +4,9 @@ A request tells of one kind, but for the one-way stop and the pair of which one 
 Of an iceberg or TWAP order, and of a chase, the part that stands in a book is told among the orders
 there as well: no figure says how much is left without it, and all of it counts.
 
+The page of one region lists eight kinds, that of another four: a kind that the venue refuses as
+none of its words cannot wait there, and a note tells of it.
+
 Sources: the venue's page "Algo order list" (20 requests in 2 s by user), and of "Place algo order"
 the values -1 of a price (at market) and 1 of ``closeFraction`` (all of the position).
 """
@@ -15,6 +18,7 @@ from decimal import Decimal
 from functools import partial
 from itertools import chain
 
+from allocator.adapters.ccxt.failures import RefusalError
 from allocator.adapters.ccxt.okx_reads import instrument_of, pages, standing_orders
 from allocator.adapters.ccxt.place import Place, sided, text
 from allocator.adapters.ccxt.values import JsonObject, number
@@ -23,9 +27,16 @@ from allocator.models.account import OpenOrder
 from allocator.models.errors import VenueError
 
 LIST = "private_get_trade_orders_algo_pending"
-ASKED = ("conditional,oco", "trigger", "move_order_stop", "iceberg", "twap", "chase")
 AT_MARKET = frozenset({"move_order_stop", "chase"})
-BY_PARTS = frozenset({"iceberg", "twap"})
+BY_PARTS = frozenset({"iceberg", "smart_iceberg", "twap"})
+SOMEWHERE = (*sorted(BY_PARTS), "chase")
+"""Kinds that not every region's page lists."""
+
+ASKED = ("conditional,oco", "trigger", "move_order_stop", *SOMEWHERE)
+NO_SUCH_WORD = "51000"
+UNLISTED = "kinds of orders"
+"""Topic of the note about kinds that the venue does not know."""
+
 KINDS = AT_MARKET | BY_PARTS | {"conditional", "oco", "trigger"}
 STATES = frozenset({"live", "pause", "partially_effective"})
 FLAGS = {"true": True, "false": False}
@@ -34,11 +45,29 @@ FLAGS = {"true": True, "false": False}
 
 async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
     """Read every order that waits, or stands in a book."""
-    told = await asyncio.gather(
-        *(pages(place.login, LIST, {"ordType": kinds}, "algoId") for kinds in ASKED)
+    told = dict(
+        zip(ASKED, await asyncio.gather(*(_told(place, one) for one in ASKED)), strict=True)
     )
-    waiting = each(chain.from_iterable(told), "algoId", partial(_algo_order, place))
+    unlisted = [kind for kind, found in told.items() if found is None]
+    place.notes.pop(UNLISTED, None)
+    if unlisted:
+        names = ", ".join(unlisted)
+        place.notes[UNLISTED] = (
+            f"kinds of orders that the venue does not know are not read: {names}"
+        )
+    found = chain.from_iterable(rows for rows in told.values() if rows)
+    waiting = each(found, "algoId", partial(_algo_order, place))
     return together(place, await standing_orders(place), waiting)
+
+
+async def _told(place: Place, kinds: str) -> list[JsonObject] | None:
+    """Ask for the orders of a kind; None: the venue has no such kind."""
+    try:
+        return await pages(place.login, LIST, {"ordType": kinds}, "algoId")
+    except RefusalError as error:
+        if kinds not in SOMEWHERE or error.code != NO_SUCH_WORD:
+            raise
+        return None
 
 
 def _algo_order(place: Place, row: JsonObject) -> Waiting:
@@ -84,7 +113,7 @@ def _limits(kind: str, row: JsonObject) -> list[Decimal | None]:
     if kind in AT_MARKET:
         return [None]
     if kind in BY_PARTS:
-        return [_limit(row, "pxLimit")]
+        return [number(row.get("pxLimit")) or None]
     if kind == "trigger":
         return [_limit(row, "ordPx")]
     ends = [end for end in ("tp", "sl") if number(row.get(f"{end}TriggerPx"))]

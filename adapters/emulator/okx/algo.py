@@ -14,7 +14,7 @@ from allocator.adapters.emulator.records import Waiting
 from allocator.adapters.emulator.wire import Call, Json, plain
 
 TOGETHER = frozenset({"conditional", "oco"})
-KINDS = TOGETHER | {"trigger", "move_order_stop", "iceberg", "twap", "chase"}
+KINDS = TOGETHER | {"trigger", "move_order_stop", "iceberg", "smart_iceberg", "twap", "chase"}
 UNSET = (
     "activePx", "actualPx", "actualSide", "algoClOrdId", "callbackRatio", "callbackSpread", "ccy",
     "chaseType", "chaseVal", "clOrdId", "failCode", "isTradeBorrowMode", "last", "maxChaseType",

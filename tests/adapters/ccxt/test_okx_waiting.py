@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from allocator.adapters.ccxt import okx_waiting
+from allocator.adapters.ccxt.failures import RefusalError
+from allocator.adapters.ccxt.place import Place
 from allocator.models.account import OpenOrder
 from allocator.models.errors import VenueError
 from tests.adapters.ccxt.test_okx_modes import LINEAR, data, place
@@ -48,6 +50,7 @@ def read(**changed: Any) -> tuple[tuple[OpenOrder, ...], dict[str, str]]:
         ({"ordType": "trigger", "triggerPx": "58000", "ordPx": "-1"}, None),
         ({"ordType": "trigger", "triggerPx": "58000", "ordPx": "57950"}, D(57950)),
         ({"ordType": "iceberg", "pxLimit": "57000"}, D(57000)),
+        ({"ordType": "smart_iceberg"}, None),
         ({"ordType": "move_order_stop"}, None),
         ({"ordType": "chase", "state": "pause"}, None),
     ],
@@ -78,7 +81,7 @@ def test_one_that_closes_all_of_a_position_has_no_size() -> None:
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"ordType": "smart_iceberg"}, "ordType smart_iceberg is not known"),
+        ({"ordType": "grid"}, "ordType grid is not known"),
         ({"state": "order_failed"}, "state order_failed is not known"),
         ({"side": "short"}, "side short is not known"),
         ({"sz": "0"}, "sz 0 is not a size"),
@@ -96,3 +99,30 @@ def test_what_is_not_understood_is_named(changed: dict[str, str], words: str) ->
         read(**changed)
     assert str(told.value).startswith("an order that waits (algoId 681096944655273984): ")
     assert words in str(told.value)
+
+
+def refusing(kind: str, code: str) -> Place:
+    def listed(asked: dict[str, Any]) -> Any:
+        if asked["ordType"] == kind:
+            raise RefusalError(code, "Parameter ordType error")
+        return data(ROW) if "conditional" in asked["ordType"] else data()
+
+    return place({
+        "private_get_trade_orders_algo_pending": listed,
+        "private_get_trade_orders_pending": data(),
+    })  # fmt: skip
+
+
+def test_a_kind_that_the_venue_does_not_know_is_noted() -> None:
+    at = refusing("smart_iceberg", "51000")
+    (order,) = asyncio.run(okx_waiting.open_orders(at))
+    assert order.quantity == D("2.5")
+    assert list(at.notes.values()) == [
+        "kinds of orders that the venue does not know are not read: smart_iceberg"
+    ]
+
+
+@pytest.mark.parametrize(("kind", "code"), [("trigger", "51000"), ("smart_iceberg", "50011")])
+def test_any_other_refusal_is_no_empty_list(kind: str, code: str) -> None:
+    with pytest.raises(RefusalError, match=code):
+        asyncio.run(okx_waiting.open_orders(refusing(kind, code)))

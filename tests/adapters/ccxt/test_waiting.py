@@ -124,6 +124,7 @@ def test_what_waits_is_in_a_reading_between_orders_too(
     ("kind", "price"),
     [("trigger", "70100"), ("trigger", None), ("conditional", "70100"), ("conditional", None),
      ("oco", "70100"), ("oco", None), ("iceberg", "70100"), ("twap", "70100"),
+     ("smart_iceberg", "70100"),
      ("move_order_stop", None), ("chase", None)],
 )  # fmt: skip
 def test_an_order_that_waits_at_okx_is_an_open_order(
