@@ -158,3 +158,26 @@ def test_one_that_closes_all_of_a_position_at_okx_is_noted(
     assert f"orders that close all of a position are not read: {number} of {OKX_LINEAR}" in [
         row.what for row in book.notes if row.account == "okx-main"
     ]
+
+
+@pytest.mark.parametrize(
+    ("config", "account", "waits", "stands"),
+    [
+        ("binance", "binance-usdm", "/fapi/v1/openAlgoOrders", "/fapi/v1/openOrders"),
+        ("binance", "binance-coinm", "/dapi/v1/openAlgoOrders", "/dapi/v1/openOrders"),
+        ("okx", "okx-main", "/api/v5/trade/orders-algo-pending", "/api/v5/trade/orders-pending"),
+    ],
+)
+def test_what_waits_is_read_before_what_stands(
+    run: Run, emulator: Emulator, request: pytest.FixtureRequest, config: str, account: str,
+    waits: str, stands: str,
+) -> None:  # fmt: skip
+    async def work(opened: Opened) -> None:
+        assert (await opened.venues[account].read()).complete
+
+    run(request.getfixturevalue(config), work)
+    log: Any = emulator.admin("GET", "requests")
+    asked = [row["path"] for row in log if row["path"] in {waits, stands}]
+    assert asked[-1] == stands
+    assert asked.count(stands) == 1
+    assert set(asked[:-1]) == {waits}
