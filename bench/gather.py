@@ -4,10 +4,11 @@ Run by ``python -m bench.gather [ACCOUNTS]``. The exchange is a process of its o
 venues' own rate limits, and counts for itself what was asked and what went over. While it runs it
 says on stderr how many accounts of each venue are read, and what else of the venue.
 
-Most of the time is waiting that a limit forces. An account of Binance's USD-M takes a weight of 80
-at first: 40 for its open orders in every market, 20 for a fee that is then kept an hour, 5 for each
-of four more. Fifty take 4,000, and an address may spend 2,400 a minute, nine tenths of which are
-used: a first gather of 200 accounts takes a minute, a second at once after it nearly two.
+Most of the time is waiting that a limit forces. An account of Binance's USD-M takes a weight of
+120 at first: 40 for its open orders in every market, 40 for those that wait for a trigger, 20 for a
+fee that is then kept an hour, 5 for each of four more. Fifty take 6,000, and an address may spend
+2,400 a minute, nine tenths of which are used: a first gather of 200 accounts takes two minutes, a
+second at once after it three.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from allocator.adapters.emulator.testing import Emulator, running_emulator
 from allocator.adapters.registry import open_venues
 from allocator.models.config import Config
 
-DEADLINE_S = 240
+DEADLINE_S = 360
 """Seconds for a gather: its first three fifths, for accounts, are to last for what is left to read
 at Binance in the second, which finds the weight of the minute before spent."""
 

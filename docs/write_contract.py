@@ -128,12 +128,13 @@ TABLE_HEAD = """\
 
 The capability table of a main account at each venue, wallet by wallet: what it denies is neither
 planned nor sent (C18). A number is how many orders one request carries, or after how many seconds
-of silence at least every order is cancelled. **keyed**: a transfer bears a key by which the venue
-knows it again. **seen**: what a chain brings to the wallet is seen to arrive; where it is not, no
-withdrawal ends. Sub-accounts can do less: they do not withdraw. Hyperliquid's switch works ten
-times a day, and only once an account has traded a million dollars. Binance's is used where the
-accounts of a host here trade six markets in all at most, each counted once an account. **told**:
-the venue publishes how it stands, and is asked at each gather ([service.md](service.md)).
+of silence at least every order in a book is cancelled: one that waits for a trigger is none of
+those sent here, and may stay. **keyed**: a transfer bears a key by which the venue knows it again.
+**seen**: what a chain brings to the wallet is seen to arrive; where it is not, no withdrawal ends.
+Sub-accounts can do less: they do not withdraw. Hyperliquid's switch works ten times a day, and only
+once an account has traded a million dollars. Binance's is used where the accounts of a host here
+trade six markets in all at most, each counted once an account. **told**: the venue publishes how it
+stands, and is asked at each gather ([service.md](service.md)).
 """
 UNUSED_HEAD = """\
 What a venue offers besides and no adapter uses:

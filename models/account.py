@@ -179,14 +179,14 @@ class Position(Value):
 
 
 class OpenOrder(Value):
-    """An order that stands in a book.
+    """An order that stands in a book, or waits for a trigger.
 
     Attributes
     ----------
     quantity
         Contracts not yet filled, unsigned.
     price
-        Limit price; None: a market or trigger order.
+        Limit price; None: it trades at market, now or once it fires.
     """
 
     instrument: Name

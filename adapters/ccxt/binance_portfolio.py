@@ -14,7 +14,8 @@ Nothing here was run against the venue itself. Sources: the pages Account Inform
 Balance, Query UM (CM) Position Information, UM (CM) Notional and Leverage Brackets, Get UM (CM)
 Current Position Mode, Query All Current UM (CM) Open Orders, Get User Commission Rate for UM (CM)
 of Portfolio Margin; Portfolio Margin Collateral Rate, Query Portfolio Margin Asset Index Price;
-User Universal Transfer; the article "Portfolio Margin: uniMMR".
+User Universal Transfer; the article "Portfolio Margin: uniMMR". `binance_waiting` names those of
+orders that wait.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 
 from allocator.adapters.ccxt.answers import distinct, rows
 from allocator.adapters.ccxt.binance_portfolio_checks import (
@@ -33,6 +35,7 @@ from allocator.adapters.ccxt.binance_portfolio_checks import (
     wallet_of,
 )
 from allocator.adapters.ccxt.binance_reads import check_side, standing
+from allocator.adapters.ccxt.binance_waiting import portfolio_orders
 from allocator.adapters.ccxt.pairs import Held, flat_pair, pair_of
 from allocator.adapters.ccxt.place import Place, text, who
 from allocator.adapters.ccxt.readings import reading_of
@@ -137,12 +140,13 @@ def _named(place: Place, side: str, row: JsonObject) -> str:
 
 
 async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
-    """Read every order that stands in a futures book."""
+    """Read every order that stands in a futures book, or waits there for a trigger."""
+    waiting = await portfolio_orders(place, *(partial(_named, place, side) for side in SIDES))
     found = list[tuple[JsonObject, str]]()
     for side in SIDES:
         for row in rows(await place.login.call(f"papi_get_{side}_openorders", {})):
             found.append((row, _named(place, side, row)))
-    return standing(place, found)
+    return standing(place, found, waiting)
 
 
 async def account(place: Place) -> Account:

@@ -1,19 +1,23 @@
 """Binance: its three hosts, and positions, orders and wallets in the allocator's terms.
 
 Sources: the venue's pages Account Information V3, Position Information V3, Current All Open
-Orders (USD-M); Account Information, Position Information (COIN-M); Account Information (spot).
+Orders (USD-M); Account Information, Position Information (COIN-M); Account Information (spot);
+`binance_waiting` names those of orders that wait.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
 
+from allocator.adapters.ccxt import binance_waiting
 from allocator.adapters.ccxt.answers import distinct, rows
 from allocator.adapters.ccxt.failures import NotSentError
 from allocator.adapters.ccxt.pairs import check_sign
 from allocator.adapters.ccxt.place import Place, flag, sided, text
 from allocator.adapters.ccxt.values import JsonObject, number
+from allocator.adapters.ccxt.waiting import Waiting, together
 from allocator.adapters.exact import exactly
 from allocator.models.account import OpenOrder
 from allocator.models.base import ONE, ZERO
@@ -24,8 +28,6 @@ HOSTS = {"spot": "private", "usdm": "fapiprivate", "coinm": "dapiprivate"}
 KINDS = {"spot": "spot", "usdm": "linear", "coinm": "inverse"}
 WALLET_OF = {kind: wallet for wallet, kind in KINDS.items()}
 SIDES = {"usdm": "um", "coinm": "cm"}
-CLOSING = "closing orders"
-"""Topic of the note about orders that close all of a position."""
 """Names of the wallets' services for portfolio margin."""
 
 IDENTITY = Decimal("0.000001")
@@ -184,19 +186,25 @@ def net_positions(place: Place, legs: list[JsonObject]) -> dict[str, Decimal]:
 
 
 async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
-    """Read every order that stands in a book of the wallet's host."""
-    found = rows(await place.login.call(f"{HOSTS[place.config.wallet]}_get_openorders", {}))
-    return standing(place, [(row, instrument_id(place, row)) for row in found])
+    """Read every order that stands in a book of the wallet's host, or waits there for a trigger.
+
+    Those of the spot wallet that wait are among those that stand.
+    """
+    wallet, waiting = place.config.wallet, list[Waiting]()
+    if wallet in binance_waiting.ALGO:
+        named = partial(instrument_id, place)
+        waiting = await binance_waiting.algo_orders(place, wallet, named)
+    found = rows(await place.login.call(f"{HOSTS[wallet]}_get_openorders", {}))
+    return standing(place, [(row, instrument_id(place, row)) for row in found], waiting)
 
 
-def standing(place: Place, told: Sequence[tuple[JsonObject, str]]) -> tuple[OpenOrder, ...]:
+def standing(
+    place: Place, told: Sequence[tuple[JsonObject, str]], waiting: Sequence[Waiting] = ()
+) -> tuple[OpenOrder, ...]:
     """Describe orders by their instruments; one that closes all has no size, and is a note."""
     closing = [f"{text(row, 'orderId')} of {name}" for row, name in told if _closes_all(row)]
-    place.notes.pop(CLOSING, None)
-    if closing:
-        names = ", ".join(sorted(closing))
-        place.notes[CLOSING] = f"orders that close all of a position are not read: {names}"
-    return tuple(open_order(row, name) for row, name in told if not _closes_all(row))
+    sized = [open_order(row, name) for row, name in told if not _closes_all(row)]
+    return together(place, sized, waiting, closing)
 
 
 def _closes_all(row: JsonObject) -> bool:

@@ -19,7 +19,6 @@ from allocator.adapters.ccxt.bitget_reads import (
     futures_account,
     instrument_of,
     net_positions,
-    open_orders,
     position_rows,
     row_of,
     signed,
@@ -27,6 +26,7 @@ from allocator.adapters.ccxt.bitget_reads import (
     unrealised,
     wallet,
 )
+from allocator.adapters.ccxt.bitget_waiting import open_orders
 from allocator.adapters.ccxt.dust import check_leftovers
 from allocator.adapters.ccxt.pairs import DRIFT, Held, check_unrealised, flat_pair, pair_of
 from allocator.adapters.ccxt.place import Place, text, who

@@ -4,8 +4,8 @@ A contract is one unit of the base coin. The wallets of coin- and USDC-margined 
 read, and a user who has more than dust in one of them is refused: nobody would count it, and
 neither positions nor orders are without money there. Sources: the venue's pages
 contract/account/Get-Account-List, contract/account/Get-Single-Account,
-contract/position/get-all-position, contract/trade/Get-Orders-Pending,
-spot/account/Get-Account-Assets.
+contract/position/get-all-position, contract/trade/Get-Orders-Pending, contract/trade/Place-Order
+(what a side means with two legs), spot/account/Get-Account-Assets.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from allocator.adapters.ccxt.place import Place, sided, text, unsigned
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
-from allocator.models.account import OpenOrder
+from allocator.models.account import OpenOrder, Side
 from allocator.models.base import ZERO
 from allocator.models.errors import VenueError
 
@@ -183,10 +183,56 @@ def net_positions(place: Place, rows: list[JsonObject]) -> dict[str, Decimal]:
     return held
 
 
-async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
-    """Read every order that stands in a book; trigger orders do not, and are not read."""
+async def standing_orders(place: Place) -> tuple[OpenOrder, ...]:
+    """Read every order that stands in a book; `bitget_waiting` reads those that wait."""
     rows = await pages(place.login, "private_mix_get_v2_mix_order_orders_pending", FUTURES)
     return tuple(_open_order(place, row) for row in rows)
+
+
+def traded(row: JsonObject) -> Side:
+    """Tell what an order trades: of two legs its ``side`` names the leg, whatever it does with it.
+
+    Raises
+    ------
+    VenueError
+        When the answer does not tell.
+    """
+    if not of_legs(row):
+        return sided(row, "side", "buy", "sell")
+    leg = text(row, "posSide")
+    if leg not in {"long", "short"}:
+        raise VenueError(f"posSide {leg} is not known")
+    return "buy" if (leg == "long") == (not closes(row)) else "sell"
+
+
+def of_legs(row: JsonObject) -> bool:
+    """Tell whether an order is of an account with long and short legs.
+
+    Raises
+    ------
+    VenueError
+        When the answer does not tell.
+    """
+    mode = text(row, "posMode")
+    if mode not in {"one_way_mode", "hedge_mode"}:
+        raise VenueError(f"posMode {mode} is not known")
+    return mode == "hedge_mode"
+
+
+def closes(row: JsonObject) -> bool:
+    """Tell whether an order closes the leg that it names; one without legs does not.
+
+    Raises
+    ------
+    VenueError
+        When it has legs, and neither opens nor closes one.
+    """
+    if not of_legs(row):
+        return False
+    does = text(row, "tradeSide")
+    if does != "open" and "close" not in does:
+        raise VenueError(f"tradeSide {does} is not known")
+    return does != "open"
 
 
 @exactly
@@ -194,8 +240,8 @@ def _open_order(place: Place, row: JsonObject) -> OpenOrder:
     left = (number(text(row, "size")) or ZERO) - (number(row.get("baseVolume")) or ZERO)
     return OpenOrder(
         instrument=instrument_of(place, row),
-        side=sided(row, "side", "buy", "sell"),
+        side=traded(row),
         quantity=left,
         price=number(row.get("price")) or None,
-        reduce_only=str(row.get("reduceOnly")).upper() == "YES",
+        reduce_only=closes(row) or str(row.get("reduceOnly")).upper() == "YES",
     )

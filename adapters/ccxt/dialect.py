@@ -204,7 +204,10 @@ class Batches(Protocol):
 
 @runtime_checkable
 class DeadMan(Protocol):
-    """A venue that cancels every order when it hears nothing for a while."""
+    """A venue that cancels every order in a book when it hears nothing for a while.
+
+    None that waits for a trigger is sent here; no page says that such a one is cancelled too.
+    """
 
     async def cancel_after(self, place: Place, seconds: int) -> str:
         """Cancel an account's orders after so many seconds, unless called again; 0: never.

@@ -24,11 +24,11 @@ from allocator.adapters.ccxt.kucoin_reads import (
     held,
     instrument_of,
     net_positions,
-    open_orders,
     position_rows,
     signed,
     wallet,
 )
+from allocator.adapters.ccxt.kucoin_waiting import open_orders
 from allocator.adapters.ccxt.pairs import DRIFT, Held, check_unrealised, flat_pair, pair_of
 from allocator.adapters.ccxt.place import Place, text, who
 from allocator.adapters.ccxt.readings import holding, reading_of

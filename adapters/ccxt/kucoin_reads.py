@@ -115,7 +115,7 @@ async def position_rows(place: Place) -> list[JsonObject]:
     rows = rows_of(await place.login.call("futuresprivate_get_positions", {}), "positions")
     held = [row for row in rows if number(text(row, "currentQty"))]
     for row in held:
-        _check_read(row, "a position")
+        check_read(row, "a position")
         _check_side(row)
     return held
 
@@ -138,7 +138,7 @@ def _check_side(row: JsonObject) -> None:
     check_sign(text(row, "symbol"), signed(row), told, value)
 
 
-def _check_read(row: JsonObject, what: str) -> None:
+def check_read(row: JsonObject, what: str) -> None:
     """Refuse what is settled in a coin whose wallet is not read.
 
     Raises
@@ -200,8 +200,8 @@ def net_positions(place: Place, rows: list[JsonObject]) -> dict[str, Decimal]:
     return net
 
 
-async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
-    """Read every order that stands in a book; stop orders do not, and are not read.
+async def standing_orders(place: Place) -> tuple[OpenOrder, ...]:
+    """Read every order that stands in a book; `kucoin_waiting` reads those that wait.
 
     Raises
     ------
@@ -210,7 +210,7 @@ async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
     """
     rows = await pages(place.login, "futuresprivate_get_orders", {"status": "active"})
     for row in rows:
-        _check_read(row, "an order")
+        check_read(row, "an order")
     return tuple(_open_order(place, row) for row in rows)
 
 

@@ -177,7 +177,7 @@ class Okx(ReadsAccounts, ReadsMarkets, ReadsNetworks):
         return _taken(only(await place.login.call("private_post_trade_cancel_order", asked)))
 
     async def cancel_after(self, place: Place, seconds: int) -> str:
-        """Have every order of the account cancelled after a silence of 10 to 120 seconds; 0: no."""
+        """Have every order in a book cancelled after a silence of 10 to 120 seconds; 0: no."""
         asked = {"timeOut": str(seconds)}
         reply = await place.login.call("private_post_trade_cancel_all_after", asked)
         return text(only(reply), "triggerTime")

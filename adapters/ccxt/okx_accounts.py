@@ -19,7 +19,6 @@ from allocator.adapters.ccxt.okx_reads import (
     instrument_of,
     net_positions,
     only,
-    open_orders,
     position_rows,
     rows,
     signed,
@@ -28,6 +27,7 @@ from allocator.adapters.ccxt.okx_reads import (
     wallet,
 )
 from allocator.adapters.ccxt.okx_terms import Steps, named, note_rights, terms
+from allocator.adapters.ccxt.okx_waiting import open_orders
 from allocator.adapters.ccxt.pairs import DRIFT, a_cent, check_legs
 from allocator.adapters.ccxt.place import Place, text, who
 from allocator.adapters.ccxt.readings import reading_of

@@ -135,8 +135,8 @@ async def position_rows(place: Place) -> list[JsonObject]:
     return held
 
 
-async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
-    """Read every order that stands in a book."""
+async def standing_orders(place: Place) -> tuple[OpenOrder, ...]:
+    """Read every order that stands in a book; `okx_waiting` reads those that wait."""
     found = await pages(place.login, "private_get_trade_orders_pending", {})
     return tuple(_open_order(place, row) for row in found)
 

@@ -123,6 +123,7 @@ HEAVIER: Mapping[tuple[str, str], float] = {
     ("dapiPublic", "exchangeInfo"): 10,
     ("fapiPublic", "premiumIndex"): 10,
     ("dapiPrivate", "openOrders"): 40,
+    ("papi", "um/algo/openAlgoOrders"): 40,
 }
 """Weights that the venue's pages put higher than ccxt does, for reads of every symbol."""
 

@@ -26,7 +26,10 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
             "it is by market, each a request of weight 10: the six of all accounts that share an "
             "address and a host are renewed with less than half of its weight",
         ),
-        waiting("openAlgoOrders of USD-M, conditional/openOrders of portfolio margin"),
+        (
+            "TWAP and VP orders (algo/futures/openOrders)",
+            "not read: they are no triggers, and each part that is sent stands among open orders",
+        ),
     ),
     "bitget": (
         (
@@ -34,7 +37,6 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
             "one request takes orders of one pair, and legs in one account are of different ones",
         ),
         WITHDRAWALS,
-        waiting("orders-plan-pending"),
     ),
     "bybit": (("cancel all on disconnect (disconnected-cancel-all)", WATCHES),),
     "deribit": (("cancel on disconnect (enable_cancel_on_disconnect)", WATCHES),),
@@ -54,10 +56,7 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
             "they tell when one begins, not whether it goes on, and are signed",
         ),
     ),
-    "kucoinfutures": (WITHDRAWALS, waiting("stopOrders")),
-    "okx": (
-        ("moves of positions (account/move-positions)", PROOF),
-        waiting("orders-algo-pending"),
-    ),
+    "kucoinfutures": (WITHDRAWALS,),
+    "okx": (("moves of positions (account/move-positions)", PROOF),),
 }
 """By venue: what, and why not."""

@@ -12,6 +12,7 @@
 | POST /__emulator__/clock | {advance_ms} | moves time; dues are carried out |
 | POST /__emulator__/faults | {rules: [...]} | replaces the fault rules |
 | POST /__emulator__/notice | {venue, state, ...} | what a venue tells of itself |
+| POST /__emulator__/waiting | {user, instrument, ...} | adds an order that waits for a trigger |
 """
 
 import os
@@ -26,9 +27,11 @@ from allocator.adapters.emulator import events, table
 from allocator.adapters.emulator.exchange import Exchange
 from allocator.adapters.emulator.faults import Fault, Rule
 from allocator.adapters.emulator.notices import Notice
+from allocator.adapters.emulator.records import Waiting
 from allocator.adapters.emulator.wire import Json
 
 PREFIX = "/__emulator__/"
+FIRST_WAITING = 2_148_627
 Counted = Counter[tuple[str, ...]]
 _JSON: TypeAdapter[object] = TypeAdapter(object)
 
@@ -132,6 +135,17 @@ def _notice(exchange: Exchange, params: dict[str, Json]) -> Json:
     return {"venue": venue, "state": notice.state}
 
 
+def _waiting(exchange: Exchange, params: dict[str, Json]) -> Json:
+    """Add an order that waits, its fields those of the row; the id is its number."""
+    number = exchange.ledger.next("waiting", FIRST_WAITING)
+    told = {**params, "id": str(number), "created_ms": exchange.clock.now_ms()}
+    row = TypeAdapter(Waiting).validate_python(told)
+    if row.user not in exchange.ledger.users or row.instrument not in exchange.instruments:
+        raise ValueError(f"no user {row.user}, or no instrument {row.instrument}")
+    exchange.ledger.waiting.put(row)
+    return {"id": row.id}
+
+
 ROUTES: dict[tuple[str, str], Callable[[Exchange, dict[str, Json]], Json]] = {
     ("GET", "health"): _health,
     ("GET", "state"): _state,
@@ -143,4 +157,5 @@ ROUTES: dict[tuple[str, str], Callable[[Exchange, dict[str, Json]], Json]] = {
     ("POST", "clock"): _clock,
     ("POST", "faults"): _faults,
     ("POST", "notice"): _notice,
+    ("POST", "waiting"): _waiting,
 }

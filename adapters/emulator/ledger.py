@@ -24,6 +24,7 @@ from allocator.adapters.emulator.records import (
     Quote,
     Transfer,
     User,
+    Waiting,
     Withdrawal,
 )
 from allocator.adapters.emulator.tables import Change, Table
@@ -101,6 +102,11 @@ class Ledger:
         default_factory=lambda: Table("leverage", Leverage, lambda r: f"{r.user}|{r.instrument}")
     )
     orders: Table[Order] = field(default_factory=_orders)
+    waiting: Table[Waiting] = field(
+        default_factory=lambda: Table(
+            "waiting", Waiting, lambda r: r.id, {"user": lambda r: r.user}
+        )
+    )
     executions: Table[Execution] = field(
         default_factory=lambda: Table(
             "execution",

@@ -130,6 +130,27 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """An order that waits for a trigger, which never comes here.
+
+    `kind` is the venue's word for what it is, `quantity` None where it closes all of a position,
+    `price` None where it fires at market.
+    """
+
+    id: str
+    user: str
+    instrument: str
+    kind: str
+    side: Side
+    trigger: Decimal
+    created_ms: int
+    quantity: Decimal | None = None
+    price: Decimal | None = None
+    reduce_only: bool = False
+    leg: Leg = "net"
+
+
+@dataclass(frozen=True, slots=True)
 class Execution:
     """A fill, a funding payment or a moved position; `fee` positive when paid."""
 

@@ -31,8 +31,15 @@ LIMITS = {
     FAPI: HostLimits(2400, 300, 1200),
     DAPI: HostLimits(2400, 300, 1200),
 }
-EVERY_SYMBOL = {"/fapi/v1/openOrders": 40, "/dapi/v1/openOrders": 40, "/api/v3/openOrders": 80}
-"""Weight where no symbol is named (Current All Open Orders, of each service)."""
+EVERY_SYMBOL = {
+    "/fapi/v1/openOrders": 40,
+    "/dapi/v1/openOrders": 40,
+    "/api/v3/openOrders": 80,
+    "/fapi/v1/openAlgoOrders": 40,
+    "/dapi/v1/openAlgoOrders": 40,
+}
+"""Weight where no symbol is named (Current All Open Orders and Current All Algo Open Orders, of
+each service)."""
 
 ORDER_COUNTS = {"/fapi/v1/batchOrders": (5, 1), "/dapi/v1/batchOrders": (5, 5)}
 """Orders in ten seconds and in a minute that one request counts as, where that is not one.

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from allocator.adapters.emulator.binance import (
     accounts,
+    algo,
     batches,
     orders,
     prices,
@@ -165,6 +166,8 @@ USDM_ONLY = (
         weight=5),
     row(FAPI, "GET", "/fapi/v1/multiAssetsMargin", settings.multi_assets_mode,
         "Get Current Multi-Assets Mode", weight=30),
+    row(FAPI, "GET", "/fapi/v1/openAlgoOrders", algo.open_orders,
+        "Current All Algo Open Orders (USD-M)", SYMBOL),
 )  # fmt: skip
 COINM_ONLY = (
     row(DAPI, "GET", "/dapi/v1/balance", accounts.balances, "Futures Account Balance (COIN-M)"),
@@ -176,6 +179,8 @@ COINM_ONLY = (
         "Leverage Brackets (COIN-M)", ("by pair",)),
     row(DAPI, "GET", "/dapi/v2/leverageBracket", settings.brackets,
         "Notional Bracket for Symbol (COIN-M)", SYMBOL),
+    row(DAPI, "GET", "/dapi/v1/openAlgoOrders", algo.open_orders,
+        "Important Notice: COIN-M / USD-M Architecture Integration", SYMBOL),
 )  # fmt: skip
 SPOT = (
     row(API, "GET", "/api/v3/account", wallet.account, "Account Information (spot)", weight=20),

@@ -8,6 +8,7 @@ history (last 3 months)", "Transaction details" (3 days, 3 months).
 
 from allocator.adapters.emulator.errors import Refusal, Refused
 from allocator.adapters.emulator.events import HOUR_MS
+from allocator.adapters.emulator.market import Instrument
 from allocator.adapters.emulator.okx.account import KEY
 from allocator.adapters.emulator.okx.host import USER, row
 from allocator.adapters.emulator.okx.orders import SPOT_MODES, named
@@ -78,7 +79,7 @@ def _fills(call: Call, age_ms: int) -> Json:
         if e.kind == "trade"
         and e.time_ms >= call.now_ms - age_ms
         and call.text("ordId", e.order) == e.order
-        and _matches(call, e.instrument)
+        and matches(call, e.instrument)
         and between(call, e.time_ms)
     ]
     return [_fill(call, e) for e in page(call, rows, lambda e: e.seq)]
@@ -90,10 +91,11 @@ def _id(order: Order) -> int:
 
 def _mine(call: Call) -> list[Order]:
     rows = reversed(call.exchange.ledger.orders.by("user", call.user))
-    return [o for o in rows if _matches(call, o.instrument) and between(call, o.created_ms)]
+    return [o for o in rows if matches(call, o.instrument) and between(call, o.created_ms)]
 
 
-def _matches(call: Call, name: str) -> bool:
+def matches(call: Call, name: str) -> bool:
+    """Tell whether an instrument is of the type, and the one, that a call names."""
     instrument = call.exchange.instruments[name]
     return (
         call.text("instType", instrument.market) == instrument.market
@@ -111,12 +113,17 @@ def _forgotten(call: Call, order: Order) -> bool:
     return unfilled and order.updated_ms < call.now_ms - UNFILLED_MS
 
 
+def mode_of(call: Call, user: str, instrument: Instrument) -> str:
+    """Return the trade mode of a user's orders of an instrument."""
+    spot = instrument.payoff == "spot"
+    return SPOT_MODES[setting(call.exchange, user, "level")] if spot else "cross"
+
+
 def _order(call: Call, order: Order) -> Json:
     exchange = call.exchange
     instrument = exchange.instruments[order.instrument]
     spot = instrument.payoff == "spot"
     last = next(reversed(exchange.ledger.executions.by("order", order.id)), None)
-    mode = SPOT_MODES[setting(exchange, order.user, "level")] if spot else "cross"
     source = SOURCES[order.reason]
     return {
         "accFillSz": plain(order.filled),
@@ -163,7 +170,7 @@ def _order(call: Call, order: Order) -> Json:
         "stpMode": "cancel_maker",
         "sz": plain(order.quantity),
         "tag": order.tag,
-        "tdMode": mode,
+        "tdMode": mode_of(call, order.user, instrument),
         "tgtCcy": "",
         "tpOrdPx": "",
         "tpTriggerPx": "",
@@ -207,23 +214,23 @@ def _fill(call: Call, execution: Execution) -> Json:
     }
 
 
-_PAGES = ("next page by after", "newer by before", "limit above a hundred: 51000")
+PAGES = ("next page by after", "newer by before", "limit above a hundred: 51000")
 ENDPOINTS = (
     row("GET trade/order", details, "order-book-trading-trade-get-order-details",
         "by ordId or clOrdId", "unknown or forgotten: 51603", "neither id: 51003",
         "instId missing: 50014", *KEY, limit=f"60/2s {USER} instId"),
-    row("GET trade/orders-pending", pending, "order-book-trading-trade-get-order-list", *_PAGES,
+    row("GET trade/orders-pending", pending, "order-book-trading-trade-get-order-list", *PAGES,
         *KEY, limit="60/2s user"),
     row("GET trade/orders-history", week, "order-book-trading-trade-get-order-history-last-7-days",
-        "cancelled unfilled: two hours", "instType missing: 50014", *_PAGES, *KEY,
+        "cancelled unfilled: two hours", "instType missing: 50014", *PAGES, *KEY,
         limit="40/2s user"),
     row("GET trade/orders-history-archive", archive,
         "order-book-trading-trade-get-order-history-last-3-months",
-        "cancelled unfilled: never", "instType missing: 50014", *_PAGES, *KEY,
+        "cancelled unfilled: never", "instType missing: 50014", *PAGES, *KEY,
         limit="20/2s user"),
     row("GET trade/fills", fills, "order-book-trading-trade-get-transaction-details-last-3-days",
-        *_PAGES, *KEY, limit="60/2s user"),
+        *PAGES, *KEY, limit="60/2s user"),
     row("GET trade/fills-history", fills_history,
         "order-book-trading-trade-get-transaction-details-last-3-months",
-        "instType missing: 50014", *_PAGES, *KEY, limit="10/2s user"),
+        "instType missing: 50014", *PAGES, *KEY, limit="10/2s user"),
 )  # fmt: skip

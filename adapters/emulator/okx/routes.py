@@ -2,6 +2,7 @@
 
 from allocator.adapters.emulator.okx import (
     account,
+    algo,
     assets,
     chain,
     history,
@@ -17,6 +18,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *positions.ENDPOINTS,
     *orders.ENDPOINTS,
     *history.ENDPOINTS,
+    *algo.ENDPOINTS,
     *assets.ENDPOINTS,
     *chain.ENDPOINTS,
 )

@@ -4,6 +4,7 @@ Shapes: the example answers of the pages contract/account/Get-Single-Account,
 contract/position/get-all-position, contract/position/Get-Query-Position-Lever,
 contract/market/Get-All-Symbols-Contracts, Get-All-Symbol-Ticker, Get-Current-Funding-Rate,
 contract/trade/Place-Order, Get-Order-Details, Get-Orders-Pending, Get-Order-Fills,
+contract/plan/get-orders-plan-pending,
 spot/account/Wallet-Transfer, Get-Account-TransferRecords on www.bitget.com/api-doc. The account's
 equity, the position (0.01 from 25,000 to 25,100) and the tiers are the pages' own figures.
 """
@@ -125,6 +126,24 @@ def order(**other: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def plan(**other: Any) -> dict[str, Any]:
+    return {
+        "planType": "normal_plan", "symbol": "btcusdt", "size": "0.5", "orderId": "123",
+        "clientOid": "121212", "price": "24000", "executePrice": "24000", "callbackRatio": "",
+        "triggerPrice": "24100", "triggerType": "mark_price", "planStatus": "live", "side": "buy",
+        "posSide": "net", "marginCoin": "usdt", "marginMode": "crossed",
+        "enterPointSource": "api", "tradeSide": "buy_single", "posMode": "one_way_mode",
+        "orderType": "limit", "orderSource": "normal", "cTime": "1627293504612", "uTime": "",
+        "stopSurplusExecutePrice": "", "stopSurplusTriggerPrice": "", "stopSurplusTriggerType": "",
+        "stopLossExecutePrice": "", "stopLossTriggerPrice": "", "stopLossTriggerType": "", **other,
+    }  # fmt: skip
+
+
+def plans(*rows: Any, of: str = "normal_plan") -> Any:
+    """Answer with orders that wait, to whoever asks for their group of kinds."""
+    return lambda call: listed(*rows) if call.text("planType") == of else listed()
+
+
 def listed(*rows: Any) -> dict[str, Any]:
     return ok({"entrustedList": list(rows) or None, "endId": rows[-1]["orderId"] if rows else None})
 
@@ -142,6 +161,7 @@ def table() -> dict[str, Any]:
         f"GET {MIX}/account/account": ok(SETTING),
         f"GET {MIX}/position/all-position": ok([POSITION]),
         f"GET {MIX}/order/orders-pending": listed(),
+        f"GET {MIX}/order/orders-plan-pending": listed(),
         f"GET {MIX}/order/orders-history": listed(),
         f"GET {MIX}/order/detail": no("40109", "The data of the order cannot be found"),
         f"POST {MIX}/order/place-order": ok({"orderId": "121211212122", "clientOid": "121"}),

@@ -3,11 +3,11 @@
 Shapes: the example answers of the pages "Get Account - Futures", "Get Account List - Spot", "Get
 Position List", "Get Symbol", "Get Ticker", "Get Mark Price", "Get Cross Margin Requirement", "Get
 Margin Mode", "Get Position Mode", "Get Cross Margin Leverage", "Get Actual Fee - Futures", "Add
-Order", "Batch Add Orders", "Get Order By ClientOid", "Get Order List", "Cancel Order By ClientOid",
-"Get Trade History", "Flex Transfer", "Get Account Ledgers - Futures", "Get Deposit History", "Get
-Service Status" on www.kucoin.com/docs-new. The position (one contract of a thousandth from
-96,976.80 to 96,985.60, in cross margin at 20) is a page's own; the account's figures are made to
-fit it.
+Order", "Batch Add Orders", "Get Order By ClientOid", "Get Order List", "Get Stop Order List",
+"Cancel Order By ClientOid", "Get Trade History", "Flex Transfer", "Get Account Ledgers - Futures",
+"Get Deposit History", "Get Service Status" on www.kucoin.com/docs-new. The position (one contract
+of a thousandth from 96,976.80 to 96,985.60, in cross margin at 20) is a page's own; the account's
+figures are made to fit it.
 """
 
 from typing import Any
@@ -113,6 +113,14 @@ def order(**other: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def stop(**other: Any) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "id": "230181737576050688", "price": "110000", "size": 10, "stop": "down",
+        "stopPriceType": "TP", "stopPrice": "109000", "timeInForce": "GTC",
+    }  # fmt: skip
+    return order(**{**told, **other})
+
+
 FILL: dict[str, Any] = {
     "symbol": "XBTUSDTM", "tradeId": "1784277229880", "orderId": "250444645610336256",
     "side": "sell", "liquidity": "taker", "forceTaker": False, "price": "96981", "size": 6,
@@ -182,6 +190,7 @@ def table() -> dict[str, Any]:
             {"symbol": call.text("symbol"), "takerFeeRate": "0.0006", "makerFeeRate": "0.0002"}
         ),
         f"GET {V1}/orders": listed(),
+        f"GET {V1}/stopOrders": listed(),
         f"GET {V1}/orders/byClientOid": no("100001", "error.getOrder.orderNotExist"),
         f"GET {V1}/fills": listed(),
         f"POST {V1}/orders": ok({"orderId": "234125150956625920", "clientOid": key}),

@@ -2,7 +2,8 @@
 
 Shapes: the examples of the pages Account Information, Account Balance, Query UM Position
 Information, Query CM Position Information, UM Notional and Leverage Brackets, Get User Commission
-Rate for UM, New UM Order, Query UM Order, UM Account Trade List, Query All Current UM Open Orders
+Rate for UM, New UM Order, Query UM Order, UM Account Trade List, Query All Current UM Open Orders,
+Query All Current UM Open Algo Orders, Query All Current CM Open Conditional Orders
 (developers.binance.com, derivatives/portfolio-margin), Portfolio Margin Collateral Rate, Query
 Portfolio Margin Asset Index Price (portfolio-margin-pro/market-data), User Universal Transfer
 (wallet/asset), System Status (wallet), Exchange Information of the three services. The position of
@@ -77,6 +78,31 @@ def order(**other: Any) -> dict[str, Any]:
         "status": "NEW", "symbol": "BTCUSDT", "time": 1579276756075, "timeInForce": "GTX",
         "type": "LIMIT", "updateTime": 1579276756075, "selfTradePreventionMode": "NONE",
         "goodTillDate": 0, **other,
+    }  # fmt: skip
+
+
+def algo(**other: Any) -> dict[str, Any]:
+    return {
+        "algoId": 2148627, "clientAlgoId": "MRumok0dkhrP4kCm12AHaB", "algoType": "CONDITIONAL",
+        "orderType": "TAKE_PROFIT", "symbol": "BTCUSDT", "side": "SELL", "positionSide": "BOTH",
+        "timeInForce": "GTC", "quantity": "0.01", "algoStatus": "NEW", "actualOrderId": "",
+        "actualPrice": "0.00000", "triggerPrice": "25000.0", "price": "24990.0",
+        "icebergQuantity": None, "tpTriggerPrice": "0.0", "tpPrice": "0.0",
+        "slTriggerPrice": "0.0", "slPrice": "0.0", "tpOrderType": "",
+        "selfTradePreventionMode": "EXPIRE_MAKER", "workingType": "CONTRACT_PRICE",
+        "priceMatch": "NONE", "closePosition": False, "priceProtect": False, "reduceOnly": False,
+        "createTime": 1750514941540, "updateTime": 1750514941540, "triggerTime": 0,
+        "goodTillDate": 0, **other,
+    }  # fmt: skip
+
+
+def strategy(**other: Any) -> dict[str, Any]:
+    return {
+        "newClientStrategyId": "abc", "strategyId": 123445, "strategyStatus": "NEW",
+        "strategyType": "TRAILING_STOP_MARKET", "origQty": "4", "price": "0", "reduceOnly": False,
+        "side": "BUY", "positionSide": "BOTH", "stopPrice": "9300", "symbol": "BTCUSD_PERP",
+        "bookTime": 1566818724710, "updateTime": 1566818724722, "timeInForce": "GTC",
+        "activatePrice": "9020", "priceRate": "0.3", **other,
     }  # fmt: skip
 
 
@@ -162,6 +188,8 @@ def table() -> dict[str, Any]:
     }  # fmt: skip
     return {
         **public, **sides,
+        f"GET {P}/um/algo/openAlgoOrders": [],
+        f"GET {P}/cm/conditional/openOrders": [],
         "GET /api/v3/exchangeInfo": {"symbols": [SPOT], "serverTime": 0},
         "GET /api/v3/time": _now,
         "GET /sapi/v1/system/status": {"status": 0, "msg": "normal"},

@@ -17,11 +17,15 @@ CLOSING = order(origQty="0", closePosition=True, type="STOP_MARKET", price="0", 
 
 
 def usdm(rows: list[Any]) -> Place:
-    return test_modes.place("binance", "usdm", {"fapiprivate_get_openorders": rows})
+    answers = {"fapiprivate_get_openorders": rows, "fapiprivate_get_openalgoorders": []}
+    return test_modes.place("binance", "usdm", answers)
 
 
 def unified(rows: list[Any]) -> Place:
-    answers = {"papi_get_um_openorders": rows, "papi_get_cm_openorders": []}
+    answers: dict[str, Any] = {
+        "papi_get_um_openorders": rows, "papi_get_cm_openorders": [],
+        "papi_get_um_algo_openalgoorders": [], "papi_get_cm_conditional_openorders": [],
+    }  # fmt: skip
     return test_modes.place("binance", "unified", answers)
 
 

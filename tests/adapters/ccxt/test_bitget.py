@@ -171,6 +171,31 @@ def test_open_orders_keep_their_side_and_what_is_left(
     ]
 
 
+@pytest.mark.parametrize(
+    ("leg", "does", "traded", "reduces"),
+    [("long", "open", "buy", False), ("long", "close", "sell", True),
+     ("short", "open", "sell", False), ("short", "reduce_close_short", "buy", True)],
+)  # fmt: skip
+def test_of_two_legs_an_order_names_the_leg_and_not_what_it_trades(
+    run: Run, config: Config, venue: Replay, leg: str, does: str, traded: str, reduces: bool
+) -> None:
+    row = bitget.order(
+        posMode="hedge_mode", posSide=leg, tradeSide=does, side={"long": "buy"}.get(leg, "sell")
+    )
+    venue.table[f"GET {bitget.MIX}/order/orders-pending"] = bitget.listed(row)
+    (order,) = gathered(run, config).snapshot.account["futures"].open_orders
+    assert (order.side, order.reduce_only) == (traded, reduces)
+
+
+def test_an_order_of_legs_that_neither_opens_nor_closes_one_is_refused(
+    run: Run, config: Config, venue: Replay
+) -> None:
+    row = bitget.order(posMode="hedge_mode", posSide="long", tradeSide="buy_single")
+    venue.table[f"GET {bitget.MIX}/order/orders-pending"] = bitget.listed(row)
+    account = gathered(run, config).snapshot.account["futures"]
+    assert (account.state, account.open_orders) == ("frozen", ())
+
+
 def test_every_page_is_read(run: Run, config: Config, venue: Replay) -> None:
     def page(call: Call) -> Any:
         rows = [bitget.order(orderId=str(900 - n)) for n in range(100)]

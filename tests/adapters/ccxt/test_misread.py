@@ -56,7 +56,7 @@ def _bybit(row: Mapping[str, Any]) -> Any:
 
 def _okx(row: Mapping[str, Any]) -> Any:
     answers = {"private_get_trade_orders_pending": test_okx_modes.data(dict(row))}
-    return asyncio.run(okx_reads.open_orders(test_okx_modes.place(answers)))
+    return asyncio.run(okx_reads.standing_orders(test_okx_modes.place(answers)))
 
 
 def _deribit(row: Mapping[str, Any]) -> Any:

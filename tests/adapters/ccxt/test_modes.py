@@ -301,6 +301,7 @@ def test_multi_asset_mode_counts_each_asset_at_its_bid_buffer() -> None:
         },
         "fapiprivatev3_get_positionrisk": [],
         "fapiprivate_get_openorders": [],
+        "fapiprivate_get_openalgoorders": [],
         "fapiprivate_get_commissionrate": {
             "makerCommissionRate": "0.0002",
             "takerCommissionRate": "0.0005",

@@ -106,6 +106,7 @@ def okx(
         ),
         "private_get_account_positions": data(*(rows or [POSITION])),
         "private_get_trade_orders_pending": data(),
+        "private_get_trade_orders_algo_pending": data(),
         "private_get_account_trade_fee": data(fees),
         "private_get_account_max_withdrawal": data({"ccy": "USDT", "maxWd": "900"}),
         "private_get_account_leverage_info": data({"instId": "BTC-USDT-SWAP", "lever": "10"}),

@@ -2,7 +2,7 @@
 
 Sources: KuCoin, docs/rest/futures-trading: "Place Order" (2), "Place Multiple Orders" (20), "Cancel
 Order by clientOid" (1), of 2,000 credits in 30 s; what reads cost as independent clients have it.
-Bitget, api-doc/contract/trade and position: requests a second by user.
+Bitget, api-doc/contract/trade, plan and position: requests a second by user.
 Kraken, guides/futures/ratelimits: nine and the size of the batch, of 500 in 10 s.
 Hyperliquid, Rate limits and user limits: an action weighs one, and one more by forty in its list.
 """
@@ -23,6 +23,7 @@ KUCOIN = {
     "futuresprivate_delete_orders_client_order_clientoid": 1,
     "futuresprivate_get_orders_byclientoid": 5,
     "futuresprivate_get_orders": 2,
+    "futuresprivate_get_stoporders": 6,
     "futuresprivate_get_fills": 5,
     "futuresprivate_get_account_overview": 5,
     "futuresprivate_post_cross_requirement": 3,
@@ -34,6 +35,7 @@ BITGET = {
     "private_mix_post_v2_mix_order_cancel_order": 10,
     "private_mix_get_v2_mix_order_detail": 10,
     "private_mix_get_v2_mix_order_orders_pending": 10,
+    "private_mix_get_v2_mix_order_orders_plan_pending": 10,
     "private_mix_get_v2_mix_order_orders_history": 10,
     "private_mix_get_v2_mix_order_fills": 10,
     "private_mix_get_v2_mix_position_all_position": 5,

@@ -159,6 +159,14 @@ def arguments(name: str, method: str, host: str, path: str) -> dict[str, Any]:
     return params
 
 
+def wait(host: str, emulator: Emulator) -> None:
+    """Add an order that waits in the host's market."""
+    market = {"fapi": "usdm:BTCUSDT", "dapi": "coinm:BTCUSD_PERP"}[host]
+    terms = {"kind": "STOP", "side": "sell", "quantity": 1, "trigger": 60000, "price": 59900}
+    at = {"user": "binance:20000001", "instrument": f"binance:{market}"}
+    emulator.admin("POST", "waiting", **at, **terms)
+
+
 def deposit(raw: Raw, emulator: Emulator) -> None:
     """Send coins from the main account to an address of its own, and let them arrive."""
     home = "TBinanceFundOne11111111111111111111"
@@ -174,6 +182,8 @@ def test_a_reply_has_its_documented_shape(name: str, raw: Raw, emulator: Emulato
     host = hostname.partition(".")[0]
     login = "binance-main"
     prepare(method, host, path, raw, emulator)
+    if path.endswith("openAlgoOrders"):
+        wait(host, emulator)
     if path.endswith("deposit/hisrec"):
         deposit(raw, emulator)
     if name.endswith("done"):

@@ -29,6 +29,7 @@ OUT = {"ccy": "USDT", "amt": "50", "dest": "4", "chain": "USDT-TRC20",
 PLACE, CANCEL, BATCH = "POST trade/order", "POST trade/cancel-order", "POST trade/batch-orders"
 TRANSFER, WITHDRAW = "POST asset/transfer", "POST asset/withdrawal"
 LEVER = "POST account/set-leverage"
+ALGO = "GET trade/orders-algo-pending"
 
 INNER: tuple[tuple[str, str, dict[str, Any], str], ...] = (
     (PLACE, MAIN, {**ORDER, "instId": "XXX-USDT-SWAP"}, "51001"),
@@ -67,6 +68,9 @@ OUTER: tuple[tuple[str, str, dict[str, Any], str, int], ...] = (
     ("GET trade/orders-history", MAIN, {}, "50014", 400),
     ("GET trade/fills-history", MAIN, {}, "50014", 400),
     ("GET trade/orders-pending", MAIN, {"limit": "101"}, "51000", 400),
+    (ALGO, MAIN, {}, "50014", 400),
+    (ALGO, MAIN, {"ordType": "trigger,oco"}, "51000", 400),
+    (ALGO, MAIN, {"ordType": "oco", "limit": "101"}, "51000", 400),
     ("GET public/instruments", MAIN, {}, "50014", 400),
     ("GET public/instruments", MAIN, {"instType": "WARRANT"}, "51000", 400),
     ("GET public/instruments", MAIN, {"instType": "SPOT", "instId": "X-Y"}, "51001", 200),

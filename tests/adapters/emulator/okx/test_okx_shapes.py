@@ -25,6 +25,8 @@ MOVED = {"type": "1", "ccy": "USDT", "amt": "5", "from": "18", "to": "18", "subA
          "clientId": "moved"}  # fmt: skip
 OUT = {"ccy": "USDT", "amt": "50", "dest": "4", "chain": "USDT-TRC20", "toAddr": HOME,
        "clientId": "out"}  # fmt: skip
+WAITING = {"user": "okx:30000001", "instrument": "okx:SWAP:BTC-USDT-SWAP", "kind": "trigger",
+           "side": "buy", "quantity": 1, "trigger": 70000}  # fmt: skip
 PARAMS: dict[str, dict[str, Any]] = {
     **{f"GET {path} {kind}": {"instType": kind}
        for path in ("public/instruments", "market/tickers", "account/instruments", "trade/fills")
@@ -48,6 +50,7 @@ PARAMS: dict[str, dict[str, Any]] = {
     "POST trade/cancel-batch-orders": {"rows": [{"instId": "BTC-USDT-SWAP", "clOrdId": "rest"}]},
     "POST trade/cancel-all-after": {"timeOut": "60"},
     "GET trade/order": {"instId": "BTC-USDT-SWAP", "clOrdId": "take"},
+    "GET trade/orders-algo-pending": {"ordType": "trigger"},
     "GET trade/orders-history": {"instType": "SWAP"},
     "GET trade/orders-history-archive": {"instType": "SWAP"},
     "POST asset/transfer": MOVED,
@@ -99,6 +102,8 @@ def test_a_reply_has_its_documented_shape(name: str, raw: Raw, emulator: Emulato
         before, wanted = BEFORE[name]
         assert raw(*before.split(), **wanted)["code"] == "0"
         emulator.admin("POST", "clock", advance_ms=2000)
+    if name == "GET trade/orders-algo-pending":
+        emulator.admin("POST", "waiting", **WAITING)
     if name in UNHELD:
         closing = {**TAKE, "side": "sell", "sz": "250", "px": "63900", "clOrdId": "close"}
         assert raw("POST", "trade/order", **closing)["code"] == "0"
