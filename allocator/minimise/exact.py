@@ -26,8 +26,8 @@ NODES = 20_000
 """Nodes of the search over all rounds: cheap books need few, and no book may take minutes."""
 
 LARGEST = 1e9
-"""Coefficient above which a program is not handed to the solver, which ended the process over some;
-books of sane numbers stay far below."""
+"""Coefficient above which a program is not handed to the solver, which ended the process over some
+and took minutes for three nodes of others; books of sane numbers stay far below."""
 
 CLOSE = 2e-5
 """Gap in objective units at which the rounds end."""
@@ -46,7 +46,8 @@ def exact(form: Form, near: Vector, tried: Sequence[Candidate]) -> Exact | None:
         Sets of actions that are known to be feasible, to start from.
     """
     mixed = mixed_of(form)
-    if max(np.abs(mixed.A.data).max(initial=0.0), np.abs(mixed.cost).max(initial=0.0)) > LARGEST:
+    told = (mixed.A.data, mixed.cost, mixed.form.p[mixed.curved], mixed.form.k[mixed.curved])
+    if max(np.abs(row).max(initial=0.0) for row in told) > LARGEST:
         return None
     model = _Model(mixed)
     for point in _first_points(mixed, near):

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import itertools
 import random
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
 
 from allocator.decide import decide
+from allocator.minimise.exact import exact
 from allocator.models.mandate import Mandate
 from allocator.models.snapshot import Snapshot
 from allocator.plan.judge import judged
 from allocator.plan.lots import Sizes
 from allocator.state import Book
-from tests.program.programs import scenario_of
+from tests.program.programs import program_of, scenario_of
 
 PRICE = 50_000
 LOT = Decimal("0.1")
@@ -118,3 +121,12 @@ def test_tight_cap_on_what_is_missing_is_not_taken_for_out_of_reach() -> None:
     plan = decide(scenario.snapshot, scenario.mandate)
     assert plan.certificate is not None
     assert plan.certificate.shortfall - plan.certificate.shortfall_lower_bound < 1
+
+
+def test_a_curve_of_absurd_steepness_is_not_searched() -> None:
+    """Over tangents of 1e12 and more the solver took minutes for three nodes."""
+    form = program_of(*book_of(1)).form.capped(0.0)
+    start = np.zeros(form.low.size)
+    steep = replace(form, p=np.where(form.k > 0, 3e12, form.p))
+    assert exact(form, start, ()) is not None
+    assert exact(steep, start, ()) is None
