@@ -16,11 +16,11 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
@@ -166,8 +166,7 @@ class Service:
         holds, draft = self.mandates.from_config(self.config.mandate, self.clock.now())
         log.info("mandate", extra={"version": holds.version, "mandate_hash": holds.hash})
         if draft is not None:
-            with self.office.write() as entry:
-                entry.alert("mandate_draft", version=draft.version)
+            self._tell("mandate_draft", {"version": draft.version})
 
     def _beat(self, now: datetime) -> None:
         self.live.ticked_at = now
@@ -246,7 +245,12 @@ class Service:
             venues={row.id: logins[row.login].venue for row in self.config.accounts},
             keep_days=self.config.service.history.keep_days,
             fired=self._fired,
+            tell=self._tell,
         )
+
+    def _tell(self, topic: str, facts: Mapping[str, Any]) -> None:
+        with self.office.write() as entry:
+            entry.alert(topic, **facts)
 
     def _fired(self, firings: Sequence[Firing]) -> None:
         with self.office.write() as entry:
@@ -258,8 +262,7 @@ class Service:
     def _ended(self, name: str, cause: str, status: str, note: str) -> None:
         self.metrics.slot(status)
         if status == "failed":
-            with self.office.write() as entry:
-                entry.alert("slot_failed", cause=cause, why=note)
+            self._tell("slot_failed", {"cause": cause, "why": note})
         elif status == "missed":
             self._alert_missed(cause, [name], note)
         log.info("slot ended", extra={"slot": name, "status": status, "note": note})
@@ -272,8 +275,7 @@ class Service:
 
     def _alert_missed(self, cause: str, names: Sequence[str], why: str) -> None:
         facts = {"cause": cause, "slots": len(names), "latest": names[-1], "why": why}
-        with self.office.write() as entry:
-            entry.alert("slots_missed", **facts)
+        self._tell("slots_missed", facts)
 
     async def _park(self, desk: Desk) -> None:
         await self.stopping.wait()

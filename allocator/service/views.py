@@ -303,12 +303,18 @@ class Views:
 
     # What was earned
 
-    def profit(self, by: Group, since: datetime, until: datetime) -> tuple[api.ProfitView, ...]:
-        """Add up what was earned in (since, until]."""
+    def profit(
+        self, by: Group, since: datetime, until: datetime, *, whole: bool = True
+    ) -> tuple[api.ProfitView, ...]:
+        """Add up what was earned in (since, until], refused or not where marks are unreadable."""
         return tuple(
             api.ProfitView.model_validate(row)
-            for row in self._service.store.profit(by, since, until)
+            for row in self._service.store.profit(by, since, until, whole=whole)
         )
+
+    def lacking(self, since: datetime, until: datetime) -> tuple[str, ...]:
+        """Name the files of marks of these days that cannot be read."""
+        return self._service.store.lacking(since, until)
 
     def equity(self, by: Group, since: datetime, until: datetime) -> tuple[api.EquityView, ...]:
         """Follow equity over (since, until]."""

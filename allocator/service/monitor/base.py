@@ -103,12 +103,20 @@ class Bases:
         with Session(self._engine) as session, session.begin():
             fence(session, lease)
             session.merge(BaseRow(portfolio=self._portfolio, at=at, base_json=text))
-        if self._file.exists():
+        try:
             self._file.replace(self._file.with_name(TAKEN))
+        except FileNotFoundError:
+            pass
+        except OSError:
+            # The database has it, and prevails: the folder must not stand in the way.
+            log.warning("%s cannot be put away", self._file, exc_info=True)
 
     def _left(self) -> str | None:
         """Read what an earlier release left in the folder."""
         try:
             return self._file.read_text("utf-8")
         except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError):
+            log.warning("%s cannot be read: profit begins anew", self._file, exc_info=True)
             return None

@@ -6,15 +6,17 @@ decimals of twelve places, rounded half to even.
 
 from __future__ import annotations
 
-import os
+import logging
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from allocator.models.errors import StaleError
+from allocator.service.monitor.files import ASIDE, join, put, set_aside, sound, torn
 from allocator.service.monitor.marks import Marks
 from allocator.service.monitor.profit import PARTS, Profit
 
@@ -58,12 +60,36 @@ EQUITY = (
 EXPOSURES = "SELECT marked_at, underlying AS name, exposure, target, band FROM marks ORDER BY 1, 2"
 Rows = Sequence[Mapping[str, Any]]
 
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Tidied:
+    """What tidying came to.
+
+    Attributes
+    ----------
+    joined, dropped
+        Days that were put together, and that were dropped.
+    aside
+        Files that could not be read and were set aside, by their new names.
+    """
+
+    joined: int
+    dropped: int
+    aside: tuple[str, ...] = ()
+
 
 class MarkStore:
-    """Reads and writes the folder of one portfolio's marks."""
+    """Reads and writes the folder of one portfolio's marks.
+
+    What cannot be read is left out of what is followed over time, where it is a gap; a sum that
+    lacks something is refused unless it is asked for as such.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._broken = dict[str, tuple[int, int]]()
 
     def write(self, marks: Marks, earned: Mapping[str, Profit]) -> None:
         """Keep the marks of one moment; a second time for the same moment changes nothing."""
@@ -72,26 +98,50 @@ class MarkStore:
                 day = self.folder / table / f"day={marks.at:%Y-%m-%d}"
                 _write(day / f"{marks.at:%H%M%S%f}.parquet", table, rows)
 
-    def tidy(self, now: datetime, keep_days: int) -> tuple[int, int]:
+    def tidy(self, now: datetime, keep_days: int) -> Tidied:
         """Make one file of each day that is over, drop days that are too old.
 
-        Returns
-        -------
-        How many days were put together, and how many were dropped.
+        A file that cannot be read is set aside: it would stand in the way for good.
         """
         oldest, joined, dropped = now.date() - timedelta(days=keep_days), 0, 0
+        aside = list[str]()
         for day in sorted(self.folder.glob("*/day=*")):
             when = date.fromisoformat(day.name.removeprefix("day="))
             if when < oldest:
                 shutil.rmtree(day)
                 dropped += 1
-            elif when < now.date():
-                joined += _join(day)
-        return joined, dropped
+                continue
+            aside += [set_aside(path) for path in sorted(day.glob("*.parquet")) if torn(path)]
+            if when < now.date():
+                done, unread = join(day)
+                joined += done
+                aside += unread
+        return Tidied(joined, dropped, tuple(aside))
 
-    def profit(self, by: Group, since: datetime, until: datetime) -> list[dict[str, Any]]:
-        """Add up what was earned in (since, until] by account, owner, venue or book."""
-        return self._ask("accounts", PROFIT, since, until, by)
+    def profit(
+        self, by: Group, since: datetime, until: datetime, *, whole: bool = True
+    ) -> list[dict[str, Any]]:
+        """Add up what was earned in (since, until] by account, owner, venue or book.
+
+        Parameters
+        ----------
+        whole
+            Whether to refuse a sum over marks of which some cannot be read; else `lacking` says
+            what is not in it.
+
+        Raises
+        ------
+        StaleError
+            When marks cannot be read.
+        """
+        rows = self._ask("accounts", PROFIT, since, until, by)
+        lacks = self.lacking(since, until) if whole else ()
+        if lacks:
+            raise StaleError(
+                f"HISTORY_UNREADABLE: what was earned lacks marks in {', '.join(lacks)}; "
+                f"moved out of {self.folder}, they are left out"
+            )
+        return rows
 
     def equity(self, by: Group, since: datetime, until: datetime) -> list[dict[str, Any]]:
         """Follow equity, maintenance margin and the worst ratio over (since, until], by group."""
@@ -101,35 +151,82 @@ class MarkStore:
         """Follow exposures over (since, until]."""
         return self._ask("exposures", EXPOSURES, since, until)
 
+    def lacking(self, since: datetime, until: datetime) -> tuple[str, ...]:
+        """Name the files of accounts' marks in these days that cannot be read."""
+        aside = [path for path in self._days("accounts", since, until) if path.suffix == ASIDE]
+        known = [path for path in self._days("accounts", since, until) if self._is_broken(path)]
+        return tuple(str(path.relative_to(self.folder)) for path in sorted((*aside, *known)))
+
     def _ask(
         self, table: str, query: str, since: datetime, until: datetime, by: Group | None = None
     ) -> list[dict[str, Any]]:
         import duckdb
 
-        files = self._files(table, since, until)
-        if not files:
-            return []
-        values: dict[str, Any] = {"files": files, "since": since, "until": until}
+        text = (MARKS if by is None else GROUPED) + query
+        values: dict[str, Any] = {"since": since, "until": until}
         if by is not None:
             values["by"] = _checked(by)
-        connection = duckdb.connect()
-        try:
-            connection.execute("SET TimeZone = 'UTC'")
-            found = connection.execute((MARKS if by is None else GROUPED) + query, values)
-            names = [row[0] for row in found.description]
-            return [_read(dict(zip(names, row, strict=True))) for row in found.fetchall()]
-        except duckdb.Error as error:
-            raise StaleError(f"the marks in {self.folder} cannot be read: {error}") from error
-        finally:
-            connection.close()
+        for last in (False, True):
+            files = self._files(table, since, until)
+            if not files:
+                return []
+            try:
+                return _answer(text, {**values, "files": files})
+            except duckdb.Error as error:
+                # Files may also have become one of the day between their listing and the answer.
+                if last:
+                    raise StaleError(
+                        f"the marks in {self.folder} cannot be read: {error}"
+                    ) from error
+                self._probe(files)
+        raise AssertionError
+
+    def _probe(self, files: Sequence[str]) -> None:
+        """Find out which files cannot be read, and remember them as they are."""
+        for path in map(Path, files):
+            if path.exists() and not sound(path):
+                self._broken[str(path)] = _state(path)
+                log.warning("marks cannot be read", extra={"file": str(path)})
+
+    def _is_broken(self, path: Path) -> bool:
+        return str(path) in self._broken and self._broken[str(path)] == _state(path)
 
     def _files(self, table: str, since: datetime, until: datetime) -> list[str]:
-        days = f"day={since:%Y-%m-%d}", f"day={until:%Y-%m-%d}"
         return sorted(
             str(path)
-            for path in (self.folder / table).glob("day=*/*.parquet")
-            if days[0] <= path.parent.name <= days[1]
+            for path in self._days(table, since, until)
+            if path.suffix == ".parquet" and not self._is_broken(path)
         )
+
+    def _days(self, table: str, since: datetime, until: datetime) -> list[Path]:
+        days = f"day={since:%Y-%m-%d}", f"day={until:%Y-%m-%d}"
+        return [
+            path
+            for path in (self.folder / table).glob("day=*/*")
+            if days[0] <= path.parent.name <= days[1]
+        ]
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """Tell what changes where a file is written anew; of one that is gone, nothing."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return (0, 0)
+    return found.st_mtime_ns, found.st_size
+
+
+def _answer(query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    import duckdb
+
+    connection = duckdb.connect()
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        found = connection.execute(query, dict(values))
+        names = [row[0] for row in found.description]
+        return [_read(dict(zip(names, row, strict=True))) for row in found.fetchall()]
+    finally:
+        connection.close()
 
 
 def _checked(by: Group) -> str:
@@ -192,31 +289,4 @@ def _schema(table: str) -> dict[str, Any]:
 def _write(path: Path, table: str, rows: Rows) -> None:
     import polars
 
-    frame = polars.DataFrame(rows, schema=_schema(table), orient="row")
-    _put(path, frame)
-
-
-def _put(path: Path, frame: Any) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".draft")
-    frame.write_parquet(draft)
-    os.replace(draft, path)
-
-
-def _join(day: Path) -> bool:
-    """Make one file of a day's; a crash between the steps leaves the rows twice to be joined."""
-    import polars
-
-    files = sorted(day.glob("*.parquet"))
-    if len(files) < 2:
-        return False
-    frame = cast("Any", polars.concat([polars.read_parquet(path) for path in files]))
-    _put(
-        day / "day.parquet",
-        frame.unique(maintain_order=True).sort("marked_at", maintain_order=True),
-    )
-    for path in files:
-        if path.name != "day.parquet":
-            path.unlink()
-    return True
+    put(path, polars.DataFrame(rows, schema=_schema(table), orient="row"))

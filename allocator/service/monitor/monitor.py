@@ -24,6 +24,38 @@ from allocator.state import Book
 
 log = logging.getLogger(__name__)
 
+MOST_NAMED = 5
+"""Files that an alert names."""
+
+Tell = Callable[[str, Mapping[str, str]], None]
+"""Leaves an alert: topic and facts."""
+
+
+class Once:
+    """Leaves an alert once for each state that something is in, not at every look.
+
+    Parameters
+    ----------
+    tell
+        Leaves it. Where that fails, it is tried again at the next look.
+    """
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._states = dict[str, str]()
+
+    def __call__(self, topic: str, state: str, **facts: str) -> None:
+        """Take in how something stands; empty: all is well with it."""
+        if state == self._states.get(topic, ""):
+            return
+        if state:
+            try:
+                self._tell(topic, facts)
+            except Exception:
+                log.exception("alert was not left", extra={"topic": topic})
+                return
+        self._states[topic] = state
+
 
 class Monitor:
     """Turns snapshots into marks, profit and firings.
@@ -34,6 +66,8 @@ class Monitor:
         By account.
     fired
         Told of what fired, after it was written down.
+    tell
+        Leaves an alert: topic and facts.
     """
 
     def __init__(  # noqa: PLR0913 - its ports
@@ -48,6 +82,7 @@ class Monitor:
         venues: Mapping[str, str],
         keep_days: int,
         fired: Callable[[Sequence[Firing]], None],
+        tell: Tell = lambda _topic, _facts: None,
     ) -> None:
         self._store = store
         self._ledger = ledger
@@ -57,6 +92,7 @@ class Monitor:
         self._venues = dict(venues)
         self._keep_days = keep_days
         self._fired = fired
+        self._tell = Once(tell)
         self._bases = bases
         self._base = bases.read()
         self._read_at = dict[str, datetime]()
@@ -100,11 +136,11 @@ class Monitor:
         before, marks = self.latest, marks_of(snapshot, mandate, missing, statuses)
         earned = self._earn(Book.of(snapshot, mandate), missing)
         self._base = self._base.after(marks.at, marks.equity, earned)
-        self._store.write(marks, earned)
         self._bases.keep(self._lease, self._base, marks.at)
-        self._tidy(before, marks)
         self.latest = marks
-        return self._watch(marks, busy=busy)
+        firings = self._watch(marks, busy=busy)
+        self._write(before, marks, earned)
+        return firings
 
     def _earn(self, book: Book, missing: Mapping[str, str]) -> dict[str, Profit]:
         """Reckon what accounts earned since they were last at rest.
@@ -160,7 +196,24 @@ class Monitor:
             for venue, at in self._read_at.items()
         }
 
-    def _tidy(self, before: Marks | None, marks: Marks) -> None:
-        if before is None or before.at.date() != marks.at.date():
-            joined, dropped = self._store.tidy(marks.at, self._keep_days)
-            log.info("history tidied", extra={"joined": joined, "dropped": dropped})
+    def _write(self, before: Marks | None, marks: Marks, earned: Mapping[str, Profit]) -> None:
+        """Keep the marks as history: what goes wrong there stands in the way of nothing."""
+        fault, why = "", ""
+        try:
+            self._store.write(marks, earned)
+            if before is None or before.at.date() != marks.at.date():
+                self._tidy(marks)
+        except Exception as error:
+            log.exception("marks were not kept")
+            # A message may name a file, and each mark has its own.
+            fault = f"{type(error).__name__} {getattr(error, 'errno', '')}"
+            why = f"{type(error).__name__}: {error}"
+        self._tell("history_failed", fault, folder=str(self._store.folder), why=why)
+
+    def _tidy(self, marks: Marks) -> None:
+        done = self._store.tidy(marks.at, self._keep_days)
+        log.info("history tidied", extra={"joined": done.joined, "dropped": done.dropped})
+        if done.aside:
+            named = ", ".join(done.aside[:MOST_NAMED])
+            why = f"{len(done.aside)} files could not be read and were set aside: {named}"
+            self._tell("history_set_aside", why, folder=str(self._store.folder), why=why)

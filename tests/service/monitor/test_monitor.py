@@ -77,6 +77,7 @@ class Watched:
         self.engine, self.folder = engine, folder
         self.slots = Slots(engine, "desk")
         self.names = list[str]()
+        self.told = list[tuple[str, str]]()
         self.monitor = self.start()
 
     def start(self) -> Monitor:
@@ -90,6 +91,7 @@ class Watched:
             venues={"a": "alpha", "b": "beta"},
             keep_days=10,
             fired=lambda rows: self.names.extend(row.rule.id for row in rows),
+            tell=lambda topic, facts: self.told.append((topic, facts["why"])),
         )
 
     def look(self, minute: float, missing: tuple[str, ...] = (), **changes: Any) -> list[str]:
@@ -154,6 +156,51 @@ def test_each_kind_fires_once(watched: Watched) -> None:
     assert watched.look(6.9, wallet="300", missing=("b",)) == ["down"]
     kinds = {row.source: row.kind for row in watched.slots.recent()}
     assert {name for name, kind in kinds.items() if kind == "repair"} == {"margin"}
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_triggers_fire_although_marks_of_yesterday_are_torn(
+    watched: Watched, restarts: bool
+) -> None:
+    day = watched.folder / "accounts" / f"day={(START - timedelta(1)).date()}"
+    day.mkdir(parents=True)
+    (day / "1.parquet").write_bytes(b"torn")
+    (day / "2.parquet").write_bytes(b"")
+    assert watched.look(0, wallet="300") == ["margin", "used"]
+    if restarts:
+        watched.monitor = watched.start()
+    assert watched.look(1, a="1.1", wallet="300") == ["drift"]
+    assert watched.monitor.latest is not None
+    ((topic, why),) = watched.told
+    assert topic == "history_set_aside"
+    assert "2 files" in why
+
+
+def test_triggers_fire_although_no_marks_can_be_kept_and_that_is_told_once(
+    watched: Watched,
+) -> None:
+    watched.folder.mkdir()
+    place = watched.folder / "accounts"
+    place.write_text("in the way")
+    assert watched.look(0, wallet="300") == ["margin", "used"]
+    watched.look(1)
+    assert "margin" in watched.look(11, wallet="300")
+    ((topic, why),) = watched.told
+    assert (topic, "accounts" in why) == ("history_failed", True)
+    place.unlink()
+    watched.look(12)
+    place.rename(watched.folder.parent / "kept")
+    place.write_text("in the way again")
+    watched.look(13)
+    assert [topic for topic, _ in watched.told] == ["history_failed"] * 2
+
+
+def test_a_leader_begins_although_the_folder_of_marks_is_a_file(
+    lite: Engine, tmp_path: Path
+) -> None:
+    (tmp_path / "history").write_text("in the way")
+    watched = Watched(lite, tmp_path / "history")
+    assert watched.look(0, wallet="300") == ["margin", "used"]
 
 
 OPEN = {"alpha": VenueStatus(state="open")}
