@@ -24,6 +24,8 @@ class Live:
         Names the instance.
     leads
         Whether it leads.
+    led_at
+        When it began to lead; None: it does not.
     busy
         Name of the slot that is being carried out; empty: none.
     ticked_at
@@ -35,6 +37,7 @@ class Live:
     holder: str
     leads: bool = False
     epoch: int | None = None
+    led_at: datetime | None = None
     busy: str = ""
     ticked_at: datetime | None = None
     marks: Marks | None = None

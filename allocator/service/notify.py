@@ -42,6 +42,7 @@ WORDS = {
     "mandate_draft": "the configuration's mandate changed: a draft waits to be published",
     "history_failed": "marks are not kept: the history has a gap",
     "history_set_aside": "marks could not be read",
+    "mandate_unfit": "the mandate does not fit the book: exposures or limits are not watched",
     "dead_man": "the scheduler has not ticked",
     "test": "a test",
 }

@@ -187,13 +187,15 @@ class Service:
                 log.exception("cannot lead now; trying again")
             finally:
                 self.live.leads, self.live.epoch, self.live.busy = False, None, ""
+                self.live.led_at = None
             with suppress(TimeoutError):
                 retry_s = float(self.config.service.retry_s)
                 await asyncio.wait_for(self.stopping.wait(), retry_s)
 
     async def _lead(self, desk: Desk) -> None:
         self.live.leads, self.live.epoch = True, desk.lease.epoch
-        self._beat(self.clock.now())
+        self.live.led_at = self.clock.now()
+        self._beat(self.live.led_at)
         log.info("leads", extra={"epoch": desk.lease.epoch})
         cycles = Cycles(self._ports(desk), self._monitor(desk), self.metrics.observe)
         worker = Worker(

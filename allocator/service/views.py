@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 KNOWN = 64
 """Proposals that are kept read."""
 
+LATE_LOOKS = 5
+"""Looks at the book that may fail before the leader is not of use: one may be slow."""
+
 
 class Views:
     """Answers from one instance.
@@ -326,7 +329,7 @@ class Views:
     # Whether all is well
 
     def health(self) -> api.Health:
-        """Tell whether this instance is of use: schema, ticks, a leader that ticks."""
+        """Tell whether this instance is of use: schema, ticks, a leader at its work."""
         from allocator import __version__
         from allocator.execution import schema
 
@@ -344,7 +347,19 @@ class Views:
                 faults.append(f"{who} has not ticked yet")
             elif (now - at).total_seconds() > most_s:
                 faults.append(f"{who} last ticked at {stamp(at)}")
+        if late := self._unmarked(now):
+            faults.append(late)
         return api.Health(ok=not faults, version=__version__, faults=tuple(faults))
+
+    def _unmarked(self, now: datetime) -> str:
+        """Say since when this leader has not marked the book; empty: it has, or need not."""
+        live, config = self._service.live, self._service.config
+        if live.led_at is None or not config.service.poll_s:
+            return ""
+        since = live.led_at if live.marks is None else max(live.led_at, live.marks.at)
+        most_s = LATE_LOOKS * config.service.poll_s + config.gather.deadline_s
+        late = (now - since).total_seconds() > most_s
+        return f"the leader has not marked the book since {stamp(since)}" if late else ""
 
 
 def _sends(mode: Literal["dry", "loopback", "live"], *, live: bool) -> bool:

@@ -17,44 +17,16 @@ from allocator.service.monitor.base import Bases
 from allocator.service.monitor.flows import Ledger
 from allocator.service.monitor.history import MarkStore
 from allocator.service.monitor.lines import Lines
-from allocator.service.monitor.marks import Marks, marks_of, observation
+from allocator.service.monitor.marks import Marks, bare, marks_of, observation
 from allocator.service.monitor.memory import Heard
 from allocator.service.monitor.profit import Flows, Profit, moment, profit
+from allocator.service.states import States, Tell
 from allocator.state import Book
 
 log = logging.getLogger(__name__)
 
 MOST_NAMED = 5
 """Files that an alert names."""
-
-Tell = Callable[[str, Mapping[str, str]], None]
-"""Leaves an alert: topic and facts."""
-
-
-class Once:
-    """Leaves an alert once for each state that something is in, not at every look.
-
-    Parameters
-    ----------
-    tell
-        Leaves it. Where that fails, it is tried again at the next look.
-    """
-
-    def __init__(self, tell: Tell) -> None:
-        self._tell = tell
-        self._states = dict[str, str]()
-
-    def __call__(self, topic: str, state: str, **facts: str) -> None:
-        """Take in how something stands; empty: all is well with it."""
-        if state == self._states.get(topic, ""):
-            return
-        if state:
-            try:
-                self._tell(topic, facts)
-            except Exception:
-                log.exception("alert was not left", extra={"topic": topic})
-                return
-        self._states[topic] = state
 
 
 class Monitor:
@@ -92,7 +64,7 @@ class Monitor:
         self._venues = dict(venues)
         self._keep_days = keep_days
         self._fired = fired
-        self._tell = Once(tell)
+        self._states = States(tell)
         self._bases = bases
         self._base = bases.read()
         self._read_at = dict[str, datetime]()
@@ -110,7 +82,7 @@ class Monitor:
     def take(
         self,
         snapshot: Snapshot,
-        mandate: Mandate,
+        mandate: Mandate | None,
         missing: Mapping[str, str],
         *,
         statuses: Mapping[str, VenueStatus] | None = None,
@@ -120,6 +92,8 @@ class Monitor:
 
         Parameters
         ----------
+        mandate
+            None: there is none that can be read; then exposures and limits are not watched.
         missing
             Accounts that could not be read, with what was not.
         statuses
@@ -134,11 +108,12 @@ class Monitor:
             When another leads by now.
         """
         before, marks = self.latest, marks_of(snapshot, mandate, missing, statuses)
-        earned = self._earn(Book.of(snapshot, mandate), missing)
+        earned = self._earn(bare(snapshot), missing)
         self._base = self._base.after(marks.at, marks.equity, earned)
         self._bases.keep(self._lease, self._base, marks.at)
         self.latest = marks
         firings = self._watch(marks, busy=busy)
+        self._states.take("mandate_unfit", marks.unfit, why=marks.unfit)
         self._write(before, marks, earned)
         return firings
 
@@ -208,7 +183,7 @@ class Monitor:
             # A message may name a file, and each mark has its own.
             fault = f"{type(error).__name__} {getattr(error, 'errno', '')}"
             why = f"{type(error).__name__}: {error}"
-        self._tell("history_failed", fault, folder=str(self._store.folder), why=why)
+        self._states.take("history_failed", fault, folder=str(self._store.folder), why=why)
 
     def _tidy(self, marks: Marks) -> None:
         done = self._store.tidy(marks.at, self._keep_days)
@@ -216,4 +191,4 @@ class Monitor:
         if done.aside:
             named = ", ".join(done.aside[:MOST_NAMED])
             why = f"{len(done.aside)} files could not be read and were set aside: {named}"
-            self._tell("history_set_aside", why, folder=str(self._store.folder), why=why)
+            self._states.take("history_set_aside", why, folder=str(self._store.folder), why=why)

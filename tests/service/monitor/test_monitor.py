@@ -96,9 +96,10 @@ class Watched:
 
     def look(self, minute: float, missing: tuple[str, ...] = (), **changes: Any) -> list[str]:
         busy, says = changes.pop("busy", False), changes.pop("says", {})
+        mandate = changes.pop("mandate", MANDATE)
         row = snapshot(START + timedelta(minutes=minute), **changes)
         found = self.monitor.take(
-            row, MANDATE, dict.fromkeys(missing, "gone"), statuses=says, busy=busy
+            row, mandate, dict.fromkeys(missing, "gone"), statuses=says, busy=busy
         )
         return [firing.rule.id for firing in found]
 
@@ -156,6 +157,39 @@ def test_each_kind_fires_once(watched: Watched) -> None:
     assert watched.look(6.9, wallet="300", missing=("b",)) == ["down"]
     kinds = {row.source: row.kind for row in watched.slots.recent()}
     assert {name for name, kind in kinds.items() if kind == "repair"} == {"margin"}
+
+
+def unfit(**changes: Any) -> Mandate:
+    return Mandate.model_validate({**MANDATE.model_dump(mode="json"), **changes})
+
+
+UNFITTING = [
+    (unfit(targets=[{"underlying": "DOGE", "delta": "1", "unit": "base", "band": "1"}]),
+     "exposures: ", "DOGE"),
+    (unfit(limits=[{"id": "x", "measure": "leverage", "scope": {"account": "z"}, "max": "2",
+                    "source": "a test"}]),
+     "limits: ", "the scope names no account"),
+    (unfit(policy={"risk": {"daily_volatility": {}, "correlation": [["BTC", "DOGE", "0.5"]]}}),
+     "", "correlation"),
+    (None, "", "there is no mandate"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("mandate", "where", "why"), UNFITTING)
+def test_margins_are_watched_although_the_mandate_does_not_fit(
+    watched: Watched, mandate: Mandate | None, where: str, why: str
+) -> None:
+    assert "margin" in watched.look(0, wallet="300", mandate=mandate)
+    marks = watched.monitor.latest
+    assert marks is not None
+    assert marks.accounts == marks_of(snapshot(wallet="300"), MANDATE).accounts
+    assert marks.unfit.startswith(where)
+    assert why in marks.unfit
+    watched.look(1, mandate=mandate)
+    assert watched.told == [("mandate_unfit", marks.unfit)]
+    watched.look(2)
+    watched.look(3, mandate=mandate)
+    assert len(watched.told) == 2
 
 
 @pytest.mark.parametrize("restarts", [False, True])
