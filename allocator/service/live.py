@@ -53,6 +53,11 @@ class Live:
         """Tell the latest steps, as of now, while others are taken in."""
         return tuple(self.progress)
 
+    @property
+    def steps_made(self) -> int:
+        """How many steps were ever taken in."""
+        return self._count
+
     def step(self, row: Progress) -> None:
         """Take in a step of an execution."""
         self._count += 1

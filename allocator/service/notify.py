@@ -43,6 +43,8 @@ WORDS = {
     "history_failed": "marks are not kept: the history has a gap",
     "history_set_aside": "marks could not be read",
     "mandate_unfit": "the mandate does not fit the book: exposures or limits are not watched",
+    "look_failed": "the book cannot be marked: triggers are not watched",
+    "slot_hangs": "a slot hangs: none after it begins",
     "dead_man": "the scheduler has not ticked",
     "test": "a test",
 }

@@ -52,6 +52,7 @@ from allocator.service.scheduler.timer import Timer
 from allocator.service.scheduler.worker import Worker
 from allocator.service.snapshots import Snapshots
 from allocator.service.telemetry import Redactor
+from allocator.service.vigil import Vigil, longest_wait_s
 from allocator.service.words import Words
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ class Service:
         self.retention = Retention(
             engine, self.office, self.portfolio, config.service.keep, config.approval
         )
+        self.vigil = Vigil(self.live, longest_wait_s(config), self._tell)
         self._notifier = Notifier(
             self.office, config.service.alerts, send, redactor or Redactor(), self.portfolio
         )
@@ -290,11 +292,13 @@ class Service:
             if poll_s:
                 try:
                     await cycles.look()
+                    self.vigil.looked()
                 except FencedError:
                     raise
-                except Exception:
+                except Exception as error:
                     # A look that fails must not end the watch over the margins.
                     log.exception("the book could not be marked")
+                    self.vigil.looked(error)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.stopping.wait(), poll_s or None)
         await asyncio.Event().wait()
@@ -330,6 +334,7 @@ class Service:
         try:
             await self._notifier.watch(self._leader_at, started, now)
             if self.live.leads:
+                self.vigil.watch(now)
                 await self._notifier.deliver(now, between_runs=not self.live.busy)
         except Exception:
             log.exception("alerts could not be delivered")

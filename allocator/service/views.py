@@ -347,8 +347,7 @@ class Views:
                 faults.append(f"{who} has not ticked yet")
             elif (now - at).total_seconds() > most_s:
                 faults.append(f"{who} last ticked at {stamp(at)}")
-        if late := self._unmarked(now):
-            faults.append(late)
+        faults += filter(None, (self._unmarked(now), service.vigil.hangs(now)))
         return api.Health(ok=not faults, version=__version__, faults=tuple(faults))
 
     def _unmarked(self, now: datetime) -> str:
