@@ -257,10 +257,8 @@ class Service:
             entry.alert(topic, **facts)
 
     def _fired(self, firings: Sequence[Firing]) -> None:
-        with self.office.write() as entry:
-            for firing in firings:
-                entry.alert("trigger", what=firing.name)
-                self.metrics.fired(firing.rule.id)
+        for firing in firings:
+            self.metrics.fired(firing.rule.id)
         self.wake()
 
     def _ended(self, name: str, cause: str, status: str, note: str) -> None:

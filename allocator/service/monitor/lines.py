@@ -1,4 +1,4 @@
-"""What triggers remember, kept where a failover finds it; a firing and its slot in one go."""
+"""What triggers remember, kept where a failover finds it; a firing with its slot and alert."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from datetime import datetime
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
+from allocator.execution import audit
 from allocator.execution.database import READ_ONLY
+from allocator.execution.entries import Entry
 from allocator.execution.leader import Lease, fence
 from allocator.models.base import stamp
 from allocator.models.service_records import TriggerRow
@@ -44,7 +46,7 @@ class Lines:
         at: datetime,
         heard: Heard | None = None,
     ) -> None:
-        """Keep what changed and was heard, and write the slots of what fired, in one go.
+        """Keep what changed and was heard; write slots and alerts of what fired, in one go.
 
         Raises
         ------
@@ -56,7 +58,10 @@ class Lines:
         if not (changed or firings or heard.statuses or heard.rates):
             return
         with Session(self._engine) as session, session.begin():
+            if firings:
+                audit.alone(session)
             fence(session, lease)
+            entry = Entry(session, at, lease.epoch)
             for (rule, subject), line in changed.items():
                 session.merge(
                     TriggerRow(
@@ -71,6 +76,8 @@ class Lines:
             self.memory.write(session, heard, at)
             for firing in firings:
                 write(session, self._portfolio, slot_of(firing, at))
+                entry.alert("trigger", what=firing.name)
+            entry.finish()
 
 
 def slot_of(firing: Firing, at: datetime) -> Asked:

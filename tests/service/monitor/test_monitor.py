@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
+from allocator.execution.history import History
 from allocator.execution.leader import FencedError, next_epoch
 from allocator.models.base import ZERO
 from allocator.models.mandate import Mandate
@@ -284,6 +285,23 @@ def test_an_urgent_funding_jump_fires_once_although_a_cycle_goes_on(watched: Wat
 def test_busy_monitor_looks_at_urgent_triggers_alone(watched: Watched) -> None:
     assert watched.look(0, a="1.1", wallet="300", busy=True) == ["margin"]
     assert watched.look(1, a="1.1", wallet="300") == ["drift", "used"]
+
+
+def test_an_alert_of_a_trigger_is_written_with_its_slot(watched: Watched) -> None:
+    def dies(_rows: object) -> None:
+        raise RuntimeError("the process dies here")
+
+    watched.monitor._fired = dies
+    with pytest.raises(RuntimeError):
+        watched.look(0, wallet="300")
+    watched.monitor = watched.start()
+    assert watched.look(1, wallet="300") == []
+    history = History(watched.engine)
+    (first, second) = history.alerts()
+    assert (first.topic, second.topic) == ("trigger", "trigger")
+    causes = {row.cause for row in watched.slots.with_status("due")}
+    assert {first.body["what"], second.body["what"]} == causes
+    assert history.verify() == ()
 
 
 def test_restart_fires_nothing_again_and_goes_on_with_the_profit(watched: Watched) -> None:
