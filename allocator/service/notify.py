@@ -30,6 +30,7 @@ MOST_TRIED = 20
 
 WORDS = {
     "approval_wanted": "a plan waits for approval",
+    "approval_expired": "nobody let an urgent plan go in time",
     "slot_failed": "a cycle failed",
     "slots_missed": "slots were missed",
     "trigger": "a trigger fired",

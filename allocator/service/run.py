@@ -45,6 +45,7 @@ from allocator.service.monitor.flows import Ledger
 from allocator.service.monitor.history import MarkStore
 from allocator.service.monitor.lines import Lines
 from allocator.service.monitor.monitor import Monitor
+from allocator.service.monitor.outcomes import Outcomes
 from allocator.service.notify import Notifier, Send
 from allocator.service.retention import Retention
 from allocator.service.scheduler.slots import Asked, Slots
@@ -250,6 +251,9 @@ class Service:
             keep_days=self.config.service.history.keep_days,
             fired=self._fired,
             tell=self._tell,
+            outcomes=Outcomes(
+                self.slots, self.office.history, self.config.approval, dry=not desk.venues
+            ),
         )
 
     def _tell(self, topic: str, facts: Mapping[str, Any]) -> None:

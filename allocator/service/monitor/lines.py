@@ -45,8 +45,14 @@ class Lines:
         firings: Sequence[Firing],
         at: datetime,
         heard: Heard | None = None,
+        alerts: Sequence[tuple[str, Mapping[str, str]]] = (),
     ) -> None:
         """Keep what changed and was heard; write slots and alerts of what fired, in one go.
+
+        Parameters
+        ----------
+        alerts
+            Topics and facts of what is alerted beside what fired.
 
         Raises
         ------
@@ -55,10 +61,10 @@ class Lines:
         """
         changed = {key: line for key, line in after.items() if before.get(key, Line()) != line}
         heard = heard or Heard()
-        if not (changed or firings or heard.statuses or heard.rates):
+        if not (changed or firings or alerts or heard.statuses or heard.rates):
             return
         with Session(self._engine) as session, session.begin():
-            if firings:
+            if firings or alerts:
                 audit.alone(session)
             fence(session, lease)
             entry = Entry(session, at, lease.epoch)
@@ -77,16 +83,22 @@ class Lines:
             for firing in firings:
                 write(session, self._portfolio, slot_of(firing, at))
                 entry.alert("trigger", what=firing.name)
+            for topic, facts in alerts:
+                entry.alert(topic, **facts)
             entry.finish()
 
 
 def slot_of(firing: Firing, at: datetime) -> Asked:
     """Tell the slot that a firing asks for."""
-    subject = f" {firing.subject}" if firing.subject else ""
     return Asked(
-        name=f"{firing.rule.id}{subject} {stamp(at)}"[:200],
+        name=firing_name(firing.rule.id, firing.subject, at),
         source=firing.rule.id,
         kind="repair" if firing.rule.urgent else "plan",
         cause=firing.name,
         due_at=at,
     )
+
+
+def firing_name(rule: str, subject: str, at: datetime) -> str:
+    """Name the slot of a firing, by which what came of it is found."""
+    return f"{rule}{f' {subject}' if subject else ''} {stamp(at)}"[:200]

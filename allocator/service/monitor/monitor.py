@@ -12,13 +12,14 @@ from allocator.models.mandate import Mandate
 from allocator.models.service import TriggerRule
 from allocator.models.snapshot import Snapshot
 from allocator.models.status import VenueStatus
-from allocator.risk.triggers import Firing, watch
+from allocator.risk.triggers import Firing, Key, Line, rearm, watch
 from allocator.service.monitor.base import Bases
 from allocator.service.monitor.flows import Ledger
 from allocator.service.monitor.history import MarkStore
 from allocator.service.monitor.lines import Lines
 from allocator.service.monitor.marks import Marks, bare, marks_of, observation
 from allocator.service.monitor.memory import Heard
+from allocator.service.monitor.outcomes import Lost, Outcomes
 from allocator.service.monitor.profit import Flows, Profit, moment, profit
 from allocator.service.states import States, Tell
 from allocator.state import Book
@@ -40,6 +41,8 @@ class Monitor:
         Told of what fired, after it was written down.
     tell
         Leaves an alert: topic and facts.
+    outcomes
+        Tells which firings of urgent triggers came to nothing; None: that is not followed.
     """
 
     def __init__(  # noqa: PLR0913 - its ports
@@ -55,6 +58,7 @@ class Monitor:
         keep_days: int,
         fired: Callable[[Sequence[Firing]], None],
         tell: Tell = lambda _topic, _facts: None,
+        outcomes: Outcomes | None = None,
     ) -> None:
         self._store = store
         self._ledger = ledger
@@ -65,6 +69,7 @@ class Monitor:
         self._keep_days = keep_days
         self._fired = fired
         self._states = States(tell)
+        self._outcomes = outcomes
         self._bases = bases
         self._base = bases.read()
         self._read_at = dict[str, datetime]()
@@ -138,7 +143,8 @@ class Monitor:
     def _watch(self, marks: Marks, *, busy: bool) -> tuple[Firing, ...]:
         """Look at the triggers of either kind, each beside the rates that it saw last."""
         known, ages = self._lines.read(), self._ages(marks)
-        after, firings = known, tuple[Firing, ...]()
+        lost = self._lost(known, marks.at)
+        after, firings = rearm(known, [row.key for row in lost]), tuple[Firing, ...]()
         looking = (True,) if busy else (True, False)
         for urgent in looking:
             seen = observation(
@@ -154,11 +160,26 @@ class Monitor:
         rates = {urgent: {**self._rates[urgent], **marks.funding} for urgent in looking}
         changed = {urgent: row for urgent, row in rates.items() if row != self._rates[urgent]}
         heard = Heard(marks.statuses, changed)
-        self._lines.keep(self._lease, known, after, firings, marks.at, heard)
+        expired = [
+            ("approval_expired", {"plan": row.expired, "cause": row.cause})
+            for row in lost
+            if row.expired
+        ]
+        self._lines.keep(self._lease, known, after, firings, marks.at, heard, expired)
         self._rates |= rates
         if firings:
             self._fired(firings)
         return firings
+
+    def _lost(self, known: Mapping[Key, Line], now: datetime) -> tuple[Lost, ...]:
+        """Tell which firings came to nothing; what cannot be told must not silence the rest."""
+        if self._outcomes is None:
+            return ()
+        try:
+            return tuple(self._outcomes.lost(self._rules, known, now))
+        except Exception:
+            log.exception("what triggers have started cannot be told")
+            return ()
 
     def _ages(self, marks: Marks) -> dict[str, Decimal]:
         """Tell how long ago each venue was last read whole, seconds; 0 at the first look."""
