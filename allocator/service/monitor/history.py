@@ -18,7 +18,7 @@ from typing import Any, Literal
 from allocator.models.errors import StaleError
 from allocator.service.monitor.files import ASIDE, join, put, set_aside, sound, torn
 from allocator.service.monitor.marks import Marks
-from allocator.service.monitor.profit import PARTS, Profit
+from allocator.service.monitor.profit import PARTS, Earned
 
 Group = Literal["account", "owner", "venue", "book"]
 PLACES = Decimal("1e-12")
@@ -30,6 +30,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "exposures": ("underlying",),
     "limits": ("limit_id", "bound"),
 }
+_TIMES: Mapping[str, tuple[str, ...]] = {"accounts": ("base",), "exposures": (), "limits": ()}
 _FIGURES: Mapping[str, tuple[str, ...]] = {
     "accounts": (
         "equity", "unrealised_held", "initial", "maintenance", "ratio", "gross", "leverage",
@@ -39,14 +40,28 @@ _FIGURES: Mapping[str, tuple[str, ...]] = {
     "limits": ("used", "cap", "share"),
 }  # fmt: skip
 MARKS = (
-    "WITH marks AS (SELECT * FROM read_parquet($files) "
+    "WITH told AS ({known} UNION ALL BY NAME "
+    "SELECT * FROM read_parquet($files, union_by_name = true)), "
+    "once AS (SELECT * FROM told QUALIFY row_number() OVER ({same}) = 1), "
+    "marks AS (SELECT *, {name} AS group_name FROM once "
     "WHERE marked_at > $since AND marked_at <= $until) "
 )
-GROUPED = (
-    "WITH marks AS (SELECT *, CASE $by WHEN 'account' THEN account WHEN 'owner' THEN owner "
-    "WHEN 'venue' THEN venue ELSE 'book' END AS group_name FROM read_parquet($files) "
-    "WHERE marked_at > $since AND marked_at <= $until) "
+"""Marks of an interval, each once: while a day is joined its rows are there twice."""
+
+KNOWN = "SELECT NULL::TIMESTAMPTZ AS base WHERE false"
+"""What marks of earlier releases lack."""
+
+GROUP = (
+    "CASE $by WHEN 'account' THEN account WHEN 'owner' THEN owner WHEN 'venue' THEN venue "
+    "ELSE 'book' END"
 )
+SAME_MARK = "PARTITION BY marked_at, account"
+SAME_EXPOSURE = "PARTITION BY marked_at, underlying"
+SAME_INTERVAL = (
+    "PARTITION BY account, base, CASE WHEN base IS NULL THEN marked_at END ORDER BY marked_at DESC"
+)
+"""Of marks that were reckoned from the same base, the last has what the others have."""
+
 PROFIT = (
     "SELECT group_name AS name, sum(realised) AS realised, sum(unrealised) AS unrealised, "
     "sum(funding) AS funding, sum(fees) AS fees, sum(revaluation) AS revaluation, "
@@ -57,7 +72,7 @@ EQUITY = (
     "sum(maintenance) AS maintenance, min(ratio) AS ratio, count(*) AS accounts "
     "FROM marks GROUP BY 1, 2 ORDER BY 1, 2"
 )
-EXPOSURES = "SELECT marked_at, underlying AS name, exposure, target, band FROM marks ORDER BY 1, 2"
+EXPOSURES = "SELECT marked_at, group_name AS name, exposure, target, band FROM marks ORDER BY 1, 2"
 Rows = Sequence[Mapping[str, Any]]
 
 log = logging.getLogger(__name__)
@@ -91,8 +106,14 @@ class MarkStore:
         self.folder = folder
         self._broken = dict[str, tuple[int, int]]()
 
-    def write(self, marks: Marks, earned: Mapping[str, Profit]) -> None:
-        """Keep the marks of one moment; a second time for the same moment changes nothing."""
+    def write(self, marks: Marks, earned: Mapping[str, Earned]) -> None:
+        """Keep the marks of one moment; a second time for the same moment changes nothing.
+
+        Parameters
+        ----------
+        earned
+            By account, since the mark that it is reckoned from.
+        """
         for table, rows in _rows(marks, earned).items():
             if rows:
                 day = self.folder / table / f"day={marks.at:%Y-%m-%d}"
@@ -134,7 +155,7 @@ class MarkStore:
         StaleError
             When marks cannot be read.
         """
-        rows = self._ask("accounts", PROFIT, since, until, by)
+        rows = self._ask("accounts", _asked(PROFIT, SAME_INTERVAL, GROUP), since, until, by)
         lacks = self.lacking(since, until) if whole else ()
         if lacks:
             raise StaleError(
@@ -145,11 +166,11 @@ class MarkStore:
 
     def equity(self, by: Group, since: datetime, until: datetime) -> list[dict[str, Any]]:
         """Follow equity, maintenance margin and the worst ratio over (since, until], by group."""
-        return self._ask("accounts", EQUITY, since, until, by)
+        return self._ask("accounts", _asked(EQUITY, SAME_MARK, GROUP), since, until, by)
 
     def exposures(self, since: datetime, until: datetime) -> list[dict[str, Any]]:
         """Follow exposures over (since, until]."""
-        return self._ask("exposures", EXPOSURES, since, until)
+        return self._ask("exposures", _asked(EXPOSURES, SAME_EXPOSURE, "underlying"), since, until)
 
     def lacking(self, since: datetime, until: datetime) -> tuple[str, ...]:
         """Name the files of accounts' marks in these days that cannot be read."""
@@ -162,7 +183,6 @@ class MarkStore:
     ) -> list[dict[str, Any]]:
         import duckdb
 
-        text = (MARKS if by is None else GROUPED) + query
         values: dict[str, Any] = {"since": since, "until": until}
         if by is not None:
             values["by"] = _checked(by)
@@ -171,7 +191,7 @@ class MarkStore:
             if not files:
                 return []
             try:
-                return _answer(text, {**values, "files": files})
+                return _answer(query, {**values, "files": files})
             except duckdb.Error as error:
                 # Files may also have become one of the day between their listing and the answer.
                 if last:
@@ -229,6 +249,10 @@ def _answer(query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         connection.close()
 
 
+def _asked(query: str, same: str, name: str) -> str:
+    return MARKS.format(known=KNOWN, same=same, name=name) + query
+
+
 def _checked(by: Group) -> str:
     if by not in ("account", "owner", "venue", "book"):
         raise ValueError(f"marks are not grouped by {by}")
@@ -240,15 +264,12 @@ def _read(row: dict[str, Any]) -> dict[str, Any]:
     return row if at is None else {"at": at.astimezone(UTC), **row}
 
 
-def _rows(marks: Marks, earned: Mapping[str, Profit]) -> dict[str, Rows]:
+def _rows(marks: Marks, earned: Mapping[str, Earned]) -> dict[str, Rows]:
     accounts: list[dict[str, Any]] = [
         {
             **row.model_dump(),
             "unrealised_held": row.unrealised,
-            **{
-                name: getattr(earned[row.account], name) if row.account in earned else None
-                for name in (*PARTS, "flows")
-            },
+            **_parts(earned.get(row.account)),
         }
         for row in marks.accounts
     ]
@@ -260,12 +281,19 @@ def _rows(marks: Marks, earned: Mapping[str, Profit]) -> dict[str, Rows]:
     return {
         table: [
             {"marked_at": marks.at}
+            | {name: row[name] for name in _TIMES[table]}
             | {name: row[name] for name in _WORDS[table]}
             | {name: _money(row[name]) for name in _FIGURES[table]}
             for row in rows
         ]
         for table, rows in tables.items()
     }
+
+
+def _parts(row: Earned | None) -> dict[str, Any]:
+    if row is None:
+        return dict.fromkeys(("base", *PARTS, "flows"))
+    return {"base": row.since, **row.profit.model_dump()}
 
 
 def _money(value: Decimal | None) -> Decimal | None:
@@ -280,7 +308,7 @@ def _schema(table: str) -> dict[str, Any]:
     import polars
 
     return {
-        "marked_at": polars.Datetime("us", "UTC"),
+        **dict.fromkeys(("marked_at", *_TIMES[table]), polars.Datetime("us", "UTC")),
         **dict.fromkeys(_WORDS[table], polars.String),
         **dict.fromkeys(_FIGURES[table], polars.Decimal(DIGITS, 12)),
     }

@@ -20,7 +20,7 @@ from allocator.service.monitor.lines import Lines
 from allocator.service.monitor.marks import Marks, bare, marks_of, observation
 from allocator.service.monitor.memory import Heard
 from allocator.service.monitor.outcomes import Lost, Outcomes
-from allocator.service.monitor.profit import Flows, Profit, moment, profit
+from allocator.service.monitor.profit import Flows, Moment, Profit, moment, profit
 from allocator.service.states import States, Tell
 from allocator.state import Book
 
@@ -119,7 +119,7 @@ class Monitor:
         self.latest = marks
         firings = self._watch(marks, busy=busy)
         self._states.take("mandate_unfit", marks.unfit, why=marks.unfit)
-        self._write(before, marks, earned)
+        self._write(before, marks)
         return firings
 
     def _earn(self, book: Book, missing: Mapping[str, str]) -> dict[str, Profit]:
@@ -128,16 +128,17 @@ class Monitor:
         An account through which something went while it was read, or goes still, is left for
         the next mark: nobody can say whether its wallets show it already.
         """
-        flows, moments, out = self._ledger.read(), dict(self._base.moments), dict[str, Profit]()
+        flows, out, moments = self._ledger.read(), dict[str, Profit](), dict[str, Moment]()
         known = flows if self._known is None else self._known
         moving = self._moving | self._ledger.unsettled()
         moving |= {name for name in flows if flows[name] != known.get(name)}
         for name in book.accounts.keys() - moving - missing.keys():
             now = moment(book, name, flows.get(name, Flows()))
-            if name in moments and moments[name].at <= now.at:
-                out[name] = profit(moments[name], now)
+            before = self._base.moments.get(name)
+            if before is not None and before.at <= now.at:
+                out[name] = profit(before, now)
             moments[name] = now
-        self._base = self._base.model_copy(update={"moments": moments})
+        self._base = self._base.owing(out, moments)
         return out
 
     def _watch(self, marks: Marks, *, busy: bool) -> tuple[Firing, ...]:
@@ -192,11 +193,12 @@ class Monitor:
             for venue, at in self._read_at.items()
         }
 
-    def _write(self, before: Marks | None, marks: Marks, earned: Mapping[str, Profit]) -> None:
+    def _write(self, before: Marks | None, marks: Marks) -> None:
         """Keep the marks as history: what goes wrong there stands in the way of nothing."""
         fault, why = "", ""
         try:
-            self._store.write(marks, earned)
+            self._store.write(marks, self._base.owed)
+            self._base = self._base.paid([row.account for row in marks.accounts])
             if before is None or before.at.date() != marks.at.date():
                 self._tidy(marks)
         except Exception as error:

@@ -4,12 +4,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import polars
 import pytest
 
 from allocator.models.errors import StaleError
 from allocator.service.monitor.history import MarkStore, Tidied
 from allocator.service.monitor.marks import AccountMark, ExposureMark, LimitMark, Marks
-from allocator.service.monitor.profit import Profit
+from allocator.service.monitor.profit import Earned, Profit
 
 START = datetime(2026, 11, 20, 8, tzinfo=UTC)
 
@@ -46,7 +47,11 @@ def marks(at: datetime) -> Marks:
 def store(tmp_path: Path) -> MarkStore:
     out = MarkStore(tmp_path)
     for i in range(4):
-        earned = {"a": Profit(realised=Decimal("0.1")), "b": Profit(fees=Decimal("-0.3"))}
+        since = START + timedelta(hours=6 * (i - 1))
+        earned = {
+            "a": Earned(since=since, profit=Profit(realised=Decimal("0.1"))),
+            "b": Earned(since=since, profit=Profit(fees=Decimal("-0.3"))),
+        }
         out.write(marks(START + timedelta(hours=6 * i)), earned if i else {})
     return out
 
@@ -169,3 +174,25 @@ def test_a_write_that_fails_leaves_no_draft(store: MarkStore) -> None:
     with pytest.raises(OSError, match="directory"):
         store.write(marks(START + timedelta(hours=2)), {})
     assert list(store.folder.glob("*/*/*.draft")) == []
+
+
+def test_marks_of_an_earlier_release_are_added_up_and_joined_with_later_ones(
+    store: MarkStore,
+) -> None:
+    for path in store.folder.glob("accounts/day=2026-11-20/*.parquet"):
+        polars.read_parquet(path).drop("base", "day").write_parquet(path)
+    before = ask(store, "account")
+    assert before["a"] == (Decimal("0.3"), Decimal(0))
+    store.tidy(START + timedelta(days=2), 400)
+    assert ask(store, "account") == before
+
+
+def test_a_day_that_is_being_joined_counts_nothing_twice(store: MarkStore) -> None:
+    before = ask(store, "account")
+    parts = {path: path.read_bytes() for path in store.folder.glob("*/*/*.parquet")}
+    store.tidy(START + timedelta(days=2), 400)
+    for path, text in parts.items():
+        path.write_bytes(text)
+    assert ask(store, "account") == before
+    assert {row["equity"] for row in store.equity("book", *DAYS)} == {Decimal("151.25")}
+    assert len(store.exposures(*DAYS)) == 4

@@ -170,8 +170,6 @@ UNFITTING = [
     (unfit(limits=[{"id": "x", "measure": "leverage", "scope": {"account": "z"}, "max": "2",
                     "source": "a test"}]),
      "limits: ", "the scope names no account"),
-    (unfit(policy={"risk": {"daily_volatility": {}, "correlation": [["BTC", "DOGE", "0.5"]]}}),
-     "", "correlation"),
     (None, "", "there is no mandate"),
 ]  # fmt: skip
 
@@ -287,12 +285,70 @@ def test_busy_monitor_looks_at_urgent_triggers_alone(watched: Watched) -> None:
     assert watched.look(1, a="1.1", wallet="300") == ["drift", "used"]
 
 
-def test_an_alert_of_a_trigger_is_written_with_its_slot(watched: Watched) -> None:
-    def dies(_rows: object) -> None:
-        raise RuntimeError("the process dies here")
+class CrashError(BaseException):
+    """The process dies here."""
 
+
+def dies(*_: object) -> None:
+    raise CrashError
+
+
+def earned(watched: Watched) -> dict[str, Decimal]:
+    rows = MarkStore(watched.folder).profit("account", *EVER)
+    return {row["name"]: sum((row[part] or ZERO for part in PARTS), ZERO) for row in rows}
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_crash_beside_the_writing_of_marks_neither_doubles_nor_loses_what_was_earned(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, before: bool
+) -> None:
+    watched.look(0)
+    with monkeypatch.context() as patch:
+        if before:
+            patch.setattr(MarkStore, "write", dies)
+        else:
+            patch.setattr(Base, "paid", dies)
+        with pytest.raises(CrashError):
+            watched.look(1, wallet="99000")
+    watched.monitor = watched.start()
+    watched.look(2, wallet="98900")
+    assert earned(watched)["a"] == -1100
+    assert watched.monitor._base.earned == -1100
+    watched.look(3, wallet="98900")
+    assert earned(watched)["a"] == -1100
+
+
+def test_a_leader_that_was_followed_adds_nothing_to_the_history(watched: Watched) -> None:
+    watched.look(0)
+    old = watched.monitor
+    watched.monitor = watched.start()
+    watched.look(1, wallet="99000")
+    with pytest.raises(FencedError):
+        old.take(snapshot(START + timedelta(minutes=1.5), wallet="99000"), MANDATE, {})
+    assert earned(watched)["a"] == -1000
+    assert len(MarkStore(watched.folder).equity("book", *EVER)) == 2
+
+
+def test_what_was_earned_while_nothing_could_be_written_is_written_later(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    watched.look(0)
+    with monkeypatch.context() as patch:
+        patch.setattr(MarkStore, "write", full)
+        watched.look(1, wallet="99000")
+        watched.monitor = watched.start()
+        watched.look(2, wallet="98900")
+    watched.look(3, wallet="98850", missing=("a",))
+    watched.look(4, wallet="98800")
+    assert earned(watched)["a"] == -1200
+
+
+def test_an_alert_of_a_trigger_is_written_with_its_slot(watched: Watched) -> None:
     watched.monitor._fired = dies
-    with pytest.raises(RuntimeError):
+    with pytest.raises(CrashError):
         watched.look(0, wallet="300")
     watched.monitor = watched.start()
     assert watched.look(1, wallet="300") == []
