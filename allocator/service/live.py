@@ -53,6 +53,11 @@ class Live:
         """Tell the latest steps, as of now, while others are taken in."""
         return tuple(self.progress)
 
+    def follow(self) -> None:
+        """Stop leading: what it knew as the leader grows old, and must not be told as the book."""
+        self.leads, self.epoch, self.led_at, self.busy = False, None, None, ""
+        self.marks, self.snapshot, self.missing = None, None, {}
+
     @property
     def steps_made(self) -> int:
         """How many steps were ever taken in."""

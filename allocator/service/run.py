@@ -189,8 +189,7 @@ class Service:
             except (AllocatorError, DBAPIError):
                 log.exception("cannot lead now; trying again")
             finally:
-                self.live.leads, self.live.epoch, self.live.busy = False, None, ""
-                self.live.led_at = None
+                self.live.follow()
             with suppress(TimeoutError):
                 retry_s = float(self.config.service.retry_s)
                 await asyncio.wait_for(self.stopping.wait(), retry_s)

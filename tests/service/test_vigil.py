@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from allocator.execution.leader import FencedError
 from allocator.execution.report import Progress
+from allocator.service import run
 from allocator.service.vigil import MOST_FAILED
 from tests.execution.book import START
-from tests.service.sites import Place
+from tests.service.sites import Place, snapshot
 
 HANGS_S = 10 + 3600 + 120
 STEP = Progress(at=START, seq=1, kind="order", state="acked")
@@ -102,3 +105,26 @@ def test_looks_that_fail_one_after_another_are_told_once_until_one_succeeds(plac
     alerts = service.office.history.alerts()
     assert [row.topic for row in alerts] == ["look_failed"] * 3
     assert alerts[0].body == {"looks": str(MOST_FAILED), "why": "ZeroDivisionError: a bug"}
+
+
+def test_an_instance_that_leads_no_longer_tells_its_marks_no_longer(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A monitor would take the margins of hours ago for those of now."""
+
+    @asynccontextmanager
+    async def fenced(*_: Any, **__: Any) -> AsyncGenerator[None]:
+        place.service.stopping.set()
+        raise FencedError("FENCED: epoch=1 latest=2")
+        yield
+
+    place.gather()
+    live = place.service.live
+    live.snapshot, live.missing = snapshot(), {"b": "timeout"}
+    assert "allocator_account_ratio" in place.get("/metrics").text
+    monkeypatch.setattr(run, "open_desk", fenced)
+    asyncio.run(place.service._lead_when_possible())
+    assert (live.leads, live.marks, live.snapshot, live.missing) == (False, None, None, {})
+    told = place.get("/metrics").text
+    assert "allocator_account_ratio" not in told
+    assert "allocator_marks_age_seconds" not in told

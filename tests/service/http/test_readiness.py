@@ -101,7 +101,7 @@ def test_a_leader_that_does_not_mark_the_book_is_not_ready(place: Place) -> None
     answer = place.get("/readyz", None)
     assert answer.status_code == 503
     assert answer.json()["faults"] == [
-        "the leader has not marked the book since 2026-11-20T07:57:29Z"
+        "the leader has not marked the book since 2026-11-20T07:57:30Z"
     ]
     live.marks, live.led_at = None, now
     assert place.get("/readyz", None).status_code == 200
