@@ -322,7 +322,7 @@ class Views:
     def equity(self, by: Group, since: datetime, until: datetime) -> tuple[api.EquityView, ...]:
         """Follow equity over (since, until]."""
         return tuple(
-            api.EquityView.model_validate({k: v for k, v in row.items() if k != "accounts"})
+            api.EquityView.model_validate({k: row[k] for k in api.EquityView.model_fields})
             for row in self._service.store.equity(by, since, until)
         )
 

@@ -68,11 +68,19 @@ PROFIT = (
     "sum(other) AS other, sum(flows) AS flows FROM marks GROUP BY 1 ORDER BY 1"
 )
 EQUITY = (
-    "SELECT marked_at, group_name AS name, sum(equity) AS equity, "
-    "sum(maintenance) AS maintenance, min(ratio) AS ratio, count(*) AS accounts "
+    "SELECT marked_at, group_name AS name, count(equity) = count(*) AS whole, "
+    "CASE WHEN whole THEN sum(equity) END AS equity, "
+    "CASE WHEN whole THEN sum(maintenance) END AS maintenance, "
+    "CASE WHEN whole THEN min(ratio) END AS ratio, count(*) AS accounts "
     "FROM marks GROUP BY 1, 2 ORDER BY 1, 2"
 )
+"""An account that was not read is a row without figures: the sum over its group is not known."""
+
 EXPOSURES = "SELECT marked_at, group_name AS name, exposure, target, band FROM marks ORDER BY 1, 2"
+ABSENT: Mapping[str, Any] = {
+    "state": "unread",
+    **dict.fromkeys((*_TIMES["accounts"], *_FIGURES["accounts"])),
+}
 Rows = Sequence[Mapping[str, Any]]
 
 log = logging.getLogger(__name__)
@@ -165,7 +173,10 @@ class MarkStore:
         return rows
 
     def equity(self, by: Group, since: datetime, until: datetime) -> list[dict[str, Any]]:
-        """Follow equity, maintenance margin and the worst ratio over (since, until], by group."""
+        """Follow equity, maintenance margin and the worst ratio over (since, until], by group.
+
+        They are None where not all accounts of a group were read.
+        """
         return self._ask("accounts", _asked(EQUITY, SAME_MARK, GROUP), since, until, by)
 
     def exposures(self, since: datetime, until: datetime) -> list[dict[str, Any]]:
@@ -273,6 +284,7 @@ def _rows(marks: Marks, earned: Mapping[str, Earned]) -> dict[str, Rows]:
         }
         for row in marks.accounts
     ]
+    accounts += [{**ABSENT, **row.model_dump()} for row in marks.absent]
     limits: list[dict[str, Any]] = [
         {**row.model_dump(), "limit_id": row.limit} for row in marks.limits
     ]

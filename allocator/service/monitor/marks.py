@@ -66,6 +66,14 @@ class AccountMark(Value):
     distance: Num | None
 
 
+class Absent(Value):
+    """An account that was not read: that it is of the book is known, and nothing else."""
+
+    account: str
+    owner: str
+    venue: str
+
+
 class ExposureMark(Value):
     """The book's exposure to one underlying, numeraire.
 
@@ -112,6 +120,8 @@ class Marks(Value):
     ----------
     unread
         Accounts that could not be read, with what was missing.
+    absent
+        The same accounts, with whose they are and where.
     funding
         Rates by instrument.
     statuses
@@ -126,6 +136,7 @@ class Marks(Value):
     exposures: tuple[ExposureMark, ...] = ()
     limits: tuple[LimitMark, ...] = ()
     unread: Mapping[str, str] = Field(default_factory=dict[str, str])
+    absent: tuple[Absent, ...] = ()
     funding: Mapping[str, Num] = Field(default_factory=dict[str, Num])
     statuses: Mapping[str, VenueStatus] = Field(default_factory=dict[str, VenueStatus])
     unfit: str = ""
@@ -172,6 +183,11 @@ def marks_of(
         exposures=exposures,
         limits=limits,
         unread=missing,
+        absent=tuple(
+            Absent(account=name, owner=row.owner, venue=row.venue)
+            for name, row in sorted(book.accounts.items())
+            if name in missing
+        ),
         funding={
             row.id: row.funding.rate for row in snapshot.instruments if row.funding is not None
         },

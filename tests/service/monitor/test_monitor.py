@@ -14,11 +14,13 @@ from sqlalchemy import Engine, text
 
 from allocator.execution.history import History
 from allocator.execution.leader import FencedError, next_epoch
+from allocator.models.api import EquityView
 from allocator.models.base import ZERO
 from allocator.models.mandate import Mandate
 from allocator.models.service import TriggerRule
 from allocator.models.snapshot import Snapshot
 from allocator.models.status import VenueStatus
+from allocator.service.dashboard import charts
 from allocator.service.monitor.base import FILE, TAKEN, Base, Bases
 from allocator.service.monitor.flows import Ledger
 from allocator.service.monitor.history import MarkStore
@@ -344,6 +346,32 @@ def test_what_was_earned_while_nothing_could_be_written_is_written_later(
     watched.look(3, wallet="98850", missing=("a",))
     watched.look(4, wallet="98800")
     assert earned(watched)["a"] == -1200
+
+
+def test_equity_of_a_group_is_not_known_unless_all_its_accounts_were_read(
+    watched: Watched,
+) -> None:
+    watched.look(0)
+    watched.look(1, missing=("b",))
+    watched.look(2)
+    store = MarkStore(watched.folder)
+    told = {
+        by: [(row["name"], row["equity"], row["ratio"] is None) for row in store.equity(by, *EVER)]  # type: ignore[arg-type]
+        for by in ("book", "owner", "venue", "account")
+    }
+    assert told["book"] == [
+        ("book", 200000, False), ("book", None, True), ("book", 200000, False),
+    ]  # fmt: skip
+    assert [row[1] for row in told["owner"]] == [200000, None, 200000]
+    for by in ("venue", "account"):
+        assert [row[1] for row in told[by]] == [100000, 100000, 100000, None, 100000, 100000]
+    points = charts.equity([EquityView.model_validate(_shown(row)) for row in
+                            store.equity("book", *EVER)])["points"]  # fmt: skip
+    assert [value for _, value in points] == [200000.0, None, 200000.0]
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in EquityView.model_fields}
 
 
 def test_an_alert_of_a_trigger_is_written_with_its_slot(watched: Watched) -> None:
