@@ -46,6 +46,7 @@ WORDS = {
     "mandate_unfit": "the mandate does not fit the book: exposures or limits are not watched",
     "look_failed": "the book cannot be marked: triggers are not watched",
     "slot_hangs": "a slot hangs: none after it begins",
+    "clock_set": "the clock was set: nothing falls due until it has stood for two minutes",
     "dead_man": "the scheduler has not ticked",
     "test": "a test",
 }

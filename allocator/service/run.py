@@ -34,7 +34,7 @@ from allocator.ports import Clock
 from allocator.risk.triggers import Firing
 from allocator.service.beats import Beats
 from allocator.service.bootstrap import Desk, open_desk
-from allocator.service.clock import SystemClock
+from allocator.service.clock import Leaps, SystemClock, steady_s
 from allocator.service.cycles import Cycles, Ports, to_its_end
 from allocator.service.live import Live
 from allocator.service.lookup import patient_connect
@@ -98,6 +98,8 @@ class Service:
         self.config = config
         self.engine = engine
         self.clock = clock or SystemClock()
+        # A clock that is given is believed: it has no other to be held against.
+        self._leaps = Leaps(steady_s, self.clock.now()) if clock is None else None
         self._budgets = budgets
         self.portfolio = config.installation
         self.live = Live(f"{socket.gethostname()}:{os.getpid()}")
@@ -163,7 +165,12 @@ class Service:
             wake=self.wake,
             beat=self._beat,
             missed=self._missed,
+            leaps=self._leaps,
+            leapt=self._clock_set,
         )
+
+    def _clock_set(self, by_s: float) -> None:
+        self._tell("clock_set", {"by_s": f"{by_s:.0f}", "host": self.live.holder})
 
     def _take_mandate(self) -> None:
         holds, draft = self.mandates.from_config(self.config.mandate, self.clock.now())
