@@ -86,9 +86,9 @@ class Metrics:
         """Count a step of a cycle."""
         self._steps.labels(step).observe(seconds)
 
-    def slot(self, status: str) -> None:
-        """Count a slot that ended."""
-        self._slots.labels(status).inc()
+    def slot(self, status: str, count: int = 1) -> None:
+        """Count slots that ended."""
+        self._slots.labels(status).inc(count)
 
     def fired(self, rule: str) -> None:
         """Count a trigger that fired."""

@@ -276,17 +276,17 @@ class Service:
         if status == "failed":
             self._tell("slot_failed", {"cause": cause, "why": note})
         elif status == "missed":
-            self._alert_missed(cause, [name], note)
+            self._alert_missed(cause, 1, name, note)
         log.info("slot ended", extra={"slot": name, "status": status, "note": note})
 
     def _missed(self, rows: Sequence[Asked]) -> None:
         """Tell that slots fell due while nothing ran them; in one alert a schedule."""
-        for _ in rows:
-            self.metrics.slot("missed")
-        self._alert_missed(rows[-1].cause, [row.name for row in rows], rows[-1].note)
+        count = sum(1 + row.before for row in rows)
+        self.metrics.slot("missed", count)
+        self._alert_missed(rows[-1].cause, count, rows[-1].name, rows[-1].note)
 
-    def _alert_missed(self, cause: str, names: Sequence[str], why: str) -> None:
-        facts = {"cause": cause, "slots": len(names), "latest": names[-1], "why": why}
+    def _alert_missed(self, cause: str, count: int, latest: str, why: str) -> None:
+        facts = {"cause": cause, "slots": count, "latest": latest, "why": why}
         self._tell("slots_missed", facts)
 
     async def _park(self, desk: Desk) -> None:

@@ -180,7 +180,7 @@ def test_marks_of_an_earlier_release_are_added_up_and_joined_with_later_ones(
     store: MarkStore,
 ) -> None:
     for path in store.folder.glob("accounts/day=2026-11-20/*.parquet"):
-        polars.read_parquet(path).drop("base", "day").write_parquet(path)
+        polars.read_parquet(path).drop("base").write_parquet(path)
     before = ask(store, "account")
     assert before["a"] == (Decimal("0.3"), Decimal(0))
     store.tidy(START + timedelta(days=2), 400)
