@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 ASIDE = ".unreadable"
 """What is put behind the name of a file that cannot be read."""
@@ -74,7 +74,7 @@ def join(day: Path) -> tuple[bool, tuple[str, ...]]:
     read = {path: frame for path, frame in frames.items() if frame is not None}
     if len(read) < 2:
         return False, aside
-    frame = cast("Any", polars.concat(read.values(), how="diagonal"))
+    frame = polars.concat(read.values(), how="diagonal")
     put(day / DAY, frame.unique(maintain_order=True).sort("marked_at", maintain_order=True))
     for path in read:
         if path.name != DAY:
