@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 KNOWN = 64
 """Proposals that are kept read."""
 
+UNFIT = "the mandate does not fit the book: exposures or limits are not watched"
+
 LATE_LOOKS = 5
 """Looks at the book that may fail before the leader is not of use: one may be slow."""
 
@@ -348,7 +350,11 @@ class Views:
             elif (now - at).total_seconds() > most_s:
                 faults.append(f"{who} last ticked at {stamp(at)}")
         faults += filter(None, (self._unmarked(now), service.vigil.hangs(now)))
-        return api.Health(ok=not faults, version=__version__, faults=tuple(faults))
+        ok, marks = not faults, service.live.marks
+        if marks is not None and marks.unfit:
+            # It is ready all the same, for margins are watched. Strangers may ask: no names.
+            faults.append(UNFIT)
+        return api.Health(ok=ok, version=__version__, faults=tuple(faults))
 
     def _unmarked(self, now: datetime) -> str:
         """Say since when this leader has not marked the book; empty: it has, or need not."""

@@ -77,10 +77,10 @@ class Vigil:
         return _since(self._step_at, now) if self._live.busy else 0.0
 
     def hangs(self, now: datetime) -> str:
-        """Say that the running slot hangs; empty: it does not."""
+        """Say that the running slot hangs, to whoever asks; empty: it does not."""
         if self.silent_s(now) <= self.most_s or self._step_at is None:
             return ""
-        return f"the slot {self._live.busy} has made no step since {stamp(self._step_at)}"
+        return f"the running slot has made no step since {stamp(self._step_at)}"
 
 
 def _since(at: datetime | None, now: datetime) -> float:

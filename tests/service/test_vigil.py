@@ -56,7 +56,7 @@ def test_a_slot_that_makes_no_step_hangs_and_is_told_once(place: Place) -> None:
     assert (alert.topic, alert.body["slot"]) == ("slot_hangs", "hourly")
     answer = place.get("/readyz", None)
     assert answer.status_code == 503
-    assert answer.json()["faults"][0].startswith("the slot hourly has made no step since")
+    assert answer.json()["faults"][0].startswith("the running slot has made no step since")
     assert f"allocator_slot_silent_seconds {HANGS_S + 3}.0" in place.get("/metrics").text
     service.live.busy = ""
     pass_by(place, 5)

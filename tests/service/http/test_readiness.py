@@ -105,3 +105,17 @@ def test_a_leader_that_does_not_mark_the_book_is_not_ready(place: Place) -> None
     ]
     live.marks, live.led_at = None, now
     assert place.get("/readyz", None).status_code == 200
+
+
+def test_a_mandate_that_does_not_fit_is_told_without_a_name_and_the_leader_is_ready(
+    place: Place,
+) -> None:
+    place.gather()
+    marks = place.service.live.marks
+    assert marks is not None
+    place.service.live.marks = marks.model_copy(update={"unfit": "exposures: no price of DOGE"})
+    answer = place.get("/readyz", None)
+    assert answer.status_code == 200
+    (fault,) = answer.json()["faults"]
+    assert fault.startswith("the mandate does not fit the book")
+    assert "DOGE" not in fault
