@@ -2,8 +2,9 @@
 
 A trigger watches one figure of one subject (an underlying, an account, a limit...). It is armed,
 and over its line or not. It fires once it has been over its line for `persist_s` and its last
-firing is `cooldown_s` ago; then it is disarmed until the figure has come back to `release`. A
-figure that is not known neither fires nor arms, and interrupts what had to persist.
+firing is `cooldown_s` ago; then it is disarmed until the figure has come back to `release`, or, of
+an urgent one, until what it started has come to nothing. A figure that is not known neither fires
+nor arms, and interrupts what had to persist.
 
 A trigger on venues watches two things of each: for how long it was not read whole, against the
 threshold, and how much of it is closed by its own word, whatever the threshold. The latter has a
@@ -12,7 +13,7 @@ line for each step, so that it fires once for each that the venue goes up, and f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -111,6 +112,14 @@ def step(rule: TriggerRule, line: Line, value: Decimal | None, now: datetime) ->
     if now - since < _seconds(rule.persist_s) or not _cool(rule, line, now):
         return replace(line, since=since), False
     return Line(since=None, armed=False, fired_at=now), True
+
+
+def rearm(lines: Mapping[Key, Line], keys: Iterable[Key]) -> dict[Key, Line]:
+    """Arm again what fired and came to nothing: it may fire while it never came back.
+
+    The cooldown still holds.
+    """
+    return {**lines, **{key: replace(lines[key], armed=True) for key in keys}}
 
 
 def watch(

@@ -16,7 +16,7 @@ from allocator.execution.office import Office
 from allocator.execution.report import ExecutionReport
 from allocator.models.base import stamp
 from allocator.models.controls import ApprovalConfig
-from allocator.models.errors import RefusedError
+from allocator.models.errors import AllocatorError, RefusedError
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan
 from allocator.models.snapshot import Snapshot
@@ -265,11 +265,17 @@ class Cycles:
         return read
 
     def _mark(self, snapshot: Snapshot, gathered: Gathered, busy: bool) -> None:
-        holds = self._ports.mandates.published()
-        if self._monitor is None or holds is None:
+        if self._monitor is None:
             return
+        try:
+            holds = self._ports.mandates.published()
+        except AllocatorError:
+            # Margins are watched whatever is the matter with the mandate.
+            log.exception("the mandate cannot be read")
+            holds = None
+        mandate = None if holds is None else holds.mandate
         missing, statuses = missing_of(gathered), gathered.statuses
-        self._monitor.take(snapshot, holds.mandate, missing, statuses=statuses, busy=busy)
+        self._monitor.take(snapshot, mandate, missing, statuses=statuses, busy=busy)
         self._ports.live.marks = self._monitor.latest
 
 

@@ -24,6 +24,8 @@ class Live:
         Names the instance.
     leads
         Whether it leads.
+    led_at
+        When it began to lead; None: it does not.
     busy
         Name of the slot that is being carried out; empty: none.
     ticked_at
@@ -35,6 +37,7 @@ class Live:
     holder: str
     leads: bool = False
     epoch: int | None = None
+    led_at: datetime | None = None
     busy: str = ""
     ticked_at: datetime | None = None
     marks: Marks | None = None
@@ -49,6 +52,16 @@ class Live:
     def steps(self) -> tuple[tuple[int, Progress], ...]:
         """Tell the latest steps, as of now, while others are taken in."""
         return tuple(self.progress)
+
+    def follow(self) -> None:
+        """Stop leading: what it knew as the leader grows old, and must not be told as the book."""
+        self.leads, self.epoch, self.led_at, self.busy = False, None, None, ""
+        self.marks, self.snapshot, self.missing = None, None, {}
+
+    @property
+    def steps_made(self) -> int:
+        """How many steps were ever taken in."""
+        return self._count
 
     def step(self, row: Progress) -> None:
         """Take in a step of an execution."""

@@ -29,6 +29,10 @@ class Reading:
     ----------
     leader_at
         When a leader last ticked.
+    slot_s, silent_s
+        Seconds for which the running slot has run, and has made no step; 0: none runs.
+    most_silent_s
+        Seconds without a step after which a slot hangs.
     """
 
     now: datetime
@@ -41,6 +45,9 @@ class Reading:
     undelivered: int
     frozen: int
     halted: int
+    slot_s: float = 0.0
+    silent_s: float = 0.0
+    most_silent_s: float = 0.0
 
 
 class Metrics:
@@ -79,9 +86,9 @@ class Metrics:
         """Count a step of a cycle."""
         self._steps.labels(step).observe(seconds)
 
-    def slot(self, status: str) -> None:
-        """Count a slot that ended."""
-        self._slots.labels(status).inc()
+    def slot(self, status: str, count: int = 1) -> None:
+        """Count slots that ended."""
+        self._slots.labels(status).inc(count)
 
     def fired(self, rule: str) -> None:
         """Count a trigger that fired."""
@@ -111,6 +118,11 @@ class _Now:
         row = self._reading
         yield _gauge("leader", "Whether this instance leads", row.leads)
         yield _gauge("busy", "Whether a slot is being carried out", row.busy)
+        yield _gauge("slot_age_seconds", "Age of the running slot; 0: none runs", row.slot_s)
+        what = "Seconds since the running slot made a step; 0: none runs"
+        yield _gauge("slot_silent_seconds", what, row.silent_s)
+        what = "Seconds without a step after which a slot hangs, by its timeouts"
+        yield _gauge("slot_silent_limit_seconds", what, row.most_silent_s)
         yield _gauge("slots_waiting", "Slots that are due", row.waiting)
         yield _gauge("alerts_undelivered", "Alerts that nobody was told yet", row.undelivered)
         yield _gauge("accounts_frozen", "Accounts that stand still", row.frozen)

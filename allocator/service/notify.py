@@ -30,6 +30,7 @@ MOST_TRIED = 20
 
 WORDS = {
     "approval_wanted": "a plan waits for approval",
+    "approval_expired": "nobody let an urgent plan go in time",
     "slot_failed": "a cycle failed",
     "slots_missed": "slots were missed",
     "trigger": "a trigger fired",
@@ -40,6 +41,12 @@ WORDS = {
     "resumed": "trading was resumed",
     "paid_told": "money is said to have left: somebody else has to tell the same",
     "mandate_draft": "the configuration's mandate changed: a draft waits to be published",
+    "history_failed": "marks are not kept: the history has a gap",
+    "history_set_aside": "marks could not be read",
+    "mandate_unfit": "the mandate does not fit the book: exposures or limits are not watched",
+    "look_failed": "the book cannot be marked: triggers are not watched",
+    "slot_hangs": "a slot hangs: none after it begins",
+    "clock_set": "the clock was set: nothing falls due until it has stood for two minutes",
     "dead_man": "the scheduler has not ticked",
     "test": "a test",
 }

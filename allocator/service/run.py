@@ -16,11 +16,11 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
@@ -34,7 +34,7 @@ from allocator.ports import Clock
 from allocator.risk.triggers import Firing
 from allocator.service.beats import Beats
 from allocator.service.bootstrap import Desk, open_desk
-from allocator.service.clock import SystemClock
+from allocator.service.clock import Leaps, SystemClock, steady_s
 from allocator.service.cycles import Cycles, Ports, to_its_end
 from allocator.service.live import Live
 from allocator.service.lookup import patient_connect
@@ -45,6 +45,7 @@ from allocator.service.monitor.flows import Ledger
 from allocator.service.monitor.history import MarkStore
 from allocator.service.monitor.lines import Lines
 from allocator.service.monitor.monitor import Monitor
+from allocator.service.monitor.outcomes import Outcomes
 from allocator.service.notify import Notifier, Send
 from allocator.service.retention import Retention
 from allocator.service.scheduler.slots import Asked, Slots
@@ -52,6 +53,7 @@ from allocator.service.scheduler.timer import Timer
 from allocator.service.scheduler.worker import Worker
 from allocator.service.snapshots import Snapshots
 from allocator.service.telemetry import Redactor
+from allocator.service.vigil import Vigil, longest_wait_s
 from allocator.service.words import Words
 
 if TYPE_CHECKING:
@@ -96,6 +98,8 @@ class Service:
         self.config = config
         self.engine = engine
         self.clock = clock or SystemClock()
+        # A clock that is given is believed: it has no other to be held against.
+        self._leaps = Leaps(steady_s, self.clock.now()) if clock is None else None
         self._budgets = budgets
         self.portfolio = config.installation
         self.live = Live(f"{socket.gethostname()}:{os.getpid()}")
@@ -118,6 +122,7 @@ class Service:
         self.retention = Retention(
             engine, self.office, self.portfolio, config.service.keep, config.approval
         )
+        self.vigil = Vigil(self.live, longest_wait_s(config), self._tell)
         self._notifier = Notifier(
             self.office, config.service.alerts, send, redactor or Redactor(), self.portfolio
         )
@@ -160,14 +165,18 @@ class Service:
             wake=self.wake,
             beat=self._beat,
             missed=self._missed,
+            leaps=self._leaps,
+            leapt=self._clock_set,
         )
+
+    def _clock_set(self, by_s: float) -> None:
+        self._tell("clock_set", {"by_s": f"{by_s:.0f}", "host": self.live.holder})
 
     def _take_mandate(self) -> None:
         holds, draft = self.mandates.from_config(self.config.mandate, self.clock.now())
         log.info("mandate", extra={"version": holds.version, "mandate_hash": holds.hash})
         if draft is not None:
-            with self.office.write() as entry:
-                entry.alert("mandate_draft", version=draft.version)
+            self._tell("mandate_draft", {"version": draft.version})
 
     def _beat(self, now: datetime) -> None:
         self.live.ticked_at = now
@@ -187,14 +196,15 @@ class Service:
             except (AllocatorError, DBAPIError):
                 log.exception("cannot lead now; trying again")
             finally:
-                self.live.leads, self.live.epoch, self.live.busy = False, None, ""
+                self.live.follow()
             with suppress(TimeoutError):
                 retry_s = float(self.config.service.retry_s)
                 await asyncio.wait_for(self.stopping.wait(), retry_s)
 
     async def _lead(self, desk: Desk) -> None:
         self.live.leads, self.live.epoch = True, desk.lease.epoch
-        self._beat(self.clock.now())
+        self.live.led_at = self.clock.now()
+        self._beat(self.live.led_at)
         log.info("leads", extra={"epoch": desk.lease.epoch})
         cycles = Cycles(self._ports(desk), self._monitor(desk), self.metrics.observe)
         worker = Worker(
@@ -246,34 +256,38 @@ class Service:
             venues={row.id: logins[row.login].venue for row in self.config.accounts},
             keep_days=self.config.service.history.keep_days,
             fired=self._fired,
+            tell=self._tell,
+            outcomes=Outcomes(
+                self.slots, self.office.history, self.config.approval, dry=not desk.venues
+            ),
         )
 
-    def _fired(self, firings: Sequence[Firing]) -> None:
+    def _tell(self, topic: str, facts: Mapping[str, Any]) -> None:
         with self.office.write() as entry:
-            for firing in firings:
-                entry.alert("trigger", what=firing.name)
-                self.metrics.fired(firing.rule.id)
+            entry.alert(topic, **facts)
+
+    def _fired(self, firings: Sequence[Firing]) -> None:
+        for firing in firings:
+            self.metrics.fired(firing.rule.id)
         self.wake()
 
     def _ended(self, name: str, cause: str, status: str, note: str) -> None:
         self.metrics.slot(status)
         if status == "failed":
-            with self.office.write() as entry:
-                entry.alert("slot_failed", cause=cause, why=note)
+            self._tell("slot_failed", {"cause": cause, "why": note})
         elif status == "missed":
-            self._alert_missed(cause, [name], note)
+            self._alert_missed(cause, 1, name, note)
         log.info("slot ended", extra={"slot": name, "status": status, "note": note})
 
     def _missed(self, rows: Sequence[Asked]) -> None:
         """Tell that slots fell due while nothing ran them; in one alert a schedule."""
-        for _ in rows:
-            self.metrics.slot("missed")
-        self._alert_missed(rows[-1].cause, [row.name for row in rows], rows[-1].note)
+        count = sum(1 + row.before for row in rows)
+        self.metrics.slot("missed", count)
+        self._alert_missed(rows[-1].cause, count, rows[-1].name, rows[-1].note)
 
-    def _alert_missed(self, cause: str, names: Sequence[str], why: str) -> None:
-        facts = {"cause": cause, "slots": len(names), "latest": names[-1], "why": why}
-        with self.office.write() as entry:
-            entry.alert("slots_missed", **facts)
+    def _alert_missed(self, cause: str, count: int, latest: str, why: str) -> None:
+        facts = {"cause": cause, "slots": count, "latest": latest, "why": why}
+        self._tell("slots_missed", facts)
 
     async def _park(self, desk: Desk) -> None:
         await self.stopping.wait()
@@ -286,11 +300,13 @@ class Service:
             if poll_s:
                 try:
                     await cycles.look()
+                    self.vigil.looked()
                 except FencedError:
                     raise
-                except Exception:
+                except Exception as error:
                     # A look that fails must not end the watch over the margins.
                     log.exception("the book could not be marked")
+                    self.vigil.looked(error)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.stopping.wait(), poll_s or None)
         await asyncio.Event().wait()
@@ -326,6 +342,7 @@ class Service:
         try:
             await self._notifier.watch(self._leader_at, started, now)
             if self.live.leads:
+                self.vigil.watch(now)
                 await self._notifier.deliver(now, between_runs=not self.live.busy)
         except Exception:
             log.exception("alerts could not be delivered")

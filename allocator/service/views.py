@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 KNOWN = 64
 """Proposals that are kept read."""
 
+UNFIT = "the mandate does not fit the book: exposures or limits are not watched"
+
+LATE_LOOKS = 5
+"""Looks at the book that may fail before the leader is not of use: one may be slow."""
+
 
 class Views:
     """Answers from one instance.
@@ -303,24 +308,30 @@ class Views:
 
     # What was earned
 
-    def profit(self, by: Group, since: datetime, until: datetime) -> tuple[api.ProfitView, ...]:
-        """Add up what was earned in (since, until]."""
+    def profit(
+        self, by: Group, since: datetime, until: datetime, *, whole: bool = True
+    ) -> tuple[api.ProfitView, ...]:
+        """Add up what was earned in (since, until], refused or not where marks are unreadable."""
         return tuple(
             api.ProfitView.model_validate(row)
-            for row in self._service.store.profit(by, since, until)
+            for row in self._service.store.profit(by, since, until, whole=whole)
         )
+
+    def lacking(self, since: datetime, until: datetime) -> tuple[str, ...]:
+        """Name the files of marks of these days that cannot be read."""
+        return self._service.store.lacking(since, until)
 
     def equity(self, by: Group, since: datetime, until: datetime) -> tuple[api.EquityView, ...]:
         """Follow equity over (since, until]."""
         return tuple(
-            api.EquityView.model_validate({k: v for k, v in row.items() if k != "accounts"})
+            api.EquityView.model_validate({k: row[k] for k in api.EquityView.model_fields})
             for row in self._service.store.equity(by, since, until)
         )
 
     # Whether all is well
 
     def health(self) -> api.Health:
-        """Tell whether this instance is of use: schema, ticks, a leader that ticks."""
+        """Tell whether this instance is of use: schema, ticks, a leader at its work."""
         from allocator import __version__
         from allocator.execution import schema
 
@@ -338,7 +349,22 @@ class Views:
                 faults.append(f"{who} has not ticked yet")
             elif (now - at).total_seconds() > most_s:
                 faults.append(f"{who} last ticked at {stamp(at)}")
-        return api.Health(ok=not faults, version=__version__, faults=tuple(faults))
+        faults += filter(None, (self._unmarked(now), service.vigil.hangs(now)))
+        ok, marks = not faults, service.live.marks
+        if marks is not None and marks.unfit:
+            # It is ready all the same, for margins are watched. Strangers may ask: no names.
+            faults.append(UNFIT)
+        return api.Health(ok=ok, version=__version__, faults=tuple(faults))
+
+    def _unmarked(self, now: datetime) -> str:
+        """Say since when this leader has not marked the book; empty: it has, or need not."""
+        live, config = self._service.live, self._service.config
+        if live.led_at is None or not config.service.poll_s:
+            return ""
+        since = live.led_at if live.marks is None else max(live.led_at, live.marks.at)
+        most_s = LATE_LOOKS * config.service.poll_s + config.gather.deadline_s
+        late = (now - since).total_seconds() > most_s
+        return f"the leader has not marked the book since {stamp(since)}" if late else ""
 
 
 def _sends(mode: Literal["dry", "loopback", "live"], *, live: bool) -> bool:

@@ -36,7 +36,7 @@ from allocator.service.monitor.lines import Lines
 from allocator.service.monitor.marks import Marks
 from allocator.service.monitor.memory import Memory
 from allocator.service.monitor.monitor import Monitor
-from allocator.service.monitor.profit import Profit
+from allocator.service.monitor.profit import Earned
 from allocator.service.repairs import repairing
 from allocator.service.scheduler.slots import Asked, Slot, Slots
 from allocator.service.scheduler.worker import Result
@@ -345,7 +345,7 @@ def test_mark_under_way_ends_before_the_look_that_is_broken_off(
     class Slow(MarkStore):
         """Writes when it is told to go on."""
 
-        def write(self, marks: Marks, earned: Mapping[str, Profit]) -> None:
+        def write(self, marks: Marks, earned: Mapping[str, Earned]) -> None:
             begun.set()
             assert go_on.wait(60)
             super().write(marks, earned)

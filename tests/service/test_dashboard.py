@@ -317,3 +317,18 @@ def test_the_frontier_along_the_margin_buffer_is_shown_with_the_plan(place: Plac
     page = answered(place, there.split("#", maxsplit=1)[0])
     assert '<option value="margin_buffer" selected>margin buffer</option>' in page
     assert '<th class="n">margin buffer</th><th class="n">total cost, USD</th>' in page
+
+
+def test_book_shows_what_can_be_read_of_the_history_and_says_what_cannot(place: Place) -> None:
+    marks = place.service.live.marks
+    assert marks is not None
+    store = place.service.store
+    store.write(marks, {})
+    (written,) = (store.folder / "accounts").glob("*/*.parquet")
+    written.with_name("torn.parquet").write_bytes(b"")
+    log_in(place)
+    page = place.client.get("/book")
+    assert page.status_code == 200
+    assert "/torn.parquet" in page.text
+    refused = place.get("/v1/profit")
+    assert (refused.status_code, "HISTORY_UNREADABLE" in refused.json()["detail"]) == (503, True)

@@ -108,6 +108,34 @@ def test_prometheus_takes_its_configuration(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_alertmanager_takes_its_configuration_and_has_its_address_from_a_file(
+    tmp_path: Path,
+) -> None:
+    text = (DEPLOY / "alertmanager/alertmanager.yml").read_text()
+    ((hook,),) = (row["webhook_configs"] for row in yaml.safe_load(text)["receivers"])
+    assert hook == {"url_file": "/run/secrets/alerts"}
+    # The tool reads a file's address from 0.26 on.
+    text = text.replace("url_file: /run/secrets/alerts", "url: http://127.0.0.1:9/")
+    (tmp_path / "alertmanager.yml").write_text(text)
+    done = run("amtool", "check-config", str(tmp_path / "alertmanager.yml"))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_rules_tell_an_alertmanager_that_compose_runs_with_its_secret() -> None:
+    told: Any = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())
+    compose: Any = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    ((target,),) = (
+        config["targets"]
+        for row in told["alerting"]["alertmanagers"]
+        for config in row["static_configs"]
+    )
+    service = compose["services"][target.partition(":")[0]]
+    assert target.endswith(":9093")
+    assert service["secrets"] == ["alerts"]
+    assert compose["secrets"]["alerts"] == {"file": "secrets/alerts"}
+    assert {row.partition(":")[0] for row in service["volumes"]} == {"./alertmanager", "silences"}
+
+
 def test_systemd_takes_the_units(tmp_path: Path) -> None:
     for unit in (DEPLOY / "systemd").iterdir():
         text = unit.read_text().replace("/opt/allocator/bin/allocator", "/bin/true")

@@ -12,8 +12,10 @@ from allocator.state.units import notional_per_contract
 
 
 def equity(rows: Sequence[api.EquityView]) -> dict[str, Any]:
-    """Follow equity over time."""
-    points = [[row.at.isoformat(), float(row.equity)] for row in rows if row.equity is not None]
+    """Follow equity over time, with a gap where it is not known."""
+    points = [
+        [row.at.isoformat(), None if row.equity is None else float(row.equity)] for row in rows
+    ]
     return {"kind": "line", "name": "equity", "unit": "USD", "points": points}
 
 

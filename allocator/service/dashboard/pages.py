@@ -43,8 +43,9 @@ def book(here: Looking) -> HTMLResponse:
         book=shown,
         worst=min(ratios, default=None),
         parts=PARTS,
-        earned={by: views.profit(by, midnight, now) for by in GROUPS},
+        earned={by: views.profit(by, midnight, now, whole=False) for by in GROUPS},
         curve=charts.equity(views.equity("book", now - DAY, now)),
+        lacking=views.lacking(now - DAY, now),
     )
 
 

@@ -80,8 +80,9 @@ def reading(site: Site) -> Reading:
     """Read what metrics tell of the present."""
     service = site.service
     history: History = service.office.history
+    now = service.clock.now()
     return Reading(
-        now=service.clock.now(),
+        now=now,
         leads=service.live.leads,
         busy=bool(service.live.busy),
         ticked_at=service.live.ticked_at,
@@ -91,6 +92,9 @@ def reading(site: Site) -> Reading:
         undelivered=len(history.alerts()),
         frozen=len(history.frozen()),
         halted=sum(str(row.state) != "active" for row in history.breakers()),
+        slot_s=service.vigil.age_s(now),
+        silent_s=service.vigil.silent_s(now),
+        most_silent_s=float(service.vigil.most_s),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +17,7 @@ from allocator.execution.leader import Lease, fence
 from allocator.models.base import ZERO, Num, Value, json_value
 from allocator.models.canonical import canonical_json
 from allocator.models.service_records import BaseRow
-from allocator.service.monitor.profit import Moment, Profit
+from allocator.service.monitor.profit import Earned, Moment, Profit
 
 FILE = "base.json"
 """Where earlier releases kept it, in the folder of the marks."""
@@ -37,11 +37,15 @@ class Base(Value):
         By account, as it was last read.
     highest
         The highest equity of the book, moved along with what was paid in or out.
+    owed
+        What was earned and is not known to be in the history of marks, by account: it is kept
+        here before it is written there, and a crash in between neither loses nor doubles it.
     day, earned
         Profit of the book since midnight UTC of that day.
     """
 
     moments: Mapping[str, Moment] = Field(default_factory=dict[str, Moment])
+    owed: Mapping[str, Earned] = Field(default_factory=dict[str, Earned])
     highest: Num | None = None
     day: str = ""
     earned: Num = ZERO
@@ -60,6 +64,19 @@ class Base(Value):
                 "highest": highest,
             }
         )
+
+    def owing(self, earned: Mapping[str, Profit], now: Mapping[str, Moment]) -> Base:
+        """Go on from new moments, and owe the history what was earned until then."""
+        owed = dict(self.owed)
+        for name, row in earned.items():
+            before = owed.get(name, Earned(since=self.moments[name].at, profit=Profit()))
+            owed[name] = before.model_copy(update={"profit": before.profit.plus(row)})
+        return self.model_copy(update={"moments": {**self.moments, **now}, "owed": owed})
+
+    def paid(self, accounts: Collection[str]) -> Base:
+        """Take in that the history has what these accounts earned."""
+        owed = {name: row for name, row in self.owed.items() if name not in accounts}
+        return self.model_copy(update={"owed": owed})
 
 
 class Bases:
@@ -103,12 +120,20 @@ class Bases:
         with Session(self._engine) as session, session.begin():
             fence(session, lease)
             session.merge(BaseRow(portfolio=self._portfolio, at=at, base_json=text))
-        if self._file.exists():
+        try:
             self._file.replace(self._file.with_name(TAKEN))
+        except FileNotFoundError:
+            pass
+        except OSError:
+            # The database has it, and prevails: the folder must not stand in the way.
+            log.warning("%s cannot be put away", self._file, exc_info=True)
 
     def _left(self) -> str | None:
         """Read what an earlier release left in the folder."""
         try:
             return self._file.read_text("utf-8")
         except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError):
+            log.warning("%s cannot be read: profit begins anew", self._file, exc_info=True)
             return None

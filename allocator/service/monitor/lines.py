@@ -1,4 +1,4 @@
-"""What triggers remember, kept where a failover finds it; a firing and its slot in one go."""
+"""What triggers remember, kept where a failover finds it; a firing with its slot and alert."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from datetime import datetime
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
+from allocator.execution import audit
 from allocator.execution.database import READ_ONLY
+from allocator.execution.entries import Entry
 from allocator.execution.leader import Lease, fence
 from allocator.models.base import stamp
 from allocator.models.service_records import TriggerRow
@@ -43,8 +45,14 @@ class Lines:
         firings: Sequence[Firing],
         at: datetime,
         heard: Heard | None = None,
+        alerts: Sequence[tuple[str, Mapping[str, str]]] = (),
     ) -> None:
-        """Keep what changed and was heard, and write the slots of what fired, in one go.
+        """Keep what changed and was heard; write slots and alerts of what fired, in one go.
+
+        Parameters
+        ----------
+        alerts
+            Topics and facts of what is alerted beside what fired.
 
         Raises
         ------
@@ -53,10 +61,13 @@ class Lines:
         """
         changed = {key: line for key, line in after.items() if before.get(key, Line()) != line}
         heard = heard or Heard()
-        if not (changed or firings or heard.statuses or heard.rates):
+        if not (changed or firings or alerts or heard.statuses or heard.rates):
             return
         with Session(self._engine) as session, session.begin():
+            if firings or alerts:
+                audit.alone(session)
             fence(session, lease)
+            entry = Entry(session, at, lease.epoch)
             for (rule, subject), line in changed.items():
                 session.merge(
                     TriggerRow(
@@ -71,15 +82,23 @@ class Lines:
             self.memory.write(session, heard, at)
             for firing in firings:
                 write(session, self._portfolio, slot_of(firing, at))
+                entry.alert("trigger", what=firing.name)
+            for topic, facts in alerts:
+                entry.alert(topic, **facts)
+            entry.finish()
 
 
 def slot_of(firing: Firing, at: datetime) -> Asked:
     """Tell the slot that a firing asks for."""
-    subject = f" {firing.subject}" if firing.subject else ""
     return Asked(
-        name=f"{firing.rule.id}{subject} {stamp(at)}"[:200],
+        name=firing_name(firing.rule.id, firing.subject, at),
         source=firing.rule.id,
         kind="repair" if firing.rule.urgent else "plan",
         cause=firing.name,
         due_at=at,
     )
+
+
+def firing_name(rule: str, subject: str, at: datetime) -> str:
+    """Name the slot of a firing, by which what came of it is found."""
+    return f"{rule}{f' {subject}' if subject else ''} {stamp(at)}"[:200]

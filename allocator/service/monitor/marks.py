@@ -15,6 +15,7 @@ from allocator.exposure import goals, present
 from allocator.limits import Meter, meters_of
 from allocator.margin import liquidation_distances, margin_ratio
 from allocator.models.base import ZERO, Num, Utc, Value
+from allocator.models.errors import AllocatorError
 from allocator.models.mandate import Mandate
 from allocator.models.snapshot import Snapshot
 from allocator.models.status import VenueStatus
@@ -30,6 +31,9 @@ from allocator.state import (
 )
 from allocator.state.book import Pair
 from allocator.verify.blocks import total_requirement
+
+UNFIT = (AllocatorError, ArithmeticError, LookupError)
+"""What a mandate that names what the book lacks may come to."""
 
 
 class AccountMark(Value):
@@ -60,6 +64,14 @@ class AccountMark(Value):
     gross: Num
     leverage: Num | None
     distance: Num | None
+
+
+class Absent(Value):
+    """An account that was not read: that it is of the book is known, and nothing else."""
+
+    account: str
+    owner: str
+    venue: str
 
 
 class ExposureMark(Value):
@@ -108,10 +120,15 @@ class Marks(Value):
     ----------
     unread
         Accounts that could not be read, with what was missing.
+    absent
+        The same accounts, with whose they are and where.
     funding
         Rates by instrument.
     statuses
         How venues say that they stand; a venue that publishes nothing is not in it.
+    unfit
+        Why exposures or limits could not be told although every account was read: the mandate
+        does not fit the book. Empty: they could.
     """
 
     at: Utc
@@ -119,8 +136,10 @@ class Marks(Value):
     exposures: tuple[ExposureMark, ...] = ()
     limits: tuple[LimitMark, ...] = ()
     unread: Mapping[str, str] = Field(default_factory=dict[str, str])
+    absent: tuple[Absent, ...] = ()
     funding: Mapping[str, Num] = Field(default_factory=dict[str, Num])
     statuses: Mapping[str, VenueStatus] = Field(default_factory=dict[str, VenueStatus])
+    unfit: str = ""
 
     @property
     def whole(self) -> bool:
@@ -136,34 +155,82 @@ class Marks(Value):
 @lawful
 def marks_of(
     snapshot: Snapshot,
-    mandate: Mandate,
+    mandate: Mandate | None,
     unread: Mapping[str, str] | None = None,
     statuses: Mapping[str, VenueStatus] | None = None,
 ) -> Marks:
-    """Compute the figures of a snapshot.
+    """Compute the figures of a snapshot; those of accounts need no mandate.
+
+    Parameters
+    ----------
+    mandate
+        None: there is none that can be read.
 
     Raises
     ------
-    InputError
-        When snapshot and mandate make no sensible problem.
+    SnapshotError
+        When the snapshot makes no sense by itself.
     """
     missing = dict(unread or {})
-    book = Book.of(snapshot, mandate)
+    book = bare(snapshot)
     state = State.start(book)
-    whole = not missing
+    exposures, limits, unfit = _by_mandate(snapshot, mandate, missing.keys())
     return Marks(
         at=snapshot.as_of,
         accounts=tuple(
             _account(book, state, name) for name in sorted(book.accounts) if name not in missing
         ),
-        exposures=_exposures(book) if whole else (),
-        limits=_limits(book, state, missing.keys()),
+        exposures=exposures,
+        limits=limits,
         unread=missing,
+        absent=tuple(
+            Absent(account=name, owner=row.owner, venue=row.venue)
+            for name, row in sorted(book.accounts.items())
+            if name in missing
+        ),
         funding={
             row.id: row.funding.rate for row in snapshot.instruments if row.funding is not None
         },
         statuses=dict(statuses or {}),
+        unfit=unfit,
     )
+
+
+def bare(snapshot: Snapshot) -> Book:
+    """Derive the book without a mandate: margin is the venue's, whatever is wanted of the book.
+
+    Raises
+    ------
+    SnapshotError
+        When the snapshot makes no sense by itself.
+    """
+    return Book.of(snapshot, Mandate())
+
+
+def _by_mandate(
+    snapshot: Snapshot, mandate: Mandate | None, unread: Collection[str]
+) -> tuple[tuple[ExposureMark, ...], tuple[LimitMark, ...], str]:
+    """Compute what the mandate is needed for, and tell why some of it could not be."""
+    if mandate is None:
+        return (), (), "there is no mandate that can be read"
+    exposures, limits, why = tuple[ExposureMark, ...](), tuple[LimitMark, ...](), list[str]()
+    try:
+        book = Book.of(snapshot, mandate)
+    except UNFIT as error:
+        return (), (), _words(error)
+    try:
+        exposures = () if unread else _exposures(book)
+    except UNFIT as error:
+        why.append(f"exposures: {_words(error)}")
+    try:
+        limits = _limits(book, State.start(book), unread)
+    except UNFIT as error:
+        why.append(f"limits: {_words(error)}")
+    return exposures, limits, "; ".join(why)
+
+
+def _words(error: Exception) -> str:
+    return str(error) if isinstance(error, AllocatorError) else repr(error)
 
 
 def _account(book: Book, state: State, name: str) -> AccountMark:

@@ -12,17 +12,22 @@ from allocator.models.mandate import Mandate
 from allocator.models.service import TriggerRule
 from allocator.models.snapshot import Snapshot
 from allocator.models.status import VenueStatus
-from allocator.risk.triggers import Firing, watch
+from allocator.risk.triggers import Firing, Key, Line, rearm, watch
 from allocator.service.monitor.base import Bases
 from allocator.service.monitor.flows import Ledger
 from allocator.service.monitor.history import MarkStore
 from allocator.service.monitor.lines import Lines
-from allocator.service.monitor.marks import Marks, marks_of, observation
+from allocator.service.monitor.marks import Marks, bare, marks_of, observation
 from allocator.service.monitor.memory import Heard
-from allocator.service.monitor.profit import Flows, Profit, moment, profit
+from allocator.service.monitor.outcomes import Lost, Outcomes
+from allocator.service.monitor.profit import Flows, Moment, Profit, moment, profit
+from allocator.service.states import States, Tell
 from allocator.state import Book
 
 log = logging.getLogger(__name__)
+
+MOST_NAMED = 5
+"""Files that an alert names."""
 
 
 class Monitor:
@@ -34,6 +39,10 @@ class Monitor:
         By account.
     fired
         Told of what fired, after it was written down.
+    tell
+        Leaves an alert: topic and facts.
+    outcomes
+        Tells which firings of urgent triggers came to nothing; None: that is not followed.
     """
 
     def __init__(  # noqa: PLR0913 - its ports
@@ -48,6 +57,8 @@ class Monitor:
         venues: Mapping[str, str],
         keep_days: int,
         fired: Callable[[Sequence[Firing]], None],
+        tell: Tell = lambda _topic, _facts: None,
+        outcomes: Outcomes | None = None,
     ) -> None:
         self._store = store
         self._ledger = ledger
@@ -57,6 +68,8 @@ class Monitor:
         self._venues = dict(venues)
         self._keep_days = keep_days
         self._fired = fired
+        self._states = States(tell)
+        self._outcomes = outcomes
         self._bases = bases
         self._base = bases.read()
         self._read_at = dict[str, datetime]()
@@ -74,7 +87,7 @@ class Monitor:
     def take(
         self,
         snapshot: Snapshot,
-        mandate: Mandate,
+        mandate: Mandate | None,
         missing: Mapping[str, str],
         *,
         statuses: Mapping[str, VenueStatus] | None = None,
@@ -84,6 +97,8 @@ class Monitor:
 
         Parameters
         ----------
+        mandate
+            None: there is none that can be read; then exposures and limits are not watched.
         missing
             Accounts that could not be read, with what was not.
         statuses
@@ -98,13 +113,14 @@ class Monitor:
             When another leads by now.
         """
         before, marks = self.latest, marks_of(snapshot, mandate, missing, statuses)
-        earned = self._earn(Book.of(snapshot, mandate), missing)
+        earned = self._earn(bare(snapshot), missing)
         self._base = self._base.after(marks.at, marks.equity, earned)
-        self._store.write(marks, earned)
         self._bases.keep(self._lease, self._base, marks.at)
-        self._tidy(before, marks)
         self.latest = marks
-        return self._watch(marks, busy=busy)
+        firings = self._watch(marks, busy=busy)
+        self._states.take("mandate_unfit", marks.unfit, why=marks.unfit)
+        self._write(before, marks)
+        return firings
 
     def _earn(self, book: Book, missing: Mapping[str, str]) -> dict[str, Profit]:
         """Reckon what accounts earned since they were last at rest.
@@ -112,22 +128,24 @@ class Monitor:
         An account through which something went while it was read, or goes still, is left for
         the next mark: nobody can say whether its wallets show it already.
         """
-        flows, moments, out = self._ledger.read(), dict(self._base.moments), dict[str, Profit]()
+        flows, out, moments = self._ledger.read(), dict[str, Profit](), dict[str, Moment]()
         known = flows if self._known is None else self._known
         moving = self._moving | self._ledger.unsettled()
         moving |= {name for name in flows if flows[name] != known.get(name)}
         for name in book.accounts.keys() - moving - missing.keys():
             now = moment(book, name, flows.get(name, Flows()))
-            if name in moments and moments[name].at <= now.at:
-                out[name] = profit(moments[name], now)
+            before = self._base.moments.get(name)
+            if before is not None and before.at <= now.at:
+                out[name] = profit(before, now)
             moments[name] = now
-        self._base = self._base.model_copy(update={"moments": moments})
+        self._base = self._base.owing(out, moments)
         return out
 
     def _watch(self, marks: Marks, *, busy: bool) -> tuple[Firing, ...]:
         """Look at the triggers of either kind, each beside the rates that it saw last."""
         known, ages = self._lines.read(), self._ages(marks)
-        after, firings = known, tuple[Firing, ...]()
+        lost = self._lost(known, marks.at)
+        after, firings = rearm(known, [row.key for row in lost]), tuple[Firing, ...]()
         looking = (True,) if busy else (True, False)
         for urgent in looking:
             seen = observation(
@@ -143,11 +161,26 @@ class Monitor:
         rates = {urgent: {**self._rates[urgent], **marks.funding} for urgent in looking}
         changed = {urgent: row for urgent, row in rates.items() if row != self._rates[urgent]}
         heard = Heard(marks.statuses, changed)
-        self._lines.keep(self._lease, known, after, firings, marks.at, heard)
+        expired = [
+            ("approval_expired", {"plan": row.expired, "cause": row.cause})
+            for row in lost
+            if row.expired
+        ]
+        self._lines.keep(self._lease, known, after, firings, marks.at, heard, expired)
         self._rates |= rates
         if firings:
             self._fired(firings)
         return firings
+
+    def _lost(self, known: Mapping[Key, Line], now: datetime) -> tuple[Lost, ...]:
+        """Tell which firings came to nothing; what cannot be told must not silence the rest."""
+        if self._outcomes is None:
+            return ()
+        try:
+            return tuple(self._outcomes.lost(self._rules, known, now))
+        except Exception:
+            log.exception("what triggers have started cannot be told")
+            return ()
 
     def _ages(self, marks: Marks) -> dict[str, Decimal]:
         """Tell how long ago each venue was last read whole, seconds; 0 at the first look."""
@@ -160,7 +193,25 @@ class Monitor:
             for venue, at in self._read_at.items()
         }
 
-    def _tidy(self, before: Marks | None, marks: Marks) -> None:
-        if before is None or before.at.date() != marks.at.date():
-            joined, dropped = self._store.tidy(marks.at, self._keep_days)
-            log.info("history tidied", extra={"joined": joined, "dropped": dropped})
+    def _write(self, before: Marks | None, marks: Marks) -> None:
+        """Keep the marks as history: what goes wrong there stands in the way of nothing."""
+        fault, why = "", ""
+        try:
+            self._store.write(marks, self._base.owed)
+            self._base = self._base.paid([row.account for row in marks.accounts])
+            if before is None or before.at.date() != marks.at.date():
+                self._tidy(marks)
+        except Exception as error:
+            log.exception("marks were not kept")
+            # A message may name a file, and each mark has its own.
+            fault = f"{type(error).__name__} {getattr(error, 'errno', '')}"
+            why = f"{type(error).__name__}: {error}"
+        self._states.take("history_failed", fault, folder=str(self._store.folder), why=why)
+
+    def _tidy(self, marks: Marks) -> None:
+        done = self._store.tidy(marks.at, self._keep_days)
+        log.info("history tidied", extra={"joined": done.joined, "dropped": done.dropped})
+        if done.aside:
+            named = ", ".join(done.aside[:MOST_NAMED])
+            why = f"{len(done.aside)} files could not be read and were set aside: {named}"
+            self._states.take("history_set_aside", why, folder=str(self._store.folder), why=why)

@@ -94,6 +94,19 @@ class Profit(Value):
         """All parts together."""
         return sum((getattr(self, name) for name in PARTS), ZERO)
 
+    def plus(self, other: Profit) -> Profit:
+        """Add up what was earned in two intervals."""
+        return Profit(
+            **{name: getattr(self, name) + getattr(other, name) for name in (*PARTS, "flows")}
+        )
+
+
+class Earned(Value):
+    """What an account earned since a mark, by whose time the interval is known."""
+
+    since: Utc
+    profit: Profit
+
 
 @lawful
 def moment(book: Book, account: str, flows: Flows) -> Moment:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from allocator.models.base import stamp
@@ -20,8 +21,11 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_TOLD = 100
 """Missed slots that are written down one by one; of more, the latest."""
 
+MOST_COUNTED = 5_000
+"""Slots of a cron line that are counted one by one; of a longer time, these and the last day's."""
+
 OLDEST = timedelta(days=1)
-"""Slots before that are not even told: the service was off."""
+"""For how long back slots are counted beyond that."""
 
 LATE = "late by {late_s:.0f} s, more than {grace_s} s"
 OVERTAKEN = "another slot of it is due already"
@@ -108,9 +112,10 @@ def slot_name(schedule: str, at: datetime) -> str:
 def due(schedule: Schedule, after: datetime, now: datetime) -> list[Asked]:
     """List what has fallen due since a time: one slot to run at most, the rest missed.
 
-    Of several the latest is run; where that is later than its grace, none is.
+    Of several the latest is run; where that is later than its grace, none is. Of very many the
+    first that is listed stands for those before it.
     """
-    moments = deque(fires(schedule, max(after, now - OLDEST), now), maxlen=MOST_TOLD)
+    moments, before = _latest(schedule, after, now)
     out = list[Asked]()
     for moment in moments:
         late_s = Decimal(str((now - moment).total_seconds()))
@@ -128,9 +133,28 @@ def due(schedule: Schedule, after: datetime, now: datetime) -> list[Asked]:
                 due_at=moment,
                 status="missed" if note else "due",
                 note=note,
+                before=0 if out else before,
             )
         )
     return out
+
+
+def _latest(schedule: Schedule, after: datetime, now: datetime) -> tuple[list[datetime], int]:
+    """List the latest slots in (after, now], and count those before them."""
+    if schedule.every_s is not None:
+        every = timedelta(microseconds=int(schedule.every_s * 1_000_000))
+        first, last = (after - EPOCH) // every + 1, (now - EPOCH) // every
+        begin = max(first, last - MOST_TOLD + 1)
+        return [EPOCH + number * every for number in range(begin, last + 1)], begin - first
+    count, moments = 0, deque[datetime](maxlen=MOST_TOLD)
+    for moment in islice(fires(schedule, after, now), MOST_COUNTED):
+        moments.append(moment)
+        count += 1
+    if count == MOST_COUNTED:
+        for moment in fires(schedule, max(moments[-1], now - OLDEST), now):
+            moments.append(moment)
+            count += 1
+    return list(moments), count - len(moments)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,13 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A slot that is to be written down."""
+    """A slot that is to be written down.
+
+    Attributes
+    ----------
+    before
+        How many earlier slots of its schedule it stands for, which are not written down.
+    """
 
     name: str
     source: str
@@ -54,6 +60,7 @@ class Asked:
     status: Status = "due"
     note: str = ""
     plan_hash: str | None = None
+    before: int = 0
 
 
 class Slots:

@@ -7,6 +7,7 @@ life.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from typing import Any
 
 from allocator.models.service import Schedule
 from allocator.ports import Clock
+from allocator.service.clock import Leaps
 from allocator.service.scheduler.due import due, timer_trigger
 from allocator.service.scheduler.slots import Asked, Slots
 
@@ -40,6 +42,11 @@ class Timer:
     missed
         Told of slots of a schedule that fell due too late to be run, by the instance that wrote
         them down.
+    leaps
+        Notices that the clock was set; None: it is believed. What a tick writes down for a wrong
+        time is there when that time comes, and is not run again.
+    leapt
+        Told of a leap, seconds.
     """
 
     def __init__(  # noqa: PLR0913 - its ports
@@ -51,6 +58,8 @@ class Timer:
         wake: Callable[[], None],
         beat: Callable[[datetime], None],
         missed: Callable[[Sequence[Asked]], None] = lambda _rows: None,
+        leaps: Leaps | None = None,
+        leapt: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         self._schedules = tuple(schedules)
         self._slots = slots
@@ -58,15 +67,21 @@ class Timer:
         self._wake = wake
         self._beat = beat
         self._missed = missed
+        self._leaps = leaps
+        self._leapt = leapt
         started = clock.now()
-        self._after = {row.id: slots.last_due(row.id) or started for row in self._schedules}
+        self._after = {
+            row.id: min(slots.last_due(row.id) or started, started) for row in self._schedules
+        }
 
     def tick(self) -> int:
         """Write down what fell due; returns how many slots are new."""
         now, count = self._clock.now(), 0
+        if not self._believes(now):
+            return 0
         paused = self._slots.paused()
         for schedule in self._schedules:
-            rows = due(schedule, self._after[schedule.id], now)
+            rows = due(schedule, min(self._after[schedule.id], now), now)
             if rows:
                 self._after[schedule.id] = rows[-1].due_at
             if schedule.id in paused:
@@ -80,6 +95,19 @@ class Timer:
         if count:
             self._wake()
         return count
+
+    def _believes(self, now: datetime) -> bool:
+        """Tell whether a time is to be used; a leap is told, and no sign of life is left then."""
+        if self._leaps is None:
+            return True
+        believed, by_s = self._leaps.take(now)
+        if by_s:
+            log.error("the clock was set", extra={"by_s": by_s})
+            try:
+                self._leapt(by_s)
+            except Exception:
+                log.exception("a leap of the clock was not told")
+        return believed
 
     def _tell(self, late: Sequence[Asked]) -> None:
         """Tell of missed slots; what goes wrong there must not cost the tick its sign of life."""
@@ -95,7 +123,6 @@ class Timer:
         Must be entered in a running event loop.
         """
         from apscheduler.schedulers.asyncio import AsyncIOScheduler
-        from apscheduler.triggers.interval import IntervalTrigger
 
         logging.getLogger("apscheduler").setLevel(logging.WARNING)
         timer: Any = AsyncIOScheduler(
@@ -116,10 +143,18 @@ class Timer:
 
         for schedule in self._schedules:
             timer.add_job(tick, timer_trigger(schedule), id=schedule.id)
-        timer.add_job(tick, IntervalTrigger(seconds=BEAT_S, timezone=UTC), id="beat")
+
+        async def beat() -> None:
+            # By the loop's own clock: APScheduler would wait for a time that was set back from.
+            while True:
+                await asyncio.sleep(BEAT_S)
+                await tick()
+
         timer.start()
+        beating = asyncio.get_running_loop().create_task(beat())
         try:
             self.tick()
             yield
         finally:
+            beating.cancel()
             timer.shutdown(wait=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -87,3 +88,34 @@ def test_what_the_server_logs_says_of_which_book_it_is(
 
     asyncio.run(ask())
     assert seen == [{"book": "carry"}]
+
+
+def test_a_leader_that_does_not_mark_the_book_is_not_ready(place: Place) -> None:
+    place.gather()
+    live, now = place.service.live, place.clock.now()
+    live.led_at = now - timedelta(hours=1)
+    assert place.get("/readyz", None).status_code == 200
+    marks = live.marks
+    assert marks is not None
+    live.marks = marks.model_copy(update={"at": now - timedelta(seconds=161)})
+    answer = place.get("/readyz", None)
+    assert answer.status_code == 503
+    assert answer.json()["faults"] == [
+        "the leader has not marked the book since 2026-11-20T07:57:30Z"
+    ]
+    live.marks, live.led_at = None, now
+    assert place.get("/readyz", None).status_code == 200
+
+
+def test_a_mandate_that_does_not_fit_is_told_without_a_name_and_the_leader_is_ready(
+    place: Place,
+) -> None:
+    place.gather()
+    marks = place.service.live.marks
+    assert marks is not None
+    place.service.live.marks = marks.model_copy(update={"unfit": "exposures: no price of DOGE"})
+    answer = place.get("/readyz", None)
+    assert answer.status_code == 200
+    (fault,) = answer.json()["faults"]
+    assert fault.startswith("the mandate does not fit the book")
+    assert "DOGE" not in fault

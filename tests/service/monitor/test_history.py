@@ -4,11 +4,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import polars
 import pytest
 
-from allocator.service.monitor.history import MarkStore
+from allocator.models.errors import StaleError
+from allocator.service.monitor.history import MarkStore, Tidied
 from allocator.service.monitor.marks import AccountMark, ExposureMark, LimitMark, Marks
-from allocator.service.monitor.profit import Profit
+from allocator.service.monitor.profit import Earned, Profit
 
 START = datetime(2026, 11, 20, 8, tzinfo=UTC)
 
@@ -45,7 +47,11 @@ def marks(at: datetime) -> Marks:
 def store(tmp_path: Path) -> MarkStore:
     out = MarkStore(tmp_path)
     for i in range(4):
-        earned = {"a": Profit(realised=Decimal("0.1")), "b": Profit(fees=Decimal("-0.3"))}
+        since = START + timedelta(hours=6 * (i - 1))
+        earned = {
+            "a": Earned(since=since, profit=Profit(realised=Decimal("0.1"))),
+            "b": Earned(since=since, profit=Profit(fees=Decimal("-0.3"))),
+        }
         out.write(marks(START + timedelta(hours=6 * i)), earned if i else {})
     return out
 
@@ -79,11 +85,11 @@ def test_groups_are_chosen_from_a_list(store: MarkStore) -> None:
 
 def test_day_that_is_over_becomes_one_file_and_answers_the_same(store: MarkStore) -> None:
     before = ask(store, "account")
-    assert store.tidy(START + timedelta(days=1), 400) == (3, 0)
+    assert store.tidy(START + timedelta(days=1), 400) == Tidied(3, 0)
     files = list(store.folder.glob("accounts/day=2026-11-20/*"))
     assert [path.name for path in files] == ["day.parquet"]
     assert ask(store, "account") == before
-    assert store.tidy(START + timedelta(days=1), 400) == (0, 0)
+    assert store.tidy(START + timedelta(days=1), 400) == Tidied(0, 0)
 
 
 def test_joining_that_was_cut_off_doubles_nothing(store: MarkStore) -> None:
@@ -95,11 +101,98 @@ def test_joining_that_was_cut_off_doubles_nothing(store: MarkStore) -> None:
 
 
 def test_days_beyond_retention_are_dropped(store: MarkStore) -> None:
-    joined, dropped = store.tidy(START + timedelta(days=10), 9)
-    assert (joined, dropped) == (0, 3)
+    assert store.tidy(START + timedelta(days=10), 9) == Tidied(0, 3)
     rows = store.equity("book", START - timedelta(1), START + timedelta(3))
     assert {row["at"].date() for row in rows} == {(START + timedelta(1)).date()}
 
 
 def test_no_marks_are_no_rows(tmp_path: Path) -> None:
     assert MarkStore(tmp_path / "none").exposures(START, START) == []
+
+
+def torn(store: MarkStore, name: str = "090000000000.parquet") -> Path:
+    """Leave a file as a power cut may leave it."""
+    path = store.folder / "accounts" / "day=2026-11-20" / name
+    whole = sorted(path.parent.glob("0*.parquet"))[0].read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    return path
+
+
+DAYS = START - timedelta(1), START + timedelta(2)
+
+
+def test_what_can_be_read_is_followed_and_a_sum_that_lacks_something_is_refused(
+    store: MarkStore,
+) -> None:
+    path = torn(store)
+    name = "accounts/day=2026-11-20/090000000000.parquet"
+    assert len(store.equity("book", *DAYS)) == 4
+    for _ in range(2):
+        with pytest.raises(StaleError, match=f"HISTORY_UNREADABLE: .*{name}"):
+            store.profit("book", *DAYS)
+    assert store.profit("book", *DAYS, whole=False)[0]["realised"] == Decimal("0.3")
+    assert store.lacking(*DAYS) == (name,)
+    assert store.lacking(START + timedelta(1), START + timedelta(2)) == ()
+    path.unlink()
+    assert store.profit("book", *DAYS)[0]["realised"] == Decimal("0.3")
+
+
+def test_a_file_that_is_written_anew_is_read_again(store: MarkStore) -> None:
+    path = torn(store, "140000000000.parquet")
+    assert store.lacking(*DAYS) == ()
+    assert len(store.equity("book", *DAYS)) == 3
+    store.write(marks(START + timedelta(hours=6)), {})
+    assert path.exists()
+    assert len(store.equity("book", *DAYS)) == 4
+    assert store.lacking(*DAYS) == ()
+
+
+def test_what_cannot_be_read_is_set_aside_and_named(store: MarkStore) -> None:
+    torn(store)
+    whole = sorted((store.folder / "accounts" / "day=2026-11-20").glob("*.parquet"))[0]
+    middle = whole.with_name("090100000000.parquet")
+    text = whole.read_bytes()
+    middle.write_bytes(text[:20] + b"\0" * 40 + text[60:])
+    done = store.tidy(START + timedelta(days=1), 400)
+    assert done.joined == 3
+    assert [row.rpartition("/")[2] for row in done.aside] == [
+        "090000000000.parquet.unreadable",
+        "090100000000.parquet.unreadable",
+    ]
+    assert len(store.equity("book", *DAYS)) == 4
+    assert store.lacking(*DAYS) == done.aside
+    assert store.tidy(START + timedelta(days=1), 400) == Tidied(0, 0)
+
+
+def test_an_empty_file_of_today_is_set_aside_as_well(store: MarkStore) -> None:
+    (torn(store)).write_bytes(b"")
+    assert len(store.tidy(START + timedelta(hours=12), 400).aside) == 1
+
+
+def test_a_write_that_fails_leaves_no_draft(store: MarkStore) -> None:
+    (store.folder / "accounts" / "day=2026-11-20" / "100000000000.parquet").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        store.write(marks(START + timedelta(hours=2)), {})
+    assert list(store.folder.glob("*/*/*.draft")) == []
+
+
+def test_marks_of_an_earlier_release_are_added_up_and_joined_with_later_ones(
+    store: MarkStore,
+) -> None:
+    for path in store.folder.glob("accounts/day=2026-11-20/*.parquet"):
+        polars.read_parquet(path).drop("base").write_parquet(path)
+    before = ask(store, "account")
+    assert before["a"] == (Decimal("0.3"), Decimal(0))
+    store.tidy(START + timedelta(days=2), 400)
+    assert ask(store, "account") == before
+
+
+def test_a_day_that_is_being_joined_counts_nothing_twice(store: MarkStore) -> None:
+    before = ask(store, "account")
+    parts = {path: path.read_bytes() for path in store.folder.glob("*/*/*.parquet")}
+    store.tidy(START + timedelta(days=2), 400)
+    for path, text in parts.items():
+        path.write_bytes(text)
+    assert ask(store, "account") == before
+    assert {row["equity"] for row in store.equity("book", *DAYS)} == {Decimal("151.25")}
+    assert len(store.exposures(*DAYS)) == 4

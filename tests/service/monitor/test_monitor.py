@@ -12,12 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
+from allocator.execution.history import History
 from allocator.execution.leader import FencedError, next_epoch
+from allocator.models.api import EquityView
 from allocator.models.base import ZERO
 from allocator.models.mandate import Mandate
 from allocator.models.service import TriggerRule
 from allocator.models.snapshot import Snapshot
 from allocator.models.status import VenueStatus
+from allocator.service.dashboard import charts
 from allocator.service.monitor.base import FILE, TAKEN, Base, Bases
 from allocator.service.monitor.flows import Ledger
 from allocator.service.monitor.history import MarkStore
@@ -77,6 +80,7 @@ class Watched:
         self.engine, self.folder = engine, folder
         self.slots = Slots(engine, "desk")
         self.names = list[str]()
+        self.told = list[tuple[str, str]]()
         self.monitor = self.start()
 
     def start(self) -> Monitor:
@@ -90,13 +94,15 @@ class Watched:
             venues={"a": "alpha", "b": "beta"},
             keep_days=10,
             fired=lambda rows: self.names.extend(row.rule.id for row in rows),
+            tell=lambda topic, facts: self.told.append((topic, facts["why"])),
         )
 
     def look(self, minute: float, missing: tuple[str, ...] = (), **changes: Any) -> list[str]:
         busy, says = changes.pop("busy", False), changes.pop("says", {})
+        mandate = changes.pop("mandate", MANDATE)
         row = snapshot(START + timedelta(minutes=minute), **changes)
         found = self.monitor.take(
-            row, MANDATE, dict.fromkeys(missing, "gone"), statuses=says, busy=busy
+            row, mandate, dict.fromkeys(missing, "gone"), statuses=says, busy=busy
         )
         return [firing.rule.id for firing in found]
 
@@ -156,6 +162,82 @@ def test_each_kind_fires_once(watched: Watched) -> None:
     assert {name for name, kind in kinds.items() if kind == "repair"} == {"margin"}
 
 
+def unfit(**changes: Any) -> Mandate:
+    return Mandate.model_validate({**MANDATE.model_dump(mode="json"), **changes})
+
+
+UNFITTING = [
+    (unfit(targets=[{"underlying": "DOGE", "delta": "1", "unit": "base", "band": "1"}]),
+     "exposures: ", "DOGE"),
+    (unfit(limits=[{"id": "x", "measure": "leverage", "scope": {"account": "z"}, "max": "2",
+                    "source": "a test"}]),
+     "limits: ", "the scope names no account"),
+    (None, "", "there is no mandate"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("mandate", "where", "why"), UNFITTING)
+def test_margins_are_watched_although_the_mandate_does_not_fit(
+    watched: Watched, mandate: Mandate | None, where: str, why: str
+) -> None:
+    assert "margin" in watched.look(0, wallet="300", mandate=mandate)
+    marks = watched.monitor.latest
+    assert marks is not None
+    assert marks.accounts == marks_of(snapshot(wallet="300"), MANDATE).accounts
+    assert marks.unfit.startswith(where)
+    assert why in marks.unfit
+    watched.look(1, mandate=mandate)
+    assert watched.told == [("mandate_unfit", marks.unfit)]
+    watched.look(2)
+    watched.look(3, mandate=mandate)
+    assert len(watched.told) == 2
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_triggers_fire_although_marks_of_yesterday_are_torn(
+    watched: Watched, restarts: bool
+) -> None:
+    day = watched.folder / "accounts" / f"day={(START - timedelta(1)).date()}"
+    day.mkdir(parents=True)
+    (day / "1.parquet").write_bytes(b"torn")
+    (day / "2.parquet").write_bytes(b"")
+    assert watched.look(0, wallet="300") == ["margin", "used"]
+    if restarts:
+        watched.monitor = watched.start()
+    assert watched.look(1, a="1.1", wallet="300") == ["drift"]
+    assert watched.monitor.latest is not None
+    ((topic, why),) = watched.told
+    assert topic == "history_set_aside"
+    assert "2 files" in why
+
+
+def test_triggers_fire_although_no_marks_can_be_kept_and_that_is_told_once(
+    watched: Watched,
+) -> None:
+    watched.folder.mkdir()
+    place = watched.folder / "accounts"
+    place.write_text("in the way")
+    assert watched.look(0, wallet="300") == ["margin", "used"]
+    watched.look(1)
+    assert "margin" in watched.look(11, wallet="300")
+    ((topic, why),) = watched.told
+    assert (topic, "accounts" in why) == ("history_failed", True)
+    place.unlink()
+    watched.look(12)
+    place.rename(watched.folder.parent / "kept")
+    place.write_text("in the way again")
+    watched.look(13)
+    assert [topic for topic, _ in watched.told] == ["history_failed"] * 2
+
+
+def test_a_leader_begins_although_the_folder_of_marks_is_a_file(
+    lite: Engine, tmp_path: Path
+) -> None:
+    (tmp_path / "history").write_text("in the way")
+    watched = Watched(lite, tmp_path / "history")
+    assert watched.look(0, wallet="300") == ["margin", "used"]
+
+
 OPEN = {"alpha": VenueStatus(state="open")}
 SHUT = {"alpha": VenueStatus(state="maintenance", until=START, note="an upgrade")}
 
@@ -203,6 +285,107 @@ def test_an_urgent_funding_jump_fires_once_although_a_cycle_goes_on(watched: Wat
 def test_busy_monitor_looks_at_urgent_triggers_alone(watched: Watched) -> None:
     assert watched.look(0, a="1.1", wallet="300", busy=True) == ["margin"]
     assert watched.look(1, a="1.1", wallet="300") == ["drift", "used"]
+
+
+class CrashError(BaseException):
+    """The process dies here."""
+
+
+def dies(*_: object) -> None:
+    raise CrashError
+
+
+def earned(watched: Watched) -> dict[str, Decimal]:
+    rows = MarkStore(watched.folder).profit("account", *EVER)
+    return {row["name"]: sum((row[part] or ZERO for part in PARTS), ZERO) for row in rows}
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_crash_beside_the_writing_of_marks_neither_doubles_nor_loses_what_was_earned(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, before: bool
+) -> None:
+    watched.look(0)
+    with monkeypatch.context() as patch:
+        if before:
+            patch.setattr(MarkStore, "write", dies)
+        else:
+            patch.setattr(Base, "paid", dies)
+        with pytest.raises(CrashError):
+            watched.look(1, wallet="99000")
+    watched.monitor = watched.start()
+    watched.look(2, wallet="98900")
+    assert earned(watched)["a"] == -1100
+    assert watched.monitor._base.earned == -1100
+    watched.look(3, wallet="98900")
+    assert earned(watched)["a"] == -1100
+
+
+def test_a_leader_that_was_followed_adds_nothing_to_the_history(watched: Watched) -> None:
+    watched.look(0)
+    old = watched.monitor
+    watched.monitor = watched.start()
+    watched.look(1, wallet="99000")
+    with pytest.raises(FencedError):
+        old.take(snapshot(START + timedelta(minutes=1.5), wallet="99000"), MANDATE, {})
+    assert earned(watched)["a"] == -1000
+    assert len(MarkStore(watched.folder).equity("book", *EVER)) == 2
+
+
+def test_what_was_earned_while_nothing_could_be_written_is_written_later(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    watched.look(0)
+    with monkeypatch.context() as patch:
+        patch.setattr(MarkStore, "write", full)
+        watched.look(1, wallet="99000")
+        watched.monitor = watched.start()
+        watched.look(2, wallet="98900")
+    watched.look(3, wallet="98850", missing=("a",))
+    watched.look(4, wallet="98800")
+    assert earned(watched)["a"] == -1200
+
+
+def test_equity_of_a_group_is_not_known_unless_all_its_accounts_were_read(
+    watched: Watched,
+) -> None:
+    watched.look(0)
+    watched.look(1, missing=("b",))
+    watched.look(2)
+    store = MarkStore(watched.folder)
+    told = {
+        by: [(row["name"], row["equity"], row["ratio"] is None) for row in store.equity(by, *EVER)]  # type: ignore[arg-type]
+        for by in ("book", "owner", "venue", "account")
+    }
+    assert told["book"] == [
+        ("book", 200000, False), ("book", None, True), ("book", 200000, False),
+    ]  # fmt: skip
+    assert [row[1] for row in told["owner"]] == [200000, None, 200000]
+    for by in ("venue", "account"):
+        assert [row[1] for row in told[by]] == [100000, 100000, 100000, None, 100000, 100000]
+    points = charts.equity([EquityView.model_validate(_shown(row)) for row in
+                            store.equity("book", *EVER)])["points"]  # fmt: skip
+    assert [value for _, value in points] == [200000.0, None, 200000.0]
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in EquityView.model_fields}
+
+
+def test_an_alert_of_a_trigger_is_written_with_its_slot(watched: Watched) -> None:
+    watched.monitor._fired = dies
+    with pytest.raises(CrashError):
+        watched.look(0, wallet="300")
+    watched.monitor = watched.start()
+    assert watched.look(1, wallet="300") == []
+    history = History(watched.engine)
+    (first, second) = history.alerts()
+    assert (first.topic, second.topic) == ("trigger", "trigger")
+    causes = {row.cause for row in watched.slots.with_status("due")}
+    assert {first.body["what"], second.body["what"]} == causes
+    assert history.verify() == ()
 
 
 def test_restart_fires_nothing_again_and_goes_on_with_the_profit(watched: Watched) -> None:

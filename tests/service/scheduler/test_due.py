@@ -90,6 +90,25 @@ def test_slot_later_than_its_grace_is_missed() -> None:
     assert row.status == "due"
 
 
+def test_a_slot_that_fell_due_days_ago_is_told_as_missed() -> None:
+    weekly = Schedule(id="weekly", cron="0 8 * * 1")
+    monday = datetime(2026, 11, 16, 8, tzinfo=UTC)
+    (row,) = due(weekly, monday, monday + timedelta(days=9))
+    assert (row.status, row.due_at, row.before) == ("missed", monday + timedelta(days=7), 0)
+
+
+@pytest.mark.parametrize(
+    "schedule", [every(60), Schedule(id="minute", cron="* * * * *")], ids=["every", "cron"]
+)
+def test_slots_that_are_too_many_to_be_written_down_are_counted(schedule: Schedule) -> None:
+    rows = due(schedule, NOW, NOW + timedelta(hours=10))
+    assert (len(rows), rows[0].before) == (100, 500)
+    assert {row.before for row in rows[1:]} == {0}
+    rows = due(schedule, NOW, NOW + timedelta(days=30))
+    most = 30 * 1440 if schedule.every_s else 5_000 + 1440
+    assert (len(rows), rows[0].before) == (100, most - 100)
+
+
 @given(st.integers(1, 500), st.lists(st.integers(0, 2000), max_size=12))
 def test_every_slot_is_named_once_however_often_the_timer_ticks(
     seconds: int, gaps: list[int]

@@ -12,6 +12,8 @@ from allocator.execution.leader import FencedError, next_epoch
 from allocator.execution.report import Progress
 from allocator.models.errors import StaleError
 from allocator.models.service import Schedule
+from allocator.service.clock import Leaps
+from allocator.service.scheduler import timer
 from allocator.service.scheduler.slots import Asked, Slot, Slots
 from allocator.service.scheduler.timer import Timer
 from allocator.service.scheduler.worker import Result, Worker
@@ -188,6 +190,64 @@ def test_missed_slots_that_cannot_be_told_cost_a_tick_nothing(
     assert bench.beats == [clock.at]
     assert bench.wake.is_set()
     assert caplog.messages == ["missed slots were not told"]
+
+
+class Machine:
+    """A machine whose clock can be set, beside one that cannot."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench, self.steady_s, self.leaps = bench, 0.0, list[float]()
+        self.timer = Timer(
+            (OFTEN,), bench.slots, bench.clock, wake=bench.wake.set, beat=bench.beats.append,
+            leaps=Leaps(lambda: self.steady_s, bench.clock.now()), leapt=self.leaps.append,
+        )  # fmt: skip
+
+    def tick(self, seconds: float, set_by: timedelta = timedelta()) -> int:
+        self.steady_s += seconds
+        self.bench.clock.at += timedelta(seconds=seconds) + set_by
+        return self.timer.tick()
+
+
+def test_a_clock_that_is_a_day_ahead_for_a_moment_silences_no_schedule(bench: Bench) -> None:
+    machine, day = Machine(bench), timedelta(days=1)
+    assert machine.tick(60) == 1
+    beats = len(bench.beats)
+    assert [machine.tick(5, day), machine.tick(5)] == [0, 0]
+    assert len(bench.beats) == beats, "a sign of life of tomorrow would hide a death of today"
+    assert machine.tick(50, -day) == 1
+    assert [machine.tick(60) for _ in range(5)] == [1] * 5
+    assert machine.leaps == [86400]
+
+
+def test_a_clock_that_stays_where_it_was_set_is_believed_after_a_while(bench: Bench) -> None:
+    machine = Machine(bench)
+    machine.tick(60)
+    written = [machine.tick(5, timedelta(hours=1) * (i == 0)) for i in range(40)]
+    assert written[:24] == [0] * 24
+    assert sum(written[24:]) > 1
+    assert [machine.tick(60, -timedelta(hours=1) * (i == 0)) for i in range(3)] == [0, 0, 0]
+    assert machine.leaps == [3600, -3600]
+    assert bench.beats[-1] == bench.clock.now()
+
+
+def test_small_corrections_of_a_clock_add_up_untold(bench: Bench) -> None:
+    machine = Machine(bench)
+    assert [machine.tick(30, timedelta(seconds=30)) for _ in range(5)] == [1] * 5
+    assert machine.leaps == []
+
+
+def test_a_timer_beats_although_the_clock_was_set_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timer, "BEAT_S", 0.001)
+
+    async def go() -> None:
+        with bench.timer.running():
+            bench.clock.at -= timedelta(days=1)
+            while bench.beats[-1] != bench.clock.now():
+                await asyncio.sleep(0)
+
+    asyncio.run(asyncio.wait_for(go(), 30))
 
 
 def ask(bench: Bench, cause: str) -> None:
