@@ -35,6 +35,9 @@ WORDS = {
     "trigger": "a trigger fired",
     "manual": "an outcome is unknown: an operator has to look",
     "frozen": "an account stands still",
+    "thawed": "an account may act again",
+    "halted": "trading is halted",
+    "reducing": "only reductions may go",
     "cycle_superseded": "a plan was given up",
     "cycle_failed": "a cycle failed",
     "resumed": "trading was resumed",
@@ -43,6 +46,10 @@ WORDS = {
     "dead_man": "the scheduler has not ticked",
     "test": "a test",
 }
+
+STATES = frozenset({"frozen", "thawed", "halted", "reducing", "resumed", "manual"})
+"""Topics that tell a change of state: each is told, however like an earlier one it reads. Between
+two halts somebody has resumed, so the second is news."""
 
 SAME = {"slots_missed": ("cause",)}
 """Facts by which an alert is the same as another, of topics whose other facts only count."""
@@ -161,7 +168,8 @@ class Notifier:
         self._untold = untold
         self._told = {key: at for key, at in self._told.items() if not self._is_over(at, now)}
         for row in fresh:
-            self._told[_key(row)] = now
+            if row.topic not in STATES:
+                self._told[_key(row)] = now
         for row in waiting:
             self._office.delivered(row.id)
         return len(fresh)
@@ -238,6 +246,9 @@ def _besides(row: Alert, untold: int) -> Alert:
 
 
 def _key(row: Alert) -> str:
+    """Name what makes an alert the same as another; a change of state is only ever itself."""
+    if row.topic in STATES:
+        return f"{row.topic} {row.id}"
     facts = SAME.get(row.topic)
     body = row.body if facts is None else {name: row.body.get(name) for name in facts}
     return f"{row.topic} {canonical_json(body)}"
