@@ -128,11 +128,25 @@ class VenueView(Value):
     words: str = ""
 
 
+MarkSource = Literal["own", "gathered", "none"]
+
+
 class BookView(Value):
-    """The whole book as it was last marked."""
+    """The whole book as it was last marked.
+
+    Attributes
+    ----------
+    marks
+        Of what the figures are: ``own``, what this instance has read itself; ``gathered``, what
+        the leader's latest cycle gathered, where this instance has nothing newer; ``none``, nothing
+        is known here.
+    at
+        When it was read.
+    """
 
     portfolio: str
     mode: str
+    marks: MarkSource = "none"
     at: Utc | None = None
     equity: Num | None = None
     accounts: tuple[AccountView, ...] = ()

@@ -15,8 +15,9 @@ from allocator.models.plan import Plan
 from allocator.models.records import CycleRow, EventRow, PlanRow, ProposalRow
 from allocator.risk.approvals import Standing, standing, turnover_of
 from allocator.service.mandates import Version
+from allocator.service.marked import Marked
 from allocator.service.monitor.history import Group
-from allocator.service.monitor.marks import AccountMark, Marks, marks_of
+from allocator.service.monitor.marks import AccountMark, Marks
 from allocator.service.scheduler.due import next_fire
 from allocator.service.scheduler.slots import Slot
 from allocator.service.snapshots import MissingError
@@ -43,23 +44,19 @@ class Views:
         self._service = service
         self._history = service.office.history
         self._proposal = lru_cache(KNOWN)(self._read_proposal)
+        self._marked = Marked(service)
 
     # The book
 
     def marks(self) -> Marks | None:
-        """Tell the latest marks: this instance's, else of the latest proposal's snapshot."""
-        if self._service.live.marks is not None:
-            return self._service.live.marks
-        rows = self.plan_hashes(1)
-        if not rows:
-            return None
-        found, _ = self.proposal(rows[0])
-        return marks_of(found.snapshot, found.mandate)
+        """Tell the latest marks; see `Marked.latest`."""
+        return self._marked.latest()[0]
 
     def book(self) -> api.BookView:
         """Show the whole book."""
-        service, marks = self._service, self.marks()
+        service, (marks, source) = self._service, self._marked.latest()
         return api.BookView(
+            marks=source,
             portfolio=service.portfolio,
             mode=service.config.mode,
             at=None if marks is None else marks.at,

@@ -31,6 +31,8 @@ from allocator.state import (
 from allocator.state.book import Pair
 from allocator.verify.blocks import total_requirement
 
+NOT_READ = "could not be read when the book was gathered"
+
 
 class AccountMark(Value):
     """An account at one moment, numeraire.
@@ -142,12 +144,18 @@ def marks_of(
 ) -> Marks:
     """Compute the figures of a snapshot.
 
+    Parameters
+    ----------
+    unread
+        Accounts that could not be read, with what was missing; beside them count those of which
+        the snapshot itself says so.
+
     Raises
     ------
     InputError
         When snapshot and mandate make no sensible problem.
     """
-    missing = dict(unread or {})
+    missing = {row.id: NOT_READ for row in snapshot.accounts if row.unread} | dict(unread or {})
     book = Book.of(snapshot, mandate)
     state = State.start(book)
     whole = not missing
