@@ -14,7 +14,9 @@ from allocator.models.account import Account
 from allocator.models.config import Config
 from allocator.models.errors import AllocatorError, ConfigError
 from allocator.ports import Gathered
+from allocator.service.database import passwords
 from allocator.service.remedies import remedy, remedy_for
+from allocator.service.telemetry import Redactor
 
 PACKAGES = ("cvxpy", "clarabel", "piqp", "osqp", "highspy", "ccxt")
 SQLITE_REMEDY = "use Python with a newer SQLite library, or PostgreSQL"
@@ -99,7 +101,8 @@ def _database(config: Config) -> Finding:
         found, wanted = schema.current(engine), schema.head()
     except Exception as error:  # noqa: BLE001 - whatever a driver raises is the finding
         remedy = "start the database, or mend `database` in the configuration"
-        return Finding("database", "wrong", f"cannot be opened: {error}", remedy)
+        told = Redactor(passwords(config.database)).text(str(error))
+        return Finding("database", "wrong", f"cannot be opened: {told}", remedy)
     finally:
         engine.dispose()
     if found != wanted:

@@ -106,13 +106,14 @@ def show(config: ConfigOption) -> None:
     Example: allocator config show -c config.yaml
     """  # noqa: D301
     from allocator.models.base import json_value
-    from allocator.service.telemetry import Redactor
+    from allocator.service.database import shown_url
     from allocator.whatif.reader import load_config
 
     loaded = load_config(config, whole=True)
     shown = json_value(loaded)
     # What names a secret here is a reference; a URL may carry a password all the same.
-    shown["database"] = Redactor().text(loaded.database)
+    for row in (shown, *shown.get("books", ())):
+        row["database"] = shown_url(row["database"])
     write_json(shown)
 
 
