@@ -282,10 +282,11 @@ class EventView(Value):
 
 
 class AuditCheck(Value):
-    """Whether the audit's chain holds."""
+    """Whether the audit's chain held when it was checked."""
 
     whole: bool
     events: int
+    checked_at: Utc | None = None
     faults: tuple[str, ...] = ()
 
 

@@ -14,6 +14,7 @@ from allocator.models.base import stamp
 from allocator.models.plan import Plan
 from allocator.models.records import CycleRow, EventRow, PlanRow, ProposalRow
 from allocator.risk.approvals import Standing, standing, turnover_of
+from allocator.service.anchors import known_heads
 from allocator.service.mandates import Version
 from allocator.service.marked import Marked
 from allocator.service.monitor.history import Group
@@ -293,6 +294,19 @@ class Views:
         query = select(EventRow.seq).order_by(col(EventRow.seq).desc()).limit(1)
         with Session(self._service.slots.reads) as session:
             return session.exec(query).first() or 0
+
+    def audit_check(self) -> api.AuditCheck:
+        """Check the audit's chain against itself and against the heads kept elsewhere."""
+        at, history = self._service.clock.now(), self._history
+        faults = known_heads(self._service.config.service.history, history).verify(history)
+        return api.AuditCheck(
+            whole=not faults,
+            events=self.last_event(),
+            checked_at=at,
+            faults=tuple(
+                row.what if row.seq is None else f"event {row.seq}: {row.what}" for row in faults
+            ),
+        )
 
     def mandates(self) -> tuple[api.MandateView, ...]:
         """List versions of the mandate, the latest first."""

@@ -16,6 +16,7 @@ from allocator.models.errors import AllocatorError, RefusedError
 from allocator.service.http.once import Replies
 from allocator.service.http.readiness import Readiness
 from allocator.service.http.tokens import Tokens
+from allocator.service.http.verification import Verification
 from allocator.service.run import Service
 from allocator.service.snapshots import MissingError
 from allocator.service.views import Views
@@ -102,6 +103,7 @@ class Site:
         self.replies = Replies(service.engine)
         self.jobs = Jobs()
         self.readiness = Readiness(self.views.health)
+        self.verification = Verification(self.views.audit_check)
 
     def plain(self) -> dict[str, Any]:
         """Tell what every page says of the instance."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from allocator.models.errors import StaleError
+from allocator.service.monitor.bundles import Bundles
 from allocator.service.monitor.marks import Marks
 from allocator.service.monitor.profit import PARTS, Profit
 
@@ -64,6 +65,7 @@ class MarkStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._bundles = Bundles()
 
     def write(self, marks: Marks, earned: Mapping[str, Profit]) -> None:
         """Keep the marks of one moment; a second time for the same moment changes nothing."""
@@ -109,7 +111,7 @@ class MarkStore:
         files = self._files(table, since, until)
         if not files:
             return []
-        values: dict[str, Any] = {"files": files, "since": since, "until": until}
+        values: dict[str, Any] = {"files": self._bundles.few(files), "since": since, "until": until}
         if by is not None:
             values["by"] = _checked(by)
         connection = duckdb.connect()
