@@ -52,11 +52,18 @@ class ProblemDetails(Value):
 
 
 class Health(Value):
-    """Whether the process serves, and what is not as it should be."""
+    """Whether the process serves, and what is not as it should be.
+
+    Attributes
+    ----------
+    notes
+        What is worth knowing though it serves.
+    """
 
     ok: bool
     version: str
     faults: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class AccountView(Value):

@@ -48,6 +48,7 @@ def examine(config: Config | None) -> Iterator[Finding]:
         return
     yield _mode(config)
     yield _database(config)
+    yield _alerts(config)
     secrets = list(_secrets(config))
     yield from secrets
     if all(row.state == "ok" for row in secrets):
@@ -86,6 +87,16 @@ def _mode(config: Config) -> Finding:
         case "live":
             live = [row.id for row in config.accounts if row.live]
             return Finding("mode", "note", f"live for {', '.join(live) or 'no account'}")
+
+
+def _alerts(config: Config) -> Finding:
+    from allocator.service.notify import NOBODY
+
+    to = config.service.alerts.to
+    if to:
+        return Finding("alerts", "ok", f"told to {len(to)} address{'es' if len(to) > 1 else ''}")
+    state: Literal["note", "wrong"] = "wrong" if config.mode == "live" else "note"
+    return Finding("alerts", state, NOBODY, "name one in service.alerts.to")
 
 
 def _database(config: Config) -> Finding:

@@ -19,6 +19,7 @@ from allocator.service.mandates import Version
 from allocator.service.marked import Marked
 from allocator.service.monitor.history import Group
 from allocator.service.monitor.marks import AccountMark, Marks
+from allocator.service.notify import NOBODY
 from allocator.service.scheduler.due import next_fire
 from allocator.service.scheduler.slots import Slot
 from allocator.service.snapshots import MissingError
@@ -349,7 +350,8 @@ class Views:
                 faults.append(f"{who} has not ticked yet")
             elif (now - at).total_seconds() > most_s:
                 faults.append(f"{who} last ticked at {stamp(at)}")
-        return api.Health(ok=not faults, version=__version__, faults=tuple(faults))
+        notes = () if service.config.service.alerts.to else (NOBODY,)
+        return api.Health(ok=not faults, version=__version__, faults=tuple(faults), notes=notes)
 
 
 def _sends(mode: Literal["dry", "loopback", "live"], *, live: bool) -> bool:

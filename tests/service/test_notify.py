@@ -17,7 +17,7 @@ from allocator.execution.office import Office
 from allocator.models.errors import StaleError
 from allocator.models.service import AlertConfig
 from allocator.risk.breaker import Breaker
-from allocator.service.notify import MOST_TRIES, Addresses, Notifier, apprise_sender
+from allocator.service.notify import MOST_TRIES, NOBODY, Addresses, Notifier, apprise_sender
 from allocator.service.run import Service
 from allocator.service.telemetry import Redactor
 from tests.execution.book import START, JumpingClock
@@ -202,6 +202,22 @@ def test_slots_that_nothing_ran_are_told_by_the_notifier(lite: Engine, tmp_path:
     assert "slots 9" in text
     counted = service.metrics.registry.get_sample_value
     assert counted("allocator_slots_total", {"status": "missed"}) == 9
+
+
+def test_alert_that_nobody_can_be_told_is_logged_once_and_goes_on_waiting(
+    box: Box, caplog: pytest.LogCaptureFixture
+) -> None:
+    alone = Notifier(box.office, AlertConfig(), None, Redactor(["canary-value"]), "desk")
+    box.office.freeze("a", "BREAK canary-value")
+    for _ in range(2):
+        asyncio.run(alone.deliver(box.clock.now()))
+    (logged,) = caplog.records
+    assert NOBODY in logged.getMessage()
+    assert "stands still" in str(vars(logged))
+    assert "canary-value" not in str(vars(logged)["text"])
+    assert [row.topic for row in box.office.history.alerts()] == ["frozen"]
+    assert "delivered" not in [row.what for row in box.office.history.events()]
+    assert box.deliver() == 1, "once there is an address it is told"
 
 
 def test_secret_is_in_no_alert(box: Box) -> None:

@@ -67,6 +67,10 @@ def run(
         loaded = loaded.model_copy(update={"mode": "dry"})
     if loaded.mode == "live" and not live:
         raise RefusedError("NOT_LIVE: mode=live needs --live as well")
+    if loaded.mode == "live" and not loaded.service.alerts.to:
+        from allocator.service.notify import NOBODY
+
+        print(f"WARNING: mode live, but {NOBODY}; name one in service.alerts.to", file=sys.stderr)
     asyncio.run(_run(loaded, serve=serve))
 
 

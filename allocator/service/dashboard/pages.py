@@ -28,6 +28,9 @@ GROUPS: tuple[Group, ...] = ("book", "owner", "venue", "account")
 MOST_TEXT = 8_000
 """Characters of a scenario that a form takes: it stays in the address of its answer."""
 
+MOST_ALERTS = 50
+"""Alerts that were not told, on the Health page: the latest."""
+
 router = APIRouter(include_in_schema=False)
 
 
@@ -157,7 +160,7 @@ def health(here: Looking) -> HTMLResponse:
         tripped=site.views.breakers(),
         venues=site.views.venues(site.views.marks()),
         frozen=service.office.history.frozen(),
-        alerts=service.office.history.alerts(),
+        alerts=service.office.history.alerts()[-MOST_ALERTS:],
         mandates=site.views.mandates()[:8],
         events=tuple(reversed(site.views.events(max(0, last - 15), 15))),
         holder=service.live.holder,

@@ -125,3 +125,14 @@ def test_a_secret_that_the_environment_lacks_is_told_as_such(
     monkeypatch.setenv("NO_SUCH_KEY", "")
     assert run(["run", "-c", str(path)]) == 2
     assert capsys.readouterr().err == "the secret at env:NO_SUCH_KEY is empty\n"
+
+
+def test_live_service_that_would_tell_nobody_says_so(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = json.loads(path.read_text())
+    data["mode"], data["accounts"][0]["live"] = "live", True
+    data["logins"]["x"]["key"] = "env:NOWHERE_AT_ALL"
+    path.write_text(json.dumps(data))
+    assert run(["run", "--live", "-c", str(path)]) != 0
+    assert "WARNING: mode live, but no address is configured" in capsys.readouterr().err
