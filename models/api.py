@@ -182,7 +182,10 @@ class PlanSummary(Value):
     needed
         People who have to let it go.
     begun
-        Whether it has been carried out, in whole or in part.
+        Whether its execution has begun.
+    execution
+        How that stands: ``open``, ``parked``, ``done``, ``partial``, ``superseded`` or ``failed``;
+        empty: it has not begun.
     """
 
     plan_hash: str
@@ -198,6 +201,7 @@ class PlanSummary(Value):
     expires_at: Utc
     verdicts: tuple[VerdictView, ...] = ()
     begun: bool = False
+    execution: str = ""
 
 
 class PlanView(Value):

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from allocator.execution.recorded import Proposal
+from allocator.execution.summary import outcome
 from allocator.models import api
 from allocator.models.base import stamp
 from allocator.models.plan import Plan
@@ -174,7 +175,7 @@ class Views:
         """Show a proposal in short."""
         found, book = self.proposal(plan_hash)
         stands = self.standing(plan_hash)
-        plan = found.plan
+        plan, execution = found.plan, self._execution(plan_hash)
         return api.PlanSummary(
             plan_hash=plan_hash,
             at=found.at,
@@ -191,15 +192,20 @@ class Views:
                 api.VerdictView(who=row.who, verdict=row.verdict, reason=row.reason, at=row.at)
                 for row in self._history.verdicts(plan_hash)
             ),
-            begun=self._begun(plan_hash),
+            begun=execution is not None,
+            execution=execution or "",
         )
 
-    def _begun(self, plan_hash: str) -> bool:
+    def _execution(self, plan_hash: str) -> str | None:
+        """Tell how the cycle of a plan stands; None: nobody has begun to carry it out."""
         from sqlmodel import Session, select
 
+        query = select(CycleRow.status).join(PlanRow).where(PlanRow.plan_hash == plan_hash)
         with Session(self._service.slots.reads) as session:
-            query = select(PlanRow.plan_hash).where(PlanRow.plan_hash == plan_hash)
-            return session.exec(query).first() is not None
+            status = session.exec(query).first()
+        if status != "ended":
+            return status
+        return outcome(self._history.actions(plan_hash), gave_up=False)
 
     def plan(self, plan_hash: str) -> api.PlanView:
         """Show a proposal in full."""

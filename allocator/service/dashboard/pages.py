@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from allocator.models import api
 from allocator.models.errors import InputError
+from allocator.service.beats import GONE
 from allocator.service.dashboard import charts
 from allocator.service.dashboard.asked import case_asked
 from allocator.service.dashboard.visits import Acting, Looking, Visit
@@ -153,7 +154,8 @@ def health(here: Looking) -> HTMLResponse:
         "health",
         health=site.views.health(),
         beats=service.beats.all(),
-        now=service.clock.now(),
+        leader=service.beats.leader(service.clock.now()),
+        gone_s=GONE.total_seconds(),
         schedules=site.views.schedules(),
         rules=service.config.service.triggers,
         lines=service.lines.read(),
