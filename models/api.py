@@ -371,8 +371,9 @@ class JobView(Value):
 
 
 class SweepResult(Value):
-    """What came of each point, in the order of the grid."""
+    """What came of each point, in the order of the grid, on the book as it was read at a time."""
 
+    as_of: Utc
     results_hash: str
     rows: tuple[Any, ...]
 
@@ -407,6 +408,16 @@ class Decided(Value):
 
 
 class WhatIfResult(Value):
-    """The book as it is, then each case."""
+    """The book as it is, then each case.
 
+    Attributes
+    ----------
+    as_of
+        When the book was read that is decided.
+    age_s
+        How long ago that was when the deciding began.
+    """
+
+    as_of: Utc
+    age_s: Num
     decided: tuple[Decided, ...]

@@ -28,6 +28,8 @@ class Live:
         Name of the slot that is being carried out; empty: none.
     ticked_at
         When its timer last ticked.
+    snapshot, missing, unclear
+        The book as it was last read, what of it was not, and money that may be anywhere.
     progress
         The latest steps of executions, numbered.
     """
@@ -40,6 +42,7 @@ class Live:
     marks: Marks | None = None
     snapshot: Snapshot | None = None
     missing: Mapping[str, str] = field(default_factory=dict[str, str])
+    unclear: str = ""
     progress: deque[tuple[int, Progress]] = field(
         default_factory=lambda: deque[tuple[int, Progress]](maxlen=MOST_PROGRESS)
     )

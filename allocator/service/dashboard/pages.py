@@ -130,9 +130,10 @@ def what_if_page(
 def _what_if(here: Visit, job: str | None, asked: str) -> HTMLResponse:
     site = here.site
     work = site.jobs.get(job) if job else None
-    rows: tuple[api.Decided, ...] = ()
+    found: api.WhatIfResult | None = None
     if work is not None and work.status == "done":
-        rows = api.WhatIfResult.model_validate(work.result).decided
+        found = api.WhatIfResult.model_validate(work.result)
+    rows = () if found is None else found.decided
     marks = site.views.marks()
     return here.page(
         "whatif",
@@ -140,6 +141,7 @@ def _what_if(here: Visit, job: str | None, asked: str) -> HTMLResponse:
         venues=sorted({row.venue for row in site.service.config.logins.values()}),
         job=work,
         asked=asked,
+        found=found,
         decided=rows,
         cases=charts.cases(rows),
     )
