@@ -13,10 +13,11 @@ import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any, cast
+from typing import Any
 
-BUNDLE = 128
-"""Files that become one; fewer are read as they are."""
+BUNDLE = 32
+"""Files that become one; fewer are read as they are. Two bundles of a size become one again, so
+that a day's thousands of files are a handful."""
 
 State = tuple[tuple[str, int, int], ...]
 """Name, time of change and size of each file of a bundle."""
@@ -30,7 +31,7 @@ class Bundles:
     def __init__(self) -> None:
         self._lock = Lock()
         self._folder: Path | None = None
-        self._known = dict[State, str]()
+        self._known = dict[State, str | None]()
         self._numbers = itertools.count()
 
     def few(self, files: Sequence[str]) -> list[str]:
@@ -45,22 +46,26 @@ class Bundles:
         out, used = list[str](), set[State]()
         with self._lock:
             for batch in _batches(files):
-                state = _state(batch) if len(batch) == BUNDLE else None
-                bundle = None if state is None else self._bundle(state)
-                if bundle is None or state is None:
-                    out += batch
-                else:
-                    used.add(state)
-                    out.append(bundle)
+                state = _state(batch) if len(batch) >= BUNDLE else None
+                out += batch if state is None else self._few(state, used)
             self._forget(files, used)
         return out
 
+    def _few(self, state: State, used: set[State]) -> list[str]:
+        """Tell the bundle of files; where one of them cannot be read, those of either half."""
+        used.add(state)
+        bundle = self._bundle(state)
+        if bundle is not None:
+            return [bundle]
+        return [path for half in _halves(state) for path in self._few(half, used)] or _paths(state)
+
     def _bundle(self, state: State) -> str | None:
         if state not in self._known:
-            made = self._make([path for path, _, _ in state])
-            if made is None:
-                return None
-            self._known[state] = made
+            parts = [self._bundle(half) for half in _halves(state)]
+            whole = [part for part in parts if part is not None]
+            # What could not be read is not tried again until it has changed.
+            fails = len(whole) < len(parts)
+            self._known[state] = None if fails else self._make(whole or _paths(state))
         return self._known[state]
 
     def _make(self, files: Sequence[str]) -> str | None:
@@ -72,7 +77,7 @@ class Bundles:
                 weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
             path = self._folder / f"{next(self._numbers)}.parquet"
             frames: list[Any] = [polars.read_parquet(row) for row in files]
-            cast("Any", polars.concat(frames)).write_parquet(path)
+            polars.concat(frames).write_parquet(path)
         except (OSError, polars.exceptions.PolarsError) as error:
             # Whoever asks reads the files themselves, and tells what is wrong with them.
             log.debug("marks are not bundled: %s", error)
@@ -85,14 +90,31 @@ class Bundles:
         for state in list(self._known):
             stale = state not in used and any(path in asked for path, _, _ in state)
             if stale or not Path(state[0][0]).exists():
-                Path(self._known.pop(state)).unlink(missing_ok=True)
+                bundle = self._known.pop(state)
+                if bundle is not None:
+                    Path(bundle).unlink(missing_ok=True)
 
 
 def _batches(files: Sequence[str]) -> Iterator[list[str]]:
     for _, day in itertools.groupby(files, key=lambda path: str(Path(path).parent)):
-        rows = list(day)
-        for first in range(0, len(rows), BUNDLE):
-            yield rows[first : first + BUNDLE]
+        rows, first = list(day), 0
+        while len(rows) - first >= BUNDLE:
+            # The largest power of two of bundles: what comes later leaves it as it is.
+            size = BUNDLE << (((len(rows) - first) // BUNDLE).bit_length() - 1)
+            yield rows[first : first + size]
+            first += size
+        if first < len(rows):
+            yield rows[first:]
+
+
+def _paths(state: State) -> list[str]:
+    return [path for path, _, _ in state]
+
+
+def _halves(state: State) -> tuple[State, ...]:
+    """Part what is put together from two bundles."""
+    half = len(state) // 2
+    return (state[:half], state[half:]) if half >= BUNDLE else ()
 
 
 def _state(files: Sequence[str]) -> State | None:
