@@ -100,7 +100,7 @@ def test_live_service_wants_to_hear_it_twice(
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ('"0 * * * *"', '"61 * * * *"', "schedule hourly: cron '61 * * * *': "),
+        ('"0 * * * *"', '"61 * * * *"', "cron '61 * * * *': minute: '61' is beyond 0 to 59"),
         ("sqlite:///", "my desk ", "database: not the URL of a database; sqlite:///FILE or "),
     ],
 )
