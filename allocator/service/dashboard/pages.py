@@ -179,7 +179,8 @@ async def what_if_form(request: Request, here: Acting) -> Response:
     asked = {key: str(value).strip() for key, value in form.items()}
     text = asked.get("scenario", "")[:MOST_TEXT]
     try:
-        case = case_asked({**asked, "scenario": text})
+        # In a thread: the loop answers others while a text is read.
+        case = await run_in_threadpool(case_asked, {**asked, "scenario": text})
     except InputError as error:
         shown = replace(here, refused=str(error))
         page = await run_in_threadpool(_what_if, shown, None, text)
