@@ -15,6 +15,7 @@ from allocator.execution.database import connect, sqlite_path
 from allocator.execution.history import History
 from allocator.models.errors import JournalError, RefusedError, StaleError
 from allocator.service.database import passwords
+from allocator.service.private import make_private
 from allocator.service.telemetry import SECRET_KEYS, Redactor
 
 BESIDE = ("-journal", "-wal", "-shm")
@@ -24,7 +25,8 @@ BESIDE = ("-journal", "-wal", "-shm")
 def backup(url: str, target: Path) -> int:
     """Copy a database while it is in use; returns how many lines its audit has.
 
-    SQLite's copy is checked: its audit must hold. PostgreSQL is dumped by ``pg_dump``.
+    Its owner alone may read the copy. SQLite's is checked: its audit must hold. PostgreSQL is
+    dumped by ``pg_dump``.
 
     Raises
     ------
@@ -41,12 +43,13 @@ def backup(url: str, target: Path) -> int:
     path = sqlite_path(url)
     draft = target.with_name(target.name + ".draft")
     if path is None:
+        make_private(draft)
         _run("pg_dump", "--format=custom", f"--file={draft}", url=url)
         os.replace(draft, target)
         return _lines(url)
     if not path.exists():
         raise StaleError(f"there is no database at {path}")
-    draft.unlink(missing_ok=True)
+    make_private(draft)
     copy_database(path, draft)
     count = _lines(f"sqlite:///{draft}")
     _sync(draft)
@@ -82,6 +85,7 @@ def restore(url: str, source: Path) -> int:
     count = _lines(f"sqlite:///{source}")
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(path.name + ".draft")
+    make_private(draft)
     shutil.copyfile(source, draft)
     os.replace(draft, path)
     return count

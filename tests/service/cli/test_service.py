@@ -29,6 +29,7 @@ def test_init_writes_a_configuration_that_is_good_and_sends_nothing(
     assert run(["init", str(folder)]) == 0
     assert run(["validate", "--as", "config", str(folder / "config.yaml")]) == 0
     assert "\nmode: dry" in (folder / "config.yaml").read_text()
+    assert (folder / "config.yaml").stat().st_mode & 0o777 == 0o600
     assert run(["init", str(folder)]) == 2
     assert "not overwritten" in capsys.readouterr().err
 
