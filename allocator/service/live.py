@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import secrets
+import socket
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +15,11 @@ from allocator.models.snapshot import Snapshot
 from allocator.service.monitor.marks import Marks
 
 MOST_PROGRESS = 500
+
+
+def new_holder() -> str:
+    """Name an instance: host and process, and a random part, since containers share both."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
 
 
 @dataclass(slots=True)
