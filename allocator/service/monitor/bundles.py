@@ -13,7 +13,6 @@ import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 BUNDLE = 32
 """Files that become one; fewer are read as they are. Two bundles of a size become one again, so
@@ -60,29 +59,32 @@ class Bundles:
         return [path for half in _halves(state) for path in self._few(half, used)] or _paths(state)
 
     def _bundle(self, state: State) -> str | None:
+        """Find or make a bundle, of two that there are or of the files; None: one is unreadable."""
         if state not in self._known:
-            parts = [self._bundle(half) for half in _halves(state)]
-            whole = [part for part in parts if part is not None]
+            halves = [self._known.get(half) for half in _halves(state)]
+            there = [half for half in halves if half is not None]
+            whole = bool(halves) and len(there) == len(halves)
             # What could not be read is not tried again until it has changed.
-            fails = len(whole) < len(parts)
-            self._known[state] = None if fails else self._make(whole or _paths(state))
+            self._known[state] = self._make(there if whole else _paths(state))
         return self._known[state]
 
     def _make(self, files: Sequence[str]) -> str | None:
-        import polars
+        import duckdb
 
+        connection = duckdb.connect()
         try:
             if self._folder is None:
                 self._folder = Path(tempfile.mkdtemp(prefix="marks-"))
                 weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-            path = self._folder / f"{next(self._numbers)}.parquet"
-            frames: list[Any] = [polars.read_parquet(row) for row in files]
-            polars.concat(frames).write_parquet(path)
-        except (OSError, polars.exceptions.PolarsError) as error:
+            path = str(self._folder / f"{next(self._numbers)}.parquet")
+            connection.read_parquet(list(files)).write_parquet(path)
+        except (OSError, duckdb.Error) as error:
             # Whoever asks reads the files themselves, and tells what is wrong with them.
             log.debug("marks are not bundled: %s", error)
             return None
-        return str(path)
+        finally:
+            connection.close()
+        return path
 
     def _forget(self, files: Sequence[str], used: set[State]) -> None:
         """Drop bundles of which a file has changed or gone, or that nobody needs any longer."""
