@@ -52,11 +52,18 @@ class ProblemDetails(Value):
 
 
 class Health(Value):
-    """Whether the process serves, and what is not as it should be."""
+    """Whether the process serves, and what is not as it should be.
+
+    Attributes
+    ----------
+    notes
+        What is worth knowing though it serves.
+    """
 
     ok: bool
     version: str
     faults: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class AccountView(Value):
@@ -128,11 +135,25 @@ class VenueView(Value):
     words: str = ""
 
 
+MarkSource = Literal["own", "gathered", "none"]
+
+
 class BookView(Value):
-    """The whole book as it was last marked."""
+    """The whole book as it was last marked.
+
+    Attributes
+    ----------
+    marks
+        Of what the figures are: ``own``, what this instance has read itself; ``gathered``, what
+        the leader's latest cycle gathered, where this instance has nothing newer; ``none``, nothing
+        is known here.
+    at
+        When it was read.
+    """
 
     portfolio: str
     mode: str
+    marks: MarkSource = "none"
     at: Utc | None = None
     equity: Num | None = None
     accounts: tuple[AccountView, ...] = ()
@@ -161,7 +182,10 @@ class PlanSummary(Value):
     needed
         People who have to let it go.
     begun
-        Whether it has been carried out, in whole or in part.
+        Whether its execution has begun.
+    execution
+        How that stands: ``open``, ``parked``, ``done``, ``partial``, ``superseded`` or ``failed``;
+        empty: it has not begun.
     """
 
     plan_hash: str
@@ -177,6 +201,7 @@ class PlanSummary(Value):
     expires_at: Utc
     verdicts: tuple[VerdictView, ...] = ()
     begun: bool = False
+    execution: str = ""
 
 
 class PlanView(Value):
@@ -268,10 +293,11 @@ class EventView(Value):
 
 
 class AuditCheck(Value):
-    """Whether the audit's chain holds."""
+    """Whether the audit's chain held when it was checked."""
 
     whole: bool
     events: int
+    checked_at: Utc | None = None
     faults: tuple[str, ...] = ()
 
 
@@ -345,8 +371,9 @@ class JobView(Value):
 
 
 class SweepResult(Value):
-    """What came of each point, in the order of the grid."""
+    """What came of each point, in the order of the grid, on the book as it was read at a time."""
 
+    as_of: Utc
     results_hash: str
     rows: tuple[Any, ...]
 
@@ -381,6 +408,16 @@ class Decided(Value):
 
 
 class WhatIfResult(Value):
-    """The book as it is, then each case."""
+    """The book as it is, then each case.
 
+    Attributes
+    ----------
+    as_of
+        When the book was read that is decided.
+    age_s
+        How long ago that was when the deciding began.
+    """
+
+    as_of: Utc
+    age_s: Num
     decided: tuple[Decided, ...]

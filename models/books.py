@@ -80,7 +80,15 @@ def _shared(what: str, given: Mapping[str, Sequence[str]]) -> Iterator[str]:
     for name, rows in where.items():
         if len(rows) > 1:
             books = "" if what == "name" else f" in the books {' and '.join(rows)}"
-            yield f"{what} {name} is given twice{books}"
+            told = _place(name) if what == "database" else name
+            yield f"{what} {told} is given twice{books}"
+
+
+def _place(url: str) -> str:
+    """Tell a database without user, password and settings: where it is."""
+    scheme, apart, rest = url.partition("://")
+    kept = rest if scheme.startswith("sqlite") else rest.rpartition("@")[2].partition("?")[0]
+    return f"{scheme}{apart}{kept}"
 
 
 def port_of(config: Config, name: str) -> int:

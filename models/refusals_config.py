@@ -33,6 +33,7 @@ def config_problems(data: Any) -> Iterator[Problem]:
     for name in _dict(config.get("addresses")):
         yield from Names("route", routes).unknown(name, ("addresses", name))
     yield from _unheeded(config, logins)
+    yield from _unwatched(config, logins, accounts)
     if config.get("mode") == "loopback" and not config.get("loopback_url"):
         yield Problem(("mode",), "mode loopback needs loopback_url")
 
@@ -57,6 +58,57 @@ def _unheeded(config: dict[str, Any], logins: dict[str, Any]) -> Iterator[Proble
     venues = Names("venue", frozenset(_text(_dict(row).get("venue")) for row in logins.values()))
     for name in _dict(_dict(config.get("gather")).get("status")):
         yield from venues.unknown(str(name), ("gather", "status", name))
+
+
+def _unwatched(
+    config: dict[str, Any], logins: dict[str, Any], accounts: list[tuple[int, dict[str, Any]]]
+) -> Iterator[Problem]:
+    """Yield what triggers are to watch and is not there: they would never fire."""
+    books = _rows(config.get("books"))
+    parts: list[tuple[dict[str, Any], Any, Path]] = [
+        (row, row.get("triggers"), ("books", i, "triggers")) for i, row in books
+    ]
+    whole = _dict(config.get("service")).get("triggers")
+    parts.append((config, whole, ("service", "triggers")))
+    for part, rules, path in parts:
+        mine = part.get("accounts") if part is not config else None
+        held = [row for _, row in accounts if not isinstance(mine, list) or row.get("id") in mine]
+        known = _watchable(config, logins, held, _dict(part.get("mandate")))
+        for i, rule in _rows(rules):
+            names = known.get(_text(rule.get("on")))
+            if names is not None:
+                yield from _known(names, rule, (*path, i, "of"))
+
+
+def _watchable(
+    config: dict[str, Any],
+    logins: dict[str, Any],
+    accounts: list[dict[str, Any]],
+    mandate: dict[str, Any],
+) -> dict[str, Names]:
+    """Name what there is to watch of a book, by kind of trigger."""
+    traded, venues = set[str](), set[str]()
+    for row in accounts:
+        venue = _text(_dict(logins.get(_text(row.get("login")))).get("venue"))
+        venues.add(venue)
+        rows = row.get("instruments")
+        symbols = [name for name in rows if isinstance(name, str)] if isinstance(rows, list) else []
+        traded |= {f"{venue}:{symbol}" for symbol in symbols}
+    assets = [_dict(row) for row in _dict(config.get("assets")).values()]
+    targets = [row for _, row in _rows(mandate.get("targets"))]
+    # An instrument's name begins with what it is of, where the assets do not say it.
+    underlyings = {name.partition(":")[2].partition("/")[0] for name in traded}
+    underlyings |= {_text(row.get("underlying")) for row in (*assets, *targets)}
+    limits = frozenset(_text(row.get("id")) for _, row in _rows(mandate.get("limits")))
+    held = frozenset(_text(row.get("id")) for row in accounts)
+    return {
+        "drift": Names("underlying", frozenset(filter(None, underlyings))),
+        "utilisation": Names("limit", limits),
+        "funding": Names("instrument", frozenset(traded)),
+        "venue": Names("venue", frozenset(filter(None, venues))),
+        "margin_ratio": Names("account", held),
+        "liquidation_distance": Names("account", held),
+    }
 
 
 def _known(names: Names, row: dict[str, Any], path: Path) -> Iterator[Problem]:

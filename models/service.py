@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from allocator.models.base import Name, NonNegative, Num, Positive, Value
+from allocator.models.cron import cron_problem
 
 TriggerKind = Literal[
     "drift",
@@ -30,13 +31,18 @@ WHOLE = frozenset({"pnl", "drawdown"})
 """Kinds that watch the book as a whole."""
 
 
+LEAST_GRACE_S = 5
+"""A timer that has nothing to do looks so often what fell due, seconds."""
+
+
 class Schedule(Value):
     """When a cycle is due.
 
     Attributes
     ----------
     cron
-        Five fields, UTC: minute, hour, day, month, day of week (0 and 7: Sunday).
+        Five fields, UTC: minute, hour, day, month, day of week (0 and 7: Sunday). One of the two
+        day fields is a star: of two, crontab takes a day that is either, and not both.
     every_s
         Seconds between slots, counted from 1970 so that every instance names the same slots.
     grace_s
@@ -58,10 +64,21 @@ class Schedule(Value):
 
     @field_validator("cron")
     @classmethod
-    def _has_five_fields(cls, cron: str | None) -> str | None:
-        if cron is not None and len(cron.split()) != 5:
-            raise ValueError("cron has five fields: minute, hour, day, month, day of week")
+    def _says_what_it_means(cls, cron: str | None) -> str | None:
+        problem = None if cron is None else cron_problem(cron)
+        if problem is not None:
+            raise ValueError(f"cron {cron!r}: {problem}")
         return cron
+
+    @field_validator("grace_s")
+    @classmethod
+    def _leaves_time_to_wake(cls, grace_s: Decimal) -> Decimal:
+        if grace_s < LEAST_GRACE_S:
+            raise ValueError(
+                f"grace_s is at least {LEAST_GRACE_S}: a timer is late by moments, and what is "
+                "later than its grace is missed"
+            )
+        return grace_s
 
 
 class TriggerRule(Value):

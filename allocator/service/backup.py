@@ -14,6 +14,9 @@ from allocator.execution.copies import copy_database
 from allocator.execution.database import connect, sqlite_path
 from allocator.execution.history import History
 from allocator.models.errors import JournalError, RefusedError, StaleError
+from allocator.service.database import passwords
+from allocator.service.private import make_private
+from allocator.service.telemetry import SECRET_KEYS, Redactor
 
 BESIDE = ("-journal", "-wal", "-shm")
 """What SQLite keeps beside a database; left by another, it would be played into this one."""
@@ -22,7 +25,8 @@ BESIDE = ("-journal", "-wal", "-shm")
 def backup(url: str, target: Path) -> int:
     """Copy a database while it is in use; returns how many lines its audit has.
 
-    SQLite's copy is checked: its audit must hold. PostgreSQL is dumped by ``pg_dump``.
+    Its owner alone may read the copy. SQLite's is checked: its audit must hold. PostgreSQL is
+    dumped by ``pg_dump``.
 
     Raises
     ------
@@ -39,12 +43,13 @@ def backup(url: str, target: Path) -> int:
     path = sqlite_path(url)
     draft = target.with_name(target.name + ".draft")
     if path is None:
+        make_private(draft)
         _run("pg_dump", "--format=custom", f"--file={draft}", url=url)
         os.replace(draft, target)
         return _lines(url)
     if not path.exists():
         raise StaleError(f"there is no database at {path}")
-    draft.unlink(missing_ok=True)
+    make_private(draft)
     copy_database(path, draft)
     count = _lines(f"sqlite:///{draft}")
     _sync(draft)
@@ -80,6 +85,7 @@ def restore(url: str, source: Path) -> int:
     count = _lines(f"sqlite:///{source}")
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(path.name + ".draft")
+    make_private(draft)
     shutil.copyfile(source, draft)
     os.replace(draft, path)
     return count
@@ -136,14 +142,33 @@ def _run(tool: str, *arguments: str, url: str) -> None:
     found = shutil.which(tool)
     if found is None:
         raise StaleError(f"{tool} is not installed: it comes with PostgreSQL's client")
-    parsed = make_url(url)
-    environment = dict(os.environ)
-    if parsed.password is not None:
-        environment["PGPASSWORD"] = str(parsed.password)
-    shown = parsed.set(drivername="postgresql", password=None).render_as_string()
+    shown, environment = _told(url)
     where = f"--dbname={shown}"
     done = subprocess.run(  # noqa: S603 - a tool found on the path, arguments of our own
         [found, where, *arguments], env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise StaleError(f"{tool}: {done.stderr.strip()[:500]}")
+        told = Redactor(passwords(url)).text(done.stderr.strip())
+        raise StaleError(f"{tool}: {told[:500]}")
+
+
+def _told(url: str) -> tuple[str, dict[str, str]]:
+    """Part a URL into what a tool's arguments may show and an environment with the password.
+
+    Raises
+    ------
+    StaleError
+        When it holds another secret, which PostgreSQL's tools take by arguments alone.
+    """
+    parsed, environment = make_url(url), dict(os.environ)
+    # As libpq has it: what the query says counts before what stands in front of the host.
+    told = parsed.query.get("password", parsed.password)
+    if told is not None:
+        environment["PGPASSWORD"] = told if isinstance(told, str) else told[-1]
+    parsed = parsed._replace(drivername="postgresql", password=None)
+    parsed = parsed.difference_update_query(["password"])
+    secret = [name for name in parsed.query if SECRET_KEYS.search(name)]
+    if secret:
+        remedy = "use a key without one, or a service file named by PGSERVICEFILE"
+        raise StaleError(f"{', '.join(secret)} of the URL would be seen by others: {remedy}")
+    return parsed.render_as_string(), environment

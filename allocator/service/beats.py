@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, delete
 from sqlmodel import Session, col, select
 
 from allocator.execution.database import READ_ONLY
+from allocator.models.records import LeaderRow
 from allocator.models.service_records import BeatRow
+
+GONE = timedelta(seconds=60)
+"""Without a sign for so long an instance is gone: they tick every few seconds."""
+
+FORGOTTEN = timedelta(days=1)
+"""Signs that old are dropped once another instance starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,13 @@ class Beats:
     def beat(self, holder: str, *, leads: bool, at: datetime) -> None:
         """Leave a sign of life."""
         with Session(self._engine) as session, session.begin():
+            if session.get(BeatRow, (self._portfolio, holder)) is None:
+                # A new instance clears away what is left of those that were killed.
+                session.connection().execute(
+                    delete(BeatRow).where(
+                        col(BeatRow.portfolio) == self._portfolio, col(BeatRow.at) < at - FORGOTTEN
+                    )
+                )
             session.merge(BeatRow(portfolio=self._portfolio, holder=holder, leads=leads, at=at))
 
     def leave(self, holder: str) -> None:
@@ -47,6 +61,16 @@ class Beats:
         with Session(self._reads) as session:
             rows = session.exec(query.order_by(col(BeatRow.at).desc()))
             return tuple(Beat(row.holder, row.leads, row.at) for row in rows)
+
+    def leader(self, now: datetime) -> str | None:
+        """Tell the instance that holds the present lease, if it has ticked of late.
+
+        One that led before it was killed has left a sign that says that it leads.
+        """
+        with Session(self._reads) as session:
+            lease = session.get(LeaderRow, self._portfolio)
+        fresh = {row.holder for row in self.all() if row.leads and now - row.at <= GONE}
+        return lease.holder if lease is not None and lease.holder in fresh else None
 
     def leader_at(self) -> datetime | None:
         """Tell when a leader last ticked; None: none ever did."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -27,6 +25,7 @@ from allocator.ports import MarketData, Venue
 from allocator.service.anchors import Anchors, anchor_file
 from allocator.service.clock import SystemClock
 from allocator.service.database import database_errors
+from allocator.service.live import new_holder
 from allocator.service.lookup import patient_connect
 from allocator.service.monitor.memory import Memory
 from allocator.service.words import Words
@@ -101,6 +100,7 @@ async def open_desk(
     config: Config,
     portfolio: str,
     *,
+    holder: str | None = None,
     watch: Watch = nothing,
     budgets: dict[str, Budgets] | None = None,
 ) -> AsyncGenerator[Desk]:
@@ -108,6 +108,8 @@ async def open_desk(
 
     Parameters
     ----------
+    holder
+        Names who leads; None: this process.
     budgets
         What may be asked of venues, where other books of this process ask too.
 
@@ -121,13 +123,13 @@ async def open_desk(
         When the database cannot be used.
     """
     with database_errors(config.database):
-        async with _desk(config, portfolio, watch, budgets) as desk:
+        async with _desk(config, portfolio, holder or new_holder(), watch, budgets) as desk:
             yield desk
 
 
 @asynccontextmanager
 async def _desk(
-    config: Config, portfolio: str, watch: Watch, budgets: dict[str, Budgets] | None
+    config: Config, portfolio: str, holder: str, watch: Watch, budgets: dict[str, Budgets] | None
 ) -> AsyncGenerator[Desk]:
     need_exchanges()
     clock = SystemClock()
@@ -135,7 +137,6 @@ async def _desk(
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
     engine = patient_connect(config.database)
-    holder = f"{socket.gethostname()}:{os.getpid()}"
     try:
         schema.upgrade(engine)
         with lead(engine, portfolio, holder, clock.now()) as lease:

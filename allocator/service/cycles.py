@@ -261,6 +261,7 @@ class Cycles:
             read = await read_book(ports.market, ports.executor, ports.office.history)
             self._observed("gather", loop.time() - began)
             ports.live.snapshot, ports.live.missing = read.snapshot, missing_of(read.gathered)
+            ports.live.unclear = read.unclear
             await to_its_end(self._mark, read.snapshot, read.gathered, busy)
         return read
 

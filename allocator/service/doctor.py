@@ -14,7 +14,9 @@ from allocator.models.account import Account
 from allocator.models.config import Config
 from allocator.models.errors import AllocatorError, ConfigError
 from allocator.ports import Gathered
+from allocator.service.database import passwords
 from allocator.service.remedies import remedy, remedy_for
+from allocator.service.telemetry import Redactor
 
 PACKAGES = ("cvxpy", "clarabel", "piqp", "osqp", "highspy", "ccxt")
 SQLITE_REMEDY = "use Python with a newer SQLite library, or PostgreSQL"
@@ -46,6 +48,7 @@ def examine(config: Config | None) -> Iterator[Finding]:
         return
     yield _mode(config)
     yield _database(config)
+    yield _alerts(config)
     secrets = list(_secrets(config))
     yield from secrets
     if all(row.state == "ok" for row in secrets):
@@ -86,6 +89,16 @@ def _mode(config: Config) -> Finding:
             return Finding("mode", "note", f"live for {', '.join(live) or 'no account'}")
 
 
+def _alerts(config: Config) -> Finding:
+    from allocator.service.notify import NOBODY
+
+    to = config.service.alerts.to
+    if to:
+        return Finding("alerts", "ok", f"told to {len(to)} address{'es' if len(to) > 1 else ''}")
+    state: Literal["note", "wrong"] = "wrong" if config.mode == "live" else "note"
+    return Finding("alerts", state, NOBODY, "name one in service.alerts.to")
+
+
 def _database(config: Config) -> Finding:
     from allocator.execution import schema
     from allocator.execution.database import connect, sqlite_path
@@ -99,7 +112,8 @@ def _database(config: Config) -> Finding:
         found, wanted = schema.current(engine), schema.head()
     except Exception as error:  # noqa: BLE001 - whatever a driver raises is the finding
         remedy = "start the database, or mend `database` in the configuration"
-        return Finding("database", "wrong", f"cannot be opened: {error}", remedy)
+        told = Redactor(passwords(config.database)).text(str(error))
+        return Finding("database", "wrong", f"cannot be opened: {told}", remedy)
     finally:
         engine.dispose()
     if found != wanted:

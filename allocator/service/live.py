@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import secrets
+import socket
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +15,11 @@ from allocator.models.snapshot import Snapshot
 from allocator.service.monitor.marks import Marks
 
 MOST_PROGRESS = 500
+
+
+def new_holder() -> str:
+    """Name an instance: host and process, and a random part, since containers share both."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
 
 
 @dataclass(slots=True)
@@ -30,6 +38,8 @@ class Live:
         Name of the slot that is being carried out; empty: none.
     ticked_at
         When its timer last ticked.
+    snapshot, missing, unclear
+        The book as it was last read, what of it was not, and money that may be anywhere.
     progress
         The latest steps of executions, numbered.
     """
@@ -43,6 +53,7 @@ class Live:
     marks: Marks | None = None
     snapshot: Snapshot | None = None
     missing: Mapping[str, str] = field(default_factory=dict[str, str])
+    unclear: str = ""
     progress: deque[tuple[int, Progress]] = field(
         default_factory=lambda: deque[tuple[int, Progress]](maxlen=MOST_PROGRESS)
     )

@@ -28,6 +28,8 @@ MOST_TRIES = 12
 MOST_TRIED = 20
 """Alerts under trial that are remembered."""
 
+NOBODY = "no address is configured: alerts are only logged"
+
 WORDS = {
     "approval_wanted": "a plan waits for approval",
     "approval_expired": "nobody let an urgent plan go in time",
@@ -36,6 +38,9 @@ WORDS = {
     "trigger": "a trigger fired",
     "manual": "an outcome is unknown: an operator has to look",
     "frozen": "an account stands still",
+    "thawed": "an account may act again",
+    "halted": "trading is halted",
+    "reducing": "only reductions may go",
     "cycle_superseded": "a plan was given up",
     "cycle_failed": "a cycle failed",
     "resumed": "trading was resumed",
@@ -50,6 +55,10 @@ WORDS = {
     "dead_man": "the scheduler has not ticked",
     "test": "a test",
 }
+
+STATES = frozenset({"frozen", "thawed", "halted", "reducing", "resumed", "manual"})
+"""Topics that tell a change of state: each is told, however like an earlier one it reads. Between
+two halts somebody has resumed, so the second is news."""
 
 SAME = {"slots_missed": ("cause",)}
 """Facts by which an alert is the same as another, of topics whose other facts only count."""
@@ -127,7 +136,8 @@ class Notifier:
     Parameters
     ----------
     send
-        None: nobody is told; alerts are logged and counted as delivered.
+        None: there is no address. Alerts are logged, once an instance, and go on waiting: nobody
+        was told of them.
     """
 
     def __init__(
@@ -141,6 +151,7 @@ class Notifier:
         self._told = dict[str, datetime]()
         self._untold = Counter[str]()
         self._dead_since: datetime | None = None
+        self._logged = 0
 
     async def deliver(self, now: datetime, *, between_runs: bool = True) -> int:
         """Tell what waits in one digest; returns how many alerts it named.
@@ -151,13 +162,13 @@ class Notifier:
             Whether no run is under way: else only what has waited for a while is told, so that
             a run comes to one digest and yet nothing stays untold for long.
         """
-        waiting = self._office.history.alerts()[:MOST_IN_A_DIGEST]
+        waiting = self._office.history.alerts()
+        if self._send is None:
+            return self._log(waiting)
+        waiting = waiting[:MOST_IN_A_DIGEST]
         if not between_runs and not any(now - row.at > PATIENCE for row in waiting):
             return 0
-        latest = {_key(row): row.id for row in waiting}
-        fresh = [
-            row for row in waiting if row.id == latest[_key(row)] and self._is_new(_key(row), now)
-        ]
+        fresh = self._fresh(waiting, now)
         untold = self._untold + Counter[str]()
         for row in waiting:
             if row not in fresh:
@@ -166,11 +177,30 @@ class Notifier:
         if told and not await self._tell(title(self._name, told), digest(told)):
             return 0
         self._untold = untold
-        self._told = {key: at for key, at in self._told.items() if not self._is_over(at, now)}
-        for row in fresh:
-            self._told[_key(row)] = now
+        self._remember(fresh, now)
         for row in waiting:
             self._office.delivered(row.id)
+        return len(fresh)
+
+    def _fresh(self, waiting: Sequence[Alert], now: datetime) -> list[Alert]:
+        """Pick what is news: of those that are the same the latest, unless it was told of late."""
+        latest = {_key(row): row.id for row in waiting}
+        return [
+            row for row in waiting if row.id == latest[_key(row)] and self._is_new(_key(row), now)
+        ]
+
+    def _remember(self, told: Sequence[Alert], now: datetime) -> None:
+        kept = {key: at for key, at in self._told.items() if not self._is_over(at, now)}
+        self._told = kept | {_key(row): now for row in told if row.topic not in STATES}
+
+    def _log(self, waiting: Sequence[Alert]) -> int:
+        """Log the latest alerts that were not logged yet; they stay undelivered."""
+        fresh = [row for row in waiting if row.id > self._logged][-MOST_IN_A_DIGEST:]
+        if fresh:
+            self._logged = fresh[-1].id
+            head, text = title(self._name, fresh), digest(fresh)
+            words = {"title": self._redactor.text(head), "text": self._redactor.text(text)}
+            log.warning("alert, only logged: %s", NOBODY, extra=words)
         return len(fresh)
 
     async def watch(self, last_tick: datetime | None, started: datetime, now: datetime) -> bool:
@@ -245,6 +275,9 @@ def _besides(row: Alert, untold: int) -> Alert:
 
 
 def _key(row: Alert) -> str:
+    """Name what makes an alert the same as another; a change of state is only ever itself."""
+    if row.topic in STATES:
+        return f"{row.topic} {row.id}"
     facts = SAME.get(row.topic)
     body = row.body if facts is None else {name: row.body.get(name) for name in facts}
     return f"{row.topic} {canonical_json(body)}"

@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
-import socket
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
@@ -36,7 +34,7 @@ from allocator.service.beats import Beats
 from allocator.service.bootstrap import Desk, open_desk
 from allocator.service.clock import Leaps, SystemClock, steady_s
 from allocator.service.cycles import Cycles, Ports, to_its_end
-from allocator.service.live import Live
+from allocator.service.live import Live, new_holder
 from allocator.service.lookup import patient_connect
 from allocator.service.mandates import Mandates
 from allocator.service.metrics import Metrics
@@ -102,7 +100,7 @@ class Service:
         self._leaps = Leaps(steady_s, self.clock.now()) if clock is None else None
         self._budgets = budgets
         self.portfolio = config.installation
-        self.live = Live(f"{socket.gethostname()}:{os.getpid()}")
+        self.live = Live(new_holder())
         self.metrics = Metrics(row.id for row in config.service.triggers)
         self.slots = Slots(engine, self.portfolio)
         self.office = Office(engine, self.portfolio, self.clock)
@@ -186,7 +184,11 @@ class Service:
         while not self.stopping.is_set():
             try:
                 async with open_desk(
-                    self.config, self.portfolio, watch=self.live.step, budgets=self._budgets
+                    self.config,
+                    self.portfolio,
+                    holder=self.live.holder,
+                    watch=self.live.step,
+                    budgets=self._budgets,
                 ) as desk:
                     await self._lead(desk)
             except NotLeaderError:

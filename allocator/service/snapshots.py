@@ -92,6 +92,20 @@ class Snapshots:
         """
         return self._one(col(SnapshotRow.source) == GATHERED, "latest")
 
+    def newest(self) -> SnapshotView | None:
+        """Name the latest snapshot that was gathered; None: none was."""
+        query = (
+            select(SnapshotRow.snapshot_hash, SnapshotRow.as_of)
+            .where(SnapshotRow.portfolio == self._portfolio, SnapshotRow.source == GATHERED)
+            .order_by(col(SnapshotRow.id).desc())
+            .limit(1)
+        )
+        with Session(self._reads) as session:
+            found = session.exec(query).first()
+        if found is None:
+            return None
+        return SnapshotView(snapshot_hash=found[0], as_of=found[1], source=GATHERED)
+
     def all(self, limit: int) -> tuple[SnapshotView, ...]:
         """List snapshots, the latest stored first."""
         query = (

@@ -17,7 +17,9 @@ LEAST_SECRET = 6
 
 SECRET_SHAPES = re.compile(
     r"alc_[A-Za-z0-9_-]{20,}"  # our own tokens
-    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"  # user and password of a URL
+    r"|(?<=://)[^/\s:@]*:[^/\s]+(?=@)"  # user and password of a URL, which may hold an @
+    r"|(?i:(?<=[?&]password=)[^&\s]+)"
+    r"|(?i:(?<=[?&]sslpassword=)[^&\s]+)"
     r"|(?i:(?<=bearer )[A-Za-z0-9._~+/=-]{12,})"
     r"|(?i:(?<=signature=)[0-9a-f]{16,})"
 )

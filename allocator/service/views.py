@@ -9,14 +9,18 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from allocator.execution.recorded import Proposal
+from allocator.execution.summary import outcome
 from allocator.models import api
 from allocator.models.base import stamp
 from allocator.models.plan import Plan
 from allocator.models.records import CycleRow, EventRow, PlanRow, ProposalRow
 from allocator.risk.approvals import Standing, standing, turnover_of
+from allocator.service.anchors import known_heads
 from allocator.service.mandates import Version
+from allocator.service.marked import Marked
 from allocator.service.monitor.history import Group
-from allocator.service.monitor.marks import AccountMark, Marks, marks_of
+from allocator.service.monitor.marks import AccountMark, Marks
+from allocator.service.notify import NOBODY
 from allocator.service.scheduler.due import next_fire
 from allocator.service.scheduler.slots import Slot
 from allocator.service.snapshots import MissingError
@@ -48,23 +52,19 @@ class Views:
         self._service = service
         self._history = service.office.history
         self._proposal = lru_cache(KNOWN)(self._read_proposal)
+        self._marked = Marked(service)
 
     # The book
 
     def marks(self) -> Marks | None:
-        """Tell the latest marks: this instance's, else of the latest proposal's snapshot."""
-        if self._service.live.marks is not None:
-            return self._service.live.marks
-        rows = self.plan_hashes(1)
-        if not rows:
-            return None
-        found, _ = self.proposal(rows[0])
-        return marks_of(found.snapshot, found.mandate)
+        """Tell the latest marks; see `Marked.latest`."""
+        return self._marked.latest()[0]
 
     def book(self) -> api.BookView:
         """Show the whole book."""
-        service, marks = self._service, self.marks()
+        service, (marks, source) = self._service, self._marked.latest()
         return api.BookView(
+            marks=source,
             portfolio=service.portfolio,
             mode=service.config.mode,
             at=None if marks is None else marks.at,
@@ -180,7 +180,7 @@ class Views:
         """Show a proposal in short."""
         found, book = self.proposal(plan_hash)
         stands = self.standing(plan_hash)
-        plan = found.plan
+        plan, execution = found.plan, self._execution(plan_hash)
         return api.PlanSummary(
             plan_hash=plan_hash,
             at=found.at,
@@ -197,15 +197,20 @@ class Views:
                 api.VerdictView(who=row.who, verdict=row.verdict, reason=row.reason, at=row.at)
                 for row in self._history.verdicts(plan_hash)
             ),
-            begun=self._begun(plan_hash),
+            begun=execution is not None,
+            execution=execution or "",
         )
 
-    def _begun(self, plan_hash: str) -> bool:
+    def _execution(self, plan_hash: str) -> str | None:
+        """Tell how the cycle of a plan stands; None: nobody has begun to carry it out."""
         from sqlmodel import Session, select
 
+        query = select(CycleRow.status).join(PlanRow).where(PlanRow.plan_hash == plan_hash)
         with Session(self._service.slots.reads) as session:
-            query = select(PlanRow.plan_hash).where(PlanRow.plan_hash == plan_hash)
-            return session.exec(query).first() is not None
+            status = session.exec(query).first()
+        if status != "ended":
+            return status
+        return outcome(self._history.actions(plan_hash), gave_up=False)
 
     def plan(self, plan_hash: str) -> api.PlanView:
         """Show a proposal in full."""
@@ -302,6 +307,19 @@ class Views:
         with Session(self._service.slots.reads) as session:
             return session.exec(query).first() or 0
 
+    def audit_check(self) -> api.AuditCheck:
+        """Check the audit's chain against itself and against the heads kept elsewhere."""
+        at, history = self._service.clock.now(), self._history
+        faults = known_heads(self._service.config.service.history, history).verify(history)
+        return api.AuditCheck(
+            whole=not faults,
+            events=self.last_event(),
+            checked_at=at,
+            faults=tuple(
+                row.what if row.seq is None else f"event {row.seq}: {row.what}" for row in faults
+            ),
+        )
+
     def mandates(self) -> tuple[api.MandateView, ...]:
         """List versions of the mandate, the latest first."""
         return tuple(mandate_view(row) for row in self._service.mandates.all())
@@ -354,7 +372,8 @@ class Views:
         if marks is not None and marks.unfit:
             # It is ready all the same, for margins are watched. Strangers may ask: no names.
             faults.append(UNFIT)
-        return api.Health(ok=ok, version=__version__, faults=tuple(faults))
+        notes = () if service.config.service.alerts.to else (NOBODY,)
+        return api.Health(ok=ok, version=__version__, faults=tuple(faults), notes=notes)
 
     def _unmarked(self, now: datetime) -> str:
         """Say since when this leader has not marked the book; empty: it has, or need not."""

@@ -125,8 +125,13 @@ def suggest(name: str, known: Iterable[str]) -> str:
     return f" - did you mean {meant!r}?" if meant is not None else ""
 
 
-def parse(text: str, file: str) -> Document:
+def parse(text: str, file: str, most_parts: int = MOST_PARTS) -> Document:
     """Read YAML or JSON text; a name that ends in ``.json`` is JSON.
+
+    Parameters
+    ----------
+    most_parts
+        Most values that YAML may have once its aliases are written out: a few of them make many.
 
     Raises
     ------
@@ -139,7 +144,7 @@ def parse(text: str, file: str) -> Document:
         return read_json(text, file)
     from allocator.whatif.yaml_text import read_yaml
 
-    return read_yaml(text, file)
+    return read_yaml(text, file, most_parts)
 
 
 def read(path: str | Path) -> Document:

@@ -47,7 +47,7 @@ PLAIN_TAGS: Final = {
 MOST_INTEGER_DIGITS: Final = 18
 
 
-def read_yaml(text: str, file: str) -> Document:
+def read_yaml(text: str, file: str, most_parts: int = MOST_PARTS) -> Document:
     """Read one YAML document.
 
     Raises
@@ -58,7 +58,7 @@ def read_yaml(text: str, file: str) -> Document:
     node = _compose(text, file)
     document = Document(file)
     if node is not None:
-        document.data = _Builder(document).value(node, ())
+        document.data = _Builder(document, most_parts).value(node, ())
     return document
 
 
@@ -87,8 +87,9 @@ def _compose(text: str, file: str) -> Any:
 class _Builder:
     """Turns nodes into data and notes their places."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, most_parts: int) -> None:
         self.document = document
+        self.most_parts = most_parts
         self.parts = 0
         self.above = list[int]()
 
@@ -97,7 +98,7 @@ class _Builder:
         mark = _mark(node)
         self.document.values[path] = mark
         self.parts += 1
-        if self.parts > MOST_PARTS:
+        if self.parts > self.most_parts:
             raise fail(self.document.file, "is too large once its aliases are written out", mark)
         if id(node) in self.above:
             raise fail(self.document.file, "an alias stands inside what it repeats", mark)

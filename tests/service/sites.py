@@ -88,7 +88,9 @@ class Place:
         self.site = Site(self.service)
         self.app = create(self.site)
         now = self.clock.now()
-        self.tokens = {scope: self.site.tokens.make(scope, (scope,), now) for scope in SCOPES}
+        self.tokens = dict[str, str]()
+        for scope in SCOPES:
+            self.tokens[scope] = self.site.tokens.make(scope, (scope,), now)
         for name in ("alice", "bob"):
             self.tokens[name] = self.site.tokens.make(name, SCOPES, now)
         self.client = TestClient(self.app, raise_server_exceptions=False)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
+import stat
 import subprocess
 from pathlib import Path
 
@@ -15,7 +17,9 @@ from allocator.execution.office import Office
 from allocator.execution.schema import upgrade
 from allocator.models.errors import JournalError, RefusedError, StaleError
 from allocator.service.backup import backup, restore
+from allocator.service.cli.main import run
 from tests.execution.book import JumpingClock
+from tests.service.sites import config
 
 
 @pytest.fixture
@@ -39,6 +43,40 @@ def test_backup_comes_back_as_it_was(url: str, tmp_path: Path) -> None:
     assert History(first).events() == History(second).events()
     first.dispose()
     second.dispose()
+
+
+def test_backup_and_what_comes_of_it_are_nobody_elses_to_read(url: str, tmp_path: Path) -> None:
+    copy, target = tmp_path / "a.backup", tmp_path / "new.db"
+    before = os.umask(0o022)
+    try:
+        backup(url, copy)
+        restore(f"sqlite:///{target}", copy)
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE(row.stat().st_mode) for row in (copy, target)] == [0o600, 0o600]
+
+
+def test_every_book_of_a_configuration_is_copied_whatever_becomes_of_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = config(tmp_path).model_dump(mode="json", by_alias=True, exclude_none=True)
+    del data["mandate"], data["database"]
+    data["service"].update(schedules=[], triggers=[])
+    data["books"] = [
+        {"id": name, "accounts": [name], "database": f"sqlite:///{tmp_path}/{name}.db"}
+        for name in ("a", "b")
+    ]
+    path, target = tmp_path / "config.yaml", tmp_path / "t.backup"
+    path.write_text(json.dumps(data))
+    engine = connect(f"sqlite:///{tmp_path}/b.db")
+    upgrade(engine)
+    engine.dispose()
+    assert run(["db", "backup", str(target), "-c", str(path)]) == 5
+    assert "book a: there is no database" in capsys.readouterr().err
+    assert not (tmp_path / "t.a.backup").exists()
+    assert (tmp_path / "t.b.backup").exists()
+    assert run(["db", "backup", str(target), "-c", f"{path}#b"]) == 0
+    assert target.exists()
 
 
 def test_nothing_is_overwritten(url: str, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from allocator.models.errors import ConfigError
 from allocator.service import bootstrap
 from allocator.service.cli.main import run
+from allocator.service.live import new_holder
 
 
 def test_missing_exchange_client_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,3 +38,7 @@ def test_record_is_the_same_wherever_a_command_is_typed(
     url = "postgresql://allocator@db/allocator"
     config = bootstrap.read_config(desk / "config.yaml").model_copy(update={"database": url})
     assert bootstrap.anchored(config, elsewhere).database == url
+
+
+def test_two_instances_of_one_host_and_process_number_are_two() -> None:
+    assert new_holder() != new_holder()

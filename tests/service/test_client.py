@@ -105,7 +105,7 @@ def test_book_and_service_are_read_as_values(desk: Client) -> None:
     assert desk.post_snapshot(desk.snapshot(stored.snapshot_hash)).source == "posted by alice"
     assert desk.decide().plan_hash == desk.plans()[0].plan_hash
     kinds = [kind for kind, _ in desk.events(after=0, for_s=0)]
-    assert set(kinds) == {"audit"}
+    assert set(kinds) == {"audit", "instance"}
 
 
 def test_every_route_has_its_call(place: Place) -> None:

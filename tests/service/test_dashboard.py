@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 import threading
 from collections.abc import Iterator
@@ -12,8 +13,10 @@ import pytest
 import uvicorn
 from sqlalchemy import Engine
 
+from allocator.models.errors import InputError
 from allocator.models.status import VenueStatus
 from allocator.service.dashboard.sessions import COOKIE
+from allocator.service.http.cases import case_of
 from allocator.service.http.server import listen
 from tests.service.sites import CANARY, Place
 
@@ -223,6 +226,26 @@ def test_a_text_that_is_no_scenario_is_told_and_kept(place: Place, text: str, to
     assert response.status_code == 422
     assert told in response.text
     assert text in response.text
+
+
+def aliased(levels: int, across: int) -> str:
+    """A short text whose aliases make across ** levels parts."""
+    rows = ["override:", f"  a: &a [{','.join('x' * across)}]"]
+    for before, name in itertools.pairwise("abcdefgh"[:levels]):
+        rows.append(f"  {name}: &{name} [{','.join([f'*{before}'] * across)}]")
+    return "\n".join(rows)
+
+
+def test_a_short_text_that_becomes_a_large_one_is_refused(place: Place) -> None:
+    csrf = log_in(place)
+    text = aliased(8, 9)
+    response = send(place, "/what-if", csrf, name="x", scenario=text)
+    assert len(text) < 400
+    assert response.status_code == 422
+    assert "too large once its aliases are written out" in response.text
+    with pytest.raises(InputError, match="too large"):
+        case_of(aliased(5, 9))
+    assert len(case_of(aliased(3, 9))["override"]) == 3
 
 
 def test_unknown_plan_is_not_found(place: Place) -> None:

@@ -13,7 +13,8 @@ from allocator.adapters.ccxt.session import Sessions
 from allocator.adapters.emulator.crowd import KINDS, crowd, secrets
 from allocator.adapters.emulator.testing import Emulator, running_emulator
 from allocator.models.config import Config
-from allocator.service.doctor import Finding, examine
+from allocator.models.service import AlertConfig
+from allocator.service.doctor import Finding, _alerts, examine
 from bench.gather import configuration
 
 WITHDRAW = {
@@ -76,6 +77,18 @@ def test_a_key_that_any_address_may_use_is_named(emulator: Emulator) -> None:
     assert {row.state for row in told.values()} == {"note"}
     assert "bind the key" in told["addresses of binance-000"].remedy
     assert "Edit restrictions" in told["addresses of binance-000"].remedy
+
+
+@pytest.mark.parametrize(
+    ("mode", "to", "state"),
+    [("loopback", (), "note"), ("live", (), "wrong"), ("live", ("env:MAIL",), "ok")],
+)
+def test_that_alerts_reach_nobody_is_named(mode: str, to: tuple[str, ...], state: str) -> None:
+    config = settings("http://127.0.0.1:9")
+    service = config.service.model_copy(update={"alerts": AlertConfig(to=to)})
+    row = _alerts(config.model_copy(update={"mode": mode, "service": service}))
+    assert row.state == state
+    assert ("only logged" in row.found) == bool(row.remedy) == (state != "ok")
 
 
 @pytest.mark.parametrize("venue", list(WITHDRAW))

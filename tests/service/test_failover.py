@@ -84,7 +84,7 @@ class Pair:
     def leader(self, other_than: int | None = None) -> Beat | None:
         """Find who leads; None while nobody (else) does."""
         for row in self.beats.all():
-            pid = int(row.holder.rsplit(":", 1)[1])
+            pid = int(row.holder.split(":")[1])
             if row.leads and pid in self.running and pid != other_than:
                 return row
         return None
@@ -118,7 +118,7 @@ def test_killed_leader_is_followed_in_time_and_no_slot_runs_twice(
             wait_for(lambda: len(pair.beats.all()) >= 2, 60)
             leads = pair.leader()
             assert leads is not None
-            pid = int(leads.holder.rsplit(":", 1)[1])
+            pid = int(leads.holder.split(":")[1])
             if number % 2 == 0:
                 # In the middle of a slot: what it had begun is taken over.
                 wait_for(lambda: pair.slots.with_status("running"), 60)

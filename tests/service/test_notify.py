@@ -16,7 +16,8 @@ from sqlalchemy import Engine, text
 from allocator.execution.office import Office
 from allocator.models.errors import StaleError
 from allocator.models.service import AlertConfig
-from allocator.service.notify import MOST_TRIES, Addresses, Notifier, apprise_sender
+from allocator.risk.breaker import Breaker
+from allocator.service.notify import MOST_TRIES, NOBODY, Addresses, Notifier, apprise_sender
 from allocator.service.run import Service
 from allocator.service.telemetry import Redactor
 from tests.execution.book import START, JumpingClock
@@ -86,6 +87,38 @@ def test_what_may_be_told_again_is_not_remembered_for_ever(box: Box) -> None:
         box.deliver()
         box.clock.at += timedelta(seconds=1)
     assert len(box.notifier._told) <= 60
+
+
+def test_every_halt_and_freeze_is_told_however_soon_after_the_last(box: Box) -> None:
+    for _ in range(2):
+        box.office.trip("global", Breaker.HALTED, "daily loss", "ann")
+        box.office.freeze("a", "BREAK: position differs")
+        assert box.deliver() == 2
+        box.clock.at += timedelta(seconds=5)
+        box.office.reset("global", "looked", "bob")
+        box.office.thaw("a", "op", "looked")
+        assert box.deliver() == 1
+        box.clock.at += timedelta(seconds=5)
+    told = [text.count("is halted") + text.count("stands still") for _, text in box.got]
+    assert told == [2, 0, 2, 0]
+
+
+def test_two_halts_of_one_digest_are_both_told(box: Box) -> None:
+    for state in (Breaker.HALTED, Breaker.REDUCING):
+        for _ in range(2):
+            box.office.trip("venue:x", state, "odd", "ann")
+            box.clock.at += timedelta(seconds=1)
+            box.office.reset("venue:x", "over", "bob")
+    assert box.deliver() == 8
+    ((_, text),) = box.got
+    assert (text.count("is halted"), text.count("resumed")) == (2, 4)
+    assert text.count("only reductions") == 2
+
+
+def test_request_that_becomes_unknown_again_is_told_again(box: Box) -> None:
+    for _ in range(2):
+        box.alert("manual", client_id="x", why="no answer")
+        assert box.deliver() == 1
 
 
 def test_missed_slots_of_a_schedule_are_one_alert_whatever_they_count(box: Box) -> None:
@@ -169,6 +202,22 @@ def test_slots_that_nothing_ran_are_told_by_the_notifier(lite: Engine, tmp_path:
     assert "slots 199" in text, "100 of 200 are written down, and the last of these is run"
     counted = service.metrics.registry.get_sample_value
     assert counted("allocator_slots_total", {"status": "missed"}) == 199
+
+
+def test_alert_that_nobody_can_be_told_is_logged_once_and_goes_on_waiting(
+    box: Box, caplog: pytest.LogCaptureFixture
+) -> None:
+    alone = Notifier(box.office, AlertConfig(), None, Redactor(["canary-value"]), "desk")
+    box.office.freeze("a", "BREAK canary-value")
+    for _ in range(2):
+        asyncio.run(alone.deliver(box.clock.now()))
+    (logged,) = caplog.records
+    assert NOBODY in logged.getMessage()
+    assert "stands still" in str(vars(logged))
+    assert "canary-value" not in str(vars(logged)["text"])
+    assert [row.topic for row in box.office.history.alerts()] == ["frozen"]
+    assert "delivered" not in [row.what for row in box.office.history.events()]
+    assert box.deliver() == 1, "once there is an address it is told"
 
 
 def test_secret_is_in_no_alert(box: Box) -> None:

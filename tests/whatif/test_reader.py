@@ -342,3 +342,68 @@ def test_a_config_tells_every_reference_that_leads_nowhere(tmp_path: Path) -> No
         "10:39: gather.status.bybit: one of follow, tell, ignore is wanted, not 'tel'"
         " - did you mean 'tell'?",
     ]
+
+
+WATCHED = """mode: dry
+database: "sqlite:///x.db"
+logins: {main: {venue: bybit, key: "env:K", secret: "env:S"}}
+accounts: [{id: a, login: main, wallet: unified, owner: f, instruments: ["BTC/USDT:USDT"]}]
+assets: {USDT: {price: "1"}, ETH: {underlying: ETH}}
+mandate: {limits: [{id: gross, measure: gross_notional, scope: {portfolio: true}, max: "1"}]}
+service:
+  schedules: [{id: s, cron: "0 8 1 * 1"}]
+  triggers:
+  - {id: t1, on: drift, of: BTX, threshold: "0"}
+  - {id: t2, on: utilisation, of: gros, threshold: "0.9"}
+  - {id: t3, on: funding, of: "bybit:BTC/USDT", threshold: "0.001"}
+  - {id: t4, on: margin_ratio, of: b, threshold: "1.3"}
+  - {id: t5, on: venue, of: bybt, threshold: "60"}
+"""
+
+
+def test_what_triggers_watch_and_is_not_there_is_told_with_its_place(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(WATCHED)
+    with pytest.raises(FileError) as caught:
+        load_config(config)
+    told = [str(row).removeprefix(f"{config}:") for row in caught.value.problems]
+    assert [row.partition(": ")[2] for row in told] == [
+        "service.schedules[0].cron: cron '0 8 1 * 1': day and day of week are both given: crontab "
+        "takes a day that is either, this timer one that is both; give one of them, in a schedule "
+        "each",
+        "service.triggers[0].of: unknown underlying 'BTX' - did you mean 'BTC'?",
+        "service.triggers[1].of: unknown limit 'gros' - did you mean 'gross'?",
+        "service.triggers[2].of: unknown instrument 'bybit:BTC/USDT' - did you mean "
+        "'bybit:BTC/USDT:USDT'?",
+        "service.triggers[3].of: unknown account 'b'",
+        "service.triggers[4].of: unknown venue 'bybt' - did you mean 'bybit'?",
+    ]
+    assert told[1].startswith("10:29: ")
+
+
+def test_what_triggers_watch_and_is_there_is_good(tmp_path: Path) -> None:
+    text = (
+        WATCHED.replace("BTX", "ETH").replace("gros,", "gross,").replace("0 8 1 * 1", "0 8 1 * *")
+    )
+    text = text.replace('"bybit:BTC/USDT"', '"bybit:BTC/USDT:USDT"').replace("of: b,", "of: a,")
+    config = tmp_path / "config.yaml"
+    config.write_text(text.replace("bybt", "bybit"))
+    assert len(load_config(config).service.triggers) == 5
+
+
+def test_trigger_of_a_book_watches_what_that_book_has(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    head, _, _ = WATCHED.partition("mandate:")
+    config.write_text(
+        head
+        + """books:
+- id: one
+  accounts: [a]
+  database: "sqlite:///y.db"
+  mandate: {limits: [{id: net, measure: equity, scope: {portfolio: true}, min: "1"}]}
+  triggers:
+  - {id: t, on: utilisation, of: ne, threshold: "0.9"}
+"""
+    )
+    with pytest.raises(FileError, match=r"books\[0\].triggers\[0\].of: unknown limit 'ne'"):
+        load_config(config, whole=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from allocator.service.cli.output import Format, OutputOption, write_csv, write_json, write_table
+from allocator.service.private import write_private
 
 if TYPE_CHECKING:
     from allocator.service.mandates import Mandates
@@ -56,7 +57,7 @@ def init(
     _refuse_existing(path)
     folder.mkdir(parents=True, exist_ok=True)
     source = files("allocator.service").joinpath("config.yaml")
-    path.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+    write_private(path, source.read_text(encoding="utf-8"))
     print(path)
     print("name your logins and accounts there, then: allocator doctor -c", path, file=sys.stderr)
 
@@ -91,9 +92,9 @@ def _from_accounts(folder: Path) -> None:
                 raise StaleError("not every account could be read: nothing is written")
             return json_value(gathered.snapshot)
 
-    targets[0].write_text(json.dumps(asyncio.run(read()), indent=1), encoding="utf-8")
+    write_private(targets[0], json.dumps(asyncio.run(read()), indent=1))
     keeps = Mandate(targets_default="hold")
-    targets[1].write_text(yaml_text(plain_data(keeps)), encoding="utf-8")
+    write_private(targets[1], yaml_text(plain_data(keeps)))
     for path in targets:
         print(path)
 
@@ -106,13 +107,14 @@ def show(config: ConfigOption) -> None:
     Example: allocator config show -c config.yaml
     """  # noqa: D301
     from allocator.models.base import json_value
-    from allocator.service.telemetry import Redactor
+    from allocator.service.database import shown_url
     from allocator.whatif.reader import load_config
 
     loaded = load_config(config, whole=True)
     shown = json_value(loaded)
     # What names a secret here is a reference; a URL may carry a password all the same.
-    shown["database"] = Redactor().text(loaded.database)
+    for row in (shown, *shown.get("books", ())):
+        row["database"] = shown_url(row["database"])
     write_json(shown)
 
 

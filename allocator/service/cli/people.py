@@ -328,7 +328,10 @@ def resolve(  # noqa: PLR0913 - each is an option of the command
         if what is None:
             _list_open(office)
         elif what.startswith("account:"):
-            office.thaw(what.removeprefix("account:"), who, evidence)
+            account = what.removeprefix("account:")
+            office.thaw(account, who, evidence)
+            with office.write() as entry:
+                entry.alert("thawed", account=account, evidence=evidence, who=who)
             print(f"{what}: may act again")
         elif end is None:
             raise typer.BadParameter("tell how it ended", param_hint="--to")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from allocator.models.base import plain, stamp
-from allocator.models.errors import JournalError, StaleError
+from allocator.models.errors import AllocatorError, JournalError, StaleError
 from allocator.service.cli.codes import ExitCode
 from allocator.service.cli.output import Format, OutputOption, write_csv, write_json, write_table
 
@@ -203,13 +203,25 @@ def backup(
 ) -> None:
     """Copy the database while it is in use, and check the copy's audit.
 
+    Of a configuration with several books each is copied, into a file with its name before the
+    ending, whatever becomes of the others; -c FILE#BOOK copies one.
+
     \b
     Example: allocator db backup var/backup.db -d sqlite:///var/allocator.db
     """  # noqa: D301
     from allocator.service.backup import backup as copy
 
-    count = copy(_url(database, config), target)
-    print(f"{target}: {count} lines of audit, whole")
+    failures = list[AllocatorError]()
+    for book, url in _urls(database, config):
+        file = target.with_name(f"{target.stem}.{book}{target.suffix}") if book else target
+        try:
+            print(f"{file}: {copy(url, file)} lines of audit, whole")
+        except AllocatorError as error:
+            failures.append(error)
+            if book:
+                print(f"book {book}: {error}", file=sys.stderr)
+    if failures:
+        raise failures[0]
 
 
 @db.command()
@@ -228,6 +240,17 @@ def restore(
 
     count = put_back(_url(database, config), source)
     print(f"restored: {count} lines of audit, whole")
+
+
+def _urls(database: str | None, config: Path | None) -> list[tuple[str, str]]:
+    """Name the databases that are meant, with their books; one without a book has no name."""
+    if database is None and config is not None:
+        from allocator.service.bootstrap import read_config
+
+        books = read_config(config, whole=True).books
+        if books:
+            return [(row.id, row.database) for row in books]
+    return [("", _url(database, config))]
 
 
 def _url(database: str | None, config: Path | None) -> str:

@@ -67,6 +67,10 @@ def run(
         loaded = loaded.model_copy(update={"mode": "dry"})
     if loaded.mode == "live" and not live:
         raise RefusedError("NOT_LIVE: mode=live needs --live as well")
+    if loaded.mode == "live" and not loaded.service.alerts.to:
+        from allocator.service.notify import NOBODY
+
+        print(f"WARNING: mode live, but {NOBODY}; name one in service.alerts.to", file=sys.stderr)
     asyncio.run(_run(loaded, serve=serve))
 
 
@@ -75,7 +79,7 @@ async def _run(config: Config, *, serve: bool) -> None:
     from allocator.adapters.ccxt.budgets import Budgets
     from allocator.adapters.ccxt.secrets import secret
     from allocator.models.books import book_config
-    from allocator.service.database import database_errors
+    from allocator.service.database import database_errors, passwords
     from allocator.service.notify import apprise_sender
     from allocator.service.run import Service, open_database, stop_on_signals
     from allocator.service.telemetry import Redactor, configure
@@ -86,10 +90,11 @@ async def _run(config: Config, *, serve: bool) -> None:
         for login in config.logins.values()
         for reference in login.references.values()
     ]
-    redactor = Redactor([*addresses, *keys])
+    books = [book_config(config, row.id) for row in config.books] or [config]
+    of_databases = [word for book in books for word in passwords(book.database)]
+    redactor = Redactor([*addresses, *keys, *of_databases])
     configure(redactor)
     send = apprise_sender(addresses) if addresses else None
-    books = [book_config(config, row.id) for row in config.books] or [config]
     budgets = dict[str, Budgets]()
     with ExitStack() as stack:
         services = list[Service]()

@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from allocator.models import api
 from allocator.models.errors import InputError
+from allocator.service.beats import GONE
 from allocator.service.dashboard import charts
 from allocator.service.dashboard.asked import case_asked
 from allocator.service.dashboard.visits import Acting, Looking, Visit
@@ -27,6 +28,9 @@ GROUPS: tuple[Group, ...] = ("book", "owner", "venue", "account")
 
 MOST_TEXT = 8_000
 """Characters of a scenario that a form takes: it stays in the address of its answer."""
+
+MOST_ALERTS = 50
+"""Alerts that were not told, on the Health page: the latest."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -127,9 +131,10 @@ def what_if_page(
 def _what_if(here: Visit, job: str | None, asked: str) -> HTMLResponse:
     site = here.site
     work = site.jobs.get(job) if job else None
-    rows: tuple[api.Decided, ...] = ()
+    found: api.WhatIfResult | None = None
     if work is not None and work.status == "done":
-        rows = api.WhatIfResult.model_validate(work.result).decided
+        found = api.WhatIfResult.model_validate(work.result)
+    rows = () if found is None else found.decided
     marks = site.views.marks()
     return here.page(
         "whatif",
@@ -137,6 +142,7 @@ def _what_if(here: Visit, job: str | None, asked: str) -> HTMLResponse:
         venues=sorted({row.venue for row in site.service.config.logins.values()}),
         job=work,
         asked=asked,
+        found=found,
         decided=rows,
         cases=charts.cases(rows),
     )
@@ -151,14 +157,15 @@ def health(here: Looking) -> HTMLResponse:
         "health",
         health=site.views.health(),
         beats=service.beats.all(),
-        now=service.clock.now(),
+        leader=service.beats.leader(service.clock.now()),
+        gone_s=GONE.total_seconds(),
         schedules=site.views.schedules(),
         rules=service.config.service.triggers,
         lines=service.lines.read(),
         tripped=site.views.breakers(),
         venues=site.views.venues(site.views.marks()),
         frozen=service.office.history.frozen(),
-        alerts=service.office.history.alerts(),
+        alerts=service.office.history.alerts()[-MOST_ALERTS:],
         mandates=site.views.mandates()[:8],
         events=tuple(reversed(site.views.events(max(0, last - 15), 15))),
         holder=service.live.holder,
@@ -173,7 +180,8 @@ async def what_if_form(request: Request, here: Acting) -> Response:
     asked = {key: str(value).strip() for key, value in form.items()}
     text = asked.get("scenario", "")[:MOST_TEXT]
     try:
-        case = case_asked({**asked, "scenario": text})
+        # In a thread: the loop answers others while a text is read.
+        case = await run_in_threadpool(case_asked, {**asked, "scenario": text})
     except InputError as error:
         shown = replace(here, refused=str(error))
         page = await run_in_threadpool(_what_if, shown, None, text)

@@ -33,7 +33,8 @@ class Renderer:
             "ratio": _or_unknown(lambda value: f"{value:.2f}"),
             "percent": _or_unknown(lambda value: f"{value:.1%}"),
             "plain": _or_unknown(plain),
-            "clock": _or_unknown(lambda at: f"{at:%H:%M:%S}"),
+            "clock": clock,
+            "carried": carried,
             "moment": _or_unknown(lambda at: f"{at:%Y-%m-%d %H:%M:%S}"),
             "age": _or_unknown(age),
             "sign": sign,
@@ -46,6 +47,39 @@ class Renderer:
     def __call__(self, name: str, **facts: Any) -> str:
         """Write a page."""
         return self._environment.get_template(name).render(**facts)
+
+
+CARRIED = {
+    "open": "being carried out",
+    "parked": "parked",
+    "done": "carried out",
+    "partial": "carried out in part",
+    "superseded": "given up",
+    "failed": "failed",
+}
+"""What is said of an execution, by the status of its cycle."""
+
+
+def carried(status: str) -> str:
+    """Say how an execution stands.
+
+    >>> carried("done"), carried("superseded")
+    ('carried out', 'given up')
+    """
+    return CARRIED.get(status, status)
+
+
+def clock(at: datetime | None, now: datetime) -> str:
+    """Write a time of today as such, and of another day with its date.
+
+    >>> clock(datetime(2026, 11, 20, 8), datetime(2026, 11, 20, 9))
+    '08:00:00'
+    >>> clock(datetime(2026, 11, 19, 8), datetime(2026, 11, 20, 9))
+    '2026-11-19 08:00:00'
+    """
+    if at is None:
+        return UNKNOWN
+    return f"{at:%H:%M:%S}" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M:%S}"
 
 
 def _or_unknown(write: Callable[[Any], str]) -> Callable[[Any], str]:

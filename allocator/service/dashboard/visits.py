@@ -38,7 +38,8 @@ class Visit:
         """Write a page."""
         return HTMLResponse(
             self.render(
-                f"{name}.html", page=name, session=self.session, who=self.who,
+                f"{name}.html", page=name, now=self.site.service.clock.now(),
+                session=self.session, who=self.who,
                 site=self.site.plain(), breakers=self._tripped(), refused=self.refused, **facts,
             )
         )  # fmt: skip

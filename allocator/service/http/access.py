@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
@@ -10,9 +11,12 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from allocator.models.api import Scope
 from allocator.models.errors import AllocatorError
+from allocator.service.http import writes
 from allocator.service.http.once import Reply, request_hash
 from allocator.service.http.problems import ProblemError
 from allocator.service.http.site import Site
@@ -21,6 +25,9 @@ from allocator.service.http.tokens import Principal
 KEY = "Idempotency-Key"
 LONGEST_KEY = 200
 LARGEST_BODY = 8_000_000
+
+UNAVAILABLE = (DBAPIError, PoolTimeoutError)
+"""How a database fails a request."""
 
 _bearer = HTTPBearer(auto_error=False, description="A token of `allocator token make`.")
 
@@ -103,12 +110,19 @@ async def _once(
     if known is not None:
         headers = {"Idempotent-Replay": "true"}
         return Response(known.body, known.status, headers, media_type="application/json")
+    written = writes.begin()
     try:
         response = await handler(request)
     except (AllocatorError, RequestValidationError, ProblemError):
         # It was refused: nothing was done, so the key may be used again. Whatever else went
         # wrong leaves the key taken: somebody has to look what became of the request.
         await run_in_threadpool(site.replies.forget, asking.name, key)
+        raise
+    except UNAVAILABLE:
+        # The database failed it before anything was committed: that was rolled back.
+        if not written:
+            with suppress(*UNAVAILABLE):
+                await run_in_threadpool(site.replies.forget, asking.name, key)
         raise
     text = bytes(response.body).decode()
     reply = Reply(response.status_code, text)

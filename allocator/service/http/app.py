@@ -10,6 +10,7 @@ from allocator import __version__
 from allocator.models.api import ProblemDetails
 from allocator.service.dashboard.installation import install
 from allocator.service.http import acting, events, problems, routes
+from allocator.service.http.lanes import Lanes
 from allocator.service.http.site import Site
 
 HEADERS = {
@@ -51,6 +52,7 @@ def create(site: Site) -> FastAPI:
         site.service.metrics.request(request.method, response.status_code)
         return response
 
+    app.add_middleware(Lanes)
     return app
 
 

@@ -16,6 +16,9 @@ from allocator.whatif.recipe import Recipe
 PARTS = ("version", "name", "description", "override", "shock", "expect")
 """Parts of a scenario file that a case has."""
 
+MOST_PARTS = 10_000
+"""Most values of a case's text: a form takes no larger one, and aliases write much with little."""
+
 ELSEWHERE = {
     "snapshot": "a case is about the book as it is; leave this out",
     "mandate": "a case is about the published mandate; change it with override",
@@ -97,7 +100,7 @@ def case_of(text: str) -> dict[str, Any]:
     """
     from allocator.whatif.document import FileError, parse, suggest
 
-    document = parse(text, "scenario")
+    document = parse(text, "scenario", MOST_PARTS)
     if document.problems:
         raise FileError(document.problems)
     data: Any = document.data

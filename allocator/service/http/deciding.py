@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from allocator.models.api import SweepResult, WhatIfResult
@@ -44,6 +45,20 @@ def book_of(site: Site, asked: PlanRequest) -> tuple[Snapshot, Mandate]:
     return snapshot, mandate
 
 
+def book_now(site: Site) -> Snapshot:
+    """Tell the latest book: of a cycle, or of a look since that has read everything.
+
+    Raises
+    ------
+    MissingError
+        When nothing was gathered yet.
+    """
+    live, gathered = site.service.live, site.service.snapshots.latest()
+    seen = live.snapshot
+    whole = seen is not None and not live.missing and not live.unclear
+    return seen if whole and seen is not None and seen.as_of > gathered.as_of else gathered
+
+
 def _snapshot(site: Site, asked: PlanRequest) -> Snapshot:
     if asked.snapshot_hash is not None:
         return site.service.snapshots.read(asked.snapshot_hash)
@@ -83,25 +98,27 @@ def plan_for(site: Site, asked: PlanRequest, who: str) -> tuple[Plan, bool]:
 
 def what_if(site: Site, cases: tuple[Case, ...], watch: Watch) -> WhatIfResult:
     """Decide the book as it is, and each case beside it."""
-    snapshot, mandate = book_of(site, PlanRequest())
+    snapshot, mandate = book_of(site, PlanRequest(snapshot=book_now(site)))
+    now = site.service.clock.now()
     out = [decided("as it is", snapshot, mandate)]
     for number, case in enumerate(cases):
         watch(number + 1, len(cases) + 1)
         out.append(decided_case(snapshot, mandate, case))
-    return WhatIfResult(decided=tuple(out))
+    age_s = Decimal(str((now - snapshot.as_of).total_seconds()))
+    return WhatIfResult(as_of=snapshot.as_of, age_s=age_s, decided=tuple(out))
 
 
 def sweep_of(site: Site, asked: SweepRequest, watch: Watch) -> SweepResult:
     """Decide every point of a grid on the book as it is."""
     from allocator.whatif.sweep import sweep
 
-    snapshot, mandate = book_of(site, PlanRequest())
+    snapshot, mandate = book_of(site, PlanRequest(snapshot=book_now(site)))
     grid = {path: list(row) for path, row in asked.grid.items()}
     parts = {"shock": asked.shock, "override": asked.override, "grid": grid}
     source = source_of(snapshot, mandate, "sweep", parts)
     found = sweep(source, backend="serial", jobs=1, depth=asked.depth, watch=watch)
     rows = tuple(dict(row) for row in found.rows)
-    return SweepResult(results_hash=found.results_hash, rows=rows)
+    return SweepResult(as_of=snapshot.as_of, results_hash=found.results_hash, rows=rows)
 
 
 def frontier_of(

@@ -49,27 +49,35 @@ async def stream(
     """
     loop = asyncio.get_running_loop()
     began = quiet = loop.time()
-    steps = _latest(site)
-    yield ": connected\n\n"
+    steps, leads = _latest(site), site.service.live.leads
+    yield ": connected\n\n" + _instance(leads=leads)
     while not site.service.stopping.is_set() and not await request.is_disconnected():
         rows = await asyncio.to_thread(site.views.events, after, BATCH)
         fresh = [row for row in site.service.live.steps() if row[0] > steps]
         now = loop.time()
-        speaks = bool(rows or fresh) or now - quiet > QUIET_S
+        turned, leads = leads != site.service.live.leads, site.service.live.leads
+        speaks = bool(rows or fresh or turned) or now - quiet > QUIET_S
         if speaks and not await asyncio.to_thread(holds):
             return
+        if turned:
+            yield _instance(leads=leads)
         for row in rows:
             after = row.seq
             yield frame("audit", json_value(row), row.seq)
         for number, step in fresh:
             steps = number
             yield frame("progress", json_value(step))
-        if speaks and not rows and not fresh:
+        if speaks and not rows and not fresh and not turned:
             yield ": still here\n\n"
         quiet = now if speaks else quiet
         if until_s is not None and now - began >= until_s:
             return
         await asyncio.sleep(0 if len(rows) == BATCH else LOOK_S)
+
+
+def _instance(*, leads: bool) -> str:
+    """Tell whether steps of executions are to be had here: only who leads knows them."""
+    return frame("instance", {"leads": leads})
 
 
 def _latest(site: Site) -> int:
@@ -94,7 +102,9 @@ async def events(  # noqa: PLR0913 - the parts of a request
     """Follow the audit and executions from a line on, by default from now.
 
     The header ``Last-Event-ID`` goes on where a broken connection had stopped. The stream ends
-    when the token expires or is revoked.
+    when the token expires or is revoked. Every instance tells the audit (``audit``); steps of
+    executions (``progress``) are told by the leader alone, and ``instance`` says, at the beginning
+    and at each change, whether this one leads.
     """
 
     def holds() -> bool:

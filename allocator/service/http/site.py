@@ -13,9 +13,11 @@ from typing import Any
 from allocator.models.api import JobView
 from allocator.models.base import Value, json_value
 from allocator.models.errors import AllocatorError, RefusedError
+from allocator.service.http import writes
 from allocator.service.http.once import Replies
 from allocator.service.http.readiness import Readiness
 from allocator.service.http.tokens import Tokens
+from allocator.service.http.verification import Verification
 from allocator.service.run import Service
 from allocator.service.snapshots import MissingError
 from allocator.service.views import Views
@@ -100,8 +102,10 @@ class Site:
         self.views = Views(service)
         self.tokens = Tokens(service.engine)
         self.replies = Replies(service.engine)
+        writes.watch(service.engine)
         self.jobs = Jobs()
         self.readiness = Readiness(self.views.health)
+        self.verification = Verification(self.views.audit_check)
 
     def plain(self) -> dict[str, Any]:
         """Tell what every page says of the instance."""

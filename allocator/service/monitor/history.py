@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from allocator.models.errors import StaleError
+from allocator.service.monitor.bundles import Bundles
 from allocator.service.monitor.files import ASIDE, join, put, set_aside, sound, torn
 from allocator.service.monitor.marks import Marks
 from allocator.service.monitor.profit import PARTS, Earned
@@ -113,6 +114,7 @@ class MarkStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._broken = dict[str, tuple[int, int]]()
+        self._bundles = Bundles()
 
     def write(self, marks: Marks, earned: Mapping[str, Earned]) -> None:
         """Keep the marks of one moment; a second time for the same moment changes nothing.
@@ -202,7 +204,7 @@ class MarkStore:
             if not files:
                 return []
             try:
-                return _answer(query, {**values, "files": files})
+                return _answer(query, {**values, "files": self._bundles.few(files)})
             except duckdb.Error as error:
                 # Files may also have become one of the day between their listing and the answer.
                 if last:

@@ -35,6 +35,8 @@ from allocator.verify.blocks import total_requirement
 UNFIT = (AllocatorError, ArithmeticError, LookupError)
 """What a mandate that names what the book lacks may come to."""
 
+NOT_READ = "could not be read when the book was gathered"
+
 
 class AccountMark(Value):
     """An account at one moment, numeraire.
@@ -165,13 +167,16 @@ def marks_of(
     ----------
     mandate
         None: there is none that can be read.
+    unread
+        Accounts that could not be read, with what was missing; beside them count those of which
+        the snapshot itself says so.
 
     Raises
     ------
     SnapshotError
         When the snapshot makes no sense by itself.
     """
-    missing = dict(unread or {})
+    missing = {row.id: NOT_READ for row in snapshot.accounts if row.unread} | dict(unread or {})
     book = bare(snapshot)
     state = State.start(book)
     exposures, limits, unfit = _by_mandate(snapshot, mandate, missing.keys())

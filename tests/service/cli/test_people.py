@@ -28,6 +28,7 @@ from allocator.models.status import VenueStatus
 from allocator.risk.table import CONTROLS
 from allocator.service.bootstrap import read_config
 from allocator.service.cli.main import run
+from allocator.service.cli.people import open_office
 from allocator.service.demo import configuration, prepare
 from allocator.service.monitor.memory import Heard, Memory
 
@@ -252,6 +253,17 @@ def test_resolving_needs_something_to_resolve_and_evidence(shop: Shop) -> None:
     assert shop.type("resolve", "0" * 32, "--to", "filled", "--as", "a", "--evidence", "b")[0] == 1
     assert shop.type("resolve", "0" * 32, "--as", "ann")[0] == 2
     assert shop.type("resolve", "0" * 32, "--to", "filled", "--filled", "NaN")[0] == 2
+
+
+def test_account_that_may_act_again_is_told_to_everybody(shop: Shop) -> None:
+    with open_office(read_config(shop.path)) as office:
+        office.freeze("bybit-a", "odd")
+    said = ("--as", "ann", "--evidence", "ticket 4711")
+    assert shop.type("resolve", "account:bybit-a", *said)[0] == 0
+    with open_office(read_config(shop.path)) as office:
+        told = office.history.alerts()
+    assert [row.topic for row in told] == ["frozen", "thawed"]
+    assert told[-1].body == {"account": "bybit-a", "evidence": "ticket 4711", "who": "ann"}
 
 
 BLOCKING = {

@@ -29,6 +29,7 @@ def test_init_writes_a_configuration_that_is_good_and_sends_nothing(
     assert run(["init", str(folder)]) == 0
     assert run(["validate", "--as", "config", str(folder / "config.yaml")]) == 0
     assert "\nmode: dry" in (folder / "config.yaml").read_text()
+    assert (folder / "config.yaml").stat().st_mode & 0o777 == 0o600
     assert run(["init", str(folder)]) == 2
     assert "not overwritten" in capsys.readouterr().err
 
@@ -100,7 +101,7 @@ def test_live_service_wants_to_hear_it_twice(
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ('"0 * * * *"', '"61 * * * *"', "schedule hourly: cron '61 * * * *': "),
+        ('"0 * * * *"', '"61 * * * *"', "cron '61 * * * *': minute: '61' is beyond 0 to 59"),
         ("sqlite:///", "my desk ", "database: not the URL of a database; sqlite:///FILE or "),
     ],
 )
@@ -125,3 +126,14 @@ def test_a_secret_that_the_environment_lacks_is_told_as_such(
     monkeypatch.setenv("NO_SUCH_KEY", "")
     assert run(["run", "-c", str(path)]) == 2
     assert capsys.readouterr().err == "the secret at env:NO_SUCH_KEY is empty\n"
+
+
+def test_live_service_that_would_tell_nobody_says_so(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = json.loads(path.read_text())
+    data["mode"], data["accounts"][0]["live"] = "live", True
+    data["logins"]["x"]["key"] = "env:NOWHERE_AT_ALL"
+    path.write_text(json.dumps(data))
+    assert run(["run", "--live", "-c", str(path)]) != 0
+    assert "WARNING: mode live, but no address is configured" in capsys.readouterr().err

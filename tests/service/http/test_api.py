@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from allocator.models.status import VenueState, VenueStatus
 from allocator.service.dashboard import charts
@@ -48,6 +48,34 @@ def test_request_that_broke_off_keeps_its_key(
     assert place.post("/v1/mandates", {"mandate": {}}, key="k").status_code == 500
     again = place.post("/v1/mandates", {"mandate": {}}, key="k")
     assert again.json()["code"] == "IDEMPOTENCY_KEY_PENDING"
+
+
+def rename(place: Place, before: str, after: str) -> None:
+    with place.service.engine.begin() as connection:
+        connection.execute(text(f"ALTER TABLE {before} RENAME TO {after}"))
+
+
+def test_request_that_the_database_failed_before_it_wrote_frees_its_key(place: Place) -> None:
+    path = f"/v1/plans/{place.site.views.plan_hashes(1)[0]}/reject"
+    rename(place, "event", "away")
+    failed = place.post(path, {"reason": "no"}, key="k")
+    assert (failed.status_code, failed.json()["code"]) == (503, "DATABASE_UNAVAILABLE")
+    rename(place, "away", "event")
+    assert place.post(path, {"reason": "no"}, key="k").status_code == 200
+    assert place.get("/v1/plans").json()[0]["approval"] == "rejected"
+
+
+def test_request_that_the_database_failed_after_it_wrote_keeps_its_key(place: Place) -> None:
+    path = f"/v1/plans/{place.site.views.plan_hashes(1)[0]}/execute"
+    approve = path.replace("execute", "approve")
+    assert place.post(approve, {"reason": "yes"}, "alice").status_code == 200
+    assert place.post(path, None, "execute", key="k").status_code == 202
+    cancel = path.replace("plans", "executions").replace("execute", "cancel")
+    rename(place, "event", "away")
+    failed = place.post(cancel, None, key="k")
+    assert (failed.status_code, failed.json()["code"]) == (503, "DATABASE_UNAVAILABLE")
+    rename(place, "away", "event")
+    assert place.post(cancel, None, key="k").json()["code"] == "IDEMPOTENCY_KEY_PENDING"
 
 
 @pytest.mark.parametrize("key", ["", "x" * 201])

@@ -74,4 +74,25 @@ def test_a_quiet_stream_ends_with_its_token_too(
         tokens.revoke("reader", place.clock.now())
         return got + [part async for part in body]
 
-    assert asyncio.run(quiet()) == [": connected\n\n", ": still here\n\n"]
+    first, *rest = asyncio.run(quiet())
+    assert first.startswith(": connected\n\n")
+    assert rest == [": still here\n\n"]
+
+
+def test_a_stream_says_whether_its_instance_tells_of_steps(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "LOOK_S", 0.0)
+    live = place.service.live
+
+    async def follow() -> list[str]:
+        body = (await opened(place, "read", place.site.views.last_event())).body_iterator
+        got = [await anext(body)]
+        live.leads = True
+        got.append(await anext(body))
+        place.service.stopping.set()
+        return got + [part async for part in body]
+
+    first, *rest = asyncio.run(follow())
+    assert first == ': connected\n\nevent: instance\ndata: {"leads":false}\n\n'
+    assert rest == ['event: instance\ndata: {"leads":true}\n\n']

@@ -18,6 +18,7 @@ from allocator.models.api import Health
 from allocator.service.http import readiness
 from allocator.service.http.readiness import Readiness
 from allocator.service.http.server import serving
+from allocator.service.notify import NOBODY
 from tests.service.sites import Place
 
 WELL = Health(ok=True, version="1")
@@ -43,6 +44,15 @@ def test_a_check_that_hangs_is_told_in_time_and_begun_once() -> None:
         assert await patient.ask() == WELL
 
     asyncio.run(ask())
+
+
+def test_that_nobody_is_told_of_alerts_is_said_and_no_fault(place: Place) -> None:
+    told = place.get("/readyz", None).json()
+    assert (told["ok"], told["notes"]) == (True, [NOBODY])
+    alerts = place.service.config.service.alerts.model_copy(update={"to": ("env:MAIL",)})
+    service = place.service.config.service.model_copy(update={"alerts": alerts})
+    place.service.config = place.service.config.model_copy(update={"service": service})
+    assert place.get("/readyz", None).json()["notes"] == []
 
 
 def test_a_database_that_fails_is_told_without_its_words(
