@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from allocator.models import api
 from allocator.models.config import Config
-from allocator.models.errors import RefusedError, SnapshotError
+from allocator.models.errors import RefusedError
 from allocator.models.mandate import Mandate
-from allocator.models.refusals import book_problems
 from allocator.risk.approvals import Judged
 from allocator.risk.breaker import Breaker
 from allocator.service.cycles import request
@@ -190,16 +189,10 @@ def draft(site: Site, mandate: Mandate, who: str, note: str) -> api.MandateView:
 
     Raises
     ------
-    SnapshotError
-        When it makes no sensible problem with the latest snapshot.
+    SnapshotError, ConfigError
+        When it does not fit the book.
     """
     service = site.service
-    try:
-        problems = book_problems(service.snapshots.latest(), mandate)
-    except MissingError:
-        problems = []
-    if problems:
-        raise SnapshotError(problems)
     return mandate_view(service.mandates.draft(mandate, who, note, service.clock.now()))
 
 
@@ -210,6 +203,8 @@ def publish(site: Site, version: int, who: str) -> api.MandateView:
     ------
     RefusedError
         When there is no such draft, or its author publishes it where four eyes are wanted.
+    SnapshotError, ConfigError
+        When it does not fit the book as it is by now.
     """
     service = site.service
     return mandate_view(service.mandates.publish(version, who, service.clock.now()))

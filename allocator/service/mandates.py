@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Engine
@@ -15,10 +15,13 @@ from allocator.execution.entries import Entry
 from allocator.execution.office import write
 from allocator.models.base import json_value
 from allocator.models.canonical import canonical_json, mandate_hash, mandate_text_hash
+from allocator.models.config import Config
 from allocator.models.errors import JournalError, RefusedError
 from allocator.models.mandate import Mandate
 from allocator.models.service_records import MandateRow
 from allocator.risk.approvals import person
+from allocator.service.fitting import Fitting
+from allocator.service.snapshots import Snapshots
 
 CONFIGURED = "configuration"
 """Author of what came from the configuration's own mandate."""
@@ -26,7 +29,13 @@ CONFIGURED = "configuration"
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version; fields as in `MandateRow`."""
+    """One version; fields as in `MandateRow`.
+
+    Attributes
+    ----------
+    unchecked
+        What could not be checked as it was drafted or published just now; empty: nothing.
+    """
 
     version: int
     status: str
@@ -37,6 +46,7 @@ class Version:
     created_at: datetime
     published_by: str | None
     published_at: datetime | None
+    unchecked: str = ""
 
 
 class Mandates:
@@ -46,13 +56,23 @@ class Mandates:
     ----------
     four_eyes
         Whether somebody other than the author has to publish.
+    config
+        What mandates are held against until something is gathered; None: nothing.
     """
 
-    def __init__(self, engine: Engine, portfolio: str, *, four_eyes: bool = False) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        portfolio: str,
+        *,
+        four_eyes: bool = False,
+        config: Config | None = None,
+    ) -> None:
         self._engine = engine
         self._reads = engine.execution_options(**{READ_ONLY: True})
         self._portfolio = portfolio
         self._four_eyes = four_eyes
+        self._fitting = Fitting(Snapshots(engine, portfolio), config)
 
     def published(self) -> Version | None:
         """Tell the version that holds; None: none was ever published.
@@ -112,9 +132,16 @@ class Mandates:
             return tuple(_version(row) for row in session.exec(query))
 
     def draft(self, mandate: Mandate, author: str, note: str, now: datetime) -> Version:
-        """Write a draft down as the next version."""
+        """Write a draft down as the next version.
+
+        Raises
+        ------
+        SnapshotError, ConfigError
+            When it does not fit the book; see `Fitting.check`.
+        """
+        unchecked = self._fitting.check(mandate)
         with self._write(now) as entry:
-            return _version(self._new(entry, mandate, author, note))
+            return replace(_version(self._new(entry, mandate, author, note)), unchecked=unchecked)
 
     def publish(self, version: int, by: str, now: datetime) -> Version:
         """Let a draft hold from the next cycle on; what held before is retired.
@@ -125,7 +152,11 @@ class Mandates:
         ------
         RefusedError
             When there is no such draft, or its author publishes it where four eyes are wanted.
+        SnapshotError, ConfigError
+            When it does not fit the book as it is by now; see `Fitting.check`.
         """
+        found = next((row for row in self.all() if row.version == version), None)
+        unchecked = "" if found is None else self._fitting.check(found.mandate)
         with self._write(now) as entry:
             rows = entry.session.exec(
                 select(MandateRow).where(MandateRow.portfolio == self._portfolio).with_for_update()
@@ -137,7 +168,7 @@ class Mandates:
                 raise RefusedError(f"SAME_EYES: author={row.author} publisher={by}")
             self._retire(entry, rows)
             self._publish(entry, row, by)
-            return _version(row)
+            return replace(_version(row), unchecked=unchecked)
 
     def from_config(self, mandate: Mandate, now: datetime) -> tuple[Version, Version | None]:
         """Tell the version that holds; the configuration's mandate is the first one.

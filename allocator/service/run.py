@@ -103,7 +103,10 @@ class Service:
         self.slots = Slots(engine, self.portfolio)
         self.office = Office(engine, self.portfolio, self.clock)
         self.mandates = Mandates(
-            engine, self.portfolio, four_eyes=config.approval.second_above is not None
+            engine,
+            self.portfolio,
+            four_eyes=config.approval.second_above is not None,
+            config=config,
         )
         self.snapshots = Snapshots(engine, self.portfolio)
         self.beats = Beats(engine, self.portfolio)

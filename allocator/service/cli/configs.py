@@ -16,7 +16,7 @@ import typer
 from allocator.service.cli.output import Format, OutputOption, write_csv, write_json, write_table
 
 if TYPE_CHECKING:
-    from allocator.service.mandates import Mandates
+    from allocator.service.mandates import Mandates, Version
 
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", help="A configuration file.", show_default=False)
@@ -125,6 +125,9 @@ def draft(
 ) -> None:
     """Write a mandate down as a draft; it holds once somebody publishes it.
 
+    Ends with 2 if it does not fit the book that was gathered last, or, where nothing was
+    gathered yet, names what the configuration does not have.
+
     \b
     Example: allocator config draft mandate.yaml --note "less BTC" -c config.yaml
     """  # noqa: D301
@@ -136,6 +139,7 @@ def draft(
     with _mandates(config) as mandates:
         made = mandates.draft(mandate, getpass.getuser(), note, datetime.now(UTC))
     print(f"draft {made.version} {made.hash}")
+    _tell_unchecked(made)
 
 
 @config.command()
@@ -143,6 +147,9 @@ def publish(
     version: Annotated[int, typer.Argument(help="Which draft.")], config: ConfigOption
 ) -> None:
     """Let a draft of the mandate hold from the next cycle on.
+
+    Ends with 2 if it does not fit the book by now, as `config draft` does, and with 6 if there is
+    no such draft or you wrote it.
 
     \b
     Example: allocator config publish 2 -c config.yaml
@@ -152,6 +159,12 @@ def publish(
     with _mandates(config) as mandates:
         made = mandates.publish(version, getpass.getuser(), datetime.now(UTC))
     print(f"published {made.version} {made.hash}")
+    _tell_unchecked(made)
+
+
+def _tell_unchecked(made: Version) -> None:
+    if made.unchecked:
+        print(made.unchecked, file=sys.stderr)
 
 
 @config.command()
@@ -189,4 +202,4 @@ def _mandates(path: Path) -> Generator[Mandates]:
     four_eyes = loaded.approval.second_above is not None
     with open_database(loaded.database, None, create=True) as engine:
         schema.upgrade(engine)
-        yield Mandates(engine, loaded.installation, four_eyes=four_eyes)
+        yield Mandates(engine, loaded.installation, four_eyes=four_eyes, config=loaded)
