@@ -28,6 +28,7 @@ from allocator.service.anchors import Anchors, anchor_file
 from allocator.service.clock import SystemClock
 from allocator.service.database import database_errors
 from allocator.service.lookup import patient_connect
+from allocator.service.mandates import Mandates
 from allocator.service.monitor.memory import Memory
 from allocator.service.words import Words
 from allocator.verify import verify
@@ -62,6 +63,7 @@ class Desk:
     office: Office
     lease: Lease
     words: Words
+    mandates: Mandates
 
 
 def need_exchanges() -> None:
@@ -168,6 +170,7 @@ async def _desk(
                         office,
                         lease,
                         words,
+                        Mandates(engine, portfolio, config=config),
                     )
                 finally:
                     anchors.keep()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from allocator.execution.office import Office
     from allocator.models.config import Config
     from allocator.risk.approvals import Standing
+    from allocator.service.mandates import Mandates
     from allocator.service.words import Words
 
 ConfigArgument = Annotated[
@@ -87,6 +88,15 @@ def words_of(config: Config) -> Generator[Words]:
         yield Words(Memory(engine, config.installation), config.gather)
 
 
+@contextmanager
+def mandates_of(config: Config) -> Generator[Mandates]:
+    """Open the versions of the mandate."""
+    from allocator.service.mandates import Mandates
+
+    with open_database(config.database, None) as engine:
+        yield Mandates(engine, config.installation, config=config)
+
+
 def approve(  # noqa: PLR0913 - each is an option of the command
     plan: Annotated[
         str | None, typer.Argument(help="The plan's hash, or its first digits; none lists.")
@@ -103,8 +113,8 @@ def approve(  # noqa: PLR0913 - each is an option of the command
     """Approve or reject a proposed plan, bound to its hash; without one, list what waits.
 
     An approval may be taken back until the plan is begun. Ends with 6 if the plan is not known, too
-    old or begun, if you proposed it, if a venue of it has shut, or if there is no approval of yours
-    to take back.
+    old or begun, if you proposed it, if a venue of it has shut or another mandate holds by now, or
+    if there is no approval of yours to take back.
 
     \b
     Example: allocator approve 3f9a21 -c config.yaml --as ann --reason "checked with the desk"
@@ -127,6 +137,8 @@ def approve(  # noqa: PLR0913 - each is an option of the command
         if not reject:
             found = office.history.proposal(hash_)
             assert found is not None
+            with mandates_of(loaded) as mandates:
+                mandates.check_holds(found.mandate, found.at)
             with words_of(loaded) as words:
                 words.check(found.plan, found.snapshot, found.mandate)
         office.judge(hash_, who, "rejected" if reject else "approved", reason)
