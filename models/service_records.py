@@ -181,6 +181,16 @@ class RatesRow(Record, table=True):
     rates_json: str = Field(sa_column=Column(Text, nullable=False))
 
 
+class BindingRow(Record, table=True):
+    """Which installation the database belongs to; there is one row at most."""
+
+    __tablename__ = "installation"
+
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    installation: str = Field(max_length=200)
+    bound_at: datetime = Field(sa_type=UtcTime)
+
+
 class SnapshotRow(Record, table=True):
     """A snapshot that a cycle gathered or somebody posted; the latest are kept.
 

@@ -25,6 +25,7 @@ from allocator.models.errors import ConfigError
 from allocator.models.status import Told
 from allocator.ports import MarketData, Venue
 from allocator.service.anchors import Anchors, anchor_file
+from allocator.service.binding import bind
 from allocator.service.clock import SystemClock
 from allocator.service.database import database_errors
 from allocator.service.lookup import patient_connect
@@ -119,6 +120,8 @@ async def open_desk(
         When the configuration cannot be used.
     NotLeaderError
         When another process leads this portfolio.
+    RefusedError
+        When the database is another installation's.
     StaleError
         When the database cannot be used.
     """
@@ -140,6 +143,7 @@ async def _desk(
     holder = f"{socket.gethostname()}:{os.getpid()}"
     try:
         schema.upgrade(engine)
+        bind(engine, portfolio, clock.now())
         with lead(engine, portfolio, holder, clock.now()) as lease:
             words = Words(Memory(engine, portfolio), config.gather)
             told = words.memory.told()

@@ -33,6 +33,7 @@ from allocator.models.errors import AllocatorError
 from allocator.ports import Clock
 from allocator.risk.triggers import Firing
 from allocator.service.beats import Beats
+from allocator.service.binding import bind
 from allocator.service.bootstrap import Desk, open_desk
 from allocator.service.clock import SystemClock
 from allocator.service.cycles import Cycles, Ports, to_its_end
@@ -345,9 +346,16 @@ Beside = Callable[[Service], AsyncGenerator[None]]
 
 
 def open_database(config: Config) -> Engine:
-    """Open the database and bring it to this release's schema."""
+    """Open the database and bring it to this release's schema.
+
+    Raises
+    ------
+    RefusedError
+        When it is another installation's.
+    """
     engine = patient_connect(config.database)
     schema.upgrade(engine)
+    bind(engine, config.installation, SystemClock().now())
     return engine
 
 

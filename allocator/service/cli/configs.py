@@ -194,12 +194,15 @@ def versions(config: ConfigOption, *, output: OutputOption = Format.TABLE) -> No
 @contextmanager
 def _mandates(path: Path) -> Generator[Mandates]:
     from allocator.execution import schema
+    from allocator.service.binding import bind
     from allocator.service.bootstrap import read_config
     from allocator.service.cli.records import open_database
+    from allocator.service.clock import SystemClock
     from allocator.service.mandates import Mandates
 
     loaded = read_config(path)
     four_eyes = loaded.approval.second_above is not None
     with open_database(loaded.database, None, create=True) as engine:
         schema.upgrade(engine)
+        bind(engine, loaded.installation, SystemClock().now())
         yield Mandates(engine, loaded.installation, four_eyes=four_eyes, config=loaded)

@@ -64,11 +64,13 @@ def open_office(config: Config) -> Generator[Office]:
     from allocator.execution import schema
     from allocator.execution.office import Office
     from allocator.service.anchors import Anchors, anchor_file
+    from allocator.service.binding import bind
     from allocator.service.clock import SystemClock
 
     with open_database(config.database, None, create=True) as engine:
         schema.upgrade(engine)
         clock = SystemClock()
+        bind(engine, config.installation, clock.now())
         office = Office(engine, config.installation, clock)
         before = office.history.head()
         try:
