@@ -174,7 +174,7 @@ async def _desk(
                         office,
                         lease,
                         words,
-                        Mandates(engine, portfolio, config=config),
+                        Mandates(engine, portfolio, config),
                     )
                 finally:
                     anchors.keep()

@@ -54,24 +54,16 @@ class Mandates:
 
     Parameters
     ----------
-    four_eyes
-        Whether somebody other than the author has to publish.
     config
-        What mandates are held against until something is gathered; None: nothing.
+        Says whether somebody other than the author has to publish, and what mandates are held
+        against until something is gathered; None: somebody other, and against nothing.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        portfolio: str,
-        *,
-        four_eyes: bool = False,
-        config: Config | None = None,
-    ) -> None:
+    def __init__(self, engine: Engine, portfolio: str, config: Config | None = None) -> None:
         self._engine = engine
         self._reads = engine.execution_options(**{READ_ONLY: True})
         self._portfolio = portfolio
-        self._four_eyes = four_eyes
+        self._four_eyes = config is None or config.approval.four_eyes
         self._fitting = Fitting(Snapshots(engine, portfolio), config)
 
     def published(self) -> Version | None:

@@ -103,12 +103,7 @@ class Service:
         self.metrics = Metrics(row.id for row in config.service.triggers)
         self.slots = Slots(engine, self.portfolio)
         self.office = Office(engine, self.portfolio, self.clock)
-        self.mandates = Mandates(
-            engine,
-            self.portfolio,
-            four_eyes=config.approval.second_above is not None,
-            config=config,
-        )
+        self.mandates = Mandates(engine, self.portfolio, config)
         self.snapshots = Snapshots(engine, self.portfolio)
         self.beats = Beats(engine, self.portfolio)
         self.lines = Lines(engine, self.portfolio)

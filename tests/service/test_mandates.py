@@ -53,10 +53,26 @@ def test_configuration_that_stays_never_undoes_what_was_published(engine: Engine
     assert (holds.mandate, draft) == (mandate(5), None)
 
 
+@pytest.mark.parametrize(
+    ("approval", "alone"),
+    [({}, False), ({"second_above": "5"}, False), ({"four_eyes": False}, True)],
+)
+def test_author_publishes_only_where_four_eyes_are_switched_off(
+    engine: Engine, tmp_path: Path, approval: dict[str, Any], alone: bool
+) -> None:
+    book = Mandates(engine, "desk", config(tmp_path, approval=approval))
+    version = book.draft(mandate(1), "alice", "", START).version
+    if alone:
+        assert book.publish(version, "alice", START).published_by == "alice"
+        return
+    with pytest.raises(RefusedError, match="SAME_EYES"):
+        book.publish(version, "alice", START)
+
+
 def test_draft_is_published_once_and_not_by_its_author_where_four_eyes_are_wanted(
     engine: Engine,
 ) -> None:
-    book = Mandates(engine, "desk", four_eyes=True)
+    book = Mandates(engine, "desk")
     version = book.draft(mandate(1), "alice", "", START).version
     with pytest.raises(RefusedError, match="SAME_EYES"):
         book.publish(version, "alice", START)
@@ -180,7 +196,7 @@ def test_before_anything_is_gathered_a_mandate_is_held_against_the_configuration
         {"id": "b", "login": "y", "wallet": "usdm", "owner": "fund",
          "instruments": ["BTC/USDT:USDT", "ETH/USDT:USDT"]},
     ]  # fmt: skip
-    book = Mandates(engine, "desk", config=config(tmp_path, accounts=told_accounts))
+    book = Mandates(engine, "desk", config(tmp_path, accounts=told_accounts))
     with pytest.raises(ConfigError, match=told) as caught:
         book.draft(Mandate.model_validate(data), "ann", "", START)
     assert "nothing was gathered yet" in str(caught.value)
@@ -189,5 +205,5 @@ def test_before_anything_is_gathered_a_mandate_is_held_against_the_configuration
 
 
 def test_accounts_that_list_no_instruments_may_hold_any(engine: Engine, tmp_path: Path) -> None:
-    book = Mandates(engine, "desk", config=config(tmp_path))
+    book = Mandates(engine, "desk", config(tmp_path))
     assert book.draft(DOGE, "ann", "", START).unchecked == UNCHECKED

@@ -201,8 +201,7 @@ def _mandates(path: Path) -> Generator[Mandates]:
     from allocator.service.mandates import Mandates
 
     loaded = read_config(path)
-    four_eyes = loaded.approval.second_above is not None
     with open_database(loaded.database, None, create=True) as engine:
         schema.upgrade(engine)
         bind(engine, loaded.installation, SystemClock().now())
-        yield Mandates(engine, loaded.installation, four_eyes=four_eyes, config=loaded)
+        yield Mandates(engine, loaded.installation, loaded)

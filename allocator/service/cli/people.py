@@ -96,7 +96,7 @@ def mandates_of(config: Config) -> Generator[Mandates]:
     from allocator.service.mandates import Mandates
 
     with open_database(config.database, None) as engine:
-        yield Mandates(engine, config.installation, config=config)
+        yield Mandates(engine, config.installation, config)
 
 
 def approve(  # noqa: PLR0913 - each is an option of the command
