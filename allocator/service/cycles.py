@@ -154,7 +154,8 @@ class Cycles:
         """Ask for a plan in the place of one that was given up between slots."""
         cause = f"{MANDATE_CHANGED} under the plan {plan_hash[:12]}"
         now = self._ports.clock.now()
-        self._ports.slots.add(Asked(f"again {plan_hash}", "again", "plan", cause, now))
+        asked = Asked(f"again {plan_hash}", "again", "plan", cause, now, origin="again")
+        self._ports.slots.add(asked)
 
     async def look(self) -> None:
         """Mark the book between slots."""
@@ -268,6 +269,7 @@ class Cycles:
             Asked(
                 name=f"{slot.name}{AGAIN}"[:200],
                 source="again",
+                origin="again",
                 kind="repair" if slot.kind == "repair" else "plan",
                 cause=f"{why} under the plan of: {slot.cause}",
                 due_at=self._ports.clock.now(),

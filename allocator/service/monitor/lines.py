@@ -79,6 +79,7 @@ def slot_of(firing: Firing, at: datetime) -> Asked:
     return Asked(
         name=f"{firing.rule.id}{subject} {stamp(at)}"[:200],
         source=firing.rule.id,
+        origin="trigger",
         kind="repair" if firing.rule.urgent else "plan",
         cause=firing.name,
         due_at=at,
