@@ -29,6 +29,7 @@ from allocator.service.mandates import Mandates
 from allocator.service.monitor.monitor import Monitor
 from allocator.service.reading import Reading, read_book
 from allocator.service.repairs import repairing
+from allocator.service.scheduler.due import PAUSED
 from allocator.service.scheduler.slots import Asked, Slot, Slots, Status
 from allocator.service.scheduler.worker import Result
 from allocator.service.snapshots import GATHERED, NARROWED, Snapshots
@@ -142,6 +143,8 @@ class Cycles:
                 self._again(slot, MANDATE_CHANGED)
             note = "carried on where an earlier leader had stopped"
             return Result("done", f"{note}: {_told(taken.report)}", slot.plan_hash)
+        if slot.origin == "schedule" and slot.source in self._ports.slots.paused():
+            return Result("skipped", PAUSED)
         if slot.kind == "execute":
             return await self._execute(slot, str(slot.plan_hash))
         return await self._plan(slot)

@@ -147,8 +147,13 @@ def run_now(site: Site, schedule: str, who: str) -> api.SlotView:
     ------
     MissingError
         When there is no such schedule.
+    RefusedError
+        When it is paused.
     """
     _known(site, schedule)
+    paused = site.service.slots.paused().get(schedule)
+    if paused is not None:
+        raise RefusedError(f"SCHEDULE_PAUSED: id={schedule} by={paused}; resume it first")
     asked = request(who, "plan", site.service.clock.now())
     site.service.slots.add(asked)
     site.service.wake()

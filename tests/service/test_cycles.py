@@ -397,6 +397,17 @@ def test_parked_plan_goes_on_while_its_mandate_holds(lite: Engine) -> None:
     assert before < Decimal("0.9") < held(room)
 
 
+def test_slot_of_a_schedule_that_was_paused_after_it_began_plans_nothing(room: Room) -> None:
+    now = room.clock.now()
+    room.slots.add(Asked("s", "hourly", "plan", "schedule hourly", now, origin="schedule"))
+    room.slots.pause("hourly", "ann", "stop", now)
+    slot = room.slots.named("s")
+    assert slot is not None
+    result = asyncio.run(room.cycles.work(slot))
+    assert (result.status, result.note) == ("skipped", "the schedule is paused")
+    assert room.office.history.proposals() == ()
+
+
 def test_a_cycle_that_fails_tells_where_the_audit_ends_as_well(room: Room) -> None:
     ended = list[str]()
     room.cycles._ports.executor.ended = lambda: ended.append(room.live.busy)

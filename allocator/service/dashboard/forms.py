@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Form, Response
 from fastapi.responses import RedirectResponse
 
+from allocator.models.api import Scope
 from allocator.models.errors import AllocatorError
 from allocator.models.scenario import Along
 from allocator.service import deeds
@@ -17,6 +18,15 @@ from allocator.service.http.deciding import frontier_of
 from allocator.service.snapshots import MissingError
 
 router = APIRouter(include_in_schema=False)
+
+Shown = Annotated[str, Form(alias="hash", max_length=64)]
+
+MAY: dict[str, tuple[Scope, ...]] = {
+    "run": ("plan",),
+    "pause": ("plan", "approve", "execute"),
+    "resume": ("execute",),
+}
+"""Who may do what with a schedule, as over the API."""
 
 
 @router.post("/plan/{plan_hash}/approve")
@@ -64,7 +74,7 @@ def frontier(here: Acting, plan_hash: str, along: Annotated[Along, Form()] = "ac
 @router.post("/schedules/{schedule}/{deed}")
 def schedule(here: Acting, schedule: str, deed: str, reason: Text = "") -> Response:
     """Run, pause or resume a schedule."""
-    here.need("plan")
+    here.need(*MAY.get(deed, ("plan",)))
     who, site = here.who.name, here.site
     known: dict[str, Callable[[], object]] = {
         "run": lambda: deeds.run_now(site, schedule, who),

@@ -142,7 +142,9 @@ def pause(
 
 
 @router.post("/schedules/{schedule}/resume", openapi_extra=_KEY)
-def resume_schedule(site: Served, asking: Plans, schedule: Named) -> tuple[api.ScheduleView, ...]:
+def resume_schedule(
+    site: Served, asking: Executes, schedule: Named
+) -> tuple[api.ScheduleView, ...]:
     """Let a paused schedule go on."""
     return deeds.unpause(site, schedule, asking.name)
 
