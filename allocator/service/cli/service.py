@@ -244,4 +244,4 @@ def _tokens(path: Path) -> Generator[Tokens]:
     with open_database(loaded.database, None, create=True) as engine:
         schema.upgrade(engine)
         bind(engine, loaded.installation, SystemClock().now())
-        yield Tokens(engine)
+        yield Tokens(engine, loaded.installation)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from allocator.execution.database import connect
+from allocator.execution.history import History
 from allocator.service.cli.main import run
 from allocator.service.http.tokens import Tokens
 from allocator.service.snapshots import GATHERED, Snapshots
@@ -61,7 +62,12 @@ def test_token_is_printed_once_listed_without_itself_and_revoked(
     assert run(["token", "make", "bob", "-s", "root", "-c", str(path)]) == 2
     assert run(["token", "revoke", "alice", "-c", str(path)]) == 0
     engine = connect(f"sqlite:///{path.parent / 'journal.db'}")
-    assert Tokens(engine).find(token, START) is None
+    assert Tokens(engine, "desk").find(token, START) is None
+    told = [(row.subject, row.what, row.facts) for row in History(engine).events()]
+    assert told[1:] == [
+        ("token:alice", "made", {"scopes": "approve read", "expires_at": None}),
+        ("token:alice", "revoked", {}),
+    ]
     engine.dispose()
 
 

@@ -91,6 +91,25 @@ def test_an_approval_is_taken_back_by_who_gave_it(place: Place) -> None:
     assert place.post(f"/v1/plans/{plan[::-1]}/retract", {}).status_code == 404
 
 
+def test_an_approval_ends_with_the_token_of_who_gave_it(place: Place) -> None:
+    plan = the_plan(place)
+    place.post(f"/v1/plans/{plan}/approve", {"reason": "fine"})
+    place.site.tokens.revoke("alice", place.clock.now())
+    summary = place.get("/v1/plans").json()[0]
+    assert summary["approval"] == "waiting"
+    assert [(row["who"], row["verdict"], row["reason"]) for row in summary["verdicts"]] == [
+        ("alice", "retracted", "the token of alice was revoked")
+    ]
+    assert place.post(f"/v1/plans/{plan}/execute", None, "bob").json()["code"] == "NOT_APPROVED"
+    assert place.post(f"/v1/plans/{plan}/approve", {"reason": "fine"}, "bob").status_code == 200
+    place.site.tokens.revoke("alice", place.clock.now())
+    assert place.get("/v1/plans").json()[0]["approval"] == "approved"
+    history = place.service.office.history
+    told = [row.what for row in history.events() if row.subject == f"verdict:{plan}:alice"]
+    assert told == ["approved", "retracted"]
+    assert history.verify() == ()
+
+
 def test_second_person_is_needed_above_the_threshold(lite: Engine, tmp_path: Path) -> None:
     rules = {"auto_below": "100", "second_above": "10000", "max_age_s": "300"}
     place = Place(lite, tmp_path, approval=rules)
