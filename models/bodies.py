@@ -80,6 +80,21 @@ class MandateDraft(Value):
     note: Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")] = ""
 
 
+class Publication(Value):
+    """What was seen of a draft that is to be published; left out: nothing is held against it.
+
+    Attributes
+    ----------
+    mandate_hash
+        Of the draft.
+    instead_of
+        The version that held then; None: no version did.
+    """
+
+    mandate_hash: Hash
+    instead_of: int | None = Field(default=None, ge=1, le=1_000_000)
+
+
 Shocks = Mapping[str, Any] | Annotated[tuple[Mapping[str, Any], ...], Field(max_length=50)]
 """One shock as in a scenario file, e.g. ``{"prices": {"BTC": "-20%"}}``, or several in order."""
 

@@ -11,6 +11,7 @@ from allocator.models.mandate import Mandate
 from allocator.risk.approvals import Judged
 from allocator.risk.breaker import Breaker
 from allocator.service.cycles import request
+from allocator.service.mandates import Seen
 from allocator.service.scheduler.slots import Slot
 from allocator.service.snapshots import MissingError
 from allocator.service.views import mandate_view, slot_view
@@ -171,7 +172,9 @@ def pause(site: Site, schedule: str, who: str, reason: str) -> tuple[api.Schedul
     _known(site, schedule)
     service = site.service
     service.slots.pause(schedule, who, reason, service.clock.now())
-    service.office.note(f"schedule:{schedule}", "paused", by=who, reason=reason)
+    with service.office.write() as entry:
+        entry.event(f"schedule:{schedule}", "paused", by=who, reason=reason)
+        entry.alert("schedule_paused", schedule=schedule, by=who, reason=reason)
     return site.views.schedules()
 
 
@@ -201,18 +204,19 @@ def draft(site: Site, mandate: Mandate, who: str, note: str) -> api.MandateView:
     return mandate_view(service.mandates.draft(mandate, who, note, service.clock.now()))
 
 
-def publish(site: Site, version: int, who: str) -> api.MandateView:
+def publish(site: Site, version: int, who: str, seen: Seen | None = None) -> api.MandateView:
     """Let a draft of the mandate hold from the next cycle on.
 
     Raises
     ------
     RefusedError
-        When there is no such draft, or its author publishes it where four eyes are wanted.
+        When there is no such draft, it or what holds is not what was shown, or its author
+        publishes it where four eyes are wanted.
     SnapshotError, ConfigError
         When it does not fit the book as it is by now.
     """
     service = site.service
-    return mandate_view(service.mandates.publish(version, who, service.clock.now()))
+    return mandate_view(service.mandates.publish(version, who, service.clock.now(), seen))
 
 
 def _known(site: Site, schedule: str) -> None:

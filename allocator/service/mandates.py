@@ -49,6 +49,22 @@ class Version:
     unchecked: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What somebody had before their eyes who publishes.
+
+    Attributes
+    ----------
+    hash
+        Of the draft.
+    instead_of
+        The version that held then; None: no version did.
+    """
+
+    hash: str
+    instead_of: int | None
+
+
 class Mandates:
     """Reads and writes the versions of one portfolio.
 
@@ -64,7 +80,7 @@ class Mandates:
         self._reads = engine.execution_options(**{READ_ONLY: True})
         self._portfolio = portfolio
         self._four_eyes = config is None or config.approval.four_eyes
-        self._fitting = Fitting(Snapshots(engine, portfolio), config)
+        self.fitting = Fitting(Snapshots(engine, portfolio), config)
 
     def published(self) -> Version | None:
         """Tell the version that holds; None: none was ever published.
@@ -131,24 +147,30 @@ class Mandates:
         SnapshotError, ConfigError
             When it does not fit the book; see `Fitting.check`.
         """
-        unchecked = self._fitting.check(mandate)
+        unchecked = self.fitting.check(mandate)
         with self._write(now) as entry:
             return replace(_version(self._new(entry, mandate, author, note)), unchecked=unchecked)
 
-    def publish(self, version: int, by: str, now: datetime) -> Version:
+    def publish(self, version: int, by: str, now: datetime, seen: Seen | None = None) -> Version:
         """Let a draft hold from the next cycle on; what held before is retired.
 
-        The audit tells it in the same transaction.
+        The audit and an alert tell it in the same transaction.
+
+        Parameters
+        ----------
+        seen
+            What was shown to whoever publishes; None: nothing was.
 
         Raises
         ------
         RefusedError
-            When there is no such draft, or its author publishes it where four eyes are wanted.
+            When there is no such draft, it or what holds is not what was shown, or its author
+            publishes it where four eyes are wanted.
         SnapshotError, ConfigError
             When it does not fit the book as it is by now; see `Fitting.check`.
         """
         found = next((row for row in self.all() if row.version == version), None)
-        unchecked = "" if found is None else self._fitting.check(found.mandate)
+        unchecked = "" if found is None else self.fitting.check(found.mandate)
         with self._write(now) as entry:
             rows = entry.session.exec(
                 select(MandateRow).where(MandateRow.portfolio == self._portfolio).with_for_update()
@@ -158,8 +180,11 @@ class Mandates:
                 raise RefusedError(f"NO_DRAFT: version={version}")
             if self._four_eyes and person(row.author) == person(by):
                 raise RefusedError(f"SAME_EYES: author={row.author} publisher={by}")
+            _check_seen(row, rows, seen)
             self._retire(entry, rows)
             self._publish(entry, row, by)
+            facts = {"author": row.author, "by": by, "note": row.note}
+            entry.alert("mandate_published", version=version, **facts)
             return replace(_version(row), unchecked=unchecked)
 
     def from_config(self, mandate: Mandate, now: datetime) -> tuple[Version, Version | None]:
@@ -218,6 +243,27 @@ class Mandates:
                 row.status = "retired"
                 entry.session.add(row)
                 entry.event(_subject(row), "retired")
+
+
+def _check_seen(row: MandateRow, rows: Iterable[MandateRow], seen: Seen | None) -> None:
+    """Refuse to publish what somebody did not see, or in the place of another than they saw.
+
+    Raises
+    ------
+    RefusedError
+        When either differs.
+    """
+    if seen is None:
+        return
+    if seen.hash != row.mandate_hash:
+        raise RefusedError(
+            f"DRAFT_DIFFERS: version={row.version} shown={seen.hash} is={row.mandate_hash}"
+        )
+    holds = next((other.version for other in rows if other.status == "published"), None)
+    if seen.instead_of != holds:
+        raise RefusedError(
+            f"ANOTHER_HOLDS: version={holds} shown={seen.instead_of}; see what changes against it"
+        )
 
 
 def _subject(row: MandateRow) -> str:

@@ -40,6 +40,8 @@ WORDS = {
     "resumed": "trading was resumed",
     "paid_told": "money is said to have left: somebody else has to tell the same",
     "mandate_draft": "the configuration's mandate changed: a draft waits to be published",
+    "mandate_published": "another mandate holds",
+    "schedule_paused": "a schedule was paused",
     "dead_man": "the scheduler has not ticked",
     "test": "a test",
 }

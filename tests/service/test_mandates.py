@@ -130,6 +130,7 @@ def test_every_step_of_a_mandate_is_in_the_audit(engine: Engine) -> None:
         ("mandate:desk:2", "drafted", None),
         ("mandate:desk:1", "retired", None),
         ("mandate:desk:2", "published", "bob"),
+        ("alert:1", "raised", None),
     ]
     with pytest.raises(RefusedError, match="NO_DRAFT"):
         book.publish(2, "bob", START)

@@ -156,8 +156,13 @@ def publish(
     """  # noqa: D301
     from datetime import UTC, datetime
 
+    from allocator.service.mandate_changes import changes
+
     with _mandates(config) as mandates:
+        before = mandates.published()
         made = mandates.publish(version, getpass.getuser(), datetime.now(UTC))
+    for change in changes(None if before is None else before.mandate, made.mandate):
+        print(f"{change.field}: {change.before or '-'} -> {change.after or '-'}")
     print(f"published {made.version} {made.hash}")
     _tell_unchecked(made)
 

@@ -15,6 +15,7 @@ from allocator.models.scenario import Along
 from allocator.service import deeds
 from allocator.service.dashboard.visits import Acting, Text
 from allocator.service.http.deciding import frontier_of
+from allocator.service.mandates import Seen
 from allocator.service.snapshots import MissingError
 
 router = APIRouter(include_in_schema=False)
@@ -87,10 +88,16 @@ def schedule(here: Acting, schedule: str, deed: str, reason: Text = "") -> Respo
 
 
 @router.post("/mandates/{version}/publish")
-def publish(here: Acting, version: int) -> Response:
-    """Publish a draft of the mandate."""
+def publish(
+    here: Acting, version: int, hash_: Shown = "", instead_of: Annotated[int, Form()] = 0
+) -> Response:
+    """Publish a draft of the mandate: the one that was shown, in the place of the one shown."""
     here.need("approve")
-    return _did("/health", lambda: deeds.publish(here.site, version, here.who.name))
+    seen = Seen(hash_, instead_of or None)
+    return _did(
+        f"/mandates/{version}",
+        lambda: deeds.publish(here.site, version, here.who.name, seen),
+    )
 
 
 @router.post("/halt")

@@ -19,6 +19,7 @@ from allocator.service.http.deciding import frontier_of, plan_for, sweep_of, wha
 from allocator.service.http.problems import responses
 from allocator.service.http.routes import Named, PlanHash
 from allocator.service.http.tokens import Principal
+from allocator.service.mandates import Seen
 
 Version = Annotated[int, Path(ge=1, le=1_000_000)]
 _KEY = {
@@ -170,6 +171,9 @@ def draft(site: Served, asking: Plans, body: bodies.MandateDraft) -> api.Mandate
 
 
 @router.post("/mandates/{version}/publish", openapi_extra=_KEY)
-def publish(site: Served, asking: Approves, version: Version) -> api.MandateView:
-    """Let a draft hold from the next cycle on."""
-    return deeds.publish(site, version, asking.name)
+def publish(
+    site: Served, asking: Approves, version: Version, body: bodies.Publication | None = None
+) -> api.MandateView:
+    """Let a draft hold from the next cycle on: the one that was seen, where a body tells it."""
+    seen = None if body is None else Seen(body.mandate_hash, body.instead_of)
+    return deeds.publish(site, version, asking.name, seen)
