@@ -44,8 +44,8 @@ class ReasonBody(Value):
     reason: Reason
 
 
-class Approval(Value):
-    """A yes, or that it is taken back; the reason may be left out."""
+class Retraction(Value):
+    """That an approval is taken back; the reason may be left out."""
 
     reason: Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")] = ""
 

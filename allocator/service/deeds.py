@@ -31,8 +31,10 @@ def judge(site: Site, plan_hash: str, who: str, verdict: Judged, reason: str) ->
         When there is no such plan.
     RefusedError
         When it can no longer be approved (its snapshot is too old, another mandate holds, a venue
-        has shut, it was rejected or begun, or needs nobody), or this person may not.
+        has shut, it was rejected or begun, or needs nobody), this person may not, or tells no
+        reason.
     """
+    need_reason(reason)
     found, _ = site.views.proposal(plan_hash)
     if verdict == "approved":
         site.service.mandates.check_holds(found.mandate, found.at)
@@ -45,6 +47,18 @@ def judge(site: Site, plan_hash: str, who: str, verdict: Judged, reason: str) ->
             )
     site.service.office.judge(plan_hash, who, verdict, reason)
     return site.views.summary(plan_hash)
+
+
+def need_reason(reason: str) -> None:
+    """Refuse a verdict without a reason: whoever looks later has to see what it rested on.
+
+    Raises
+    ------
+    RefusedError
+        When none is told.
+    """
+    if not reason.strip():
+        raise RefusedError("NO_REASON: a verdict needs a reason; it stands in the audit")
 
 
 def retract(site: Site, plan_hash: str, who: str, reason: str) -> api.PlanSummary:

@@ -99,6 +99,14 @@ def test_plan_is_approved_and_handed_on_by_forms(place: Place) -> None:
     assert [row.plan_hash for row in place.service.slots.with_status("due")] == [plan]
 
 
+def test_form_without_a_reason_approves_and_rejects_nothing(place: Place) -> None:
+    csrf, plan = log_in(place), the_plan(place)
+    for deed in ("approve", "reject"):
+        response = send(place, f"/plan/{plan}/{deed}", csrf, reason="  ")
+        assert "NO_REASON" in response.headers["location"]
+    assert place.site.views.summary(plan).verdicts == ()
+
+
 def test_an_approval_is_taken_back_by_a_form(place: Place) -> None:
     csrf, plan = log_in(place), the_plan(place)
     assert 'id="retract"' not in place.client.get(f"/plan/{plan}").text
@@ -346,6 +354,7 @@ def test_plan_is_approved_in_a_browser_without_scripts(
         page.goto(f"{served}/{name}")
         assert page.locator("table, form").count() > 1, name
     page.goto(f"{served}/plan")
+    page.fill("form:has(#approve) input[name=reason]", "fine")
     page.click("#approve")
     assert page.locator("#approval").inner_text() == "approved"
 

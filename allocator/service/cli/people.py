@@ -107,20 +107,20 @@ def approve(  # noqa: PLR0913 - each is an option of the command
     config: ConfigArgument,
     who: WhoOption = "",
     reason: ReasonOption = "",
-    reject: Annotated[bool, typer.Option("--reject", help="Say no instead; needs a reason.")] = (
-        False
-    ),
+    reject: Annotated[bool, typer.Option("--reject", help="Say no instead.")] = False,
     retract: Annotated[bool, typer.Option("--retract", help="Take your approval back.")] = False,
 ) -> None:
     """Approve or reject a proposed plan, bound to its hash; without one, list what waits.
 
-    An approval may be taken back until the plan is begun. Ends with 6 if the plan is not known, too
-    old or begun, if you proposed it, if a venue of it has shut or another mandate holds by now, or
-    if there is no approval of yours to take back.
+    A verdict needs a reason. An approval may be taken back until the plan is begun. Ends with 6
+    if the plan is not known, too old or begun, if you proposed it, if a venue of it has shut or
+    another mandate holds by now, or if there is no approval of yours to take back.
 
     \b
     Example: allocator approve 3f9a21 -c config.yaml --as ann --reason "checked with the desk"
     """  # noqa: D301
+    from allocator.service.deeds import need_reason
+
     if reject and retract:
         raise typer.BadParameter("one of --reject and --retract", param_hint="--retract")
     loaded = load(config)
@@ -133,6 +133,7 @@ def approve(  # noqa: PLR0913 - each is an option of the command
             office.retract(hash_, who, reason)
             _tell(standing_of(office, loaded, hash_))
             return
+        need_reason(reason)
         before = standing_of(office, loaded, hash_)
         if before.status == "expired":
             raise RefusedError(f"EXPIRED: plan_hash={hash_} at={stamp(before.expires_at)}")

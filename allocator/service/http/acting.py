@@ -65,7 +65,7 @@ def post_plan(site: Served, asking: Plans, body: bodies.PlanRequest) -> Plan:
 
 @router.post("/plans/{plan_hash}/approve", openapi_extra=_KEY)
 def approve(
-    site: Served, asking: Approves, plan_hash: PlanHash, body: bodies.Approval
+    site: Served, asking: Approves, plan_hash: PlanHash, body: bodies.ReasonBody
 ) -> api.PlanSummary:
     """Approve a plan: this one, whose hash covers its snapshot, mandate and every action."""
     return deeds.judge(site, plan_hash, asking.name, "approved", body.reason)
@@ -81,7 +81,7 @@ def reject(
 
 @router.post("/plans/{plan_hash}/retract", openapi_extra=_KEY)
 def retract(
-    site: Served, asking: Approves, plan_hash: PlanHash, body: bodies.Approval
+    site: Served, asking: Approves, plan_hash: PlanHash, body: bodies.Retraction
 ) -> api.PlanSummary:
     """Take your approval back, until the plan is begun; you may judge it anew."""
     return deeds.retract(site, plan_hash, asking.name, body.reason)
