@@ -95,6 +95,7 @@ class Cycles:
         self._monitor = monitor
         self._observed = observed
         self._reading = asyncio.Lock()
+        self._kept = False
 
     async def work(self, slot: Slot) -> Result:
         """Carry a slot out.
@@ -161,8 +162,21 @@ class Cycles:
         self._ports.slots.add(asked)
 
     async def look(self) -> None:
-        """Mark the book between slots."""
-        await self._gather(busy=bool(self._ports.live.busy))
+        """Mark the book between slots; the first reading of all is kept to hold mandates against.
+
+        Until then a slot may be a day away.
+        """
+        read = await self._gather(busy=bool(self._ports.live.busy))
+        if not self._kept:
+            self._kept = await asyncio.to_thread(self._keep_first, read)
+
+    def _keep_first(self, read: Reading) -> bool:
+        """Keep a reading where none is kept; tells whether one is by now."""
+        whole = not read.unclear and not self._ports.live.missing
+        kept = self._ports.snapshots.any_gathered()
+        if whole and not kept:
+            self._ports.snapshots.keep(read.snapshot, GATHERED)
+        return whole or kept
 
     async def _plan(self, slot: Slot) -> Result:
         read = await self._gather(busy=True)

@@ -23,7 +23,7 @@ from allocator.execution.office import Office
 from allocator.execution.report import Progress, Watch, nothing
 from allocator.models.config import GatherConfig
 from allocator.models.controls import ApprovalConfig
-from allocator.models.errors import RefusedError, StaleError
+from allocator.models.errors import RefusedError, SnapshotError, StaleError
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Order
 from allocator.models.snapshot import Snapshot
@@ -318,6 +318,16 @@ def publish(room: Room, **changes: Any) -> None:
     mandate = Mandate.model_validate({**MANDATE, **changes})
     version = room.mandates.draft(mandate, "ann", "", room.clock.now()).version
     room.mandates.publish(version, "bob", room.clock.now())
+
+
+def test_first_look_already_is_what_mandates_are_held_against(lite: Engine) -> None:
+    room, kept = Room(lite), Snapshots(lite, "desk")
+    room.exchange.faults.add(Fault("gather", "error", account="b"))
+    for after in (0, 1, 1):
+        asyncio.run(room.cycles.look())
+        assert len(kept.all(9)) == after
+    with pytest.raises(SnapshotError, match="unknown underlying 'DOGE'"):
+        publish(room, targets=[{"underlying": "DOGE", "delta": "1", "unit": "base"}])
 
 
 @pytest.mark.parametrize("kind", ["plan", "repair"])
