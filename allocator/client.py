@@ -150,9 +150,7 @@ class Client:
         body = json_value(asked or bodies.PlanRequest())
         return self._post("/v1/plans", body, Plan, key)
 
-    def approve(
-        self, plan_hash: str, reason: str = "", *, key: str | None = None
-    ) -> api.PlanSummary:
+    def approve(self, plan_hash: str, reason: str, *, key: str | None = None) -> api.PlanSummary:
         """Approve a plan."""
         path = f"/v1/plans/{plan_hash}/approve"
         return self._post(path, {"reason": reason}, api.PlanSummary, key)

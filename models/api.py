@@ -310,7 +310,13 @@ class SnapshotView(Value):
 
 
 class MandateView(Value):
-    """A version of the mandate."""
+    """A version of the mandate.
+
+    Attributes
+    ----------
+    unchecked
+        What could not be checked as it was drafted or published just now; empty: nothing.
+    """
 
     version: int
     status: str
@@ -321,6 +327,7 @@ class MandateView(Value):
     published_by: str | None = None
     published_at: Utc | None = None
     mandate: Mandate
+    unchecked: str = ""
 
 
 class ProfitView(Value):

@@ -44,8 +44,8 @@ class ReasonBody(Value):
     reason: Reason
 
 
-class Approval(Value):
-    """A yes, or that it is taken back; the reason may be left out."""
+class Retraction(Value):
+    """That an approval is taken back; the reason may be left out."""
 
     reason: Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")] = ""
 
@@ -78,6 +78,21 @@ class MandateDraft(Value):
 
     mandate: Mandate
     note: Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")] = ""
+
+
+class Publication(Value):
+    """What was seen of a draft that is to be published; left out: nothing is held against it.
+
+    Attributes
+    ----------
+    mandate_hash
+        Of the draft.
+    instead_of
+        The version that held then; None: no version did.
+    """
+
+    mandate_hash: Hash
+    instead_of: int | None = Field(default=None, ge=1, le=1_000_000)
 
 
 Shocks = Mapping[str, Any] | Annotated[tuple[Mapping[str, Any], ...], Field(max_length=50)]

@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from allocator.models.base import Name, Value
 from allocator.models.mandate import Mandate
-from allocator.models.service import Schedule, TriggerRule
+from allocator.models.service import Schedule, TriggerRule, check_ids
 
 if TYPE_CHECKING:
     from allocator.models.config import Config
@@ -39,6 +39,11 @@ class BookConfig(Value):
     schedules: tuple[Schedule, ...] = ()
     triggers: tuple[TriggerRule, ...] = ()
     port: int | None = Field(default=None, ge=0, le=65535)
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> BookConfig:
+        check_ids(self.schedules, self.triggers)
+        return self
 
 
 def book_problems_of(config: Config) -> Iterator[str]:

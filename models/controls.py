@@ -29,12 +29,15 @@ class ApprovalConfig(Value):
     second_above
         Turnover in numeraire above which two people are needed; None: every plan that needs
         anybody needs two.
+    four_eyes
+        Whether somebody other than its author has to publish a mandate.
     max_age_s
         Seconds after its snapshot's time at which a plan can no longer be approved or begun.
     """
 
     auto_below: Limit = None
     second_above: Limit = None
+    four_eyes: bool = True
     max_age_s: Positive = Decimal(300)
 
     @model_validator(mode="after")

@@ -237,12 +237,23 @@ class ServiceConfig(Value):
 
     @model_validator(mode="after")
     def _names_differ(self) -> ServiceConfig:
-        for rows in (self.schedules, self.triggers):
-            names = [row.id for row in rows]
-            for name in names:
-                if names.count(name) > 1:
-                    raise ValueError(f"the id {name} is given twice")
+        check_ids(self.schedules, self.triggers)
         return self
+
+
+def check_ids(schedules: Iterable[Schedule], triggers: Iterable[TriggerRule]) -> None:
+    """Refuse an id that is given twice.
+
+    A schedule and a trigger share none either: people could not tell what asked for a cycle.
+    """
+    planned, watched = [row.id for row in schedules], [row.id for row in triggers]
+    for name in (*planned, *watched):
+        if max(planned.count(name), watched.count(name)) > 1:
+            raise ValueError(f"the id {name} is given twice")
+        if name in planned and name in watched:
+            raise ValueError(
+                f"the id {name} is of a schedule and of a trigger: give one of them another"
+            )
 
 
 def unwatched(

@@ -26,6 +26,9 @@ class SlotRow(Record, table=True):
         Unique in the portfolio, and the name of the cycle it becomes.
     source
         Id of the schedule or trigger, or who asked.
+    origin
+        Which of these it is: ``schedule``, ``trigger`` or ``person``; ``again``: what took the
+        place of a plan that was overtaken.
     kind
         ``plan``; ``repair``: plans repairs only; ``execute``: carries a proposal out.
     cause
@@ -43,6 +46,7 @@ class SlotRow(Record, table=True):
     portfolio: str = Field(max_length=200)
     name: str = Field(max_length=200)
     source: str = Field(max_length=200, index=True)
+    origin: str = Field(max_length=20)
     kind: str = Field(max_length=20)
     cause: str = Field(sa_column=Column(Text, nullable=False))
     due_at: datetime = Field(sa_type=UtcTime)
@@ -179,6 +183,16 @@ class RatesRow(Record, table=True):
     urgent: bool = Field(primary_key=True)
     at: datetime = Field(sa_type=UtcTime)
     rates_json: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class BindingRow(Record, table=True):
+    """Which installation the database belongs to; there is one row at most."""
+
+    __tablename__ = "installation"
+
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    installation: str = Field(max_length=200)
+    bound_at: datetime = Field(sa_type=UtcTime)
 
 
 class SnapshotRow(Record, table=True):

@@ -18,6 +18,20 @@ from allocator.models.controls import ApprovalConfig
 from allocator.models.plan import Action, Plan, Transfer
 from allocator.state import Book, lawful
 
+IGNORABLE = frozenset(
+    chr(code)
+    for first, last in (
+        (0x00AD, 0x00AD), (0x034F, 0x034F), (0x061C, 0x061C), (0x115F, 0x1160),
+        (0x17B4, 0x17B5), (0x180B, 0x180F), (0x200B, 0x200F), (0x202A, 0x202E),
+        (0x2060, 0x206F), (0x2800, 0x2800), (0x3164, 0x3164), (0xFE00, 0xFE0F),
+        (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3),
+        (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF),
+    )
+    for code in range(first, last + 1)
+)  # fmt: skip
+"""Default_Ignorable_Code_Point of Unicode 16 (DerivedCoreProperties.txt), and the blank pattern
+of braille: of any category, and shown as nothing."""
+
 UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co"})
 """Categories of Unicode's characters that leave no mark: control, format, none, private use."""
 
@@ -30,15 +44,19 @@ Status = Literal["auto", "waiting", "approved", "rejected", "expired"]
 def person(name: str) -> str:
     """Tell who a name is of: how it is spaced, capitalised or encoded makes nobody else of one.
 
-    What cannot be seen (a space of no width, a direction mark) is left out, and letters that
-    Unicode calls compatible, such as those of full width, are the same.
+    What cannot be seen (a space of no width, a direction mark, a filler) is left out, and letters
+    that Unicode calls compatible, such as those of full width, are the same.
 
     >>> person(" Ann  Lee") == person("ann lee") == person("A\u200bnn \uff2cee")
     True
     """
     plain = unicodedata.normalize("NFKC", name)
-    seen = "".join(r for r in plain if r.isspace() or unicodedata.category(r) not in UNSEEN)
+    seen = "".join(r for r in plain if r.isspace() or _is_seen(r))
     return unicodedata.normalize("NFKC", " ".join(seen.split()).casefold())
+
+
+def _is_seen(letter: str) -> bool:
+    return letter not in IGNORABLE and unicodedata.category(letter) not in UNSEEN
 
 
 @dataclass(frozen=True, slots=True)

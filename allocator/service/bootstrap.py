@@ -23,10 +23,12 @@ from allocator.models.errors import ConfigError
 from allocator.models.status import Told
 from allocator.ports import MarketData, Venue
 from allocator.service.anchors import Anchors, anchor_file
+from allocator.service.binding import bind
 from allocator.service.clock import SystemClock
 from allocator.service.database import database_errors
 from allocator.service.live import new_holder
 from allocator.service.lookup import patient_connect
+from allocator.service.mandates import Mandates
 from allocator.service.monitor.memory import Memory
 from allocator.service.words import Words
 from allocator.verify import verify
@@ -61,6 +63,7 @@ class Desk:
     office: Office
     lease: Lease
     words: Words
+    mandates: Mandates
 
 
 def need_exchanges() -> None:
@@ -119,6 +122,8 @@ async def open_desk(
         When the configuration cannot be used.
     NotLeaderError
         When another process leads this portfolio.
+    RefusedError
+        When the database is another installation's.
     StaleError
         When the database cannot be used.
     """
@@ -139,6 +144,7 @@ async def _desk(
     engine = patient_connect(config.database)
     try:
         schema.upgrade(engine)
+        bind(engine, portfolio, clock.now())
         with lead(engine, portfolio, holder, clock.now()) as lease:
             words = Words(Memory(engine, portfolio), config.gather)
             told = words.memory.told()
@@ -169,6 +175,7 @@ async def _desk(
                         office,
                         lease,
                         words,
+                        Mandates(engine, portfolio, config),
                     )
                 finally:
                     anchors.keep()

@@ -29,13 +29,16 @@ from allocator.service.mandates import Mandates
 from allocator.service.monitor.monitor import Monitor
 from allocator.service.reading import Reading, read_book
 from allocator.service.repairs import repairing
+from allocator.service.scheduler.due import PAUSED
 from allocator.service.scheduler.slots import Asked, Slot, Slots, Status
 from allocator.service.scheduler.worker import Result
 from allocator.service.snapshots import GATHERED, NARROWED, Snapshots
+from allocator.service.taking_up import TakenUp, take_up
 from allocator.service.words import VenueShutError, Words
 from allocator.state import Book
 
 AGAIN = " again"
+MANDATE_CHANGED = "another mandate was published"
 MOST_AGAIN = 2
 """How often a plan that was overtaken by an outside change is made anew without waiting."""
 
@@ -92,6 +95,7 @@ class Cycles:
         self._monitor = monitor
         self._observed = observed
         self._reading = asyncio.Lock()
+        self._kept = False
 
     async def work(self, slot: Slot) -> Result:
         """Carry a slot out.
@@ -114,6 +118,8 @@ class Cycles:
     async def settle(self) -> None:
         """Settle what a slot that broke off has left open, and go on with its plan if that is safe.
 
+        A plan for a mandate that no longer holds is given up and planned anew.
+
         Raises
         ------
         RefusedError, StaleError, JournalError
@@ -124,30 +130,53 @@ class Cycles:
             return
         live.busy = "what an earlier slot left open"
         try:
-            await self._ports.executor.resume()
+            taken = await self._take_up()
+            if taken.given_up and taken.report is not None:
+                self._plan_anew(taken.report.plan_hash)
         finally:
             self._ports.executor.ended()
             live.busy = ""
 
     async def _work(self, slot: Slot) -> Result:
-        resumed = await self._ports.executor.resume()
+        taken = await self._take_up()
         if self._ports.slots.had_cycle(slot.name):
+            if taken.given_up:
+                self._again(slot, MANDATE_CHANGED)
             note = "carried on where an earlier leader had stopped"
-            return Result("done", f"{note}: {_told(resumed)}", slot.plan_hash)
+            return Result("done", f"{note}: {_told(taken.report)}", slot.plan_hash)
+        if slot.origin == "schedule" and slot.source in self._ports.slots.paused():
+            return Result("skipped", PAUSED)
         if slot.kind == "execute":
-            self._check_mandate(str(slot.plan_hash))
             return await self._execute(slot, str(slot.plan_hash))
         return await self._plan(slot)
 
-    def _check_mandate(self, plan_hash: str) -> None:
-        """Refuse what was approved before another mandate was published."""
-        found = self._ports.office.history.proposal(plan_hash)
-        if found is not None:
-            self._ports.mandates.check_holds(found.mandate, found.at)
+    async def _take_up(self) -> TakenUp:
+        ports = self._ports
+        return await take_up(ports.executor, ports.office.history, ports.mandates)
+
+    def _plan_anew(self, plan_hash: str) -> None:
+        """Ask for a plan in the place of one that was given up between slots."""
+        cause = f"{MANDATE_CHANGED} under the plan {plan_hash[:12]}"
+        now = self._ports.clock.now()
+        asked = Asked(f"again {plan_hash}", "again", "plan", cause, now, origin="again")
+        self._ports.slots.add(asked)
 
     async def look(self) -> None:
-        """Mark the book between slots."""
-        await self._gather(busy=bool(self._ports.live.busy))
+        """Mark the book between slots; the first reading of all is kept to hold mandates against.
+
+        Until then a slot may be a day away.
+        """
+        read = await self._gather(busy=bool(self._ports.live.busy))
+        if not self._kept:
+            self._kept = await asyncio.to_thread(self._keep_first, read)
+
+    def _keep_first(self, read: Reading) -> bool:
+        """Keep a reading where none is kept; tells whether one is by now."""
+        whole = not read.unclear and not self._ports.live.missing
+        kept = self._ports.snapshots.any_gathered()
+        if whole and not kept:
+            self._ports.snapshots.keep(read.snapshot, GATHERED)
+        return whole or kept
 
     async def _plan(self, slot: Slot) -> Result:
         read = await self._gather(busy=True)
@@ -155,14 +184,10 @@ class Cycles:
         holds = self._ports.mandates.published()
         if holds is None:
             return Result("failed", "no mandate is published")
-        missing = self._ports.live.missing
-        if missing and all(row.id in missing for row in snapshot.accounts):
-            why = "; ".join(f"{name}: {what}" for name, what in sorted(missing.items()))
-            return Result("failed", f"no account was read: {why}"[:MOST_NOTE])
+        why = self._not_to_be_planned(slot, read)
+        if why:
+            return Result("failed", why[:MOST_NOTE])
         asked = (snapshot, holds.mandate)
-        if read.unclear and slot.kind != "repair":
-            note = f"where this is is not known, so nothing is planned but repairs: {read.unclear}"
-            return Result("failed", note[:MOST_NOTE])
         if slot.kind == "repair":
             narrowed = repairing(snapshot, holds.mandate)
             if narrowed is None:
@@ -172,6 +197,10 @@ class Cycles:
             self._ports.snapshots.keep(snapshot, GATHERED)
         plan = await self._timed("decide", asked)
         telemetry.bind(plan=plan.plan_hash)
+        now = self._ports.mandates.published()
+        if now is not None and now.hash != holds.hash:
+            self._again(slot, MANDATE_CHANGED)
+            return Result("done", f"{MANDATE_CHANGED} while this was planned: it is planned anew")
         if asked[0] is not snapshot:
             self._ports.snapshots.keep(asked[0], NARROWED)
         self._ports.office.propose(plan, *asked, PROPOSER)
@@ -186,6 +215,16 @@ class Cycles:
             },
         )
         return result
+
+    def _not_to_be_planned(self, slot: Slot, read: Reading) -> str:
+        """Say why nothing can be planned on what was read; empty: it can."""
+        missing = self._ports.live.missing
+        if missing and all(row.id in missing for row in read.snapshot.accounts):
+            why = "; ".join(f"{name}: {what}" for name, what in sorted(missing.items()))
+            return f"no account was read: {why}"
+        if read.unclear and slot.kind != "repair":
+            return f"where this is is not known, so nothing is planned but repairs: {read.unclear}"
+        return ""
 
     async def _timed(self, step: str, asked: tuple[Snapshot, Mandate]) -> Plan:
         from allocator.decide import decide
@@ -224,9 +263,11 @@ class Cycles:
         found = self._ports.office.history.proposal(plan_hash)
         try:
             if found is not None:
+                self._ports.mandates.check_holds(found.mandate, found.at)
                 self._ports.words.check(found.plan, found.snapshot, found.mandate)
-        except VenueShutError:
-            self._again(slot, "a venue shut")
+        except RefusedError as error:
+            shut = isinstance(error, VenueShutError)
+            self._again(slot, "a venue shut" if shut else MANDATE_CHANGED)
             raise
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -245,6 +286,7 @@ class Cycles:
             Asked(
                 name=f"{slot.name}{AGAIN}"[:200],
                 source="again",
+                origin="again",
                 kind="repair" if slot.kind == "repair" else "plan",
                 cause=f"{why} under the plan of: {slot.cause}",
                 due_at=self._ports.clock.now(),

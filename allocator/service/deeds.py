@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from allocator.models import api
 from allocator.models.config import Config
-from allocator.models.errors import RefusedError, SnapshotError
+from allocator.models.errors import RefusedError
 from allocator.models.mandate import Mandate
-from allocator.models.refusals import book_problems
 from allocator.risk.approvals import Judged
 from allocator.risk.breaker import Breaker
 from allocator.service.cycles import request
+from allocator.service.mandates import Seen
 from allocator.service.scheduler.slots import Slot
 from allocator.service.snapshots import MissingError
 from allocator.service.views import mandate_view, slot_view
@@ -31,8 +31,10 @@ def judge(site: Site, plan_hash: str, who: str, verdict: Judged, reason: str) ->
         When there is no such plan.
     RefusedError
         When it can no longer be approved (its snapshot is too old, another mandate holds, a venue
-        has shut, it was rejected or begun, or needs nobody), or this person may not.
+        has shut, it was rejected or begun, or needs nobody), this person may not, or tells no
+        reason.
     """
+    need_reason(reason)
     found, _ = site.views.proposal(plan_hash)
     if verdict == "approved":
         site.service.mandates.check_holds(found.mandate, found.at)
@@ -45,6 +47,18 @@ def judge(site: Site, plan_hash: str, who: str, verdict: Judged, reason: str) ->
             )
     site.service.office.judge(plan_hash, who, verdict, reason)
     return site.views.summary(plan_hash)
+
+
+def need_reason(reason: str) -> None:
+    """Refuse a verdict without a reason: whoever looks later has to see what it rested on.
+
+    Raises
+    ------
+    RefusedError
+        When none is told.
+    """
+    if not reason.strip():
+        raise RefusedError("NO_REASON: a verdict needs a reason; it stands in the audit")
 
 
 def retract(site: Site, plan_hash: str, who: str, reason: str) -> api.PlanSummary:
@@ -148,8 +162,13 @@ def run_now(site: Site, schedule: str, who: str) -> api.SlotView:
     ------
     MissingError
         When there is no such schedule.
+    RefusedError
+        When it is paused.
     """
     _known(site, schedule)
+    paused = site.service.slots.paused().get(schedule)
+    if paused is not None:
+        raise RefusedError(f"SCHEDULE_PAUSED: id={schedule} by={paused}; resume it first")
     asked = request(who, "plan", site.service.clock.now())
     site.service.slots.add(asked)
     site.service.wake()
@@ -167,7 +186,9 @@ def pause(site: Site, schedule: str, who: str, reason: str) -> tuple[api.Schedul
     _known(site, schedule)
     service = site.service
     service.slots.pause(schedule, who, reason, service.clock.now())
-    service.office.note(f"schedule:{schedule}", "paused", by=who, reason=reason)
+    with service.office.write() as entry:
+        entry.event(f"schedule:{schedule}", "paused", by=who, reason=reason)
+        entry.alert("schedule_paused", schedule=schedule, by=who, reason=reason)
     return site.views.schedules()
 
 
@@ -190,29 +211,26 @@ def draft(site: Site, mandate: Mandate, who: str, note: str) -> api.MandateView:
 
     Raises
     ------
-    SnapshotError
-        When it makes no sensible problem with the latest snapshot.
+    SnapshotError, ConfigError
+        When it does not fit the book.
     """
     service = site.service
-    try:
-        problems = book_problems(service.snapshots.latest(), mandate)
-    except MissingError:
-        problems = []
-    if problems:
-        raise SnapshotError(problems)
     return mandate_view(service.mandates.draft(mandate, who, note, service.clock.now()))
 
 
-def publish(site: Site, version: int, who: str) -> api.MandateView:
+def publish(site: Site, version: int, who: str, seen: Seen | None = None) -> api.MandateView:
     """Let a draft of the mandate hold from the next cycle on.
 
     Raises
     ------
     RefusedError
-        When there is no such draft, or its author publishes it where four eyes are wanted.
+        When there is no such draft, it or what holds is not what was shown, or its author
+        publishes it where four eyes are wanted.
+    SnapshotError, ConfigError
+        When it does not fit the book as it is by now.
     """
     service = site.service
-    return mandate_view(service.mandates.publish(version, who, service.clock.now()))
+    return mandate_view(service.mandates.publish(version, who, service.clock.now(), seen))
 
 
 def _known(site: Site, schedule: str) -> None:

@@ -202,7 +202,7 @@ async def _serve(config: Config, log: TextIO, tell: Callable[[str, str], None]) 
     configure(Redactor(), stream=log)
     engine = open_database(config)
     service = Service(config, engine)
-    tokens, now = Tokens(engine), service.clock.now()
+    tokens, now = Tokens(engine, config.installation), service.clock.now()
     if tokens.named(OPERATOR, now) is None:
         tokens.make(OPERATOR, SCOPES, now)
 

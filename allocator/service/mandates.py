@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Engine
@@ -15,10 +15,13 @@ from allocator.execution.entries import Entry
 from allocator.execution.office import write
 from allocator.models.base import json_value
 from allocator.models.canonical import canonical_json, mandate_hash, mandate_text_hash
+from allocator.models.config import Config
 from allocator.models.errors import JournalError, RefusedError
 from allocator.models.mandate import Mandate
 from allocator.models.service_records import MandateRow
 from allocator.risk.approvals import person
+from allocator.service.fitting import Fitting
+from allocator.service.snapshots import Snapshots
 
 CONFIGURED = "configuration"
 """Author of what came from the configuration's own mandate."""
@@ -26,7 +29,13 @@ CONFIGURED = "configuration"
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version; fields as in `MandateRow`."""
+    """One version; fields as in `MandateRow`.
+
+    Attributes
+    ----------
+    unchecked
+        What could not be checked as it was drafted or published just now; empty: nothing.
+    """
 
     version: int
     status: str
@@ -37,6 +46,23 @@ class Version:
     created_at: datetime
     published_by: str | None
     published_at: datetime | None
+    unchecked: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What somebody had before their eyes who publishes.
+
+    Attributes
+    ----------
+    hash
+        Of the draft.
+    instead_of
+        The version that held then; None: no version did.
+    """
+
+    hash: str
+    instead_of: int | None
 
 
 class Mandates:
@@ -44,15 +70,17 @@ class Mandates:
 
     Parameters
     ----------
-    four_eyes
-        Whether somebody other than the author has to publish.
+    config
+        Says whether somebody other than the author has to publish, and what mandates are held
+        against until something is gathered; None: somebody other, and against nothing.
     """
 
-    def __init__(self, engine: Engine, portfolio: str, *, four_eyes: bool = False) -> None:
+    def __init__(self, engine: Engine, portfolio: str, config: Config | None = None) -> None:
         self._engine = engine
         self._reads = engine.execution_options(**{READ_ONLY: True})
         self._portfolio = portfolio
-        self._four_eyes = four_eyes
+        self._four_eyes = config is None or config.approval.four_eyes
+        self.fitting = Fitting(Snapshots(engine, portfolio), config)
 
     def published(self) -> Version | None:
         """Tell the version that holds; None: none was ever published.
@@ -112,20 +140,37 @@ class Mandates:
             return tuple(_version(row) for row in session.exec(query))
 
     def draft(self, mandate: Mandate, author: str, note: str, now: datetime) -> Version:
-        """Write a draft down as the next version."""
-        with self._write(now) as entry:
-            return _version(self._new(entry, mandate, author, note))
+        """Write a draft down as the next version.
 
-    def publish(self, version: int, by: str, now: datetime) -> Version:
+        Raises
+        ------
+        SnapshotError, ConfigError
+            When it does not fit the book; see `Fitting.check`.
+        """
+        unchecked = self.fitting.check(mandate)
+        with self._write(now) as entry:
+            return replace(_version(self._new(entry, mandate, author, note)), unchecked=unchecked)
+
+    def publish(self, version: int, by: str, now: datetime, seen: Seen | None = None) -> Version:
         """Let a draft hold from the next cycle on; what held before is retired.
 
-        The audit tells it in the same transaction.
+        The audit and an alert tell it in the same transaction.
+
+        Parameters
+        ----------
+        seen
+            What was shown to whoever publishes; None: nothing was.
 
         Raises
         ------
         RefusedError
-            When there is no such draft, or its author publishes it where four eyes are wanted.
+            When there is no such draft, it or what holds is not what was shown, or its author
+            publishes it where four eyes are wanted.
+        SnapshotError, ConfigError
+            When it does not fit the book as it is by now; see `Fitting.check`.
         """
+        found = next((row for row in self.all() if row.version == version), None)
+        unchecked = "" if found is None else self.fitting.check(found.mandate)
         with self._write(now) as entry:
             rows = entry.session.exec(
                 select(MandateRow).where(MandateRow.portfolio == self._portfolio).with_for_update()
@@ -135,9 +180,12 @@ class Mandates:
                 raise RefusedError(f"NO_DRAFT: version={version}")
             if self._four_eyes and person(row.author) == person(by):
                 raise RefusedError(f"SAME_EYES: author={row.author} publisher={by}")
+            _check_seen(row, rows, seen)
             self._retire(entry, rows)
             self._publish(entry, row, by)
-            return _version(row)
+            facts = {"author": row.author, "by": by, "note": row.note}
+            entry.alert("mandate_published", version=version, **facts)
+            return replace(_version(row), unchecked=unchecked)
 
     def from_config(self, mandate: Mandate, now: datetime) -> tuple[Version, Version | None]:
         """Tell the version that holds; the configuration's mandate is the first one.
@@ -195,6 +243,27 @@ class Mandates:
                 row.status = "retired"
                 entry.session.add(row)
                 entry.event(_subject(row), "retired")
+
+
+def _check_seen(row: MandateRow, rows: Iterable[MandateRow], seen: Seen | None) -> None:
+    """Refuse to publish what somebody did not see, or in the place of another than they saw.
+
+    Raises
+    ------
+    RefusedError
+        When either differs.
+    """
+    if seen is None:
+        return
+    if seen.hash != row.mandate_hash:
+        raise RefusedError(
+            f"DRAFT_DIFFERS: version={row.version} shown={seen.hash} is={row.mandate_hash}"
+        )
+    holds = next((other.version for other in rows if other.status == "published"), None)
+    if seen.instead_of != holds:
+        raise RefusedError(
+            f"ANOTHER_HOLDS: version={holds} shown={seen.instead_of}; see what changes against it"
+        )
 
 
 def _subject(row: MandateRow) -> str:

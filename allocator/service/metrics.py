@@ -44,6 +44,7 @@ class Reading:
     waiting: int
     undelivered: int
     frozen: int
+    paused: int
     halted: int
     slot_s: float = 0.0
     silent_s: float = 0.0
@@ -126,6 +127,7 @@ class _Now:
         yield _gauge("slots_waiting", "Slots that are due", row.waiting)
         yield _gauge("alerts_undelivered", "Alerts that nobody was told yet", row.undelivered)
         yield _gauge("accounts_frozen", "Accounts that stand still", row.frozen)
+        yield _gauge("schedules_paused", "Schedules that rest", row.paused)
         yield _gauge("breakers_tripped", "Breakers that are not active", row.halted)
         for name, at in (("tick", row.ticked_at), ("leader_tick", row.leader_at)):
             if at is not None:

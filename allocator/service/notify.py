@@ -52,11 +52,15 @@ WORDS = {
     "look_failed": "the book cannot be marked: triggers are not watched",
     "slot_hangs": "a slot hangs: none after it begins",
     "clock_set": "the clock was set: nothing falls due until it has stood for two minutes",
+    "mandate_published": "another mandate holds",
+    "schedule_paused": "a schedule was paused",
     "dead_man": "the scheduler has not ticked",
     "test": "a test",
 }
 
-STATES = frozenset({"frozen", "thawed", "halted", "reducing", "resumed", "manual"})
+STATES = frozenset(
+    {"frozen", "thawed", "halted", "reducing", "resumed", "manual", "schedule_paused"}
+)
 """Topics that tell a change of state: each is told, however like an earlier one it reads. Between
 two halts somebody has resumed, so the second is news."""
 

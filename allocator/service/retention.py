@@ -75,6 +75,7 @@ class Retention:
             select(later.id)
             .where(
                 later.portfolio == col(SlotRow.portfolio),
+                later.origin == col(SlotRow.origin),
                 later.source == col(SlotRow.source),
                 later.due_at > col(SlotRow.due_at),
             )

@@ -31,6 +31,7 @@ from allocator.models.errors import AllocatorError
 from allocator.ports import Clock
 from allocator.risk.triggers import Firing
 from allocator.service.beats import Beats
+from allocator.service.binding import bind
 from allocator.service.bootstrap import Desk, open_desk
 from allocator.service.clock import Leaps, SystemClock, steady_s
 from allocator.service.cycles import Cycles, Ports, to_its_end
@@ -104,9 +105,7 @@ class Service:
         self.metrics = Metrics(row.id for row in config.service.triggers)
         self.slots = Slots(engine, self.portfolio)
         self.office = Office(engine, self.portfolio, self.clock)
-        self.mandates = Mandates(
-            engine, self.portfolio, four_eyes=config.approval.second_above is not None
-        )
+        self.mandates = Mandates(engine, self.portfolio, config)
         self.snapshots = Snapshots(engine, self.portfolio)
         self.beats = Beats(engine, self.portfolio)
         self.lines = Lines(engine, self.portfolio)
@@ -361,9 +360,16 @@ Beside = Callable[[Service], AsyncGenerator[None]]
 
 
 def open_database(config: Config) -> Engine:
-    """Open the database and bring it to this release's schema."""
+    """Open the database and bring it to this release's schema.
+
+    Raises
+    ------
+    RefusedError
+        When it is another installation's.
+    """
     engine = patient_connect(config.database)
     schema.upgrade(engine)
+    bind(engine, config.installation, SystemClock().now())
     return engine
 
 

@@ -430,4 +430,5 @@ def mandate_view(row: Version) -> api.MandateView:
         published_by=row.published_by,
         published_at=row.published_at,
         mandate=row.mandate,
+        unchecked=row.unchecked,
     )

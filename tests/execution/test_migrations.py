@@ -45,7 +45,7 @@ def test_a_database_of_the_release_before_keeps_what_it_has(engine: Engine) -> N
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, "0003")
-        after = {"mark_base", "venue_word", "seen_rates"}
+        after = {"mark_base", "venue_word", "seen_rates", "installation"}
         assert after.isdisjoint(inspect(connection).get_table_names())
         connection.execute(
             text(
@@ -59,3 +59,44 @@ def test_a_database_of_the_release_before_keeps_what_it_has(engine: Engine) -> N
         assert connection.execute(text("SELECT holder FROM heartbeat")).scalar_one() == "a"
         for table in ("mark_base", "venue_word", "seen_rates"):
             assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0
+
+
+def test_a_database_in_use_belongs_to_whoever_led_it_last(engine: Engine) -> None:
+    """Until revision 0006 several names could lead on one database."""
+    config = schema._config()
+    leaders = [("desk", "2026-11-20 08:00:00+00:00"), ("old", "2026-11-19 08:00:00+00:00")]
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0005")
+        for name, since in leaders:
+            connection.execute(
+                text("INSERT INTO leader (name, epoch, holder, since) VALUES (:n, 1, 'x', :s)"),
+                {"n": name, "s": since},
+            )
+    upgrade(engine)
+    with engine.begin() as connection:
+        found = connection.execute(text("SELECT id, installation FROM installation")).all()
+    assert [tuple(row) for row in found] == [(1, "desk")]
+
+
+def test_slots_of_the_release_before_are_told_apart_by_their_cause(engine: Engine) -> None:
+    config = schema._config()
+    causes = {
+        "margin": "schedule margin", "near": "trigger near: a 0.04 below 0.05",
+        "schedule": "schedule asked for a plan", "again": "the book changed under the plan of: x",
+    }  # fmt: skip
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0006")
+        for source, cause in causes.items():
+            connection.execute(
+                text(
+                    "INSERT INTO slot (portfolio, name, source, kind, cause, due_at, status, note)"
+                    " VALUES ('desk', :s, :s, 'plan', :c, '2026-11-20 08:00:00+00:00', 'due', '')"
+                ),
+                {"s": source, "c": cause},
+            )
+    upgrade(engine)
+    with engine.begin() as connection:
+        found = connection.execute(text("SELECT source, origin FROM slot ORDER BY id")).all()
+    assert [row[1] for row in found] == ["schedule", "trigger", "person", "again"]

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from allocator.models.books import BookConfig
 from allocator.models.config import Config
 from allocator.models.mandate import Mandate
+from allocator.models.service import ServiceConfig
 
 LOGINS = {
     name: {"venue": venue, "key": "env:KEY", "secret": "env:SECRET"}
@@ -77,3 +79,14 @@ def test_a_venue_s_word_is_weighed_of_venues_that_there_are() -> None:
     assert [config.gather.follows(name) for name in ("bybit", "binance")] == [False, True]
     with pytest.raises(ValidationError, match=r"gather\.status: no login of venue okx"):
         Config.model_validate({**data, "gather": {"status": {"okx": "tell"}}})
+
+
+@pytest.mark.parametrize("book", [False, True])
+def test_a_schedule_and_a_trigger_share_no_id(book: bool) -> None:
+    told = {
+        "schedules": [{"id": "margin", "every_s": 60}],
+        "triggers": [{"id": "margin", "on": "margin_ratio", "threshold": "1.3", "urgent": True}],
+    }
+    apart: dict[str, Any] = {"id": "x", "accounts": ["a"], "database": "sqlite:///x.db", **told}
+    with pytest.raises(ValidationError, match="the id margin is of a schedule and of a trigger"):
+        _ = BookConfig.model_validate(apart) if book else ServiceConfig.model_validate(told)

@@ -20,9 +20,10 @@ from allocator.execution.executor import Executor
 from allocator.execution.journal import Journal
 from allocator.execution.leader import Lease, next_epoch
 from allocator.execution.office import Office
+from allocator.execution.report import Progress, Watch, nothing
 from allocator.models.config import GatherConfig
 from allocator.models.controls import ApprovalConfig
-from allocator.models.errors import RefusedError, StaleError
+from allocator.models.errors import RefusedError, SnapshotError, StaleError
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Order
 from allocator.models.snapshot import Snapshot
@@ -78,7 +79,9 @@ class Room:
             release=verify,
             controls=wide(),
             approval=approval,
+            watch=self.tell,
         )
+        self.told: Watch = nothing
         self.office = Office(engine, "desk", self.clock)
         self.slots = Slots(engine, "desk")
         self.mandates = Mandates(engine, "desk")
@@ -100,6 +103,9 @@ class Room:
             ),
             None if folder is None else self.watch(engine, lease, folder),
         )
+
+    def tell(self, progress: Progress) -> None:
+        self.told(progress)
 
     def watch(self, engine: Engine, lease: Lease, folder: Path) -> Monitor:
         lines = Lines(engine, "desk")
@@ -301,6 +307,115 @@ def test_plan_approved_under_another_mandate_is_not_carried_out(lite: Engine) ->
     room.mandates.publish(version, "bob", room.clock.now())
     with pytest.raises(RefusedError, match="MANDATE_RETIRED: version=2 published_by=bob"):
         room.work("execute", "e", plan)
+
+
+OUT = {"targets": [{"underlying": "BTC", "delta": "0", "unit": "base", "band": "0.001"}]}
+
+
+def publish(room: Room, **changes: Any) -> None:
+    """Let another mandate hold from now on."""
+    room.clock.at += timedelta(seconds=1)
+    mandate = Mandate.model_validate({**MANDATE, **changes})
+    version = room.mandates.draft(mandate, "ann", "", room.clock.now()).version
+    room.mandates.publish(version, "bob", room.clock.now())
+
+
+def test_first_look_already_is_what_mandates_are_held_against(lite: Engine) -> None:
+    room, kept = Room(lite), Snapshots(lite, "desk")
+    room.exchange.faults.add(Fault("gather", "error", account="b"))
+    for after in (0, 1, 1):
+        asyncio.run(room.cycles.look())
+        assert len(kept.all(9)) == after
+    with pytest.raises(SnapshotError, match="unknown underlying 'DOGE'"):
+        publish(room, targets=[{"underlying": "DOGE", "delta": "1", "unit": "base"}])
+
+
+@pytest.mark.parametrize("kind", ["plan", "repair"])
+def test_mandate_published_while_a_plan_is_made_stops_it_and_plans_anew(
+    lite: Engine, kind: str
+) -> None:
+    mandate = Mandate.model_validate({**MANDATE, "limits": [CAP]})
+    room = Room(lite, start=snapshot("1"), mandate=mandate)
+
+    def published(step: str, _seconds: float) -> None:
+        if step == "decide":
+            publish(room, **OUT)
+
+    room.cycles._observed = published
+    result = room.work(kind)
+    assert (result.status, result.plan_hash) == ("done", None)
+    assert "another mandate was published" in result.note
+    assert room.office.history.cycles() == ()
+    assert room.office.history.proposals() == ()
+    (again,) = room.slots.with_status("due")[1:]
+    assert (again.kind, again.source) == (kind, "again")
+
+
+def parked(room: Room, steps: int) -> str:
+    """Begin a plan and stop it on its way, as a leader that is asked to stop does."""
+    executor, seen = room.cycles._ports.executor, list[Progress]()
+
+    def watch(progress: Progress) -> None:
+        seen.append(progress)
+        if len(seen) == steps:
+            executor.stop()
+
+    room.told = watch
+    result = room.work(name="first")
+    assert result.note.startswith("parked"), result
+    executor._shell.stopping.clear()
+    assert result.plan_hash is not None
+    return result.plan_hash
+
+
+SLICED = {**MANDATE, "policy": {"risk_aversion": "0.00001", "max_slice": "1000"}}
+
+
+def held(room: Room) -> Decimal:
+    return sum(
+        (row.holding(name).quantity for row in room.exchange.holdings.values()
+         for name in ("alpha:BTC/USDT:USDT", "beta:BTC/USDT:USDT")), Decimal(0)
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["settle", "slot", "same slot"])
+def test_parked_plan_is_given_up_once_another_mandate_holds(lite: Engine, how: str) -> None:
+    room = Room(lite, mandate=Mandate.model_validate(SLICED))
+    parked(room, 3)
+    before = held(room)
+    assert before < 1
+    publish(room, targets=[])
+    if how == "settle":
+        asyncio.run(room.cycles.settle())
+    else:
+        room.work("repair" if how == "slot" else "plan", "first" if how == "same slot" else "next")
+    assert held(room) == before
+    (cycle,) = room.office.history.cycles()
+    assert cycle.status == "superseded"
+    assert "another mandate was published since: version 2, by bob" in cycle.note
+    assert room.office.history.unfinished() == ()
+    assert room.office.history.open_attempts() == ()
+    anew = [row for row in room.slots.with_status("due") if row.source == "again"]
+    assert len(anew) == (how != "slot")
+
+
+def test_parked_plan_goes_on_while_its_mandate_holds(lite: Engine) -> None:
+    room = Room(lite, mandate=Mandate.model_validate(SLICED))
+    parked(room, 3)
+    before = held(room)
+    asyncio.run(room.cycles.settle())
+    assert before < Decimal("0.9") < held(room)
+
+
+def test_slot_of_a_schedule_that_was_paused_after_it_began_plans_nothing(room: Room) -> None:
+    now = room.clock.now()
+    room.slots.add(Asked("s", "hourly", "plan", "schedule hourly", now, origin="schedule"))
+    room.slots.pause("hourly", "ann", "stop", now)
+    slot = room.slots.named("s")
+    assert slot is not None
+    result = asyncio.run(room.cycles.work(slot))
+    assert (result.status, result.note) == ("skipped", "the schedule is paused")
+    assert room.office.history.proposals() == ()
 
 
 def test_a_cycle_that_fails_tells_where_the_audit_ends_as_well(room: Room) -> None:

@@ -18,7 +18,7 @@ from allocator.models.status import VenueStatus
 from allocator.service.dashboard.sessions import COOKIE
 from allocator.service.http.cases import case_of
 from allocator.service.http.server import listen
-from tests.service.sites import CANARY, Place
+from tests.service.sites import CANARY, MANDATE, Place
 
 PAGES = ("book", "exposure", "plan", "runs", "what-if", "health")
 ORIGIN = {"Origin": "http://testserver"}
@@ -102,6 +102,14 @@ def test_plan_is_approved_and_handed_on_by_forms(place: Place) -> None:
     assert [row.plan_hash for row in place.service.slots.with_status("due")] == [plan]
 
 
+def test_form_without_a_reason_approves_and_rejects_nothing(place: Place) -> None:
+    csrf, plan = log_in(place), the_plan(place)
+    for deed in ("approve", "reject"):
+        response = send(place, f"/plan/{plan}/{deed}", csrf, reason="  ")
+        assert "NO_REASON" in response.headers["location"]
+    assert place.site.views.summary(plan).verdicts == ()
+
+
 def test_an_approval_is_taken_back_by_a_form(place: Place) -> None:
     csrf, plan = log_in(place), the_plan(place)
     assert 'id="retract"' not in place.client.get(f"/plan/{plan}").text
@@ -147,6 +155,45 @@ def test_forms_ask_for_the_same_scopes_as_the_api(place: Place) -> None:
                  f"/plan/{plan}/frontier", "/what-if", "/schedules/hourly/run", "/halt",
                  "/resume", "/mandates/1/publish"):  # fmt: skip
         assert send(place, path, csrf, reason="x").status_code == 403, path
+
+
+def test_a_draft_is_published_from_a_page_that_tells_what_changes(place: Place) -> None:
+    csrf = log_in(place, "bob")
+    target = {"underlying": "BTC", "delta": "400", "unit": "base", "band": "0.001"}
+    place.post("/v1/mandates", {"mandate": {**MANDATE, "targets": [target]}, "note": "tidy up"})
+    health = place.client.get("/health").text
+    assert 'href="/mandates/2"' in health
+    assert "/publish" not in health
+    page = place.client.get("/mandates/2").text
+    assert "<td>targets[BTC].delta</td><td>1</td><td>400</td>" in page
+    assert page.count("<tr>") == 2
+    drafted = place.service.mandates.all()[0].hash
+    assert f'name="hash" value="{drafted}"' in page
+    for told, code in (
+        ({}, "DRAFT_DIFFERS"),
+        ({"hash": "0" * 64, "instead_of": "1"}, "DRAFT_DIFFERS"),
+        ({"hash": drafted, "instead_of": "3"}, "ANOTHER_HOLDS"),
+        ({"hash": drafted}, "ANOTHER_HOLDS"),
+    ):
+        answer = send(place, "/mandates/2/publish", csrf, **told)
+        assert code in place.client.get(answer.headers["location"]).text
+    assert place.service.mandates.all()[0].status == "draft"
+    send(place, "/mandates/2/publish", csrf, hash=drafted, instead_of="1")
+    assert place.service.mandates.all()[0].published_by == "bob"
+    (alert,) = place.service.office.history.alerts()
+    facts = {"version": 2, "author": "alice", "by": "bob", "note": "tidy up"}
+    assert (alert.topic, alert.body) == ("mandate_published", facts)
+    assert place.client.get("/mandates/9").status_code == 404
+
+
+def test_page_of_a_draft_that_does_not_fit_says_so(lite: Engine, tmp_path: Path) -> None:
+    place = Place(lite, tmp_path)
+    log_in(place)
+    target = {"underlying": "DOGE", "delta": "1", "unit": "base"}
+    place.post("/v1/mandates", {"mandate": {"targets": [target]}})
+    assert "nothing was gathered yet" in place.client.get("/mandates/2").text
+    place.gather()
+    assert "unknown underlying &#39;DOGE&#39;" in place.client.get("/mandates/2").text
 
 
 def test_form_halts_nothing_that_is_not_there(place: Place) -> None:
@@ -330,6 +377,7 @@ def test_plan_is_approved_in_a_browser_without_scripts(
         page.goto(f"{served}/{name}")
         assert page.locator("table, form").count() > 1, name
     page.goto(f"{served}/plan")
+    page.fill("form:has(#approve) input[name=reason]", "fine")
     page.click("#approve")
     assert page.locator("#approval").inner_text() == "approved"
 

@@ -30,12 +30,12 @@ def known() -> set[str]:
     metrics.fired("drift")
     metrics.request("GET", 200)
     marks = marks_of(snapshot(a="1.1"), MANDATE, None, SHUT)
-    reading = Reading(START, True, False, START, START, marks, 0, 0, 0, 0)
+    reading = Reading(START, True, False, START, START, marks, 0, 0, 0, 0, 0)
     return set(NAMES.findall(metrics.render(reading).decode()))
 
 
 def test_a_trigger_that_has_not_fired_is_told_as_none_so_that_its_first_is_an_increase() -> None:
-    text = Metrics(["drift"]).render(Reading(START, True, False, None, None, None, 0, 0, 0, 0))
+    text = Metrics(["drift"]).render(Reading(START, True, False, None, None, None, 0, 0, 0, 0, 0))
     assert 'allocator_triggers_fired_total{rule="drift"} 0.0' in text.decode()
 
 

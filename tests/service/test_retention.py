@@ -47,7 +47,8 @@ class Store:
     def slot(self, name: str, source: str, at: datetime, status: Any = "done") -> None:
         lease = next_epoch(self.engine, "desk", "x", at)
         begins: Any = "missed" if status == "missed" else "due"
-        assert self.slots.add(Asked(name, source, "plan", "test", at, begins))
+        origin: Any = "person" if source == "alice" else "schedule"
+        assert self.slots.add(Asked(name, source, "plan", "test", at, begins, origin=origin))
         row = self.slots.named(name)
         assert row is not None
         if status in ("running", "done", "failed"):

@@ -17,7 +17,7 @@ from allocator.service.cli.output import Format, OutputOption, write_csv, write_
 from allocator.service.private import write_private
 
 if TYPE_CHECKING:
-    from allocator.service.mandates import Mandates
+    from allocator.service.mandates import Mandates, Version
 
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", help="A configuration file.", show_default=False)
@@ -127,6 +127,9 @@ def draft(
 ) -> None:
     """Write a mandate down as a draft; it holds once somebody publishes it.
 
+    Ends with 2 if it does not fit the book that was gathered last, or, where nothing was
+    gathered yet, names what the configuration does not have.
+
     \b
     Example: allocator config draft mandate.yaml --note "less BTC" -c config.yaml
     """  # noqa: D301
@@ -138,6 +141,7 @@ def draft(
     with _mandates(config) as mandates:
         made = mandates.draft(mandate, getpass.getuser(), note, datetime.now(UTC))
     print(f"draft {made.version} {made.hash}")
+    _tell_unchecked(made)
 
 
 @config.command()
@@ -146,14 +150,28 @@ def publish(
 ) -> None:
     """Let a draft of the mandate hold from the next cycle on.
 
+    Ends with 2 if it does not fit the book by now, as `config draft` does, and with 6 if there is
+    no such draft or you wrote it.
+
     \b
     Example: allocator config publish 2 -c config.yaml
     """  # noqa: D301
     from datetime import UTC, datetime
 
+    from allocator.service.mandate_changes import changes
+
     with _mandates(config) as mandates:
+        before = mandates.published()
         made = mandates.publish(version, getpass.getuser(), datetime.now(UTC))
+    for change in changes(None if before is None else before.mandate, made.mandate):
+        print(f"{change.field}: {change.before or '-'} -> {change.after or '-'}")
     print(f"published {made.version} {made.hash}")
+    _tell_unchecked(made)
+
+
+def _tell_unchecked(made: Version) -> None:
+    if made.unchecked:
+        print(made.unchecked, file=sys.stderr)
 
 
 @config.command()
@@ -183,12 +201,14 @@ def versions(config: ConfigOption, *, output: OutputOption = Format.TABLE) -> No
 @contextmanager
 def _mandates(path: Path) -> Generator[Mandates]:
     from allocator.execution import schema
+    from allocator.service.binding import bind
     from allocator.service.bootstrap import read_config
     from allocator.service.cli.records import open_database
+    from allocator.service.clock import SystemClock
     from allocator.service.mandates import Mandates
 
     loaded = read_config(path)
-    four_eyes = loaded.approval.second_above is not None
     with open_database(loaded.database, None, create=True) as engine:
         schema.upgrade(engine)
-        yield Mandates(engine, loaded.installation, four_eyes=four_eyes)
+        bind(engine, loaded.installation, SystemClock().now())
+        yield Mandates(engine, loaded.installation, loaded)

@@ -91,16 +91,18 @@ def check_mode(config: Config, *, live: bool) -> None:
 
 async def _carry_out(config: Config, hash_: str) -> ExecutionReport:
     from allocator.service.bootstrap import open_desk
+    from allocator.service.taking_up import take_up
 
     async with open_desk(config, config.installation, watch=progress) as desk:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _stop, desk.executor.stop)
-        earlier = await desk.executor.resume()
+        earlier = (await take_up(desk.executor, desk.history, desk.mandates)).report
         if earlier is not None and earlier.plan_hash == hash_:
             return earlier
         found = desk.history.proposal(hash_)
         if found is not None:
+            desk.mandates.check_holds(found.mandate, found.at)
             desk.words.check(found.plan, found.snapshot, found.mandate)
         return await desk.executor.execute(hash_)
 

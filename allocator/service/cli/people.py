@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from allocator.execution.office import Office
     from allocator.models.config import Config
     from allocator.risk.approvals import Standing
+    from allocator.service.mandates import Mandates
     from allocator.service.words import Words
 
 ConfigArgument = Annotated[
@@ -63,11 +64,13 @@ def open_office(config: Config) -> Generator[Office]:
     from allocator.execution import schema
     from allocator.execution.office import Office
     from allocator.service.anchors import Anchors, anchor_file
+    from allocator.service.binding import bind
     from allocator.service.clock import SystemClock
 
     with open_database(config.database, None, create=True) as engine:
         schema.upgrade(engine)
         clock = SystemClock()
+        bind(engine, config.installation, clock.now())
         office = Office(engine, config.installation, clock)
         before = office.history.head()
         try:
@@ -87,6 +90,15 @@ def words_of(config: Config) -> Generator[Words]:
         yield Words(Memory(engine, config.installation), config.gather)
 
 
+@contextmanager
+def mandates_of(config: Config) -> Generator[Mandates]:
+    """Open the versions of the mandate."""
+    from allocator.service.mandates import Mandates
+
+    with open_database(config.database, None) as engine:
+        yield Mandates(engine, config.installation, config)
+
+
 def approve(  # noqa: PLR0913 - each is an option of the command
     plan: Annotated[
         str | None, typer.Argument(help="The plan's hash, or its first digits; none lists.")
@@ -95,20 +107,20 @@ def approve(  # noqa: PLR0913 - each is an option of the command
     config: ConfigArgument,
     who: WhoOption = "",
     reason: ReasonOption = "",
-    reject: Annotated[bool, typer.Option("--reject", help="Say no instead; needs a reason.")] = (
-        False
-    ),
+    reject: Annotated[bool, typer.Option("--reject", help="Say no instead.")] = False,
     retract: Annotated[bool, typer.Option("--retract", help="Take your approval back.")] = False,
 ) -> None:
     """Approve or reject a proposed plan, bound to its hash; without one, list what waits.
 
-    An approval may be taken back until the plan is begun. Ends with 6 if the plan is not known, too
-    old or begun, if you proposed it, if a venue of it has shut, or if there is no approval of yours
-    to take back.
+    A verdict needs a reason. An approval may be taken back until the plan is begun. Ends with 6
+    if the plan is not known, too old or begun, if you proposed it, if a venue of it has shut or
+    another mandate holds by now, or if there is no approval of yours to take back.
 
     \b
     Example: allocator approve 3f9a21 -c config.yaml --as ann --reason "checked with the desk"
     """  # noqa: D301
+    from allocator.service.deeds import need_reason
+
     if reject and retract:
         raise typer.BadParameter("one of --reject and --retract", param_hint="--retract")
     loaded = load(config)
@@ -121,12 +133,15 @@ def approve(  # noqa: PLR0913 - each is an option of the command
             office.retract(hash_, who, reason)
             _tell(standing_of(office, loaded, hash_))
             return
+        need_reason(reason)
         before = standing_of(office, loaded, hash_)
         if before.status == "expired":
             raise RefusedError(f"EXPIRED: plan_hash={hash_} at={stamp(before.expires_at)}")
         if not reject:
             found = office.history.proposal(hash_)
             assert found is not None
+            with mandates_of(loaded) as mandates:
+                mandates.check_holds(found.mandate, found.at)
             with words_of(loaded) as words:
                 words.check(found.plan, found.snapshot, found.mandate)
         office.judge(hash_, who, "rejected" if reject else "approved", reason)

@@ -240,9 +240,13 @@ def _loaded(path: Path, *, whole: bool = False) -> Config:
 @contextmanager
 def _tokens(path: Path) -> Generator[Tokens]:
     from allocator.execution import schema
+    from allocator.service.binding import bind
     from allocator.service.cli.records import open_database
+    from allocator.service.clock import SystemClock
     from allocator.service.http.tokens import Tokens
 
-    with open_database(None, path, create=True) as engine:
+    loaded = _loaded(path)
+    with open_database(loaded.database, None, create=True) as engine:
         schema.upgrade(engine)
-        yield Tokens(engine)
+        bind(engine, loaded.installation, SystemClock().now())
+        yield Tokens(engine, loaded.installation)

@@ -9,14 +9,25 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Form, Response
 from fastapi.responses import RedirectResponse
 
+from allocator.models.api import Scope
 from allocator.models.errors import AllocatorError
 from allocator.models.scenario import Along
 from allocator.service import deeds
 from allocator.service.dashboard.visits import Acting, Text
 from allocator.service.http.deciding import frontier_of
+from allocator.service.mandates import Seen
 from allocator.service.snapshots import MissingError
 
 router = APIRouter(include_in_schema=False)
+
+Shown = Annotated[str, Form(alias="hash", max_length=64)]
+
+MAY: dict[str, tuple[Scope, ...]] = {
+    "run": ("plan",),
+    "pause": ("plan", "approve", "execute"),
+    "resume": ("execute",),
+}
+"""Who may do what with a schedule, as over the API."""
 
 
 @router.post("/plan/{plan_hash}/approve")
@@ -64,7 +75,7 @@ def frontier(here: Acting, plan_hash: str, along: Annotated[Along, Form()] = "ac
 @router.post("/schedules/{schedule}/{deed}")
 def schedule(here: Acting, schedule: str, deed: str, reason: Text = "") -> Response:
     """Run, pause or resume a schedule."""
-    here.need("plan")
+    here.need(*MAY.get(deed, ("plan",)))
     who, site = here.who.name, here.site
     known: dict[str, Callable[[], object]] = {
         "run": lambda: deeds.run_now(site, schedule, who),
@@ -77,10 +88,16 @@ def schedule(here: Acting, schedule: str, deed: str, reason: Text = "") -> Respo
 
 
 @router.post("/mandates/{version}/publish")
-def publish(here: Acting, version: int) -> Response:
-    """Publish a draft of the mandate."""
+def publish(
+    here: Acting, version: int, hash_: Shown = "", instead_of: Annotated[int, Form()] = 0
+) -> Response:
+    """Publish a draft of the mandate: the one that was shown, in the place of the one shown."""
     here.need("approve")
-    return _did("/health", lambda: deeds.publish(here.site, version, here.who.name))
+    seen = Seen(hash_, instead_of or None)
+    return _did(
+        f"/mandates/{version}",
+        lambda: deeds.publish(here.site, version, here.who.name, seen),
+    )
 
 
 @router.post("/halt")

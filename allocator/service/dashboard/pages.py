@@ -19,6 +19,7 @@ from allocator.service.dashboard.asked import case_asked
 from allocator.service.dashboard.visits import Acting, Looking, Visit
 from allocator.service.http.deciding import what_if
 from allocator.service.http.site import Site
+from allocator.service.mandate_changes import changes
 from allocator.service.monitor.history import Group
 from allocator.service.monitor.profit import PARTS
 from allocator.service.snapshots import MissingError
@@ -169,6 +170,30 @@ def health(here: Looking) -> HTMLResponse:
         mandates=site.views.mandates()[:8],
         events=tuple(reversed(site.views.events(max(0, last - 15), 15))),
         holder=service.live.holder,
+    )
+
+
+@router.get("/mandates/{version}")
+def mandate(here: Looking, version: int) -> HTMLResponse:
+    """Show what a version of the mandate changes against the one that holds, and publish it."""
+    mandates = here.site.service.mandates
+    rows = mandates.all()
+    row = next((row for row in rows if row.version == version), None)
+    if row is None:
+        raise MissingError(f"NO_VERSION: version={version}")
+    holds = next((row for row in rows if row.status == "published"), None)
+    misfits, unchecked = tuple[str, ...](), ""
+    try:
+        unchecked = mandates.fitting.check(row.mandate)
+    except InputError as error:
+        misfits = tuple(str(problem) for problem in error.problems)
+    return here.page(
+        "mandate",
+        row=row,
+        holds=holds,
+        changes=changes(None if holds is None else holds.mandate, row.mandate),
+        misfits=misfits,
+        unchecked=unchecked,
     )
 
 

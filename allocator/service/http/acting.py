@@ -19,6 +19,7 @@ from allocator.service.http.deciding import frontier_of, plan_for, sweep_of, wha
 from allocator.service.http.problems import responses
 from allocator.service.http.routes import Named, PlanHash
 from allocator.service.http.tokens import Principal
+from allocator.service.mandates import Seen
 
 Version = Annotated[int, Path(ge=1, le=1_000_000)]
 _KEY = {
@@ -64,7 +65,7 @@ def post_plan(site: Served, asking: Plans, body: bodies.PlanRequest) -> Plan:
 
 @router.post("/plans/{plan_hash}/approve", openapi_extra=_KEY)
 def approve(
-    site: Served, asking: Approves, plan_hash: PlanHash, body: bodies.Approval
+    site: Served, asking: Approves, plan_hash: PlanHash, body: bodies.ReasonBody
 ) -> api.PlanSummary:
     """Approve a plan: this one, whose hash covers its snapshot, mandate and every action."""
     return deeds.judge(site, plan_hash, asking.name, "approved", body.reason)
@@ -80,7 +81,7 @@ def reject(
 
 @router.post("/plans/{plan_hash}/retract", openapi_extra=_KEY)
 def retract(
-    site: Served, asking: Approves, plan_hash: PlanHash, body: bodies.Approval
+    site: Served, asking: Approves, plan_hash: PlanHash, body: bodies.Retraction
 ) -> api.PlanSummary:
     """Take your approval back, until the plan is begun; you may judge it anew."""
     return deeds.retract(site, plan_hash, asking.name, body.reason)
@@ -142,7 +143,9 @@ def pause(
 
 
 @router.post("/schedules/{schedule}/resume", openapi_extra=_KEY)
-def resume_schedule(site: Served, asking: Plans, schedule: Named) -> tuple[api.ScheduleView, ...]:
+def resume_schedule(
+    site: Served, asking: Executes, schedule: Named
+) -> tuple[api.ScheduleView, ...]:
     """Let a paused schedule go on."""
     return deeds.unpause(site, schedule, asking.name)
 
@@ -168,6 +171,9 @@ def draft(site: Served, asking: Plans, body: bodies.MandateDraft) -> api.Mandate
 
 
 @router.post("/mandates/{version}/publish", openapi_extra=_KEY)
-def publish(site: Served, asking: Approves, version: Version) -> api.MandateView:
-    """Let a draft hold from the next cycle on."""
-    return deeds.publish(site, version, asking.name)
+def publish(
+    site: Served, asking: Approves, version: Version, body: bodies.Publication | None = None
+) -> api.MandateView:
+    """Let a draft hold from the next cycle on: the one that was seen, where a body tells it."""
+    seen = None if body is None else Seen(body.mandate_hash, body.instead_of)
+    return deeds.publish(site, version, asking.name, seen)

@@ -90,6 +90,7 @@ def reading(site: Site) -> Reading:
         waiting=len(service.slots.with_status("due")),
         undelivered=len(history.alerts()),
         frozen=len(history.frozen()),
+        paused=len(service.slots.paused()),
         halted=sum(str(row.state) != "active" for row in history.breakers()),
         slot_s=service.vigil.age_s(now),
         silent_s=service.vigil.silent_s(now),

@@ -100,7 +100,7 @@ class Site:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.views = Views(service)
-        self.tokens = Tokens(service.engine)
+        self.tokens = Tokens(service.engine, service.portfolio)
         self.replies = Replies(service.engine)
         writes.watch(service.engine)
         self.jobs = Jobs()

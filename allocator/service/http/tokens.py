@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,9 +12,14 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from allocator.execution.database import READ_ONLY
+from allocator.execution.entries import Entry
+from allocator.execution.office import write
 from allocator.models.api import SCOPES, Scope
+from allocator.models.base import stamp
 from allocator.models.errors import ConfigError, RefusedError
+from allocator.models.records import PlanRow, VerdictRow
 from allocator.models.service_records import TokenRow
+from allocator.risk.approvals import person
 
 PREFIX = "alc_"
 BYTES = 32
@@ -48,10 +54,11 @@ def digest(token: str) -> str:
 
 
 class Tokens:
-    """The tokens of an installation."""
+    """The tokens of an installation; the audit tells who was given one, and whose ended."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, portfolio: str) -> None:
         self._engine = engine
+        self._portfolio = portfolio
         self._reads = engine.execution_options(**{READ_ONLY: True})
 
     def make(
@@ -70,34 +77,41 @@ class Tokens:
         if unknown or not scopes or not name.strip():
             raise ConfigError(f"a token has a name and scopes of {', '.join(SCOPES)}")
         token = PREFIX + secrets.token_urlsafe(BYTES)
-        with Session(self._engine) as session, session.begin():
-            if session.get(TokenRow, name) is not None:
+        row = TokenRow(
+            name=name,
+            digest=digest(token),
+            scopes=" ".join(sorted(set(scopes))),
+            created_at=now,
+            expires_at=expires_at,
+        )
+        with self._write(now) as entry:
+            if entry.session.get(TokenRow, name) is not None:
                 raise RefusedError(f"NAME_TAKEN: name={name}")
-            session.add(
-                TokenRow(
-                    name=name,
-                    digest=digest(token),
-                    scopes=" ".join(sorted(set(scopes))),
-                    created_at=now,
-                    expires_at=expires_at,
-                )
-            )
+            entry.session.add(row)
+            ends = None if expires_at is None else stamp(expires_at)
+            entry.event(f"token:{name}", "made", scopes=row.scopes, expires_at=ends)
         return token
 
     def revoke(self, name: str, now: datetime) -> None:
-        """End a token.
+        """End a token, and take back what its owner has approved and nobody has begun.
 
         Raises
         ------
         RefusedError
             When there is none of that name.
         """
-        with Session(self._engine) as session, session.begin():
-            row = session.get(TokenRow, name)
+        with self._write(now) as entry:
+            row = entry.session.get(TokenRow, name)
             if row is None:
                 raise RefusedError(f"NO_TOKEN: name={name}")
-            row.revoked_at = row.revoked_at or now
-            session.add(row)
+            if row.revoked_at is None:
+                row.revoked_at = entry.at
+                entry.session.add(row)
+                entry.event(f"token:{name}", "revoked")
+            _take_back(entry, name)
+
+    def _write(self, now: datetime) -> AbstractContextManager[Entry]:
+        return write(self._engine, self._portfolio, lambda: now)
 
     def find(self, token: str, now: datetime) -> Principal | None:
         """Tell whose token it is; None when it is nobody's, has expired or was revoked."""
@@ -118,6 +132,18 @@ class Tokens:
                 Token(r.name, tuple(r.scopes.split()), r.created_at, r.expires_at, r.revoked_at)
                 for r in rows
             )
+
+
+def _take_back(entry: Entry, name: str) -> None:
+    """Retract approvals under a name of plans that are not begun, as their owner could."""
+    begun = select(PlanRow.plan_hash).where(col(PlanRow.plan_hash) == VerdictRow.plan_hash)
+    query = select(VerdictRow).where(VerdictRow.verdict == "approved", ~begun.exists())
+    reason = f"the token of {name} was revoked"
+    for row in entry.session.exec(query).all():
+        if person(row.who) == person(name):
+            row.verdict, row.reason, row.at = "retracted", reason, entry.at
+            entry.session.add(row)
+            entry.event(f"verdict:{row.plan_hash}:{row.who}", "retracted", reason=reason)
 
 
 def _principal(row: TokenRow | None, now: datetime) -> Principal | None:

@@ -93,6 +93,7 @@ def slot_of(firing: Firing, at: datetime) -> Asked:
     return Asked(
         name=firing_name(firing.rule.id, firing.subject, at),
         source=firing.rule.id,
+        origin="trigger",
         kind="repair" if firing.rule.urgent else "plan",
         cause=firing.name,
         due_at=at,

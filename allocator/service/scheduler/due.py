@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -28,6 +28,7 @@ OLDEST = timedelta(days=1)
 """For how long back slots are counted beyond that."""
 
 LATE = "late by {late_s:.0f} s, more than {grace_s} s"
+PAUSED = "the schedule is paused"
 OVERTAKEN = "another slot of it is due already"
 DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 NUMBERED = re.compile(r"(?:(?P<first>\d)(?:-(?P<last>\d))?|\*)(?:/(?P<step>\d))?")
@@ -128,6 +129,7 @@ def due(schedule: Schedule, after: datetime, now: datetime) -> list[Asked]:
             Asked(
                 name=slot_name(schedule.id, moment),
                 source=schedule.id,
+                origin="schedule",
                 kind="plan",
                 cause=f"schedule {schedule.id}",
                 due_at=moment,
@@ -173,7 +175,12 @@ class Choice:
     aside: tuple[tuple[Slot, str], ...] = ()
 
 
-def choose(waiting: Sequence[Slot], graces: Mapping[str, Decimal], now: datetime) -> Choice:
+def choose(
+    waiting: Sequence[Slot],
+    graces: Mapping[str, Decimal],
+    now: datetime,
+    paused: Collection[str] = (),
+) -> Choice:
     """Choose among waiting slots: repairs before approved plans before the rest, oldest first.
 
     Parameters
@@ -182,16 +189,25 @@ def choose(waiting: Sequence[Slot], graces: Mapping[str, Decimal], now: datetime
         The oldest first.
     graces
         Seconds that a slot may be late, by schedule. Of several slots of one schedule (runs that
-        overlapped) only the latest stays.
+        overlapped) only the latest stays. What a trigger or a person of that id asked for is
+        not of the schedule.
+    paused
+        Schedules that rest: their slots that have not begun are set aside.
     """
-    latest = {row.source: row.id for row in waiting if row.source in graces}
+    planned = [row for row in waiting if row.origin == "schedule" and row.source in graces]
+    latest, ids = {row.source: row.id for row in planned}, {row.id for row in planned}
     aside, rest = list[tuple[Slot, str]](), list[Slot]()
     for row in waiting:
+        if row.id not in ids:
+            rest.append(row)
+            continue
         late_s = Decimal(str((now - row.due_at).total_seconds()))
-        grace_s = graces.get(row.source)
-        if grace_s is not None and late_s > grace_s:
+        grace_s = graces[row.source]
+        if row.source in paused and row.status == "due":
+            aside.append((row, PAUSED))
+        elif late_s > grace_s:
             aside.append((row, LATE.format(late_s=late_s, grace_s=grace_s)))
-        elif latest.get(row.source, row.id) != row.id:
+        elif latest[row.source] != row.id:
             aside.append((row, OVERTAKEN))
         else:
             rest.append(row)

@@ -17,6 +17,8 @@ from allocator.models.records import CycleRow
 from allocator.models.service_records import PauseRow, SlotRow
 
 Kind = Literal["plan", "repair", "execute"]
+Origin = Literal["schedule", "trigger", "person", "again"]
+"""Whose id a source is; ``again``: of what took the place of a plan that was overtaken."""
 Status = Literal["due", "running", "done", "failed", "missed", "skipped"]
 
 
@@ -40,6 +42,7 @@ class Slot:
     began_at: datetime | None = None
     ended_at: datetime | None = None
     plan_hash: str | None = None
+    origin: str = "person"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class Asked:
     note: str = ""
     plan_hash: str | None = None
     before: int = 0
+    origin: Origin = "person"
 
 
 class Slots:
@@ -76,11 +80,15 @@ class Slots:
         with Session(self._engine) as session, session.begin():
             return write(session, self.portfolio, asked)
 
-    def last_due(self, source: str) -> datetime | None:
+    def last_due(self, schedule: str) -> datetime | None:
         """Tell the latest slot of a schedule; None: it never had one."""
         query = (
             select(SlotRow.due_at)
-            .where(SlotRow.portfolio == self.portfolio, SlotRow.source == source)
+            .where(
+                SlotRow.portfolio == self.portfolio,
+                SlotRow.origin == "schedule",
+                SlotRow.source == schedule,
+            )
             .order_by(col(SlotRow.due_at).desc())
             .limit(1)
         )
@@ -240,6 +248,7 @@ def write(session: Session, portfolio: str, asked: Asked) -> bool:
             portfolio=portfolio,
             name=asked.name,
             source=asked.source,
+            origin=asked.origin,
             kind=asked.kind,
             cause=asked.cause,
             due_at=asked.due_at,
@@ -274,4 +283,5 @@ def _slot(row: SlotRow) -> Slot:
         began_at=row.began_at,
         ended_at=row.ended_at,
         plan_hash=row.plan_hash,
+        origin=row.origin,
     )

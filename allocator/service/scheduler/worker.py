@@ -13,7 +13,7 @@ from decimal import Decimal
 from allocator.execution.leader import FencedError, Lease
 from allocator.models.errors import AllocatorError
 from allocator.ports import Clock
-from allocator.service.scheduler.due import choose
+from allocator.service.scheduler.due import PAUSED, choose
 from allocator.service.scheduler.slots import Slot, Slots, Status
 
 IDLE_S = 1.0
@@ -92,9 +92,11 @@ class Worker:
         now = self._clock.now()
         waiting = self._slots.with_status("due")
         left = [r for r in self._slots.with_status("running") if r.epoch != self._lease.epoch]
-        choice = choose((*left, *waiting), self._graces, now)
+        choice = choose((*left, *waiting), self._graces, now, self._slots.paused())
         for row, why in choice.aside:
             status: Status = "missed" if row.status == "due" else "failed"
+            if why == PAUSED:
+                status = "skipped"
             self._slots.finish(self._lease, row, status, now, note=why)
             self._ended(row.name, row.cause, status, why)
         if choice.run is None:

@@ -21,15 +21,18 @@ from ruamel.yaml import YAML
 from sqlmodel import Session
 
 from allocator.adapters.emulator.testing import Emulator, running_emulator
+from allocator.execution import schema
 from allocator.execution.database import connect
 from allocator.execution.run import Parked, Shell
 from allocator.models.controls import ControlsConfig
+from allocator.models.mandate import Mandate
 from allocator.models.status import VenueStatus
 from allocator.risk.table import CONTROLS
 from allocator.service.bootstrap import read_config
 from allocator.service.cli.main import run
 from allocator.service.cli.people import open_office
 from allocator.service.demo import configuration, prepare
+from allocator.service.mandates import Mandates
 from allocator.service.monitor.memory import Heard, Memory
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -70,7 +73,7 @@ class Shop:
 
     def approved(self) -> str:
         hash_ = self.proposed()
-        assert self.type("approve", hash_, "--as", "ann")[0] == 0
+        assert self.type("approve", hash_, "--as", "ann", "--reason", "fine")[0] == 0
         return hash_
 
     def moved(self) -> int:
@@ -95,7 +98,10 @@ def test_a_plan_is_proposed_approved_carried_out_and_made_again(shop: Shop) -> N
     status, told = shop.type("execute", hash_)
     assert (status, shop.sent()) == (6, 0)
     assert "NOT_APPROVED: status=waiting needed=1" in told
-    assert shop.type("approve", hash_[:10], "--as", "allocator")[0] == 6
+    assert shop.type("approve", hash_[:10], "--as", "allocator", "--reason", "fine")[0] == 6
+    for words in (("--as", "ann"), ("--as", "ann", "--reason", "  ")):
+        status, told = shop.type("approve", hash_[:10], *words)
+        assert (status, "NO_REASON" in told) == (6, True)
     status, told = shop.type("approve", hash_[:10], "--as", "ann", "--reason", "looks right")
     assert status == 0
     assert "approved; 1 of 1 approved (ann)" in told
@@ -182,7 +188,7 @@ def test_a_halt_of_what_is_not_there_is_refused(shop: Shop) -> None:
 
 def test_a_plan_of_a_venue_that_has_shut_is_neither_approved_nor_carried_out(shop: Shop) -> None:
     plan = shop.proposed()
-    assert shop.type("approve", plan[:8], "--as", "ann")[0] == 0
+    assert shop.type("approve", plan[:8], "--as", "ann", "--reason", "fine")[0] == 0
     later = shop.proposed()
     word = VenueStatus(state="maintenance", note="an upgrade")
     engine = connect(read_config(shop.path).database)
@@ -190,11 +196,29 @@ def test_a_plan_of_a_venue_that_has_shut_is_neither_approved_nor_carried_out(sho
         memory = Memory(engine, "demo")
         memory.write(session, Heard({"bybit": word, "binance": word}), datetime.now(UTC))
     engine.dispose()
-    for words in (("execute", plan[:8]), ("approve", later[:8], "--as", "ann")):
+    for words in (("execute", plan[:8]), ("approve", later[:8], "--as", "ann", "--reason", "fine")):
         status, told = shop.type(*words)
         assert status == 6, told
         assert "VENUE_SHUT" in told
         assert "says=maintenance: an upgrade" in flat(told)
+
+
+def test_a_plan_for_a_mandate_that_no_longer_holds_is_neither_approved_nor_carried_out(
+    shop: Shop,
+) -> None:
+    config = read_config(shop.path)
+    engine = connect(config.database)
+    schema.upgrade(engine)
+    mandates = Mandates(engine, "demo", config)
+    mandates.from_config(config.mandate, datetime.now(UTC))
+    plan, later = shop.approved(), shop.proposed()
+    draft = mandates.draft(Mandate(), "ann", "stop", datetime.now(UTC))
+    mandates.publish(draft.version, "ben", datetime.now(UTC))
+    engine.dispose()
+    for words in (("execute", plan), ("approve", later, "--as", "ann", "--reason", "fine")):
+        status, told = shop.type(*words)
+        assert (status, "MANDATE_RETIRED: version=2" in flat(told)) == (6, True), told
+    assert shop.sent() == 0
 
 
 def test_a_rejected_plan_is_not_carried_out(shop: Shop) -> None:
@@ -223,7 +247,7 @@ def test_an_approval_that_is_too_old_is_refused(shop: Shop) -> None:
     status, told = shop.type("execute", hash_)
     assert (status, shop.sent()) == (5, 0)
     assert "SNAPSHOT_AGE" in told
-    status, told = shop.type("approve", hash_, "--as", "ben")
+    status, told = shop.type("approve", hash_, "--as", "ben", "--reason", "fine")
     assert status == 6
     assert "EXPIRED" in told
 

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from allocator.execution.database import connect
+from allocator.execution.history import History
 from allocator.service.cli.main import run
 from allocator.service.http.tokens import Tokens
+from allocator.service.snapshots import GATHERED, Snapshots
 from tests.execution.book import START
-from tests.service.sites import CANARY, config
+from tests.service.sites import CANARY, config, snapshot
 
 
 @pytest.fixture
@@ -59,10 +62,13 @@ def test_token_is_printed_once_listed_without_itself_and_revoked(
     assert run(["token", "make", "alice", "-s", "read", "-c", str(path)]) == 6
     assert run(["token", "make", "bob", "-s", "root", "-c", str(path)]) == 2
     assert run(["token", "revoke", "alice", "-c", str(path)]) == 0
-    from allocator.execution.database import connect
-
     engine = connect(f"sqlite:///{path.parent / 'journal.db'}")
-    assert Tokens(engine).find(token, START) is None
+    assert Tokens(engine, "desk").find(token, START) is None
+    told = [(row.subject, row.what, row.facts) for row in History(engine).events()]
+    assert told[1:] == [
+        ("token:alice", "made", {"scopes": "approve read", "expires_at": None}),
+        ("token:alice", "revoked", {}),
+    ]
     engine.dispose()
 
 
@@ -80,6 +86,23 @@ def test_mandate_is_drafted_published_and_listed(
     assert run(["config", "versions", "-c", str(path), "-o", "json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert (row["status"], row["author"], row["published_by"]) == ("published", "alice", "bob")
+
+
+def test_mandate_that_does_not_fit_the_book_is_refused_by_the_commands(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mandate = tmp_path / "mandate.yaml"
+    mandate.write_text('targets: [{underlying: DOGE, delta: "1", unit: base, band: "1"}]\n')
+    monkeypatch.setenv("LOGNAME", "alice")
+    assert run(["config", "draft", str(mandate), "-c", str(path)]) == 0
+    assert "nothing was gathered yet" in capsys.readouterr().err
+    engine = connect(f"sqlite:///{path.parent / 'journal.db'}")
+    Snapshots(engine, "desk").keep(snapshot(), GATHERED)
+    engine.dispose()
+    assert run(["config", "draft", str(mandate), "-c", str(path)]) == 2
+    monkeypatch.setenv("LOGNAME", "bob")
+    assert run(["config", "publish", "1", "-c", str(path)]) == 2
+    assert "mandate.targets[0].underlying: unknown underlying 'DOGE'" in capsys.readouterr().err
 
 
 def test_alerts_test_says_when_nobody_would_be_told(

@@ -246,6 +246,14 @@ def test_event_of_a_number_beyond_all_is_followed_by_none(place: Place) -> None:
 def test_audit_holds_what_people_did(place: Place) -> None:
     place.post("/v1/schedules/hourly/pause", {"reason": "maintenance"})
     assert place.get("/v1/schedules").json()[0]["paused"] == "alice: maintenance"
+    (alert,) = place.service.office.history.alerts()
+    paused = {"schedule": "hourly", "by": "alice", "reason": "maintenance"}
+    assert (alert.topic, alert.body) == ("schedule_paused", paused)
+    assert "allocator_schedules_paused 1.0" in place.get("/metrics").text
+    answer = place.post("/v1/schedules/hourly/run")
+    assert (answer.status_code, answer.json()["code"]) == (409, "SCHEDULE_PAUSED")
+    assert place.service.slots.with_status("due") == ()
+    assert place.post("/v1/schedules/hourly/resume", None, "plan").status_code == 403
     place.post("/v1/schedules/hourly/resume")
     assert place.get("/v1/schedules").json()[0]["paused"] == ""
     told = [(row["subject"], row["what"]) for row in place.get("/v1/audit").json()]

@@ -26,7 +26,7 @@ ACTS: dict[str, set[str]] = {
     "/v1/sweeps": {"plan"},
     "/v1/schedules/{schedule}/run": {"plan"},
     "/v1/schedules/{schedule}/pause": ANY_ACT,
-    "/v1/schedules/{schedule}/resume": {"plan"},
+    "/v1/schedules/{schedule}/resume": {"execute"},
     "/v1/halt": ANY_ACT,
     "/v1/resume": {"approve"},
     "/v1/mandates": {"plan"},

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from allocator.models.service import Schedule
-from allocator.service.scheduler.due import choose, due, fires, next_fire, slot_name
+from allocator.service.scheduler.due import PAUSED, choose, due, fires, next_fire, slot_name
 from allocator.service.scheduler.slots import Slot
 
 NOW = datetime(2026, 11, 20, 8, 0, 30, tzinfo=UTC)
@@ -20,8 +21,9 @@ def every(seconds: int, grace: int = 300) -> Schedule:
     return Schedule(id="often", every_s=Decimal(seconds), grace_s=Decimal(grace))
 
 
-def slot(number: int, due_at: datetime, *, source: str = "often", kind: str = "plan") -> Slot:
-    return Slot(number, f"s{number}", source, kind, "test", due_at, "due")
+def slot(number: int, due_at: datetime, **changes: Any) -> Slot:
+    data = {"source": "often", "origin": "schedule", "kind": "plan", "status": "due"} | changes
+    return Slot(id=number, name=f"s{number}", cause="test", due_at=due_at, **data)
 
 
 def test_cron_is_read_in_utc() -> None:
@@ -147,8 +149,28 @@ def test_overlapped_slots_of_a_schedule_give_way_to_the_latest() -> None:
     assert [row.id for row, _ in choice.aside] == [0, 1]
 
 
+def test_slots_of_a_paused_schedule_are_set_aside_and_no_others() -> None:
+    planned = slot(1, NOW)
+    others = [slot(2, NOW, origin="trigger", kind="repair"), slot(3, NOW, origin="person")]
+    choice = choose((planned, *others), {"often": Decimal(300)}, NOW, {"often"})
+    assert choice.run == others[0]
+    assert choice.aside == ((planned, PAUSED),)
+    begun = slot(4, NOW, status="running")
+    assert choose((begun,), {"often": Decimal(300)}, NOW, {"often"}).run == begun
+
+
+def test_a_trigger_of_a_schedules_id_is_neither_overtaken_nor_late() -> None:
+    repair = slot(1, NOW, origin="trigger", kind="repair")
+    planned = slot(2, NOW + timedelta(seconds=20))
+    at = NOW + timedelta(seconds=21)
+    choice = choose((repair, planned), {"often": Decimal(30)}, at)
+    assert (choice.run, choice.aside) == (repair, ())
+    late = choose((repair,), {"often": Decimal(30)}, NOW + timedelta(seconds=31))
+    assert (late.run, late.aside) == (repair, ())
+
+
 def test_requests_of_people_are_all_kept() -> None:
-    rows = [slot(i, NOW, source="alice") for i in range(3)]
+    rows = [slot(i, NOW, source="alice", origin="person") for i in range(3)]
     choice = choose(rows, {"often": Decimal(300)}, NOW)
     assert choice.run == rows[0]
     assert choice.aside == ()

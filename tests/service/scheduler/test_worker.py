@@ -134,6 +134,15 @@ def test_paused_schedule_has_no_slots_and_makes_none_up_later(bench: Bench) -> N
     assert bench.timer.tick() == 1
 
 
+def test_slot_that_waits_while_its_schedule_is_paused_is_not_run(bench: Bench) -> None:
+    bench.clock.at += timedelta(seconds=60)
+    assert bench.timer.tick() == 1
+    bench.slots.pause("often", "alice", "stop", bench.clock.at)
+    assert bench.steps() == 0
+    (row,) = bench.slots.recent()
+    assert (row.status, row.note) == ("skipped", "the schedule is paused")
+
+
 @pytest.mark.parametrize(
     ("cause", "note"), [("stale", "venue down"), ("bug", "INTERNAL: ZeroDivisionError")]
 )
