@@ -73,11 +73,18 @@ class Told:
 
 
 def order(
-    instrument: str, side: Any, quantity: str, price: str | None = None, *, reduces: bool = False
+    instrument: str,
+    side: Any,
+    quantity: str,
+    price: str | None = None,
+    *,
+    reduces: bool = False,
+    waits: bool = True,
 ) -> OpenOrder:
     return OpenOrder(
         instrument=instrument, side=side, quantity=Decimal(quantity),
         price=None if price is None else Decimal(price), reduce_only=reduces,
+        waits=waits,
     )  # fmt: skip
 
 
@@ -113,7 +120,8 @@ READ = (
          (order(HL_BTC, "sell", "0.012", reduces=True),)),
     Told("children told once", HL, FRONTEND,
          [hyperliquid.order(side="B", children=[CHILD, trigger(oid=13)]), CHILD],
-         (order(HL_BTC, "buy", "0.012", "63999"), order(HL_BTC, "sell", "0.012", reduces=True),
+         (order(HL_BTC, "buy", "0.012", "63999", waits=False),
+          order(HL_BTC, "sell", "0.012", reduces=True),
           order(HL_BTC, "sell", "0.012", reduces=True))),
     Told("trigger of spot", HL, FRONTEND, [trigger(coin="@107")], ()),
     Told("stop without a limit", KRAKEN, OPEN, [stop()],
@@ -124,8 +132,8 @@ READ = (
     Told("beside one that stands", KRAKEN, OPEN,
          [kraken.open_order(), stop(orderType="take_profit", side="buy"),
           stop(orderType="trailing_stop", unfilledSize=0.002)],
-         (order(KRAKEN_BTC, "sell", "0.009", "42174.5"), order(KRAKEN_BTC, "buy", "0.009"),
-          order(KRAKEN_BTC, "sell", "0.002"))),
+         (order(KRAKEN_BTC, "sell", "0.009", "42174.5", waits=False),
+          order(KRAKEN_BTC, "buy", "0.009"), order(KRAKEN_BTC, "sell", "0.002"))),
 )  # fmt: skip
 BAD: tuple[tuple[Recorded, str, Any, str, str], ...] = (
     (GATE, AUTO, [auto(status="invalid")], "id 126393906", "status invalid"),
