@@ -24,7 +24,7 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
         (
             "countdown to cancel all (countdownCancelAll) of more than six markets",
             "it is by market, each a request of weight 10: the six of all accounts that share an "
-            "address and a host are renewed with less than half of its weight",
+            "address are renewed with less than half of the weight of its futures",
         ),
         (
             "TWAP and VP orders (algo/futures/openOrders)",
