@@ -20,6 +20,9 @@ from allocator.ports import Clock, MarketData, Venue
 if TYPE_CHECKING:
     from allocator.adapters.ccxt.budgets import Budgets
 
+FUTURES = frozenset({"usdm", "coinm"})
+"""Wallets of which a venue may count the requests together."""
+
 
 @dataclass(frozen=True, slots=True)
 class Opened:
@@ -121,10 +124,11 @@ def _check_pools(config: Config) -> None:
 
 
 def _markets_beside(config: Config, mine: AccountConfig) -> int:
-    """Count the markets of the other accounts of a venue that have the same kind of wallet."""
+    """Count the markets of the other accounts of a venue whose wallets share its limits."""
     venue = config.logins[mine.login].venue
+    kinds = FUTURES if mine.wallet in FUTURES else {mine.wallet}
     return sum(
         len(row.instruments) for row in config.accounts
-        if row.id != mine.id and row.wallet == mine.wallet
+        if row.id != mine.id and row.wallet in kinds
         and config.logins[row.login].venue == venue
     )  # fmt: skip

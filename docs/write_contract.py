@@ -132,8 +132,8 @@ of silence at least every order in a book is cancelled: one that waits for a tri
 those sent here, and may stay. **keyed**: a transfer bears a key by which the venue knows it again.
 **seen**: what a chain brings to the wallet is seen to arrive; where it is not, no withdrawal ends.
 Sub-accounts can do less: they do not withdraw. Hyperliquid's switch works ten times a day, and only
-once an account has traded a million dollars. Binance's is used where the accounts of a host here
-trade six markets in all at most, each counted once an account. **told**: the venue publishes how it
+once an account has traded a million dollars. Binance's is used where its futures accounts trade
+six markets in all at most, each counted once an account. **told**: the venue publishes how it
 stands, and is asked at each gather ([service.md](service.md)).
 """
 UNUSED_HEAD = """\
@@ -214,13 +214,14 @@ def _scopes() -> Sequence[str]:
     for venue, bounds in sorted(SCOPES.items()):
         rows.extend(f"| {venue} | {row.what} | {row.scope} | {row.source} |" for row in bounds)
         rows.extend(
-            f"| {venue} | {row.units:g} units in {row.window_s:g} s of {row.service or 'all'}"
-            f"{', each endpoint' if row.each else ''} | {row.scope} | {row.source} |"
+            f"| {venue} | {row.units:g} units in {row.window_s:g} s of "
+            f"{' and '.join(row.services) or 'all'}{', each endpoint' if row.each else ''} "
+            f"| {row.scope} | {row.source} |"
             for row in LIMITS[venue]
         )
         rows.extend(
-            f"| {venue} | {row.units:g} new orders in {row.window_s:g} s of {row.service} "
-            f"| {row.scope} | {row.source} |"
+            f"| {venue} | {row.units:g} new orders in {row.window_s:g} s of "
+            f"{' and '.join(row.services)} | {row.scope} | {row.source} |"
             for row in ORDERS.get(venue, ())
         )
     return rows

@@ -187,6 +187,9 @@ class OpenOrder(Value):
         Contracts not yet filled, unsigned.
     price
         Limit price; None: it trades at market, now or once it fires.
+    waits
+        Whether it waits for a trigger and stands in no book yet. What it may do counts all the
+        same; only an order that does not rest cannot meet it. Not written out where it does not.
     """
 
     instrument: Name
@@ -194,6 +197,7 @@ class OpenOrder(Value):
     quantity: Positive
     price: Positive | None = None
     reduce_only: bool = False
+    waits: bool = Field(default=False, exclude_if=lambda told: not told)
 
 
 class InFlight(Value):

@@ -1,6 +1,7 @@
 """Binance's countdown that cancels what stands: a switch of each market of USD-M and COIN-M.
 
-Source: the venue's page Auto-Cancel All Open Orders (USD-M, COIN-M).
+Sources: the venue's page Auto-Cancel All Open Orders (USD-M, COIN-M), and A.3 of its notice on the
+integration of the two, which share the weight of an address.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ LEAST_SILENCE_S = Decimal(10)
 """The page of the switch tells no least time, and warns of a small one."""
 
 MOST_SWITCHED = 6
-"""Markets, of all accounts of a host at this address, up to which the switch is used.
+"""Markets, of all accounts of USD-M and COIN-M at this address, up to which the switch is used.
 
 Each is a request of weight 10, sent anew when a third of the time is over. At the least silence
 that is 60 / (10 / 3) = 18 times a minute, a weight of 180: six markets weigh 1,080, which is less
-than half of the 2,400 that the host allows an address. Without room the renewals would wait for
-each other, and the switch would fire while we are there.
+than half of the 2,400 that an address has for both. Without room the renewals would wait for each
+other, and the switch would fire while we are there.
 """
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -104,20 +104,17 @@ class Budgets:
     Parameters
     ----------
     rates
-        The configuration's; one replaces what is known of the same scope and service.
+        The configuration's; one replaces what is known of the same scope and service, and of those
+        that draw on the same units. Of several, the one that lets less through holds.
     """
 
     def __init__(self, venue: str, rates: Iterable[RateConfig] = ()) -> None:
         self._venue = venue
         known = LIMITS.get(venue, ())
         limits = {(row.scope, row.service): row for row in known}
-        plain = any(row.requests for row in known)
-        for rate in rates:
-            if rate.venue == venue:
-                limits[rate.scope, rate.service] = Limit(
-                    rate.scope, rate.service, float(rate.units), float(rate.window_s),
-                    "the configuration", requests=plain,
-                )  # fmt: skip
+        agreed = [_agreed(known, rate) for rate in rates if rate.venue == venue]
+        agreed.sort(key=lambda row: row.units / row.window_s, reverse=True)
+        limits |= {(row.scope, row.service): row for row in agreed}
         self._limits = sorted(limits.values(), key=lambda row: -len(row.service))
         self._budgets: dict[tuple[Limit, str, str], Budget] = {}
 
@@ -141,13 +138,13 @@ class Budgets:
         for scope, name in who.items():
             limit = next(
                 (row for row in self._limits
-                 if row.scope == scope and api.startswith(row.service)), None
+                 if row.scope == scope and api.startswith(row.services)), None
             )  # fmt: skip
             if limit is not None:
                 each = path.removesuffix(ONE_SYMBOL) if limit.each else ""
                 await self._budget(limit, name, each).take(1 if limit.requests else units)
         for limit in ORDERS.get(self._venue, ()) if orders else ():
-            if api.startswith(limit.service):
+            if api.startswith(limit.services):
                 await self._budget(limit, who[limit.scope], "orders").take(orders)
 
     def _cost(self, api: str, path: str, units: float) -> float:
@@ -159,6 +156,22 @@ class Budgets:
         if key not in self._budgets:
             self._budgets[key] = Budget(limit, " ".join(filter(None, (self._venue, name, path))))
         return self._budgets[key]
+
+
+def _agreed(known: Sequence[Limit], rate: RateConfig) -> Limit:
+    """Read a rate of the configuration, which is of all services that the venue counts with its."""
+    shared = next(
+        (row for row in known if row.scope == rate.scope and rate.service in row.services), None
+    )
+    return Limit(
+        rate.scope,
+        rate.service if shared is None else shared.service,
+        float(rate.units),
+        float(rate.window_s),
+        "the configuration",
+        requests=any(row.requests for row in known),
+        also=() if shared is None else shared.also,
+    )
 
 
 def _named(  # noqa: PLR0913, PLR0917 - ccxt's own arguments, and one before them

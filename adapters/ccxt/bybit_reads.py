@@ -1,6 +1,7 @@
 """Bybit v5: how pages are read, and positions, orders and wallets in the allocator's terms.
 
-Sources: the venue's pages v5/position, v5/order/open-order, v5/account/wallet-balance.
+Sources: the venue's pages v5/position, v5/order/open-order, v5/account/wallet-balance, and v5/enum
+(orderStatus: a conditional order is Untriggered until it fires).
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ async def position_rows(place: Place) -> list[tuple[str, JsonObject]]:
 
 
 async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
-    """Read every order that stands in a book."""
+    """Read every order that stands in a book or waits for a trigger."""
     asked: list[tuple[str, dict[str, str]]] = [
         ("linear", {"settleCoin": coin}) for coin in settle_coins(place.login)
     ]
@@ -118,6 +119,7 @@ def _open_order(place: Place, name: str, row: JsonObject) -> OpenOrder:
         quantity=number(row.get("leavesQty")) or number(text(row, "qty")) or ZERO,
         price=number(row.get("price")) or None,
         reduce_only=flag(row, "reduceOnly"),
+        waits=row.get("orderStatus") == "Untriggered",
     )
 
 

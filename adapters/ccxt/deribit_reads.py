@@ -287,6 +287,7 @@ def _open_order(place: Place, row: JsonObject) -> OpenOrder:
         quantity=contracts(market, left),
         price=None if price == "market_price" else number(price) or None,
         reduce_only=flag(row, "reduce_only"),
+        waits=row.get("order_state") == "untriggered",
     )
 
 

@@ -2,7 +2,9 @@
 
 Sources: the venue's pages "Get futures account", "List all positions of a user", "List futures
 orders", "Query auto order list", "List spot trading accounts" (API v4; models FuturesAccount,
-Position, FuturesOrder, FuturesPriceTriggeredOrder, FuturesInitialOrder).
+Position, FuturesOrder, FuturesPriceTriggeredOrder, FuturesInitialOrder), "Get trail order list"
+(models TrailOrderListResponse and TrailOrder of the venue's own clients; an independent client
+finds the envelope of CreateTrailOrderResponse around the list, and both are read).
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ AUTO_KINDS = frozenset(
     for leg in ("long", "short")
     for plan, what in (("", "order"), ("", "position"), ("plan-", "position"))
 )
+TRAILS = "private_futures_get_settle_autoorder_v1_trail_list"
 LEGS = frozenset({"close_long", "close_short"})
 CLOSES = ("close", "is_close")
 REDUCES = ("reduce_only", "is_reduce_only")
@@ -65,6 +68,31 @@ async def pages(login: Login, endpoint: str, params: Mapping[str, object]) -> li
         if len(found) < PAGE:
             return rows
     raise VenueError(f"{endpoint}: more than {PAGES} pages")
+
+
+async def trails(login: Login, settled: str) -> list[JsonObject]:
+    """Read every page of the orders that trail a price.
+
+    No page says how many one of them may hold, so that only an empty one is the last.
+
+    Raises
+    ------
+    VenueError
+        When a page fails, or there is no end to them.
+    """
+    rows = list[JsonObject]()
+    for page in range(1, PAGES + 1):
+        asked = {"settle": settled, "is_finished": "false", "page_num": page, "page_size": PAGE}
+        reply = await login.call(TRAILS, asked)
+        if isinstance(reply, dict) and "code" in reply:
+            if str(reply["code"]) != "0":
+                raise UnansweredError(f"{TRAILS}: {reply['code']} {reply.get('message')}")
+            reply = reply.get("data")
+        found = listed(reply, TRAILS, "orders")
+        if not found:
+            return rows
+        rows.extend(found)
+    raise VenueError(f"{TRAILS}: more than {PAGES} pages")
 
 
 async def futures_account(place: Place) -> JsonObject:
@@ -162,14 +190,18 @@ def net_positions(place: Place, rows: list[JsonObject]) -> dict[str, Decimal]:
 
 
 async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
-    """Read every order that stands in a book, or waits for a price.
+    """Read every order that stands in a book, waits for a price, or trails one.
 
     One that stands and closes a position has no size of its own, and is not understood.
     """
     asked = {"settle": settle(place), "status": "open"}
     told = await pages(place.login, "private_futures_get_settle_price_orders", asked)
+    trailing = await trails(place.login, settle(place))
     rows = await pages(place.login, "private_futures_get_settle_orders", asked)
-    waiting = each(told, "id", partial(_waiting, place))
+    waiting = [
+        *each(told, "id", partial(_waiting, place)),
+        *each(trailing, "id", partial(_trailing, place)),
+    ]
     return together(place, [_open_order(place, row) for row in rows], waiting)
 
 
@@ -195,6 +227,29 @@ def _waiting(place: Place, row: JsonObject) -> Waiting:
         quantity=abs(size) or None,
         price=number(initial.get("price")) or None,
         reduce_only=not size or any([flag(initial, key) for key in REDUCES]),
+    )
+
+
+def _trailing(place: Place, row: JsonObject) -> Waiting:
+    """Read an order that trails a price; it fires at market, and its sign is its side.
+
+    Raises
+    ------
+    VenueError
+        When it is not understood.
+    """
+    one_of(row, "status", {"open"})
+    size = number(text(row, "amount")) or ZERO
+    whole = not size and flag(row, "position_related")
+    if not size and not whole:
+        raise VenueError("an order without a size, which closes nothing")
+    return Waiting(
+        id=text(row, "id"),
+        instrument=instrument_of(place, row),
+        side=None if whole else "buy" if size > 0 else "sell",
+        quantity=abs(size) or None,
+        price=None,
+        reduce_only=whole or flag(row, "reduce_only"),
     )
 
 

@@ -30,7 +30,7 @@ LIST = "private_get_trade_orders_algo_pending"
 AT_MARKET = frozenset({"move_order_stop", "chase"})
 BY_PARTS = frozenset({"iceberg", "smart_iceberg", "twap"})
 SOMEWHERE = (*sorted(BY_PARTS), "chase")
-"""Kinds that not every region's page lists."""
+"""Kinds that not every region's page lists: those that go into a book bit by bit."""
 
 ASKED = ("conditional,oco", "trigger", "move_order_stop", *SOMEWHERE)
 NO_SUCH_WORD = "51000"
@@ -82,6 +82,7 @@ def _algo_order(place: Place, row: JsonObject) -> Waiting:
         quantity=None if whole else _size(row),
         price=worst(side, _limits(kind, row)),
         reduce_only=whole or _reduces(row),
+        stands=kind in SOMEWHERE,
     )
 
 

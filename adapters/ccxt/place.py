@@ -30,7 +30,8 @@ class Place:
     master
         Signs transfers between the members of one master; the login itself where none is named.
     beside
-        Markets of the other accounts with such a wallet at the venue, asked from the same address.
+        Markets of the other accounts at the venue whose wallets draw on the same limits, asked from
+        the same address.
     notes
         What the last reading told that does not keep the account from being read, by topic.
     """

@@ -22,6 +22,8 @@ class Limit:
         Beginning of ccxt's name for it; the longest that fits a request holds.
     source
         Who says so.
+    also
+        Beginnings of names of other services that draw on the same units.
     each
         Whether every endpoint of the service is counted by itself.
     requests
@@ -35,17 +37,25 @@ class Limit:
     source: str
     each: bool = False
     requests: bool = False
+    also: tuple[str, ...] = ()
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """Beginnings of the names of all services that it is of."""
+        return self.service, *self.also
 
 
 BINANCE = "Binance, LIMITS, IP limits: request weight"
+INTEGRATED = "Binance, Important Notice: COIN-M / USD-M Architecture Integration, A.3"
+"""In force since 2026-06-30: one weight by address and one count of orders for both services."""
+
 BITGET = "Bitget, Quick Start, Standard specification"
 KRAKEN = "Kraken, Derivatives rate limits: each address"
 KUCOIN = "KuCoin, Rate Limit"
 
 LIMITS: Mapping[str, tuple[Limit, ...]] = {
     "binance": (
-        Limit("address", "fapi", 2400, 60, BINANCE),
-        Limit("address", "dapi", 2400, 60, BINANCE),
+        Limit("address", "fapi", 2400, 60, INTEGRATED, also=("dapi",)),
         Limit("address", "papi", 6000, 60, "Binance, Portfolio Margin, General Info: limits"),
         Limit("address", "sapi", 1200, 60, f"{BINANCE}; 12,000, of which a unit is ten"),
         Limit("address", "", 1200, 60, f"{BINANCE}; 6,000, of which a unit is five"),
@@ -91,10 +101,8 @@ LIMITS: Mapping[str, tuple[Limit, ...]] = {
 
 ORDERS: Mapping[str, tuple[Limit, ...]] = {
     "binance": (
-        Limit("key", "fapi", 300, 10, "Binance, USD-M, exchangeInfo: ORDERS of an account"),
-        Limit("key", "fapi", 1200, 60, "Binance, USD-M, exchangeInfo: ORDERS of an account"),
-        Limit("key", "dapi", 300, 10, "Binance, COIN-M, exchangeInfo: ORDERS of an account"),
-        Limit("key", "dapi", 1200, 60, "Binance, COIN-M, exchangeInfo: ORDERS of an account"),
+        Limit("key", "fapi", 300, 10, INTEGRATED, also=("dapi",)),
+        Limit("key", "fapi", 1200, 60, INTEGRATED, also=("dapi",)),
         Limit("key", "papi", 1200, 60, "Binance, Portfolio Margin, General Info: order limits"),
         Limit("key", "private", 100, 10, "Binance, spot, exchangeInfo: ORDERS of an account"),
     ),

@@ -13,18 +13,12 @@ WATCHES = "it watches a WebSocket, and none is kept open"
 WITHDRAWALS = ("withdrawals", PROOF)
 
 
-def waiting(where: str) -> tuple[str, str]:
-    """Tell of orders that wait for a trigger, and where the venue lists them."""
-    why = "not read: they stand in no book, and what one does shows once it has fired"
-    return f"orders that wait for a trigger ({where})", why
-
-
 UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
     "binance": (
         (
             "countdown to cancel all (countdownCancelAll) of more than six markets",
             "it is by market, each a request of weight 10: the six of all accounts that share an "
-            "address and a host are renewed with less than half of its weight",
+            "address are renewed with less than half of the weight of its futures",
         ),
         (
             "TWAP and VP orders (algo/futures/openOrders)",
@@ -40,7 +34,13 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
     "bybit": (("cancel all on disconnect (disconnected-cancel-all)", WATCHES),),
     "deribit": (("cancel on disconnect (enable_cancel_on_disconnect)", WATCHES),),
-    "gate": (WITHDRAWALS, waiting("autoorder/v1/trail/list: those that trail a price")),
+    "gate": (
+        WITHDRAWALS,
+        (
+            "orders that chase a price (autoorder/v1/chase/list)",
+            "not read: no page was read that tells their shape",
+        ),
+    ),
     "hyperliquid": (
         ("transfers and withdrawals", "they may not say after when they are refused"),
         (

@@ -41,6 +41,8 @@ class Waiting:
         position.
     price
         The limit that it fires with; None: it fires at market.
+    stands
+        Whether a part of it may stand in a book: it goes there bit by bit, without a trigger.
     """
 
     id: str
@@ -49,6 +51,7 @@ class Waiting:
     quantity: Decimal | None
     price: Decimal | None
     reduce_only: bool
+    stands: bool = False
 
 
 def each(
@@ -102,6 +105,7 @@ def _open_order(row: Waiting) -> OpenOrder | None:
         quantity=row.quantity,
         price=row.price,
         reduce_only=row.reduce_only,
+        waits=not row.stands,
     )
 
 

@@ -184,6 +184,8 @@ def _would_meet(facts: OrderFacts) -> Decimal:
 
 
 def _meets(intent: OrderIntent, row: OpenOrder) -> bool:
+    if row.waits and intent.style == "ioc":
+        return False  # it stands in no book, and ours will not stand in one when it fires
     if row.price is None:
         return True
     if intent.side == "buy":

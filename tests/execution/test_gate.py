@@ -14,8 +14,9 @@ from allocator.adapters.paper import Behaviour, Fault
 from allocator.execution.report import ExecutionReport
 from allocator.models.errors import RefusedError
 from tests.execution.book import BTC_A, BTC_B, WHOLE, account, instrument, order, snapshot, transfer
-from tests.execution.desk import Desk, gathered
+from tests.execution.desk import CONFIG, Desk, gathered
 from tests.execution.limits import wide
+from tests.execution.test_styles import run
 
 SLICED = WHOLE.model_copy(
     update={"policy": WHOLE.policy.model_copy(update={"max_slice": Decimal(10000)})}
@@ -179,6 +180,20 @@ def test_an_order_that_would_meet_our_own_is_not_sent(lite: Engine) -> None:
     report = desk.run(order(1, "a", "buy", "0.2", limit_price="50100"))
     assert "SELF_MATCH" in report.why
     assert not desk.exchange.received
+
+
+@pytest.mark.parametrize(("style", "goes"), [("ioc", True), ("post_only", False)])
+def test_a_stop_of_the_same_group_bars_only_what_rests(
+    lite: Engine, style: str, goes: bool
+) -> None:
+    rows = [account("a", "alpha", "1"), account("b", "beta", "-1")]
+    stop = {"instrument": BTC_A, "side": "sell", "quantity": "0.1", "waits": True}
+    rows[1]["open_orders"] = [stop]
+    desk = Desk.open(lite, start=snapshot(accounts=rows))
+    buy = order(1, "a", "buy", "0.2", limit_price="50100")
+    report = run(desk, buy, config=CONFIG.model_copy(update={"style": style}))
+    assert ("SELF_MATCH" in report.why) is not goes
+    assert bool(desk.exchange.received) is goes
 
 
 def test_a_reference_that_is_too_old_is_none(lite: Engine) -> None:

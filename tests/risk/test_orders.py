@@ -156,6 +156,13 @@ def test_own_resting_orders_are_met_where_prices_cross(
     assert measured(table.SELF_MATCH, facts(resting=resting)) == meets
 
 
+def test_what_waits_for_a_trigger_is_met_only_by_an_order_that_rests() -> None:
+    row = {"instrument": BTC_A, "side": "sell", "quantity": "3", "waits": True}
+    resting = (OpenOrder.model_validate(row),)
+    assert measured(table.SELF_MATCH, facts(resting=resting)) == 0
+    assert measured(table.SELF_MATCH, facts({"style": "post_only"}, resting=resting)) == 3
+
+
 def test_own_resting_buys_are_met_by_a_sale() -> None:
     row = {"instrument": BTC_A, "side": "buy", "quantity": "2", "price": "49750"}
     resting = (OpenOrder.model_validate(row),)

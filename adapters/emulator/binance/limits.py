@@ -1,8 +1,9 @@
 """Request weights and order counts, with the headers that report them.
 
-Pages: Limits (spot, USD-M, COIN-M), Place Multiple Orders (USD-M), General Info (wallet). Weights
-count by IP and host, orders by account and host, `uid` budgets of the wallet by account. Twice over
-a limit bans the IP: 418.
+Pages: Limits (spot, USD-M, COIN-M), Place Multiple Orders (USD-M), General Info (wallet), and
+Important Notice: COIN-M / USD-M Architecture Integration (A.3: one pool for both; C.8: weights).
+Weights count by IP and pool, orders by account and pool, `uid` budgets of the wallet by account.
+Twice over a limit bans the IP: 418.
 """
 
 from collections.abc import Mapping
@@ -19,17 +20,21 @@ TEN_SECONDS_MS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class HostLimits:
-    """Weight in a minute by IP; orders in ten seconds and in a minute by account."""
+    """Weight in a minute by IP; orders in ten seconds and in a minute by account.
 
+    Hosts of one pool count together.
+    """
+
+    pool: str
     weight: int
     orders_10s: int
     orders_1m: int
 
 
 LIMITS = {
-    API: HostLimits(6000, 100, 600),
-    FAPI: HostLimits(2400, 300, 1200),
-    DAPI: HostLimits(2400, 300, 1200),
+    API: HostLimits("spot", 6000, 100, 600),
+    FAPI: HostLimits("futures", 2400, 300, 1200),
+    DAPI: HostLimits("futures", 2400, 300, 1200),
 }
 EVERY_SYMBOL = {
     "/fapi/v1/openOrders": 40,
@@ -37,9 +42,10 @@ EVERY_SYMBOL = {
     "/api/v3/openOrders": 80,
     "/fapi/v1/openAlgoOrders": 40,
     "/dapi/v1/openAlgoOrders": 40,
+    "/dapi/v2/leverageBracket": 2,
 }
 """Weight where no symbol is named (Current All Open Orders and Current All Algo Open Orders, of
-each service)."""
+each service; Notional Bracket for Symbol)."""
 
 ORDER_COUNTS = {"/fapi/v1/batchOrders": (5, 1), "/dapi/v1/batchOrders": (5, 5)}
 """Orders in ten seconds and in a minute that one request counts as, where that is not one.
@@ -63,7 +69,7 @@ def count(call: Call, endpoint: Endpoint, limiter: Limiter, account: str) -> Map
     if endpoint.path.startswith("/sapi/"):
         return _wallet(call, endpoint, limiter, account)
     limits = LIMITS[call.host]
-    name = f"binance|{call.host}|{call.remote}"
+    name = f"binance|{limits.pool}|{call.remote}"
     weight = endpoint.weight
     if "symbol" not in call.params:
         weight = EVERY_SYMBOL.get(endpoint.path, weight)
@@ -94,7 +100,7 @@ def _orders(
         ("10s", TEN_SECONDS_MS, limits.orders_10s, counts[0]),
         ("1m", MINUTE_MS, limits.orders_1m, counts[1]),
     ):
-        name = f"binance|{call.host}|{account}|{word}"
+        name = f"binance|{limits.pool}|{account}|{word}"
         used = limiter.take(name, count, limit, window_ms, call.now_ms)
         if used.exceeded:
             raise VenueError(

@@ -204,6 +204,44 @@ def test_the_configuration_replaces_what_is_known_of_a_service() -> None:
     assert timed(lambda: work("sapi"))[1] == 0
 
 
+@pytest.mark.parametrize(
+    ("told", "took"),
+    [
+        ((), 60),
+        (({"service": "fapi", "units": 4800},), 0),
+        (({"service": "dapi", "units": 4800},), 0),
+        (({"service": "dapi", "units": 4800}, {"service": "fapi", "units": 2400}), 60),
+        (({"service": "dapi", "units": 2400}, {"service": "fapi", "units": 4800}), 60),
+    ],
+)
+def test_services_that_a_venue_counts_together_draw_on_the_same_units(
+    told: tuple[dict[str, Any], ...], took: float
+) -> None:
+    """Binance's USD-M and COIN-M share a weight of 2,400 a minute, or what is agreed for one."""
+    terms = [{"scope": "address", "window_s": 60, **row} for row in told]
+    shared, one = Budgets("binance", rates(*terms, venue="binance")), client(1080)
+    shared.bind(one, owner="one", key="a")
+
+    async def work() -> None:
+        for api in ("fapiPrivate", "dapiPrivate", "fapiPublic", "papi", "sapi"):
+            await ask(one, api)
+
+    assert timed(work)[1] == took
+
+
+def test_new_orders_of_services_that_a_venue_counts_together_are_counted_together() -> None:
+    """Three hundred in ten seconds of an account, nine tenths of which are used."""
+    shared, one = Budgets("binance"), client(0)
+    shared.bind(one, owner="one", key="a")
+
+    async def work(times: int) -> None:
+        for api in ("fapiPrivate", "dapiPrivate") * times:
+            await one.throttler(one.calculate_rate_limiter_cost(api, "POST", "order", {}))
+
+    assert timed(lambda: work(135))[1] == 0
+    assert timed(lambda: work(1))[1] == 10
+
+
 def test_a_rate_of_another_venue_does_not_count() -> None:
     shared = Budgets("x", rates({"scope": "address", "units": 1, "window_s": 60}, venue="bybit"))
     one = client()

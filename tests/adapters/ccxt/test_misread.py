@@ -91,6 +91,27 @@ def test_a_word_for_false_does_not_make_an_order_one_that_only_reduces(
         read({**row, key: "false"})
 
 
+@pytest.mark.parametrize(
+    ("venue", "told", "waits"),
+    [
+        ("bybit", {"orderStatus": "Untriggered"}, True),
+        ("bybit", {"orderStatus": "New"}, False),
+        ("bybit", {"orderStatus": "PartiallyFilled"}, False),
+        ("deribit", {"order_state": "untriggered", "order_type": "stop_limit"}, True),
+        ("deribit", {"order_state": "untriggered", "price": "market_price"}, True),
+        ("deribit", {"order_state": "open"}, False),
+        ("deribit", {"order_state": "triggered"}, False),
+    ],
+)
+def test_only_what_its_venue_calls_untriggered_waits(
+    venue: str, told: dict[str, str], waits: bool
+) -> None:
+    """Words: Bybit, v5/enum, orderStatus; Deribit, private/get_open_orders, order_state."""
+    read, row, _ = READ[venue]
+    (order,) = read({**row, **told})
+    assert order.waits is waits
+
+
 def _bare(row: Any) -> list[Any]:
     return [row]
 

@@ -60,8 +60,17 @@ def test_the_limit_that_meets_most_is_the_price(
 ) -> None:
     (order,), notes = read(**changed)
     side: Any = changed.get("side", "sell")
-    assert order == OpenOrder(instrument=LINEAR, side=side, quantity=D("2.5"), price=price)
+    assert order == OpenOrder(
+        instrument=LINEAR, side=side, quantity=D("2.5"), price=price, waits=order.waits
+    )
     assert notes == {}
+
+
+@pytest.mark.parametrize("kind", sorted(okx_waiting.KINDS))
+def test_one_that_goes_into_a_book_bit_by_bit_does_not_wait(kind: str) -> None:
+    """A part of it may stand there, or be put there at any time, without a trigger."""
+    (order,), _ = read(ordType=kind, ordPx="57900", pxLimit="57900")
+    assert order.waits == (kind in {"conditional", "oco", "trigger", "move_order_stop"})
 
 
 def test_one_that_only_reduces_says_so() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from allocator.adapters.ccxt import okx_waiting
 from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.registry import Opened
 from allocator.models.account import OpenOrder
@@ -58,7 +59,7 @@ def test_an_order_that_waits_at_binance_is_an_open_order(
     assert of(run, binance, account) == (
         OpenOrder(
             instrument=name, side="sell", quantity=D(3), price=None if price is None else D(price),
-            reduce_only=True,
+            reduce_only=True, waits=True,
         ),
     )  # fmt: skip
 
@@ -136,6 +137,7 @@ def test_an_order_that_waits_at_okx_is_an_open_order(
         OpenOrder(
             instrument=OKX_LINEAR, side="buy", quantity=D("2.5"),
             price=None if price is None else D(price), reduce_only=kind == "oco",
+            waits=kind not in okx_waiting.SOMEWHERE,
         ),
     )  # fmt: skip
     assert of(run, okx, "okx-a") == of(run, okx, "okx-main-fund") == ()

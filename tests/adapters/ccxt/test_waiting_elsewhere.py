@@ -1,16 +1,19 @@
 """Orders that wait for a trigger at Gate, Hyperliquid and Kraken Futures.
 
 Rows: ccxt's sample of Gate's "Query auto order list" and the model FuturesPriceTriggeredOrder of
-the venue's own client; a recorded answer of `frontendOpenOrders` among the tests of Hyperliquid's
-own client, and the page on it; the fields of Kraken's "Get open orders".
+the venue's own client, and of its models TrailOrder and CreateTrailOrderResponse; a recorded answer
+of `frontendOpenOrders` among the tests of Hyperliquid's own client, and the page on it; the fields
+of Kraken's "Get open orders".
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from allocator.adapters.emulator.wire import Call
 from allocator.models.account import OpenOrder
 from tests.adapters.ccxt import gateio_payloads as gate
 from tests.adapters.ccxt import hyperliquid_payloads as hyperliquid
@@ -20,6 +23,7 @@ from tests.adapters.ccxt.recorded import Recorded, gathered, playing
 
 GATE, HL, KRAKEN = gate.RECORDED, hyperliquid.RECORDED, kraken.RECORDED
 AUTO = f"GET {gate.FUTURES}/price_orders"
+TRAIL = f"GET {gate.FUTURES}/autoorder/v1/trail/list"
 FRONTEND = f"{hyperliquid.INFO}#frontendOpenOrders"
 OPEN = f"GET {kraken.V3}/openorders"
 GATE_BTC, HL_BTC, KRAKEN_BTC = GATE.instrument, HL.instrument, KRAKEN.instrument
@@ -60,6 +64,31 @@ def listing(row: str, answer: Any) -> Any:
     return kraken.ok(openOrders=answer) if row == OPEN else answer
 
 
+def trail(**other: Any) -> dict[str, Any]:
+    """Write an order of Gate's that trails the price: a sale of five contracts."""
+    return {
+        "id": "4321", "user_id": "6320300", "user": 6320300, "contract": "BTC_USDT",
+        "settle": "usdt", "amount": "-5", "is_gte": True, "activation_price": "0",
+        "price_type": 1, "price_offset": "0.1%", "text": "apiv4", "reduce_only": False,
+        "position_related": False, "created_at": 1790000000, "activated_at": 0, "finished_at": 0,
+        "reason": "", "is_dual_mode": False, "trigger_price": "3776", "suborder_id": 0,
+        "side_label": "short", "original_status": 1, "status": "open",
+        "extremum_price": "3780", "position_mode": "single", "leverage": "0", **other,
+    }  # fmt: skip
+
+
+def trails(*rows: Any, enveloped: bool = False) -> Callable[[Call], Any]:
+    """Answer with the rows on the first page, and then with none."""
+
+    def answer(call: Call) -> Any:
+        body = {"orders": list(rows) if call.text("page_num") == "1" else []}
+        if not enveloped:
+            return body
+        return {"code": 0, "message": "", "data": body, "timestamp": call.now_ms}
+
+    return answer
+
+
 @dataclass(frozen=True)
 class Told:
     """What a venue lists, and what is to be read of it."""
@@ -73,11 +102,18 @@ class Told:
 
 
 def order(
-    instrument: str, side: Any, quantity: str, price: str | None = None, *, reduces: bool = False
+    instrument: str,
+    side: Any,
+    quantity: str,
+    price: str | None = None,
+    *,
+    reduces: bool = False,
+    waits: bool = True,
 ) -> OpenOrder:
     return OpenOrder(
         instrument=instrument, side=side, quantity=Decimal(quantity),
         price=None if price is None else Decimal(price), reduce_only=reduces,
+        waits=waits,
     )  # fmt: skip
 
 
@@ -102,6 +138,16 @@ READ = (
          f"126393906 of {GATE_BTC}"),
     Told("closes all of a leg", GATE, AUTO, [auto({"size": 0, "auto_size": "close_long"})], (),
          f"126393906 of {GATE_BTC}"),
+    Told("trailing", GATE, TRAIL, trails(trail()), (order(GATE_BTC, "sell", "5"),)),
+    Told("trailing that reduces, in an envelope", GATE, TRAIL,
+         trails(trail(id=4321, amount="5", reduce_only=True), enveloped=True),
+         (order(GATE_BTC, "buy", "5", reduces=True),)),
+    Told("trailing of a position", GATE, TRAIL,
+         trails(trail(position_related=True, reduce_only=True)),
+         (order(GATE_BTC, "sell", "5", reduces=True),)),
+    Told("trailing of a whole position", GATE, TRAIL,
+         trails(trail(amount="0", position_related=True, reduce_only=True)), (),
+         f"4321 of {GATE_BTC}"),
     Told("stop at market", HL, FRONTEND, [trigger()],
          (order(HL_BTC, "sell", "0.012", reduces=True),)),
     Told("take profit with a limit", HL, FRONTEND,
@@ -113,7 +159,8 @@ READ = (
          (order(HL_BTC, "sell", "0.012", reduces=True),)),
     Told("children told once", HL, FRONTEND,
          [hyperliquid.order(side="B", children=[CHILD, trigger(oid=13)]), CHILD],
-         (order(HL_BTC, "buy", "0.012", "63999"), order(HL_BTC, "sell", "0.012", reduces=True),
+         (order(HL_BTC, "buy", "0.012", "63999", waits=False),
+          order(HL_BTC, "sell", "0.012", reduces=True),
           order(HL_BTC, "sell", "0.012", reduces=True))),
     Told("trigger of spot", HL, FRONTEND, [trigger(coin="@107")], ()),
     Told("stop without a limit", KRAKEN, OPEN, [stop()],
@@ -124,8 +171,8 @@ READ = (
     Told("beside one that stands", KRAKEN, OPEN,
          [kraken.open_order(), stop(orderType="take_profit", side="buy"),
           stop(orderType="trailing_stop", unfilledSize=0.002)],
-         (order(KRAKEN_BTC, "sell", "0.009", "42174.5"), order(KRAKEN_BTC, "buy", "0.009"),
-          order(KRAKEN_BTC, "sell", "0.002"))),
+         (order(KRAKEN_BTC, "sell", "0.009", "42174.5", waits=False),
+          order(KRAKEN_BTC, "buy", "0.009"), order(KRAKEN_BTC, "sell", "0.002"))),
 )  # fmt: skip
 BAD: tuple[tuple[Recorded, str, Any, str, str], ...] = (
     (GATE, AUTO, [auto(status="invalid")], "id 126393906", "status invalid"),
@@ -136,6 +183,14 @@ BAD: tuple[tuple[Recorded, str, Any, str, str], ...] = (
     (GATE, AUTO, [auto({"is_reduce_only": "yes"})], "id 126393906", "is_reduce_only 'yes'"),
     (GATE, AUTO, [auto(initial=None) | {"initial": None}], "id 126393906", "initial"),
     (GATE, AUTO, {"orders": []}, "price_orders", "no list"),
+    (GATE, TRAIL, trails(trail(status="finished")), "id 4321", "status finished"),
+    (GATE, TRAIL, trails(trail(amount="0")), "id 4321", "without a size"),
+    (GATE, TRAIL, trails(trail(amount=None)), "id 4321", "no amount"),
+    (GATE, TRAIL, trails(trail(contract="NEW_USDT")), "id 4321", "unknown market"),
+    (GATE, TRAIL, trails(trail(reduce_only="no")), "id 4321", "reduce_only 'no'"),
+    (GATE, TRAIL, [], "trail_list", "no orders"),
+    (GATE, TRAIL, {"orders": [trail()]}, "trail_list", "more than 50 pages"),
+    (GATE, TRAIL, {"code": 1, "message": "busy", "data": None}, "trail_list", "1 busy"),
     (HL, FRONTEND, [trigger(orderType="Twap")], "oid 77738308", "orderType Twap"),
     (HL, FRONTEND, [trigger(sz="0.0")], "oid 77738308", "sz 0.0 is not a size"),
     (
@@ -207,3 +262,20 @@ def test_every_page_of_what_waits_at_gate_is_read_and_before_what_stands(
     assert len(orders) == 101
     assert asked.index(f"{gate.FUTURES}/price_orders") < asked.index(f"{gate.FUTURES}/orders")
     assert {call.text("status") for call in venue.asked(AUTO)} == {"open"}
+
+
+def test_every_page_of_what_trails_at_gate_is_read_and_before_what_stands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A page may hold fewer than it was asked for: only an empty one is the last."""
+    with playing(GATE, monkeypatch) as (venue, _, config):
+        venue.table[TRAIL] = lambda call: {
+            "orders": [trail(id=call.text("page_num"))] if int(call.text("page_num")) < 4 else []
+        }
+        found = gathered(config).snapshot.account[GATE.trades].open_orders
+        asked = [call.path for call in venue.calls]
+    assert len(found) == 3
+    assert asked.index(f"{gate.FUTURES}/autoorder/v1/trail/list") < asked.index(
+        f"{gate.FUTURES}/orders"
+    )
+    assert {call.text("is_finished") for call in venue.asked(TRAIL)} == {"false"}

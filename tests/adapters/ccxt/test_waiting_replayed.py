@@ -48,6 +48,7 @@ def order(
     return OpenOrder(
         instrument=instrument, side=side, quantity=D(quantity),
         price=None if price is None else D(price), reduce_only=reduces,
+        waits=True,
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ Order by clientOid" (1), of 2,000 credits in 30 s; what reads cost as independen
 Bitget, api-doc/contract/trade, plan and position: requests a second by user.
 Kraken, guides/futures/ratelimits: nine and the size of the batch, of 500 in 10 s.
 Hyperliquid, Rate limits and user limits: an action weighs one, and one more by forty in its list.
+Binance, Important Notice: COIN-M / USD-M Architecture Integration, C.8: weights of COIN-M.
 """
 
 import asyncio
@@ -43,6 +44,16 @@ BITGET = {
 """Requests a second."""
 
 
+BINANCE = (
+    ("dapiprivatev2_get_leveragebracket", {}, 2),
+    ("dapiprivatev2_get_leveragebracket", {"symbol": "BTCUSD_PERP"}, 1),
+    ("dapiprivate_get_allorders", {"symbol": "BTCUSD_PERP"}, 5),
+    ("dapiprivate_get_usertrades", {"symbol": "BTCUSD_PERP"}, 5),
+    ("dapiprivate_get_forceorders", {}, 50),
+    ("dapiprivate_get_forceorders", {"symbol": "BTCUSD_PERP"}, 20),
+)
+
+
 class AskedError(Exception):
     """Nothing is sent: it was about to be."""
 
@@ -69,7 +80,7 @@ def drawn(
         client.throttler = own
         for endpoint in endpoints:
             with pytest.raises(AskedError):
-                await getattr(client, endpoint)(params or {"clientOid": "1"})
+                await getattr(client, endpoint)(params)
         return units
 
     return asyncio.run(work())
@@ -79,7 +90,14 @@ def drawn(
 def test_a_request_to_kucoin_draws_its_page_s_credits(
     monkeypatch: pytest.MonkeyPatch, endpoint: str, credits: int
 ) -> None:
-    assert drawn("kucoinfutures", monkeypatch, endpoint) == [2 * credits]
+    assert drawn("kucoinfutures", monkeypatch, endpoint, clientOid="1") == [2 * credits]
+
+
+@pytest.mark.parametrize(("endpoint", "params", "weight"), BINANCE)
+def test_a_request_to_coin_m_draws_the_weight_of_the_integration(
+    monkeypatch: pytest.MonkeyPatch, endpoint: str, params: dict[str, str], weight: int
+) -> None:
+    assert drawn("binance", monkeypatch, endpoint, **params) == [weight]
 
 
 def test_a_unit_is_what_the_figures_here_take_it_for() -> None:

@@ -241,7 +241,18 @@ def test_weight_is_counted_by_address_and_then_refused(
         for _ in range(used + 1):
             final = raw("GET", "fapi", "/fapi/v1/exchangeInfo", login="")
         assert final.status == 418
-        assert raw("GET", "dapi", "/dapi/v1/time", login="").status == 200
+        assert raw("GET", "dapi", "/dapi/v1/time", login="").status == 418
+        assert raw("GET", "api", "/api/v3/time", login="").status == 200
+
+
+def test_brackets_of_every_symbol_of_coin_m_weigh_two(
+    caller_on: Callable[..., Raw], stopped: Clock
+) -> None:
+    with running_emulator(limit_scale=1, clock=stopped) as running:
+        raw = caller_on(running.port)
+        path = ("GET", "dapi", "/dapi/v2/leverageBracket")
+        assert raw(*path).headers["x-mbx-used-weight-1m"] == "2"
+        assert raw(*path, symbol="BTCUSD_PERP").headers["x-mbx-used-weight-1m"] == "3"
 
 
 def test_orders_are_counted_by_account(caller_on: Callable[..., Raw], stopped: Clock) -> None:
@@ -253,4 +264,4 @@ def test_orders_are_counted_by_account(caller_on: Callable[..., Raw], stopped: C
         assert answer.headers["x-mbx-order-count-10s"] == "2"
         assert answer.headers["x-mbx-order-count-1m"] == "2"
         other = raw("POST", *DAPI, **COIN)
-        assert other.headers["x-mbx-order-count-10s"] == "1"
+        assert other.headers["x-mbx-order-count-10s"] == "3"
