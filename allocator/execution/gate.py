@@ -192,7 +192,11 @@ class Gate:
         )
 
     def _working(self) -> Iterator[Working]:
-        """List orders of the plan, and of others, that may still fill."""
+        """List orders of the plan, and of others, that may still fill.
+
+        Of others those that can only reduce count nowhere, as in limits: a stop and a take-profit
+        would keep the position that they guard from being reduced.
+        """
         for attempt in self._run.attempts():
             if isinstance(attempt.intent, OrderIntent) and not attempt.final:
                 rest = attempt.intent.model_copy(
@@ -201,7 +205,7 @@ class Gate:
                 yield from self._signed(rest)
         for account in self._run.book.accounts.values():
             for row in account.open_orders:
-                if row.instrument in self._run.book.instruments:
+                if row.instrument in self._run.book.instruments and not row.reduce_only:
                     signed = row.quantity if row.side == "buy" else -row.quantity
                     yield Working(account.id, row.instrument, signed)
 

@@ -196,6 +196,23 @@ def test_a_stop_of_the_same_group_bars_only_what_rests(
     assert bool(desk.exchange.received) is goes
 
 
+@pytest.mark.parametrize("only", [True, False])
+def test_orders_that_guard_a_position_do_not_keep_it_from_being_reduced(
+    lite: Engine, *, only: bool
+) -> None:
+    """A stop and a take-profit of one contract each beside a long of one."""
+    rows = [account("a", "alpha", "1"), account("b", "beta", "-1")]
+    guard = {"instrument": BTC_A, "side": "sell", "quantity": "1", "reduce_only": only}
+    rows[0]["open_orders"] = [{**guard, "waits": True}, {**guard, "price": "60000"}]
+    desk = Desk.open(lite, start=snapshot(accounts=rows), mandate=WHOLE)
+    desk.controls = wide(position_value=Decimal(55_000))
+    sale = order(1, "a", "sell", "0.2", reduce_only=True)
+    if only:
+        assert desk.run(sale).status == "done"
+    else:
+        assert "POSITION_VALUE" in desk.run(sale).why
+
+
 def test_a_reference_that_is_too_old_is_none(lite: Engine) -> None:
     desk = Desk.open(lite)
     desk.controls = wide(reference_age_s=0)
