@@ -15,7 +15,7 @@ from allocator.adapters.ccxt import binance_waiting
 from allocator.adapters.ccxt.answers import distinct, rows
 from allocator.adapters.ccxt.failures import NotSentError
 from allocator.adapters.ccxt.pairs import check_sign
-from allocator.adapters.ccxt.place import Place, flag, sided, text
+from allocator.adapters.ccxt.place import Place, flag, reduces, sided, text
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.ccxt.waiting import Waiting, together
 from allocator.adapters.exact import exactly
@@ -215,12 +215,13 @@ def _closes_all(row: JsonObject) -> bool:
 def open_order(row: JsonObject, name: str) -> OpenOrder:
     """Describe an order that stands in the book of an instrument."""
     whole = number(text(row, "origQty")) or ZERO
+    side = sided(row, "side", "BUY", "SELL")
     return OpenOrder(
         instrument=name,
-        side=sided(row, "side", "BUY", "SELL"),
+        side=side,
         quantity=whole - (number(row.get("executedQty")) or ZERO),
         price=number(row.get("price")) or None,
-        reduce_only=flag(row, "reduceOnly"),
+        reduce_only=reduces(row, "positionSide", side, told=flag(row, "reduceOnly")),
     )
 
 

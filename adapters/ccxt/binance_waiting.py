@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import partial
 
 from allocator.adapters.ccxt.answers import listed
-from allocator.adapters.ccxt.place import Place, flag, sided, text
+from allocator.adapters.ccxt.place import Place, flag, reduces, sided, text
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.ccxt.waiting import Waiting, each, one_of, sized
 
@@ -53,24 +53,26 @@ def _algo_order(named: Named, row: JsonObject) -> Waiting:
     one_of(row, "algoStatus", STATES)
     kind = one_of(row, "orderType", KINDS)
     whole = flag(row, "closePosition")
+    side = sided(row, "side", "BUY", "SELL")
     return Waiting(
         id=text(row, "algoId"),
         instrument=named(row),
-        side=sided(row, "side", "BUY", "SELL"),
+        side=side,
         quantity=None if whole else sized(row, "quantity"),
         price=None if kind in AT_MARKET else number(row.get("price")) or None,
-        reduce_only=whole or flag(row, "reduceOnly"),
+        reduce_only=whole or reduces(row, "positionSide", side, told=flag(row, "reduceOnly")),
     )
 
 
 def _strategy(named: Named, row: JsonObject) -> Waiting:
     one_of(row, "strategyStatus", STATES)
     kind = one_of(row, "strategyType", KINDS)
+    side = sided(row, "side", "BUY", "SELL")
     return Waiting(
         id=text(row, "strategyId"),
         instrument=named(row),
-        side=sided(row, "side", "BUY", "SELL"),
+        side=side,
         quantity=sized(row, "origQty"),
         price=None if kind in AT_MARKET else number(row.get("price")) or None,
-        reduce_only=flag(row, "reduceOnly"),
+        reduce_only=reduces(row, "positionSide", side, told=flag(row, "reduceOnly")),
     )

@@ -19,7 +19,7 @@ from allocator.adapters.ccxt.answers import distinct, listed, single
 from allocator.adapters.ccxt.dust import Leftover
 from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.pairs import check_sign
-from allocator.adapters.ccxt.place import Place, flag, sided, text
+from allocator.adapters.ccxt.place import Place, flag, reduces, sided, text
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
@@ -217,10 +217,12 @@ async def standing_orders(place: Place) -> tuple[OpenOrder, ...]:
 @exactly
 def _open_order(place: Place, row: JsonObject) -> OpenOrder:
     left = (number(text(row, "size")) or ZERO) - (number(row.get("filledSize")) or ZERO)
+    side = sided(row, "side", "buy", "sell")
+    told = flag(row, "reduceOnly")
     return OpenOrder(
         instrument=instrument_of(place, row),
-        side=sided(row, "side", "buy", "sell"),
+        side=side,
         quantity=left,
         price=number(row.get("price")) or None,
-        reduce_only=flag(row, "reduceOnly") or flag(row, "closeOrder"),
+        reduce_only=flag(row, "closeOrder") or reduces(row, "positionSide", side, told=told),
     )

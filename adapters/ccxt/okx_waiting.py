@@ -20,7 +20,7 @@ from itertools import chain
 
 from allocator.adapters.ccxt.failures import RefusalError
 from allocator.adapters.ccxt.okx_reads import instrument_of, pages, standing_orders
-from allocator.adapters.ccxt.place import Place, sided, text
+from allocator.adapters.ccxt.place import Place, reduces, sided, text
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.ccxt.waiting import Waiting, each, one_of, sized, together, worst
 from allocator.models.account import OpenOrder
@@ -81,12 +81,12 @@ def _algo_order(place: Place, row: JsonObject) -> Waiting:
         side=side,
         quantity=None if whole else _size(row),
         price=worst(side, _limits(kind, row)),
-        reduce_only=whole or _reduces(row),
+        reduce_only=whole or reduces(row, "posSide", side, told=_flagged(row)),
         stands=kind in SOMEWHERE,
     )
 
 
-def _reduces(row: JsonObject) -> bool:
+def _flagged(row: JsonObject) -> bool:
     return bool(row.get("reduceOnly")) and FLAGS[one_of(row, "reduceOnly", FLAGS)]
 
 
