@@ -31,7 +31,10 @@ IDENTITY = Decimal("0.000001")
 SETTLES = {"usdm": "usdt", "coinm": "btc"}
 KINDS = {"usdm": "linear", "coinm": "inverse"}
 AUTO_STATES = frozenset({"open", "inactive"})
-"""States in which an order waits: for a price, or first for another order to be filled."""
+"""States in which an order waits: for a price, or first for the order whose position it closes.
+
+The list can be asked for by the first word alone; an order in the other state adds nothing.
+"""
 
 AUTO_KINDS = frozenset(
     f"{plan}close-{leg}-{what}"
@@ -73,26 +76,39 @@ async def pages(login: Login, endpoint: str, params: Mapping[str, object]) -> li
 async def trails(login: Login, settled: str) -> list[JsonObject]:
     """Read every page of the orders that trail a price.
 
-    No page says how many one of them may hold, so that only an empty one is the last.
+    No page says how many one of them may hold: the last is the one that tells nothing new.
 
     Raises
     ------
     VenueError
         When a page fails, or there is no end to them.
     """
-    rows = list[JsonObject]()
+    rows = dict[str, JsonObject]()
     for page in range(1, PAGES + 1):
         asked = {"settle": settled, "is_finished": "false", "page_num": page, "page_size": PAGE}
-        reply = await login.call(TRAILS, asked)
-        if isinstance(reply, dict) and "code" in reply:
-            if str(reply["code"]) != "0":
-                raise UnansweredError(f"{TRAILS}: {reply['code']} {reply.get('message')}")
-            reply = reply.get("data")
-        found = listed(reply, TRAILS, "orders")
-        if not found:
-            return rows
-        rows.extend(found)
+        told = {text(row, "id"): row for row in _trails(await login.call(TRAILS, asked))}
+        if told.keys() <= rows.keys():
+            return list(rows.values())
+        rows |= told
     raise VenueError(f"{TRAILS}: more than {PAGES} pages")
+
+
+def _trails(reply: object) -> list[JsonObject]:
+    """Take a page out of its envelope, or of none; without any order the list may be left out.
+
+    Raises
+    ------
+    UnansweredError
+        When the answer is an error, or something else.
+    """
+    told = reply
+    if isinstance(reply, dict) and "code" in reply:
+        if str(reply["code"]) != "0":
+            raise UnansweredError(f"{TRAILS}: {reply['code']} {reply.get('message')}")
+        told = reply.get("data") or {}
+    if isinstance(told, dict) and "label" not in told and told.get("orders") is None:
+        return []
+    return listed(told, TRAILS, "orders")
 
 
 async def futures_account(place: Place) -> JsonObject:
@@ -190,10 +206,7 @@ def net_positions(place: Place, rows: list[JsonObject]) -> dict[str, Decimal]:
 
 
 async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
-    """Read every order that stands in a book, waits for a price, or trails one.
-
-    One that stands and closes a position has no size of its own, and is not understood.
-    """
+    """Read every order that stands in a book, waits for a price, or trails one."""
     asked = {"settle": settle(place), "status": "open"}
     told = await pages(place.login, "private_futures_get_settle_price_orders", asked)
     trailing = await trails(place.login, settle(place))
@@ -202,7 +215,10 @@ async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
         *each(told, "id", partial(_waiting, place)),
         *each(trailing, "id", partial(_trailing, place)),
     ]
-    return together(place, [_open_order(place, row) for row in rows], waiting)
+    whole = [row for row in rows if _closes_all(row)]
+    closing = [f"{text(row, 'id')} of {instrument_of(place, row)}" for row in whole]
+    standing = [_open_order(place, row) for row in rows if not _closes_all(row)]
+    return together(place, standing, waiting, closing)
 
 
 def _waiting(place: Place, row: JsonObject) -> Waiting:
@@ -264,6 +280,11 @@ def _closes(row: JsonObject, initial: JsonObject) -> bool:
     kind = row.get("order_type") and one_of(row, "order_type", AUTO_KINDS)
     leg = initial.get("auto_size") and one_of(initial, "auto_size", LEGS)
     return bool(kind or leg) or any([flag(initial, key) for key in CLOSES])
+
+
+def _closes_all(row: JsonObject) -> bool:
+    """Tell whether an order that stands closes all of a position: it has no size of its own."""
+    return not number(text(row, "left")) and any([flag(row, key) for key in CLOSES])
 
 
 def _open_order(place: Place, row: JsonObject) -> OpenOrder:
