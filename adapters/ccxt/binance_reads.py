@@ -201,10 +201,15 @@ async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
 def standing(
     place: Place, told: Sequence[tuple[JsonObject, str]], waiting: Sequence[Waiting] = ()
 ) -> tuple[OpenOrder, ...]:
-    """Describe orders by their instruments; one that closes all has no size, and is a note."""
+    """Describe orders by their instruments; one that closes all has no size, and is a note.
+
+    What waits was read before those that stand: one that has fired since is told once.
+    """
+    ids = {(name, text(row, "orderId")) for row, name in told}
+    waits = binance_waiting.still_waiting(waiting, ids)
     closing = [f"{text(row, 'orderId')} of {name}" for row, name in told if _closes_all(row)]
     sized = [open_order(row, name) for row, name in told if not _closes_all(row)]
-    return together(place, sized, waiting, closing)
+    return together(place, sized, waits, closing)
 
 
 def _closes_all(row: JsonObject) -> bool:
