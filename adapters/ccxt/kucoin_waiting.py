@@ -9,7 +9,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from allocator.adapters.ccxt.kucoin_reads import check_read, instrument_of, pages, standing_orders
+from allocator.adapters.ccxt.kucoin_reads import (
+    check_read,
+    instrument_of,
+    standing_orders,
+    standing_rows,
+)
 from allocator.adapters.ccxt.place import Place, flag, reduces, sided, text
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.ccxt.waiting import Waiting, each, one_of, sized, together
@@ -26,7 +31,7 @@ async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
     VenueError
         When one is settled in a coin whose wallet is not read.
     """
-    waiting = each(await pages(place.login, LIST, {}), "id", partial(_stop, place))
+    waiting = each(await standing_rows(place.login, LIST, {}), "id", partial(_stop, place))
     return together(place, await standing_orders(place), waiting)
 
 

@@ -269,10 +269,8 @@ def test_every_page_of_what_waits_at_gate_is_read_and_before_what_stands(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with playing(GATE, monkeypatch) as (venue, _, config):
-        venue.table[AUTO] = lambda call: (
-            [auto(id=number) for number in range(100)] if call.text("offset") == "0"
-            else [auto(id=100)]
-        )  # fmt: skip
+        rows = [auto(id=number) for number in range(101)]
+        venue.table[AUTO] = lambda call: rows[int(call.text("offset")) :][:100]
         orders = gathered(config).snapshot.account[GATE.trades].open_orders
         asked = [call.path for call in venue.calls if "orders" in call.path]
     assert len(orders) == 101

@@ -205,4 +205,4 @@ def test_every_page_of_what_waits_at_kucoin_is_read(play: Any) -> None:
     book, venue, _ = play(kucoin.RECORDED, STOPS, page)
     found = book.snapshot.account["futures"].open_orders
     assert [row.price for row in found] == [1, 2]
-    assert [call.text("currentPage") for call in venue.asked(STOPS)] == ["1", "2"]
+    assert [call.text("currentPage") for call in venue.asked(STOPS)] == ["1", "2", "1", "2"]
