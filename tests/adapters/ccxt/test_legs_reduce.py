@@ -5,6 +5,7 @@ Sources: the venues' pages "Place order" (OKX: ``reduceOnly`` is not applied in 
 """
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -33,9 +34,8 @@ Found = tuple[OpenOrder, ...]
 
 def at_wallet(answers: dict[str, Any], wallet: str, **market: Any) -> Place:
     told = place(answers)
-    told.config.__dict__["wallet"] = wallet
     told.login.client.markets_by_id[market["id"]] = [{**MARKET, **market}]
-    return told
+    return replace(told, config=told.config.model_copy(update={"wallet": wallet}))
 
 
 def okx(leg: str, side: str, flag: bool) -> Found:
@@ -44,10 +44,12 @@ def okx(leg: str, side: str, flag: bool) -> Found:
         "reduceOnly": str(flag).lower(),
     }  # fmt: skip
     stands = {**ROW, **told, "ordId": "1", "px": "60000", "accFillSz": "0"}
+
+    def waits(asked: dict[str, Any]) -> Any:
+        return data({**ROW, **told}) if "conditional" in asked["ordType"] else data()
+
     return asyncio.run(okx_waiting.open_orders(place({
-        "private_get_trade_orders_algo_pending": lambda asked: (
-            data({**ROW, **told}) if "conditional" in asked["ordType"] else data()
-        ),
+        "private_get_trade_orders_algo_pending": waits,
         "private_get_trade_orders_pending": data(stands),
     })))  # fmt: skip
 
