@@ -15,7 +15,7 @@ from allocator.adapters.ccxt import binance_waiting
 from allocator.adapters.ccxt.answers import distinct, rows
 from allocator.adapters.ccxt.failures import NotSentError
 from allocator.adapters.ccxt.pairs import check_sign
-from allocator.adapters.ccxt.place import Place, flag, sided, text
+from allocator.adapters.ccxt.place import Place, flag, reduces, sided, text
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.ccxt.waiting import Waiting, together
 from allocator.adapters.exact import exactly
@@ -201,10 +201,15 @@ async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
 def standing(
     place: Place, told: Sequence[tuple[JsonObject, str]], waiting: Sequence[Waiting] = ()
 ) -> tuple[OpenOrder, ...]:
-    """Describe orders by their instruments; one that closes all has no size, and is a note."""
+    """Describe orders by their instruments; one that closes all has no size, and is a note.
+
+    What waits was read before those that stand: one that has fired since is told once.
+    """
+    ids = {(name, text(row, "orderId")) for row, name in told}
+    waits = binance_waiting.still_waiting(waiting, ids)
     closing = [f"{text(row, 'orderId')} of {name}" for row, name in told if _closes_all(row)]
     sized = [open_order(row, name) for row, name in told if not _closes_all(row)]
-    return together(place, sized, waiting, closing)
+    return together(place, sized, waits, closing)
 
 
 def _closes_all(row: JsonObject) -> bool:
@@ -215,12 +220,13 @@ def _closes_all(row: JsonObject) -> bool:
 def open_order(row: JsonObject, name: str) -> OpenOrder:
     """Describe an order that stands in the book of an instrument."""
     whole = number(text(row, "origQty")) or ZERO
+    side = sided(row, "side", "BUY", "SELL")
     return OpenOrder(
         instrument=name,
-        side=sided(row, "side", "BUY", "SELL"),
+        side=side,
         quantity=whole - (number(row.get("executedQty")) or ZERO),
         price=number(row.get("price")) or None,
-        reduce_only=flag(row, "reduceOnly"),
+        reduce_only=reduces(row, "positionSide", side, told=flag(row, "reduceOnly")),
     )
 
 

@@ -10,11 +10,11 @@ An answer holds all of them, in no pages. Sources: the venue's pages Current All
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 
 from allocator.adapters.ccxt.answers import listed
-from allocator.adapters.ccxt.place import Place, flag, sided, text
+from allocator.adapters.ccxt.place import Place, flag, reduces, sided, text
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.ccxt.waiting import Waiting, each, one_of, sized
 
@@ -29,15 +29,17 @@ ALGO = {
 STRATEGIES = "papi_get_cm_conditional_openorders"
 AT_MARKET = frozenset({"STOP_MARKET", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"})
 KINDS = AT_MARKET | {"STOP", "TAKE_PROFIT"}
-STATES = frozenset({"NEW", "TRIGGERING", "TRIGGERED"})
-"""States that are not an end. One that has been triggered may stand in a book as well by now, and
-counts twice for a moment."""
+PLACED, ENDED = "TRIGGERED", "FINISHED"
+STATES = frozenset({"NEW", "TRIGGERING", PLACED})
+"""States that are not an end; one that was triggered rests, under the id of an order of its own."""
+
+NO_ORDER = frozenset({"", "0", "None"})
 
 
 async def algo_orders(place: Place, wallet: str, named: Named) -> list[Waiting]:
     """Read what waits in a wallet's algo service, its markets named by a function of their rows."""
     found = listed(await place.login.call(ALGO[wallet], {}), ALGO[wallet])
-    return each(found, "algoId", partial(_algo_order, named))
+    return each(_open(found, "algoStatus"), "algoId", partial(_algo_order, named))
 
 
 async def portfolio_orders(place: Place, um: Named, cm: Named) -> list[Waiting]:
@@ -45,32 +47,66 @@ async def portfolio_orders(place: Place, um: Named, cm: Named) -> list[Waiting]:
     algo, told = await asyncio.gather(
         algo_orders(place, "um", um), place.login.call(STRATEGIES, {})
     )
-    return [*algo, *each(listed(told, STRATEGIES), "strategyId", partial(_strategy, cm))]
+    found = _open(listed(told, STRATEGIES), "strategyStatus")
+    return [*algo, *each(found, "strategyId", partial(_strategy, cm))]
+
+
+def still_waiting(
+    waiting: Iterable[Waiting], standing: Collection[tuple[str, str]]
+) -> list[Waiting]:
+    """Leave out what has become an order that stands, or that ended before those were read.
+
+    Parameters
+    ----------
+    standing
+        Instrument and id of every order that stands, read after what waits: the venue counts the
+        ids of each symbol anew.
+    """
+    return [
+        row
+        for row in waiting
+        if row.order is None or not (row.fired or (row.instrument, row.order) in standing)
+    ]
+
+
+def _open(found: Iterable[JsonObject], state: str) -> list[JsonObject]:
+    return [row for row in found if row.get(state) != ENDED]
+
+
+def _order_id(row: JsonObject, key: str) -> str | None:
+    told = str(row.get(key))
+    return None if told in NO_ORDER else told
 
 
 def _algo_order(named: Named, row: JsonObject) -> Waiting:
     one_of(row, "algoType", {"CONDITIONAL"})
-    one_of(row, "algoStatus", STATES)
+    state = one_of(row, "algoStatus", STATES)
     kind = one_of(row, "orderType", KINDS)
     whole = flag(row, "closePosition")
+    side = sided(row, "side", "BUY", "SELL")
     return Waiting(
         id=text(row, "algoId"),
         instrument=named(row),
-        side=sided(row, "side", "BUY", "SELL"),
+        side=side,
         quantity=None if whole else sized(row, "quantity"),
         price=None if kind in AT_MARKET else number(row.get("price")) or None,
-        reduce_only=whole or flag(row, "reduceOnly"),
+        reduce_only=whole or reduces(row, "positionSide", side, told=flag(row, "reduceOnly")),
+        order=_order_id(row, "actualOrderId"),
+        fired=state == PLACED,
     )
 
 
 def _strategy(named: Named, row: JsonObject) -> Waiting:
-    one_of(row, "strategyStatus", STATES)
+    state = one_of(row, "strategyStatus", STATES)
     kind = one_of(row, "strategyType", KINDS)
+    side = sided(row, "side", "BUY", "SELL")
     return Waiting(
         id=text(row, "strategyId"),
         instrument=named(row),
-        side=sided(row, "side", "BUY", "SELL"),
+        side=side,
         quantity=sized(row, "origQty"),
         price=None if kind in AT_MARKET else number(row.get("price")) or None,
-        reduce_only=flag(row, "reduceOnly"),
+        reduce_only=reduces(row, "positionSide", side, told=flag(row, "reduceOnly")),
+        order=_order_id(row, "orderId"),
+        fired=state == PLACED,
     )

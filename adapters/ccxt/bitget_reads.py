@@ -41,19 +41,30 @@ row_of = partial(single, key="data")
 
 
 async def pages(
-    login: Login, endpoint: str, params: Mapping[str, object], key: str = "entrustedList"
+    login: Login,
+    endpoint: str,
+    params: Mapping[str, object],
+    key: str = "entrustedList",
+    *,
+    kept_s: float | None = None,
 ) -> list[JsonObject]:
     """Read every page of a list of orders, or of their fills; an empty one is written as null.
+
+    Parameters
+    ----------
+    kept_s
+        How long answers are kept; None: they are asked for anew.
 
     Raises
     ------
     VenueError
         When a page fails, or there is no end to them.
     """
+    ask = login.call if kept_s is None else partial(login.kept, age_s=kept_s)
     rows = list[JsonObject]()
     before: dict[str, object] = {}
     for _ in range(PAGES):
-        page = row_of(await login.call(endpoint, {**params, "limit": PAGE, **before}), endpoint)
+        page = row_of(await ask(endpoint, {**params, "limit": PAGE, **before}), endpoint)
         if key not in page:
             raise UnansweredError(f"{endpoint}: no {key}")
         found: list[JsonObject] = page[key] or []

@@ -15,6 +15,7 @@ from functools import partial
 
 from allocator.adapters.ccxt.answers import distinct, listed
 from allocator.adapters.ccxt.failures import UnansweredError
+from allocator.adapters.ccxt.listing import READINGS, agreed, by_name
 from allocator.adapters.ccxt.pairs import check_sign
 from allocator.adapters.ccxt.place import Place, flag, text
 from allocator.adapters.ccxt.session import Login
@@ -27,11 +28,17 @@ from allocator.models.errors import VenueError
 
 PAGE = 100
 PAGES = 50
+OVERLAP = 10
+"""Rows that a page of orders shares with the one before; so many may end between both."""
+
 IDENTITY = Decimal("0.000001")
 SETTLES = {"usdm": "usdt", "coinm": "btc"}
 KINDS = {"usdm": "linear", "coinm": "inverse"}
 AUTO_STATES = frozenset({"open", "inactive"})
-"""States in which an order waits: for a price, or first for another order to be filled."""
+"""States in which an order waits: for a price, or first for the order whose position it closes.
+
+The list can be asked for by the first word alone; an order in the other state adds nothing.
+"""
 
 AUTO_KINDS = frozenset(
     f"{plan}close-{leg}-{what}"
@@ -53,7 +60,7 @@ def settle(place: Place) -> str:
 
 
 async def pages(login: Login, endpoint: str, params: Mapping[str, object]) -> list[JsonObject]:
-    """Read every page of a list.
+    """Read every page of a list that loses no rows.
 
     Raises
     ------
@@ -70,29 +77,82 @@ async def pages(login: Login, endpoint: str, params: Mapping[str, object]) -> li
     raise VenueError(f"{endpoint}: more than {PAGES} pages")
 
 
-async def trails(login: Login, settled: str) -> list[JsonObject]:
-    """Read every page of the orders that trail a price.
-
-    No page says how many one of them may hold, so that only an empty one is the last.
+async def standing_rows(
+    login: Login, endpoint: str, params: Mapping[str, object]
+) -> list[JsonObject]:
+    """Read every page of a list of orders that may end meanwhile, each with rows of the one before.
 
     Raises
     ------
     VenueError
-        When a page fails, or there is no end to them.
+        When a page fails, there is no end to them, or they do not join.
     """
-    rows = list[JsonObject]()
+    for _ in range(READINGS):
+        found = await _joined(login, endpoint, params)
+        if found is not None:
+            return found
+    raise UnansweredError(f"{endpoint}: its pages did not join in {READINGS} readings")
+
+
+async def _joined(
+    login: Login, endpoint: str, params: Mapping[str, object]
+) -> list[JsonObject] | None:
+    """Read every page of a list; None: one begins behind the end of the one before."""
+    rows = dict[str, JsonObject]()
+    for page in range(PAGES):
+        asked = {**params, "limit": PAGE, "offset": page * (PAGE - OVERLAP)}
+        found = listed(await login.call(endpoint, asked), endpoint)
+        told = by_name(found, "id")
+        if page and next(iter(told), None) not in rows:
+            return None
+        rows |= told
+        if len(found) < PAGE:
+            return list(rows.values())
+    raise VenueError(f"{endpoint}: more than {PAGES} pages")
+
+
+async def trails(login: Login, settled: str) -> list[JsonObject]:
+    """Read every page of the orders that trail a price.
+
+    No page says how many one of them may hold: the last is the one that tells nothing new, and any
+    may have been full.
+
+    Raises
+    ------
+    VenueError
+        When a page fails, there is no end to them, or they do not hold still.
+    """
+    return await agreed(TRAILS, partial(_trail_pages, login, settled), "id")
+
+
+async def _trail_pages(login: Login, settled: str) -> tuple[list[JsonObject], bool]:
+    """Read every page of what trails, and tell whether there is nothing."""
+    rows = dict[str, JsonObject]()
     for page in range(1, PAGES + 1):
         asked = {"settle": settled, "is_finished": "false", "page_num": page, "page_size": PAGE}
-        reply = await login.call(TRAILS, asked)
-        if isinstance(reply, dict) and "code" in reply:
-            if str(reply["code"]) != "0":
-                raise UnansweredError(f"{TRAILS}: {reply['code']} {reply.get('message')}")
-            reply = reply.get("data")
-        found = listed(reply, TRAILS, "orders")
-        if not found:
-            return rows
-        rows.extend(found)
+        told = by_name(_trails(await login.call(TRAILS, asked)), "id")
+        if told.keys() <= rows.keys():
+            return list(rows.values()), not rows
+        rows |= told
     raise VenueError(f"{TRAILS}: more than {PAGES} pages")
+
+
+def _trails(reply: object) -> list[JsonObject]:
+    """Take a page out of its envelope, or of none; without any order the list may be left out.
+
+    Raises
+    ------
+    UnansweredError
+        When the answer is an error, or something else.
+    """
+    told = reply
+    if isinstance(reply, dict) and "code" in reply:
+        if str(reply["code"]) != "0":
+            raise UnansweredError(f"{TRAILS}: {reply['code']} {reply.get('message')}")
+        told = reply.get("data") or {}
+    if isinstance(told, dict) and "label" not in told and told.get("orders") is None:
+        return []
+    return listed(told, TRAILS, "orders")
 
 
 async def futures_account(place: Place) -> JsonObject:
@@ -190,19 +250,19 @@ def net_positions(place: Place, rows: list[JsonObject]) -> dict[str, Decimal]:
 
 
 async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
-    """Read every order that stands in a book, waits for a price, or trails one.
-
-    One that stands and closes a position has no size of its own, and is not understood.
-    """
+    """Read every order that stands in a book, waits for a price, or trails one."""
     asked = {"settle": settle(place), "status": "open"}
-    told = await pages(place.login, "private_futures_get_settle_price_orders", asked)
+    told = await standing_rows(place.login, "private_futures_get_settle_price_orders", asked)
     trailing = await trails(place.login, settle(place))
-    rows = await pages(place.login, "private_futures_get_settle_orders", asked)
+    rows = await standing_rows(place.login, "private_futures_get_settle_orders", asked)
     waiting = [
         *each(told, "id", partial(_waiting, place)),
         *each(trailing, "id", partial(_trailing, place)),
     ]
-    return together(place, [_open_order(place, row) for row in rows], waiting)
+    whole = [row for row in rows if _closes_all(row)]
+    closing = [f"{text(row, 'id')} of {instrument_of(place, row)}" for row in whole]
+    standing = [_open_order(place, row) for row in rows if not _closes_all(row)]
+    return together(place, standing, waiting, closing)
 
 
 def _waiting(place: Place, row: JsonObject) -> Waiting:
@@ -264,6 +324,11 @@ def _closes(row: JsonObject, initial: JsonObject) -> bool:
     kind = row.get("order_type") and one_of(row, "order_type", AUTO_KINDS)
     leg = initial.get("auto_size") and one_of(initial, "auto_size", LEGS)
     return bool(kind or leg) or any([flag(initial, key) for key in CLOSES])
+
+
+def _closes_all(row: JsonObject) -> bool:
+    """Tell whether an order that stands closes all of a position: it has no size of its own."""
+    return not number(text(row, "left")) and any([flag(row, key) for key in CLOSES])
 
 
 def _open_order(place: Place, row: JsonObject) -> OpenOrder:

@@ -18,8 +18,9 @@ from functools import partial
 from allocator.adapters.ccxt.answers import distinct, listed, single
 from allocator.adapters.ccxt.dust import Leftover
 from allocator.adapters.ccxt.failures import UnansweredError
+from allocator.adapters.ccxt.listing import agreed
 from allocator.adapters.ccxt.pairs import check_sign
-from allocator.adapters.ccxt.place import Place, flag, sided, text
+from allocator.adapters.ccxt.place import Place, flag, reduces, sided, text
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
@@ -41,13 +42,36 @@ data_of = partial(single, key="data")
 
 
 async def pages(login: Login, endpoint: str, params: Mapping[str, object]) -> list[JsonObject]:
-    """Read every page of a list.
+    """Read every page of a list that only grows.
 
     Raises
     ------
     VenueError
         When a page fails, or there is no end to them.
     """
+    rows, _ = await _pages(login, endpoint, params)
+    return rows
+
+
+async def standing_rows(
+    login: Login, endpoint: str, params: Mapping[str, object]
+) -> list[JsonObject]:
+    """Read every page of a list of orders that may end meanwhile.
+
+    Of the futures lists nothing tells how large a page may be: they are asked for by the default.
+
+    Raises
+    ------
+    VenueError
+        When a page fails, there is no end to them, or they do not hold still.
+    """
+    return await agreed(endpoint, partial(_pages, login, endpoint, params), "id")
+
+
+async def _pages(
+    login: Login, endpoint: str, params: Mapping[str, object]
+) -> tuple[list[JsonObject], bool]:
+    """Read every page of a list, and tell whether there is but one."""
     rows = list[JsonObject]()
     for page in range(1, PAGES + 1):
         asked = {**params, "currentPage": page, "pageSize": PAGE}
@@ -57,7 +81,7 @@ async def pages(login: Login, endpoint: str, params: Mapping[str, object]) -> li
             raise UnansweredError(f"{endpoint}: no items")
         rows.extend(items)
         if page >= int(text(found, "totalPage")):
-            return rows
+            return rows, page == 1
     raise VenueError(f"{endpoint}: more than {PAGES} pages")
 
 
@@ -208,7 +232,7 @@ async def standing_orders(place: Place) -> tuple[OpenOrder, ...]:
     VenueError
         When one is settled in a coin whose wallet is not read.
     """
-    rows = await pages(place.login, "futuresprivate_get_orders", {"status": "active"})
+    rows = await standing_rows(place.login, "futuresprivate_get_orders", {"status": "active"})
     for row in rows:
         check_read(row, "an order")
     return tuple(_open_order(place, row) for row in rows)
@@ -217,10 +241,12 @@ async def standing_orders(place: Place) -> tuple[OpenOrder, ...]:
 @exactly
 def _open_order(place: Place, row: JsonObject) -> OpenOrder:
     left = (number(text(row, "size")) or ZERO) - (number(row.get("filledSize")) or ZERO)
+    side = sided(row, "side", "buy", "sell")
+    told = flag(row, "reduceOnly")
     return OpenOrder(
         instrument=instrument_of(place, row),
-        side=sided(row, "side", "buy", "sell"),
+        side=side,
         quantity=left,
         price=number(row.get("price")) or None,
-        reduce_only=flag(row, "reduceOnly") or flag(row, "closeOrder"),
+        reduce_only=flag(row, "closeOrder") or reduces(row, "positionSide", side, told=told),
     )

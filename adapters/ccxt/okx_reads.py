@@ -12,7 +12,7 @@ from decimal import Decimal
 from allocator.adapters.ccxt.answers import distinct
 from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.pairs import check_sign
-from allocator.adapters.ccxt.place import Place, sided, text
+from allocator.adapters.ccxt.place import Place, reduces, sided, text
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
@@ -144,12 +144,13 @@ async def standing_orders(place: Place) -> tuple[OpenOrder, ...]:
 @exactly
 def _open_order(place: Place, row: JsonObject) -> OpenOrder:
     whole = number(text(row, "sz")) or ZERO
+    side = sided(row, "side", "buy", "sell")
     return OpenOrder(
         instrument=instrument_of(place, row),
-        side=sided(row, "side", "buy", "sell"),
+        side=side,
         quantity=whole - (number(row.get("accFillSz")) or ZERO),
         price=number(row.get("px")) or None,
-        reduce_only=str(row.get("reduceOnly")) == "true",
+        reduce_only=reduces(row, "posSide", side, told=str(row.get("reduceOnly")) == "true"),
     )
 
 

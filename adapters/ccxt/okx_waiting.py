@@ -8,19 +8,21 @@ The page of one region lists eight kinds, that of another four: a kind that the 
 none of its words cannot wait there, and a note tells of it.
 
 Sources: the venue's page "Algo order list" (20 requests in 2 s by user), and of "Place algo order"
-the values -1 of a price (at market) and 1 of ``closeFraction`` (all of the position).
+the values -1 of a price (at market), 1 of ``closeFraction`` (all of the position), the kind limit
+of a profit (``tpOrdKind``), and what ``tgtCcy`` is where it is not given.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from decimal import Decimal
 from functools import partial
 from itertools import chain
 
 from allocator.adapters.ccxt.failures import RefusalError
 from allocator.adapters.ccxt.okx_reads import instrument_of, pages, standing_orders
-from allocator.adapters.ccxt.place import Place, sided, text
+from allocator.adapters.ccxt.place import Place, reduces, sided, text
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.ccxt.waiting import Waiting, each, one_of, sized, together, worst
 from allocator.models.account import OpenOrder
@@ -37,7 +39,9 @@ NO_SUCH_WORD = "51000"
 UNLISTED = "kinds of orders"
 """Topic of the note about kinds that the venue does not know."""
 
-KINDS = AT_MARKET | BY_PARTS | {"conditional", "oco", "trigger"}
+ENDS = frozenset({"conditional", "oco"})
+FIRING = ENDS | {"trigger"}
+KINDS = AT_MARKET | BY_PARTS | FIRING
 STATES = frozenset({"live", "pause", "partially_effective"})
 FLAGS = {"true": True, "false": False}
 """What may be told of reducing; where nothing is, an order may add."""
@@ -75,22 +79,38 @@ def _algo_order(place: Place, row: JsonObject) -> Waiting:
     one_of(row, "state", STATES)
     whole = bool(row.get("closeFraction") and one_of(row, "closeFraction", {"1"}))
     side = sided(row, "side", "buy", "sell")
+    limits = _limits(kind, row)
     return Waiting(
         id=text(row, "algoId"),
         instrument=instrument_of(place, row),
         side=side,
-        quantity=None if whole else _size(row),
-        price=worst(side, _limits(kind, row)),
-        reduce_only=whole or _reduces(row),
-        stands=kind in SOMEWHERE,
+        quantity=None if whole else _size(row, in_quote=_in_quote(kind, row, limits)),
+        price=worst(side, limits),
+        reduce_only=whole or reduces(row, "posSide", side, told=_flagged(row)),
+        stands=kind in SOMEWHERE or _takes_by_limit(row),
     )
 
 
-def _reduces(row: JsonObject) -> bool:
+def _flagged(row: JsonObject) -> bool:
     return bool(row.get("reduceOnly")) and FLAGS[one_of(row, "reduceOnly", FLAGS)]
 
 
-def _size(row: JsonObject) -> Decimal:
+def _in_quote(kind: str, row: JsonObject, limits: Sequence[Decimal | None]) -> bool:
+    """Tell whether a size is in the quote currency: a purchase at market of spot is by default."""
+    if row.get("tgtCcy"):
+        return one_of(row, "tgtCcy", {"base_ccy", "quote_ccy"}) == "quote_ccy"
+    bought = row.get("instType") == "SPOT" and row.get("side") == "buy"
+    return bought and kind in FIRING and None in limits
+
+
+def _takes_by_limit(row: JsonObject) -> bool:
+    """Tell whether a profit is taken by a limit, which stands from the start and has no trigger."""
+    if row.get("ordType") not in ENDS or row.get("tpOrdKind") != "limit":
+        return False
+    return bool(number(row.get("tpOrdPx"))) and not number(row.get("tpTriggerPx"))
+
+
+def _size(row: JsonObject, *, in_quote: bool) -> Decimal:
     """Read the size of an order.
 
     Raises
@@ -98,7 +118,7 @@ def _size(row: JsonObject) -> Decimal:
     VenueError
         When it is there in the quote currency: how much that buys is told by no price.
     """
-    if row.get("tgtCcy") == "quote_ccy":
+    if in_quote:
         raise VenueError(f"its size, {row.get('sz')}, is in the quote currency")
     return sized(row, "sz")
 
@@ -118,6 +138,8 @@ def _limits(kind: str, row: JsonObject) -> list[Decimal | None]:
     if kind == "trigger":
         return [_limit(row, "ordPx")]
     ends = [end for end in ("tp", "sl") if number(row.get(f"{end}TriggerPx"))]
+    if _takes_by_limit(row):
+        ends.append("tp")
     if not ends:
         raise VenueError("no trigger is told")
     return [_limit(row, f"{end}OrdPx") for end in ends]

@@ -165,6 +165,31 @@ def flag(row: JsonObject, key: str) -> bool:
     return told is True
 
 
+def reduces(row: JsonObject, key: str, side: Side, *, told: bool) -> bool:
+    """Tell whether an order only reduces: one of two legs by its side, any other by its flag.
+
+    With two legs the flag says nothing: one venue does not apply it then, another refuses it.
+
+    Parameters
+    ----------
+    key
+        What names the leg; a row without it has none.
+    told
+        The order's flag.
+
+    Raises
+    ------
+    VenueError
+        When the leg is not known.
+    """
+    leg = str(row.get(key) or "").lower()
+    if leg not in {"", "net", "both", "long", "short"}:
+        raise VenueError(f"{key} {row[key]} is not known")
+    if leg not in {"long", "short"}:
+        return told
+    return (leg == "long") == (side == "sell")
+
+
 def unsigned(row: JsonObject, key: str) -> Decimal:
     """Read a size whose side is told apart.
 

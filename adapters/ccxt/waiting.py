@@ -43,6 +43,10 @@ class Waiting:
         The limit that it fires with; None: it fires at market.
     stands
         Whether a part of it may stand in a book: it goes there bit by bit, without a trigger.
+    order
+        The venue's id of the order that it has become, where it has fired and the venue tells.
+    fired
+        Whether that order is in the book, or has ended: it waits no more.
     """
 
     id: str
@@ -52,6 +56,8 @@ class Waiting:
     price: Decimal | None
     reduce_only: bool
     stands: bool = False
+    order: str | None = None
+    fired: bool = False
 
 
 def each(

@@ -145,7 +145,7 @@ def test_locked_spot_money_freezes_the_wallet(run: Run, config: Config, venue: R
 def test_open_orders_keep_their_side_and_what_is_left(
     run: Run, config: Config, venue: Replay
 ) -> None:
-    rows = [gate.order(left="24"), gate.order(size="-7", left="-7", is_reduce_only=True)]
+    rows = [gate.order(left="24"), gate.order(id=2, size="-7", left="-7", is_reduce_only=True)]
     venue.table[f"GET {gate.FUTURES}/orders"] = rows
     orders = gathered(run, config).snapshot.account["futures"].open_orders
     assert [(row.side, row.quantity, row.price, row.reduce_only) for row in orders] == [
@@ -156,7 +156,8 @@ def test_open_orders_keep_their_side_and_what_is_left(
 
 def test_every_page_is_read(run: Run, config: Config, venue: Replay) -> None:
     def page(call: Call) -> Any:
-        return [gate.order(left="1")] * (100 if call.text("offset") == "0" else 3)
+        start = int(call.text("offset"))
+        return [gate.order(id=number, left="1") for number in range(103)][start : start + 100]
 
     venue.table[f"GET {gate.FUTURES}/orders"] = page
     assert len(gathered(run, config).snapshot.account["futures"].open_orders) == 103

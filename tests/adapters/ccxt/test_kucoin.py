@@ -144,7 +144,8 @@ def test_money_that_is_held_back_freezes_its_wallet(config: Config, venue: Repla
 
 def test_every_page_of_open_orders_is_read(config: Config, venue: Replay) -> None:
     def page(call: Call) -> Any:
-        rows = [kucoin.order(id=str(n), filledSize=2) for n in range(2)]
+        names = (f"{call.text('currentPage')}-{number}" for number in range(2))
+        rows = [kucoin.order(id=name, filledSize=2) for name in names]
         found = kucoin.listed(*rows)
         return {**found, "data": {**found["data"], "totalPage": 2}}
 

@@ -37,6 +37,7 @@ MARKET = {
     "info": {"ctVal": "0.01", "ctMult": "1", "ctType": "linear", "groupId": "4", "lotSz": "0.01",
              "instFamily": "BTC-USDT", "state": "live", "maxLmtSz": "100000"},
 }  # fmt: skip
+SPOT = {"id": "BTC-USDT", "symbol": "BTC/USDT", "spot": True, "swap": False, "contract": False}
 LINEAR = "okx:BTC/USDT:USDT"
 
 
@@ -46,7 +47,7 @@ class FakeClient:
     def __init__(self, answers: dict[str, Any]) -> None:
         self.answers = answers
         self.markets = {MARKET["symbol"]: MARKET}
-        self.markets_by_id = {MARKET["id"]: [MARKET]}
+        self.markets_by_id = {MARKET["id"]: [MARKET], SPOT["id"]: [SPOT]}
         self.options: dict[str, Any] = {}
 
     def market(self, symbol: str) -> Any:

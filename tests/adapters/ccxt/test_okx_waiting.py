@@ -66,6 +66,48 @@ def test_the_limit_that_meets_most_is_the_price(
     assert notes == {}
 
 
+LIMIT = {"tpOrdKind": "limit", "tpOrdPx": "61000"}
+NO_STOP = {"slTriggerPx": "", "slOrdPx": ""}
+
+
+@pytest.mark.parametrize(
+    ("changed", "price"),
+    [
+        ({**LIMIT, **NO_STOP}, D(61000)),
+        ({**LIMIT, "ordType": "oco"}, D(57900)),
+        ({**LIMIT, "ordType": "oco", "slOrdPx": "-1"}, None),
+        ({**LIMIT, "ordType": "oco", "side": "buy"}, D(61000)),
+    ],
+)
+def test_a_profit_that_is_taken_by_a_limit_has_no_trigger_and_may_stand(
+    changed: dict[str, str], price: Decimal | None
+) -> None:
+    (order,), _ = read(**changed)
+    assert (order.price, order.waits) == (price, False)
+
+
+SPOT = {"instType": "SPOT", "instId": "BTC-USDT", "posSide": "", "side": "buy", "slOrdPx": "-1"}
+TRIGGER = {"ordType": "trigger", "triggerPx": "70000", "ordPx": "-1"}
+
+
+@pytest.mark.parametrize(
+    "kind", [{}, {"ordType": "oco", "tpTriggerPx": "9", "tpOrdPx": "9"}, TRIGGER]
+)
+def test_a_purchase_at_market_of_spot_is_sized_in_quote_unless_it_says_coins(
+    kind: dict[str, str],
+) -> None:
+    with pytest.raises(VenueError, match=r"2\.5, is in the quote currency"):
+        read(**{**SPOT, **kind})
+    for told in ({"tgtCcy": "base_ccy"}, {"side": "sell"}):
+        (order,), _ = read(**{**SPOT, **kind, **told})
+        assert order.quantity == D("2.5")
+
+
+def test_a_purchase_with_a_limit_of_spot_is_sized_in_coins() -> None:
+    (order,), _ = read(**{**SPOT, "slOrdPx": "57900"})
+    assert order.quantity == D("2.5")
+
+
 @pytest.mark.parametrize("kind", sorted(okx_waiting.KINDS))
 def test_one_that_goes_into_a_book_bit_by_bit_does_not_wait(kind: str) -> None:
     """A part of it may stand there, or be put there at any time, without a trigger."""
@@ -98,6 +140,8 @@ def test_one_that_closes_all_of_a_position_has_no_size() -> None:
         ({"closeFraction": "0.5"}, "closeFraction 0.5 is not known"),
         ({"reduceOnly": "yes"}, "reduceOnly yes is not known"),
         ({"slTriggerPx": ""}, "no trigger is told"),
+        ({"slTriggerPx": "", "tpOrdPx": "61000"}, "no trigger is told"),
+        ({"slTriggerPx": "", "tpOrdKind": "limit"}, "no trigger is told"),
         ({"slOrdPx": "market"}, "not a number: 'market'"),
         ({"tgtCcy": "quote_ccy"}, "2.5, is in the quote currency"),
         ({"instType": "OPTION"}, "OPTION BTC-USDT-SWAP is in the account"),

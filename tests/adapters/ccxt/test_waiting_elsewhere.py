@@ -23,6 +23,7 @@ from tests.adapters.ccxt.recorded import Recorded, gathered, playing
 
 GATE, HL, KRAKEN = gate.RECORDED, hyperliquid.RECORDED, kraken.RECORDED
 AUTO = f"GET {gate.FUTURES}/price_orders"
+STANDS = f"GET {gate.FUTURES}/orders"
 TRAIL = f"GET {gate.FUTURES}/autoorder/v1/trail/list"
 FRONTEND = f"{hyperliquid.INFO}#frontendOpenOrders"
 OPEN = f"GET {kraken.V3}/openorders"
@@ -89,6 +90,10 @@ def trails(*rows: Any, enveloped: bool = False) -> Callable[[Call], Any]:
     return answer
 
 
+def endless(call: Call) -> Any:
+    return {"orders": [trail(id=call.text("page_num"))]}
+
+
 @dataclass(frozen=True)
 class Told:
     """What a venue lists, and what is to be read of it."""
@@ -148,6 +153,12 @@ READ = (
     Told("trailing of a whole position", GATE, TRAIL,
          trails(trail(amount="0", position_related=True, reduce_only=True)), (),
          f"4321 of {GATE_BTC}"),
+    Told("trailing, a page told again and again", GATE, TRAIL, {"orders": [trail()]},
+         (order(GATE_BTC, "sell", "5"),)),
+    Told("standing, closes all", GATE, STANDS, [gate.order(left="0", size="0", is_close=True)], (),
+         f"15675394 of {GATE_BTC}"),
+    Told("standing, closes all of a request", GATE, STANDS, [gate.order(left=0, close=True)], (),
+         f"15675394 of {GATE_BTC}"),
     Told("stop at market", HL, FRONTEND, [trigger()],
          (order(HL_BTC, "sell", "0.012", reduces=True),)),
     Told("take profit with a limit", HL, FRONTEND,
@@ -189,7 +200,16 @@ BAD: tuple[tuple[Recorded, str, Any, str, str], ...] = (
     (GATE, TRAIL, trails(trail(contract="NEW_USDT")), "id 4321", "unknown market"),
     (GATE, TRAIL, trails(trail(reduce_only="no")), "id 4321", "reduce_only 'no'"),
     (GATE, TRAIL, [], "trail_list", "no orders"),
-    (GATE, TRAIL, {"orders": [trail()]}, "trail_list", "more than 50 pages"),
+    (GATE, TRAIL, {"label": "BUSY", "orders": None}, "RefusalError", "BUSY"),
+    (GATE, TRAIL, {"code": 0, "data": [trail()]}, "trail_list", "no orders"),
+    (
+        GATE,
+        TRAIL,
+        endless,
+        "trail_list",
+        "more than 50 pages",
+    ),
+    (GATE, STANDS, [gate.order(left="0")], "an open order", "without a size: 15675394"),
     (GATE, TRAIL, {"code": 1, "message": "busy", "data": None}, "trail_list", "1 busy"),
     (HL, FRONTEND, [trigger(orderType="Twap")], "oid 77738308", "orderType Twap"),
     (HL, FRONTEND, [trigger(sz="0.0")], "oid 77738308", "sz 0.0 is not a size"),
@@ -253,10 +273,8 @@ def test_every_page_of_what_waits_at_gate_is_read_and_before_what_stands(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with playing(GATE, monkeypatch) as (venue, _, config):
-        venue.table[AUTO] = lambda call: (
-            [auto(id=number) for number in range(100)] if call.text("offset") == "0"
-            else [auto(id=100)]
-        )  # fmt: skip
+        rows = [auto(id=number) for number in range(101)]
+        venue.table[AUTO] = lambda call: rows[int(call.text("offset")) :][:100]
         orders = gathered(config).snapshot.account[GATE.trades].open_orders
         asked = [call.path for call in venue.calls if "orders" in call.path]
     assert len(orders) == 101
@@ -279,3 +297,18 @@ def test_every_page_of_what_trails_at_gate_is_read_and_before_what_stands(
         f"{gate.FUTURES}/orders"
     )
     assert {call.text("is_finished") for call in venue.asked(TRAIL)} == {"false"}
+
+
+@pytest.mark.parametrize(
+    "empty",
+    [{}, {"orders": None}, {"code": 0, "message": "success", "data": None},
+     {"code": "0", "data": {}}, {"code": 0, "data": {"orders": None}}],
+)  # fmt: skip
+def test_nothing_that_trails_at_gate_may_be_told_without_a_list(
+    monkeypatch: pytest.MonkeyPatch, empty: Any
+) -> None:
+    with playing(GATE, monkeypatch) as (venue, _, config):
+        venue.table[TRAIL] = empty
+        book = gathered(config)
+    assert book.missing == ()
+    assert book.snapshot.account[GATE.trades].open_orders == ()

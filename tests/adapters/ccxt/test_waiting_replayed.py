@@ -11,6 +11,7 @@ from allocator.models.config import Config
 from tests.adapters.ccxt import bitget_payloads as bitget
 from tests.adapters.ccxt import kucoin_payloads as kucoin
 from tests.adapters.ccxt import portfolio_payloads as pm
+from tests.adapters.ccxt.conftest import run_with
 from tests.adapters.ccxt.recorded import Recorded, gathered, playing
 from tests.adapters.ccxt.replay import Replay
 
@@ -186,14 +187,15 @@ def test_every_page_of_what_waits_at_bitget_is_read(play: Any) -> None:
     rows = [bitget.plan(orderId=str(900 - number), size=str(number)) for number in range(1, 104)]
 
     def page(call: Any) -> Any:
-        if call.text("planType") != "normal_plan":
+        if call.text("planType") != "normal_plan" or call.text("startTime"):
             return bitget.listed()
         return bitget.listed(*(rows[100:] if call.text("idLessThan") == "800" else rows[:100]))
 
     book, venue, _ = play(bitget.RECORDED, PLANS, page)
     found = book.snapshot.account["futures"].open_orders
     assert sorted(row.quantity for row in found) == list(range(1, 104))
-    asked = [call.text("planType") for call in venue.asked(PLANS)]
+    recent = [call for call in venue.asked(PLANS) if not call.text("startTime")]
+    asked = [call.text("planType") for call in recent]
     assert sorted(asked) == ["normal_plan", "normal_plan", "profit_loss", "track_plan"]
 
 
@@ -205,4 +207,66 @@ def test_every_page_of_what_waits_at_kucoin_is_read(play: Any) -> None:
     book, venue, _ = play(kucoin.RECORDED, STOPS, page)
     found = book.snapshot.account["futures"].open_orders
     assert [row.price for row in found] == [1, 2]
-    assert [call.text("currentPage") for call in venue.asked(STOPS)] == ["1", "2"]
+    assert [call.text("currentPage") for call in venue.asked(STOPS)] == ["1", "2", "1", "2"]
+
+
+DAY_MS = 24 * 60 * 60 * 1000
+
+
+def told_within(ages: dict[str, int], seen: list[Any]) -> Any:
+    """Answer as Bitget does: of three months, the last where none are named."""
+
+    def answer(call: Any) -> Any:
+        seen.append(call)
+        if call.text("planType") != "normal_plan":
+            return bitget.listed()
+        end = int(call.text("endTime") or call.now_ms)
+        start = int(call.text("startTime") or end - 90 * DAY_MS)
+        assert end - start <= 90 * DAY_MS
+        made = {name: call.now_ms - days * DAY_MS for name, days in ages.items()}
+        return bitget.listed(
+            *(bitget.plan(orderId=name) for name, at in made.items() if start <= at <= end)
+        )
+
+    return answer
+
+
+@pytest.mark.parametrize("days", [1, 86, 87, 88, 89, 90, 91, 130])
+def test_what_waits_at_bitget_is_read_however_old_and_once(play: Any, days: int) -> None:
+    seen: list[Any] = []
+    ages = {"1": days, "2": days + 85, "3": days + 170}
+    book, _, _ = play(bitget.RECORDED, PLANS, told_within(ages, seen))
+    assert len(book.snapshot.account["futures"].open_orders) == 3
+    assert not [row for row in book.notes if "longer than" in row.what]
+
+
+def test_older_windows_are_kept_and_end_where_nothing_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[Any] = []
+    with playing(bitget.RECORDED, monkeypatch) as (venue, _, config):
+        venue.table[PLANS] = told_within({"1": 100}, seen)
+
+        async def twice(opened: Any) -> None:
+            for _ in range(2):
+                assert len((await opened.venues["futures"].read()).open_orders) == 1
+
+        run_with(config, twice)
+    assert len([call for call in seen if not call.text("startTime")]) == 6
+    assert len([call for call in seen if call.text("startTime")]) == 4
+
+
+def test_a_venue_that_tells_no_older_orders_is_noted(play: Any) -> None:
+    def answer(call: Any) -> Any:
+        return bitget.no("40017", "startTime") if call.text("startTime") else bitget.listed()
+
+    book, _, _ = play(bitget.RECORDED, PLANS, answer)
+    assert book.snapshot.account["futures"].state == "open"
+    (note,) = [row.what for row in book.notes if "longer than three months" in row.what]
+    assert "40017" in note
+
+
+def test_orders_of_all_times_are_not_walked_without_end(play: Any) -> None:
+    book, _, _ = play(bitget.RECORDED, PLANS, bitget.plans(bitget.plan()))
+    assert len(book.snapshot.account["futures"].open_orders) == 1
+    assert [row for row in book.notes if "longer than 12 times 89 days" in row.what]
