@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -58,24 +59,45 @@ class Budget:
         Raises
         ------
         NotSentError
-            When it cannot be spent before the deadline of what is being read.
+            When it cannot be spent before the deadline of what is being read: at once, where that
+            is certain.
         """
         until = deadline.get()
+        last = None if until is None else until - LEEWAY_S
         try:
-            async with asyncio.timeout_at(None if until is None else until - LEEWAY_S):
-                await self._wait(cost)
+            async with asyncio.timeout_at(last):
+                await self._wait(cost, math.inf if last is None else last)
         except TimeoutError as error:
             raise NotSentError(f"BUDGET: {self._whose} are spent beyond the deadline") from error
 
-    async def _wait(self, cost: float) -> None:
+    def used(self) -> float:
+        """Tell which share of what may be used is used by now."""
+        self._forget(asyncio.get_running_loop().time())
+        return self._used / self._units
+
+    def _forget(self, now: float) -> None:
+        while self._spent and self._spent[0][0] <= now:
+            self._used -= self._spent.popleft()[1]
+
+    def _free_at(self, cost: float) -> float:
+        """Tell when a cost will fit, unless others spend before."""
+        used, at = self._used, 0.0
+        for ends_at, spent in self._spent:
+            used, at = used - spent, max(at, ends_at)
+            if used + cost <= self._units:
+                break
+        return at
+
+    async def _wait(self, cost: float, last: float) -> None:
         clock = asyncio.get_running_loop().time
         async with self._turn:
             while self._spent:
                 now = clock()
-                while self._spent and self._spent[0][0] <= now:
-                    self._used -= self._spent.popleft()[1]
+                self._forget(now)
                 if self._used + cost <= self._units or not self._spent:
                     break
+                if self._free_at(cost) > last:
+                    raise TimeoutError
                 await asyncio.sleep(self._spent[0][0] - now)
             # What costs more than fits in one stretch is spent for as many as it fills.
             lasts_s = self._window_s * max(1.0, cost / self._units)
@@ -130,22 +152,30 @@ class Budgets:
         who: Mapping[Scope, str] = {"key": key, "owner": owner, "address": ""}
         client.throttler = partial(self._throttle, own, who)
 
+    def used(self, api: str) -> float:
+        """Tell which share of what an address may spend on a service is used; 0: as it likes."""
+        limit = self._limit("address", api)
+        return 0.0 if limit is None or limit.each else self._budget(limit, "", "").used()
+
     async def _throttle(self, own: Any, who: Mapping[Scope, str], cost: Cost) -> None:
         api, path, units, orders = cost
         if own is not None:
             await own(units)
         units = self._cost(api, path, units)
         for scope, name in who.items():
-            limit = next(
-                (row for row in self._limits
-                 if row.scope == scope and api.startswith(row.services)), None
-            )  # fmt: skip
+            limit = self._limit(scope, api)
             if limit is not None:
                 each = path.removesuffix(ONE_SYMBOL) if limit.each else ""
                 await self._budget(limit, name, each).take(1 if limit.requests else units)
         for limit in ORDERS.get(self._venue, ()) if orders else ():
             if api.startswith(limit.services):
                 await self._budget(limit, who[limit.scope], "orders").take(orders)
+
+    def _limit(self, scope: Scope, api: str) -> Limit | None:
+        return next(
+            (row for row in self._limits if row.scope == scope and api.startswith(row.services)),
+            None,
+        )
 
     def _cost(self, api: str, path: str, units: float) -> float:
         plain = api, path.removesuffix(ONE_SYMBOL)

@@ -72,6 +72,8 @@ class Login:
         The ccxt client; numbers come out of it as text.
     noted
         What a dialect read of the login's settings and needs later.
+    readings
+        Readings that a dialect shares between all who ask for them, by name.
     silent
         Whether the last signed request that ended had no answer from the venue at all.
     """
@@ -84,6 +86,7 @@ class Login:
         self._markets_of = 0
         self._offset_of = -CLOCK_AGE_S
         self.noted = dict[str, str]()
+        self.readings = dict[str, object]()
         self._told = dict[str, _Told]()
         self.paused_until = 0.0
         self.silent = False
@@ -169,6 +172,10 @@ class Login:
             return moment(await self.client.fetch_time())
         except exchanges.BaseError as error:
             raise failure(error, Answer(), asked=f"{self.venue} time") from error
+
+    def used(self, api: str) -> float:
+        """Tell which share of what the address may ask a service is used by now."""
+        return self._shared.budgets.used(api)
 
     def venue_now(self) -> datetime:
         """Tell the venue's time by our clock and the offset measured."""
