@@ -17,7 +17,7 @@ from typing import Any
 
 import ccxt.async_support as exchanges
 
-from allocator.adapters.ccxt.budgets import Budgets
+from allocator.adapters.ccxt.budgets import Budgets, hurry
 from allocator.adapters.ccxt.clients import heard, new_client, secrets_of
 from allocator.adapters.ccxt.failures import Answer, NotSentError, UnansweredError, failure
 from allocator.adapters.ccxt.gate import DirectSession, ReadsOnly, check_loopback
@@ -111,7 +111,8 @@ class Login:
         """
         try:
             async with self._shared.lock:
-                await self._shared.markets.load(self.client)
+                with hurry():
+                    await self._shared.markets.load(self.client)
                 if time.monotonic() - self._shared.offset_at >= CLOCK_AGE_S:
                     await self.synchronise()
             self._take_shared()
@@ -162,14 +163,16 @@ class Login:
     async def _offset(self) -> tuple[int, int]:
         """Ask for the time once: how long it took at most, and the offset in the middle of that."""
         before = int(self.client.milliseconds())
-        theirs = int(await self.client.fetch_time())
+        with hurry():
+            theirs = int(await self.client.fetch_time())
         after = int(self.client.milliseconds())
         return after - before, (before + after) // 2 - theirs
 
     async def server_time(self) -> datetime:
         """Read the venue's clock."""
         try:
-            return moment(await self.client.fetch_time())
+            with hurry():
+                return moment(await self.client.fetch_time())
         except exchanges.BaseError as error:
             raise failure(error, Answer(), asked=f"{self.venue} time") from error
 

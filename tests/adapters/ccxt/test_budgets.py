@@ -59,7 +59,8 @@ def client(cost: float = 1) -> Any:
 
 
 async def ask(one: Any, api: str = "private", path: str = "account") -> None:
-    await one.throttler(one.calculate_rate_limiter_cost(api, "GET", path, {}))
+    """Ask for what may take all of a budget."""
+    await one.throttler(one.calculate_rate_limiter_cost(api, "POST", path, {}))
 
 
 def rates(*told: dict[str, Any], venue: str = "okx") -> list[RateConfig]:
