@@ -35,6 +35,7 @@ from allocator.adapters.ccxt.rates import (
 )
 from allocator.adapters.deadline import deadline
 from allocator.models.config import RateConfig, Scope
+from allocator.models.errors import ConfigError
 
 HEADROOM = 0.9
 """Share of a limit that is used: requests do not arrive evenly, others may share the address."""
@@ -175,6 +176,11 @@ class Budgets:
     rates
         The configuration's; one replaces what is known of the same scope and service, and of those
         that draw on the same units. Of several, the one that lets less through holds.
+
+    Raises
+    ------
+    ConfigError
+        When a rate is of a service that only draws on another's units.
     """
 
     def __init__(self, venue: str, rates: Iterable[RateConfig] = ()) -> None:
@@ -241,13 +247,25 @@ class Budgets:
 
 
 def _agreed(known: Sequence[Limit], rate: RateConfig) -> Limit:
-    """Read a rate of the configuration, which is of all services that the venue counts with its."""
+    """Read a rate of the configuration, which is of all services that the venue counts with its.
+
+    Raises
+    ------
+    ConfigError
+        When it is of one that only draws on another's units.
+    """
+    for row in known:
+        if row.scope == rate.scope and row.also and rate.service.startswith(row.also):
+            raise ConfigError(
+                f"rates: {rate.venue} counts {rate.service} together with {row.service} by "
+                f"{row.scope}: configure the rate of both under service: {row.service}"
+            )
     shared = next(
-        (row for row in known if row.scope == rate.scope and rate.service in row.services), None
+        (row for row in known if (row.scope, row.service) == (rate.scope, rate.service)), None
     )
     return Limit(
         rate.scope,
-        rate.service if shared is None else shared.service,
+        rate.service,
         float(rate.units),
         float(rate.window_s),
         "the configuration",

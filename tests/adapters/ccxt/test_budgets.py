@@ -16,6 +16,7 @@ from allocator.adapters.ccxt.unused import UNUSED
 from allocator.adapters.deadline import deadline
 from allocator.adapters.gather import within
 from allocator.models.config import RateConfig
+from allocator.models.errors import ConfigError
 
 
 class Jumping(asyncio.SelectorEventLoop):
@@ -214,9 +215,7 @@ def test_the_configuration_replaces_what_is_known_of_a_service() -> None:
     [
         ((), 60),
         (({"service": "fapi", "units": 4800},), 0),
-        (({"service": "dapi", "units": 4800},), 0),
-        (({"service": "dapi", "units": 4800}, {"service": "fapi", "units": 2400}), 60),
-        (({"service": "dapi", "units": 2400}, {"service": "fapi", "units": 4800}), 60),
+        (({"service": "fapi", "units": 2400},), 60),
     ],
 )
 def test_services_that_a_venue_counts_together_draw_on_the_same_units(
@@ -232,6 +231,19 @@ def test_services_that_a_venue_counts_together_draw_on_the_same_units(
             await ask(one, api)
 
     assert timed(work)[1] == took
+
+
+@pytest.mark.parametrize("service", ["dapi", "dapiPrivate"])
+def test_a_rate_of_a_service_that_draws_on_another_s_units_is_refused(service: str) -> None:
+    """It would be the pool of both, or a pool that the venue does not have."""
+    told = rates({"scope": "address", "service": service, "units": 6000, "window_s": 60},
+                 venue="binance")  # fmt: skip
+    with pytest.raises(ConfigError) as error:
+        Budgets("binance", told)
+    assert str(error.value) == (
+        f"rates: binance counts {service} together with fapi by address: "
+        "configure the rate of both under service: fapi"
+    )
 
 
 def test_new_orders_of_services_that_a_venue_counts_together_are_counted_together() -> None:
