@@ -22,7 +22,7 @@ from allocator.adapters.ccxt.clients import heard, new_client, secrets_of
 from allocator.adapters.ccxt.failures import Answer, NotSentError, UnansweredError, failure
 from allocator.adapters.ccxt.gate import DirectSession, ReadsOnly, check_loopback
 from allocator.adapters.ccxt.loopback import LoopbackSession
-from allocator.adapters.ccxt.market_list import MarketList
+from allocator.adapters.ccxt.market_list import MarketList, wanted_of
 from allocator.adapters.ccxt.pauses import bans, pause_of
 from allocator.adapters.ccxt.secrets import secret
 from allocator.adapters.ccxt.values import JsonObject, moment
@@ -53,7 +53,7 @@ class _VenueState:
     """What all clients of one venue share."""
 
     budgets: Budgets
-    markets: MarketList = field(default_factory=MarketList)
+    markets: MarketList
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     paused_until: float = 0.0
     told: dict[str, _Told] = field(default_factory=dict[str, "_Told"])
@@ -373,6 +373,7 @@ class Sessions:
         self._rates = config.rates
         self._budgets = {} if budgets is None else budgets
         self._owners = _owners(config)
+        self._wanted = wanted_of(config)
         self._venues: dict[str, _VenueState] = {}
         self.logins = {name: self._login(name, row) for name, row in config.logins.items()}
 
@@ -386,7 +387,8 @@ class Sessions:
     def _login(self, name: str, row: LoginConfig) -> Login:
         session = ReadsOnly(self._session) if self._reads_only else self._session
         budgets = self._budgets.setdefault(row.venue, Budgets(row.venue, self._rates))
-        shared = self._venues.setdefault(row.venue, _VenueState(budgets))
+        markets = MarketList(self._wanted.get(row.venue, frozenset()))
+        shared = self._venues.setdefault(row.venue, _VenueState(budgets, markets))
         client = new_client(row, session)
         shared.budgets.bind(client, self._owners.get(name, name), name)
         return Login(name, row, client, shared)
