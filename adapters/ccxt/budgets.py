@@ -18,7 +18,7 @@ import collections
 import contextlib
 import contextvars
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -71,7 +71,7 @@ ONE_SYMBOL = "?symbol"
 
 
 @contextlib.contextmanager
-def hurry() -> Iterator[None]:
+def hurry() -> Generator[None]:
     """Ask for what actions and look-ups wait for: the list of markets, and the time."""
     known = hurried.set(True)
     try:

@@ -15,7 +15,7 @@ address, so it comes last:
   apart the more of the budget is used, so that however long is looked it never runs dry.
 
 Whether the status lists client ids by a repeated parameter is not shown by any page: ccxt's client
-writes the venue's own ids so.
+writes the venue's own ids so. Where none is told, history tells instead.
 """
 
 from __future__ import annotations
@@ -187,13 +187,10 @@ async def _by_status(looks: Looks, name: str) -> tuple[JsonObject | None, list[J
     """Read an order's row in the book, or the event that ended it; neither: no status tells."""
     if name in looks.ended:
         return None, [looks.ended[name]]
-    found = [row for row in await looks.status.read(name, WAIT_S) if _order(row, name) is not None]
-    if len(found) != 1:
+    row = await _status_of(looks, name)
+    if row is None:
         return None, []
-    (row,) = found
     status, order = row.get("status"), row["order"]
-    if number(order.get("filled")) is None:
-        return None, []
     if status == "ENTERED_BOOK":
         return {"order_id": order.get("orderId"), "filledSize": order["filled"]}, []
     if status not in STATUS_ENDS:
@@ -206,6 +203,19 @@ async def _by_status(looks: Looks, name: str) -> tuple[JsonObject | None, list[J
     }
     looks.end(name, event)
     return None, [event]
+
+
+async def _status_of(looks: Looks, name: str) -> JsonObject | None:
+    """Read the only status of an order that says how much was filled; None: there is none."""
+    try:
+        told = await looks.status.read(name, WAIT_S)
+    except VenueError:
+        # It spares history, and nothing rests on it alone.
+        return None
+    found = [row for row in told if _order(row, name) is not None]
+    if len(found) != 1 or number(found[0]["order"].get("filled")) is None:
+        return None
+    return found[0]
 
 
 def _order(row: JsonObject, name: str) -> JsonObject | None:

@@ -119,8 +119,12 @@ def test_the_time_and_the_list_of_markets_are_not_held_up_by_reads(
         await line.fetch(url, *rest)
         return {"serverTime": 1_700_000_000_000, "symbols": [{}]}
 
+    def parsed(row: Any) -> dict[str, Any]:
+        del row
+        return {"id": "A", "symbol": "A/B", "spot": True}
+
     main.client.fetch = told
-    main.client.parse_market = lambda row: {"id": "A", "symbol": "A/B", "spot": True}
+    main.client.parse_market = parsed
 
     async def work() -> tuple[float, float]:
         clients = [line.client(f"account-{number}") for number in range(60)]
