@@ -1,8 +1,10 @@
 """What may be asked of a venue, counted as the venue counts it: by address, by owner, by key.
 
-Clients that a venue counts together draw on one budget, and whoever waits is served in turn. One
-who would have to wait past the deadline of what it reads for is told so at once: nothing of it was
-asked then, and whoever reads names it.
+Clients that a venue counts together draw on one budget, and whoever waits is served in turn. A
+share of it is kept for what acts and for what looks one order up, which wait in a turn of their
+own: a cancel leaves at once, however many accounts are being read. One who would have to wait past
+the deadline of what it reads for is told so at once: nothing of it was asked then, and whoever
+reads names it.
 
 What is known beforehand is in `rates`. No venue's page bounds what an owner's accounts may ask
 together unless by agreement, so such a bound comes from the configuration (`rates`), as do a
@@ -13,7 +15,10 @@ from __future__ import annotations
 
 import asyncio
 import collections
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import contextlib
+import contextvars
+import math
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -30,52 +35,114 @@ from allocator.adapters.ccxt.rates import (
 )
 from allocator.adapters.deadline import deadline
 from allocator.models.config import RateConfig, Scope
+from allocator.models.errors import ConfigError
 
 HEADROOM = 0.9
 """Share of a limit that is used: requests do not arrive evenly, others may share the address."""
 
+KEPT = 0.12
+"""Share of what is used of a limit that reads leave alone."""
+
 LEEWAY_S = 0.05
 """Seconds before a deadline at which waiting for a budget ends."""
+
+READS_BY_POST = frozenset({"info", "getCrossModeMarginRequirement"})
+"""Paths of reads that are asked for by POST, as ccxt names them."""
+
+NAMES_ORDER = frozenset(
+    [
+        "origClientOrderId",
+        "orderId",
+        "orderLinkId",
+        "clOrdId",
+        "ordId",
+        "clientOid",
+        "cliOrdIds",
+        "oid",
+    ]
+)
+"""Parameters by which a read is about one order."""
+
+hurried: contextvars.ContextVar[bool] = contextvars.ContextVar("hurried", default=False)
+"""Whether what is asked for is urgent though it is a read of another kind."""
 
 ONE_SYMBOL = "?symbol"
 """Marks the path of a request that names one symbol."""
 
 
-class Budget:
-    """Units that may be spent in any stretch of so many seconds."""
+@contextlib.contextmanager
+def hurry() -> Generator[None]:
+    """Ask for what actions and look-ups wait for: the list of markets, and the time."""
+    known = hurried.set(True)
+    try:
+        yield
+    finally:
+        hurried.reset(known)
 
-    def __init__(self, limit: Limit, whose: str) -> None:
+
+class Budget:
+    """Units that may be spent in any stretch of so many seconds.
+
+    Parameters
+    ----------
+    kept
+        Share of them that only what is urgent may take.
+    """
+
+    def __init__(self, limit: Limit, whose: str, kept: float = 0.0) -> None:
         self._units = limit.units * HEADROOM
+        self._most = {True: self._units, False: self._units * (1 - kept)}
         self._window_s = limit.window_s
         self._whose = f"{whose}: {limit.units:g} units in {limit.window_s:g} s by {limit.scope}"
         self._spent: collections.deque[tuple[float, float]] = collections.deque()
         self._used = 0.0
-        self._turn = asyncio.Lock()
+        self._turns = {True: asyncio.Lock(), False: asyncio.Lock()}
 
-    async def take(self, cost: float) -> None:
+    async def take(self, cost: float, *, urgent: bool = False) -> None:
         """Wait until a cost can be spent, and spend it; one that exceeds all waits for all.
 
         Raises
         ------
         NotSentError
-            When it cannot be spent before the deadline of what is being read.
+            When it cannot be spent before the deadline of what is being read: at once, where that
+            is certain.
         """
         until = deadline.get()
+        last = None if until is None else until - LEEWAY_S
         try:
-            async with asyncio.timeout_at(None if until is None else until - LEEWAY_S):
-                await self._wait(cost)
+            async with asyncio.timeout_at(last):
+                await self._wait(cost, math.inf if last is None else last, urgent=urgent)
         except TimeoutError as error:
             raise NotSentError(f"BUDGET: {self._whose} are spent beyond the deadline") from error
 
-    async def _wait(self, cost: float) -> None:
-        clock = asyncio.get_running_loop().time
-        async with self._turn:
+    def used(self) -> float:
+        """Tell which share of what may be used is used by now."""
+        self._forget(asyncio.get_running_loop().time())
+        return self._used / self._units
+
+    def _forget(self, now: float) -> None:
+        while self._spent and self._spent[0][0] <= now:
+            self._used -= self._spent.popleft()[1]
+
+    def _free_at(self, cost: float, most: float) -> float:
+        """Tell when a cost will fit, unless others spend before."""
+        used, at = self._used, 0.0
+        for ends_at, spent in self._spent:
+            used, at = used - spent, max(at, ends_at)
+            if used + cost <= most:
+                break
+        return at
+
+    async def _wait(self, cost: float, last: float, *, urgent: bool) -> None:
+        clock, most = asyncio.get_running_loop().time, self._most[urgent]
+        async with self._turns[urgent]:
             while self._spent:
                 now = clock()
-                while self._spent and self._spent[0][0] <= now:
-                    self._used -= self._spent.popleft()[1]
-                if self._used + cost <= self._units or not self._spent:
+                self._forget(now)
+                if self._used + cost <= most or not self._spent:
                     break
+                if self._free_at(cost, most) > last:
+                    raise TimeoutError
                 await asyncio.sleep(self._spent[0][0] - now)
             # What costs more than fits in one stretch is spent for as many as it fills.
             lasts_s = self._window_s * max(1.0, cost / self._units)
@@ -90,12 +157,15 @@ class Cost(NamedTuple):
     ----------
     orders
         How many new orders it counts as.
+    urgent
+        Whether it acts, or looks one order up.
     """
 
     api: str
     path: str
     units: float
     orders: float = 0
+    urgent: bool = False
 
 
 class Budgets:
@@ -106,6 +176,11 @@ class Budgets:
     rates
         The configuration's; one replaces what is known of the same scope and service, and of those
         that draw on the same units. Of several, the one that lets less through holds.
+
+    Raises
+    ------
+    ConfigError
+        When a rate is of a service that only draws on another's units.
     """
 
     def __init__(self, venue: str, rates: Iterable[RateConfig] = ()) -> None:
@@ -130,22 +205,32 @@ class Budgets:
         who: Mapping[Scope, str] = {"key": key, "owner": owner, "address": ""}
         client.throttler = partial(self._throttle, own, who)
 
+    def used(self, api: str) -> float:
+        """Tell which share of what an address may spend on a service is used; 0: as it likes."""
+        limit = self._limit("address", api)
+        return 0.0 if limit is None or limit.each else self._budget(limit, "", "").used()
+
     async def _throttle(self, own: Any, who: Mapping[Scope, str], cost: Cost) -> None:
-        api, path, units, orders = cost
+        api, path, units, orders, urgent = cost
+        urgent = urgent or hurried.get()
         if own is not None:
             await own(units)
         units = self._cost(api, path, units)
         for scope, name in who.items():
-            limit = next(
-                (row for row in self._limits
-                 if row.scope == scope and api.startswith(row.services)), None
-            )  # fmt: skip
+            limit = self._limit(scope, api)
             if limit is not None:
                 each = path.removesuffix(ONE_SYMBOL) if limit.each else ""
-                await self._budget(limit, name, each).take(1 if limit.requests else units)
+                spent = 1 if limit.requests else units
+                await self._budget(limit, name, each).take(spent, urgent=urgent)
         for limit in ORDERS.get(self._venue, ()) if orders else ():
             if api.startswith(limit.services):
-                await self._budget(limit, who[limit.scope], "orders").take(orders)
+                await self._budget(limit, who[limit.scope], "orders").take(orders, urgent=True)
+
+    def _limit(self, scope: Scope, api: str) -> Limit | None:
+        return next(
+            (row for row in self._limits if row.scope == scope and api.startswith(row.services)),
+            None,
+        )
 
     def _cost(self, api: str, path: str, units: float) -> float:
         plain = api, path.removesuffix(ONE_SYMBOL)
@@ -154,22 +239,38 @@ class Budgets:
     def _budget(self, limit: Limit, name: str, path: str) -> Budget:
         key = limit, name, path
         if key not in self._budgets:
-            self._budgets[key] = Budget(limit, " ".join(filter(None, (self._venue, name, path))))
+            whose = " ".join(filter(None, (self._venue, name, path)))
+            # A limit of each endpoint, or of reads alone, is none that reads and actions share.
+            kept = 0.0 if limit.each or limit.reads else KEPT
+            self._budgets[key] = Budget(limit, whose, kept)
         return self._budgets[key]
 
 
 def _agreed(known: Sequence[Limit], rate: RateConfig) -> Limit:
-    """Read a rate of the configuration, which is of all services that the venue counts with its."""
+    """Read a rate of the configuration, which is of all services that the venue counts with its.
+
+    Raises
+    ------
+    ConfigError
+        When it is of one that only draws on another's units.
+    """
+    for row in known:
+        if row.scope == rate.scope and row.also and rate.service.startswith(row.also):
+            raise ConfigError(
+                f"rates: {rate.venue} counts {rate.service} together with {row.service} by "
+                f"{row.scope}: configure the rate of both under service: {row.service}"
+            )
     shared = next(
-        (row for row in known if row.scope == rate.scope and rate.service in row.services), None
+        (row for row in known if (row.scope, row.service) == (rate.scope, rate.service)), None
     )
     return Limit(
         rate.scope,
-        rate.service if shared is None else shared.service,
+        rate.service,
         float(rate.units),
         float(rate.window_s),
         "the configuration",
         requests=any(row.requests for row in known),
+        reads=shared is not None and shared.reads,
         also=() if shared is None else shared.also,
     )
 
@@ -188,4 +289,6 @@ def _named(  # noqa: PLR0913, PLR0917 - ccxt's own arguments, and one before the
     asked = f"{path}{ONE_SYMBOL}" if "symbol" in params else str(path)
     times = len(params) if each and isinstance(params, list) else 1
     orders = ORDER_PATHS.get(str(path), 0) if method == "POST" else 0
-    return Cost(name, asked, times * float(count(api, method, path, params, *config)), orders)
+    units = times * float(count(api, method, path, params, *config))
+    acts = method != "GET" and path not in READS_BY_POST
+    return Cost(name, asked, units, orders, acts or not NAMES_ORDER.isdisjoint(params))

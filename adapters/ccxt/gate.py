@@ -18,8 +18,11 @@ from allocator.models.errors import ConfigError, RefusedError
 WRITES_BY_GET = re.compile(r"/api/v2/private/(?!get_)")
 """Paths of actions that are asked for by GET: at Deribit whatever is private and no ``get_``."""
 
-READS_BY_POST = frozenset({"/info", "/api/v2/getCrossModeMarginRequirement"})
-"""Paths of reads that are asked for by POST: all of Hyperliquid's, KuCoin's rate of a position."""
+READS_BY_POST = frozenset(
+    {"/info", "/api/v2/getCrossModeMarginRequirement", "/derivatives/api/v3/orders/status"}
+)
+"""Paths of reads that are asked for by POST: all of Hyperliquid's, KuCoin's rate of a position,
+Kraken's status of orders."""
 
 
 def is_write(method: str, url: Any) -> bool:

@@ -12,9 +12,9 @@ Facts and where they stand: a client id is up to a hundred characters and unique
 known one is refused with ``clientOrderIdAlreadyExist``; an order is refused when it is not
 processed before ``processBefore``, which is how long an order is good for here; a stamp has no
 window, since nonces are optional. An address may spend 500 units in ten seconds on the derivatives'
-endpoints and a hundred in ten minutes on history. An order that ended is looked up in the history
-of order and execution events; how soon they show it is not told: five seconds are assumed, and
-what it cost is told once the executions are all that the order says was filled.
+endpoints and a hundred in ten minutes on history, so look-ups share their readings: see
+`kraken_looks`. How soon history shows an order that ended is not told: five seconds are assumed,
+and what it cost is told once the executions are all that the order says was filled.
 Transfers between wallets carry neither a key nor a deadline and are found by no look-up, so none is
 sent. Single-collateral contracts and withdrawals are not covered; positions do not move.
 """
@@ -25,10 +25,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from allocator.adapters.ccxt import kraken_accounts, kraken_markets
-from allocator.adapters.ccxt.answers import rows as listed
 from allocator.adapters.ccxt.dialect import Facts, Trace
 from allocator.adapters.ccxt.failures import RefusalError, UnansweredError
-from allocator.adapters.ccxt.fills import fees_of, quantity_of
+from allocator.adapters.ccxt.kraken_looks import look_up
 from allocator.adapters.ccxt.kraken_orders import (
     MOST_ORDERS,
     TAKEN,
@@ -37,27 +36,15 @@ from allocator.adapters.ccxt.kraken_orders import (
     uuid_of,
     worded,
 )
-from allocator.adapters.ccxt.kraken_reads import order_rows
 from allocator.adapters.ccxt.lacking import SendsNoMoves, SendsNoTransfers, SendsNoWithdrawals
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.reads import ReadsAccounts, ReadsMarkets
-from allocator.adapters.ccxt.values import JsonObject, moment, number
-from allocator.adapters.exact import exactly
-from allocator.models.base import ZERO
-from allocator.models.errors import VenueError
+from allocator.adapters.ccxt.values import JsonObject
 from allocator.models.intents import (
     Capabilities,
     Found,
-    FoundState,
     OrderIntent,
 )
-
-PAGES = 20
-DIGITS = Decimal("1e-12")
-"""To which an average price is told."""
-
-ENDS = frozenset({"OrderCancelled", "OrderRejected"})
-"""Events after which nothing more of an order is filled."""
 
 REQUEST_ERRORS = (
     "accountInactive authenticationError insufficientFunds invalidAccount invalidAmount "
@@ -125,14 +112,8 @@ class Kraken(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves, Send
         return await together(place, intents)
 
     async def find_order(self, place: Place, intent: OrderIntent, trace: Trace) -> Found | None:
-        """Look an order up by its client id: among open ones, then in history."""
-        name = uuid_of(intent.client_id)
-        row = next((r for r in await order_rows(place) if r.get("cliOrdId") == name), None)
-        events = await _events(place, "history_get_orders", trace, name)
-        fills = await _events(place, "history_get_executions", trace, name)
-        if row is None and not events and not fills:
-            return None
-        return found_order(intent, row, events, fills)
+        """Look an order up by its client id, in a reading that all in flight share."""
+        return await look_up(place.login, intent, trace)
 
     async def cancel_order(self, place: Place, intent: OrderIntent) -> str:
         """Cancel by client id."""
@@ -166,108 +147,3 @@ def status_of(reply: object, key: str) -> JsonObject:
     if not isinstance(found, dict):
         raise UnansweredError(f"no {key}")
     return found
-
-
-async def _events(place: Place, endpoint: str, trace: Trace, name: str) -> list[JsonObject]:
-    """Read the events of one order since it was stamped, oldest first.
-
-    Raises
-    ------
-    VenueError
-        When there is no end to the history.
-    """
-    rows = list[JsonObject]()
-    asked: JsonObject = {"version": "v3", "since": trace.since_ms, "sort": "asc"}
-    for _ in range(PAGES):
-        reply = await place.login.call(endpoint, asked)
-        rows.extend(
-            event for row in listed(reply, "elements") if (event := _event(row, name)) is not None
-        )
-        token = reply.get("continuationToken")
-        if not token:
-            return rows
-        asked = {**asked, "continuation_token": token}
-    raise VenueError(f"{endpoint}: more than {PAGES} pages")
-
-
-def _event(row: JsonObject, name: str) -> JsonObject | None:
-    """Read an event of an order with a client id: its kind, the order, and what is said of it."""
-    event = row.get("event")
-    if not isinstance(event, dict) or len(event) != 1:
-        raise VenueError("an event of no kind")
-    ((kind, told),) = event.items()
-    about = told.get("execution") or told
-    order = about.get("order") or about.get("newOrder") or {}
-    if order.get("clientId") != name:
-        return None
-    return {"kind": kind, "order": order, "at": row.get("timestamp"), "about": about}
-
-
-@exactly
-def found_order(
-    intent: OrderIntent, row: JsonObject | None, events: list[JsonObject], fills: list[JsonObject]
-) -> Found:
-    """Put together what the book and the history say of an order.
-
-    Raises
-    ------
-    VenueError
-        When they do not fit each other yet: the history comes later.
-    """
-    parts = [(number(text(fill["about"], "quantity")), "USD", _fee(fill)) for fill in fills]
-    filled = max(quantity_of(parts), _filled(row, events, fills))
-    fees = fees_of(filled, parts)
-    if filled == intent.quantity:
-        state: FoundState = "filled"
-    elif row is not None:
-        state = "partial" if filled else "open"
-    elif any(event["kind"] in ENDS for event in events):
-        state = "cancelled"
-    else:
-        raise VenueError("an order that neither stands, nor is filled, nor was cancelled")
-    last = (events + fills)[-1] if events or fills else None
-    return Found(
-        venue_id=text((events + fills)[0]["order"], "uid")
-        if row is None
-        else text(row, "order_id"),
-        state=state,
-        filled=filled,
-        average_price=_average(fills, filled),
-        fees={coin: fee for coin, fee in fees.items() if fee},
-        venue_time=moment(last["at"]) if last is not None else None,
-    )
-
-
-def _filled(row: JsonObject | None, events: list[JsonObject], fills: list[JsonObject]) -> Decimal:
-    """Tell how much the order itself says was filled: in the book, or when something befell it.
-
-    Raises
-    ------
-    VenueError
-        When it ended, and does not say.
-    """
-    said = [number(row.get("filledSize"))] if row is not None else []
-    said += [number(text(event["order"], "filled")) for event in events if event["kind"] in ENDS]
-    said += [number(event["order"].get("filled")) for event in (*events, *fills)]
-    return max((size for size in said if size is not None), default=ZERO)
-
-
-def _average(fills: list[JsonObject], filled: Decimal) -> Decimal | None:
-    """Average the prices of all fills; None: there are none."""
-    worth = sum(
-        ((number(text(fill["about"], "quantity")) or ZERO)
-         * (number(text(fill["about"], "price")) or ZERO) for fill in fills), ZERO
-    )  # fmt: skip
-    return (worth / filled).quantize(DIGITS) if filled else None
-
-
-def _fee(fill: JsonObject) -> Decimal:
-    """Read what a fill cost; one that does not say is not free.
-
-    Raises
-    ------
-    VenueError
-        When it does not.
-    """
-    data = fill["about"].get("orderData")
-    return number(text(data if isinstance(data, dict) else {}, "fee")) or ZERO

@@ -1,4 +1,4 @@
-"""Kraken Futures: what ccxt's client needs beside its settings: time, the form of several orders.
+"""Kraken Futures: what ccxt's client needs beside its settings: time, several orders, statuses.
 
 No endpoint of the venue is for the time alone; every answer carries it (`serverTime`), and the
 list of fee schedules is the shortest of the public ones.
@@ -7,6 +7,9 @@ A request of several orders is a form with them as JSON and, beside that, the ti
 has to be processed (page "Batch order management": `json`, `ProcessBefore`), where ccxt would write
 all of it as JSON; what it signs is the form as it is sent. It costs nine and one for each of its
 orders (page "Derivatives Rate Limits").
+
+The status of named orders is asked for by POST, its parameters in the address (page "Get Specific
+Orders' Status"), where ccxt knows a GET.
 """
 
 from __future__ import annotations
@@ -24,6 +27,9 @@ def prepare(client: Any) -> None:
     """Read the time from the shortest public answer; write and weigh several orders."""
     client.fetch_time = partial(_time, client)
     client.json = partial(_form, client.json)
+    client.private_post_orders_status = partial(
+        client.request, "orders/status", ["private"], "POST", config={"cost": 1}
+    )
     client.calculate_rate_limiter_cost = partial(_weight, client.calculate_rate_limiter_cost)
 
 

@@ -1,10 +1,10 @@
 """A venue's list of markets, loaded once for all its logins.
 
 An old list serves on while a new one cannot be had: what stands at the venue has to be read, looked
-up and cancelled whatever becomes of a public endpoint. One that holds no markets, or none of a kind
-that the old one held, is none that can be had, however well it was answered: every position and
-order would be of an unknown market. A kind that a venue really gave up is gone once this process
-has started anew.
+up and cancelled whatever becomes of a public endpoint. One that holds no markets, less than half of
+a kind that the old one held, or not each configured market that it held, is none that can be had,
+however well it was answered: positions and orders would be of an unknown market. What a venue
+really gave up is gone once this process has started anew.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from allocator.adapters.ccxt.values import JsonObject
+from allocator.models.config import Config
 from allocator.models.errors import VenueError
 
 MARKETS_AGE_S = 300.0
@@ -31,6 +32,9 @@ a client waits for an answer, and all logins of the venue wait with it."""
 KINDS = ("spot", "linear", "inverse", "option")
 """Kinds of market, each of which a venue may list by itself."""
 
+GIVEN_UP = "start anew if the venue gave them up"
+"""What to do where a list is right to lack something."""
+
 
 class MarketsLostError(VenueError):
     """A list of markets lacks what no list lacks."""
@@ -42,12 +46,15 @@ class MarketList:
 
     Attributes
     ----------
+    wanted
+        Symbols of the configured markets.
     version
         How often it was loaded; 0: never.
     late
         Of when it is, and why no newer one came; None: it is as new as it should be.
     """
 
+    wanted: frozenset[str] = frozenset()
     version: int = 0
     late: str | None = None
     _source: Any = None
@@ -92,7 +99,8 @@ class MarketList:
         Raises
         ------
         MarketsLostError
-            When it is empty, or has none of a kind that the older one has.
+            When it is empty, or lacks more than half of a kind, or a configured market, of what the
+            older one has.
         """
         if self._source is None:
             if not told:
@@ -100,13 +108,27 @@ class MarketList:
             return
         if not told:
             raise MarketsLostError("the newer one is empty")
-        older = self._source.markets.values()
+        older = self._source.markets
         for kind in KINDS:
-            if any(row.get(kind) for row in older) and not any(row.get(kind) for row in told):
-                why = f"the newer one has no {kind} markets: start anew if the venue gave them up"
-                raise MarketsLostError(why)
+            had = sum(bool(row.get(kind)) for row in older.values())
+            has = sum(bool(row.get(kind)) for row in told)
+            if 2 * has < had:
+                lost = f"{has} {kind} markets of {had}" if has else f"no {kind} markets"
+                raise MarketsLostError(f"the newer one has {lost}: {GIVEN_UP}")
+        lacking = sorted((self.wanted & older.keys()) - {str(row["symbol"]) for row in told})
+        if lacking:
+            raise MarketsLostError(f"the newer one has no {', '.join(lacking)}: {GIVEN_UP}")
 
     def hand_to(self, client: Any) -> None:
         """Give a client what was loaded last; nothing where that was never done."""
         if self._source is not None and self._source is not client:
             client.set_markets_from_exchange(self._source)
+
+
+def wanted_of(config: Config) -> dict[str, frozenset[str]]:
+    """List the symbols of the configured markets by venue."""
+    found = dict[str, frozenset[str]]()
+    for row in config.accounts:
+        venue = config.logins[row.login].venue
+        found[venue] = found.get(venue, frozenset()) | frozenset(row.instruments)
+    return found

@@ -28,6 +28,8 @@ class Limit:
         Whether every endpoint of the service is counted by itself.
     requests
         Whether requests count, whatever they cost.
+    reads
+        Whether nothing but reads is counted in it.
     """
 
     scope: Scope
@@ -37,6 +39,7 @@ class Limit:
     source: str
     each: bool = False
     requests: bool = False
+    reads: bool = False
     also: tuple[str, ...] = ()
 
     @property
@@ -72,7 +75,9 @@ LIMITS: Mapping[str, tuple[Limit, ...]] = {
     ),
     # A pool of 50,000 credits that 10,000 a second refill, 500 a request: a hundred at once, twenty
     # a second. What is asked with a key is counted by the account.
-    "deribit": (Limit("address", "public", 100, 5, "Deribit, Rate Limits, public requests"),),
+    "deribit": (
+        Limit("address", "public", 100, 5, "Deribit, Rate Limits, public requests", reads=True),
+    ),
     # By user two hundred in ten seconds of an endpoint, and orders a hundred in one: what is let
     # through in one second keeps both.
     "gate": (
@@ -84,11 +89,13 @@ LIMITS: Mapping[str, tuple[Limit, ...]] = {
     ),
     "krakenfutures": (
         Limit("address", "private", 500, 10, KRAKEN),
-        Limit("address", "history", 100, 600, KRAKEN),
+        Limit("address", "history", 100, 600, KRAKEN, reads=True),
     ),
     # A user has a pool for futures and another for what else is asked with a key here.
     "kucoinfutures": (
-        Limit("address", "futuresPublic", 4000, 30, f"{KUCOIN}; 2,000, a unit is a half"),
+        Limit(
+            "address", "futuresPublic", 4000, 30, f"{KUCOIN}; 2,000, a unit is a half", reads=True
+        ),
         Limit("key", "futuresPrivate", 4000, 30, f"{KUCOIN}, Futures; 2,000, a unit is a half"),
         Limit("key", "private", 2000, 30, f"{KUCOIN}, Management"),
     ),

@@ -17,12 +17,12 @@ from typing import Any
 
 import ccxt.async_support as exchanges
 
-from allocator.adapters.ccxt.budgets import Budgets
+from allocator.adapters.ccxt.budgets import Budgets, hurry
 from allocator.adapters.ccxt.clients import heard, new_client, secrets_of
 from allocator.adapters.ccxt.failures import Answer, NotSentError, UnansweredError, failure
 from allocator.adapters.ccxt.gate import DirectSession, ReadsOnly, check_loopback
 from allocator.adapters.ccxt.loopback import LoopbackSession
-from allocator.adapters.ccxt.market_list import MarketList
+from allocator.adapters.ccxt.market_list import MarketList, wanted_of
 from allocator.adapters.ccxt.pauses import bans, pause_of
 from allocator.adapters.ccxt.secrets import secret
 from allocator.adapters.ccxt.values import JsonObject, moment
@@ -53,7 +53,7 @@ class _VenueState:
     """What all clients of one venue share."""
 
     budgets: Budgets
-    markets: MarketList = field(default_factory=MarketList)
+    markets: MarketList
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     paused_until: float = 0.0
     told: dict[str, _Told] = field(default_factory=dict[str, "_Told"])
@@ -72,6 +72,8 @@ class Login:
         The ccxt client; numbers come out of it as text.
     noted
         What a dialect read of the login's settings and needs later.
+    readings
+        Readings that a dialect shares between all who ask for them, by name.
     silent
         Whether the last signed request that ended had no answer from the venue at all.
     """
@@ -84,6 +86,7 @@ class Login:
         self._markets_of = 0
         self._offset_of = -CLOCK_AGE_S
         self.noted = dict[str, str]()
+        self.readings = dict[str, object]()
         self._told = dict[str, _Told]()
         self.paused_until = 0.0
         self.silent = False
@@ -108,7 +111,8 @@ class Login:
         """
         try:
             async with self._shared.lock:
-                await self._shared.markets.load(self.client)
+                with hurry():
+                    await self._shared.markets.load(self.client)
                 if time.monotonic() - self._shared.offset_at >= CLOCK_AGE_S:
                     await self.synchronise()
             self._take_shared()
@@ -159,16 +163,22 @@ class Login:
     async def _offset(self) -> tuple[int, int]:
         """Ask for the time once: how long it took at most, and the offset in the middle of that."""
         before = int(self.client.milliseconds())
-        theirs = int(await self.client.fetch_time())
+        with hurry():
+            theirs = int(await self.client.fetch_time())
         after = int(self.client.milliseconds())
         return after - before, (before + after) // 2 - theirs
 
     async def server_time(self) -> datetime:
         """Read the venue's clock."""
         try:
-            return moment(await self.client.fetch_time())
+            with hurry():
+                return moment(await self.client.fetch_time())
         except exchanges.BaseError as error:
             raise failure(error, Answer(), asked=f"{self.venue} time") from error
+
+    def used(self, api: str) -> float:
+        """Tell which share of what the address may ask a service is used by now."""
+        return self._shared.budgets.used(api)
 
     def venue_now(self) -> datetime:
         """Tell the venue's time by our clock and the offset measured."""
@@ -363,6 +373,7 @@ class Sessions:
         self._rates = config.rates
         self._budgets = {} if budgets is None else budgets
         self._owners = _owners(config)
+        self._wanted = wanted_of(config)
         self._venues: dict[str, _VenueState] = {}
         self.logins = {name: self._login(name, row) for name, row in config.logins.items()}
 
@@ -376,7 +387,8 @@ class Sessions:
     def _login(self, name: str, row: LoginConfig) -> Login:
         session = ReadsOnly(self._session) if self._reads_only else self._session
         budgets = self._budgets.setdefault(row.venue, Budgets(row.venue, self._rates))
-        shared = self._venues.setdefault(row.venue, _VenueState(budgets))
+        markets = MarketList(self._wanted.get(row.venue, frozenset()))
+        shared = self._venues.setdefault(row.venue, _VenueState(budgets, markets))
         client = new_client(row, session)
         shared.budgets.bind(client, self._owners.get(name, name), name)
         return Login(name, row, client, shared)

@@ -2,8 +2,9 @@
 
 Shapes: the example answers and schemas of the pages "Get wallets", "Get open positions", "Get open
 orders", "Get instruments", "Get tickers", "Get ticker by symbol", "Get fee schedules", "Get the
-leverage setting for a market", "Send order", "Batch order management", "Cancel order", "Dead man's
-switch", "Get order events", "Get execution events" on docs.kraken.com. The wallet is the page's own
+leverage setting for a market", "Get Specific Orders' Status", "Send order", "Batch order
+management", "Cancel order", "Dead man's switch", "Get order events", "Get execution events" on
+docs.kraken.com. The wallet is the page's own
 (0.1185308247 XBT, 5,000 USD and 4,540.58 EUR, with their values and collateral) without the
 currencies that its example leaves out; the position and what it makes of the sums are ours.
 """
@@ -94,6 +95,16 @@ def open_order(**other: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def status(told: str, filled: object, name: str = NAME, **other: Any) -> dict[str, Any]:
+    """Tell what became of an order that is open, or ended a moment ago."""
+    named = {
+        "type": "ORDER", "orderId": UID, "cliOrdId": name, "symbol": "PF_XBTUSD", "side": "sell",
+        "quantity": 0.009, "filled": filled, "limitPrice": 42174.5, "reduceOnly": False,
+        "timestamp": NOW, "lastUpdateTimestamp": NOW,
+    }  # fmt: skip
+    return {"order": named, "status": told, "updateReason": None, "error": None, **other}
+
+
 def history(*events: tuple[str, Any]) -> dict[str, Any]:
     rows = [
         {"uid": f"e{n}", "timestamp": 1604937694000 + n, "event": {kind: told}}
@@ -155,6 +166,7 @@ def table() -> dict[str, Any]:
         f"GET {V3}/openpositions": ok(openPositions=[POSITION]),
         f"GET {V3}/openorders": ok(openOrders=[]),
         f"GET {V3}/leveragepreferences": ok(leveragePreferences=[]),
+        f"POST {V3}/orders/status": ok(orders=[]),
         f"POST {V3}/sendorder": sent("placed"),
         f"POST {V3}/cancelorder": ok(
             cancelStatus={"status": "cancelled", "order_id": UID, "cliOrdId": NAME,

@@ -16,6 +16,7 @@ from allocator.adapters.ccxt.unused import UNUSED
 from allocator.adapters.deadline import deadline
 from allocator.adapters.gather import within
 from allocator.models.config import RateConfig
+from allocator.models.errors import ConfigError
 
 
 class Jumping(asyncio.SelectorEventLoop):
@@ -59,7 +60,8 @@ def client(cost: float = 1) -> Any:
 
 
 async def ask(one: Any, api: str = "private", path: str = "account") -> None:
-    await one.throttler(one.calculate_rate_limiter_cost(api, "GET", path, {}))
+    """Ask for what may take all of a budget."""
+    await one.throttler(one.calculate_rate_limiter_cost(api, "POST", path, {}))
 
 
 def rates(*told: dict[str, Any], venue: str = "okx") -> list[RateConfig]:
@@ -111,14 +113,16 @@ def test_whoever_waits_is_served_in_turn() -> None:
     assert order == ["first", "large", "small"]
 
 
-def test_whoever_cannot_be_served_in_time_is_told_so_and_spends_nothing() -> None:
+def test_whoever_cannot_be_served_in_time_is_told_so_at_once_and_spends_nothing() -> None:
     budget = Budget(ADDRESS, "venue")
 
     async def work() -> str:
         await budget.take(10)
-        known = deadline.set(asyncio.get_running_loop().time() + 30)
+        clock = asyncio.get_running_loop().time
+        known = deadline.set(clock() + 30)
         with pytest.raises(NotSentError) as told:
             await budget.take(1)
+        assert clock() == 0
         deadline.reset(known)
         await budget.take(10)
         return str(told.value)
@@ -140,7 +144,9 @@ def test_a_gather_that_runs_out_of_budget_names_every_account_it_did_not_read() 
         loop, out = asyncio.get_running_loop(), list[Any]()
         for allowed in (50, 50, 200):
             jobs = {name: read(name) for name in "abcd"}
-            out.append(await within(jobs, loop.time() + allowed))
+            until = loop.time() + allowed
+            out.append(await within(jobs, until))
+            await asyncio.sleep(max(0.0, until - loop.time()))
         return out
 
     first, second, third = timed(work)[0]
@@ -209,9 +215,7 @@ def test_the_configuration_replaces_what_is_known_of_a_service() -> None:
     [
         ((), 60),
         (({"service": "fapi", "units": 4800},), 0),
-        (({"service": "dapi", "units": 4800},), 0),
-        (({"service": "dapi", "units": 4800}, {"service": "fapi", "units": 2400}), 60),
-        (({"service": "dapi", "units": 2400}, {"service": "fapi", "units": 4800}), 60),
+        (({"service": "fapi", "units": 2400},), 60),
     ],
 )
 def test_services_that_a_venue_counts_together_draw_on_the_same_units(
@@ -227,6 +231,19 @@ def test_services_that_a_venue_counts_together_draw_on_the_same_units(
             await ask(one, api)
 
     assert timed(work)[1] == took
+
+
+@pytest.mark.parametrize("service", ["dapi", "dapiPrivate"])
+def test_a_rate_of_a_service_that_draws_on_another_s_units_is_refused(service: str) -> None:
+    """It would be the pool of both, or a pool that the venue does not have."""
+    told = rates({"scope": "address", "service": service, "units": 6000, "window_s": 60},
+                 venue="binance")  # fmt: skip
+    with pytest.raises(ConfigError) as error:
+        Budgets("binance", told)
+    assert str(error.value) == (
+        f"rates: binance counts {service} together with fapi by address: "
+        "configure the rate of both under service: fapi"
+    )
 
 
 def test_new_orders_of_services_that_a_venue_counts_together_are_counted_together() -> None:

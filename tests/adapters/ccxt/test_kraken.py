@@ -277,7 +277,8 @@ def test_a_standing_order_that_was_filled_in_part_says_so(config: Config, venue:
 
 
 def test_fills_that_show_before_the_book_was_read_anew_count(config: Config, venue: Replay) -> None:
-    venue.table[f"GET {kraken.V3}/openorders"] = kraken.ok(openOrders=[kraken.open_order()])
+    row = kraken.open_order(filledSize=0.001, unfilledSize=0.008, status="partiallyFilled")
+    venue.table[f"GET {kraken.V3}/openorders"] = kraken.ok(openOrders=[row])
     for fills, state, filled in (
         (PART, "partial", "0.004"),
         ((kraken.execution("0.009", "42174.5", "0.19"),), "filled", "0.009"),

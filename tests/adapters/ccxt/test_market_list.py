@@ -123,14 +123,17 @@ def test_a_list_serves_for_five_minutes(
 
 LISTED = [kraken.contract("PF_XBTUSD", "BTC"), kraken.contract("PF_ETHUSD", "ETH"),
           {**kraken.contract("PI_XBTUSD", "BTC"), "type": "futures_inverse"}]  # fmt: skip
+MANY = [*LISTED, *(kraken.contract(f"PF_C{n}USD", f"C{n}") for n in range(6))]
 
 
 @pytest.mark.parametrize(
     ("told", "why"),
     [
         ([], "the newer one is empty"),
-        (LISTED[:2], "the newer one has no inverse markets"),
+        (LISTED[:2] + MANY[3:], "the newer one has no inverse markets"),
         (LISTED[2:], "the newer one has no linear markets"),
+        (MANY[:3], "the newer one has 2 linear markets of 8"),
+        (MANY[1:], "the newer one has no BTC/USD:USD"),
     ],
 )
 def test_a_list_that_lost_its_markets_does_not_replace_the_one_before(
@@ -142,6 +145,7 @@ def test_a_list_that_lost_its_markets_does_not_replace_the_one_before(
 
         async def work(opened: Opened) -> None:
             monkeypatch.setattr(market_list, "MARKETS_AGE_S", 0.0)
+            venue.table[path] = kraken.ok(instruments=MANY)
             assert (await opened.market.gather()).notes == ()
             venue.table[path] = kraken.ok(instruments=told)
             for _ in range(2):
@@ -153,7 +157,8 @@ def test_a_list_that_lost_its_markets_does_not_replace_the_one_before(
                 assert all("the list of markets is of" in note and why in note for note in notes)
                 assert len(notes) == 1
             assert isinstance(await opened.venues["flex"].submit(recorded.intent()), Ack)
-            venue.table[path] = kraken.ok(instruments=LISTED)
+            # What nobody uses may go, half of a kind at a time.
+            venue.table[path] = kraken.ok(instruments=[*MANY[:3], *MANY[7:]])
             monkeypatch.setattr(market_list, "RETRY_S", 0.0)
             assert (await opened.market.gather()).notes == ()
 
