@@ -117,7 +117,7 @@ def test_slots_that_ended_go_and_what_scheduling_needs_stays(store: Store) -> No
     assert store.tidy(START + 12 * DAY).slots == 4
     stay = ["last of hourly", "only one of daily", "still due", "under way", "young"]
     assert store.names() == stay
-    assert store.slots.last_due("hourly") == START + timedelta(hours=9)
+    assert store.slots.last_due("hourly", store.clock.at) == START + timedelta(hours=9)
     assert Slots(store.engine, "other").named("theirs") is not None
 
 

@@ -80,14 +80,15 @@ class Slots:
         with Session(self._engine) as session, session.begin():
             return write(session, self.portfolio, asked)
 
-    def last_due(self, schedule: str) -> datetime | None:
-        """Tell the latest slot of a schedule; None: it never had one."""
+    def last_due(self, schedule: str, until: datetime) -> datetime | None:
+        """Tell the latest slot of a schedule up to a time; None: it had none by then."""
         query = (
             select(SlotRow.due_at)
             .where(
                 SlotRow.portfolio == self.portfolio,
                 SlotRow.origin == "schedule",
                 SlotRow.source == schedule,
+                col(SlotRow.due_at) <= until,
             )
             .order_by(col(SlotRow.due_at).desc())
             .limit(1)

@@ -239,6 +239,41 @@ def test_a_clock_that_stays_where_it_was_set_is_believed_after_a_while(bench: Be
     assert bench.beats[-1] == bench.clock.now()
 
 
+@pytest.mark.parametrize("ahead", [timedelta(hours=5), timedelta(days=400)])
+def test_a_clock_that_was_believed_ahead_and_is_put_back_silences_no_schedule(
+    bench: Bench, ahead: timedelta
+) -> None:
+    machine = Machine(bench)
+    assert machine.tick(60) == 1
+    machine.tick(5, ahead)
+    assert sum(machine.tick(60) for _ in range(10)), "that time is believed"
+    machine.tick(5, -ahead)
+    assert [machine.tick(60) for _ in range(3)][-1] == 1
+    assert [machine.tick(60) for _ in range(60)] == [1] * 60
+    assert len({row.name for row in bench.slots.recent(1000)}) == len(bench.slots.recent(1000))
+
+
+def test_a_machine_that_starts_with_its_clock_ahead_runs_its_schedules_once_it_is_right(
+    bench: Bench,
+) -> None:
+    day = timedelta(days=3)
+    bench.clock.at += day
+    machine = Machine(bench)
+    machine.tick(60)
+    machine.tick(5, -day)
+    assert [machine.tick(60) for _ in range(8)][3:] == [1] * 5
+
+
+def test_slots_of_a_future_hide_none_that_were_missed_before_a_start(bench: Bench) -> None:
+    machine = Machine(bench)
+    machine.tick(60)
+    bench.slots.add(
+        Asked("f", "often", "plan", "c", START + timedelta(days=9), "missed", origin="schedule")
+    )
+    bench.clock.at += timedelta(seconds=300)
+    assert Machine(bench).timer.tick() == 5
+
+
 def test_small_corrections_of_a_clock_add_up_untold(bench: Bench) -> None:
     machine = Machine(bench)
     assert [machine.tick(30, timedelta(seconds=30)) for _ in range(5)] == [1] * 5
