@@ -186,7 +186,8 @@ class Monitor:
         """Tell how long ago each venue was last read whole, seconds; 0 at the first look."""
         broken = {self._venues[name] for name in marks.unread if name in self._venues}
         for venue in set(self._venues.values()):
-            if venue not in broken or venue not in self._read_at:
+            # A time of the future was told by a clock that was ahead: it must not hide a silence.
+            if venue not in broken or self._read_at.get(venue, marks.at) >= marks.at:
                 self._read_at[venue] = marks.at
         return {
             venue: Decimal(str((marks.at - at).total_seconds()))

@@ -137,6 +137,25 @@ def test_account_that_was_not_read_has_no_figures() -> None:
     assert seen.figures["pnl"] == {"book": None}
 
 
+def test_a_look_at_a_clock_that_is_ahead_silences_no_trigger_once_it_is_right(
+    watched: Watched,
+) -> None:
+    day = 1440
+    assert watched.look(10 * day, wallet="300", busy=True) == ["margin"]
+    assert watched.look(0, busy=True) == [], "it has come back to its release"
+    assert watched.look(1, wallet="300", busy=True) == ["margin"]
+    watched.monitor = watched.start()
+    assert watched.look(2, busy=True) == []
+    assert watched.look(12, wallet="300", busy=True) == ["margin"]
+
+
+def test_a_venue_that_was_read_at_a_clock_ahead_is_told_as_silent_in_time(
+    watched: Watched,
+) -> None:
+    assert watched.look(1440) == []
+    assert [watched.look(m, missing=("b",)) for m in (0, 0.9, 1.1)] == [[], [], ["down"]]
+
+
 def test_drift_names_itself_in_the_slot_it_asks_for(watched: Watched) -> None:
     assert watched.look(0) == []
     assert watched.look(1, a="1.1") == ["drift"]
