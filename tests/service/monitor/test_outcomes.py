@@ -62,6 +62,17 @@ def test_an_urgent_trigger_whose_slot_failed_fires_again_after_its_cooldown(
     assert watched.look(11, wallet="300", busy=True) == [], "its second slot is due"
 
 
+def test_nothing_is_said_to_have_come_to_nothing_by_a_clock_that_is_not_believed(
+    watched: Watched,
+) -> None:
+    watched.look(0, wallet="300", busy=True)
+    end(watched, "failed")
+    watched.believed = False
+    assert watched.look(20, wallet="300", busy=True) == []
+    watched.believed = True
+    assert watched.look(21, wallet="300", busy=True) == ["margin"]
+
+
 def test_another_trigger_fires_once_whatever_came_of_it(watched: Watched) -> None:
     watched.look(0)
     assert watched.look(1, a="1.1") == ["drift"]

@@ -34,6 +34,7 @@ class Bench:
         self.beats = list[object]()
         self.settled = list[datetime]()
         self.unsettled = 0
+        self.believed = True
         self.wake = asyncio.Event()
         self.timer = Timer((OFTEN,), self.slots, clock, wake=self.wake.set, beat=self.beats.append)
         self.worker = self.lead(holder)
@@ -48,6 +49,7 @@ class Bench:
             work=self.work,
             wake=self.wake,
             settle=self.settle,
+            believed=lambda: self.believed,
         )
 
     async def settle(self) -> None:
@@ -292,6 +294,29 @@ def test_a_timer_beats_although_the_clock_was_set_back(
                 await asyncio.sleep(0)
 
     asyncio.run(asyncio.wait_for(go(), 30))
+
+
+def test_nothing_is_begun_or_set_aside_by_a_clock_that_is_not_believed(bench: Bench) -> None:
+    bench.clock.at += timedelta(seconds=60)
+    bench.timer.tick()
+    bench.clock.at += timedelta(days=1)
+    bench.believed = False
+    assert bench.steps() == 0
+    assert [status for _, status in bench.statuses()] == ["due"]
+    bench.clock.at -= timedelta(days=1)
+    bench.believed = True
+    assert bench.steps() == 1
+
+
+def test_what_is_left_open_is_settled_although_the_clock_was_put_back(bench: Bench) -> None:
+    ask(bench, "bug")
+    bench.unsettled = 2
+    bench.clock.at += timedelta(days=1)
+    bench.steps()
+    bench.clock.at -= timedelta(days=1)
+    bench.steps()
+    bench.steps()
+    assert len(bench.settled) == 2
 
 
 def ask(bench: Bench, cause: str) -> None:
