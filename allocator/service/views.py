@@ -22,7 +22,7 @@ from allocator.service.monitor.history import Group
 from allocator.service.monitor.marks import AccountMark, Marks
 from allocator.service.notify import NOBODY
 from allocator.service.scheduler.due import next_fire
-from allocator.service.scheduler.slots import Slot
+from allocator.service.scheduler.slots import Slot, executing
 from allocator.service.snapshots import MissingError
 from allocator.state import Book
 from allocator.whatif.difference import differences
@@ -240,7 +240,7 @@ class Views:
         with Session(self._service.slots.reads) as session:
             cycle = session.exec(query).first()
         if cycle is None:
-            slot = self._service.slots.named(f"execute {plan_hash}")
+            slot = self._service.slots.named(executing(plan_hash))
             if slot is None:
                 raise MissingError(f"NO_EXECUTION: plan_hash={plan_hash}")
             return api.ExecutionView(plan_hash=plan_hash, status=slot.status, note=slot.note)
