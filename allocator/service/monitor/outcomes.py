@@ -17,6 +17,9 @@ from allocator.service.monitor.lines import firing_name
 from allocator.service.scheduler.slots import Slot, Slots, again, anew, executing
 from allocator.state import Book
 
+LEAST_REST = timedelta(seconds=60)
+"""Before it a firing has not come to nothing: what fails at once must not fire at every look."""
+
 MOST_FOLLOWED = 8
 """Slots that are followed of one firing: a plan is made anew so many times at most."""
 
@@ -62,6 +65,8 @@ class Outcomes:
         urgent = {rule.id for rule in rules if rule.urgent}
         for (rule, subject), line in lines.items():
             if rule not in urgent or line.armed or line.fired_at is None:
+                continue
+            if timedelta() <= now - line.fired_at < LEAST_REST:
                 continue
             slot = self._last(firing_name(rule, _fired_as(subject), line.fired_at))
             if slot is None:
