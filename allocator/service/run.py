@@ -361,7 +361,7 @@ class Service:
     async def _alert(self, started: datetime) -> None:
         now = self.clock.now()
         try:
-            self._leader_at = self.beats.leader_at()
+            self._leader_at = self.beats.leader_at(now)
         except Exception:
             # People have to hear of it all the same: the last tick that was seen grows old.
             log.exception("ticks cannot be read")

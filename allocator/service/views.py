@@ -357,11 +357,11 @@ class Views:
         if schema.current(service.engine) != schema.head():
             faults.append("the database is not at this release's schema")
         most_s = float(service.config.service.alerts.dead_man_s)
+        now = service.clock.now()
         ages: Mapping[str, datetime | None] = {
             "this instance": service.live.ticked_at,
-            "a leader": service.beats.leader_at(),
+            "a leader": service.beats.leader_at(now),
         }
-        now = service.clock.now()
         for who, at in ages.items():
             if at is None:
                 faults.append(f"{who} has not ticked yet")

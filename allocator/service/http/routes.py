@@ -85,7 +85,7 @@ def reading(site: Site) -> Reading:
         leads=service.live.leads,
         busy=bool(service.live.busy),
         ticked_at=service.live.ticked_at,
-        leader_at=service.beats.leader_at(),
+        leader_at=service.beats.leader_at(now),
         marks=service.live.marks,
         waiting=len(service.slots.with_status("due")),
         undelivered=len(history.alerts()),
