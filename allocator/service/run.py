@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime, timedelta
@@ -125,7 +126,12 @@ class Service:
         self.retention = Retention(
             engine, self.office, self.portfolio, config.service.keep, config.approval
         )
-        self.vigil = Vigil(self.live, longest_wait_s(config), self._tell)
+        self.vigil = Vigil(
+            self.live,
+            longest_wait_s(config),
+            self._tell,
+            steady=time.monotonic if clock is None else lambda: clock.now().timestamp(),
+        )
         self._notifier = Notifier(
             self.office, config.service.alerts, send, redactor or Redactor(), self.portfolio
         )

@@ -367,7 +367,7 @@ class Views:
                 faults.append(f"{who} has not ticked yet")
             elif (now - at).total_seconds() > most_s:
                 faults.append(f"{who} last ticked at {stamp(at)}")
-        faults += filter(None, (self._unmarked(now), service.vigil.hangs(now)))
+        faults += filter(None, (self._unmarked(now), service.vigil.hangs()))
         ok, marks = not faults, service.live.marks
         if marks is not None and marks.unfit:
             # It is ready all the same, for margins are watched. Strangers may ask: no names.

@@ -92,8 +92,8 @@ def reading(site: Site) -> Reading:
         frozen=len(history.frozen()),
         paused=len(service.slots.paused()),
         halted=sum(str(row.state) != "active" for row in history.breakers()),
-        slot_s=service.vigil.age_s(now),
-        silent_s=service.vigil.silent_s(now),
+        slot_s=service.vigil.age_s(),
+        silent_s=service.vigil.silent_s(),
         most_silent_s=float(service.vigil.most_s),
     )
 
