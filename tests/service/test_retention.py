@@ -35,7 +35,8 @@ KEEP = KeepConfig(replies_days=7, slots_days=10, proposals_days=20)
 def test_the_database_is_tidied_by_a_believed_clock_and_in_small_steps(
     lite: Engine, tmp_path: Path
 ) -> None:
-    place = Place(lite, tmp_path, service={"schedules": [], "keep": {"slots_days": 10}})
+    history, keep = {"folder": str(tmp_path / "history")}, {"slots_days": 10}
+    place = Place(lite, tmp_path, service={"schedules": [], "keep": keep, "history": history})
     service, clock, steady = place.service, place.clock, [0.0]
     service._leaps = Leaps(lambda: steady[0], clock.now())
     began, hour = clock.now(), timedelta(hours=1)
