@@ -108,7 +108,7 @@ def step(rule: TriggerRule, line: Line, value: Decimal | None, now: datetime) ->
         return replace(line, since=None), False
     if not over(rule, value):
         return replace(line, since=None, armed=line.armed or released(rule, value)), False
-    since = now if line.since is None else line.since
+    since = now if line.since is None else min(line.since, now)
     if now - since < _seconds(rule.persist_s) or not _cool(rule, line, now):
         return replace(line, since=since), False
     return Line(since=None, armed=False, fired_at=now), True
@@ -167,7 +167,7 @@ def _seen(rule: TriggerRule, out: dict[Key, Line], seen: Observation) -> Iterato
         before = out.get(key, Line())
         line, fires = step(rule, before, value, seen.at)
         if fires and rule.on == "venue" and _told(rule, subject, out, seen):
-            line, fires = replace(before, since=before.since or seen.at), False
+            line, fires = replace(before, since=min(before.since or seen.at, seen.at)), False
         out[key] = line
         if fires:
             assert value is not None
@@ -194,7 +194,13 @@ def _subjects(rule: TriggerRule, lines: Mapping[Key, Line], figures: Figures) ->
 
 
 def _cool(rule: TriggerRule, line: Line, now: datetime) -> bool:
-    return line.fired_at is None or now - line.fired_at >= _seconds(rule.cooldown_s)
+    """Tell whether a trigger may fire again.
+
+    A firing of the future was stamped by a clock that was ahead: waiting for it would silence the
+    trigger until then.
+    """
+    fired_at = line.fired_at
+    return fired_at is None or fired_at > now or now - fired_at >= _seconds(rule.cooldown_s)
 
 
 def _seconds(value: Decimal) -> timedelta:

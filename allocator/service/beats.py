@@ -11,9 +11,13 @@ from sqlmodel import Session, col, select
 from allocator.execution.database import READ_ONLY
 from allocator.models.records import LeaderRow
 from allocator.models.service_records import BeatRow
+from allocator.service.clock import MOST_LEAP_S
 
 GONE = timedelta(seconds=60)
 """Without a sign for so long an instance is gone: they tick every few seconds."""
+
+AHEAD = timedelta(seconds=MOST_LEAP_S)
+"""A sign that is later than that by our clock was left by one that was ahead: it says nothing."""
 
 FORGOTTEN = timedelta(days=1)
 """Signs that old are dropped once another instance starts."""
@@ -39,11 +43,16 @@ class Beats:
     def beat(self, holder: str, *, leads: bool, at: datetime) -> None:
         """Leave a sign of life."""
         with Session(self._engine) as session, session.begin():
-            if session.get(BeatRow, (self._portfolio, holder)) is None:
-                # A new instance clears away what is left of those that were killed.
+            row = session.get(BeatRow, (self._portfolio, holder))
+            if row is None or row.at > at + AHEAD:
+                # A new instance clears away what is left of those that were killed; so does one
+                # whose clock was put back, for others may have died by the same clock.
+                others = (col(BeatRow.at) < at - FORGOTTEN) | (col(BeatRow.at) > at + AHEAD)
                 session.connection().execute(
                     delete(BeatRow).where(
-                        col(BeatRow.portfolio) == self._portfolio, col(BeatRow.at) < at - FORGOTTEN
+                        col(BeatRow.portfolio) == self._portfolio,
+                        col(BeatRow.holder) != holder,
+                        others,
                     )
                 )
             session.merge(BeatRow(portfolio=self._portfolio, holder=holder, leads=leads, at=at))
@@ -69,9 +78,10 @@ class Beats:
         """
         with Session(self._reads) as session:
             lease = session.get(LeaderRow, self._portfolio)
-        fresh = {row.holder for row in self.all() if row.leads and now - row.at <= GONE}
+        signs = (row for row in self.all() if row.leads)
+        fresh = {row.holder for row in signs if now - GONE <= row.at <= now + AHEAD}
         return lease.holder if lease is not None and lease.holder in fresh else None
 
-    def leader_at(self) -> datetime | None:
+    def leader_at(self, now: datetime) -> datetime | None:
         """Tell when a leader last ticked; None: none ever did."""
-        return next((row.at for row in self.all() if row.leads), None)
+        return next((row.at for row in self.all() if row.leads and row.at <= now + AHEAD), None)

@@ -46,6 +46,10 @@ class Leaps:
         self._apart_s = now.timestamp() - steady()
         self._suspect: tuple[float, float] | None = None
 
+    def believes(self, now: datetime) -> bool:
+        """Tell whether a time may be used, whoever asks; only taking it in changes what is."""
+        return abs(now.timestamp() - self._steady() - self._apart_s) <= MOST_LEAP_S
+
     def take(self, now: datetime) -> tuple[bool, float]:
         """Hold a time against the steady clock.
 

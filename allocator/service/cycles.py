@@ -30,14 +30,23 @@ from allocator.service.monitor.monitor import Monitor
 from allocator.service.reading import Reading, read_book
 from allocator.service.repairs import repairing
 from allocator.service.scheduler.due import PAUSED
-from allocator.service.scheduler.slots import Asked, Slot, Slots, Status
+from allocator.service.scheduler.slots import (
+    AGAIN,
+    Asked,
+    Kind,
+    Slot,
+    Slots,
+    Status,
+    again,
+    anew,
+    executing,
+)
 from allocator.service.scheduler.worker import Result
 from allocator.service.snapshots import GATHERED, NARROWED, Snapshots
 from allocator.service.taking_up import TakenUp, take_up
 from allocator.service.words import VenueShutError, Words
 from allocator.state import Book
 
-AGAIN = " again"
 MANDATE_CHANGED = "another mandate was published"
 MOST_AGAIN = 2
 """How often a plan that was overtaken by an outside change is made anew without waiting."""
@@ -158,8 +167,14 @@ class Cycles:
         """Ask for a plan in the place of one that was given up between slots."""
         cause = f"{MANDATE_CHANGED} under the plan {plan_hash[:12]}"
         now = self._ports.clock.now()
-        asked = Asked(f"again {plan_hash}", "again", "plan", cause, now, origin="again")
+        kind = self._kind_of(plan_hash)
+        asked = Asked(anew(plan_hash), "again", kind, cause, now, origin="again")
         self._ports.slots.add(asked)
+
+    def _kind_of(self, plan_hash: str) -> Kind:
+        """Tell what a plan was made as: what takes the place of a repair is a repair."""
+        slot = self._ports.slots.proposed(plan_hash)
+        return "repair" if slot is not None and slot.kind == "repair" else "plan"
 
     async def look(self) -> None:
         """Mark the book between slots; the first reading of all is kept to hold mandates against.
@@ -282,12 +297,15 @@ class Cycles:
         """Ask for a new plan where the old one was overtaken, so many times at most."""
         if slot.name.count(AGAIN) >= MOST_AGAIN:
             return
+        kind: Kind = "repair" if slot.kind == "repair" else "plan"
+        if slot.kind == "execute":
+            kind = self._kind_of(str(slot.plan_hash))
         self._ports.slots.add(
             Asked(
-                name=f"{slot.name}{AGAIN}"[:200],
+                name=again(slot.name),
                 source="again",
                 origin="again",
-                kind="repair" if slot.kind == "repair" else "plan",
+                kind=kind,
                 cause=f"{why} under the plan of: {slot.cause}",
                 due_at=self._ports.clock.now(),
             )
@@ -346,7 +364,7 @@ def request(who: str, kind: str, now: datetime, plan_hash: str | None = None) ->
     if kind == "execute":
         assert plan_hash is not None
         cause = f"{who} asked to carry out {plan_hash[:12]}"
-        return Asked(f"execute {plan_hash}", who, "execute", cause, now, plan_hash=plan_hash)
+        return Asked(executing(plan_hash), who, "execute", cause, now, plan_hash=plan_hash)
     cause = f"{who} asked for a plan"
     return Asked(f"{who} {stamp(now)}"[:200], who, "plan", cause, now)
 

@@ -12,7 +12,7 @@ from allocator.risk.approvals import Judged
 from allocator.risk.breaker import Breaker
 from allocator.service.cycles import request
 from allocator.service.mandates import Seen
-from allocator.service.scheduler.slots import Slot
+from allocator.service.scheduler.slots import Slot, executing
 from allocator.service.snapshots import MissingError
 from allocator.service.views import mandate_view, slot_view
 
@@ -119,7 +119,7 @@ def cancel(site: Site, plan_hash: str, who: str) -> api.SlotView:
     RefusedError
         When it has begun.
     """
-    service, name = site.service, f"execute {plan_hash}"
+    service, name = site.service, executing(plan_hash)
     slot = service.slots.named(name)
     if slot is None:
         raise MissingError(f"NO_EXECUTION: plan_hash={plan_hash}")

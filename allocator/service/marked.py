@@ -33,9 +33,13 @@ class Marked:
         """Tell the marks of this instance, or of what a leader's cycle has gathered since.
 
         What was planned on is no source: a repair is planned on a book that was narrowed to it,
-        with what is held for a target.
+        with what is held for a target. The leader's own are of whatever was gathered, and prevail:
+        what seems to be later was stamped by a clock that was ahead.
         """
-        own, newest = self._service.live.marks, self._service.snapshots.newest()
+        own = self._service.live.marks
+        if own is not None and self._service.live.leads:
+            return own, "own"
+        newest = self._service.snapshots.newest()
         if own is not None and (newest is None or own.at >= newest.as_of):
             return own, "own"
         found = None if newest is None else self._gathered(newest.snapshot_hash)

@@ -14,9 +14,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,7 @@ from allocator.service.scheduler.timer import Timer
 from allocator.service.scheduler.worker import Worker
 from allocator.service.snapshots import Snapshots
 from allocator.service.telemetry import Redactor
+from allocator.service.tidying import Tidying
 from allocator.service.vigil import Vigil, longest_wait_s
 from allocator.service.words import Words
 
@@ -60,6 +62,8 @@ if TYPE_CHECKING:
 
 NOTIFY_S = 5.0
 TIDY_S = 3600.0
+TIDY_STEPS = 3
+"""How much faster than time goes by tidying may catch up after a pause."""
 
 log = logging.getLogger(__name__)
 
@@ -116,10 +120,18 @@ class Service:
         self.stopping = asyncio.Event()
         self._wake = asyncio.Event()
         self._leader_at: datetime | None = None
+        self._tidying = Tidying(
+            self.store.folder / "database.tidied", TIDY_STEPS * timedelta(seconds=TIDY_S)
+        )
         self.retention = Retention(
             engine, self.office, self.portfolio, config.service.keep, config.approval
         )
-        self.vigil = Vigil(self.live, longest_wait_s(config), self._tell)
+        self.vigil = Vigil(
+            self.live,
+            longest_wait_s(config),
+            self._tell,
+            steady=time.monotonic if clock is None else lambda: clock.now().timestamp(),
+        )
         self._notifier = Notifier(
             self.office, config.service.alerts, send, redactor or Redactor(), self.portfolio
         )
@@ -179,6 +191,14 @@ class Service:
         self.live.ticked_at = now
         self.beats.beat(self.live.holder, leads=self.live.leads, at=now)
 
+    def believes_time(self) -> bool:
+        """Tell whether the clock is believed, or was set of late.
+
+        While it is not, the book is read and marked, and nothing is begun, dropped or said to be
+        late.
+        """
+        return self._leaps is None or self._leaps.believes(self.clock.now())
+
     async def _lead_when_possible(self) -> None:
         while not self.stopping.is_set():
             try:
@@ -217,6 +237,7 @@ class Service:
             ended=self._ended,
             settle=cycles.settle,
             wake=self._wake,
+            believed=self.believes_time,
         )
         parking = asyncio.create_task(self._park(desk))
         looking = asyncio.create_task(self._look(cycles))
@@ -261,6 +282,7 @@ class Service:
             outcomes=Outcomes(
                 self.slots, self.office.history, self.config.approval, dry=not desk.venues
             ),
+            believed=self.believes_time,
         )
 
     def _tell(self, topic: str, facts: Mapping[str, Any]) -> None:
@@ -313,16 +335,25 @@ class Service:
         await asyncio.Event().wait()
 
     async def _tidy(self) -> None:
-        """Drop what the database keeps no longer, as the leader, now and then."""
+        """Drop what the database keeps no longer, as the leader, now and then.
+
+        Not at once: a machine may start with a wrong clock.
+        """
         while True:
+            await asyncio.sleep(TIDY_S)
             try:
                 await to_its_end(self._drop_old)
             except Exception:
                 log.exception("the database could not be tidied")
-            await asyncio.sleep(TIDY_S)
 
     def _drop_old(self) -> None:
-        dropped = self.retention.tidy(self.clock.now())
+        """Drop what is too old, not far beyond the last time, and only by a clock believed."""
+        if not self.believes_time():
+            return
+        now = self.clock.now()
+        until = self._tidying.until(now)
+        dropped = None if until is None else self.retention.tidy(until)
+        self._tidying.keep(until or now)
         if dropped:
             log.info("database tidied", extra={"dropped": str(dropped)})
 
@@ -336,12 +367,13 @@ class Service:
     async def _alert(self, started: datetime) -> None:
         now = self.clock.now()
         try:
-            self._leader_at = self.beats.leader_at()
+            self._leader_at = self.beats.leader_at(now)
         except Exception:
             # People have to hear of it all the same: the last tick that was seen grows old.
             log.exception("ticks cannot be read")
         try:
-            await self._notifier.watch(self._leader_at, started, now)
+            if self.believes_time():
+                await self._notifier.watch(self._leader_at, started, now)
             if self.live.leads:
                 self.vigil.watch(now)
                 await self._notifier.deliver(now, between_runs=not self.live.busy)

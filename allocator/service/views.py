@@ -22,7 +22,7 @@ from allocator.service.monitor.history import Group
 from allocator.service.monitor.marks import AccountMark, Marks
 from allocator.service.notify import NOBODY
 from allocator.service.scheduler.due import next_fire
-from allocator.service.scheduler.slots import Slot
+from allocator.service.scheduler.slots import Slot, executing
 from allocator.service.snapshots import MissingError
 from allocator.state import Book
 from allocator.whatif.difference import differences
@@ -240,7 +240,7 @@ class Views:
         with Session(self._service.slots.reads) as session:
             cycle = session.exec(query).first()
         if cycle is None:
-            slot = self._service.slots.named(f"execute {plan_hash}")
+            slot = self._service.slots.named(executing(plan_hash))
             if slot is None:
                 raise MissingError(f"NO_EXECUTION: plan_hash={plan_hash}")
             return api.ExecutionView(plan_hash=plan_hash, status=slot.status, note=slot.note)
@@ -357,17 +357,17 @@ class Views:
         if schema.current(service.engine) != schema.head():
             faults.append("the database is not at this release's schema")
         most_s = float(service.config.service.alerts.dead_man_s)
+        now = service.clock.now()
         ages: Mapping[str, datetime | None] = {
             "this instance": service.live.ticked_at,
-            "a leader": service.beats.leader_at(),
+            "a leader": service.beats.leader_at(now),
         }
-        now = service.clock.now()
         for who, at in ages.items():
             if at is None:
                 faults.append(f"{who} has not ticked yet")
             elif (now - at).total_seconds() > most_s:
                 faults.append(f"{who} last ticked at {stamp(at)}")
-        faults += filter(None, (self._unmarked(now), service.vigil.hangs(now)))
+        faults += filter(None, (self._unmarked(now), service.vigil.hangs()))
         ok, marks = not faults, service.live.marks
         if marks is not None and marks.unfit:
             # It is ready all the same, for margins are watched. Strangers may ask: no names.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 
@@ -27,21 +29,35 @@ def longest_wait_s(config: Config) -> Decimal:
 class Vigil:
     """Is told of looks, looks at the running slot now and then, and alerts once for each state.
 
+    How long something lasts is told by a clock that nobody sets; while a machine sleeps it stands,
+    for nothing can make a step then.
+
     Parameters
     ----------
     live
         Says which slot runs and how many steps were made.
     most_s
         Seconds without a step after which a slot hangs.
+    steady
+        Tells seconds of that clock.
     """
 
-    def __init__(self, live: Live, most_s: Decimal, tell: Tell) -> None:
+    def __init__(
+        self,
+        live: Live,
+        most_s: Decimal,
+        tell: Tell,
+        *,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.most_s = most_s
         self._live = live
+        self._steady = steady
         self._states = States(tell)
         self._failed = 0
         self._seen: tuple[str, int] = ("", 0)
-        self._began_at: datetime | None = None
+        self._began_s = 0.0
+        self._step_s = 0.0
         self._step_at: datetime | None = None
 
     def looked(self, error: Exception | None = None) -> None:
@@ -54,34 +70,35 @@ class Vigil:
             self._states.take("look_failed", "failed", looks=str(self._failed), why=why)
 
     def watch(self, now: datetime) -> None:
-        """Look at the running slot."""
+        """Look at the running slot; the time is told in the alert."""
         name, steps = self._live.busy, self._live.steps_made
         if name != self._seen[0]:
-            self._began_at = now if name else None
+            self._began_s = self._steady()
         if (name, steps) != self._seen:
-            self._step_at = now
+            self._step_s, self._step_at = self._steady(), now
         self._seen = name, steps
         self._states.take(
             "slot_hangs",
-            name if self.hangs(now) else "",
+            name if self.hangs() else "",
             slot=name,
             since="" if self._step_at is None else stamp(self._step_at),
         )
 
-    def age_s(self, now: datetime) -> float:
+    def age_s(self) -> float:
         """Tell for how long the slot has run; 0: none runs."""
-        return _since(self._began_at, now) if self._live.busy else 0.0
+        return self._steady() - self._began_s if self._runs else 0.0
 
-    def silent_s(self, now: datetime) -> float:
+    def silent_s(self) -> float:
         """Tell for how long the running slot has made no step; 0: none runs."""
-        return _since(self._step_at, now) if self._live.busy else 0.0
+        return self._steady() - self._step_s if self._runs else 0.0
 
-    def hangs(self, now: datetime) -> str:
+    @property
+    def _runs(self) -> bool:
+        """Whether a slot runs that was looked at: only then is it known since when."""
+        return bool(self._live.busy and self._seen[0])
+
+    def hangs(self) -> str:
         """Say that the running slot hangs, to whoever asks; empty: it does not."""
-        if self.silent_s(now) <= self.most_s or self._step_at is None:
+        if self.silent_s() <= self.most_s or self._step_at is None:
             return ""
         return f"the running slot has made no step since {stamp(self._step_at)}"
-
-
-def _since(at: datetime | None, now: datetime) -> float:
-    return 0.0 if at is None else (now - at).total_seconds()

@@ -75,6 +75,25 @@ def test_repeats_while_over_only_where_it_is_told_to() -> None:
     assert play(rule(cooldown_s=3, repeat=True), [Decimal(200)] * 8) == [0, 3, 6]
 
 
+@pytest.mark.parametrize("ahead_s", [3600, 365 * 86400])
+def test_a_firing_of_the_future_silences_nothing(ahead_s: float) -> None:
+    which, line = rule(cooldown_s=60, repeat=True), Line(None, False, at(ahead_s))
+    fired = list[int]()
+    for i in range(0, 200, 10):
+        line, fires = step(which, line, Decimal(200), at(i))
+        fired += [i] * fires
+    assert fired == [0, 60, 120, 180]
+
+
+def test_what_went_over_its_line_in_the_future_persists_from_now_on() -> None:
+    which, line = rule(persist_s=30), Line(at(86400))
+    fired = list[int]()
+    for i in range(0, 100, 10):
+        line, fires = step(which, line, Decimal(200), at(i))
+        fired += [i] * fires
+    assert fired == [30]
+
+
 def test_unknown_figure_neither_fires_nor_arms_and_breaks_persistence() -> None:
     assert play(rule(), [None, None]) == []
     assert play(rule(), [Decimal(200), None, Decimal(200)]) == [0]

@@ -39,7 +39,7 @@ from allocator.service.monitor.memory import Memory
 from allocator.service.monitor.monitor import Monitor
 from allocator.service.monitor.profit import Earned
 from allocator.service.repairs import repairing
-from allocator.service.scheduler.slots import Asked, Slot, Slots
+from allocator.service.scheduler.slots import Asked, Kind, Slot, Slots
 from allocator.service.scheduler.worker import Result
 from allocator.service.snapshots import Snapshots
 from allocator.service.words import Words
@@ -447,6 +447,19 @@ def test_book_that_changed_under_a_plan_is_planned_again_so_many_times(room: Roo
     assert twice is not None
     room.cycles._again(twice, "the book changed")
     assert len(room.slots.with_status("due")) == 2
+
+
+@pytest.mark.parametrize("kind", ["plan", "repair"])
+def test_what_takes_the_place_of_an_approved_plan_is_made_as_that_was(
+    room: Room, kind: Kind
+) -> None:
+    room.slots.add(Asked("first", "x", kind, "c", START, plan_hash="f" * 64))
+    slot: Any = Slot(9, f"execute {'f' * 64}", "alice", "execute", "c", START, "running",
+                     plan_hash="f" * 64)  # fmt: skip
+    room.cycles._again(slot, "the book changed")
+    room.cycles._plan_anew("f" * 64)
+    kinds = [row.kind for row in room.slots.with_status("due") if row.source == "again"]
+    assert kinds == [kind, kind]
 
 
 def test_mark_under_way_ends_before_the_look_that_is_broken_off(

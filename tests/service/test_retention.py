@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,15 +20,47 @@ from allocator.models.controls import ApprovalConfig
 from allocator.models.mandate import Mandate
 from allocator.models.service import KeepConfig, Schedule
 from allocator.models.snapshot import Snapshot
+from allocator.service.clock import Leaps
 from allocator.service.http.once import Replies, Reply
 from allocator.service.retention import Dropped, Retention
 from allocator.service.scheduler.slots import Asked, Slots
 from allocator.service.scheduler.timer import Timer
 from tests.execution.book import START, JumpingClock
-from tests.service.sites import MANDATE, snapshot
+from tests.service.sites import MANDATE, Place, snapshot
 
 DAY = timedelta(days=1)
 KEEP = KeepConfig(replies_days=7, slots_days=10, proposals_days=20)
+
+
+def test_the_database_is_tidied_by_a_believed_clock_and_in_small_steps(
+    lite: Engine, tmp_path: Path
+) -> None:
+    history, keep = {"folder": str(tmp_path / "history")}, {"slots_days": 10}
+    place = Place(lite, tmp_path, service={"schedules": [], "keep": keep, "history": history})
+    service, clock, steady = place.service, place.clock, [0.0]
+    service._leaps = Leaps(lambda: steady[0], clock.now())
+    began, hour = clock.now(), timedelta(hours=1)
+    for number in range(10):
+        at = began - 10 * DAY + (number - 0.5) * hour
+        service.slots.add(Asked(f"{number}", "x", "plan", "c", at, "missed", origin="schedule"))
+
+    def left() -> int:
+        service._drop_old()
+        return len(service.slots.recent())
+
+    assert left() == 10, "it is not known when it last was"
+    clock.at += 400 * DAY
+    assert left() == 10, "the clock is not believed"
+    service._leaps.take(clock.now())
+    clock.at += timedelta(seconds=130)
+    steady[0] += 130
+    service._leaps.take(clock.now())
+    assert service.believes_time()
+    assert left() == 6, "what three hours have made too old"
+    service._leaps = None
+    clock.at = began + 4 * hour
+    assert left() == 5
+    place.site.jobs.close()
 
 
 class Store:
@@ -117,7 +150,7 @@ def test_slots_that_ended_go_and_what_scheduling_needs_stays(store: Store) -> No
     assert store.tidy(START + 12 * DAY).slots == 4
     stay = ["last of hourly", "only one of daily", "still due", "under way", "young"]
     assert store.names() == stay
-    assert store.slots.last_due("hourly") == START + timedelta(hours=9)
+    assert store.slots.last_due("hourly", store.clock.at) == START + timedelta(hours=9)
     assert Slots(store.engine, "other").named("theirs") is not None
 
 

@@ -92,6 +92,28 @@ def test_signs_of_instances_long_gone_are_dropped_when_another_starts(place: Pla
     assert [row.holder for row in beats.all()] == ["new"]
 
 
+def test_signs_of_life_of_a_future_hide_no_leader_and_no_death(place: Place) -> None:
+    beats, now = place.service.beats, place.clock.now()
+    journal(place, "killed")
+    beats.leave("leader")
+    beats.beat("killed", leads=True, at=now + FORGOTTEN)
+    assert beats.leader(now) is None
+    assert beats.leader_at(now) is None
+    assert beats.leader_at(now + FORGOTTEN) == now + FORGOTTEN
+    beats.beat("other", leads=True, at=now)
+    assert beats.leader_at(now) == now
+    assert "killed" not in {row.holder for row in beats.all()}
+
+
+def test_an_instance_whose_clock_is_put_back_takes_back_its_sign(place: Place) -> None:
+    beats, now = place.service.beats, place.clock.now()
+    beats.leave("leader")
+    for holder in ("dead", "leads"):
+        beats.beat(holder, leads=True, at=now + FORGOTTEN)
+    beats.beat("leads", leads=True, at=now)
+    assert beats.leader_at(now + FORGOTTEN) == now
+
+
 def test_time_of_another_day_is_shown_with_its_date(place: Place) -> None:
     log_in(place)
     hash_ = place.site.views.plan_hashes(1)[0]

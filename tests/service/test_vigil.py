@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from sqlalchemy import Engine
 from allocator.execution.leader import FencedError
 from allocator.execution.report import Progress
 from allocator.service import run
-from allocator.service.vigil import MOST_FAILED
+from allocator.service.live import Live
+from allocator.service.vigil import MOST_FAILED, Vigil
 from tests.execution.book import START
 from tests.service.sites import Place, snapshot
 
@@ -73,7 +75,39 @@ def test_a_slot_that_goes_on_step_by_step_does_not_hang(place: Place) -> None:
         place.service.live.step(STEP)
         pass_by(place, HANGS_S / 2)
     assert topics(place) == []
-    assert place.service.vigil.age_s(place.clock.now()) == HANGS_S * 2
+    assert place.service.vigil.age_s() == HANGS_S * 2
+
+
+class Hours:
+    """A running slot beside a clock that can be set and one that cannot."""
+
+    def __init__(self) -> None:
+        self.live, self.told, self.steady_s = Live("x"), list[str](), 0.0
+        self.vigil = Vigil(
+            self.live, Decimal(HANGS_S), lambda topic, _facts: self.told.append(topic),
+            steady=lambda: self.steady_s,
+        )  # fmt: skip
+        self.at = START
+
+    def pass_by(self, seconds: float, set_by: timedelta = timedelta()) -> None:
+        self.steady_s += seconds
+        self.at += timedelta(seconds=seconds) + set_by
+        self.vigil.watch(self.at)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=2), timedelta(days=365)])
+def test_a_clock_that_is_set_makes_no_slot_hang_and_hides_none_that_does(ahead: timedelta) -> None:
+    hours = Hours()
+    hours.live.busy = "s"
+    hours.pass_by(0)
+    hours.pass_by(5, ahead)
+    assert (hours.vigil.hangs(), hours.told) == ("", [])
+    assert hours.vigil.age_s() == 5
+    hours.live.step(STEP)
+    hours.pass_by(5)
+    hours.pass_by(5, -ahead)
+    hours.pass_by(HANGS_S)
+    assert hours.told == ["slot_hangs"]
 
 
 def test_looks_that_fail_one_after_another_are_told_once_until_one_succeeds(place: Place) -> None:

@@ -85,15 +85,15 @@ def reading(site: Site) -> Reading:
         leads=service.live.leads,
         busy=bool(service.live.busy),
         ticked_at=service.live.ticked_at,
-        leader_at=service.beats.leader_at(),
+        leader_at=service.beats.leader_at(now),
         marks=service.live.marks,
         waiting=len(service.slots.with_status("due")),
         undelivered=len(history.alerts()),
         frozen=len(history.frozen()),
         paused=len(service.slots.paused()),
         halted=sum(str(row.state) != "active" for row in history.breakers()),
-        slot_s=service.vigil.age_s(now),
-        silent_s=service.vigil.silent_s(now),
+        slot_s=service.vigil.age_s(),
+        silent_s=service.vigil.silent_s(),
         most_silent_s=float(service.vigil.most_s),
     )
 

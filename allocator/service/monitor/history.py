@@ -20,9 +20,13 @@ from allocator.service.monitor.bundles import Bundles
 from allocator.service.monitor.files import ASIDE, join, put, set_aside, sound, torn
 from allocator.service.monitor.marks import Marks
 from allocator.service.monitor.profit import PARTS, Earned
+from allocator.service.tidying import Tidying
 
 Group = Literal["account", "owner", "venue", "book"]
 PLACES = Decimal("1e-12")
+MOST_DAYS = 3
+"""Days beyond the last tidying by which the next may drop: it is done once a day."""
+
 DIGITS = 38
 MONEY = "DECIMAL(38,12)"
 
@@ -115,6 +119,7 @@ class MarkStore:
         self.folder = folder
         self._broken = dict[str, tuple[int, int]]()
         self._bundles = Bundles()
+        self._tidying = Tidying(folder / "tidied", timedelta(days=MOST_DAYS))
 
     def write(self, marks: Marks, earned: Mapping[str, Earned]) -> None:
         """Keep the marks of one moment; a second time for the same moment changes nothing.
@@ -129,12 +134,21 @@ class MarkStore:
                 day = self.folder / table / f"day={marks.at:%Y-%m-%d}"
                 _write(day / f"{marks.at:%H%M%S%f}.parquet", table, rows)
 
-    def tidy(self, now: datetime, keep_days: int) -> Tidied:
+    def tidy(self, now: datetime, keep_days: int | None) -> Tidied:
         """Make one file of each day that is over, drop days that are too old.
 
-        A file that cannot be read is set aside: it would stand in the way for good.
+        A file that cannot be read is set aside: it would stand in the way for good. The first
+        time nothing is dropped, and later only what is too old a few days after the last time.
+
+        Parameters
+        ----------
+        keep_days
+            None: nothing is dropped.
         """
-        oldest, joined, dropped = now.date() - timedelta(days=keep_days), 0, 0
+        oldest, joined, dropped = date.min, 0, 0
+        until = None if keep_days is None else self._tidying.until(now)
+        if keep_days is not None and until is not None:
+            oldest = until.date() - timedelta(days=keep_days)
         aside = list[str]()
         for day in sorted(self.folder.glob("*/day=*")):
             when = date.fromisoformat(day.name.removeprefix("day="))
@@ -147,6 +161,8 @@ class MarkStore:
                 done, unread = join(day)
                 joined += done
                 aside += unread
+        if keep_days is not None:
+            self._tidying.keep(until or now)
         return Tidied(joined, dropped, tuple(aside))
 
     def profit(

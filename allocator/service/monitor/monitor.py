@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from allocator.execution.leader import Lease
@@ -43,6 +43,9 @@ class Monitor:
         Leaves an alert: topic and facts.
     outcomes
         Tells which firings of urgent triggers came to nothing; None: that is not followed.
+    believed
+        Tells whether the clock is believed: while it is not, nothing is dropped, and nothing is
+        said to have come too late.
     """
 
     def __init__(  # noqa: PLR0913 - its ports
@@ -59,6 +62,7 @@ class Monitor:
         fired: Callable[[Sequence[Firing]], None],
         tell: Tell = lambda _topic, _facts: None,
         outcomes: Outcomes | None = None,
+        believed: Callable[[], bool] = lambda: True,
     ) -> None:
         self._store = store
         self._ledger = ledger
@@ -70,6 +74,8 @@ class Monitor:
         self._fired = fired
         self._states = States(tell)
         self._outcomes = outcomes
+        self._believed = believed
+        self._tidied_on: date | None = None
         self._bases = bases
         self._base = bases.read()
         self._read_at = dict[str, datetime]()
@@ -112,14 +118,14 @@ class Monitor:
         FencedError
             When another leads by now.
         """
-        before, marks = self.latest, marks_of(snapshot, mandate, missing, statuses)
+        marks = marks_of(snapshot, mandate, missing, statuses)
         earned = self._earn(bare(snapshot), missing)
         self._base = self._base.after(marks.at, marks.equity, earned)
         self._bases.keep(self._lease, self._base, marks.at)
         self.latest = marks
         firings = self._watch(marks, busy=busy)
         self._states.take("mandate_unfit", marks.unfit, why=marks.unfit)
-        self._write(before, marks)
+        self._write(marks)
         return firings
 
     def _earn(self, book: Book, missing: Mapping[str, str]) -> dict[str, Profit]:
@@ -174,7 +180,7 @@ class Monitor:
 
     def _lost(self, known: Mapping[Key, Line], now: datetime) -> tuple[Lost, ...]:
         """Tell which firings came to nothing; what cannot be told must not silence the rest."""
-        if self._outcomes is None:
+        if self._outcomes is None or not self._believed():
             return ()
         try:
             return tuple(self._outcomes.lost(self._rules, known, now))
@@ -186,20 +192,21 @@ class Monitor:
         """Tell how long ago each venue was last read whole, seconds; 0 at the first look."""
         broken = {self._venues[name] for name in marks.unread if name in self._venues}
         for venue in set(self._venues.values()):
-            if venue not in broken or venue not in self._read_at:
+            # A time of the future was told by a clock that was ahead: it must not hide a silence.
+            if venue not in broken or self._read_at.get(venue, marks.at) >= marks.at:
                 self._read_at[venue] = marks.at
         return {
             venue: Decimal(str((marks.at - at).total_seconds()))
             for venue, at in self._read_at.items()
         }
 
-    def _write(self, before: Marks | None, marks: Marks) -> None:
+    def _write(self, marks: Marks) -> None:
         """Keep the marks as history: what goes wrong there stands in the way of nothing."""
         fault, why = "", ""
         try:
             self._store.write(marks, self._base.owed)
             self._base = self._base.paid([row.account for row in marks.accounts])
-            if before is None or before.at.date() != marks.at.date():
+            if self._tidied_on != marks.at.date() and self._believed():
                 self._tidy(marks)
         except Exception as error:
             log.exception("marks were not kept")
@@ -209,7 +216,12 @@ class Monitor:
         self._states.take("history_failed", fault, folder=str(self._store.folder), why=why)
 
     def _tidy(self, marks: Marks) -> None:
-        done = self._store.tidy(marks.at, self._keep_days)
+        """Tidy the history, once a day; the first time only what drops nothing.
+
+        A machine may start with a wrong clock, and has no other to hold it against.
+        """
+        first, self._tidied_on = self._tidied_on is None, marks.at.date()
+        done = self._store.tidy(marks.at, None if first else self._keep_days)
         log.info("history tidied", extra={"joined": done.joined, "dropped": done.dropped})
         if done.aside:
             named = ", ".join(done.aside[:MOST_NAMED])

@@ -14,8 +14,14 @@ from allocator.models.service import TriggerRule
 from allocator.risk.approvals import standing
 from allocator.risk.triggers import SAYS, Key, Line
 from allocator.service.monitor.lines import firing_name
-from allocator.service.scheduler.slots import Slot, Slots
+from allocator.service.scheduler.slots import Slot, Slots, again, anew, executing
 from allocator.state import Book
+
+LEAST_REST = timedelta(seconds=60)
+"""Before it a firing has not come to nothing: what fails at once must not fire at every look."""
+
+MOST_FOLLOWED = 8
+"""Slots that are followed of one firing: a plan is made anew so many times at most."""
 
 log = logging.getLogger(__name__)
 
@@ -60,13 +66,37 @@ class Outcomes:
         for (rule, subject), line in lines.items():
             if rule not in urgent or line.armed or line.fired_at is None:
                 continue
-            slot = self._slots.named(firing_name(rule, _fired_as(subject), line.fired_at))
+            if timedelta() <= now - line.fired_at < LEAST_REST:
+                continue
+            slot = self._last(firing_name(rule, _fired_as(subject), line.fired_at))
             if slot is None:
                 continue
             if slot.status in ("failed", "missed"):
                 yield Lost((rule, subject), slot.cause)
             elif plan_hash := self._expired(slot, now):
                 yield Lost((rule, subject), slot.cause, plan_hash)
+
+    def _last(self, name: str) -> Slot | None:
+        """Find the slot that a firing has come to: one that was overtaken has a successor.
+
+        That is what was planned anew in its place, or what carries its approved plan out; nothing
+        is lost while the successor is under way, and all of it where the successor is.
+        """
+        slot = self._slots.named(name)
+        for _ in range(MOST_FOLLOWED):
+            later = None if slot is None else self._follows(slot)
+            if later is None:
+                break
+            slot = later
+        return slot
+
+    def _follows(self, slot: Slot) -> Slot | None:
+        """Find the slot that took the place of one; what was called back takes none."""
+        names = [again(slot.name)]
+        if slot.plan_hash is not None:
+            names += [executing(slot.plan_hash), anew(slot.plan_hash)]
+        found = (self._slots.named(name) for name in names if name != slot.name)
+        return next((row for row in found if row is not None and row.status != "skipped"), None)
 
     def _expired(self, slot: Slot, now: datetime) -> str:
         """Name the plan that a slot proposed and nobody let go in time; empty: there is none."""

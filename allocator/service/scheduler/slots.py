@@ -26,6 +26,24 @@ CALLED_BACK = "called back by {by}"
 """Note of a slot that somebody has called back."""
 
 
+AGAIN = " again"
+
+
+def again(name: str) -> str:
+    """Name the slot that takes the place of one whose plan was overtaken."""
+    return f"{name}{AGAIN}"[:200]
+
+
+def anew(plan_hash: str) -> str:
+    """Name the slot that takes the place of a plan that was given up between slots."""
+    return f"again {plan_hash}"
+
+
+def executing(plan_hash: str) -> str:
+    """Name the slot that carries out a plan which people have let go."""
+    return f"execute {plan_hash}"
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
     """Something to be done once; fields as in `SlotRow`."""
@@ -80,14 +98,15 @@ class Slots:
         with Session(self._engine) as session, session.begin():
             return write(session, self.portfolio, asked)
 
-    def last_due(self, schedule: str) -> datetime | None:
-        """Tell the latest slot of a schedule; None: it never had one."""
+    def last_due(self, schedule: str, until: datetime) -> datetime | None:
+        """Tell the latest slot of a schedule up to a time; None: it had none by then."""
         query = (
             select(SlotRow.due_at)
             .where(
                 SlotRow.portfolio == self.portfolio,
                 SlotRow.origin == "schedule",
                 SlotRow.source == schedule,
+                col(SlotRow.due_at) <= until,
             )
             .order_by(col(SlotRow.due_at).desc())
             .limit(1)
@@ -117,6 +136,20 @@ class Slots:
     def named(self, name: str) -> Slot | None:
         """Read one slot."""
         query = select(SlotRow).where(SlotRow.portfolio == self.portfolio, SlotRow.name == name)
+        return next(iter(self._all(query)), None)
+
+    def proposed(self, plan_hash: str) -> Slot | None:
+        """Tell the slot that a plan was made in; None: by hand, or no longer kept."""
+        query = (
+            select(SlotRow)
+            .where(
+                SlotRow.portfolio == self.portfolio,
+                SlotRow.plan_hash == plan_hash,
+                SlotRow.kind != "execute",
+            )
+            .order_by(col(SlotRow.id))
+            .limit(1)
+        )
         return next(iter(self._all(query)), None)
 
     def had_cycle(self, name: str) -> bool:

@@ -70,9 +70,7 @@ class Timer:
         self._leaps = leaps
         self._leapt = leapt
         started = clock.now()
-        self._after = {
-            row.id: min(slots.last_due(row.id) or started, started) for row in self._schedules
-        }
+        self._after = {row.id: slots.last_due(row.id, started) or started for row in schedules}
 
     def tick(self) -> int:
         """Write down what fell due; returns how many slots are new."""
@@ -81,9 +79,10 @@ class Timer:
             return 0
         paused = self._slots.paused()
         for schedule in self._schedules:
-            rows = due(schedule, min(self._after[schedule.id], now), now)
-            if rows:
-                self._after[schedule.id] = rows[-1].due_at
+            # What was reached by a clock that was ahead must not be waited for.
+            after = min(self._after[schedule.id], now)
+            rows = due(schedule, after, now)
+            self._after[schedule.id] = rows[-1].due_at if rows else after
             if schedule.id in paused:
                 continue
             new = [row for row in rows if self._slots.add(row)]

@@ -55,6 +55,8 @@ class Worker:
         Told of every slot that ended, was missed or set aside.
     settle
         Settles what a slot that broke off has left open in the market; raises while it cannot.
+    believed
+        Tells whether the clock is believed: while it is not, no slot is begun or set aside.
     """
 
     def __init__(  # noqa: PLR0913 - its ports
@@ -68,6 +70,7 @@ class Worker:
         wake: asyncio.Event,
         ended: Ended = lambda _name, _cause, _status, _note: None,
         settle: Settle | None = None,
+        believed: Callable[[], bool] = lambda: True,
     ) -> None:
         self._slots = slots
         self._lease = lease
@@ -77,6 +80,7 @@ class Worker:
         self._wake = wake
         self._ended = ended
         self._settle = settle
+        self._believed = believed
         self._settle_at: datetime | None = None
         self._wait_s = BACKOFF_S[0]
 
@@ -89,6 +93,8 @@ class Worker:
             When another leads by now.
         """
         await self._settle_rest()
+        if not self._believed():
+            return False
         now = self._clock.now()
         waiting = self._slots.with_status("due")
         left = [r for r in self._slots.with_status("running") if r.epoch != self._lease.epoch]
@@ -127,7 +133,10 @@ class Worker:
             When another leads by now.
         """
         now = self._clock.now()
-        if self._settle is None or self._settle_at is None or now < self._settle_at:
+        if self._settle is None or self._settle_at is None:
+            return
+        # A wait that is longer than any was reckoned by a clock that was ahead.
+        if timedelta() < self._settle_at - now <= timedelta(seconds=BACKOFF_S[1]):
             return
         try:
             await self._settle()

@@ -48,6 +48,18 @@ def test_account_that_was_not_read_has_no_figures_on_a_follower(follower: Place)
     assert (book["equity"], book["exposures"], book["marks"]) == (None, [], "gathered")
 
 
+def test_a_leader_shows_its_own_marks_although_a_clock_ahead_had_gathered(place: Place) -> None:
+    place.gather()
+    service = place.service
+    ahead = snapshot("1").model_copy(update={"as_of": START + timedelta(days=3)})
+    service.snapshots.keep(ahead, GATHERED)
+    service.live.leads = True
+    assert place.site.views.book().marks == "own"
+    assert place.site.views.book().at == START
+    service.live.leads = False
+    assert place.site.views.book().marks == "gathered"
+
+
 def test_marks_of_a_snapshot_know_what_was_not_read() -> None:
     marks = marks_of(without("b", snapshot("1")), HOLDS)
     assert [row.account for row in marks.accounts] == ["a"]

@@ -101,9 +101,28 @@ def test_joining_that_was_cut_off_doubles_nothing(store: MarkStore) -> None:
 
 
 def test_days_beyond_retention_are_dropped(store: MarkStore) -> None:
+    assert store.tidy(START + timedelta(days=9), 9) == Tidied(3, 0)
     assert store.tidy(START + timedelta(days=10), 9) == Tidied(0, 3)
     rows = store.equity("book", START - timedelta(1), START + timedelta(3))
     assert {row["at"].date() for row in rows} == {(START + timedelta(1)).date()}
+
+
+def test_a_clock_that_is_years_ahead_drops_a_few_days_at_most(store: MarkStore) -> None:
+    for number in range(10):
+        store.write(marks(START + timedelta(days=number)), {})
+    years = timedelta(days=1000)
+    assert store.tidy(START + years, 9).dropped == 0, "it is not known when it last was"
+    assert store.tidy(START + timedelta(days=9), 9).dropped == 0
+    assert store.tidy(START + years, 9).dropped == 3 * 3
+    assert store.tidy(START + timedelta(days=9), 9).dropped == 0
+    assert len(list(store.folder.glob("accounts/day=*"))) == 7
+
+
+def test_a_record_of_tidying_that_cannot_be_read_drops_nothing(store: MarkStore) -> None:
+    for text in ("", "yesterday", "2026-11-20T08:00:00"):
+        (store.folder / "tidied").write_text(text)
+        assert store.tidy(START + timedelta(days=100), 9).dropped == 0
+        assert store.tidy(START + timedelta(days=9), 9).dropped == 0
 
 
 def test_no_marks_are_no_rows(tmp_path: Path) -> None:

@@ -78,6 +78,7 @@ def snapshot(
 class Watched:
     def __init__(self, engine: Engine, folder: Path) -> None:
         self.engine, self.folder = engine, folder
+        self.believed = True
         self.slots = Slots(engine, "desk")
         self.names = list[str]()
         self.told = list[tuple[str, str]]()
@@ -95,6 +96,7 @@ class Watched:
             keep_days=10,
             fired=lambda rows: self.names.extend(row.rule.id for row in rows),
             tell=lambda topic, facts: self.told.append((topic, facts["why"])),
+            believed=lambda: self.believed,
         )
 
     def look(self, minute: float, missing: tuple[str, ...] = (), **changes: Any) -> list[str]:
@@ -135,6 +137,45 @@ def test_account_that_was_not_read_has_no_figures() -> None:
     assert marks.limits == ()
     seen = observation(marks, rates={}, day_start=None, highest=None, venue_ages_s={})
     assert seen.figures["pnl"] == {"book": None}
+
+
+def test_a_look_at_a_clock_that_is_ahead_silences_no_trigger_once_it_is_right(
+    watched: Watched,
+) -> None:
+    day = 1440
+    assert watched.look(10 * day, wallet="300", busy=True) == ["margin"]
+    assert watched.look(0, busy=True) == [], "it has come back to its release"
+    assert watched.look(1, wallet="300", busy=True) == ["margin"]
+    watched.monitor = watched.start()
+    assert watched.look(2, busy=True) == []
+    assert watched.look(12, wallet="300", busy=True) == ["margin"]
+
+
+def test_history_is_dropped_neither_at_the_first_look_nor_by_a_clock_that_is_not_believed(
+    watched: Watched,
+) -> None:
+    def days() -> int:
+        return len(list(watched.folder.glob("accounts/day=*")))
+
+    for day in range(11):
+        watched.look(1440 * day)
+    assert days() == 11
+    watched.monitor = watched.start()
+    watched.look(1440 * 12)
+    assert days() == 12, "a first look"
+    watched.believed = False
+    watched.look(1440 * 13)
+    assert days() == 13
+    watched.believed = True
+    watched.look(1440 * 13 + 1)
+    assert days() == 10
+
+
+def test_a_venue_that_was_read_at_a_clock_ahead_is_told_as_silent_in_time(
+    watched: Watched,
+) -> None:
+    assert watched.look(1440) == []
+    assert [watched.look(m, missing=("b",)) for m in (0, 0.9, 1.1)] == [[], [], ["down"]]
 
 
 def test_drift_names_itself_in_the_slot_it_asks_for(watched: Watched) -> None:

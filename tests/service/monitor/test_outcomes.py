@@ -13,9 +13,10 @@ from allocator.execution.history import History
 from allocator.models.mandate import Mandate
 from allocator.models.service import TriggerRule
 from allocator.service.bootstrap import read_config
+from allocator.service.cycles import request
 from allocator.service.monitor.monitor import Monitor
 from allocator.service.monitor.outcomes import Outcomes
-from allocator.service.scheduler.slots import Status
+from allocator.service.scheduler.slots import Asked, Status
 from allocator.service.scheduler.worker import Worker
 from tests.execution.book import START
 from tests.service.monitor.test_monitor import Watched
@@ -60,6 +61,68 @@ def test_an_urgent_trigger_whose_slot_failed_fires_again_after_its_cooldown(
     assert watched.look(9.9, wallet="300", busy=True) == []
     assert watched.look(10, wallet="300", busy=True) == ["margin"] * again
     assert watched.look(11, wallet="300", busy=True) == [], "its second slot is due"
+
+
+def test_nothing_is_said_to_have_come_to_nothing_by_a_clock_that_is_not_believed(
+    watched: Watched,
+) -> None:
+    watched.look(0, wallet="300", busy=True)
+    end(watched, "failed")
+    watched.believed = False
+    assert watched.look(20, wallet="300", busy=True) == []
+    watched.believed = True
+    assert watched.look(21, wallet="300", busy=True) == ["margin"]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "again"),
+    [
+        (["failed"], True),
+        (["missed"], True),
+        (["done", "failed"], True),
+        (["done", "done"], False),
+        (["done", "due"], False),
+        (["failed", "due"], False),
+    ],
+)
+def test_a_repair_whose_successor_fails_fires_again(
+    watched: Watched, statuses: list[Status], again: bool
+) -> None:
+    watched.look(0, wallet="300", busy=True)
+    (slot,) = watched.slots.with_status("due")
+    end(watched, "done")
+    name = slot.name
+    for status in statuses:
+        name += " again"
+        watched.slots.add(Asked(name, "again", "repair", "c", START, origin="again"))
+        if status != "due":
+            end(watched, status)
+    assert watched.look(20, wallet="300", busy=True) == ["margin"] * again
+
+
+@pytest.mark.parametrize(("status", "again"), [("failed", True), ("done", False)])
+def test_a_repair_whose_approved_plan_is_not_carried_out_fires_again(
+    watched: Watched, status: Status, again: bool
+) -> None:
+    watched.look(0, wallet="300", busy=True)
+    (slot,) = watched.slots.with_status("due")
+    watched.slots.finish(watched.monitor._lease, slot, "done", START, plan_hash="f" * 64)
+    watched.slots.add(request("alice", "execute", START, "f" * 64))
+    assert watched.look(20, wallet="300", busy=True) == []
+    end(watched, status)
+    assert watched.look(21, wallet="300", busy=True) == ["margin"] * again
+
+
+def test_a_repair_that_fails_fires_again_after_a_minute_however_short_its_cooldown(
+    watched: Watched,
+) -> None:
+    rule = {"id": "margin", "on": "margin_ratio", "threshold": "1.5", "urgent": True}
+    watched.monitor._rules = (TriggerRule.model_validate({**rule, "cooldown_s": "0"}),)
+    fired = list[float]()
+    for half in range(12):
+        fired += [half / 2] * len(watched.look(half / 2, wallet="300", busy=True))
+        end(watched, "failed")
+    assert fired == [0, 1, 2, 3, 4, 5]
 
 
 def test_another_trigger_fires_once_whatever_came_of_it(watched: Watched) -> None:

@@ -34,6 +34,7 @@ class Bench:
         self.beats = list[object]()
         self.settled = list[datetime]()
         self.unsettled = 0
+        self.believed = True
         self.wake = asyncio.Event()
         self.timer = Timer((OFTEN,), self.slots, clock, wake=self.wake.set, beat=self.beats.append)
         self.worker = self.lead(holder)
@@ -48,6 +49,7 @@ class Bench:
             work=self.work,
             wake=self.wake,
             settle=self.settle,
+            believed=lambda: self.believed,
         )
 
     async def settle(self) -> None:
@@ -239,6 +241,41 @@ def test_a_clock_that_stays_where_it_was_set_is_believed_after_a_while(bench: Be
     assert bench.beats[-1] == bench.clock.now()
 
 
+@pytest.mark.parametrize("ahead", [timedelta(hours=5), timedelta(days=400)])
+def test_a_clock_that_was_believed_ahead_and_is_put_back_silences_no_schedule(
+    bench: Bench, ahead: timedelta
+) -> None:
+    machine = Machine(bench)
+    assert machine.tick(60) == 1
+    machine.tick(5, ahead)
+    assert sum(machine.tick(60) for _ in range(10)), "that time is believed"
+    machine.tick(5, -ahead)
+    assert [machine.tick(60) for _ in range(3)][-1] == 1
+    assert [machine.tick(60) for _ in range(60)] == [1] * 60
+    assert len({row.name for row in bench.slots.recent(1000)}) == len(bench.slots.recent(1000))
+
+
+def test_a_machine_that_starts_with_its_clock_ahead_runs_its_schedules_once_it_is_right(
+    bench: Bench,
+) -> None:
+    day = timedelta(days=3)
+    bench.clock.at += day
+    machine = Machine(bench)
+    machine.tick(60)
+    machine.tick(5, -day)
+    assert [machine.tick(60) for _ in range(8)][3:] == [1] * 5
+
+
+def test_slots_of_a_future_hide_none_that_were_missed_before_a_start(bench: Bench) -> None:
+    machine = Machine(bench)
+    machine.tick(60)
+    bench.slots.add(
+        Asked("f", "often", "plan", "c", START + timedelta(days=9), "missed", origin="schedule")
+    )
+    bench.clock.at += timedelta(seconds=300)
+    assert Machine(bench).timer.tick() == 5
+
+
 def test_small_corrections_of_a_clock_add_up_untold(bench: Bench) -> None:
     machine = Machine(bench)
     assert [machine.tick(30, timedelta(seconds=30)) for _ in range(5)] == [1] * 5
@@ -257,6 +294,29 @@ def test_a_timer_beats_although_the_clock_was_set_back(
                 await asyncio.sleep(0)
 
     asyncio.run(asyncio.wait_for(go(), 30))
+
+
+def test_nothing_is_begun_or_set_aside_by_a_clock_that_is_not_believed(bench: Bench) -> None:
+    bench.clock.at += timedelta(seconds=60)
+    bench.timer.tick()
+    bench.clock.at += timedelta(days=1)
+    bench.believed = False
+    assert bench.steps() == 0
+    assert [status for _, status in bench.statuses()] == ["due"]
+    bench.clock.at -= timedelta(days=1)
+    bench.believed = True
+    assert bench.steps() == 1
+
+
+def test_what_is_left_open_is_settled_although_the_clock_was_put_back(bench: Bench) -> None:
+    ask(bench, "bug")
+    bench.unsettled = 2
+    bench.clock.at += timedelta(days=1)
+    bench.steps()
+    bench.clock.at -= timedelta(days=1)
+    bench.steps()
+    bench.steps()
+    assert len(bench.settled) == 2
 
 
 def ask(bench: Bench, cause: str) -> None:
