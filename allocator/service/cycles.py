@@ -33,12 +33,11 @@ from allocator.service.scheduler.due import PAUSED
 from allocator.service.scheduler.slots import Asked, Slot, Slots, Status
 from allocator.service.scheduler.worker import Result
 from allocator.service.snapshots import GATHERED, NARROWED, Snapshots
-from allocator.service.taking_up import TakenUp, take_up
+from allocator.service.taking_up import MANDATE_CHANGED, TakenUp, take_up
 from allocator.service.words import VenueShutError, Words
 from allocator.state import Book
 
 AGAIN = " again"
-MANDATE_CHANGED = "another mandate was published"
 MOST_AGAIN = 2
 """How often a plan that was overtaken by an outside change is made anew without waiting."""
 
@@ -118,7 +117,8 @@ class Cycles:
     async def settle(self) -> None:
         """Settle what a slot that broke off has left open, and go on with its plan if that is safe.
 
-        A plan for a mandate that no longer holds is given up and planned anew.
+        A plan for a mandate that no longer holds is given up and planned anew, and so is one of
+        which nobody can tell.
 
         Raises
         ------
@@ -132,7 +132,7 @@ class Cycles:
         try:
             taken = await self._take_up()
             if taken.given_up and taken.report is not None:
-                self._plan_anew(taken.report.plan_hash)
+                self._plan_anew(taken.report.plan_hash, taken.given_up)
         finally:
             self._ports.executor.ended()
             live.busy = ""
@@ -141,7 +141,7 @@ class Cycles:
         taken = await self._take_up()
         if self._ports.slots.had_cycle(slot.name):
             if taken.given_up:
-                self._again(slot, MANDATE_CHANGED)
+                self._again(slot, taken.given_up)
             note = "carried on where an earlier leader had stopped"
             return Result("done", f"{note}: {_told(taken.report)}", slot.plan_hash)
         if slot.origin == "schedule" and slot.source in self._ports.slots.paused():
@@ -154,9 +154,9 @@ class Cycles:
         ports = self._ports
         return await take_up(ports.executor, ports.office.history, ports.mandates)
 
-    def _plan_anew(self, plan_hash: str) -> None:
+    def _plan_anew(self, plan_hash: str, why: str) -> None:
         """Ask for a plan in the place of one that was given up between slots."""
-        cause = f"{MANDATE_CHANGED} under the plan {plan_hash[:12]}"
+        cause = f"{why} under the plan {plan_hash[:12]}"
         now = self._ports.clock.now()
         asked = Asked(f"again {plan_hash}", "again", "plan", cause, now, origin="again")
         self._ports.slots.add(asked)
