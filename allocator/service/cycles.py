@@ -34,6 +34,7 @@ from allocator.service.scheduler.slots import Asked, Slot, Slots, Status
 from allocator.service.scheduler.worker import Result
 from allocator.service.snapshots import GATHERED, NARROWED, Snapshots
 from allocator.service.taking_up import MANDATE_CHANGED, TakenUp, take_up
+from allocator.service.threads import to_its_end
 from allocator.service.words import VenueShutError, Words
 from allocator.state import Book
 
@@ -320,20 +321,6 @@ class Cycles:
         missing, statuses = missing_of(gathered), gathered.statuses
         self._monitor.take(snapshot, mandate, missing, statuses=statuses, busy=busy)
         self._ports.live.marks = self._monitor.latest
-
-
-async def to_its_end(work: Callable[..., None], *given: object) -> None:
-    """Do something in a thread, and wait for its end even when cancelled.
-
-    A thread cannot be broken off: left alone it would use the database after that is closed, or
-    write beside the leader that follows.
-    """
-    under_way = asyncio.ensure_future(asyncio.to_thread(work, *given))
-    try:
-        await asyncio.shield(under_way)
-    except asyncio.CancelledError:
-        await asyncio.wait([under_way])
-        raise
 
 
 def missing_of(gathered: Gathered) -> dict[str, str]:

@@ -34,7 +34,7 @@ from allocator.service.beats import Beats
 from allocator.service.binding import bind
 from allocator.service.bootstrap import Desk, open_desk
 from allocator.service.clock import Leaps, SystemClock, steady_s
-from allocator.service.cycles import Cycles, Ports, to_its_end
+from allocator.service.cycles import Cycles, Ports
 from allocator.service.live import Live, new_holder
 from allocator.service.lookup import patient_connect
 from allocator.service.mandates import Mandates
@@ -46,12 +46,14 @@ from allocator.service.monitor.lines import Lines
 from allocator.service.monitor.monitor import Monitor
 from allocator.service.monitor.outcomes import Outcomes
 from allocator.service.notify import Notifier, Send
+from allocator.service.outbox import Outbox
 from allocator.service.retention import Retention
 from allocator.service.scheduler.slots import Asked, Slots
 from allocator.service.scheduler.timer import Timer
 from allocator.service.scheduler.worker import Worker
 from allocator.service.snapshots import Snapshots
 from allocator.service.telemetry import Redactor
+from allocator.service.threads import to_its_end
 from allocator.service.vigil import Vigil, longest_wait_s
 from allocator.service.words import Words
 
@@ -120,8 +122,9 @@ class Service:
             engine, self.office, self.portfolio, config.service.keep, config.approval
         )
         self.vigil = Vigil(self.live, longest_wait_s(config), self._tell)
+        self.outbox = Outbox(engine, self.office)
         self._notifier = Notifier(
-            self.office, config.service.alerts, send, redactor or Redactor(), self.portfolio
+            self.outbox, config.service.alerts, send, redactor or Redactor(), self.portfolio
         )
 
     def stop(self) -> None:
