@@ -177,6 +177,12 @@ class Service:
         log.info("mandate", extra={"version": holds.version, "mandate_hash": holds.hash})
         if draft is not None:
             self._tell("mandate_draft", {"version": draft.version})
+        limits = {row.id for row in holds.mandate.limits}
+        for rule in self.config.service.triggers:
+            if rule.on == "utilisation" and rule.of is not None and rule.of not in limits:
+                facts = {"trigger": rule.id, "limit": rule.of, "version": holds.version}
+                log.warning("trigger watches a limit that the mandate has not", extra=facts)
+                self._tell("limit_unknown", facts)
 
     def _beat(self, now: datetime) -> None:
         self.live.ticked_at = now

@@ -206,6 +206,18 @@ def test_slots_that_nothing_ran_are_told_by_the_notifier(lite: Engine, tmp_path:
     assert counted("allocator_slots_total", {"status": "missed"}) == 199
 
 
+def test_trigger_of_a_limit_that_the_mandate_has_not_is_told_at_the_start(
+    lite: Engine, tmp_path: Path
+) -> None:
+    rule = {"id": "near", "on": "utilisation", "of": "gone", "threshold": "0.9"}
+    service = json.loads(config(tmp_path).service.model_dump_json())
+    changed = {"service": {**service, "triggers": [rule, {**rule, "id": "any", "of": None}]}}
+    place = Service(config(tmp_path, **changed), lite, clock=JumpingClock())
+    place._take_mandate()
+    (alert,) = [row for row in place.office.history.alerts() if row.topic == "limit_unknown"]
+    assert (alert.body["trigger"], alert.body["limit"]) == ("near", "gone")
+
+
 def test_alert_that_nobody_can_be_told_is_logged_once_and_goes_on_waiting(
     box: Box, caplog: pytest.LogCaptureFixture
 ) -> None:
