@@ -29,6 +29,7 @@ OLDEST = timedelta(days=1)
 
 LATE = "late by {late_s:.0f} s, more than {grace_s} s"
 PAUSED = "the schedule is paused"
+CAUSE = "schedule {}"
 OVERTAKEN = "another slot of it is due already"
 DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 NUMBERED = re.compile(r"(?:(?P<first>\d)(?:-(?P<last>\d))?|\*)(?:/(?P<step>\d))?")
@@ -131,7 +132,7 @@ def due(schedule: Schedule, after: datetime, now: datetime) -> list[Asked]:
                 source=schedule.id,
                 origin="schedule",
                 kind="plan",
-                cause=f"schedule {schedule.id}",
+                cause=CAUSE.format(schedule.id),
                 due_at=moment,
                 status="missed" if note else "due",
                 note=note,
@@ -157,6 +158,16 @@ def _latest(schedule: Schedule, after: datetime, now: datetime) -> tuple[list[da
             moments.append(moment)
             count += 1
     return list(moments), count - len(moments)
+
+
+def _of_schedule(row: Slot) -> bool:
+    """Whether a schedule asked for a slot.
+
+    A release before 0007 that runs beside this one writes no origin down: its cause tells.
+    """
+    return row.origin == "schedule" or (
+        row.origin == "person" and row.cause == CAUSE.format(row.source)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +205,7 @@ def choose(
     paused
         Schedules that rest: their slots that have not begun are set aside.
     """
-    planned = [row for row in waiting if row.origin == "schedule" and row.source in graces]
+    planned = [row for row in waiting if row.source in graces and _of_schedule(row)]
     latest, ids = {row.source: row.id for row in planned}, {row.id for row in planned}
     aside, rest = list[tuple[Slot, str]](), list[Slot]()
     for row in waiting:
