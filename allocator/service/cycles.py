@@ -32,7 +32,7 @@ from allocator.service.repairs import repairing
 from allocator.service.scheduler.due import PAUSED
 from allocator.service.scheduler.slots import Asked, Slot, Slots, Status
 from allocator.service.scheduler.worker import Result
-from allocator.service.snapshots import GATHERED, NARROWED, Snapshots
+from allocator.service.snapshots import GATHERED, NARROWED, MissingError, Snapshots
 from allocator.service.taking_up import MANDATE_CHANGED, TakenUp, take_up
 from allocator.service.threads import to_its_end
 from allocator.service.words import VenueShutError, Words
@@ -163,21 +163,34 @@ class Cycles:
         self._ports.slots.add(asked)
 
     async def look(self) -> None:
-        """Mark the book between slots; the first reading of all is kept to hold mandates against.
+        """Mark the book between slots; the first reading of its accounts is kept.
 
-        Until then a slot may be a day away.
+        Mandates are held against it: a slot may be a day away.
         """
         read = await self._gather(busy=bool(self._ports.live.busy))
         if not self._kept:
             self._kept = await asyncio.to_thread(self._keep_first, read)
 
     def _keep_first(self, read: Reading) -> bool:
-        """Keep a reading where none is kept; tells whether one is by now."""
+        """Keep a reading where none is kept of these accounts; tells whether one is by now.
+
+        A mandate that names an account which the kept one lacks would be refused until a slot.
+        """
         whole = not read.unclear and not self._ports.live.missing
-        kept = self._ports.snapshots.any_gathered()
+        kept = self._kept_accounts() == {row.id for row in read.snapshot.accounts}
         if whole and not kept:
             self._ports.snapshots.keep(read.snapshot, GATHERED)
         return whole or kept
+
+    def _kept_accounts(self) -> set[str] | None:
+        """Name the accounts of the latest reading that is kept; None: none can be read."""
+        try:
+            return {row.id for row in self._ports.snapshots.latest().accounts}
+        except MissingError:
+            return None
+        except (AllocatorError, ValueError):
+            log.exception("the latest snapshot cannot be read")
+            return None
 
     async def _plan(self, slot: Slot) -> Result:
         read = await self._gather(busy=True)

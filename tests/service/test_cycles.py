@@ -43,7 +43,7 @@ from allocator.service.monitor.profit import Earned
 from allocator.service.repairs import repairing
 from allocator.service.scheduler.slots import Asked, Slot, Slots
 from allocator.service.scheduler.worker import Result
-from allocator.service.snapshots import Snapshots
+from allocator.service.snapshots import GATHERED, Snapshots
 from allocator.service.words import Words
 from allocator.state import Book, State
 from allocator.verify import shortfall, verify
@@ -330,6 +330,19 @@ def test_first_look_already_is_what_mandates_are_held_against(lite: Engine) -> N
         assert len(kept.all(9)) == after
     with pytest.raises(SnapshotError, match="unknown underlying 'DOGE'"):
         publish(room, targets=[{"underlying": "DOGE", "delta": "1", "unit": "base"}])
+
+
+def test_first_look_at_other_accounts_is_what_mandates_are_held_against(lite: Engine) -> None:
+    room, kept = Room(lite), Snapshots(lite, "desk")
+    alone = room.start.model_copy(update={"accounts": room.start.accounts[:1]})
+    kept.keep(alone, GATHERED)
+    scope = {"account": "b"}
+    with pytest.raises(SnapshotError, match="unknown account 'b'"):
+        publish(room, limits=[{**CAP, "scope": scope}])
+    for _ in range(2):
+        asyncio.run(room.cycles.look())
+        assert len(kept.all(9)) == 2
+    publish(room, limits=[{**CAP, "scope": scope}])
 
 
 @pytest.mark.parametrize("kind", ["plan", "repair"])

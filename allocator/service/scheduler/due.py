@@ -68,14 +68,14 @@ def _weekdays(field: str) -> str:
 
     The timer numbers them from Monday.
 
-    >>> _weekdays("1-5"), _weekdays("0,6"), _weekdays("5-7"), _weekdays("*/2"), _weekdays("mon-fri")
-    ('mon,tue,wed,thu,fri', 'sun,sat', 'fri,sat,sun', 'sun,tue,thu,sat', 'mon-fri')
+    >>> _weekdays("1-5"), _weekdays("0,6"), _weekdays("5-7"), _weekdays("*/2"), _weekdays("sat-sun")
+    ('mon,tue,wed,thu,fri', 'sun,sat', 'fri,sat,sun', 'sun,tue,thu,sat', 'sat,sun')
     """
     return ",".join(_named(part) for part in field.split(","))
 
 
 def _named(part: str) -> str:
-    found = NUMBERED.fullmatch(part)
+    found = NUMBERED.fullmatch(_numbered(part.lower()))
     if found is None:
         return part
     first, last, step = found["first"], found["last"], int(found["step"] or 1)
@@ -86,6 +86,19 @@ def _named(part: str) -> str:
     if any(day > 7 for day in days) or not days or not step:
         return part
     return ",".join(DAYS[day % 7] for day in days[::step])
+
+
+def _numbered(part: str) -> str:
+    """Write days by their numbers; a range that ends with Sunday ends the week.
+
+    >>> _numbered("fri-sun"), _numbered("sun-thu"), _numbered("*/2")
+    ('5-7', '0-4', '*/2')
+    """
+    ends = part.split("-")
+    days = [str(DAYS.index(end)) if end in DAYS else end for end in ends]
+    if ends[1:] == ["sun"] and ends[0] != "sun":
+        days[1] = "7"
+    return "-".join(days)
 
 
 def next_fire(schedule: Schedule, after: datetime) -> datetime | None:

@@ -47,6 +47,11 @@ def test_cron_is_read_in_utc() -> None:
         ("2/2", "Tue Thu Sat"),
         ("1-5/2", "Mon Wed Fri"),
         ("mon-fri", "Mon Tue Wed Thu Fri"),
+        ("sat-sun", "Sat Sun"),
+        ("Fri-sun,tue", "Tue Fri Sat Sun"),
+        ("mon-sun", "Mon Tue Wed Thu Fri Sat Sun"),
+        ("sun-thu", "Mon Tue Wed Thu Sun"),
+        ("sun-sun", "Sun"),
         ("*", "Mon Tue Wed Thu Fri Sat Sun"),
     ],
 )
