@@ -7,7 +7,7 @@ crontab takes either. A line that means something else here than it says is a mi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 FIELDS = ("minute", "hour", "day", "month", "day of week")
 RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
@@ -62,7 +62,7 @@ def _wrong(number: int, part: str) -> str:
     if found is None:
         return "is not understood"
     words = [end for end in (found["first"], found["last"]) if end is not None]
-    ends = [end for end in (_number(number, word) for word in words) if end is not None]
+    ends = _ends(number, words)
     named = {word.isdecimal() for word in words}
     if len(ends) < len(words) or len(named) > 1 or (found["step"] and False in named):
         return "is not understood"
@@ -75,9 +75,20 @@ def _wrong(number: int, part: str) -> str:
 
 
 def _bad_step(told: str | None, first: int, last: int) -> str:
-    if told is not None and not 0 < int(told) <= last - first:
-        return f"has a step of {told}, which leads nowhere"
-    return ""
+    if told is None or 0 < int(told) <= last - first:
+        return ""
+    if not int(told):
+        return "has a step of 0, which leads nowhere"
+    return f"has a step of {told}, which is never taken: it means {first}, write that"
+
+
+def _ends(number: int, words: Sequence[str]) -> list[int]:
+    """Tell the numbers of a range's ends that are understood; a week may end with its Sunday."""
+    found = [_number(number, word) for word in words]
+    ends = [end for end in found if end is not None]
+    if number == FIELDS.index("day of week") and words[1:] == ["sun"] and ends[0]:
+        ends[1:] = [7]
+    return ends
 
 
 def _number(number: int, word: str) -> int | None:

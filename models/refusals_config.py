@@ -74,6 +74,7 @@ def _unwatched(
         mine = part.get("accounts") if part is not config else None
         held = [row for _, row in accounts if not isinstance(mine, list) or row.get("id") in mine]
         known = _watchable(config, logins, held, _dict(part.get("mandate")))
+        # Limits are the mandate's that holds, which may be another: a service tells as it starts.
         for i, rule in _rows(rules):
             names = known.get(_text(rule.get("on")))
             if names is not None:
@@ -86,7 +87,11 @@ def _watchable(
     accounts: list[dict[str, Any]],
     mandate: dict[str, Any],
 ) -> dict[str, Names]:
-    """Name what there is to watch of a book, by kind of trigger."""
+    """Name what there is to watch of a book, by kind of trigger.
+
+    Where an account does not list its instruments, any may come with what it holds.
+    """
+    lists = bool(accounts) and all(row.get("instruments") for row in accounts)
     traded, venues = set[str](), set[str]()
     for row in accounts:
         venue = _text(_dict(logins.get(_text(row.get("login")))).get("venue"))
@@ -99,12 +104,10 @@ def _watchable(
     # An instrument's name begins with what it is of, where the assets do not say it.
     underlyings = {name.partition(":")[2].partition("/")[0] for name in traded}
     underlyings |= {_text(row.get("underlying")) for row in (*assets, *targets)}
-    limits = frozenset(_text(row.get("id")) for _, row in _rows(mandate.get("limits")))
     held = frozenset(_text(row.get("id")) for row in accounts)
     return {
-        "drift": Names("underlying", frozenset(filter(None, underlyings))),
-        "utilisation": Names("limit", limits),
-        "funding": Names("instrument", frozenset(traded)),
+        "drift": Names("underlying", frozenset(filter(None, underlyings)), lists),
+        "funding": Names("instrument", frozenset(traded), lists),
         "venue": Names("venue", frozenset(filter(None, venues))),
         "margin_ratio": Names("account", held),
         "liquidation_distance": Names("account", held),

@@ -42,12 +42,12 @@ from allocator.service.scheduler.slots import (
     executing,
 )
 from allocator.service.scheduler.worker import Result
-from allocator.service.snapshots import GATHERED, NARROWED, Snapshots
-from allocator.service.taking_up import TakenUp, take_up
+from allocator.service.snapshots import GATHERED, NARROWED, MissingError, Snapshots
+from allocator.service.taking_up import MANDATE_CHANGED, TakenUp, take_up
+from allocator.service.threads import to_its_end
 from allocator.service.words import VenueShutError, Words
 from allocator.state import Book
 
-MANDATE_CHANGED = "another mandate was published"
 MOST_AGAIN = 2
 """How often a plan that was overtaken by an outside change is made anew without waiting."""
 
@@ -127,7 +127,8 @@ class Cycles:
     async def settle(self) -> None:
         """Settle what a slot that broke off has left open, and go on with its plan if that is safe.
 
-        A plan for a mandate that no longer holds is given up and planned anew.
+        A plan for a mandate that no longer holds is given up and planned anew, and so is one of
+        which nobody can tell.
 
         Raises
         ------
@@ -141,7 +142,7 @@ class Cycles:
         try:
             taken = await self._take_up()
             if taken.given_up and taken.report is not None:
-                self._plan_anew(taken.report.plan_hash)
+                self._plan_anew(taken.report.plan_hash, taken.given_up)
         finally:
             self._ports.executor.ended()
             live.busy = ""
@@ -150,7 +151,7 @@ class Cycles:
         taken = await self._take_up()
         if self._ports.slots.had_cycle(slot.name):
             if taken.given_up:
-                self._again(slot, MANDATE_CHANGED)
+                self._again(slot, taken.given_up)
             note = "carried on where an earlier leader had stopped"
             return Result("done", f"{note}: {_told(taken.report)}", slot.plan_hash)
         if slot.origin == "schedule" and slot.source in self._ports.slots.paused():
@@ -163,9 +164,9 @@ class Cycles:
         ports = self._ports
         return await take_up(ports.executor, ports.office.history, ports.mandates)
 
-    def _plan_anew(self, plan_hash: str) -> None:
+    def _plan_anew(self, plan_hash: str, why: str) -> None:
         """Ask for a plan in the place of one that was given up between slots."""
-        cause = f"{MANDATE_CHANGED} under the plan {plan_hash[:12]}"
+        cause = f"{why} under the plan {plan_hash[:12]}"
         now = self._ports.clock.now()
         kind = self._kind_of(plan_hash)
         asked = Asked(anew(plan_hash), "again", kind, cause, now, origin="again")
@@ -177,21 +178,34 @@ class Cycles:
         return "repair" if slot is not None and slot.kind == "repair" else "plan"
 
     async def look(self) -> None:
-        """Mark the book between slots; the first reading of all is kept to hold mandates against.
+        """Mark the book between slots; the first reading of its accounts is kept.
 
-        Until then a slot may be a day away.
+        Mandates are held against it: a slot may be a day away.
         """
         read = await self._gather(busy=bool(self._ports.live.busy))
         if not self._kept:
             self._kept = await asyncio.to_thread(self._keep_first, read)
 
     def _keep_first(self, read: Reading) -> bool:
-        """Keep a reading where none is kept; tells whether one is by now."""
+        """Keep a reading where none is kept of these accounts; tells whether one is by now.
+
+        A mandate that names an account which the kept one lacks would be refused until a slot.
+        """
         whole = not read.unclear and not self._ports.live.missing
-        kept = self._ports.snapshots.any_gathered()
+        kept = self._kept_accounts() == {row.id for row in read.snapshot.accounts}
         if whole and not kept:
             self._ports.snapshots.keep(read.snapshot, GATHERED)
         return whole or kept
+
+    def _kept_accounts(self) -> set[str] | None:
+        """Name the accounts of the latest reading that is kept; None: none can be read."""
+        try:
+            return {row.id for row in self._ports.snapshots.latest().accounts}
+        except MissingError:
+            return None
+        except (AllocatorError, ValueError):
+            log.exception("the latest snapshot cannot be read")
+            return None
 
     async def _plan(self, slot: Slot) -> Result:
         read = await self._gather(busy=True)
@@ -338,20 +352,6 @@ class Cycles:
         missing, statuses = missing_of(gathered), gathered.statuses
         self._monitor.take(snapshot, mandate, missing, statuses=statuses, busy=busy)
         self._ports.live.marks = self._monitor.latest
-
-
-async def to_its_end(work: Callable[..., None], *given: object) -> None:
-    """Do something in a thread, and wait for its end even when cancelled.
-
-    A thread cannot be broken off: left alone it would use the database after that is closed, or
-    write beside the leader that follows.
-    """
-    under_way = asyncio.ensure_future(asyncio.to_thread(work, *given))
-    try:
-        await asyncio.shield(under_way)
-    except asyncio.CancelledError:
-        await asyncio.wait([under_way])
-        raise
 
 
 def missing_of(gathered: Gathered) -> dict[str, str]:

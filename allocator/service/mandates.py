@@ -88,9 +88,10 @@ class Mandates:
         Raises
         ------
         JournalError
-            When a version is not what was hashed.
+            When it is not what was hashed, or cannot be read. Other versions are not looked at.
         """
-        return next((row for row in self.all() if row.status == "published"), None)
+        holds = next((row for row in self._rows() if row.status == "published"), None)
+        return None if holds is None else _version(holds)
 
     def after(self, mandate: Mandate, at: datetime) -> Version | None:
         """Tell the version that has taken the place of what a plan was made for.
@@ -105,14 +106,20 @@ class Mandates:
         Returns
         -------
         The version that holds now; None: the plan is for what holds.
+
+        Raises
+        ------
+        JournalError
+            When what holds now is another, and cannot be read.
         """
-        rows, made_for = self.all(), mandate_hash(mandate)
+        rows, made_for = self._rows(), mandate_hash(mandate)
         holds = next((row for row in rows if row.status == "published"), None)
-        if holds is None or holds.published_at is None or holds.hash == made_for:
+        if holds is None or holds.published_at is None or holds.mandate_hash == made_for:
             return None
-        retired = [row.hash for row in rows if row.status == "retired"]
+        # By hashes alone: an old version that this release cannot read any more holds up nothing.
+        retired = [row.mandate_hash for row in rows if row.status == "retired"]
         later = bool(retired) and holds.published_at > at
-        return holds if later or made_for in retired else None
+        return _version(holds) if later or made_for in retired else None
 
     def check_holds(self, mandate: Mandate, at: datetime) -> None:
         """Refuse a plan that was made for what no longer holds; parameters as of `after`.
@@ -130,14 +137,23 @@ class Mandates:
             )
 
     def all(self) -> tuple[Version, ...]:
-        """List versions, the latest first."""
+        """List versions, the latest first.
+
+        Raises
+        ------
+        JournalError
+            When one is not what was hashed, or cannot be read.
+        """
+        return tuple(_version(row) for row in self._rows())
+
+    def _rows(self) -> tuple[MandateRow, ...]:
         query = (
             select(MandateRow)
             .where(MandateRow.portfolio == self._portfolio)
             .order_by(col(MandateRow.version).desc())
         )
         with Session(self._reads) as session:
-            return tuple(_version(row) for row in session.exec(query))
+            return tuple(session.exec(query))
 
     def draft(self, mandate: Mandate, author: str, note: str, now: datetime) -> Version:
         """Write a draft down as the next version.
@@ -169,8 +185,8 @@ class Mandates:
         SnapshotError, ConfigError
             When it does not fit the book as it is by now; see `Fitting.check`.
         """
-        found = next((row for row in self.all() if row.version == version), None)
-        unchecked = "" if found is None else self.fitting.check(found.mandate)
+        found = next((row for row in self._rows() if row.version == version), None)
+        unchecked = "" if found is None else self.fitting.check(_version(found).mandate)
         with self._write(now) as entry:
             rows = entry.session.exec(
                 select(MandateRow).where(MandateRow.portfolio == self._portfolio).with_for_update()
@@ -276,19 +292,21 @@ def _version(row: MandateRow) -> Version:
     Raises
     ------
     JournalError
-        When it is not what was hashed.
+        When it is not what was hashed, or this release does not know what it says.
     """
     try:
         same = mandate_text_hash(row.mandate_json) == row.mandate_hash
+        mandate = Mandate.model_validate_json(row.mandate_json) if same else None
     except (ValueError, TypeError, LookupError) as error:
-        raise JournalError(f"UNREADABLE: mandate version {row.version}: {error}") from error
-    if not same:
+        told = " ".join(str(error).split())
+        raise JournalError(f"UNREADABLE: mandate version {row.version}: {told}") from error
+    if mandate is None:
         raise JournalError(f"MANDATE_CHANGED: version={row.version}: it is not what was hashed")
     return Version(
         version=row.version,
         status=row.status,
         hash=row.mandate_hash,
-        mandate=Mandate.model_validate_json(row.mandate_json),
+        mandate=mandate,
         note=row.note,
         author=row.author,
         created_at=row.created_at,

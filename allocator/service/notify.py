@@ -11,17 +11,22 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from allocator.execution.office import Office
 from allocator.execution.recorded import Alert
 from allocator.models.base import stamp
 from allocator.models.canonical import canonical_json
 from allocator.models.errors import StaleError
 from allocator.models.service import AlertConfig
+from allocator.service.outbox import Folded, Outbox
 from allocator.service.telemetry import Redactor
+from allocator.service.threads import to_its_end
 
 log = logging.getLogger(__name__)
 
 MOST_IN_A_DIGEST = 50
+OLD = timedelta(days=1)
+"""Of what has waited for longer only one line is told, where it is more than a digest holds: it has
+mostly passed, and would keep people from what is so now."""
+
 PATIENCE = timedelta(seconds=60)
 MOST_TRIES = 12
 """How often an address that takes no alert is tried, where another took it: about a minute."""
@@ -49,6 +54,7 @@ WORDS = {
     "history_failed": "marks are not kept: the history has a gap",
     "history_set_aside": "marks could not be read",
     "mandate_unfit": "the mandate does not fit the book: exposures or limits are not watched",
+    "limit_unknown": "a trigger watches a limit that the mandate has not: it never fires",
     "look_failed": "the book cannot be marked: triggers are not watched",
     "slot_hangs": "a slot hangs: none after it begins",
     "clock_set": "the clock was set: nothing falls due until it has stood for two minutes",
@@ -145,9 +151,9 @@ class Notifier:
     """
 
     def __init__(
-        self, office: Office, config: AlertConfig, send: Send | None, redactor: Redactor, name: str
+        self, outbox: Outbox, config: AlertConfig, send: Send | None, redactor: Redactor, name: str
     ) -> None:
-        self._office = office
+        self._outbox = outbox
         self._config = config
         self._send = send
         self._redactor = redactor
@@ -155,7 +161,9 @@ class Notifier:
         self._told = dict[str, datetime]()
         self._untold = Counter[str]()
         self._dead_since: datetime | None = None
-        self._logged = 0
+        self._logged: int | None = None
+        # As it is tried again it reads the same, so that nobody who took it gets it twice.
+        self._folded: Folded | None = None
 
     async def deliver(self, now: datetime, *, between_runs: bool = True) -> int:
         """Tell what waits in one digest; returns how many alerts it named.
@@ -166,11 +174,11 @@ class Notifier:
             Whether no run is under way: else only what has waited for a while is told, so that
             a run comes to one digest and yet nothing stays untold for long.
         """
-        waiting = self._office.history.alerts()
         if self._send is None:
-            return self._log(waiting)
-        waiting = waiting[:MOST_IN_A_DIGEST]
-        if not between_runs and not any(now - row.at > PATIENCE for row in waiting):
+            return self._log(await to_its_end(self._unlogged))
+        waiting = await to_its_end(self._waiting, now)
+        old = self._folded
+        if not between_runs and not any(now - row.at > PATIENCE for row in waiting) and old is None:
             return 0
         fresh = self._fresh(waiting, now)
         untold = self._untold + Counter[str]()
@@ -178,13 +186,38 @@ class Notifier:
             if row not in fresh:
                 untold[_key(row)] += _count(row)
         told = [_besides(row, untold.pop(_key(row), 0)) for row in fresh]
-        if told and not await self._tell(title(self._name, told), digest(told)):
+        if (told or old is not None) and not await self._tell(*self._digest(told, old)):
             return 0
-        self._untold = untold
+        self._untold, self._folded = untold, None
         self._remember(fresh, now)
-        for row in waiting:
-            self._office.delivered(row.id)
+        await to_its_end(self._outbox.told, waiting, old)
         return len(fresh)
+
+    def _waiting(self, now: datetime) -> list[Alert]:
+        """Read what comes into the next digest, changes of state before the rest."""
+        if self._folded is None:
+            self._folded = self._outbox.fold(now - OLD, STATES, MOST_IN_A_DIGEST // 2)
+        old = self._folded
+        if old is None:
+            return list(self._outbox.first(STATES, 0, MOST_IN_A_DIGEST))
+        rest = MOST_IN_A_DIGEST - len(old.chosen)
+        return [*old.chosen, *self._outbox.first(STATES, old.last, rest)]
+
+    def _digest(self, told: Sequence[Alert], old: Folded | None) -> tuple[str, str]:
+        """Write title and text."""
+        head, text = title(self._name, told), digest(told)
+        if old is None:
+            return head, text
+        line = f"{old.count} alerts since {stamp(old.since)}, see the audit"
+        if not told:
+            return f"{self._name}: {line}", line
+        return f"{head}; and older ones", f"{text}\n{line}"
+
+    def _unlogged(self) -> Sequence[Alert]:
+        """Read what was not logged yet; at first the latest, however many wait."""
+        if self._logged is None:
+            return self._outbox.latest(MOST_IN_A_DIGEST)
+        return self._outbox.after(self._logged, MOST_IN_A_DIGEST)
 
     def _fresh(self, waiting: Sequence[Alert], now: datetime) -> list[Alert]:
         """Pick what is news: of those that are the same the latest, unless it was told of late."""
@@ -197,11 +230,10 @@ class Notifier:
         kept = {key: at for key, at in self._told.items() if not self._is_over(at, now)}
         self._told = kept | {_key(row): now for row in told if row.topic not in STATES}
 
-    def _log(self, waiting: Sequence[Alert]) -> int:
-        """Log the latest alerts that were not logged yet; they stay undelivered."""
-        fresh = [row for row in waiting if row.id > self._logged][-MOST_IN_A_DIGEST:]
+    def _log(self, fresh: Sequence[Alert]) -> int:
+        """Log alerts that were not logged yet; they stay undelivered."""
+        self._logged = fresh[-1].id if fresh else self._logged or 0
         if fresh:
-            self._logged = fresh[-1].id
             head, text = title(self._name, fresh), digest(fresh)
             words = {"title": self._redactor.text(head), "text": self._redactor.text(text)}
             log.warning("alert, only logged: %s", NOBODY, extra=words)

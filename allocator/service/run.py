@@ -35,7 +35,7 @@ from allocator.service.beats import Beats
 from allocator.service.binding import bind
 from allocator.service.bootstrap import Desk, open_desk
 from allocator.service.clock import Leaps, SystemClock, steady_s
-from allocator.service.cycles import Cycles, Ports, to_its_end
+from allocator.service.cycles import Cycles, Ports
 from allocator.service.live import Live, new_holder
 from allocator.service.lookup import patient_connect
 from allocator.service.mandates import Mandates
@@ -47,12 +47,14 @@ from allocator.service.monitor.lines import Lines
 from allocator.service.monitor.monitor import Monitor
 from allocator.service.monitor.outcomes import Outcomes
 from allocator.service.notify import Notifier, Send
+from allocator.service.outbox import Outbox
 from allocator.service.retention import Retention
 from allocator.service.scheduler.slots import Asked, Slots
 from allocator.service.scheduler.timer import Timer
 from allocator.service.scheduler.worker import Worker
 from allocator.service.snapshots import Snapshots
 from allocator.service.telemetry import Redactor
+from allocator.service.threads import to_its_end
 from allocator.service.tidying import Tidying
 from allocator.service.vigil import Vigil, longest_wait_s
 from allocator.service.words import Words
@@ -132,8 +134,9 @@ class Service:
             self._tell,
             steady=time.monotonic if clock is None else lambda: clock.now().timestamp(),
         )
+        self.outbox = Outbox(engine, self.office)
         self._notifier = Notifier(
-            self.office, config.service.alerts, send, redactor or Redactor(), self.portfolio
+            self.outbox, config.service.alerts, send, redactor or Redactor(), self.portfolio
         )
 
     def stop(self) -> None:
@@ -186,6 +189,12 @@ class Service:
         log.info("mandate", extra={"version": holds.version, "mandate_hash": holds.hash})
         if draft is not None:
             self._tell("mandate_draft", {"version": draft.version})
+        limits = {row.id for row in holds.mandate.limits}
+        for rule in self.config.service.triggers:
+            if rule.on == "utilisation" and rule.of is not None and rule.of not in limits:
+                facts = {"trigger": rule.id, "limit": rule.of, "version": holds.version}
+                log.warning("trigger watches a limit that the mandate has not", extra=facts)
+                self._tell("limit_unknown", facts)
 
     def _beat(self, now: datetime) -> None:
         self.live.ticked_at = now

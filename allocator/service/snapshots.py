@@ -82,14 +82,6 @@ class Snapshots:
         with Session(self._reads) as session:
             return session.exec(query).first() is not None
 
-    def any_gathered(self) -> bool:
-        """Tell whether any snapshot that was gathered is kept."""
-        query = select(SnapshotRow.id).where(
-            SnapshotRow.portfolio == self._portfolio, SnapshotRow.source == GATHERED
-        )
-        with Session(self._reads) as session:
-            return session.exec(query.limit(1)).first() is not None
-
     def latest(self) -> Snapshot:
         """Read the latest snapshot that was gathered.
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -77,6 +78,39 @@ def test_a_database_in_use_belongs_to_whoever_led_it_last(engine: Engine) -> Non
     with engine.begin() as connection:
         found = connection.execute(text("SELECT id, installation FROM installation")).all()
     assert [tuple(row) for row in found] == [(1, "desk")]
+
+
+@pytest.mark.parametrize(
+    ("published", "cycles", "owner"),
+    [(("old",), (), "old"), ((), ("old",), "old"), (("old", "desk"), (), None),
+     (("desk",), ("old",), None), (("desk",), ("desk",), "desk")],
+)  # fmt: skip
+def test_a_database_that_several_traded_in_is_left_to_people(
+    engine: Engine, published: tuple[str, ...], cycles: tuple[str, ...], owner: str | None
+) -> None:
+    """Whoever was taken for its owner would trade under the other's mandate."""
+    config = schema._config()
+    leader = "INSERT INTO leader (name, epoch, holder, since) VALUES (:n, 1, 'x', :s)"
+    mandate = (
+        "INSERT INTO mandate_version (portfolio, version, status, mandate_hash, mandate_json, note,"
+        " author, created_at) VALUES (:n, 1, 'published', '', '{}', '', 'x', :s)"
+    )
+    cycle = (
+        "INSERT INTO cycle (portfolio, slot, epoch, opened_at, status, note)"
+        " VALUES (:n, 's', 1, :s, 'done', '')"
+    )
+    at = "2026-11-20 08:00:00+00:00"
+    written = [(leader, "desk", at), (leader, "old", at.replace("-20", "-19"))]
+    written += [(mandate, name, at) for name in published] + [(cycle, name, at) for name in cycles]
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0005")
+        for statement, name, when in written:
+            connection.execute(text(statement), {"n": name, "s": when})
+    upgrade(engine)
+    with engine.begin() as connection:
+        found = connection.execute(text("SELECT installation FROM installation")).scalars().all()
+    assert found == ([] if owner is None else [owner])
 
 
 def test_slots_of_the_release_before_are_told_apart_by_their_cause(engine: Engine) -> None:

@@ -11,12 +11,14 @@ from sqlalchemy import Engine
 
 from allocator.execution.history import History
 from allocator.models.errors import RefusedError
+from allocator.models.mandate import Mandate
 from allocator.service.binding import bind, bound_to
 from allocator.service.bootstrap import open_desk
 from allocator.service.cli.main import run
+from allocator.service.mandates import Mandates
 from allocator.service.run import open_database
 from tests.execution.book import START
-from tests.service.sites import config
+from tests.service.sites import MANDATE, config
 
 
 def test_a_database_is_bound_at_its_first_use_and_keeps_its_name(engine: Engine) -> None:
@@ -29,6 +31,39 @@ def test_a_database_is_bound_at_its_first_use_and_keeps_its_name(engine: Engine)
     told = [(row.subject, row.what) for row in History(engine).events()]
     assert told == [("installation:desk", "bound")]
     assert History(engine).verify(private=True) == ()
+
+
+def used(engine: Engine, *names: str) -> None:
+    """Let installations publish mandates in one database, as releases before 0006 did."""
+    for number, name in enumerate(names):
+        mandate = Mandate.model_validate({**MANDATE, "targets": MANDATE["targets"][:number]})
+        Mandates(engine, name).from_config(mandate, START)
+
+
+def test_whoever_has_a_mandate_of_its_own_is_not_told_to_bear_the_others_name(
+    engine: Engine,
+) -> None:
+    used(engine, "desk", "other")
+    bind(engine, "other", START, chosen=True)
+    with pytest.raises(RefusedError, match="give desk a database of its own") as caught:
+        bind(engine, "desk", START)
+    assert "write `installation" not in str(caught.value)
+    with pytest.raises(RefusedError, match="write `installation: other` in the configuration"):
+        bind(engine, "renamed", START)
+
+
+def test_a_database_that_several_have_used_is_nobodys_until_somebody_says_whose(
+    engine: Engine,
+) -> None:
+    used(engine, "desk", "other")
+    for name in ("desk", "other", "third"):
+        with pytest.raises(RefusedError, match=r"SEVERAL_INSTALLATIONS: .* desk and other"):
+            bind(engine, name, START)
+    assert bound_to(engine) is None
+    bind(engine, "desk", START, chosen=True)
+    bind(engine, "desk", START)
+    with pytest.raises(RefusedError, match="OTHER_INSTALLATION"):
+        bind(engine, "other", START, chosen=True)
 
 
 def test_neither_a_service_nor_a_desk_opens_under_another_name(tmp_path: Path) -> None:
@@ -64,6 +99,8 @@ def test_commands_under_another_name_are_refused_and_reading_is_not(
     told = capsys.readouterr().err
     assert "journal.db belongs to installation=desk, not to copy" in told
     assert "write `installation: desk` in the configuration" in told
+    assert run(["db", "keep", "-c", other]) == 6
+    assert run(["db", "keep", "-c", mine]) == 0
     assert run(["config", "versions", "-c", other]) == 6
     assert run(["token", "make", "eve", "-s", "read", "-c", other]) == 6
     assert run(["history", "-c", other, "verify"]) == 0

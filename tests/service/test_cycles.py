@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Mapping
 from datetime import timedelta
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from allocator.adapters.paper import open_paper
 from allocator.adapters.paper.faults import Fault
@@ -21,6 +22,7 @@ from allocator.execution.journal import Journal
 from allocator.execution.leader import Lease, next_epoch
 from allocator.execution.office import Office
 from allocator.execution.report import Progress, Watch, nothing
+from allocator.models.canonical import mandate_text_hash
 from allocator.models.config import GatherConfig
 from allocator.models.controls import ApprovalConfig
 from allocator.models.errors import RefusedError, SnapshotError, StaleError
@@ -41,7 +43,7 @@ from allocator.service.monitor.profit import Earned
 from allocator.service.repairs import repairing
 from allocator.service.scheduler.slots import Asked, Kind, Slot, Slots
 from allocator.service.scheduler.worker import Result
-from allocator.service.snapshots import Snapshots
+from allocator.service.snapshots import GATHERED, Snapshots
 from allocator.service.words import Words
 from allocator.state import Book, State
 from allocator.verify import shortfall, verify
@@ -330,6 +332,19 @@ def test_first_look_already_is_what_mandates_are_held_against(lite: Engine) -> N
         publish(room, targets=[{"underlying": "DOGE", "delta": "1", "unit": "base"}])
 
 
+def test_first_look_at_other_accounts_is_what_mandates_are_held_against(lite: Engine) -> None:
+    room, kept = Room(lite), Snapshots(lite, "desk")
+    alone = room.start.model_copy(update={"accounts": room.start.accounts[:1]})
+    kept.keep(alone, GATHERED)
+    scope = {"account": "b"}
+    with pytest.raises(SnapshotError, match="unknown account 'b'"):
+        publish(room, limits=[{**CAP, "scope": scope}])
+    for _ in range(2):
+        asyncio.run(room.cycles.look())
+        assert len(kept.all(9)) == 2
+    publish(room, limits=[{**CAP, "scope": scope}])
+
+
 @pytest.mark.parametrize("kind", ["plan", "repair"])
 def test_mandate_published_while_a_plan_is_made_stops_it_and_plans_anew(
     lite: Engine, kind: str
@@ -405,6 +420,57 @@ def test_parked_plan_goes_on_while_its_mandate_holds(lite: Engine) -> None:
     before = held(room)
     asyncio.run(room.cycles.settle())
     assert before < Decimal("0.9") < held(room)
+
+
+def spoil(room: Room, version: int, how: str) -> None:
+    """Make a version one that cannot be read: rewritten, or of a release that knows more."""
+    with room.slots._engine.begin() as connection:
+        asked: dict[str, Any] = {"version": version}
+        read = "SELECT mandate_json FROM mandate_version WHERE version = :version"
+        told = str(connection.execute(text(read), asked).scalar_one())
+        if how == "rewritten":
+            wrong, digest = told.replace("1000", "1001"), mandate_text_hash(told)
+        else:
+            wrong = json.dumps({**json.loads(told), "of_another_release": "x"})
+            digest = mandate_text_hash(wrong)
+        written = "UPDATE mandate_version SET mandate_json = :told, mandate_hash = :hash"
+        asked |= {"told": wrong, "hash": digest}
+        connection.execute(text(f"{written} WHERE version = :version"), asked)
+
+
+@pytest.mark.parametrize("how", ["rewritten", "of another release"])
+def test_retired_version_that_cannot_be_read_holds_up_nothing(
+    lite: Engine, tmp_path: Path, how: str
+) -> None:
+    room = Room(lite, mandate=Mandate.model_validate(SLICED), folder=tmp_path / "history")
+    publish(room, **{**SLICED, "targets": MANDATE["targets"], "limits": [CAP]})
+    parked(room, 3)
+    before = held(room)
+    spoil(room, 1, how)
+    asyncio.run(room.cycles.look())
+    assert room.live.marks is not None
+    asyncio.run(room.cycles.settle())
+    assert held(room) > before
+    assert room.work("repair", "r").note == "nothing is broken: nothing to repair"
+
+
+@pytest.mark.parametrize("how", ["rewritten", "of another release"])
+def test_plan_of_which_nobody_can_tell_what_it_was_made_for_is_settled_and_given_up(
+    lite: Engine, tmp_path: Path, how: str
+) -> None:
+    room = Room(lite, mandate=Mandate.model_validate(SLICED), folder=tmp_path / "history")
+    parked(room, 3)
+    before = held(room)
+    publish(room, **{**SLICED, "limits": [CAP]})
+    spoil(room, 2, how)
+    asyncio.run(room.cycles.look())
+    assert room.live.marks is not None
+    asyncio.run(room.cycles.settle())
+    assert held(room) == before
+    (cycle,) = room.office.history.cycles()
+    assert cycle.status == "superseded"
+    assert "what it was made for cannot be told from the mandates" in cycle.note
+    assert room.office.history.open_attempts() == ()
 
 
 def test_slot_of_a_schedule_that_was_paused_after_it_began_plans_nothing(room: Room) -> None:

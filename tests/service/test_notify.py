@@ -18,6 +18,7 @@ from allocator.models.errors import StaleError
 from allocator.models.service import AlertConfig
 from allocator.risk.breaker import Breaker
 from allocator.service.notify import MOST_TRIES, NOBODY, Addresses, Notifier, apprise_sender
+from allocator.service.outbox import Outbox
 from allocator.service.run import Service
 from allocator.service.telemetry import Redactor
 from tests.execution.book import START, JumpingClock
@@ -30,11 +31,12 @@ class Box:
     def __init__(self, engine: Engine, **changes: Any) -> None:
         self.clock = JumpingClock()
         self.office = Office(engine, "desk", self.clock)
+        self.outbox = Outbox(engine, self.office)
         self.got = list[tuple[str, str]]()
         self.works = True
         config = AlertConfig.model_validate({"dead_man_s": 100, "repeat_s": 60, **changes})
         redactor = Redactor(["canary-value"])
-        self.notifier = Notifier(self.office, config, self.send, redactor, "desk")
+        self.notifier = Notifier(self.outbox, config, self.send, redactor, "desk")
 
     def send(self, title: str, text: str) -> bool:
         self.got.append((title, text))
@@ -204,10 +206,22 @@ def test_slots_that_nothing_ran_are_told_by_the_notifier(lite: Engine, tmp_path:
     assert counted("allocator_slots_total", {"status": "missed"}) == 199
 
 
+def test_trigger_of_a_limit_that_the_mandate_has_not_is_told_at_the_start(
+    lite: Engine, tmp_path: Path
+) -> None:
+    rule = {"id": "near", "on": "utilisation", "of": "gone", "threshold": "0.9"}
+    service = json.loads(config(tmp_path).service.model_dump_json())
+    changed = {"service": {**service, "triggers": [rule, {**rule, "id": "any", "of": None}]}}
+    place = Service(config(tmp_path, **changed), lite, clock=JumpingClock())
+    place._take_mandate()
+    (alert,) = [row for row in place.office.history.alerts() if row.topic == "limit_unknown"]
+    assert (alert.body["trigger"], alert.body["limit"]) == ("near", "gone")
+
+
 def test_alert_that_nobody_can_be_told_is_logged_once_and_goes_on_waiting(
     box: Box, caplog: pytest.LogCaptureFixture
 ) -> None:
-    alone = Notifier(box.office, AlertConfig(), None, Redactor(["canary-value"]), "desk")
+    alone = Notifier(box.outbox, AlertConfig(), None, Redactor(["canary-value"]), "desk")
     box.office.freeze("a", "BREAK canary-value")
     for _ in range(2):
         asyncio.run(alone.deliver(box.clock.now()))
@@ -218,6 +232,57 @@ def test_alert_that_nobody_can_be_told_is_logged_once_and_goes_on_waiting(
     assert [row.topic for row in box.office.history.alerts()] == ["frozen"]
     assert "delivered" not in [row.what for row in box.office.history.events()]
     assert box.deliver() == 1, "once there is an address it is told"
+
+
+def left(box: Box, count: int, age: timedelta, topic: str = "trigger") -> None:
+    """Leave alerts of old, with the audit's lines."""
+    at, box.clock.at = box.clock.at, box.clock.at - age
+    with box.office.write() as entry:
+        for number in range(count):
+            entry.alert(topic, what=f"{topic} {number} {age}")
+    box.clock.at = at
+
+
+def test_what_was_logged_is_not_read_again(box: Box) -> None:
+    alone = Notifier(box.outbox, AlertConfig(), None, Redactor(), "desk")
+    left(box, 120, timedelta(days=9))
+    looks = [asyncio.run(alone.deliver(box.clock.now())) for _ in range(2)]
+    assert looks == [50, 0], "of very many the latest, and these once"
+    left(box, 60, timedelta(0))
+    assert [asyncio.run(alone.deliver(box.clock.now())) for _ in range(3)] == [50, 10, 0]
+    assert box.outbox.count() == 180
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_old_alerts_are_one_line_once_there_is_an_address(box: Box, works: bool) -> None:
+    left(box, 700, timedelta(days=9))
+    left(box, 1, timedelta(days=8), "frozen")
+    left(box, 60, timedelta(days=2))
+    left(box, 70, timedelta(hours=2))
+    box.office.trip("global", Breaker.HALTED, "daily loss", "ann")
+    box.works = works
+    if not works:
+        assert box.deliver() == 0
+        box.works = True
+    assert box.deliver() == 50
+    title, text = box.got[-1]
+    assert title.startswith("desk: an account stands still; trading is halted; a trigger fired")
+    assert "761 alerts since 2026-" in text
+    assert text.endswith("see the audit")
+    assert len(text.splitlines()) == 51
+    assert box.outbox.count() == 22
+    assert box.deliver() == 22
+    assert "see the audit" not in box.got[-1][1]
+    assert box.office.history.verify() == ()
+    assert [len(rows) for rows in (box.office.history.alerts(), box.outbox.latest(9))] == [0, 0]
+    if not works:
+        assert box.got[0] == box.got[1], "as it is tried again it is the same"
+
+
+def test_a_few_old_alerts_are_told_as_themselves(box: Box) -> None:
+    left(box, 20, timedelta(days=9))
+    assert box.deliver() == 20
+    assert "see the audit" not in box.got[0][1]
 
 
 def test_secret_is_in_no_alert(box: Box) -> None:
@@ -261,7 +326,7 @@ def test_address_that_takes_nothing_repeats_no_alert_to_the_others(box: Box) -> 
         raise OSError("no route")
 
     both = Addresses([raises, takes, lambda _title, _text: False])
-    notifier = Notifier(box.office, AlertConfig(dead_man_s=Decimal(100)), both, Redactor(), "desk")
+    notifier = Notifier(box.outbox, AlertConfig(dead_man_s=Decimal(100)), both, Redactor(), "desk")
     box.alert("trigger", what="x")
     for _ in range(MOST_TRIES + 5):
         asyncio.run(notifier.deliver(box.clock.now()))

@@ -372,7 +372,6 @@ def test_what_triggers_watch_and_is_not_there_is_told_with_its_place(tmp_path: P
         "takes a day that is either, this timer one that is both; give one of them, in a schedule "
         "each",
         "service.triggers[0].of: unknown underlying 'BTX' - did you mean 'BTC'?",
-        "service.triggers[1].of: unknown limit 'gros' - did you mean 'gross'?",
         "service.triggers[2].of: unknown instrument 'bybit:BTC/USDT' - did you mean "
         "'bybit:BTC/USDT:USDT'?",
         "service.triggers[3].of: unknown account 'b'",
@@ -391,6 +390,21 @@ def test_what_triggers_watch_and_is_there_is_good(tmp_path: Path) -> None:
     assert len(load_config(config).service.triggers) == 5
 
 
+@pytest.mark.parametrize(
+    "rule",
+    ["on: drift, of: SOL", 'on: funding, of: "bybit:SOL/USDT:USDT"', "on: utilisation, of: new"],
+)
+def test_what_may_come_with_an_account_or_a_mandate_may_be_watched(
+    tmp_path: Path, rule: str
+) -> None:
+    """An account without a list holds any instrument; a mandate that is published any limit."""
+    head, _, _ = WATCHED.replace("0 8 1 * 1", "0 8 1 * *").partition("  - {id: t1")
+    text = head.replace(', instruments: ["BTC/USDT:USDT"]', "")
+    config = tmp_path / "config.yaml"
+    config.write_text(f'{text}  - {{id: t, {rule}, threshold: "0.001"}}\n')
+    assert len(load_config(config).service.triggers) == 1
+
+
 def test_trigger_of_a_book_watches_what_that_book_has(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     head, _, _ = WATCHED.partition("mandate:")
@@ -402,8 +416,8 @@ def test_trigger_of_a_book_watches_what_that_book_has(tmp_path: Path) -> None:
   database: "sqlite:///y.db"
   mandate: {limits: [{id: net, measure: equity, scope: {portfolio: true}, min: "1"}]}
   triggers:
-  - {id: t, on: utilisation, of: ne, threshold: "0.9"}
+  - {id: t, on: margin_ratio, of: b, threshold: "1.3"}
 """
     )
-    with pytest.raises(FileError, match=r"books\[0\].triggers\[0\].of: unknown limit 'ne'"):
+    with pytest.raises(FileError, match=r"books\[0\].triggers\[0\].of: unknown account 'b'"):
         load_config(config, whole=True)

@@ -195,6 +195,29 @@ def current(*, database: DatabaseOption = None, config: ConfigOption = None) -> 
 
 
 @db.command()
+def keep(
+    config: Annotated[Path, typer.Option("--config", "-c", help="Of the one that keeps it.")],
+) -> None:
+    """Say which installation keeps a database that several have used.
+
+    Every other one is refused from then on, and needs a database of its own.
+
+    \b
+    Example: allocator db keep -c config.yaml
+    """  # noqa: D301
+    from allocator.execution import schema
+    from allocator.service.binding import bind
+    from allocator.service.bootstrap import read_config
+    from allocator.service.clock import SystemClock
+
+    loaded = read_config(config)
+    with open_database(loaded.database, None) as engine:
+        schema.upgrade(engine)
+        bind(engine, loaded.installation, SystemClock().now(), chosen=True)
+    print(f"the database belongs to {loaded.installation}")
+
+
+@db.command()
 def backup(
     target: Annotated[Path, typer.Argument(help="Where the copy goes.")],
     *,

@@ -166,7 +166,7 @@ def health(here: Looking) -> HTMLResponse:
         tripped=site.views.breakers(),
         venues=site.views.venues(site.views.marks()),
         frozen=service.office.history.frozen(),
-        alerts=service.office.history.alerts()[-MOST_ALERTS:],
+        alerts=service.outbox.latest(MOST_ALERTS),
         mandates=site.views.mandates()[:8],
         events=tuple(reversed(site.views.events(max(0, last - 15), 15))),
         holder=service.live.holder,

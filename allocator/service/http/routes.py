@@ -88,7 +88,7 @@ def reading(site: Site) -> Reading:
         leader_at=service.beats.leader_at(now),
         marks=service.live.marks,
         waiting=len(service.slots.with_status("due")),
-        undelivered=len(history.alerts()),
+        undelivered=service.outbox.count(),
         frozen=len(history.frozen()),
         paused=len(service.slots.paused()),
         halted=sum(str(row.state) != "active" for row in history.breakers()),

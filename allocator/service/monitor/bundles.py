@@ -25,12 +25,17 @@ log = logging.getLogger(__name__)
 
 
 class Bundles:
-    """Bundles of this process, in a folder that goes with it."""
+    """Bundles of this process, in a folder that goes with it.
+
+    The lock is held to look at what there is, never while files are read: a disk that does not
+    answer keeps none waiting but those who ask for what lies on it.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._folder: Path | None = None
         self._known = dict[State, str | None]()
+        self._making = set[State]()
         self._numbers = itertools.count()
 
     def few(self, files: Sequence[str]) -> list[str]:
@@ -43,10 +48,10 @@ class Bundles:
             read, or are gone by now, are told as they were given.
         """
         out, used = list[str](), set[State]()
+        for batch in _batches(files):
+            state = _state(batch) if len(batch) >= BUNDLE else None
+            out += batch if state is None else self._few(state, used)
         with self._lock:
-            for batch in _batches(files):
-                state = _state(batch) if len(batch) >= BUNDLE else None
-                out += batch if state is None else self._few(state, used)
             self._forget(files, used)
         return out
 
@@ -59,24 +64,38 @@ class Bundles:
         return [path for half in _halves(state) for path in self._few(half, used)] or _paths(state)
 
     def _bundle(self, state: State) -> str | None:
-        """Find or make a bundle, of two that there are or of the files; None: one is unreadable."""
-        if state not in self._known:
-            halves = [self._known.get(half) for half in _halves(state)]
-            there = [half for half in halves if half is not None]
-            whole = bool(halves) and len(there) == len(halves)
+        """Find or make a bundle, of two that there are or of the files.
+
+        None: one is unreadable, or somebody else makes it just now, who may take long.
+        """
+        with self._lock:
+            known = self._known.get(state)
+            if known is not None and Path(known).exists():
+                return known
             # What could not be read is not tried again until it has changed.
-            self._known[state] = self._make(there if whole else _paths(state))
-        return self._known[state]
+            if state in self._making or (known is None and state in self._known):
+                return None
+            self._making.add(state)
+            there = [self._known.get(half) for half in _halves(state)]
+        halves = [half for half in there if half is not None and Path(half).exists()]
+        made: str | None = None
+        try:
+            if halves and len(halves) == len(there):
+                made = self._make(halves)
+            # A half may have been dropped meanwhile.
+            made = made or self._make(_paths(state))
+        finally:
+            with self._lock:
+                self._known[state] = made
+                self._making.discard(state)
+        return made
 
     def _make(self, files: Sequence[str]) -> str | None:
         import duckdb
 
         connection = duckdb.connect()
         try:
-            if self._folder is None:
-                self._folder = Path(tempfile.mkdtemp(prefix="marks-"))
-                weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-            path = str(self._folder / f"{next(self._numbers)}.parquet")
+            path = str(self._place() / f"{next(self._numbers)}.parquet")
             rows = connection.read_parquet(list(files), union_by_name=True)
             rows.write_parquet(path)
         except (OSError, duckdb.Error) as error:
@@ -86,6 +105,14 @@ class Bundles:
         finally:
             connection.close()
         return path
+
+    def _place(self) -> Path:
+        """Tell the folder; a new one where somebody has cleared temporary files away."""
+        with self._lock:
+            if self._folder is None or not self._folder.exists():
+                self._folder = Path(tempfile.mkdtemp(prefix="marks-"))
+                weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+            return self._folder
 
     def _forget(self, files: Sequence[str], used: set[State]) -> None:
         """Drop bundles of which a file has changed or gone, or that nobody needs any longer."""

@@ -220,7 +220,9 @@ class MarkStore:
             if not files:
                 return []
             try:
-                return _answer(query, {**values, "files": self._bundles.few(files)})
+                # A bundle may be dropped as it is read: the second time the files are asked.
+                asked = files if last else self._bundles.few(files)
+                return _answer(query, {**values, "files": asked})
             except duckdb.Error as error:
                 # Files may also have become one of the day between their listing and the answer.
                 if last:

@@ -29,6 +29,7 @@ OLDEST = timedelta(days=1)
 
 LATE = "late by {late_s:.0f} s, more than {grace_s} s"
 PAUSED = "the schedule is paused"
+CAUSE = "schedule {}"
 OVERTAKEN = "another slot of it is due already"
 DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 NUMBERED = re.compile(r"(?:(?P<first>\d)(?:-(?P<last>\d))?|\*)(?:/(?P<step>\d))?")
@@ -67,14 +68,14 @@ def _weekdays(field: str) -> str:
 
     The timer numbers them from Monday.
 
-    >>> _weekdays("1-5"), _weekdays("0,6"), _weekdays("5-7"), _weekdays("*/2"), _weekdays("mon-fri")
-    ('mon,tue,wed,thu,fri', 'sun,sat', 'fri,sat,sun', 'sun,tue,thu,sat', 'mon-fri')
+    >>> _weekdays("1-5"), _weekdays("0,6"), _weekdays("5-7"), _weekdays("*/2"), _weekdays("sat-sun")
+    ('mon,tue,wed,thu,fri', 'sun,sat', 'fri,sat,sun', 'sun,tue,thu,sat', 'sat,sun')
     """
     return ",".join(_named(part) for part in field.split(","))
 
 
 def _named(part: str) -> str:
-    found = NUMBERED.fullmatch(part)
+    found = NUMBERED.fullmatch(_numbered(part.lower()))
     if found is None:
         return part
     first, last, step = found["first"], found["last"], int(found["step"] or 1)
@@ -85,6 +86,19 @@ def _named(part: str) -> str:
     if any(day > 7 for day in days) or not days or not step:
         return part
     return ",".join(DAYS[day % 7] for day in days[::step])
+
+
+def _numbered(part: str) -> str:
+    """Write days by their numbers; a range that ends with Sunday ends the week.
+
+    >>> _numbered("fri-sun"), _numbered("sun-thu"), _numbered("*/2")
+    ('5-7', '0-4', '*/2')
+    """
+    ends = part.split("-")
+    days = [str(DAYS.index(end)) if end in DAYS else end for end in ends]
+    if ends[1:] == ["sun"] and ends[0] != "sun":
+        days[1] = "7"
+    return "-".join(days)
 
 
 def next_fire(schedule: Schedule, after: datetime) -> datetime | None:
@@ -131,7 +145,7 @@ def due(schedule: Schedule, after: datetime, now: datetime) -> list[Asked]:
                 source=schedule.id,
                 origin="schedule",
                 kind="plan",
-                cause=f"schedule {schedule.id}",
+                cause=CAUSE.format(schedule.id),
                 due_at=moment,
                 status="missed" if note else "due",
                 note=note,
@@ -157,6 +171,16 @@ def _latest(schedule: Schedule, after: datetime, now: datetime) -> tuple[list[da
             moments.append(moment)
             count += 1
     return list(moments), count - len(moments)
+
+
+def _of_schedule(row: Slot) -> bool:
+    """Whether a schedule asked for a slot.
+
+    A release before 0007 that runs beside this one writes no origin down: its cause tells.
+    """
+    return row.origin == "schedule" or (
+        row.origin == "person" and row.cause == CAUSE.format(row.source)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +218,7 @@ def choose(
     paused
         Schedules that rest: their slots that have not begun are set aside.
     """
-    planned = [row for row in waiting if row.origin == "schedule" and row.source in graces]
+    planned = [row for row in waiting if row.source in graces and _of_schedule(row)]
     latest, ids = {row.source: row.id for row in planned}, {row.id for row in planned}
     aside, rest = list[tuple[Slot, str]](), list[Slot]()
     for row in waiting:

@@ -18,7 +18,7 @@ import uvicorn
 from sqlalchemy import Engine
 
 from allocator.models.api import AuditCheck
-from allocator.service.http.lanes import LARGEST_STOP, READS, STOPS, Lanes
+from allocator.service.http.lanes import HISTORIES, LARGEST_STOP, READS, STOPS, Lanes
 from allocator.service.http.problems import ProblemError
 from allocator.service.http.server import listen
 from allocator.service.http.verification import KEPT_S, MOST_WAITING, Verification
@@ -84,6 +84,54 @@ def test_a_stop_is_answered_while_as_many_read_as_may(path: str) -> None:
     assert asyncio.run(ask()) == [200] * (2 * STOPS)
     assert hall.most == READS
     assert set(hall.bodies) == {b"ab"}
+
+
+@pytest.mark.parametrize("path", ["/v1/profit", "/v1/equity", "/book"])
+def test_readings_of_the_history_end_in_time_and_keep_no_other_waiting(path: str) -> None:
+    hall = Hall()
+    lanes = Lanes(hall, history_s=0.0)
+
+    async def ask() -> None:
+        slow = [asked(lanes, "GET", path) for _ in range(4 * READS)]
+        assert set(await asyncio.gather(*slow)) == {503}
+        assert hall.reading == HISTORIES, "a thread keeps its place until it ends"
+        await asyncio.sleep(0)
+        assert len(lanes._left) == HISTORIES, "who was refused waits no longer"
+        hall.go.set()
+        for other in ("/v1/book", "/metrics", "/login", "/enter"):
+            assert await asked(lanes, "GET", other) == 200
+        while lanes._left:
+            await asyncio.sleep(0)
+
+    asyncio.run(ask())
+    assert asyncio.run(asked(Lanes(hall), "GET", path)) == 200
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/login", "/enter", "/v1/profit"])
+def test_who_watches_and_who_comes_in_wait_behind_no_reads(path: str) -> None:
+    hall = Hall()
+    lanes = Lanes(hall)
+
+    async def ask() -> None:
+        reads = [asyncio.create_task(asked(lanes, "GET", "/v1/book")) for _ in range(100)]
+        while hall.reading < READS:
+            await asyncio.sleep(0)
+        other = asyncio.create_task(asked(lanes, "GET", path))
+        while hall.reading == READS:
+            await asyncio.sleep(0)
+        hall.go.set()
+        assert await other == 200
+        await asyncio.gather(*reads)
+
+    asyncio.run(ask())
+
+
+def test_a_failure_of_a_reading_of_the_history_is_that_of_its_answer() -> None:
+    async def fails(_scope: Any, _receive: Any, _send: Any) -> None:
+        raise ArithmeticError("odd")
+
+    with pytest.raises(ArithmeticError, match="odd"):
+        asyncio.run(asked(Lanes(fails), "GET", "/v1/profit"))
 
 
 def test_a_stop_of_too_many_bytes_is_refused() -> None:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -76,3 +79,52 @@ def test_file_that_cannot_be_read_is_told_as_it_was_given(store: MarkStore) -> N
     out = Bundles().few(files(store))
     assert len(out) == 1 + 4 + 2, "whoever reads it tells what is wrong with it"
     assert out[1:5] == files(store)[4:8]
+
+
+@pytest.mark.parametrize("gone", ["folder", "files"])
+def test_bundle_that_somebody_cleared_away_is_made_anew(store: MarkStore, gone: str) -> None:
+    before = store.equity("book", *SPAN)
+    folder = store._bundles._folder
+    assert folder is not None
+    for path in folder.iterdir():
+        path.unlink()
+    if gone == "folder":
+        folder.rmdir()
+    assert store.equity("book", *SPAN) == before
+    assert len(store._bundles.few(files(store))) == 1 + 2
+
+
+def test_bundle_that_goes_as_it_is_read_is_not_missed(
+    store: MarkStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, few = store.equity("book", *SPAN), store._bundles.few
+
+    def dropped(asked: list[str]) -> list[str]:
+        out = few(asked)
+        for path in set(out) - set(asked):
+            Path(path).unlink()
+        return out
+
+    monkeypatch.setattr(store._bundles, "few", dropped)
+    assert store.equity("book", *SPAN) == before
+
+
+def test_bundle_that_takes_long_keeps_nobody_else_waiting(store: MarkStore, tmp_path: Path) -> None:
+    slow = tmp_path / "slow"
+    slow.mkdir()
+    for number, path in enumerate(files(store)[:3]):
+        shutil.copy(path, slow / f"{number}.parquet")
+    os.mkfifo(slow / "9.parquet")
+    stuck = sorted(map(str, slow.iterdir()))
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(store._bundles.few, stuck)
+        try:
+            while not store._bundles._making:
+                assert not held.done()
+            assert len(store._bundles.few(files(store))) == 1 + 2
+            assert store._bundles.few(stuck) == stuck, "who asks for the same reads the files"
+        finally:
+            while not held.done():
+                with suppress(OSError):
+                    os.close(os.open(stuck[-1], os.O_WRONLY | os.O_NONBLOCK))
+    assert held.result() == stuck

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -46,6 +47,11 @@ def test_cron_is_read_in_utc() -> None:
         ("2/2", "Tue Thu Sat"),
         ("1-5/2", "Mon Wed Fri"),
         ("mon-fri", "Mon Tue Wed Thu Fri"),
+        ("sat-sun", "Sat Sun"),
+        ("Fri-sun,tue", "Tue Fri Sat Sun"),
+        ("mon-sun", "Mon Tue Wed Thu Fri Sat Sun"),
+        ("sun-thu", "Mon Tue Wed Thu Sun"),
+        ("sun-sun", "Sun"),
         ("*", "Mon Tue Wed Thu Fri Sat Sun"),
     ],
 )
@@ -174,3 +180,14 @@ def test_requests_of_people_are_all_kept() -> None:
     choice = choose(rows, {"often": Decimal(300)}, NOW)
     assert choice.run == rows[0]
     assert choice.aside == ()
+
+
+def test_slot_that_a_release_before_wrote_is_its_schedules_all_the_same() -> None:
+    """It has no origin; what a person asks for has another cause."""
+    graces = {"often": Decimal(60)}
+    old = replace(slot(1, NOW - timedelta(hours=5), origin="person"), cause="schedule often")
+    asked = slot(2, NOW - timedelta(hours=5), origin="person")
+    choice = choose([old, asked], graces, NOW)
+    assert choice.run == asked
+    assert [row for row, _ in choice.aside] == [old]
+    assert choose([replace(old, due_at=NOW)], graces, NOW, {"often"}).aside[0][1] == PAUSED

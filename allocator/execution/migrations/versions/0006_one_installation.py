@@ -1,6 +1,8 @@
 """Which installation a database belongs to.
 
-Revision 0006, after 0005. A database that is in use belongs to whoever led it last.
+Revision 0006, after 0005. A database that is in use belongs to whoever has a mandate or
+cycles in it, or, where nobody has, to whoever led it last. Where several have, it stays nobody's:
+whoever was taken for its owner could come to trade under the other's mandate.
 """
 
 from __future__ import annotations
@@ -26,7 +28,12 @@ def upgrade() -> None:
     )
     op.execute(
         "INSERT INTO installation (id, installation, bound_at) "
-        "SELECT 1, name, since FROM leader ORDER BY since DESC, name LIMIT 1"
+        "WITH used AS (SELECT portfolio FROM mandate_version WHERE status = 'published' "
+        "UNION SELECT portfolio FROM cycle) "
+        "SELECT 1, name, since FROM leader "
+        "WHERE (SELECT count(*) FROM used) = 0 "
+        "OR ((SELECT count(*) FROM used) = 1 AND name IN (SELECT portfolio FROM used)) "
+        "ORDER BY since DESC, name LIMIT 1"
     )
 
 
