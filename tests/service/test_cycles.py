@@ -523,7 +523,7 @@ def test_what_takes_the_place_of_an_approved_plan_is_made_as_that_was(
     slot: Any = Slot(9, f"execute {'f' * 64}", "alice", "execute", "c", START, "running",
                      plan_hash="f" * 64)  # fmt: skip
     room.cycles._again(slot, "the book changed")
-    room.cycles._plan_anew("f" * 64)
+    room.cycles._plan_anew("f" * 64, "the book changed")
     kinds = [row.kind for row in room.slots.with_status("due") if row.source == "again"]
     assert kinds == [kind, kind]
 
