@@ -80,10 +80,17 @@ _kept: dict[str, str] = {}
 
 
 def act(page: Page, origin: str) -> None:
-    """Approve the first plan with actions and carry it out; ask for frontier and what-if."""
+    """Approve the schedule's plan and carry it out; ask for frontier and what-if.
+
+    The demo begins beside liquidation, so that a repair of one transfer may come first.
+    """
     for _ in range(60):
         page.goto(f"{origin}/plan")
-        if page.locator("#approve").count():
+        several = page.locator("tr", has=page.locator("td.n", has_text=re.compile(r"^[2-9]$")))
+        found = several.locator("a.hash")
+        if found.count():
+            found.first.click()
+        if found.count() and page.locator("#approve").count():
             break
         page.wait_for_timeout(1000)
     plan = page.locator("h1 .hash").inner_text()
