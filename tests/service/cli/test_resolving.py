@@ -14,10 +14,11 @@ from allocator.execution.attempts import Attempt
 from allocator.execution.database import connect
 from allocator.execution.schema import upgrade
 from allocator.execution.transitions import State
+from allocator.service.binding import bind
 from allocator.service.bootstrap import read_config
 from allocator.service.cli.main import run
 from allocator.service.demo import prepare
-from tests.execution.book import WHOLE, order
+from tests.execution.book import START, WHOLE, order
 from tests.execution.desk import Desk
 
 
@@ -46,8 +47,10 @@ class Held:
 @pytest.fixture
 def held(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Held]:
     path = prepare(tmp_path)
-    engine = connect(read_config(path).database)
+    config = read_config(path)
+    engine = connect(config.database)
     upgrade(engine)
+    bind(engine, config.installation, START)
     faults = [Fault("order", "lost_after"), Fault("find", "error", times=10_000)]
     desk = Desk.open(engine, faults=faults, mandate=WHOLE)
     desk.run(order(1, "a", "sell", "0.5"))

@@ -17,6 +17,7 @@ import pytest
 from allocator.adapters.emulator.testing import Emulator
 
 Raw = Callable[..., dict[str, Any]]
+TOO_MANY = 10006
 ORDER = {
     "category": "linear",
     "symbol": "BTCUSDT",
@@ -88,6 +89,8 @@ def test_a_server_killed_amid_a_burst_keeps_each_acknowledged_order_once(
                 reply = raw("POST", "/v5/order/create", **ORDER, orderLinkId=f"b{number}")
             except (OSError, http.client.HTTPException):
                 return
+            if reply["retCode"] == TOO_MANY and len(acknowledged) >= after:
+                return  # whoever kills the server was late
             assert reply["retCode"] == 0
             acknowledged.append(f"b{number}")
             if len(acknowledged) == after:
