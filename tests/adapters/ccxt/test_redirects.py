@@ -32,6 +32,8 @@ async def served(handler: Handler, port: int = 0) -> AsyncGenerator[str]:
         yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
+        for _ in range(5):  # what is closed is gone a few turns of the loop later
+            await asyncio.sleep(0)
 
 
 @asynccontextmanager
