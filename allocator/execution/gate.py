@@ -25,6 +25,7 @@ from allocator.risk.orders import (
     message_readings,
     order_readings,
     repeated_reading,
+    would_meet,
 )
 from allocator.risk.volume import move_readings, transfer_readings, volume_readings
 from allocator.state import State as BookState
@@ -95,6 +96,10 @@ class Gate:
         if refusals:
             self._shell.journal.refuse(place, intent, refusals)
             raise RefusedError("; ".join(map(str, refusals)))
+
+    def may_rest(self, intent: OrderIntent) -> bool:
+        """Whether an order meets none of our own that stand or wait in its instrument's book."""
+        return not would_meet(intent, tuple(self._resting(intent)))
 
     def _readings(self, place: Place, intent: Intent, quote: Quote | None) -> Iterator[Reading]:
         run, now = self._run, self._shell.clock.now()

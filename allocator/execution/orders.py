@@ -241,19 +241,24 @@ class Orders:
         return Short(f"{attempt.state}: {attempt.reason}") if bad else None
 
     async def _covered(self, leg: Leg, part: int, quantity: Decimal) -> Quote | None:
-        """Read prices to rest at once the venue's switch is set; None: there is no resting."""
+        """Read prices to rest at, once the venue's switch is set; None: there is no resting."""
         quote = await self._quote(leg)
         if isinstance(quote, Short):
             return None
         await self._requests.pace(leg.order.account)
+        place, intent, _ = self._request(Ready(leg, part, quantity, quote, rests=True))
+        if not self._requests.may_rest(intent):
+            return None  # beside a stop of ours, which what takes at once may pass
         if not self._requests.must_arm(leg.order.account):
             return quote
-        place, intent, _ = self._request(Ready(leg, part, quantity, quote, rests=True))
         if not await self._requests.arm(place, intent):
             return None
         # The switch may have been slow: prices and stamp of what is sent have to be young.
         again = await self._quote(leg)
-        return None if isinstance(again, Short) else again
+        if isinstance(again, Short):
+            return None
+        _, intent, _ = self._request(Ready(leg, part, quantity, again, rests=True))
+        return again if self._requests.may_rest(intent) else None
 
     async def _take(self, leg: Leg, part: int, parts: int, quantity: Decimal) -> Short | None:
         """Send one request that takes if the market stands within the worst price."""

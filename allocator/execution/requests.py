@@ -158,6 +158,10 @@ class Requests:
         """Hold what follows of an order back while its side has had its orders of the window."""
         await self._gate.space(orders, spare)
 
+    def may_rest(self, intent: OrderIntent) -> bool:
+        """Whether an order meets none of our own that stand or wait in its instrument's book."""
+        return self._gate.may_rest(intent)
+
     def must_arm(self, account: str) -> bool:
         """Tell whether the venue's switch has to be set before an order may rest."""
         return self._switches.must_arm(account)

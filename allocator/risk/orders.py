@@ -154,7 +154,7 @@ def _rules(facts: OrderFacts) -> Iterator[Reading]:
     yield flag(table.STATUS, closed or (reduces and not intent.reduce_only), row.id)
     if intent.reduce_only:
         yield Reading(table.REDUCE_ONLY, _beyond_held(facts), row.id)
-    yield Reading(table.SELF_MATCH, _would_meet(facts), row.id)
+    yield Reading(table.SELF_MATCH, would_meet(intent, facts.resting), row.id)
 
 
 def _short_of_least(facts: OrderFacts, row: Instrument) -> Decimal | None:
@@ -174,13 +174,10 @@ def _beyond_held(facts: OrderFacts) -> Decimal | None:
     return facts.intent.quantity - max(against, ZERO)
 
 
-def _would_meet(facts: OrderFacts) -> Decimal:
-    """Add up our own resting orders on the other side that the price reaches."""
-    intent = facts.intent
-    return sum(
-        (row.quantity for row in facts.resting if row.side != intent.side and _meets(intent, row)),
-        ZERO,
-    )
+def would_meet(intent: OrderIntent, resting: Sequence[OpenOrder]) -> Decimal:
+    """Add up our own resting orders on the other side that the price reaches, contracts."""
+    met = (row.quantity for row in resting if row.side != intent.side and _meets(intent, row))
+    return sum(met, ZERO)
 
 
 def _meets(intent: OrderIntent, row: OpenOrder) -> bool:

@@ -16,7 +16,7 @@ from allocator.models.errors import RefusedError
 from tests.execution.book import BTC_A, BTC_B, WHOLE, account, instrument, order, snapshot, transfer
 from tests.execution.desk import CONFIG, Desk, gathered
 from tests.execution.limits import wide
-from tests.execution.test_styles import run
+from tests.execution.test_styles import attempts, run
 
 SLICED = WHOLE.model_copy(
     update={"policy": WHOLE.policy.model_copy(update={"max_slice": Decimal(10000)})}
@@ -182,9 +182,9 @@ def test_an_order_that_would_meet_our_own_is_not_sent(lite: Engine) -> None:
     assert not desk.exchange.received
 
 
-@pytest.mark.parametrize(("style", "goes"), [("ioc", True), ("post_only", False)])
-def test_a_stop_of_the_same_group_bars_only_what_rests(
-    lite: Engine, style: str, goes: bool
+@pytest.mark.parametrize("style", ["ioc", "post_only"])
+def test_a_stop_of_the_same_group_leaves_the_ways_that_do_not_rest(
+    lite: Engine, style: str
 ) -> None:
     rows = [account("a", "alpha", "1"), account("b", "beta", "-1")]
     stop = {"instrument": BTC_A, "side": "sell", "quantity": "0.1", "waits": True}
@@ -192,8 +192,8 @@ def test_a_stop_of_the_same_group_bars_only_what_rests(
     desk = Desk.open(lite, start=snapshot(accounts=rows))
     buy = order(1, "a", "buy", "0.2", limit_price="50100")
     report = run(desk, buy, config=CONFIG.model_copy(update={"style": style}))
-    assert ("SELF_MATCH" in report.why) is not goes
-    assert bool(desk.exchange.received) is goes
+    assert report.status == "done", report.why
+    assert [intent.style for intent, _ in attempts(desk)] == ["ioc"]
 
 
 @pytest.mark.parametrize("only", [True, False])
