@@ -22,12 +22,14 @@ def remarks(before: Halves, after: Halves) -> tuple[str, ...]:
     """Tell what the book after a change has that it did not have before.
 
     Positions above the cap of their brackets, ways that the book had closed and that are open,
-    and open orders whose limit the price has crossed: nobody can say how much of them would have
-    been filled on the way, so open orders are left as they are.
+    open orders whose limit the price has crossed, and those that wait for a price that has moved:
+    nobody can say how much of them would have been filled on the way, so open orders are left as
+    they are.
     """
     if before is after:
         return ()
-    return (*_exceeding(before, after), *_reopened(before, after), *_crossed(before, after))
+    exceeding, reopened = _exceeding(before, after), _reopened(before, after)
+    return (*exceeding, *reopened, *_crossed(before, after), *_waiting(before, after))
 
 
 def _exceeding(before: Halves, after: Halves) -> Iterator[str]:
@@ -66,7 +68,7 @@ def _crossed(before: Halves, after: Halves) -> Iterator[str]:
         for row in account.open_orders:
             now = _against(row, after[0].instrument[row.instrument])
             was = before[0].instrument.get(row.instrument)
-            if now is None:
+            if now is None or row.waits:
                 continue
             stood = old is not None and row in old.open_orders and was is not None
             if stood and was is not None and _against(row, was) is not None:
@@ -76,6 +78,19 @@ def _crossed(before: Halves, after: Halves) -> Iterator[str]:
                 f"open order in {account.id} to {what} at {plain(row.price or now)} is crossed by "
                 f"the price, {plain(now)}: open orders are left as they are"
             )
+
+
+def _waiting(before: Halves, after: Halves) -> Iterator[str]:
+    """Tell of orders that wait for a trigger, which a book does not hold, where the mark moved."""
+    for account in after[0].accounts:
+        for row in account.open_orders:
+            was, now = before[0].instrument.get(row.instrument), after[0].instrument[row.instrument]
+            if row.waits and was is not None and was.mark != now.mark:
+                yield (
+                    f"order in {account.id} to {row.side} {amount(row.quantity)} {row.instrument} "
+                    f"waits for a trigger that the mark, moved from {plain(was.mark)} to "
+                    f"{plain(now.mark)}, may have fired: open orders are left as they are"
+                )
 
 
 def _against(row: OpenOrder, inst: Instrument) -> Decimal | None:

@@ -73,6 +73,20 @@ def test_an_order_that_the_price_crosses_is_told_and_stays(
         assert after.to_json()["remarks"] == [told]
 
 
+@pytest.mark.parametrize("price", ["", ', price: "62000"'])
+def test_of_an_order_that_waits_for_a_trigger_nobody_says_that_the_price_crosses_it(
+    tmp_path: Path, price: str
+) -> None:
+    waits = f'{{instrument: "binance:BTC/USDT:USDT", side: buy, quantity: 1{price}, waits: true}}'
+    orders = f"      open_orders: [{waits}]\n      order_budget: 5\n"
+    book = BOOK.replace("      order_budget: 5\n", orders)
+    assert done(tmp_path, "{funding: {multiply: 2}}", book).remarks == ()
+    assert done(tmp_path, "{prices: {BTC: -10%}}", book).remarks == (
+        "order in binance-main to buy 1 binance:BTC/USDT:USDT waits for a trigger that the mark, "
+        "moved from 64000 to 57600, may have fired: open orders are left as they are",
+    )
+
+
 def test_a_way_that_the_book_has_closed_is_told_when_it_opens(tmp_path: Path) -> None:
     book = BOOK.replace('fee: "0.0005"}', 'fee: "0.0005", enabled: false}')
     shock = "{venues: {binance: {withdrawals: open}}}"
