@@ -255,6 +255,15 @@ class Exchange:
             ledger.quotes.put(quote_at(instrument, ledger.coin_usd(instrument.base), now_ms))
 
 
+def opening(exchange: Exchange, intent: Intent) -> Decimal:
+    """Return the part of an order that adds to the position rather than closes it, unsigned."""
+    position = exchange.ledger.position(intent.user, intent.instrument.id, intent.leg)
+    held = ZERO if position is None else position.quantity
+    if held * intent.signed >= 0:
+        return intent.quantity
+    return max(ZERO, intent.quantity - abs(held))
+
+
 def fill(table: Table[Row], rows: Sequence[Row]) -> None:
     """Put rows into a table."""
     for row in rows:

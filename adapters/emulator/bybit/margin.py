@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 
 from allocator.adapters.emulator.errors import Refusal, Refused
-from allocator.adapters.emulator.exchange import Exchange, Intent
+from allocator.adapters.emulator.exchange import Exchange, Intent, opening
 from allocator.adapters.emulator.market import (
     EIGHT,
     Instrument,
@@ -146,15 +146,6 @@ def account(exchange: Exchange, user: str) -> Account:
         initial=sum(((c.position_initial + c.order_initial) * c.usd for c in coins), ZERO),
         maintenance=sum((c.maintenance * c.usd for c in coins), ZERO),
     )
-
-
-def opening(exchange: Exchange, intent: Intent) -> Decimal:
-    """Return the part of an order that adds to the position rather than closes it, unsigned."""
-    position = exchange.ledger.position(intent.user, intent.instrument.id, intent.leg)
-    held = ZERO if position is None else position.quantity
-    if held * intent.signed >= 0:
-        return intent.quantity
-    return max(ZERO, intent.quantity - abs(held))
 
 
 def admit(exchange: Exchange, intent: Intent) -> None:

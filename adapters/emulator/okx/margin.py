@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 
 from allocator.adapters.emulator.errors import Refusal, Refused
-from allocator.adapters.emulator.exchange import Exchange, Intent
+from allocator.adapters.emulator.exchange import Exchange, Intent, opening
 from allocator.adapters.emulator.market import EIGHT, Instrument, counted, profit, tier_of, value
 from allocator.adapters.emulator.okx.words import setting
 from allocator.adapters.emulator.records import ZERO, Order, Position
@@ -182,7 +182,7 @@ def admit(exchange: Exchange, intent: Intent) -> None:
     if intent.instrument.payoff == "spot":
         _admit_spot(exchange, intent)
         return
-    added = ZERO if intent.reduce_only else _opening(exchange, intent)
+    added = ZERO if intent.reduce_only else opening(exchange, intent)
     if added == 0:
         return
     instrument = intent.instrument
@@ -225,15 +225,6 @@ def _room(current: Account, coin: str, usd: Decimal) -> Decimal:
     return ZERO if row is None or current.level == SPOT else row.free
 
 
-def _opening(exchange: Exchange, intent: Intent) -> Decimal:
-    """Return the part of an order that adds to the position, unsigned."""
-    position = exchange.ledger.position(intent.user, intent.instrument.id, intent.leg)
-    now = ZERO if position is None else position.quantity
-    if now * intent.signed >= 0:
-        return intent.quantity
-    return max(ZERO, intent.quantity - abs(now))
-
-
 def _admit_spot(exchange: Exchange, intent: Intent) -> None:
     instrument = intent.instrument
     buying = intent.side == "buy"
@@ -272,7 +263,7 @@ def _order_initial(exchange: Exchange, order: Order, coin: str) -> Decimal:
         order.user, instrument, order.side, order.remaining, order.price, False, order.leg
     )
     price = order.price or order.mark_at_creation
-    worth = abs(value(instrument, _opening(exchange, intent), price))
+    worth = abs(value(instrument, opening(exchange, intent), price))
     return worth / exchange.leverage(order.user, instrument)
 
 
