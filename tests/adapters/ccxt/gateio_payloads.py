@@ -12,6 +12,7 @@ from typing import Any
 
 from allocator.adapters.ccxt.gateio import text_id
 from allocator.adapters.emulator.wire import Reply
+from tests.adapters.ccxt import withdrawal_payloads
 from tests.adapters.ccxt.recorded import KEY, Recorded, Refusals
 
 HOST = "api.gateio.ws"
@@ -154,6 +155,7 @@ def table() -> dict[str, Any]:
         "GET /api/v4/wallet/order_status": {"tx_id": "59636381286", "status": "SUCCESS"},
         "GET /api/v4/wallet/sub_account_transfers": [],
         f"GET {futures}/account_book": [],
+        **withdrawal_payloads.GATE,
     }
 
 
