@@ -33,12 +33,7 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
     "bybit": (("cancel all on disconnect (disconnected-cancel-all)", WATCHES),),
     "deribit": (("cancel on disconnect (enable_cancel_on_disconnect)", WATCHES),),
-    "gate": (
-        (
-            "orders that chase a price (autoorder/v1/chase/list)",
-            "not read: no page was read that tells their shape",
-        ),
-    ),
+    "gate": (),
     "hyperliquid": (
         ("transfers and withdrawals", "they may not say after when they are refused"),
         (

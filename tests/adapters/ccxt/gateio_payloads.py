@@ -138,6 +138,7 @@ def table() -> dict[str, Any]:
         f"GET {futures}/orders": [],
         f"GET {futures}/price_orders": [],
         f"GET {futures}/autoorder/v1/trail/list": {"orders": []},
+        f"GET {futures}/autoorder/v1/chase/list": {"orders": []},
         f"GET {futures}/orders_timerange": [],
         f"GET {futures}/fee": {
             "BTC_USDT": {"taker_fee": "0.0005", "maker_fee": "-0.0001"},

@@ -218,6 +218,7 @@ def test_the_wallet_settled_in_bitcoin_is_read_by_its_own_rules(
         "GET /api/v4/futures/btc/orders": [],
         "GET /api/v4/futures/btc/price_orders": [],
         "GET /api/v4/futures/btc/autoorder/v1/trail/list": {"orders": []},
+        "GET /api/v4/futures/btc/autoorder/v1/chase/list": {"orders": []},
         "GET /api/v4/futures/btc/fee": {"BTC_USD": {"taker_fee": "0.0005", "maker_fee": "0.0001"}},
         "GET /api/v4/futures/btc/tickers": [gate.ticker("BTC_USD", "40000", "39999.9", "40000.1")],
         "GET /api/v4/futures/btc/contracts/BTC_USD": gate.INVERSE[0],
