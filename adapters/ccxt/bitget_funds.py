@@ -22,7 +22,7 @@ from allocator.adapters.ccxt.bitget_reads import row_of, rows_of
 from allocator.adapters.ccxt.dialect import Trace, Withdrawal
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number, step_of
-from allocator.adapters.ccxt.withdrawing import has_failed, only_one, terms_now, with_fee
+from allocator.adapters.ccxt.withdrawing import fee_by, has_failed, only_one, terms_now, with_fee
 from allocator.adapters.sources import NetworkTerms
 from allocator.models.base import ZERO, plain
 from allocator.models.config import AddressConfig
@@ -95,12 +95,11 @@ def _terms(chain: JsonObject) -> NetworkTerms:
     fee, minimum = number(chain.get("withdrawFee")), number(chain.get("minWithdrawAmount"))
     burns = number(chain.get("extraWithdrawFee"))
     invoices = "lightning" in text(chain, "chain").lower()
+    step = max(number(chain.get("withdrawStep")) or ZERO, step_of(chain.get("withdrawMinScale"), 8))
     return NetworkTerms(
-        fee=fee or ZERO,
+        fee=fee_by(fee or ZERO, step),
         minimum=minimum or ZERO,
-        step=max(
-            number(chain.get("withdrawStep")) or ZERO, step_of(chain.get("withdrawMinScale"), 8)
-        ),
+        step=step,
         open=(
             str(chain.get("withdrawable")).lower() == "true"
             and fee is not None

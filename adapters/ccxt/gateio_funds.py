@@ -28,7 +28,7 @@ from allocator.adapters.ccxt.dialect import Trace, Withdrawal
 from allocator.adapters.ccxt.failures import NotSentError
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number, step_of
-from allocator.adapters.ccxt.withdrawing import has_failed, only_one, terms_now, with_fee
+from allocator.adapters.ccxt.withdrawing import fee_by, has_failed, only_one, terms_now, with_fee
 from allocator.adapters.sources import NetworkTerms
 from allocator.models.base import ZERO, plain
 from allocator.models.config import AddressConfig
@@ -157,10 +157,11 @@ def _terms(row: JsonObject, chain: JsonObject) -> NetworkTerms:
     minimum = number(row.get("withdraw_amount_mini"))
     usable = all(number(chain.get(key)) == 0 for key in SHUT)
     free_of_shares = _share(row, name) == 0
+    step = step_of(chain.get("decimal"), 8)
     return NetworkTerms(
-        fee=fee or ZERO,
+        fee=fee_by(fee or ZERO, step),
         minimum=minimum or ZERO,
-        step=step_of(chain.get("decimal"), 8),
+        step=step,
         open=usable and free_of_shares and fee is not None and minimum is not None,
     )
 

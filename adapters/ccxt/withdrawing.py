@@ -2,6 +2,9 @@
 
 A venue's own figures decide: what a network costs, where its amounts begin and how finely they go
 is read anew before each withdrawal, and one that is shut, or whose fee is no figure, takes nothing.
+
+No page says whether a wallet shows what waits to leave as held back. Where it does, its account is
+frozen until that has left: the same figure tells of spot orders, which are not read.
 """
 
 from __future__ import annotations
@@ -92,11 +95,16 @@ async def terms_now(
 
 @exactly
 def with_fee(amount: Decimal, terms: NetworkTerms) -> Decimal:
-    """Tell what to ask for where the venue takes its fee out of it, so that the amount arrives.
+    """Tell what to ask for where the venue takes its fee out of it, so that the amount arrives."""
+    return amount + terms.fee
 
-    Rounded up to the network's step: what is asked for beyond the fee arrives too.
+
+def fee_by(fee: Decimal, step: Decimal) -> Decimal:
+    """Round a fee that is taken out of what is asked for up to the network's step.
+
+    What is asked for goes by it, fee and all; what is more than the fee arrives.
     """
-    return up(amount + terms.fee, terms.step)
+    return up(fee, step)
 
 
 def only_one(rows: Iterable[JsonObject], what: str) -> JsonObject | None:

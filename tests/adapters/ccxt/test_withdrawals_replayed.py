@@ -149,11 +149,28 @@ def test_less_than_the_network_takes_or_finer_is_not_sent(played: Played, amount
 
 
 def test_a_fee_that_is_finer_than_the_network_is_rounded_up(played: Played) -> None:
+    """Where it is taken out of what is asked for, which goes by the network's step."""
     played.venue.table |= played.words.terms(fee="1.50000001")
+    besides = "feeDeductType" in played.words.body
+    fee = played.gather().snapshot.route["out"].fee
+    assert fee == D("1.50000001" if besides else "1.500001")
     assert isinstance(played.send(), Ack)
     body = played.venue.body(played.words.sent)
     asked = D(str(body.get("amount") or body.get("size")))
-    assert asked == (D("21") if "feeDeductType" in body else D("22.500001"))
+    assert asked == 21 + (0 if besides else fee)
+
+
+@pytest.mark.parametrize(("fee", "asked"), [("0.3", "22"), ("1", "22"), ("1.2", "23"), ("0", "21")])
+def test_bitgets_step_is_kept_by_amount_and_fee_together(
+    monkeypatch: pytest.MonkeyPatch, fee: str, asked: str
+) -> None:
+    words = WORDS["bitget"]
+    with playing(VENUES["bitget"], monkeypatch) as (replay, emulator, config):
+        played = Played(words, replay, emulator, configured(config, words))
+        replay.table |= words.terms(fee=fee, withdrawStep="1")
+        assert isinstance(played.send(), Ack)
+        assert replay.body(words.sent)["size"] == asked
+        assert getattr(played.send(amount="20.5"), "code", "") == "NOT_SENT"
 
 
 def test_a_tag_goes_with_the_address(played: Played) -> None:
