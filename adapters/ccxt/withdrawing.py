@@ -3,8 +3,9 @@
 A venue's own figures decide: what a network costs, where its amounts begin and how finely they go
 is read anew before each withdrawal, and one that is shut, or whose fee is no figure, takes nothing.
 
-No page says whether a wallet shows what waits to leave as held back. Where it does, its account is
-frozen until that has left: the same figure tells of spot orders, which are not read.
+No page of Gate or Bitget says whether a wallet shows what waits to leave as held back. Where it
+does, its account is frozen until that has left: the same figure tells of spot orders, which are not
+read. KuCoin's main wallet knows no orders.
 """
 
 from __future__ import annotations
