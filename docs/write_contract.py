@@ -131,10 +131,14 @@ planned nor sent (C18). A number is how many orders one request carries, or afte
 of silence at least every order in a book is cancelled: one that waits for a trigger is none of
 those sent here, and may stay. **keyed**: a transfer bears a key by which the venue knows it again.
 **seen**: what a chain brings to the wallet is seen to arrive; where it is not, no withdrawal ends.
-Sub-accounts can do less: they do not withdraw. Hyperliquid's switch works ten times a day, and only
-once an account has traded a million dollars. Binance's is used where its futures accounts trade
-six markets in all at most, each counted once an account. **told**: the venue publishes how it
-stands, and is asked at each gather ([service.md](service.md)).
+Sub-accounts can do less: they do not withdraw. KuCoin holds no second withdrawal against the first:
+its records keep our key as a remark, by which two that are equal are told apart; what leaves its
+futures wallet goes to the main one before it goes onto a chain. Gate's address book is read before
+each withdrawal; the other venues refuse what is not in theirs, KuCoin where its switch says so.
+Hyperliquid's switch works ten times a day, and only once an account has traded a million dollars.
+Binance's is used where its futures accounts trade six markets in all at most, each counted once an
+account. **told**: the venue publishes how it stands, and is asked at each gather
+([service.md](service.md)).
 """
 UNUSED_HEAD = """\
 What a venue offers besides and no adapter uses:

@@ -1,7 +1,8 @@
 """Bitget v2, classic account: facts, and how actions are sent and looked up.
 
-Accounts are the spot wallet (it only holds) and the USDT futures wallet (``usdm``); money passes
-between them inside one user. One-way mode only; cross margin or isolated as each pair is set.
+Accounts are the spot wallet (it holds, and withdraws: `bitget_funds`) and the USDT futures wallet
+(``usdm``); money passes between them inside one user. One-way mode only; cross margin or isolated
+as each pair is set.
 Requests are counted by user, ten a second on the endpoints used here, public ones by address.
 
 Nothing here was run against the venue itself: requests and answers follow its pages
@@ -19,16 +20,17 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from allocator.adapters.ccxt import bitget_accounts, bitget_markets
+from allocator.adapters.ccxt import bitget_accounts, bitget_funds, bitget_markets
 from allocator.adapters.ccxt.bitget_accounts import ONE_WAY, setting
 from allocator.adapters.ccxt.bitget_reads import COIN, FUTURES, pages, row_of, rows_of
 from allocator.adapters.ccxt.dialect import Facts, Trace
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
 from allocator.adapters.ccxt.fills import Fill, fees_of
-from allocator.adapters.ccxt.lacking import SendsNoMoves, SendsNoWithdrawals
+from allocator.adapters.ccxt.lacking import SendsNoMoves
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.reads import ReadsAccounts, ReadsMarkets
 from allocator.adapters.ccxt.values import JsonObject, moment, number
+from allocator.adapters.ccxt.withdrawing import Withdraws
 from allocator.adapters.exact import exactly
 from allocator.models.base import ZERO, plain
 from allocator.models.errors import VenueError
@@ -59,7 +61,7 @@ ORDER_CODES = (
     "40815 40816 40844 40845 40921 40928 41103 43005 43006 43007 43008 43009 43010 43012 43027 "
     "43028 45002 45003 45006 45035 45110 45111 45112 45113 45114 45115 45116 45118 45119 45120"
 )
-FUND_CODES = "40799 43117 43125 43129"
+FUND_CODES = "11000 13001 13002 13004 13006 13212 40021 40027 40052 40799 43117 43125 43129 50101"
 FACTS = Facts(
     definitive=frozenset(f"{REQUEST_CODES} {ORDER_CODES} {FUND_CODES}".split()),
     duplicate=frozenset({"43118", "45034", "50060"}),
@@ -69,12 +71,13 @@ FACTS = Facts(
 )
 
 
-class Bitget(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves):
+class Bitget(ReadsAccounts, ReadsMarkets, Withdraws, SendsNoMoves):
     """The classic account of one user: its spot wallet and its USDT futures wallet."""
 
     accounts = bitget_accounts
     wallets = ("usdm", "spot")
     markets = bitget_markets
+    funds = bitget_funds
 
     @property
     def facts(self) -> Facts:
@@ -85,6 +88,7 @@ class Bitget(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves):
         """Tell what may be asked: a transfer is keyed, and a repeated key changes nothing."""
         return Capabilities(
             orders=place.config.wallet == "usdm",
+            withdrawals=place.login is place.master and place.config.wallet == "spot",
             sees_deposits=place.config.wallet == "spot",
             read_lag_s=Decimal(2),
         )

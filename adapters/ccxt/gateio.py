@@ -11,9 +11,9 @@ between trading accounts", "Transfer between main and sub accounts", "Transfer s
 labels) and are replayed from it.
 Whether the venue refuses a second order with the same `text` is not documented: it is taken not to.
 How soon a read shows a write is not documented either: two seconds are assumed.
-Not covered: unified and portfolio-margin accounts, delivery, options and spot trading,
-withdrawals. Risk limits are the contract's tiers, by user and contract; what else the venue bounds
-over several users is not told by any page read here.
+Withdrawals are in `gateio_funds`. Not covered: unified and portfolio-margin accounts, delivery,
+options and spot trading. Risk limits are the contract's tiers, by user and contract; what else the
+venue bounds over several users is not told by any page read here.
 """
 
 from __future__ import annotations
@@ -25,17 +25,18 @@ from collections.abc import Sequence
 from decimal import Decimal
 from itertools import zip_longest
 
-from allocator.adapters.ccxt import gateio_accounts, gateio_markets
+from allocator.adapters.ccxt import gateio_accounts, gateio_funds, gateio_markets
 from allocator.adapters.ccxt.answers import listed
 from allocator.adapters.ccxt.batches import of_request, told_each
 from allocator.adapters.ccxt.dialect import Facts, Trace
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
 from allocator.adapters.ccxt.fills import fees_of
 from allocator.adapters.ccxt.gateio_reads import pages, settle
-from allocator.adapters.ccxt.lacking import SendsNoMoves, SendsNoWithdrawals
+from allocator.adapters.ccxt.lacking import SendsNoMoves
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.reads import ReadsAccounts, ReadsMarkets
 from allocator.adapters.ccxt.values import JsonObject, moment, number
+from allocator.adapters.ccxt.withdrawing import Withdraws
 from allocator.adapters.exact import exactly
 from allocator.models.base import ZERO, plain
 from allocator.models.errors import VenueError
@@ -74,7 +75,8 @@ ORDER_LABELS = (
 FUND_LABELS = (
     "SUB_ACCOUNT_NOT_FOUND SUB_ACCOUNT_LOCKED TOO_MUCH_FUTURES_AVAILABLE "
     "FUTURES_BALANCE_NOT_ENOUGH BALANCE_NOT_ENOUGH INVALID_PRECISION INVALID_CURRENCY "
-    "INVALID_CLIENT_ORDER_ID AMOUNT_TOO_LITTLE AMOUNT_TOO_MUCH"
+    "INVALID_CLIENT_ORDER_ID AMOUNT_TOO_LITTLE AMOUNT_TOO_MUCH ADDRESS_NOT_USED "
+    "WITHDRAWAL_OVER_LIMIT API_WITHDRAW_DISABLED"
 )
 FACTS = Facts(
     definitive=frozenset(" ".join([REQUEST_LABELS, ORDER_LABELS, FUND_LABELS]).split()),
@@ -103,12 +105,13 @@ def text_id(client_id: str) -> str:
     return "t-" + base64.b32encode(raw).decode().rstrip("=").lower()
 
 
-class Gate(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves):
+class Gate(ReadsAccounts, ReadsMarkets, Withdraws, SendsNoMoves):
     """The classic account of each user: its spot wallet and its two futures wallets."""
 
     accounts = gateio_accounts
     wallets = ("usdm", "coinm", "spot")
     markets = gateio_markets
+    funds = gateio_funds
 
     @property
     def facts(self) -> Facts:
@@ -116,13 +119,14 @@ class Gate(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves):
         return FACTS
 
     def capabilities(self, place: Place) -> Capabilities:
-        """Tell what may be asked: the spot wallet takes transfers only.
+        """Tell what may be asked: the spot wallet moves money only, a main account's onto chains.
 
         A transfer inside a user carries no key, so none does as far as a plan is concerned.
         """
         trades = place.config.wallet in ("usdm", "coinm")
         return Capabilities(
             orders=trades,
+            withdrawals=place.login is place.master and place.config.wallet == "spot",
             sees_deposits=place.config.wallet == "spot",
             transfer_key=False,
             client_id_reusable=True,

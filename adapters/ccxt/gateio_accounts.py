@@ -17,13 +17,13 @@ from allocator.adapters.ccxt.gateio_reads import (
     futures_account,
     instrument_of,
     net_positions,
-    open_orders,
     position_rows,
     settle,
     signed,
     spot_rows,
     wallet,
 )
+from allocator.adapters.ccxt.gateio_waiting import open_orders
 from allocator.adapters.ccxt.pairs import DRIFT, Held, check_unrealised, flat_pair, pair_of
 from allocator.adapters.ccxt.place import Place, text, who
 from allocator.adapters.ccxt.readings import holding, reading_of

@@ -1,28 +1,23 @@
-"""Gate v4: balances, positions and orders of the futures and spot wallets in our terms.
+"""Gate v4: balances, positions and lists of the futures and spot wallets in our terms.
 
 Sources: the venue's pages "Get futures account", "List all positions of a user", "List futures
-orders", "Query auto order list", "List spot trading accounts" (API v4; models FuturesAccount,
-Position, FuturesOrder, FuturesPriceTriggeredOrder, FuturesInitialOrder), "Get trail order list"
-(models TrailOrderListResponse and TrailOrder of the venue's own clients; an independent client
-finds the envelope of CreateTrailOrderResponse around the list, and both are read).
+orders", "List spot trading accounts" (API v4; models FuturesAccount, Position, FuturesOrder).
+`gateio_waiting` reads orders.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import partial
 
 from allocator.adapters.ccxt.answers import distinct, listed
 from allocator.adapters.ccxt.failures import UnansweredError
-from allocator.adapters.ccxt.listing import READINGS, agreed, by_name
+from allocator.adapters.ccxt.listing import READINGS, by_name
 from allocator.adapters.ccxt.pairs import check_sign
-from allocator.adapters.ccxt.place import Place, flag, text
+from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject, number
-from allocator.adapters.ccxt.waiting import Waiting, each, one_of, together
 from allocator.adapters.exact import exactly
-from allocator.models.account import OpenOrder
 from allocator.models.base import ONE, ZERO
 from allocator.models.errors import VenueError
 
@@ -34,23 +29,6 @@ OVERLAP = 10
 IDENTITY = Decimal("0.000001")
 SETTLES = {"usdm": "usdt", "coinm": "btc"}
 KINDS = {"usdm": "linear", "coinm": "inverse"}
-AUTO_STATES = frozenset({"open", "inactive"})
-"""States in which an order waits: for a price, or first for the order whose position it closes.
-
-The list can be asked for by the first word alone; an order in the other state adds nothing.
-"""
-
-AUTO_KINDS = frozenset(
-    f"{plan}close-{leg}-{what}"
-    for leg in ("long", "short")
-    for plan, what in (("", "order"), ("", "position"), ("plan-", "position"))
-)
-TRAILS = "private_futures_get_settle_autoorder_v1_trail_list"
-LEGS = frozenset({"close_long", "close_short"})
-CLOSES = ("close", "is_close")
-REDUCES = ("reduce_only", "is_reduce_only")
-"""Flags of an order that waits, as it was asked for and as it is."""
-
 FLOWS = ("dnw", "pnl", "fee", "refr", "fund")
 
 
@@ -109,50 +87,6 @@ async def _joined(
         if len(found) < PAGE:
             return list(rows.values())
     raise VenueError(f"{endpoint}: more than {PAGES} pages")
-
-
-async def trails(login: Login, settled: str) -> list[JsonObject]:
-    """Read every page of the orders that trail a price.
-
-    No page says how many one of them may hold: the last is the one that tells nothing new, and any
-    may have been full.
-
-    Raises
-    ------
-    VenueError
-        When a page fails, there is no end to them, or they do not hold still.
-    """
-    return await agreed(TRAILS, partial(_trail_pages, login, settled), "id")
-
-
-async def _trail_pages(login: Login, settled: str) -> tuple[list[JsonObject], bool]:
-    """Read every page of what trails, and tell whether there is nothing."""
-    rows = dict[str, JsonObject]()
-    for page in range(1, PAGES + 1):
-        asked = {"settle": settled, "is_finished": "false", "page_num": page, "page_size": PAGE}
-        told = by_name(_trails(await login.call(TRAILS, asked)), "id")
-        if told.keys() <= rows.keys():
-            return list(rows.values()), not rows
-        rows |= told
-    raise VenueError(f"{TRAILS}: more than {PAGES} pages")
-
-
-def _trails(reply: object) -> list[JsonObject]:
-    """Take a page out of its envelope, or of none; without any order the list may be left out.
-
-    Raises
-    ------
-    UnansweredError
-        When the answer is an error, or something else.
-    """
-    told = reply
-    if isinstance(reply, dict) and "code" in reply:
-        if str(reply["code"]) != "0":
-            raise UnansweredError(f"{TRAILS}: {reply['code']} {reply.get('message')}")
-        told = reply.get("data") or {}
-    if isinstance(told, dict) and "label" not in told and told.get("orders") is None:
-        return []
-    return listed(told, TRAILS, "orders")
 
 
 async def futures_account(place: Place) -> JsonObject:
@@ -247,98 +181,3 @@ def net_positions(place: Place, rows: list[JsonObject]) -> dict[str, Decimal]:
             name = instrument_of(place, row)
             held[name] = held.get(name, ZERO) + signed(row)
     return held
-
-
-async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
-    """Read every order that stands in a book, waits for a price, or trails one."""
-    asked = {"settle": settle(place), "status": "open"}
-    told = await standing_rows(place.login, "private_futures_get_settle_price_orders", asked)
-    trailing = await trails(place.login, settle(place))
-    rows = await standing_rows(place.login, "private_futures_get_settle_orders", asked)
-    waiting = [
-        *each(told, "id", partial(_waiting, place)),
-        *each(trailing, "id", partial(_trailing, place)),
-    ]
-    whole = [row for row in rows if _closes_all(row)]
-    closing = [f"{text(row, 'id')} of {instrument_of(place, row)}" for row in whole]
-    standing = [_open_order(place, row) for row in rows if not _closes_all(row)]
-    return together(place, standing, waiting, closing)
-
-
-def _waiting(place: Place, row: JsonObject) -> Waiting:
-    """Read an order that waits; the sign of its size is its side, and one that closes all has none.
-
-    Raises
-    ------
-    VenueError
-        When it is not understood.
-    """
-    initial = row.get("initial")
-    if not isinstance(initial, dict):
-        raise VenueError("the answer has no initial")
-    one_of(row, "status", AUTO_STATES)
-    size, closes = number(text(initial, "size")) or ZERO, _closes(row, initial)
-    if not size and not closes:
-        raise VenueError("an order without a size, which closes nothing")
-    return Waiting(
-        id=text(row, "id"),
-        instrument=instrument_of(place, initial),
-        side=None if not size else "buy" if size > 0 else "sell",
-        quantity=abs(size) or None,
-        price=number(initial.get("price")) or None,
-        reduce_only=not size or any([flag(initial, key) for key in REDUCES]),
-    )
-
-
-def _trailing(place: Place, row: JsonObject) -> Waiting:
-    """Read an order that trails a price; it fires at market, and its sign is its side.
-
-    Raises
-    ------
-    VenueError
-        When it is not understood.
-    """
-    one_of(row, "status", {"open"})
-    size = number(text(row, "amount")) or ZERO
-    whole = not size and flag(row, "position_related")
-    if not size and not whole:
-        raise VenueError("an order without a size, which closes nothing")
-    return Waiting(
-        id=text(row, "id"),
-        instrument=instrument_of(place, row),
-        side=None if whole else "buy" if size > 0 else "sell",
-        quantity=abs(size) or None,
-        price=None,
-        reduce_only=whole or flag(row, "reduce_only"),
-    )
-
-
-def _closes(row: JsonObject, initial: JsonObject) -> bool:
-    """Tell whether an order says that it closes: without a size, whatever there is then.
-
-    Raises
-    ------
-    VenueError
-        When it says so, or anything else, in words that are not known.
-    """
-    kind = row.get("order_type") and one_of(row, "order_type", AUTO_KINDS)
-    leg = initial.get("auto_size") and one_of(initial, "auto_size", LEGS)
-    return bool(kind or leg) or any([flag(initial, key) for key in CLOSES])
-
-
-def _closes_all(row: JsonObject) -> bool:
-    """Tell whether an order that stands closes all of a position: it has no size of its own."""
-    return not number(text(row, "left")) and any([flag(row, key) for key in CLOSES])
-
-
-def _open_order(place: Place, row: JsonObject) -> OpenOrder:
-    left = number(text(row, "left")) or ZERO
-    if not left:
-        raise VenueError(f"an open order without a size: {row.get('id')}")
-    return OpenOrder(
-        instrument=instrument_of(place, row),
-        side="buy" if left > 0 else "sell",
-        quantity=abs(left),
-        price=number(row.get("price")) or None,
-        reduce_only=flag(row, "is_reduce_only"),
-    )

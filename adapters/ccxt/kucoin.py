@@ -24,8 +24,8 @@ which in the samples of the venue's own client is empty or ``{}`` for a transfer
 Ledgers - Spot/Margin, Margin_hf). There is no list of transfers between a user's wallets
 (Kucoin/kucoin-python-sdk, issue 45). Of two that look the same neither is told as found.
 
-Risk limits are by user and contract; none over several users is told. Coin-margined contracts,
-withdrawals, position moves and the venue's disconnect protection are not covered.
+Withdrawals are in `kucoin_funds`. Risk limits are by user and contract; none over several users is
+told. Coin-margined contracts, position moves and the venue's disconnect protection are not covered.
 """
 
 from __future__ import annotations
@@ -33,17 +33,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from allocator.adapters.ccxt import kucoin_accounts, kucoin_markets
+from allocator.adapters.ccxt import kucoin_accounts, kucoin_funds, kucoin_markets
 from allocator.adapters.ccxt.batches import of_request, told_by_name
 from allocator.adapters.ccxt.dialect import Facts, Trace
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError, UnansweredError
 from allocator.adapters.ccxt.fills import fees_of
 from allocator.adapters.ccxt.kucoin_accounts import setting
 from allocator.adapters.ccxt.kucoin_reads import data_of, pages, rows_of
-from allocator.adapters.ccxt.lacking import SendsNoMoves, SendsNoWithdrawals
+from allocator.adapters.ccxt.lacking import SendsNoMoves
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.reads import ReadsAccounts, ReadsMarkets
 from allocator.adapters.ccxt.values import JsonObject, moment, number
+from allocator.adapters.ccxt.withdrawing import Withdraws
 from allocator.adapters.exact import exactly
 from allocator.models.base import ZERO, plain
 from allocator.models.errors import VenueError
@@ -68,8 +69,11 @@ ORDER_CODES = (
     "40010 100001 100003 200003 300000 300001 300003 300005 300006 300007 300008 300009 300010 "
     "300011 300012 300013 300014 300015 300016 300017 330005 330011"
 )
+FUND_CODES = "200004 260210 260325"
+"""Of the spot table, and of the page on withdrawals: money short, network shut, not registered."""
+
 FACTS = Facts(
-    definitive=frozenset(f"{REQUEST_CODES} {ORDER_CODES}".split()),
+    definitive=frozenset(f"{REQUEST_CODES} {ORDER_CODES} {FUND_CODES}".split()),
     duplicate=frozenset({"300018"}),
     gone=frozenset({"100004"}),
     stale=frozenset({"400002"}),
@@ -85,12 +89,13 @@ OF_REQUEST = FACTS.formal | FACTS.stale
 """Codes of key, signature, stamp, right and form of the request: no order was looked at."""
 
 
-class KuCoin(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves):
+class KuCoin(ReadsAccounts, ReadsMarkets, Withdraws, SendsNoMoves):
     """The classic account of each user: its futures wallet and the two that hold."""
 
     accounts = kucoin_accounts
     wallets = ("usdm", "funding", "spot")
     markets = kucoin_markets
+    funds = kucoin_funds
 
     @property
     def facts(self) -> Facts:
@@ -103,6 +108,7 @@ class KuCoin(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves):
         return Capabilities(
             orders=trades,
             batch_orders=MOST_ORDERS if trades else 1,
+            withdrawals=place.login is place.master and place.config.wallet == "funding",
             sees_deposits=place.config.wallet == "funding",
             transfer_key=False,
             client_id_reusable=True,

@@ -114,14 +114,19 @@ def wallet(row: JsonObject) -> Decimal:
 async def held(place: Place) -> dict[str, Decimal]:
     """Read a wallet that only holds.
 
+    No order stands in the main wallet: what is held back there waits to be withdrawn (page "Get
+    Holds"), and is on its way as our own record has it.
+
     Raises
     ------
     VenueError
-        When something is held back: an order may stand that this adapter does not read.
+        When something else is held back: an order may stand that this adapter does not read.
     """
     asked = {"type": HOLDS[place.config.wallet]}
     found = rows_of(await place.login.call("private_get_accounts", asked), "accounts")
     rows = distinct(found, "currency")
+    if place.config.wallet == "funding":
+        return {text(row, "currency"): number(text(row, "available")) or ZERO for row in rows}
     kept = [text(row, "currency") for row in rows if number(text(row, "holds"))]
     if kept:
         raise VenueError(f"spot orders are not read, and {', '.join(kept)} is held back")

@@ -30,17 +30,10 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
             "batch orders (batch-place-order)",
             "one request takes orders of one pair, and legs in one account are of different ones",
         ),
-        WITHDRAWALS,
     ),
     "bybit": (("cancel all on disconnect (disconnected-cancel-all)", WATCHES),),
     "deribit": (("cancel on disconnect (enable_cancel_on_disconnect)", WATCHES),),
-    "gate": (
-        WITHDRAWALS,
-        (
-            "orders that chase a price (autoorder/v1/chase/list)",
-            "not read: no page was read that tells their shape",
-        ),
-    ),
+    "gate": (),
     "hyperliquid": (
         ("transfers and withdrawals", "they may not say after when they are refused"),
         (
@@ -56,7 +49,7 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
             "they tell when one begins, not whether it goes on, and are signed",
         ),
     ),
-    "kucoinfutures": (WITHDRAWALS,),
+    "kucoinfutures": (("protection on disconnect (dcp/set)", PROOF),),
     "okx": (("moves of positions (account/move-positions)", PROOF),),
 }
 """By venue: what, and why not."""

@@ -12,6 +12,7 @@ equity, the position (0.01 from 25,000 to 25,100) and the tiers are the pages' o
 from typing import Any
 
 from allocator.adapters.emulator.wire import Call, Reply
+from tests.adapters.ccxt import withdrawal_payloads
 from tests.adapters.ccxt.recorded import Recorded, Refusals
 
 HOST = "api.bitget.com"
@@ -179,6 +180,7 @@ def table() -> dict[str, Any]:
         ),
         "POST /api/v2/spot/wallet/transfer": ok({"transferId": "123456", "clientOid": "x123"}),
         "GET /api/v2/spot/account/transferRecords": ok([]),
+        **withdrawal_payloads.BITGET,
     }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from allocator.adapters.ccxt.gateio import text_id
 from allocator.adapters.emulator.wire import Reply
+from tests.adapters.ccxt import withdrawal_payloads
 from tests.adapters.ccxt.recorded import KEY, Recorded, Refusals
 
 HOST = "api.gateio.ws"
@@ -137,6 +138,7 @@ def table() -> dict[str, Any]:
         f"GET {futures}/orders": [],
         f"GET {futures}/price_orders": [],
         f"GET {futures}/autoorder/v1/trail/list": {"orders": []},
+        f"GET {futures}/autoorder/v1/chase/list": {"orders": []},
         f"GET {futures}/orders_timerange": [],
         f"GET {futures}/fee": {
             "BTC_USDT": {"taker_fee": "0.0005", "maker_fee": "-0.0001"},
@@ -154,6 +156,7 @@ def table() -> dict[str, Any]:
         "GET /api/v4/wallet/order_status": {"tx_id": "59636381286", "status": "SUCCESS"},
         "GET /api/v4/wallet/sub_account_transfers": [],
         f"GET {futures}/account_book": [],
+        **withdrawal_payloads.GATE,
     }
 
 

@@ -13,6 +13,7 @@ figures are made to fit it.
 from typing import Any
 
 from allocator.adapters.emulator.wire import Call, Reply
+from tests.adapters.ccxt import withdrawal_payloads
 from tests.adapters.ccxt.recorded import Recorded, Refusals
 
 HOST, SPOT_HOST = "api-futures.kucoin.com", "api.kucoin.com"
@@ -198,6 +199,7 @@ def table() -> dict[str, Any]:
         f"GET {V1}/accounts": wallets,
         "POST /api/v3/accounts/universal-transfer": ok({"orderId": "6705f7248c6954000733ecac"}),
         f"GET {V1}/transaction-history": ledger(),
+        **withdrawal_payloads.KUCOIN,
     }  # fmt: skip
 
 

@@ -214,7 +214,8 @@ def test_the_capability_table_and_the_routes_say_what_it_can(run: Run, config: C
     routes, caps = run(config, read)
     assert routes == {("futures", "spot"), ("spot", "futures")}
     assert (caps["futures"].orders, caps["spot"].orders, caps["coins"].orders) == (1, 0, 0)
-    assert not any(row.withdrawals or row.moves or row.dead_man_s for row in caps.values())
+    assert not any(row.moves or row.dead_man_s for row in caps.values())
+    assert [name for name, row in caps.items() if row.withdrawals] == ["spot"]
 
 
 def test_a_login_without_its_passphrase_is_refused() -> None:

@@ -178,7 +178,8 @@ def test_the_capability_table_says_what_it_cannot(run: Run, config: Config) -> N
     caps = run(config, read)
     assert caps["futures"].orders
     assert not caps["spot"].orders
-    assert not any(row.withdrawals or row.moves or row.transfer_key for row in caps.values())
+    assert not any(row.moves or row.transfer_key for row in caps.values())
+    assert [name for name, row in caps.items() if row.withdrawals] == ["spot"]
     assert (caps["futures"].dead_man_s, caps["spot"].dead_man_s) == (5, None)
 
 
@@ -217,6 +218,7 @@ def test_the_wallet_settled_in_bitcoin_is_read_by_its_own_rules(
         "GET /api/v4/futures/btc/orders": [],
         "GET /api/v4/futures/btc/price_orders": [],
         "GET /api/v4/futures/btc/autoorder/v1/trail/list": {"orders": []},
+        "GET /api/v4/futures/btc/autoorder/v1/chase/list": {"orders": []},
         "GET /api/v4/futures/btc/fee": {"BTC_USD": {"taker_fee": "0.0005", "maker_fee": "0.0001"}},
         "GET /api/v4/futures/btc/tickers": [gate.ticker("BTC_USD", "40000", "39999.9", "40000.1")],
         "GET /api/v4/futures/btc/contracts/BTC_USD": gate.INVERSE[0],

@@ -142,6 +142,21 @@ def test_money_that_is_held_back_freezes_its_wallet(config: Config, venue: Repla
     assert gathered(config).snapshot.account["spot"].state == "frozen"
 
 
+def test_what_a_withdrawal_holds_back_has_left_the_main_wallet(
+    config: Config, venue: Replay
+) -> None:
+    """No order holds anything there: what is held back waits to leave, or comes back."""
+    row = {"id": "1", "currency": "USDT", "type": "main", "balance": "2", "available": "0.5",
+           "holds": "1.5"}  # fmt: skip
+    venue.table["GET /api/v1/accounts"] = kucoin.ok([row])
+    account = gathered(config).snapshot.account["main"]
+    told = run_with(config, lambda opened: opened.venues["main"].read())
+    assert account.state == "open"
+    assert account.balances["USDT"].wallet == account.balances["USDT"].withdrawable == D("0.5")
+    assert told.complete
+    assert told.wallets == {"USDT": D("0.5")}
+
+
 def test_every_page_of_open_orders_is_read(config: Config, venue: Replay) -> None:
     def page(call: Call) -> Any:
         names = (f"{call.text('currentPage')}-{number}" for number in range(2))

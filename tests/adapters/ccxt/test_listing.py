@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from allocator.adapters.ccxt import gateio_reads, kucoin_reads, listing
+from allocator.adapters.ccxt import gateio_reads, gateio_waiting, kucoin_reads, listing
 from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.session import Login
 from allocator.models.errors import VenueError
@@ -43,7 +43,8 @@ class Moving:
 READERS: dict[str, tuple[Reader, int]] = {
     "kucoin": (lambda at: kucoin_reads.standing_rows(at, "orders", {}), 50),
     "gate": (lambda at: gateio_reads.standing_rows(at, "orders", {}), 100),
-    "gate trails": (lambda at: gateio_reads.trails(at, "usdt"), 20),
+    "gate trails": (lambda at: gateio_waiting.trails(at, "usdt"), 20),
+    "gate chases": (lambda at: gateio_waiting.chases(at, "usdt"), 20),
 }
 EACH = pytest.mark.parametrize("venue", READERS)
 
@@ -95,7 +96,7 @@ def test_nothing_that_stood_all_the_while_is_missed(venue: str, seed: int) -> No
 
 
 def test_one_page_is_asked_for_once() -> None:
-    for venue, count in (("kucoin", 50), ("gate", 99), ("gate trails", 0)):
+    for venue, count in (("kucoin", 50), ("gate", 99), ("gate trails", 0), ("gate chases", 0)):
         moving = Moving(count, {})
         assert len(ids(venue, moving)) == count
         assert moving.calls == 1
@@ -107,7 +108,7 @@ def test_two_orders_of_one_name_in_one_answer_are_not_read() -> None:
         ids("gate", moving)
 
 
-@pytest.mark.parametrize("venue", ["kucoin", "gate trails"])
+@pytest.mark.parametrize("venue", ["kucoin", "gate trails", "gate chases"])
 def test_a_list_that_never_holds_still_is_not_read(venue: str) -> None:
     moving = Moving(READERS[venue][1] + 30, dict.fromkeys(range(2, 99), end(0)))
     with pytest.raises(UnansweredError, match=f"while {listing.READINGS} readings"):

@@ -1,7 +1,8 @@
 """Orders that wait for a trigger at Gate, Hyperliquid and Kraken Futures.
 
 Rows: ccxt's sample of Gate's "Query auto order list" and the model FuturesPriceTriggeredOrder of
-the venue's own client, and of its models TrailOrder and CreateTrailOrderResponse; a recorded answer
+the venue's own client, of its models TrailOrder and CreateTrailOrderResponse, and of the page "List
+chase orders"; a recorded answer
 of `frontendOpenOrders` among the tests of Hyperliquid's own client, and the page on it; the fields
 of Kraken's "Get open orders".
 """
@@ -25,6 +26,7 @@ GATE, HL, KRAKEN = gate.RECORDED, hyperliquid.RECORDED, kraken.RECORDED
 AUTO = f"GET {gate.FUTURES}/price_orders"
 STANDS = f"GET {gate.FUTURES}/orders"
 TRAIL = f"GET {gate.FUTURES}/autoorder/v1/trail/list"
+CHASE = f"GET {gate.FUTURES}/autoorder/v1/chase/list"
 FRONTEND = f"{hyperliquid.INFO}#frontendOpenOrders"
 OPEN = f"GET {kraken.V3}/openorders"
 GATE_BTC, HL_BTC, KRAKEN_BTC = GATE.instrument, HL.instrument, KRAKEN.instrument
@@ -88,6 +90,23 @@ def trails(*rows: Any, enveloped: bool = False) -> Callable[[Call], Any]:
         return {"code": 0, "message": "", "data": body, "timestamp": call.now_ms}
 
     return answer
+
+
+def chase(**other: Any) -> dict[str, Any]:
+    """Write an order of Gate's that chases the price: a purchase of twelve contracts, five done."""
+    return {
+        "id": "117", "user": "6320300", "contract": "BTC_USDT", "settle": "usdt", "amount": "12",
+        "price_limit": "3800", "reduce_only": False, "text": "apiv4", "create_time": 1790000000,
+        "finish_time": 0, "original_status": 1, "status": "open", "reason": "",
+        "fill_amount": "5", "average_fill_price": "3779", "suborder_id": "15675394",
+        "is_dual_mode": False, "side_label": "long", "position_side_output": "",
+        "chase_price": "3780", "interval_sec": 1, "updated_at": 1790000001,
+        "suborder_price": "3780", "suborder_ongoing": True, "suborder_finish_as": "",
+        "price_type": 1, "price_gap_type": "", "price_gap_value": "", "status_code": "",
+        "create_time_precise": "1790000000.1", "finish_time_precise": "",
+        "pos_margin_mode": "cross", "position_mode": "single", "leverage": "0",
+        "error_label": "", **other,
+    }  # fmt: skip
 
 
 def endless(call: Call) -> Any:
@@ -155,6 +174,15 @@ READ = (
          f"4321 of {GATE_BTC}"),
     Told("trailing, a page told again and again", GATE, TRAIL, {"orders": [trail()]},
          (order(GATE_BTC, "sell", "5"),)),
+    Told("chasing, up to a limit", GATE, CHASE, trails(chase()),
+         (order(GATE_BTC, "buy", "7", "3800", waits=False),)),
+    Told("chasing at any price", GATE, CHASE,
+         trails(chase(price_limit="0", reduce_only=True), enveloped=True),
+         (order(GATE_BTC, "buy", "7", reduces=True, waits=False),)),
+    Told("chasing, a sale of which nothing is told as filled", GATE, CHASE,
+         trails(chase(amount="-12", fill_amount="", price_limit="")),
+         (order(GATE_BTC, "sell", "12", waits=False),)),
+    Told("chasing, filled by now", GATE, CHASE, trails(chase(fill_amount="12")), ()),
     Told("standing, closes all", GATE, STANDS, [gate.order(left="0", size="0", is_close=True)], (),
          f"15675394 of {GATE_BTC}"),
     Told("standing, closes all of a request", GATE, STANDS, [gate.order(left=0, close=True)], (),
@@ -209,6 +237,13 @@ BAD: tuple[tuple[Recorded, str, Any, str, str], ...] = (
         "trail_list",
         "more than 50 pages",
     ),
+    (GATE, CHASE, trails(chase(status="finished")), "id 117", "status finished"),
+    (GATE, CHASE, trails(chase(amount="0")), "id 117", "without a size"),
+    (GATE, CHASE, trails(chase(amount=None)), "id 117", "no amount"),
+    (GATE, CHASE, trails(chase(contract="NEW_USDT")), "id 117", "unknown market"),
+    (GATE, CHASE, trails(chase(reduce_only="no")), "id 117", "reduce_only 'no'"),
+    (GATE, CHASE, [], "chase_list", "no orders"),
+    (GATE, CHASE, {"code": 1, "message": "busy", "data": None}, "chase_list", "1 busy"),
     (GATE, STANDS, [gate.order(left="0")], "an open order", "without a size: 15675394"),
     (GATE, TRAIL, {"code": 1, "message": "busy", "data": None}, "trail_list", "1 busy"),
     (HL, FRONTEND, [trigger(orderType="Twap")], "oid 77738308", "orderType Twap"),
@@ -312,3 +347,33 @@ def test_nothing_that_trails_at_gate_may_be_told_without_a_list(
         book = gathered(config)
     assert book.missing == ()
     assert book.snapshot.account[GATE.trades].open_orders == ()
+
+
+OTHERS: tuple[tuple[dict[str, Any], bool], ...] = (
+    ({}, True),
+    ({"left": "6"}, True),
+    ({"id": 15675395}, False),
+    ({"left": "-7", "size": "-7"}, False),
+    ({"left": "8", "size": "8"}, False),
+    ({"contract": "ETH_USDT", "price": "3700"}, False),
+)
+"""Changes of the order that stands for a chase, and whether it counts with it."""
+
+
+@pytest.mark.parametrize(("change", "counted"), OTHERS)
+def test_what_stands_for_a_chase_at_gate_counts_once(
+    monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], *, counted: bool
+) -> None:
+    """Unless it is another's, or more than the chase has left: then both count."""
+    with playing(GATE, monkeypatch) as (venue, _, config):
+        venue.table[CHASE] = trails(chase())
+        venue.table[STANDS] = [gate.order(**{"left": "7", "size": "7", "price": "3780", **change})]
+        found = gathered(config).snapshot.account[GATE.trades].open_orders
+        asked = [call.path for call in venue.calls]
+    chasing = order(GATE_BTC, "buy", "7", "3800", waits=False)
+    assert chasing in found
+    assert len(found) == (1 if counted else 2)
+    chases = f"{gate.FUTURES}/autoorder/v1/chase/list"
+    assert asked.index(chases) < asked.index(f"{gate.FUTURES}/orders")
+    told = {(call.text("is_finished"), call.text("sort_by")) for call in venue.asked(CHASE)}
+    assert told == {("false", "1")}

@@ -1,0 +1,138 @@
+"""Withdrawals at venues whose records keep a key of ours: what they share.
+
+A venue's own figures decide: what a network costs, where its amounts begin and how finely they go
+is read anew before each withdrawal, and one that is shut, or whose fee is no figure, takes nothing.
+
+No page of Gate or Bitget says whether a wallet shows what waits to leave as held back. Where it
+does, its account is frozen until that has left: the same figure tells of spot orders, which are not
+read. KuCoin's main wallet knows no orders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from decimal import Decimal
+from typing import Protocol
+
+from allocator.adapters.ccxt.dialect import Trace, Withdrawal
+from allocator.adapters.ccxt.failures import NotSentError
+from allocator.adapters.ccxt.place import Place, text
+from allocator.adapters.ccxt.values import JsonObject
+from allocator.adapters.exact import exactly, is_multiple, up
+from allocator.adapters.sources import NetworkTerms
+from allocator.models.config import AddressConfig
+from allocator.models.errors import VenueError
+from allocator.models.intents import TransferIntent
+
+Terms = Callable[[Place, Collection[str]], Awaitable[Mapping[str, NetworkTerms]]]
+
+
+class Funds(Protocol):
+    """What withdraws, looks withdrawals up and reads their terms."""
+
+    async def send_withdrawal(
+        self, source: Place, address: AddressConfig, intent: TransferIntent
+    ) -> str:
+        """Send money to a registered address and return the venue's id."""
+        ...
+
+    async def find_withdrawal(
+        self, source: Place, address: AddressConfig, intent: TransferIntent, trace: Trace
+    ) -> Withdrawal | None:
+        """Look a withdrawal up at the venue that sends."""
+        ...
+
+    async def networks(self, place: Place, assets: Collection[str]) -> Mapping[str, NetworkTerms]:
+        """Read fee, minimum and state of withdrawals, by ``asset:network``."""
+        ...
+
+
+class Withdraws:
+    """Withdraws by one module."""
+
+    funds: Funds
+
+    async def send_withdrawal(
+        self, source: Place, address: AddressConfig, intent: TransferIntent
+    ) -> str:
+        """Send money to a registered address and return the venue's id."""
+        return await self.funds.send_withdrawal(source, address, intent)
+
+    async def find_withdrawal(
+        self, source: Place, address: AddressConfig, intent: TransferIntent, trace: Trace
+    ) -> Withdrawal | None:
+        """Look a withdrawal up at the venue that sends."""
+        return await self.funds.find_withdrawal(source, address, intent, trace)
+
+    async def networks(self, place: Place, assets: Collection[str]) -> Mapping[str, NetworkTerms]:
+        """Read fee, minimum and state of withdrawals, by ``asset:network``."""
+        return await self.funds.networks(place, assets)
+
+
+async def terms_now(
+    read: Terms, source: Place, address: AddressConfig, intent: TransferIntent
+) -> NetworkTerms:
+    """Read what a withdrawal costs at this moment.
+
+    Raises
+    ------
+    NotSentError
+        When nothing leaves by its network, the terms are not known, or the amount is below the
+        network's least or between its steps.
+    """
+    try:
+        told = await read(source, {intent.asset})
+    except VenueError as error:
+        raise NotSentError(f"the terms of {address.network} were not read: {error}") from error
+    found = told.get(f"{intent.asset}:{address.network}")
+    if found is None or not found.open or found.fee < 0:
+        raise NotSentError(f"{intent.asset} does not leave over {address.network} now")
+    if intent.amount < found.minimum:
+        raise NotSentError(f"less than {found.minimum} does not leave over {address.network}")
+    if not is_multiple(intent.amount, found.step):
+        raise NotSentError(f"an amount over {address.network} goes by {found.step}")
+    return found
+
+
+@exactly
+def with_fee(amount: Decimal, terms: NetworkTerms) -> Decimal:
+    """Tell what to ask for where the venue takes its fee out of it, so that the amount arrives."""
+    return amount + terms.fee
+
+
+def fee_by(fee: Decimal, step: Decimal) -> Decimal:
+    """Round a fee that is taken out of what is asked for up to the network's step.
+
+    What is asked for goes by it, fee and all; what is more than the fee arrives.
+    """
+    return up(fee, step)
+
+
+def only_one(rows: Iterable[JsonObject], what: str) -> JsonObject | None:
+    """Take the one row that is a withdrawal's; None: there is none.
+
+    Raises
+    ------
+    VenueError
+        When there are two: it was carried out twice, or the key is not its own.
+    """
+    found = list(rows)
+    if len(found) > 1:
+        raise VenueError(f"two withdrawals bear the {what}")
+    return found[0] if found else None
+
+
+def has_failed(row: JsonObject, failed: Collection[str], others: Collection[str]) -> bool:
+    """Tell whether a withdrawal came to nothing, by its status.
+
+    Raises
+    ------
+    VenueError
+        When the word is not known: it says neither that the money left nor that it stayed.
+    """
+    status = text(row, "status")
+    if status in failed:
+        return True
+    if status not in others:
+        raise VenueError(f"withdrawal status {status} is not known")
+    return False
