@@ -131,7 +131,11 @@ planned nor sent (C18). A number is how many orders one request carries, or afte
 of silence at least every order in a book is cancelled: one that waits for a trigger is none of
 those sent here, and may stay. **keyed**: a transfer bears a key by which the venue knows it again.
 **seen**: what a chain brings to the wallet is seen to arrive; where it is not, no withdrawal ends.
-Sub-accounts can do less: they do not withdraw. Hyperliquid's switch works ten times a day, and only
+Sub-accounts can do less: they do not withdraw. Hyperliquid's transfers, of USDC alone, are signed
+by the user's own key, never by that of an API wallet; one that its ledger does not show is absent
+once an action that does nothing has used its number up. Kraken Futures' have neither a key nor a
+time after which they are refused: one without an answer that its log does not show is never told
+as absent, and goes to an operator. Hyperliquid's switch works ten times a day, and only
 once an account has traded a million dollars. Binance's is used where its futures accounts trade
 six markets in all at most, each counted once an account. **told**: the venue publishes how it
 stands, and is asked at each gather ([service.md](service.md)).
@@ -184,8 +188,10 @@ def _table() -> Sequence[str]:
 
 
 def main_account(wallet: str) -> Place:
-    """Stand for a main account of few markets whose member number is configured."""
-    login = SimpleNamespace(name="main", config=SimpleNamespace(member="1", master=None))
+    """Stand for a main account of few markets, its member number configured, its key its own."""
+    client = SimpleNamespace(signs_itself=lambda: True)
+    config = SimpleNamespace(member="1", master=None)
+    login = SimpleNamespace(name="main", config=config, client=client)
     config = SimpleNamespace(wallet=wallet, instruments=())
     return cast("Place", SimpleNamespace(config=config, login=login, master=login, beside=0))
 

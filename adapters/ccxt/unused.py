@@ -42,7 +42,23 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
         ),
     ),
     "hyperliquid": (
-        ("transfers and withdrawals", "they may not say after when they are refused"),
+        (
+            "withdrawals (withdraw3)",
+            "no record names a transaction of the chain they arrive by: no arrival could be told",
+        ),
+        (
+            "sends to addresses of other users (usdSend, spotSend, sendAsset)",
+            "an address that arrivals are seen at is one account to every venue that sends, and "
+            "what comes by another chain is not told by that one's transaction",
+        ),
+        (
+            "transfers by usdClassTransfer, subAccountTransfer, subAccountSpotTransfer",
+            "their records bear no number of their action, as those of sendAsset do",
+        ),
+        (
+            "transfers of other coins than USDC",
+            "each has decimal places of its own, and none of them margins",
+        ),
         (
             "status of the exchange (exchangeStatus)",
             "no page of the venue was read that says what it tells when something is amiss",
