@@ -1,8 +1,8 @@
 """Kraken Futures: how orders are looked up, by one reading for all of a login's that are in flight.
 
 Sources: the venue's pages "Get open orders", "Get Specific Orders' Status", "Get order events",
-"Get execution events", "Derivatives Rate Limits". History is a hundred units in ten minutes of an
-address, so it comes last:
+"Get execution events", "Get account log", "Derivatives Rate Limits". History is a hundred units in
+ten minutes of an address, so it comes last:
 
 * An order that stands untouched in the book needs no more than that.
 * The status of named orders tells of those that are open, or ended within the last five seconds,
@@ -66,6 +66,9 @@ WAIT_S = 8.0
 
 MOST_ENDED = 1000
 
+LOG_ROWS = 1000
+"""Entries of the account log that one answer holds: up to here it costs three units."""
+
 
 class Wanted(NamedTuple):
     """What a look needs of history: since when, and whether orders beside executions."""
@@ -91,6 +94,7 @@ class Looks:
         )
         self.status = Joined[str, list[JsonObject]](self._status, _always(BOOK_S), "orders' status")
         self.history = Joined[Wanted, Told](self._history, self._spacing_s, "history")
+        self.log = Joined[int, list[JsonObject]](self._log, self._spacing_s, "the account log")
         self.ended = dict[str, JsonObject]()
 
     def end(self, name: str, event: JsonObject) -> None:
@@ -123,6 +127,21 @@ class Looks:
         # An empty list of the other ids has the client repeat the parameter for each name.
         asked: JsonObject = {"orderIds": [], "cliOrdIds": sorted(set(names))}
         return listed(await self._login.call("private_post_orders_status", asked), "orders")
+
+    async def _log(self, wishes: Sequence[int]) -> list[JsonObject]:
+        """Read the account log since the earliest time that is asked for.
+
+        Raises
+        ------
+        VenueError
+            When one answer does not hold it.
+        """
+        asked = {"since": min(wishes), "sort": "asc", "count": LOG_ROWS}
+        reply = await self._login.call("history_get_account_log", asked)
+        found = listed(reply, "logs")
+        if len(found) >= LOG_ROWS:
+            raise VenueError(f"the account log: more than {LOG_ROWS} entries")
+        return found
 
     async def _history(self, wishes: Sequence[Wanted]) -> Told:
         since_ms = min(wish.since_ms for wish in wishes)

@@ -65,8 +65,19 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
         ),
     ),
     "krakenfutures": (
-        ("transfers between wallets", "they carry no key and are found by no look-up"),
-        WITHDRAWALS,
+        (
+            "withdrawals to the spot exchange (withdrawal), and from there onward",
+            "they need a key to withdraw, and from there on one of the spot API, whose wallet is "
+            "no account here",
+        ),
+        (
+            "transfers to and from single-collateral wallets",
+            "those wallets are not read",
+        ),
+        (
+            "transfers from one user's cash wallet to another's",
+            "what the log calls a cash wallet is on no page read",
+        ),
         (
             "notifications of maintenance (notifications)",
             "they tell when one begins, not whether it goes on, and are signed",
