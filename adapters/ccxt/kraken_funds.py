@@ -7,7 +7,7 @@ log, by wallet, asset, amount and time, and two that look the same are told apar
 at a time is under way for the same money.
 
 Nor does a request say after when it is refused: its stamp is optional and orders requests, and
-bounds none. What was stamped longer ago than the receive window does not leave; what left, and is
+bounds none. What was stamped longer ago than the receive window is not signed; what left, and is
 not in the log, may still be carried out, and is never told as absent: it stays open and goes to an
 operator. That the venue refused a request tells that this copy of it is over; the log then tells
 whether another had been carried out before.
@@ -20,16 +20,14 @@ page read, so a transfer is looked up where it leaves or reaches the multi-colla
 
 from __future__ import annotations
 
-from datetime import timedelta
 from decimal import Decimal
 
 from allocator.adapters.ccxt.dialect import Trace
-from allocator.adapters.ccxt.failures import NotSentError, UnansweredError
+from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.kraken_looks import WAIT_S, looks_of
 from allocator.adapters.ccxt.kraken_reads import FLEX, WALLETS, asset
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number
-from allocator.adapters.ccxt.windows import RECEIVE_WINDOW_MS
 from allocator.adapters.exact import exactly
 from allocator.models.base import ZERO, plain
 from allocator.models.errors import VenueError
@@ -44,8 +42,6 @@ ELSEWHERE = "cross-exchange transfer"
 HALF = Decimal("5e-9")
 """How much a change in the log may differ from an amount: half of the least that is sent."""
 
-LATEST = timedelta(milliseconds=RECEIVE_WINDOW_MS)
-
 
 def linked(source: str, target: str, *, one_login: bool) -> bool:
     """Tell that wallets of a user pass money, and of two users where one of both is looked up."""
@@ -55,14 +51,7 @@ def linked(source: str, target: str, *, one_login: bool) -> bool:
 
 
 async def send_transfer(source: Place, target: Place, intent: TransferIntent) -> str:
-    """Send, and return our own id: the venue gives none.
-
-    Raises
-    ------
-    NotSentError
-        When it was stamped too long ago: no other than we would refuse it.
-    """
-    stamp = intent.stamped_at
+    """Send, and return our own id: the venue gives none. Too late, it is not signed."""
     body: JsonObject = {
         "fromAccount": WALLETS[source.config.wallet],
         "toAccount": WALLETS[target.config.wallet],
@@ -73,9 +62,7 @@ async def send_transfer(source: Place, target: Place, intent: TransferIntent) ->
     if source.login is not target.login:
         login, endpoint = source.master, "private_post_transfer_subaccount"
         body |= {"fromUser": source.member, "toUser": target.member}
-    if stamp is not None and login.venue_ms(stamp + LATEST) < login.venue_now().timestamp() * 1000:
-        raise NotSentError(f"transfer {intent.client_id} was stamped too long ago")
-    reply = await login.call(endpoint, body, stamp)
+    reply = await login.call(endpoint, body, intent.stamped_at)
     if not isinstance(reply, dict) or reply.get("result") != "success":
         raise UnansweredError(f"a transfer without success: {reply}")
     return intent.client_id

@@ -127,6 +127,8 @@ def test_what_nobody_could_find_again_or_would_refuse_in_time_never_leaves(
     late = intent(stamped_at=datetime.now(UTC) - timedelta(seconds=7))
     assert sent(config, late).code == "NOT_SENT"
     assert (venue.asked(OWN), venue.asked(MEMBERS)) == ([], [])
+    assert sent(config, late.model_copy(update={"target": "sub-flex"})).code == "NOT_SENT"
+    assert (venue.asked(OWN), venue.asked(MEMBERS)) == ([], [])
     fresh = intent(stamped_at=datetime.now(UTC) - timedelta(seconds=2))
     assert isinstance(sent(config, fresh), Ack)
 
