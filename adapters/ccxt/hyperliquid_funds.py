@@ -9,7 +9,9 @@ a request that was refused is not carried out by another copy of it either.
 No signature of a user says after when it is refused; it is good for a day or two. So a transfer
 that the ledger does not show is told as absent only once the venue has taken an action that does
 nothing under the same number: whatever comes under it from then on is refused, and had it been
-carried out, or refused, that action would not have been taken.
+carried out, or refused, that action would not have been taken. Where that one is refused because
+the number was used before, what used it is in the ledger by now or soon: it is absent once a look
+that begins a while later does not find it there either.
 
 What is not sent, and why. Withdrawals (withdraw3, a dollar each): the ledger bears their number,
 but no transaction of the chain that they arrive by, so nobody could tell that one did. USDC between
@@ -26,12 +28,14 @@ others published (riftresearch/hypercore-simulator-captures, on the test network
 from __future__ import annotations
 
 import hashlib
+import math
+import time
 from collections.abc import Collection
 from decimal import Decimal
 
 from allocator.adapters.ccxt.answers import listed
 from allocator.adapters.ccxt.dialect import Trace
-from allocator.adapters.ccxt.failures import NotSentError, UnansweredError
+from allocator.adapters.ccxt.failures import NotSentError, RefusalError, UnansweredError
 from allocator.adapters.ccxt.hyperliquid_client import keep, signed, signed_by_user
 from allocator.adapters.ccxt.hyperliquid_reads import COIN, address, info
 from allocator.adapters.ccxt.place import Place, text
@@ -72,7 +76,10 @@ WORDS = frozenset(
 """Beginnings of the sentences by which a transfer is refused for good."""
 
 DUPLICATE = "duplicate nonce"
-VOID = "void numbers"
+USED = "used numbers"
+
+LAG_S = 10.0
+"""Seconds after which the ledger shows what a number was used for: five times the reads' lag."""
 
 
 def transfers(place: Place) -> bool:
@@ -142,6 +149,7 @@ async def find_transfer(
     VenueError
         When what bears its number is another action, or nothing can be told.
     """
+    begun = time.monotonic()
     mine, givers = number_of(intent), {address(source).lower(), own_address(source.master)}
     reply = await info(source, "userNonFundingLedgerUpdates", startTime=trace.since_ms)
     found = listed(reply, "ledger")
@@ -154,7 +162,7 @@ async def find_transfer(
         raise VenueError("more records than one answer may hold")
     if trace.venue_id is not None:
         raise VenueError("it was taken, and the ledger does not show it yet")
-    await _void(source.master, mine)
+    await _use_up(source.master, mine, begun)
     return None
 
 
@@ -200,24 +208,36 @@ def _found(row: JsonObject, target: Place, intent: TransferIntent) -> Found:
     )
 
 
-async def _void(master: Login, mine: int) -> None:
+async def _use_up(master: Login, mine: int, begun: float) -> None:
     """Use a number up, so that nothing can come under it any more; once is enough.
+
+    Parameters
+    ----------
+    begun
+        When the look began that did not find it, by the process's own clock.
 
     Raises
     ------
     VenueError
-        When it was used before, by what is not known, or nobody knows.
+        When it was used before and the ledger may not show for what yet, or nobody knows.
     """
-    void = master.readings.setdefault(VOID, set())
-    if not isinstance(void, set):
-        raise VenueError("numbers that are void are not known")
-    if mine in void:
+    used = master.readings.setdefault(USED, {})
+    if not isinstance(used, dict):
+        raise VenueError("numbers that were used are not known")
+    if mine in used:
+        if begun - used[mine] < LAG_S:
+            raise VenueError(f"the number {mine} was used: the ledger tells later for what")
         return
     if not master.client.signs_itself():
         # Another signer's number would be used up, and say nothing of this one.
         raise VenueError("the user's own key alone can tell that a transfer is not on its way")
-    await _taken(master, signed(master.client, {"type": "noop"}, None, None, mine))
-    void.add(mine)
+    try:
+        await _taken(master, signed(master.client, {"type": "noop"}, None, None, mine))
+    except RefusalError as error:
+        if DUPLICATE in error.message:
+            used[mine] = time.monotonic()
+        raise
+    used[mine] = -math.inf
 
 
 async def _taken(

@@ -10,12 +10,13 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import ccxt
 import pytest
 
-from allocator.adapters.ccxt import hyperliquid_client
+from allocator.adapters.ccxt import hyperliquid_client, hyperliquid_funds
 from allocator.adapters.ccxt.hyperliquid_funds import TOKEN, WORDS, number_of
 from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.emulator.wire import Call
@@ -243,6 +244,26 @@ def test_a_number_that_was_used_by_what_is_not_known_is_no_absence(
 ) -> None:
     venue.table[NOOP] = answer
     assert isinstance(found(config, intent()), Unsure)
+
+
+def test_a_number_that_was_used_tells_an_absence_once_the_ledger_had_time_to_show_it(
+    config: Config, venue: Replay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A first action that does nothing may have been taken, and its answer lost."""
+    venue.table[NOOP] = err("Invalid nonce: duplicate nonce 1791273611000")
+    later = [0.0]
+    clock = SimpleNamespace(monotonic=lambda: later[0])
+    monkeypatch.setattr(hyperliquid_funds, "time", clock)
+
+    async def work(opened: Opened) -> list[Any]:
+        account, told = opened.venues["perps"], list[Any]()
+        for later[0] in (0.0, 9.9, 10.0):
+            told.append(await account.find(intent(), ago(60)))
+        venue.table[LEDGER] = [record(intent())]
+        return [*told, await account.find(intent(), ago(60))]
+
+    assert [type(row) for row in run_with(config, work)] == [Unsure, Unsure, AbsentNow, Found]
+    assert len(venue.asked(NOOP)) == 1
 
 
 def test_a_transfer_that_was_taken_is_never_told_as_absent(config: Config, venue: Replay) -> None:
