@@ -24,7 +24,7 @@ from decimal import Decimal
 
 from allocator.adapters.ccxt.dialect import Trace
 from allocator.adapters.ccxt.failures import UnansweredError
-from allocator.adapters.ccxt.kraken_looks import WAIT_S, looks_of
+from allocator.adapters.ccxt.kraken_looks import TRANSFERS, WAIT_S, looks_of
 from allocator.adapters.ccxt.kraken_reads import FLEX, WALLETS, asset
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number
@@ -35,9 +35,6 @@ from allocator.models.intents import Found, TransferIntent
 
 UNITS = {"BTC": "xbt"}
 """The venue's names of assets where they are others than everybody's."""
-
-ELSEWHERE = "cross-exchange transfer"
-"""What the log calls a transfer from or to the spot exchange: none is sent here."""
 
 HALF = Decimal("5e-9")
 """How much a change in the log may differ from an amount: half of the least that is sent."""
@@ -80,10 +77,11 @@ async def find_transfer(
     """
     leaves = source.config.wallet == "unified"
     place, change = (source, -intent.amount) if leaves else (target, intent.amount)
-    found = await looks_of(place.login).log.read(trace.since_ms, WAIT_S)
+    kind = TRANSFERS[source.login is not target.login]
+    found = await looks_of(place.login).log[kind].read(trace.since_ms, WAIT_S)
     same = [
         row for row in found
-        if _is_transfer(place, row, intent.asset, change)
+        if row.get("info") == kind and _is_of(place, row, intent.asset, change)
         and text(row, "booking_uid") not in trace.taken
         and looks_of(place.login).milliseconds(row.get("date")) >= trace.since_ms
     ]  # fmt: skip
@@ -101,12 +99,9 @@ async def find_transfer(
 
 
 @exactly
-def _is_transfer(place: Place, row: JsonObject, name: str, change: Decimal) -> bool:
-    """Tell whether an entry of the log is of a transfer of so much of an asset."""
-    kind = text(row, "info")
-    if "transfer" not in kind or kind == ELSEWHERE or row.get("margin_account") != FLEX:
-        return False
-    if asset(place, text(row, "asset")) != name:
+def _is_of(place: Place, row: JsonObject, name: str, change: Decimal) -> bool:
+    """Tell whether an entry of the log is of so much of an asset, in the multi-collateral one."""
+    if row.get("margin_account") != FLEX or asset(place, text(row, "asset")) != name:
         return False
     old, new = (number(text(row, key)) or ZERO for key in ("old_balance", "new_balance"))
     return abs(new - old - change) < HALF

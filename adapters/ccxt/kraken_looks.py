@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import NamedTuple
 
 from allocator.adapters.ccxt.answers import rows as listed
@@ -66,8 +67,11 @@ WAIT_S = 8.0
 
 MOST_ENDED = 1000
 
-LOG_ROWS = 1000
-"""Entries of the account log that one answer holds: up to here it costs three units."""
+TRANSFERS = ("transfer", "subaccount transfer")
+"""What the account log calls transfers between wallets of a user, and between users."""
+
+LOG_ROWS = 25
+"""Entries of the account log that one answer holds: up to here it costs one unit."""
 
 
 class Wanted(NamedTuple):
@@ -94,7 +98,11 @@ class Looks:
         )
         self.status = Joined[str, list[JsonObject]](self._status, _always(BOOK_S), "orders' status")
         self.history = Joined[Wanted, Told](self._history, self._spacing_s, "history")
-        self.log = Joined[int, list[JsonObject]](self._log, self._spacing_s, "the account log")
+        self.log = {
+            kind: Joined[int, list[JsonObject]](
+                partial(self._log, kind), self._spacing_s, "the account log"
+            ) for kind in TRANSFERS
+        }  # fmt: skip
         self.ended = dict[str, JsonObject]()
 
     def end(self, name: str, event: JsonObject) -> None:
@@ -128,19 +136,19 @@ class Looks:
         asked: JsonObject = {"orderIds": [], "cliOrdIds": sorted(set(names))}
         return listed(await self._login.call("private_post_orders_status", asked), "orders")
 
-    async def _log(self, wishes: Sequence[int]) -> list[JsonObject]:
-        """Read the account log since the earliest time that is asked for.
+    async def _log(self, kind: str, wishes: Sequence[int]) -> list[JsonObject]:
+        """Read entries of the account log since the earliest time that is asked for.
 
         Raises
         ------
         VenueError
             When one answer does not hold it.
         """
-        asked = {"since": min(wishes), "sort": "asc", "count": LOG_ROWS}
+        asked = {"since": min(wishes), "info": kind, "sort": "asc", "count": LOG_ROWS}
         reply = await self._login.call("history_get_account_log", asked)
         found = listed(reply, "logs")
         if len(found) >= LOG_ROWS:
-            raise VenueError(f"the account log: more than {LOG_ROWS} entries")
+            raise VenueError(f"the account log: {LOG_ROWS} entries or more")
         return found
 
     async def _history(self, wishes: Sequence[Wanted]) -> Told:

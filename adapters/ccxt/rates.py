@@ -153,7 +153,6 @@ COSTS: Mapping[str, Mapping[tuple[str, str], float]] = {
         ("private", "cancelallordersafter"): 25,
         ("private", "transfer"): 10,
         ("private", "transfer/subaccount"): 10,
-        ("history", "account-log"): 3,
         ("private", "accounts"): 2,
         ("private", "openpositions"): 2,
         ("private", "openorders"): 2,
