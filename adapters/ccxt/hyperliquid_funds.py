@@ -11,18 +11,20 @@ that the ledger does not show is told as absent only once the venue has taken an
 nothing under the same number: whatever comes under it from then on is refused, and had it been
 carried out, or refused, that action would not have been taken. Where that one is refused because
 the number was used before, what used it is in the ledger by now or soon: it is absent once a look
-that begins a while later does not find it there either.
+that begins a while later does not find it there either. A record of as much that bears no number is
+no absence.
 
 What is not sent, and why. Withdrawals (withdraw3, a dollar each): the ledger bears their number,
 but no transaction of the chain that they arrive by, so nobody could tell that one did. USDC between
 the two accounts, and to sub-accounts and back, by usdClassTransfer and subAccountTransfer: their
 records bear no number. Other coins: each has digits of its own, and none of them margins.
 
-Nothing here was run against the venue itself. Sources: its pages "Exchange endpoint" (Send asset,
-Expires after, Invalidate pending nonce), "Nonces and API wallets", "Perpetuals" (a user's
-non-funding ledger updates), "Bridge". That the record bears the number of its action, on both
-sides, and that a refusal uses a number up is on none of them: both are from observations that
-others published (riftresearch/hypercore-simulator-captures, on the test network).
+Nothing here was run against the venue itself. Sources: its pages "Exchange endpoint" (Expires
+after, Invalidate pending nonce) and "Nonces and API wallets"; of the action's fields ccxt and
+Dwellir's page "sendAsset"; of the ledger Chainstack's page "userNonFundingLedgerUpdates". That the
+record bears the number of its action, on both sides, and that a refusal uses a number up is on none
+of them: both are from observations that others published (riftresearch, hypercore-simulator, on the
+test network), and so are the words of refusals but one, which ccxt knows as well.
 """
 
 from __future__ import annotations
@@ -74,6 +76,9 @@ WORDS = frozenset(
     }
 )
 """Beginnings of the sentences by which a transfer is refused for good."""
+
+KINDS = frozenset({"send", "accountClassTransfer", "subAccountTransfer"})
+"""Kinds of records between accounts of a user and its sub-accounts."""
 
 DUPLICATE = "duplicate nonce"
 USED = "used numbers"
@@ -158,6 +163,8 @@ async def find_transfer(
         raise VenueError(f"two records bear the number {mine}")
     if same:
         return _found(same[0], target, intent)
+    if any(_may_be(row["delta"], intent.amount) for row in found):
+        raise VenueError("a record without a number may be of it")
     if len(found) >= ROWS:
         raise VenueError("more records than one answer may hold")
     if trace.venue_id is not None:
@@ -184,6 +191,12 @@ def _bears(row: object, mine: int, givers: Collection[str]) -> bool:
         raise UnansweredError("a record of the ledger that tells nothing")
     named = delta.get("type") == "send" and str(delta.get("user")).lower() in givers
     return named and str(delta.get("nonce")) == str(mine)
+
+
+def _may_be(delta: JsonObject, amount: Decimal) -> bool:
+    """Tell whether a record that bears no number is of as much: whose it is, nobody can say."""
+    told = delta.get("amount") if delta.get("type") == "send" else delta.get("usdc")
+    return delta.get("type") in KINDS and delta.get("nonce") is None and number(told) == amount
 
 
 def _found(row: JsonObject, target: Place, intent: TransferIntent) -> Found:

@@ -48,8 +48,8 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
         ),
         (
             "sends to addresses of other users (usdSend, spotSend, sendAsset)",
-            "an address that arrivals are seen at is one account to every venue that sends, and "
-            "what comes by another chain is not told by that one's transaction",
+            "whether arrivals are seen is told by account, whoever sends: what other venues send "
+            "to it is told by no transaction of their chain",
         ),
         (
             "transfers by usdClassTransfer, subAccountTransfer, subAccountSpotTransfer",

@@ -1,9 +1,9 @@
 """Hyperliquid by payload replay: USDC between accounts, under a number of ours.
 
-Shapes: the examples of the pages "Exchange endpoint" (Send asset, Invalidate pending nonce) and
-"Perpetuals" (a user's non-funding ledger updates) on hyperliquid.gitbook.io. The record of a send,
-with the number that its action bore, and the words of refusals are those that were seen on the test
-network (riftresearch/hypercore-simulator-captures).
+Shapes: the page "Exchange endpoint" (Invalidate pending nonce) on hyperliquid.gitbook.io; the
+examples of the pages "sendAsset" (dwellir.com/docs/hyperliquid) and "userNonFundingLedgerUpdates"
+(docs.chainstack.com). The record of a send, with the number that its action bore, and the words of
+refusals are those that were seen on the test network (riftresearch, hypercore-simulator).
 """
 
 import json
@@ -221,6 +221,26 @@ def test_another_transfer_under_the_same_number_is_no_answer(
     told = found(config, intent())
     assert isinstance(told, Unsure)
     assert "another transfer" in told.why
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [
+        record(intent(), nonce=None)["delta"],
+        {"type": "accountClassTransfer", "usdc": "12.000001", "toPerp": False},
+        {"type": "subAccountTransfer", "usdc": "12.000001", "user": OWN, "destination": SUB},
+    ],
+)
+def test_a_record_without_a_number_that_may_be_of_it_is_no_absence(
+    config: Config, venue: Replay, delta: dict[str, Any]
+) -> None:
+    venue.table[LEDGER] = [{"time": 1791273611000, "hash": "0x1", "delta": delta}]
+    told = found(config, intent())
+    assert isinstance(told, Unsure)
+    assert "without a number" in told.why
+    assert venue.asked(NOOP) == []
+    venue.table[LEDGER][0]["delta"] = {**delta, "usdc": "1.0", "amount": "1.0"}
+    assert isinstance(found(config, intent()), AbsentNow)
 
 
 def test_what_is_not_in_the_ledger_is_absent_once_its_number_is_used_up(
