@@ -10,7 +10,6 @@ from allocator.models.account import Account
 from allocator.models.config import Config
 from allocator.models.snapshot import MoveRule, Route
 
-STEP = Decimal("1e-8")
 LATENCY_S = Decimal(1)
 """Seconds after which a free, immediate transfer must show in the receiver's balance."""
 
@@ -29,13 +28,13 @@ def internal_routes(
                 "from": source.config.id,
                 "to": target.config.id,
                 "asset": asset,
-                "step": STEP,
+                "step": source.transfer_step,
                 "latency_s": LATENCY_S,
             }
         )
         for source in sources
         for target in sources
-        if source is not target and source.reaches(target.config)
+        if source is not target and source.capabilities.transfers and source.reaches(target.config)
         for asset, balance in sorted(accounts[source.config.id].balances.items())
         if balance.withdrawable is not None and target.accepts(asset)
     )

@@ -60,6 +60,11 @@ class AccountSource(Protocol):
         """What may be sent from the account."""
         ...
 
+    @property
+    def transfer_step(self) -> Decimal:
+        """Asset units of which the amount of a transfer from the account is a multiple."""
+        ...
+
     def reaches(self, target: AccountConfig) -> bool:
         """Tell whether money goes directly from this account to another."""
         ...

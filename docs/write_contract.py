@@ -135,10 +135,13 @@ Sub-accounts can do less: they do not withdraw. KuCoin holds no second withdrawa
 its records keep our key as a remark, by which two that are equal are told apart; what leaves its
 futures wallet goes to the main one before it goes onto a chain. Gate's address book is read before
 each withdrawal; the other venues refuse what is not in theirs, KuCoin where its switch says so.
-Hyperliquid's switch works ten times a day, and only once an account has traded a million dollars.
-Binance's is used where its futures accounts trade six markets in all at most, each counted once an
-account. **told**: the venue publishes how it stands, and is asked at each gather
-([service.md](service.md)).
+Hyperliquid's transfers, of USDC alone, are signed by the user's own key, never by that of an API
+wallet; one that its ledger does not show is absent once an action that does nothing has used its
+number up. Kraken Futures' have neither a key nor a time after which they are refused: one without an
+answer that its log does not show is never told as absent, and goes to an operator. Hyperliquid's
+switch works ten times a day, and only once an account has traded a million dollars. Binance's is
+used where its futures accounts trade six markets in all at most, each counted once an account.
+**told**: the venue publishes how it stands, and is asked at each gather ([service.md](service.md)).
 """
 UNUSED_HEAD = """\
 What a venue offers besides and no adapter uses:
@@ -188,8 +191,10 @@ def _table() -> Sequence[str]:
 
 
 def main_account(wallet: str) -> Place:
-    """Stand for a main account of few markets whose member number is configured."""
-    login = SimpleNamespace(name="main", config=SimpleNamespace(member="1", master=None))
+    """Stand for a main account of few markets, its member number configured, its key its own."""
+    client = SimpleNamespace(signs_itself=lambda: True)
+    config = SimpleNamespace(member="1", master=None)
+    login = SimpleNamespace(name="main", config=config, client=client)
     config = SimpleNamespace(wallet=wallet, instruments=())
     return cast("Place", SimpleNamespace(config=config, login=login, master=login, beside=0))
 

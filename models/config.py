@@ -42,7 +42,8 @@ class LoginConfig(Value):
         Deribit, Gate or KuCoin user id, Kraken account uid, Hyperliquid address, OKX sub-account
         name or, of a main account, any name).
     master
-        The login that may move money between sub-accounts; None: this one is it.
+        The login that may move money between sub-accounts; None: this one is it. At Hyperliquid an
+        API wallet moves none: its login names one of the user's own address and key.
     """
 
     venue: Literal[

@@ -188,10 +188,15 @@ class CcxtVenue:
 
     async def find(self, intent: Intent, since: datetime, venue_id: str | None = None) -> Finding:
         """Look an action up; only a well-formed answer without it is an absence."""
+        return await self._finding(intent, since, venue_id)
+
+    async def _finding(
+        self, intent: Intent, since: datetime, venue_id: str | None = None, *, refused: bool = False
+    ) -> Finding:
         try:
             await self._place.login.prepare()
             now = await self._place.login.server_time()
-            found = await self._find(intent, self._trace(intent, since, venue_id))
+            found = await self._find(intent, self._trace(intent, since, venue_id, refused=refused))
             if venue_id is None:
                 found = self._owned(intent, found, since)
         except Exception as error:  # noqa: BLE001 - an error is never a negative
@@ -330,11 +335,11 @@ class CcxtVenue:
     async def _look(self, intent: Intent, rejected: Rejected, since: datetime) -> Outcome:
         """Look for an effect that a refusal may be the consequence of."""
         told = f"{rejected.code}: {rejected.message}"
-        found = await self.find(intent, since)
+        found = await self._finding(intent, since, refused=True)
         if isinstance(found, AbsentNow):
             # What the venue did a moment ago it may show only after its lag.
             await self._clock.sleep(float(self.capabilities.read_lag_s))
-            found = await self.find(intent, since)
+            found = await self._finding(intent, since, refused=True)
         if isinstance(found, Unsure):
             return Unknown(why=f"{told}: refused, and a look-up failed: {found.why}")
         if not had_effect(found):
@@ -367,11 +372,14 @@ class CcxtVenue:
                 await self._place.login.synchronise()
         return True
 
-    def _trace(self, intent: Intent, since: datetime, venue_id: str | None) -> Trace:
+    def _trace(
+        self, intent: Intent, since: datetime, venue_id: str | None, *, refused: bool
+    ) -> Trace:
         """Tell since when to look: nothing can have happened before its request was stamped."""
         earliest = intent.stamped_at or since
         taken = self._directory.alike.taken(intent.client_id)
-        return Trace(self._place.login.venue_ms(earliest) - CLOCK_ERROR_MS, venue_id, taken)
+        since_ms = self._place.login.venue_ms(earliest) - CLOCK_ERROR_MS
+        return Trace(since_ms, venue_id, taken, refused)
 
     def _owned(self, intent: Intent, found: Found | None, since: datetime) -> Found | None:
         """Hold what was found by its likeness against what else was sent.

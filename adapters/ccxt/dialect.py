@@ -54,6 +54,8 @@ class Facts:
         Kinds of actions that are looked up by what was sent and when, as long as their id at the
         venue is not known: `own` transfers between wallets of a login, others between `members`,
         `withdrawal`, `move`. To each, whether its record bears the id of its acknowledgement.
+    transfer_step
+        Asset units of which the amount of a transfer is a multiple.
     """
 
     definitive: frozenset[str]
@@ -63,6 +65,7 @@ class Facts:
     replayed: frozenset[str] = frozenset()
     formal: frozenset[str] = frozenset()
     unkeyed: Mapping[str, bool] = field(default_factory=dict[str, bool])
+    transfer_step: Decimal = Decimal("1e-8")
 
     def is_replay(self, message: str) -> bool:
         """Tell whether a refusal says that the same request arrived before."""
@@ -81,11 +84,15 @@ class Trace:
         The id the venue gave it, if its acknowledgement arrived.
     taken
         Ids of the venue that are other actions': none of them is this one's.
+    refused
+        Whether the venue refused it just now: what is looked for is what another copy of the same
+        request did before, and none is on its way.
     """
 
     since_ms: int
     venue_id: str | None = None
     taken: frozenset[str] = frozenset()
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +230,15 @@ class Permits(Protocol):
 
     def permits(self, place: Place, target: str) -> bool:
         """Tell whether an account may send to one of another login; asked after it was read."""
+        ...
+
+
+@runtime_checkable
+class Holds(Protocol):
+    """A venue whose wallets do not take every asset that another of them may send."""
+
+    def holds(self, place: Place, asset: str) -> bool:
+        """Tell whether an account takes an asset; asked after it was read."""
         ...
 
 

@@ -25,8 +25,9 @@ that was taken stands at its own, and before it is told the order is looked up b
 many one action may list is told by no page: the one on rate limits speaks of 79, and twenty are
 taken, which weigh what one does.
 
-Transfers are signed by the user's own key, may not say after when they are refused, and are good
-for two days: a sender that was paused could send one late. So none is sent, nor are withdrawals.
+Transfers are signed by the user's own key: where that is not the account's login's, its master is a
+login of the same address with that key. How they are told apart and found, and why there are no
+withdrawals: see `hyperliquid_funds`.
 Position limits are by account and coin (margin tiers, open-interest caps of a coin).
 """
 
@@ -37,14 +38,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from allocator.adapters.ccxt import hyperliquid_accounts, hyperliquid_markets
+from allocator.adapters.ccxt import hyperliquid_accounts, hyperliquid_funds, hyperliquid_markets
 from allocator.adapters.ccxt.answers import listed
 from allocator.adapters.ccxt.batches import of_request, told_each
 from allocator.adapters.ccxt.dialect import Facts, Trace
 from allocator.adapters.ccxt.failures import RefusalError, UnansweredError, code_of
 from allocator.adapters.ccxt.hyperliquid_client import signed
-from allocator.adapters.ccxt.hyperliquid_reads import address, info
-from allocator.adapters.ccxt.lacking import SendsNoMoves, SendsNoTransfers, SendsNoWithdrawals
+from allocator.adapters.ccxt.hyperliquid_funds import ACT
+from allocator.adapters.ccxt.hyperliquid_reads import COIN, address, info
+from allocator.adapters.ccxt.lacking import SendsNoMoves, SendsNoWithdrawals
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.reads import ReadsAccounts, ReadsMarkets
 from allocator.adapters.ccxt.values import JsonObject, moment, number
@@ -57,37 +59,41 @@ from allocator.models.intents import (
     Found,
     FoundState,
     OrderIntent,
+    TransferIntent,
 )
 
 STYLES = {"ioc": "Ioc", "post_only": "Alo"}
-ACT = "private_post_exchange"
 UNKNOWN_ORDER = "unknownOid"
 FILLS = 2000
 """Fills that one answer holds at most."""
 
+ORDER_WORDS = frozenset(
+    {
+        "Price must be divisible by tick size",
+        "Order must have minimum value of $10",
+        "Insufficient margin to place order",
+        "Reduce only order would increase position",
+        "Post only order would have immediately matched",
+        "Order could not immediately match against any resting orders",
+        "Order would increase open interest while open interest is capped",
+        "Order rejected due to price more aggressive than oracle while at open interest cap",
+        "Order would increase open interest too quickly",
+        "Order price too far from oracle",
+        "Order would cause position to exceed margin tier limit at current leverage",
+        "Cannot set scheduled cancel time until enough volume traded",
+    }
+)
 FACTS = Facts(
-    definitive=frozenset(
-        {
-            "Price must be divisible by tick size",
-            "Order must have minimum value of $10",
-            "Insufficient margin to place order",
-            "Reduce only order would increase position",
-            "Post only order would have immediately matched",
-            "Order could not immediately match against any resting orders",
-            "Order would increase open interest while open interest is capped",
-            "Order rejected due to price more aggressive than oracle while at open interest cap",
-            "Order would increase open interest too quickly",
-            "Order price too far from oracle",
-            "Order would cause position to exceed margin tier limit at current leverage",
-            "Cannot set scheduled cancel time until enough volume traded",
-        }
-    ),
+    definitive=ORDER_WORDS | hyperliquid_funds.WORDS,
     duplicate=frozenset(),
     gone=frozenset({"Order was never placed"}),
     stale=frozenset(),
+    replayed=frozenset({hyperliquid_funds.DUPLICATE}),
+    formal=hyperliquid_funds.WORDS,
+    transfer_step=hyperliquid_funds.STEP,
 )
 """The venue has no codes: its sentences up to the first full stop, comma or name of an asset, as
-its page "Error responses" has them."""
+its page "Error responses" has them; those of transfers see there."""
 
 MOST_ORDERS = 20
 OF_ACTION = frozenset({"Price must be divisible by tick size"})
@@ -106,7 +112,7 @@ def client_id(intent: OrderIntent) -> str:
     return f"0x{intent.client_id}"
 
 
-class Hyperliquid(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves, SendsNoTransfers):
+class Hyperliquid(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves):
     """The perpetuals' account of each address, and its spot account."""
 
     accounts = hyperliquid_accounts
@@ -119,17 +125,25 @@ class Hyperliquid(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves,
         return FACTS
 
     def capabilities(self, place: Place) -> Capabilities:
-        """Tell what may be asked."""
+        """Tell what may be asked; an API wallet sends no money."""
         trades = place.config.wallet == "unified"
         return Capabilities(
             orders=trades,
             batch_orders=MOST_ORDERS if trades else 1,
-            transfers=False,
-            transfer_key=False,
+            transfers=hyperliquid_funds.transfers(place),
             client_id_reusable=True,
             read_lag_s=Decimal(2),
             dead_man_s=Decimal(5) if trades else None,
         )
+
+    def linked(self, source: str, target: str, *, one_login: bool) -> bool:
+        """Tell that every account reaches every other of one user and its sub-accounts."""
+        return hyperliquid_funds.linked(source, target, one_login=one_login)
+
+    def holds(self, place: Place, asset: str) -> bool:
+        """Tell that USDC alone passes between accounts."""
+        del place
+        return asset == COIN
 
     async def send_order(self, place: Place, intent: OrderIntent) -> str:
         """Send a limit order that is good for the receive window."""
@@ -192,6 +206,16 @@ class Hyperliquid(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves,
         await _act(place, action, None)
         return str(action.get("time", 0))
 
+    async def send_transfer(self, source: Place, target: Place, intent: TransferIntent) -> str:
+        """Send between accounts of a user and its sub-accounts."""
+        return await hyperliquid_funds.send_transfer(source, target, intent)
+
+    async def find_transfer(
+        self, source: Place, target: Place, intent: TransferIntent, trace: Trace
+    ) -> Found | None:
+        """Look a transfer up by its number."""
+        return await hyperliquid_funds.find_transfer(source, target, intent, trace)
+
     async def has_deposit(self, target: Place, asset: str, txid: str) -> bool:
         """Tell of none: the ledger names transactions of this chain, not of the sender's."""
         del target, asset, txid
@@ -206,7 +230,9 @@ async def _act(
     expires = None
     if stamped_at is not None:
         expires = round(stamped_at.timestamp() * 1000) + RECEIVE_WINDOW_MS - offset_ms(client)
-    vault = None if place.login is place.master else address(place)
+    # A login of an API wallet may have its own user's for a master: that is no sub-account.
+    mine = address(place).lower() == hyperliquid_funds.own_address(place.master)
+    vault = None if mine else address(place)
     reply = await place.login.call(ACT, signed(client, action, vault, expires), stamped_at)
     if not isinstance(reply, dict) or reply.get("status") != "ok":
         raise UnansweredError(f"an action that is not ok: {reply}")

@@ -15,8 +15,9 @@ window, since nonces are optional. An address may spend 500 units in ten seconds
 endpoints and a hundred in ten minutes on history, so look-ups share their readings: see
 `kraken_looks`. How soon history shows an order that ended is not told: five seconds are assumed,
 and what it cost is told once the executions are all that the order says was filled.
-Transfers between wallets carry neither a key nor a deadline and are found by no look-up, so none is
-sent. Single-collateral contracts and withdrawals are not covered; positions do not move.
+Transfers between wallets carry neither a key nor a deadline: how they are found, and that none is
+ever told as absent, see `kraken_funds`. Single-collateral contracts and withdrawals to the spot
+exchange are not covered; positions do not move.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from allocator.adapters.ccxt import kraken_accounts, kraken_markets
+from allocator.adapters.ccxt import kraken_accounts, kraken_funds, kraken_markets, kraken_reads
 from allocator.adapters.ccxt.dialect import Facts, Trace
 from allocator.adapters.ccxt.failures import RefusalError, UnansweredError
 from allocator.adapters.ccxt.kraken_looks import look_up
@@ -36,7 +37,7 @@ from allocator.adapters.ccxt.kraken_orders import (
     uuid_of,
     worded,
 )
-from allocator.adapters.ccxt.lacking import SendsNoMoves, SendsNoTransfers, SendsNoWithdrawals
+from allocator.adapters.ccxt.lacking import SendsNoMoves, SendsNoWithdrawals
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.reads import ReadsAccounts, ReadsMarkets
 from allocator.adapters.ccxt.values import JsonObject
@@ -44,6 +45,7 @@ from allocator.models.intents import (
     Capabilities,
     Found,
     OrderIntent,
+    TransferIntent,
 )
 
 REQUEST_ERRORS = (
@@ -63,13 +65,14 @@ FACTS = Facts(
     gone=frozenset({"filled", "notFound"}),
     stale=frozenset({"wouldProcessAfterSpecifiedTime"}),
     formal=frozenset(REQUEST_ERRORS.split()) - {"insufficientFunds"},
+    unkeyed={"own": False, "members": False},
 )
 """Errors and order states of the venue's pages. Those that say it is unavailable or does not know
 are not among them, nor is a nonce below its threshold; one that is known says that the same request
 came before, which may have been carried out."""
 
 
-class Kraken(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves, SendsNoTransfers):
+class Kraken(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves):
     """The multi-collateral wallet of each user, and its cash wallet."""
 
     accounts = kraken_accounts
@@ -87,11 +90,18 @@ class Kraken(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves, Send
         return Capabilities(
             orders=trades,
             batch_orders=MOST_ORDERS if trades else 1,
-            transfers=False,
             transfer_key=False,
             read_lag_s=Decimal(5),
             dead_man_s=Decimal(15) if trades else None,
         )
+
+    def linked(self, source: str, target: str, *, one_login: bool) -> bool:
+        """Tell that wallets of a user pass money, and the multi-collateral ones of two users."""
+        return kraken_funds.linked(source, target, one_login=one_login)
+
+    def holds(self, place: Place, asset: str) -> bool:
+        """Tell whether a wallet takes an asset."""
+        return kraken_reads.holds(place, asset)
 
     async def send_order(self, place: Place, intent: OrderIntent) -> str:
         """Send a limit order that is good for the receive window."""
@@ -128,6 +138,16 @@ class Kraken(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves, Send
         """Have every order of the user cancelled after so many seconds; 0: never."""
         reply = await place.login.call("private_post_cancelallordersafter", {"timeout": seconds})
         return text(status_of(reply, "status"), "triggerTime")
+
+    async def send_transfer(self, source: Place, target: Place, intent: TransferIntent) -> str:
+        """Send between wallets of a user, or of two users of one master."""
+        return await kraken_funds.send_transfer(source, target, intent)
+
+    async def find_transfer(
+        self, source: Place, target: Place, intent: TransferIntent, trace: Trace
+    ) -> Found | None:
+        """Look a transfer up in the account log."""
+        return await kraken_funds.find_transfer(source, target, intent, trace)
 
     async def has_deposit(self, target: Place, asset: str, txid: str) -> bool:
         """Tell of none: what comes in by a chain comes to the spot exchange."""

@@ -10,6 +10,9 @@ orders (page "Derivatives Rate Limits").
 
 The status of named orders is asked for by POST, its parameters in the address (page "Get Specific
 Orders' Status"), where ccxt knows a GET.
+
+A transfer is refused by nobody for being late, so one that was stamped longer ago than the receive
+window is not signed: by then it has waited for its turn.
 """
 
 from __future__ import annotations
@@ -18,6 +21,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from allocator.adapters.ccxt.failures import NotSentError
+from allocator.adapters.ccxt.windows import RECEIVE_WINDOW_MS, stamp_ms
+
+TRANSFERS = frozenset({"transfer", "transfer/subaccount"})
 ORDERS, DEADLINE = "batchOrder", "ProcessBefore"
 BATCH, BATCH_COST = "batchorder", 9
 """The endpoint that takes several orders, and what it costs without them."""
@@ -27,6 +34,7 @@ def prepare(client: Any) -> None:
     """Read the time from the shortest public answer; write and weigh several orders."""
     client.fetch_time = partial(_time, client)
     client.json = partial(_form, client.json)
+    client.sign = partial(_in_time, client, client.sign)
     client.private_post_orders_status = partial(
         client.request, "orders/status", ["private"], "POST", config={"cost": 1}
     )
@@ -37,6 +45,21 @@ async def _time(client: Any, params: Any = None) -> Any:
     del params
     reply = await client.public_get_feeschedules({})
     return client.parse8601(reply["serverTime"])
+
+
+def _in_time(client: Any, sign: Callable[..., Any], path: str, *others: Any, **named: Any) -> Any:
+    """Sign a request, unless it is a transfer that was stamped too long ago.
+
+    Raises
+    ------
+    NotSentError
+        When it was.
+    """
+    stamp = stamp_ms.get()
+    late = stamp is not None and int(client.milliseconds()) > stamp + RECEIVE_WINDOW_MS
+    if path in TRANSFERS and late:
+        raise NotSentError("the transfer was stamped too long ago")
+    return sign(path, *others, **named)
 
 
 def _form(write: Callable[[Any], str], data: Any, params: Any = None) -> str:

@@ -1,8 +1,8 @@
 """Kraken Futures: how orders are looked up, by one reading for all of a login's that are in flight.
 
 Sources: the venue's pages "Get open orders", "Get Specific Orders' Status", "Get order events",
-"Get execution events", "Derivatives Rate Limits". History is a hundred units in ten minutes of an
-address, so it comes last:
+"Get execution events", "Get account log", "Derivatives Rate Limits". History is a hundred units in
+ten minutes of an address, so it comes last:
 
 * An order that stands untouched in the book needs no more than that.
 * The status of named orders tells of those that are open, or ended within the last five seconds,
@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import NamedTuple
 
 from allocator.adapters.ccxt.answers import rows as listed
@@ -66,6 +67,12 @@ WAIT_S = 8.0
 
 MOST_ENDED = 1000
 
+TRANSFERS = ("transfer", "subaccount transfer")
+"""What the account log calls transfers between wallets of a user, and between users."""
+
+LOG_ROWS = 25
+"""Entries of the account log that one answer holds: up to here it costs one unit."""
+
 
 class Wanted(NamedTuple):
     """What a look needs of history: since when, and whether orders beside executions."""
@@ -91,6 +98,11 @@ class Looks:
         )
         self.status = Joined[str, list[JsonObject]](self._status, _always(BOOK_S), "orders' status")
         self.history = Joined[Wanted, Told](self._history, self._spacing_s, "history")
+        self.log = {
+            kind: Joined[int, list[JsonObject]](
+                partial(self._log, kind), self._spacing_s, "the account log"
+            ) for kind in TRANSFERS
+        }  # fmt: skip
         self.ended = dict[str, JsonObject]()
 
     def end(self, name: str, event: JsonObject) -> None:
@@ -123,6 +135,21 @@ class Looks:
         # An empty list of the other ids has the client repeat the parameter for each name.
         asked: JsonObject = {"orderIds": [], "cliOrdIds": sorted(set(names))}
         return listed(await self._login.call("private_post_orders_status", asked), "orders")
+
+    async def _log(self, kind: str, wishes: Sequence[int]) -> list[JsonObject]:
+        """Read entries of the account log since the earliest time that is asked for.
+
+        Raises
+        ------
+        VenueError
+            When one answer does not hold it.
+        """
+        asked = {"since": min(wishes), "info": kind, "sort": "asc", "count": LOG_ROWS}
+        reply = await self._login.call("history_get_account_log", asked)
+        found = listed(reply, "logs")
+        if len(found) >= LOG_ROWS:
+            raise VenueError(f"the account log: {LOG_ROWS} entries or more")
+        return found
 
     async def _history(self, wishes: Sequence[Wanted]) -> Told:
         since_ms = min(wish.since_ms for wish in wishes)

@@ -24,7 +24,11 @@ from allocator.models.account import OpenOrder
 from allocator.models.base import ZERO
 from allocator.models.errors import VenueError
 
-WALLETS = {"unified": "flex", "funding": "cash"}
+FLEX = "flex"
+WALLETS = {"unified": FLEX, "funding": "cash"}
+HELD = "assets of the multi-collateral wallet"
+"""What a login's note of the assets that its multi-collateral wallet lists is called."""
+
 FLEXIBLE = "flexible_futures"
 RESTING = frozenset({"lmt", "post"})
 TRIGGERS = frozenset({"stp", "stop", "take_profit", "trailing_stop"})
@@ -44,7 +48,17 @@ async def wallet_of(place: Place) -> JsonObject:
     found = wallets.get(WALLETS[place.config.wallet]) if isinstance(wallets, dict) else None
     if not isinstance(found, dict):
         raise UnansweredError(f"no wallet {WALLETS[place.config.wallet]}")
+    whole = wallets.get(FLEX) if isinstance(wallets, dict) else None
+    listed_there = whole.get("currencies") if isinstance(whole, dict) else None
+    names = listed_there if isinstance(listed_there, dict) else ()
+    place.login.noted[HELD] = " ".join(asset(place, name) for name in names)
     return found
+
+
+def holds(place: Place, name: str) -> bool:
+    """Tell whether a wallet takes an asset: the multi-collateral one what it was read to list."""
+    wallet = place.config.wallet
+    return wallet == "funding" or name in place.login.noted.get(HELD, "").split()
 
 
 def asset(place: Place, name: str) -> str:

@@ -50,24 +50,3 @@ class SendsNoMoves:
         """Refuse: none was sent."""
         del intent, trace
         raise NotSentError(f"{source.venue} moves no positions")
-
-
-class SendsNoTransfers:
-    """No money passes between the wallets of this venue: no route is offered."""
-
-    def linked(self, source: str, target: str, *, one_login: bool) -> bool:
-        """Tell of no way."""
-        del source, target, one_login
-        return False
-
-    async def send_transfer(self, source: Place, target: Place, intent: TransferIntent) -> str:
-        """Refuse."""
-        del target, intent
-        raise NotSentError(f"transfers within {source.venue} are not sent")
-
-    async def find_transfer(
-        self, source: Place, target: Place, intent: TransferIntent, trace: Trace
-    ) -> Found | None:
-        """Refuse: none was sent."""
-        del target, intent, trace
-        raise NotSentError(f"transfers within {source.venue} are not sent")

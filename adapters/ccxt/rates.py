@@ -151,6 +151,8 @@ COSTS: Mapping[str, Mapping[tuple[str, str], float]] = {
         ("private", "sendorder"): 10,
         ("private", "cancelorder"): 10,
         ("private", "cancelallordersafter"): 25,
+        ("private", "transfer"): 10,
+        ("private", "transfer/subaccount"): 10,
         ("private", "accounts"): 2,
         ("private", "openpositions"): 2,
         ("private", "openorders"): 2,

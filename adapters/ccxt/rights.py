@@ -12,7 +12,8 @@
 | Hyperliquid | userRole of the address that signs: an API wallet may not withdraw |
 | Kraken Futures | no page read |
 
-Deribit's ``wallet:read_write`` lets a key transfer and withdraw alike.
+Deribit's ``wallet:read_write`` lets a key transfer and withdraw alike, and so does the user's own
+key at Hyperliquid.
 
 Whether any address may use the key stands in the same answer at Binance (``ipRestrict``), Bybit
 (``ips``) and OKX (``ip``).
@@ -46,7 +47,7 @@ BITGET_WORDS = frozenset(
 )
 """Words for rights on Bitget's pages of accounts and of sub-accounts' keys."""
 
-WITH_TRANSFERS = frozenset({"deribit"})
+WITH_TRANSFERS = frozenset({"deribit", "hyperliquid"})
 """Venues where the right to withdraw cannot be had apart from that to transfer."""
 
 

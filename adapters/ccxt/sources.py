@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from allocator.adapters.ccxt import statuses
-from allocator.adapters.ccxt.dialect import Dialect, Permits, able, leads
+from allocator.adapters.ccxt.dialect import Dialect, Holds, Permits, able, leads
 from allocator.adapters.ccxt.failures import NotSentError, UnansweredError
 from allocator.adapters.ccxt.place import Place
 from allocator.adapters.sources import AssetPrices, NetworkTerms
@@ -49,6 +50,11 @@ class CcxtAccount:
         late = self._place.login.late
         return (*self._place.notes.values(), *(() if late is None else (late,)))
 
+    @property
+    def transfer_step(self) -> Decimal:
+        """Asset units of which the amount of a transfer is a multiple."""
+        return self._dialect.facts.transfer_step
+
     def reaches(self, target: AccountConfig) -> bool:
         """Tell whether money goes directly from this account to another of the same master."""
         place, other = self._place, self._logins.get(target.login)
@@ -65,6 +71,8 @@ class CcxtAccount:
 
     def accepts(self, asset: str) -> bool:
         """Tell whether the wallet can hold an asset: a futures wallet holds settle assets."""
+        if isinstance(self._dialect, Holds):
+            return self._dialect.holds(self._place, asset)
         kind = MARGINED_IN.get(self.config.wallet)
         if kind is None:
             return True

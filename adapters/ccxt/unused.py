@@ -35,15 +35,42 @@ UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
     "deribit": (("cancel on disconnect (enable_cancel_on_disconnect)", WATCHES),),
     "gate": (),
     "hyperliquid": (
-        ("transfers and withdrawals", "they may not say after when they are refused"),
+        (
+            "withdrawals (withdraw3)",
+            "no record names a transaction of the chain they arrive by: no arrival could be told",
+        ),
+        (
+            "sends to addresses of other users (usdSend, spotSend, sendAsset)",
+            "whether arrivals are seen is told by account, whoever sends: what other venues send "
+            "to it is told by no transaction of their chain",
+        ),
+        (
+            "transfers by usdClassTransfer, subAccountTransfer, subAccountSpotTransfer",
+            "their records bear no number of their action, as those of sendAsset do",
+        ),
+        (
+            "transfers of other coins than USDC",
+            "each has decimal places of its own, and none of them margins",
+        ),
         (
             "status of the exchange (exchangeStatus)",
             "no page of the venue was read that says what it tells when something is amiss",
         ),
     ),
     "krakenfutures": (
-        ("transfers between wallets", "they carry no key and are found by no look-up"),
-        WITHDRAWALS,
+        (
+            "withdrawals to the spot exchange (withdrawal), and from there onward",
+            "they need a key to withdraw, and from there on one of the spot API, whose wallet is "
+            "no account here",
+        ),
+        (
+            "transfers to and from single-collateral wallets",
+            "those wallets are not read",
+        ),
+        (
+            "transfers from one user's cash wallet to another's",
+            "what the log calls a cash wallet is on no page read",
+        ),
         (
             "notifications of maintenance (notifications)",
             "they tell when one begins, not whether it goes on, and are signed",

@@ -111,7 +111,8 @@ WITHDRAW: Mapping[str, str] = {
     "bybit": 'untick "Withdrawal" below Assets',
     "deribit": "set the scope wallet to read, where no money is to be transferred either",
     "gate": 'take "Withdraw" off the rights',
-    "hyperliquid": "authorise an API wallet, and put its key into the login in place of your own",
+    "hyperliquid": "authorise an API wallet, and put its key into the login in place of your own; "
+    "keep your own for the login that is its master, and only where money is to be transferred",
     "krakenfutures": 'set "Withdrawal API" to no access',
     "kucoinfutures": 'untick "Withdrawal"',
     "okx": 'untick "Withdraw"',

@@ -54,6 +54,10 @@ class Holder:
         self.quantity: Decimal | None = None
         self.orders = tuple[OpenOrder, ...]()
 
+    @property
+    def transfer_step(self) -> Decimal:
+        return Decimal("1e-8")
+
     def reaches(self, target: AccountConfig) -> bool:
         del target
         return False

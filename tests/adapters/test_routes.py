@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from allocator.adapters.routes import sendable
+from allocator.adapters.routes import internal_routes, sendable
 from allocator.adapters.sources import AccountSource
 from allocator.models.config import Config
 from allocator.models.intents import Capabilities
@@ -31,6 +32,25 @@ def route(kind: str) -> Route:
 def offered(kind: str, a: AccountSource, b: AccountSource) -> tuple[bool, tuple[Any, ...]]:
     (kept,), _, problems = sendable(Config(), [route(kind)], [a, b])
     return kept.enabled, problems
+
+
+@pytest.mark.parametrize("sends", [True, False])
+def test_ways_inside_a_venue_are_found_where_transfers_are_sent_and_by_its_steps(
+    sends: bool,
+) -> None:
+    def holder(name: str) -> Any:
+        return SimpleNamespace(
+            config=SimpleNamespace(id=name), capabilities=Capabilities(transfers=sends),
+            reaches=lambda target: True, accepts=lambda asset: asset == "USDC",
+            transfer_step=Decimal("1e-6"),
+        )  # fmt: skip
+
+    held = {"USDC": SimpleNamespace(withdrawable=1), "PURR": SimpleNamespace(withdrawable=1)}
+    accounts: Any = {name: SimpleNamespace(balances=held) for name in "ab"}
+    found = internal_routes([holder("a"), holder("b")], accounts)
+    told = [(row.source, row.target, row.asset, row.step) for row in found]
+    step = Decimal("0.000001")
+    assert told == ([("a", "b", "USDC", step), ("b", "a", "USDC", step)] if sends else [])
 
 
 @pytest.mark.parametrize("kind", ["onchain", "internal"])

@@ -183,6 +183,6 @@ RECORDED = Recorded(
     },
     exact=lambda units: {f"{INFO}#clearinghouseState": flat(units)},
     exact_in=("perps", "USDC"),
-    unable=frozenset({"moves", "transfer_key", "transfers", "sees_deposits", "withdrawals"}),
+    unable=frozenset({"moves", "transfers", "sees_deposits", "withdrawals"}),
     assets={"USDC": {"price": 1, "haircut": 0}, "PURR": {"price": "0.1"}},
 )  # fmt: skip

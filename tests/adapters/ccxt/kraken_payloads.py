@@ -3,13 +3,15 @@
 Shapes: the example answers and schemas of the pages "Get wallets", "Get open positions", "Get open
 orders", "Get instruments", "Get tickers", "Get ticker by symbol", "Get fee schedules", "Get the
 leverage setting for a market", "Get Specific Orders' Status", "Send order", "Batch order
-management", "Cancel order", "Dead man's switch", "Get order events", "Get execution events" on
+management", "Cancel order", "Dead man's switch", "Get order events", "Get execution events",
+"Initiate wallet transfer", "Initiate sub account transfer", "Get account log" on
 docs.kraken.com. The wallet is the page's own
 (0.1185308247 XBT, 5,000 USD and 4,540.58 EUR, with their values and collateral) without the
 currencies that its example leaves out; the position and what it makes of the sums are ours.
 """
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from allocator.adapters.emulator.wire import Reply
@@ -175,9 +177,28 @@ def table() -> dict[str, Any]:
         f"POST {V3}/cancelallordersafter": ok(
             status={"currentTime": NOW, "triggerTime": "2026-02-25T09:46:53.818Z"}
         ),
+        f"POST {V3}/transfer": ok(),
+        f"POST {V3}/transfer/subaccount": ok(),
+        f"GET {HISTORY}/account-log": log(),
         f"GET {HISTORY}/orders": history(),
         f"GET {HISTORY}/executions": history(),
     }  # fmt: skip
+
+
+def entry(change: str, **other: Any) -> dict[str, Any]:
+    """Tell of a transfer as the account log does; its page shows an entry of a trade."""
+    return {
+        "asset": "usd", "booking_uid": "86fdc252-1b6e-40ec-ac1d-c7bd46ddeebf", "collateral": None,
+        "contract": None, "date": "2999-01-01T00:00:00.000Z", "execution": None, "fee": None,
+        "funding_rate": None, "id": 1690, "info": "transfer", "margin_account": "flex",
+        "mark_price": None, "new_average_entry_price": None, "old_balance": 5000,
+        "new_balance": float(5000 + Decimal(change)), "old_average_entry_price": None,
+        "realized_funding": None, "realized_pnl": None, "trade_price": None, **other,
+    }  # fmt: skip
+
+
+def log(*entries: dict[str, Any]) -> dict[str, Any]:
+    return {"accountUid": "3c90c3cc-0d44-4b50-8888-8dd25736052a", "logs": list(entries)}
 
 
 def _iso(milliseconds: int) -> str:
@@ -246,7 +267,13 @@ RECORDED = Recorded(
     },
     exact=exact,
     exact_in=("flex", "USD"),
-    unable=frozenset({"moves", "transfer_key", "transfers", "sees_deposits", "withdrawals"}),
+    unable=frozenset({"moves", "transfer_key", "sees_deposits", "withdrawals"}),
+    sends="flex",
+    receives="cash",
+    moved=f"POST {V3}/transfer",
+    transferred=lambda key: {f"GET {HISTORY}/account-log": log(entry("-0.1"))},
+    fenced=False,
+    asset="USD",
     assets={"USD": {"price": 1, "haircut": 0}, "XRP": {"price": "0.5"}, "EUR": {"price": "1.1"},
             "PEPE": {"price": 1}},
 )  # fmt: skip

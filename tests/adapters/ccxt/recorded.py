@@ -66,6 +66,9 @@ class Recorded:
         Changes of the table that break the equity identity.
     exact
         Changes of the table by which balances of a tenth and of twenty digits are read, and whose.
+    fenced
+        Whether the venue refuses a transfer once its window has passed: one that it may still carry
+        out later is never told as absent.
     unable
         What the capability table says cannot be done, by name of the field, and nothing else.
     """
@@ -99,6 +102,7 @@ class Recorded:
     receives: str = ""
     moved: str = ""
     transferred: Callable[[str], Table] | None = None
+    fenced: bool = True
     asset: str = "USDT"
     assets: Mapping[str, Any] = field(
         default_factory=lambda: {"USDT": {"price": 1, "haircut": 0}, "PEPE": {"price": "0.00001"}}

@@ -10,7 +10,7 @@ from allocator.adapters.ccxt.kraken import FACTS, ORDER_STATES
 from allocator.adapters.ccxt.kraken_orders import uuid_of
 from allocator.adapters.emulator.wire import Call
 from allocator.models.config import Config
-from allocator.models.intents import AbsentNow, Ack, Rejected, TransferIntent
+from allocator.models.intents import AbsentNow, Ack, Rejected
 from tests.adapters.ccxt import kraken_payloads as kraken
 from tests.adapters.ccxt.conftest import run_with
 from tests.adapters.ccxt.recorded import KEY, fixtures, gathered, sent
@@ -373,13 +373,6 @@ def test_the_dead_mans_switch_is_set_in_seconds(config: Config, venue: Replay) -
     venue.table[f"POST {kraken.V3}/cancelallordersafter"] = BROKEN
     told = run_with(config, lambda opened: opened.venues["flex"].cancel_after(60))
     assert told.outcome == "unknown"
-
-
-def test_no_transfer_leaves(config: Config) -> None:
-    intent = TransferIntent(
-        client_id=KEY, route="r", source="flex", target="cash", asset="USD", amount=D(1)
-    )
-    assert sent(config, intent).code == "NOT_SENT"
 
 
 def test_a_client_id_is_written_as_a_uuid() -> None:

@@ -199,20 +199,46 @@ def _of_chain(body: Mapping[str, Any], secret: str) -> bool:
     packed += b"\0" if vault is None else b"\1" + bytes.fromhex(vault.removeprefix("0x"))
     if "expiresAfter" in body:
         packed += b"\0" + int(body["expiresAfter"]).to_bytes(8, "big")
-    kind = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
-    domain = _keccak(
-        _keccak(kind.encode()) + _keccak(b"Exchange") + _keccak(b"1")
-        + (1337).to_bytes(32, "big") + bytes(32)
-    )  # fmt: skip
     agent = _keccak(
         _keccak(b"Agent(string source,bytes32 connectionId)") + _keccak(b"a") + _keccak(packed)
     )
+    return _typed(body, secret, _domain(b"Exchange", 1337), agent)
+
+
+SENT = (
+    "HyperliquidTransaction:SendAsset(string hyperliquidChain,string destination,string sourceDex,"
+    "string destinationDex,string token,string amount,string fromSubAccount,uint64 nonce)"
+)
+
+
+def is_sent_by(body: Mapping[str, Any], secret: str) -> bool:
+    """Check that a user's key signed what moves USDC (EIP-712 over the action's own fields)."""
+    action = body["action"]
+    names = [field.split(" ")[1] for field in SENT.partition("(")[2].rstrip(")").split(",")]
+    parts = [
+        int(action[name]).to_bytes(32, "big") if name == "nonce" else _keccak(action[name].encode())
+        for name in names
+    ]
+    chain = int(action["signatureChainId"], 16)
+    whole = _keccak(_keccak(SENT.encode()) + b"".join(parts))
+    return _typed(body, secret, _domain(b"HyperliquidSignTransaction", chain), whole)
+
+
+def _domain(name: bytes, chain: int) -> bytes:
+    kind = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+    return _keccak(
+        _keccak(kind.encode()) + _keccak(name) + _keccak(b"1")
+        + chain.to_bytes(32, "big") + bytes(32)
+    )  # fmt: skip
+
+
+def _typed(body: Mapping[str, Any], secret: str, domain: bytes, whole: bytes) -> bool:
     r, s = (int(body["signature"][part], 16) for part in ("r", "s"))
     key = ec.derive_private_key(int(secret, 16), ec.SECP256K1()).public_key()
     try:
         key.verify(
             encode_dss_signature(r, s),
-            _keccak(b"\x19\x01" + domain + agent),
+            _keccak(b"\x19\x01" + domain + whole),
             ec.ECDSA(Prehashed(hashes.SHA256())),
         )
     except InvalidSignature:
