@@ -137,8 +137,8 @@ futures wallet goes to the main one before it goes onto a chain. Gate's address 
 each withdrawal; the other venues refuse what is not in theirs, KuCoin where its switch says so.
 Hyperliquid's transfers, of USDC alone, are signed by the user's own key, never by that of an API
 wallet; one that its ledger does not show is absent once an action that does nothing has used its
-number up. Kraken Futures' have neither a key nor a time after which they are refused: one without an
-answer that its log does not show is never told as absent, and goes to an operator. Hyperliquid's
+number up. Kraken Futures' have neither a key nor a time after which they are refused: one without
+an answer that its log does not show is never told as absent, and goes to an operator. Hyperliquid's
 switch works ten times a day, and only once an account has traded a million dollars. Binance's is
 used where its futures accounts trade six markets in all at most, each counted once an account.
 **told**: the venue publishes how it stands, and is asked at each gather ([service.md](service.md)).
