@@ -104,6 +104,19 @@ def stamp(value: datetime) -> str:
     return utc(value).isoformat().replace("+00:00", "Z")
 
 
+NOT_TEXT = re.compile("[\0\ud800-\udfff]")
+"""What PostgreSQL does not keep as text, and halves of characters, which nothing does."""
+
+
+def legible(text: str) -> str:
+    """Put a question mark for what cannot be kept: words of others must not stop a record.
+
+    >>> legible("a" + chr(0) + "b" + chr(0xD83D)) == "a" + chr(0xFFFD) + "b" + chr(0xFFFD)
+    True
+    """
+    return NOT_TEXT.sub(chr(0xFFFD), text)
+
+
 def _moment(value: object) -> object:
     if isinstance(value, datetime | str):
         return value
@@ -141,6 +154,9 @@ Utc = Annotated[
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 """An identifier."""
+
+Words = Annotated[str, AfterValidator(legible)]
+"""What somebody else says, for people to read."""
 
 
 def json_value(value: BaseModel) -> Any:

@@ -20,6 +20,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from allocator.models.base import legible
+
 
 class AllocatorError(Exception):
     """Base of every error that the allocator raises on purpose."""
@@ -111,3 +113,6 @@ class VenueError(AllocatorError):
     """A venue's answer cannot be understood, or the venue cannot do what is asked."""
 
     code = "VENUE"
+
+    def __str__(self) -> str:
+        return legible(super().__str__())

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from allocator.models.account import OpenOrder, Side
-from allocator.models.base import ZERO, Name, NonNegative, Num, Positive, Utc, Value
+from allocator.models.base import ZERO, Name, NonNegative, Num, Positive, Utc, Value, Words
 
 
 class OrderIntent(Value):
@@ -101,15 +101,15 @@ class Rejected(Value):
     """The venue did not take it, by one of its definitive codes."""
 
     outcome: Literal["rejected"] = "rejected"
-    code: str
-    message: str
+    code: Words
+    message: Words
 
 
 class Unknown(Value):
     """Nobody can say: it is looked up, never resent."""
 
     outcome: Literal["unknown"] = "unknown"
-    why: str
+    why: Words
 
 
 Outcome = Ack | Rejected | Unknown
@@ -156,7 +156,7 @@ class Unsure(Value):
     """No well-formed answer: this is never taken for a negative."""
 
     finding: Literal["unsure"] = "unsure"
-    why: str
+    why: Words
 
 
 Finding = Found | AbsentNow | Unsure
@@ -190,7 +190,7 @@ class AccountReading(Value):
     account: Name
     at: Utc
     complete: bool
-    missing: tuple[str, ...] = ()
+    missing: tuple[Words, ...] = ()
     wallets: Mapping[str, Num] = Field(default_factory=dict[str, Num])
     positions: Mapping[str, Num] = Field(default_factory=dict[str, Num])
     open_orders: tuple[OpenOrder, ...] = ()

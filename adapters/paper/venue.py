@@ -209,15 +209,15 @@ def current(exchange: PaperExchange, account: Account) -> Account:
         update={
             "balances": balances,
             "positions": positions,
-            "open_orders": account.open_orders + open_orders(exchange, account.id),
+            "open_orders": open_orders(exchange, account.id),
             "in_flight": account.in_flight + _in_flight(exchange, account.id),
         }
     )
 
 
 def open_orders(exchange: PaperExchange, account: str) -> tuple[OpenOrder, ...]:
-    """List the orders of an account that stand in a book."""
-    return tuple(
+    """List the orders of an account that stand in a book: others', which never fill, and ours."""
+    ours = tuple(
         OpenOrder(
             instrument=row.intent.instrument,
             side=row.intent.side,
@@ -228,6 +228,7 @@ def open_orders(exchange: PaperExchange, account: str) -> tuple[OpenOrder, ...]:
         for row in exchange.records.values()
         if isinstance(row, OrderRecord) and row.intent.account == account and not row.ended
     )
+    return exchange.accounts[account].open_orders + ours
 
 
 def _in_flight(exchange: PaperExchange, account: str) -> tuple[InFlight, ...]:

@@ -200,7 +200,8 @@ class Gate:
         """List orders of the plan, and of others, that may still fill.
 
         Of others those that can only reduce count nowhere, as in limits: a stop and a take-profit
-        would keep the position that they guard from being reduced.
+        would keep the position that they guard from being reduced. They count as the readings show
+        them from which the plan began: its snapshot may be old, and later ones may show ours.
         """
         for attempt in self._run.attempts():
             if isinstance(attempt.intent, OrderIntent) and not attempt.final:
@@ -208,11 +209,12 @@ class Gate:
                     update={"quantity": attempt.intent.quantity - attempt.filled}
                 )
                 yield from self._signed(rest)
-        for account in self._run.book.accounts.values():
-            for row in account.open_orders:
+        for name, account in self._run.book.accounts.items():
+            begun = self._run.baseline.get(name)
+            for row in account.open_orders if begun is None else begun.open_orders:
                 if row.instrument in self._run.book.instruments and not row.reduce_only:
                     signed = row.quantity if row.side == "buy" else -row.quantity
-                    yield Working(account.id, row.instrument, signed)
+                    yield Working(name, row.instrument, signed)
 
     def _exposures(
         self, place: Place, intent: Intent, request: tuple[Working, ...]

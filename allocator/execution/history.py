@@ -205,9 +205,18 @@ class History:
 
     def frozen(self) -> dict[str, str]:
         """Tell which accounts stand still, and why."""
+        out = dict[str, str]()
         with self._session() as session:
-            query = select(FreezeRow.account, FreezeRow.reason)
-            return dict(session.exec(query.where(col(FreezeRow.lifted_at).is_(None))).all())
+            query = select(FreezeRow.account, FreezeRow.reason).order_by(col(FreezeRow.id))
+            for account, why in session.exec(query.where(col(FreezeRow.lifted_at).is_(None))):
+                out[account] = f"{out[account]}; {why}" if account in out else why
+        return out
+
+    def unexplained(self) -> frozenset[str]:
+        """Tell which accounts stand still for more than requests whose end is open."""
+        open_ = (col(FreezeRow.lifted_at).is_(None), col(FreezeRow.client_id).is_(None))
+        with self._session() as session:
+            return frozenset(session.exec(select(FreezeRow.account).where(*open_)))
 
     def events(
         self, subject: str | None = None, after: int = 0, limit: int | None = None

@@ -131,6 +131,8 @@ def _compare(lease: Lease, latest: int) -> None:
 @contextmanager
 def _file_lock(database: Path, name: str) -> Generator[None]:
     tag = hashlib.sha256(name.encode()).hexdigest()[:8]
+    # By whichever link a database is reached, its lock is one.
+    database = database.resolve()
     path = database.with_name(f"{database.name}.{tag}.lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -37,6 +37,7 @@ async def reconcile(run: Run, *, explained: bool) -> tuple[tuple[Break, ...], bo
     if not explained:
         for account in sorted({row.account for row in breaks}):
             mine = "; ".join(str(row) for row in breaks if row.account == account)
-            if account not in journal.history.frozen():
+            # How an open request ended explains no difference beside it.
+            if account not in journal.history.unexplained():
                 journal.freeze(account, f"break: {mine}")
     return breaks, True

@@ -13,7 +13,7 @@ from allocator.execution.attempts import Attempt, sender, touched
 from allocator.execution.entries import Place
 from allocator.execution.gate import Gate, reduces, scopes
 from allocator.execution.readings import read_all
-from allocator.execution.reservations import reservations
+from allocator.execution.reservations import Reservation, reservations
 from allocator.execution.returns import expected_after, returned
 from allocator.execution.run import Run
 from allocator.execution.switches import Switches
@@ -184,10 +184,7 @@ class Requests:
         venue = self._shell.venue(sender(intent))
         rows = reservations(intent, self._run.book.snapshot)
         leaving = next((row for row in rows if row.direction == "out"), None)
-        held = None
-        if leaving is not None:
-            seen = self._run.seen.get(leaving.account)
-            held = None if seen is None else seen.wallets.get(leaving.asset, ZERO)
+        held = None if leaving is None else self._held(intent, leaving)
         attempt = self._journal.intend(
             place,
             intent,
@@ -200,6 +197,19 @@ class Requests:
         self._run.note_stage([place.seq], Stage.WORKING)
         self._shell.recent.add(self._run.book, attempt)
         return self._keep(attempt)
+
+    def _held(self, intent: Intent, leaving: Reservation) -> Decimal | None:
+        """Tell what an account holds of what leaves it; None: not known.
+
+        Between the slices of a group nobody reads it: what the fills since have spent is gone.
+        """
+        seen = self._run.seen.get(leaving.account)
+        if seen is None:
+            return None
+        held = seen.wallets.get(leaving.asset, ZERO)
+        if not isinstance(intent, OrderIntent):
+            return held
+        return min(held, self._run.expected().wallet(leaving.account, leaving.asset).value)
 
     def _held_up(self, attempt: Attempt, window: Decimal) -> bool:
         """Whether so much of the window is over that the venue might take it too late."""

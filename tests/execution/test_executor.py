@@ -19,6 +19,7 @@ from tests.execution.book import (
     SWITCH,
     WHOLE,
     account,
+    instrument,
     order,
     snapshot,
     transfer,
@@ -321,3 +322,25 @@ def test_transfer_of_more_than_is_held_is_not_sent(lite: Engine) -> None:
     assert report.status == "superseded"
     assert "NOT_HELD" in report.why
     assert not desk.exchange.received
+
+
+def _spot(base: str) -> dict[str, object]:
+    row = {**instrument(f"alpha:{base}/USDT"), "kind": "spot", "base": base, "quote": "USDT"}
+    return {key: row[key] for key in row if key not in ("settle", "funding", "tiers")}
+
+
+def test_two_spot_orders_of_a_group_are_not_let_through_for_the_same_money(lite: Engine) -> None:
+    rows = [account("a", "alpha", "0", "30000"), account("b", "beta", "0")]
+    market = [instrument(BTC_A), instrument(BTC_B), _spot("BTC"), _spot("ETH")]
+    coins = {name: {"price": "50000", "underlying": name} for name in ("BTC", "ETH")}
+    assets = {"USDT": {"price": "1"}, **coins}
+    start = snapshot(accounts=rows, instruments=market, assets=assets)
+    desk = Desk.open(lite, start=start, mandate=WHOLE)
+    buy = order(1, "a", "buy", "0.4", group="g")
+    report = desk.run(
+        buy | {"instrument": "alpha:BTC/USDT"},
+        buy | {"instrument": "alpha:ETH/USDT", "seq": 2},
+    )
+    assert "NOT_HELD: account=a asset=USDT needed=20100 held=9989.7999" in report.why
+    assert sum(desk.exchange.received.values()) == 1
+    assert [row.stage for row in report.actions] == ["done", "superseded"]

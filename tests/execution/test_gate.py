@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from allocator.adapters.paper import Behaviour, Fault
 from allocator.execution.report import ExecutionReport
+from allocator.models.account import OpenOrder
 from allocator.models.errors import RefusedError
 from tests.execution.book import BTC_A, BTC_B, WHOLE, account, instrument, order, snapshot, transfer
 from tests.execution.desk import CONFIG, Desk, gathered
@@ -211,6 +212,29 @@ def test_orders_that_guard_a_position_do_not_keep_it_from_being_reduced(
         assert desk.run(sale).status == "done"
     else:
         assert "POSITION_VALUE" in desk.run(sale).why
+
+
+@pytest.mark.parametrize("came", [True, False])
+def test_orders_of_others_count_as_they_stand_when_the_plan_begins(
+    lite: Engine, *, came: bool
+) -> None:
+    """An approved plan may be half an hour old: what was placed or taken back since is known."""
+    rows = [account("a", "alpha", "1"), account("b", "beta", "-1")]
+    other = {"instrument": BTC_A, "side": "buy", "quantity": "5", "price": "40000"}
+    if not came:
+        rows[0]["open_orders"] = [other]
+    desk = Desk.open(lite, start=snapshot(accounts=rows), mandate=WHOLE)
+    desk.controls = wide(position_value=Decimal(70_000))
+    read = desk.venues["a"].read
+
+    async def later() -> Any:
+        stand = (OpenOrder.model_validate(other),) if came else ()
+        return (await read()).model_copy(update={"open_orders": stand})
+
+    desk.venues["a"].read = later  # type: ignore[method-assign]
+    report = desk.run(BUY)
+    assert ("POSITION_VALUE" in report.why) is came
+    assert bool(desk.exchange.received) is not came
 
 
 def test_a_reference_that_is_too_old_is_none(lite: Engine) -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
+from allocator.execution.database import connect
 from allocator.execution.journal import Journal
 from allocator.execution.leader import FencedError, NotLeaderError, lead
 from allocator.service.cli.codes import ExitCode, of_error
@@ -23,6 +25,19 @@ def test_second_leader_is_refused_while_the_first_lives(engine: Engine) -> None:
             assert other.epoch == 1
     with lead(engine, "desk", "two", START) as second:
         assert second.epoch == 2
+
+
+def test_a_link_to_a_database_has_its_lock(lite: Engine, tmp_path: Path) -> None:
+    link = tmp_path / "elsewhere.db"
+    link.symlink_to(tmp_path / "journal.db")
+    other = connect(f"sqlite:///{link}")
+    with (
+        lead(lite, "desk", "first", START),
+        pytest.raises(NotLeaderError),
+        lead(other, "desk", "second", START),
+    ):
+        pass
+    other.dispose()
 
 
 def test_second_leader_ends_a_command_as_refused() -> None:

@@ -47,6 +47,32 @@ def test_operator_ends_the_attempt_its_action_and_the_freeze(
     assert journal.history.verify() == ()
 
 
+def test_a_break_beside_an_open_end_outlasts_it(engine: Engine) -> None:
+    """What else was found amiss is not explained by how the request ended."""
+    faults = [Fault("order", "lost_after"), Fault("find", "error", times=10_000)]
+    desk = Desk.open(engine, faults=faults, mandate=WHOLE)
+    elsewhere = [lambda: desk.exchange.trade_elsewhere("a", BTC_A, Decimal(3))]
+
+    def watch(row: Progress) -> None:
+        if row.state == "manual" and elsewhere:
+            elsewhere.pop()()
+
+    desk.watch = watch
+    report = desk.run(order(1, "a", "sell", "0.5"))
+    assert [row.account for row in report.breaks] == ["a"]
+    journal = desk.journal()
+    (attempt,) = journal.history.with_state(State.MANUAL)
+    assert "break: a alpha:BTC/USDT:USDT" in journal.history.frozen()["a"]
+    with pytest.raises(RefusedError, match="MANUAL_OPEN"):
+        journal.thaw("a", "ann", "seen")
+    verdict = Verdict(State.FILLED, Decimal("0.5"), "ann", "order page")
+    resolve(journal, attempt.client_id, verdict)
+    assert "break: a alpha:BTC/USDT:USDT" in journal.history.frozen()["a"]
+    journal.thaw("a", "ann", "bought by hand")
+    assert journal.history.frozen() == {}
+    assert journal.history.verify() == ()
+
+
 @pytest.mark.parametrize(
     ("to", "filled"),
     [

@@ -18,6 +18,7 @@ from allocator.execution import asking
 from allocator.execution.requests import Absence
 from allocator.execution.transitions import State
 from allocator.models.config import ExecutionConfig
+from allocator.models.errors import VenueError
 from allocator.models.intents import (
     AccountReading,
     Ack,
@@ -28,6 +29,7 @@ from allocator.models.intents import (
     OrderIntent,
     Outcome,
     Quote,
+    Rejected,
     Unknown,
     Unsure,
 )
@@ -366,3 +368,41 @@ def test_a_look_up_that_is_cancelled_is_cancelled(lite: Engine) -> None:
     desk.venues = {**desk.venues, "a": Ending(desk.venues["a"])}  # type: ignore[dict-item]
     with pytest.raises(asyncio.CancelledError):
         desk.run(order(1, "a", "sell", "0.4", reduce_only=True))
+
+
+def _says(desk: Desk, words: str) -> dict[str, tuple[str, Any]]:
+    """Name what answers in these words, and how, by kind of answer."""
+
+    async def refuse(intent: Intent) -> Outcome:
+        return Rejected(code="51000", message=words)
+
+    async def unknown(intent: Intent) -> Outcome:
+        return Unknown(why=words)
+
+    async def read() -> AccountReading:
+        return AccountReading(account="a", at=desk.clock.now(), complete=False, missing=(words,))
+
+    async def quote(instrument: str) -> Quote:
+        raise VenueError(words)
+
+    return {
+        "refused": ("submit", refuse),
+        "unknown": ("submit", unknown),
+        "unread": ("read", read),
+        "prices": ("quote", quote),
+    }
+
+
+@pytest.mark.parametrize("odd", ["\x00", "\ud83d"], ids=["nul", "half"])
+@pytest.mark.parametrize("kind", ["refused", "unknown", "unread", "prices"])
+def test_words_of_a_venue_that_no_database_holds_end_nothing(
+    engine: Engine, kind: str, odd: str
+) -> None:
+    desk = Desk.open(engine)
+    name, answer = _says(desk, f"bad {odd} gateway")[kind]
+    setattr(desk.venues["a"], name, answer)
+    report = desk.run(order(1, "a", "buy", "0.2"))
+    assert report.status != "done"
+    history = desk.journal().history
+    assert history.unfinished() == ()
+    assert history.verify() == ()

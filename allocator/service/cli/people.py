@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from allocator.models.base import exact, plain, stamp
+from allocator.models.base import exact, legible, plain, stamp
 from allocator.models.errors import RefusedError, StaleError
 from allocator.service.cli.records import open_database
 
@@ -27,8 +27,13 @@ if TYPE_CHECKING:
 ConfigArgument = Annotated[
     Path, typer.Option("--config", "-c", help="The configuration.", show_default=False)
 ]
-WhoOption = Annotated[str, typer.Option("--as", help="Your name.", show_default=False)]
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why.", show_default=False)]
+# A byte that the terminal sent and that is no UTF-8 must not keep a halt from being written.
+WhoOption = Annotated[
+    str, typer.Option("--as", help="Your name.", show_default=False, callback=legible)
+]
+ReasonOption = Annotated[
+    str, typer.Option("--reason", help="Why.", show_default=False, callback=legible)
+]
 ScopeArgument = Annotated[
     str, typer.Argument(help="global, venue:NAME or account:NAME.", show_default="global")
 ]
@@ -327,7 +332,9 @@ def resolve(  # noqa: PLR0913 - each is an option of the command
         typer.Option(help="Charged for it, ASSET=AMOUNT; once an asset.", show_default=False),
     ] = None,
     who: WhoOption = "",
-    evidence: Annotated[str, typer.Option(help="Where you saw it.", show_default=False)] = "",
+    evidence: Annotated[
+        str, typer.Option(help="Where you saw it.", show_default=False, callback=legible)
+    ] = "",
 ) -> None:
     """Tell how a request ended that nobody could say of, or let a frozen account act again.
 

@@ -156,6 +156,14 @@ def test_a_halt_stops_everything_until_somebody_resumes(shop: Shop) -> None:
     assert shop.type("execute", shop.approved())[0] == 0
 
 
+def test_a_halt_holds_whatever_the_terminal_makes_of_its_reason(shop: Shop) -> None:
+    """A byte that is no UTF-8 comes as half a character, which no database holds."""
+    typed = os.fsdecode(b"gro\xdfe Spr\xfcnge")
+    status, told = shop.type("halt", "--as", typed, "--reason", typed)
+    assert (status, told) == (0, "global: halted\n")
+    assert "why=gro\ufffde Spr\ufffdnge" in shop.type("execute", shop.approved())[1]
+
+
 def test_a_halt_of_one_account_gives_up_what_was_left_and_sends_nothing(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

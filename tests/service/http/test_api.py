@@ -114,6 +114,13 @@ def test_halt_is_kept_until_an_approver_resumes(place: Place) -> None:
     assert rows[0]["state"] == "active"
 
 
+def test_half_a_character_is_refused_by_name(place: Place) -> None:
+    key = {"content-type": "application/json", "idempotency-key": "half"}
+    body = b'{"reason": "odd \\ud83d prices"}'
+    answer = place.client.post("/v1/halt", content=body, headers=place.headers("alice") | key)
+    assert answer.status_code == 422, answer.text
+
+
 @pytest.mark.parametrize("scope", ["venue:bybitt", "venue: bybit", "account:c", "account:A"])
 def test_halt_of_what_is_not_there_is_refused(place: Place, scope: str) -> None:
     answer = place.post("/v1/halt", {"reason": "drill", "scope": scope})
