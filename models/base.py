@@ -158,6 +158,9 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 Words = Annotated[str, AfterValidator(legible)]
 """What somebody else says, for people to read."""
 
+VenueId = Annotated[str, Field(max_length=200), AfterValidator(legible)]
+"""What a venue calls an order or a transfer."""
+
 
 def json_value(value: BaseModel) -> Any:
     """Turn a value into plain JSON data: numbers and times as text, defaults written out."""

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from allocator.models.account import OpenOrder, Side
-from allocator.models.base import ZERO, Name, NonNegative, Num, Positive, Utc, Value, Words
+from allocator.models.base import ZERO, Name, NonNegative, Num, Positive, Utc, Value, VenueId, Words
 
 
 class OrderIntent(Value):
@@ -94,7 +94,7 @@ class Ack(Value):
     """
 
     outcome: Literal["ack"] = "ack"
-    venue_id: str
+    venue_id: VenueId
 
 
 class Rejected(Value):
@@ -131,7 +131,7 @@ class Found(Value):
     """
 
     finding: Literal["found"] = "found"
-    venue_id: str
+    venue_id: VenueId
     state: FoundState
     filled: NonNegative = ZERO
     average_price: Num | None = None

@@ -43,7 +43,7 @@ from allocator.models.records import (
     ShortfallRow,
     VerdictRow,
 )
-from allocator.models.service_records import MandateRow
+from allocator.models.service_records import BindingRow, MandateRow
 from allocator.models.snapshot import Snapshot
 
 
@@ -68,6 +68,7 @@ def verify(session: Session, heads: Iterable[Head] = ()) -> tuple[Fault, ...]:
         _alerts,
         _leaders,
         _mandates,
+        _installations,
     ):
         try:
             faults += [Fault(None, what) for what in check(session, told)]
@@ -313,6 +314,13 @@ def _mandates(session: Session, told: Told) -> Iterator[str]:
             # An earlier release wrote it down: only what became of it since may be told.
             stands = {key: value for key, value in stands.items() if says.get(key) is not None}
         yield from _differ(subject, stands, says)
+
+
+def _installations(session: Session, told: Told) -> Iterator[str]:
+    """Tell where the database is not that of the installation that the audit names."""
+    for row in session.exec(select(BindingRow)):
+        subject = f"installation:{row.installation}"
+        yield from _differ(subject, {"bound_at": stamp(row.bound_at)}, told.take(subject))
 
 
 def _freezes(session: Session, told: Told) -> Iterator[str]:

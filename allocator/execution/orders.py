@@ -188,7 +188,9 @@ class Orders:
             if leads and self._rests(leg, part):
                 missed = await self._rest(leg, part, parts, quantity)
                 if missed is not None:
-                    return missed
+                    if missed.over:
+                        return missed
+                    continue
                 until = shell.clock.now() + timedelta(seconds=float(shell.config.order_timeout_s))
                 shell.check_stop()
                 continue
@@ -232,6 +234,8 @@ class Orders:
     async def _rest(self, leg: Leg, part: int, parts: int, quantity: Decimal) -> Short | None:
         """Rest one order in the book for a while; rejected or unfilled, the leg goes on."""
         quote = await self._covered(leg, part, quantity)
+        if isinstance(quote, Short):
+            return quote
         if quote is None:
             self._never_rests.add(leg.order.seq)
             return None
@@ -240,11 +244,11 @@ class Orders:
         bad = _ended_badly(attempt) and attempt.state is not State.REJECTED
         return Short(f"{attempt.state}: {attempt.reason}") if bad else None
 
-    async def _covered(self, leg: Leg, part: int, quantity: Decimal) -> Quote | None:
+    async def _covered(self, leg: Leg, part: int, quantity: Decimal) -> Quote | Short | None:
         """Read prices to rest at, once the venue's switch is set; None: there is no resting."""
         quote = await self._quote(leg)
         if isinstance(quote, Short):
-            return None
+            return quote
         await self._requests.pace(leg.order.account)
         place, intent, _ = self._request(Ready(leg, part, quantity, quote, rests=True))
         if not self._requests.may_rest(intent):
@@ -256,7 +260,7 @@ class Orders:
         # The switch may have been slow: prices and stamp of what is sent have to be young.
         again = await self._quote(leg)
         if isinstance(again, Short):
-            return None
+            return again
         _, intent, _ = self._request(Ready(leg, part, quantity, again, rests=True))
         return again if self._requests.may_rest(intent) else None
 

@@ -41,6 +41,8 @@ NEGATIVES = 3
 
 HELD_UP = Unknown(why="held up before it was sent; not sent")
 
+UNTOLD = Unknown(why="the adapter did not tell of every order")
+
 
 @dataclass(slots=True)
 class Absence:
@@ -143,7 +145,9 @@ class Requests:
         intents = [row.intent for row in attempts]
         orders = [row for row in intents if isinstance(row, OrderIntent)]
         found = await answer(self._shell, venue, venue.submit_together(orders))
-        return [found] * len(attempts) if isinstance(found, Unknown) else found
+        if isinstance(found, Unknown):
+            return [found] * len(attempts)
+        return found if len(found) == len(attempts) else [UNTOLD] * len(attempts)
 
     def _outcome(self, attempt: Attempt, outcome: Outcome) -> Attempt:
         kept = self._keep(self._journal.outcome(attempt.client_id, outcome))

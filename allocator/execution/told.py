@@ -27,6 +27,7 @@ CHANGES = {
     "alert": frozenset({"raised", "delivered"}),
     "leader": frozenset({"leads"}),
     "mandate": frozenset({"drafted", "published", "retired"}),
+    "installation": frozenset({"bound"}),
 }
 """Events that tell of a change to their subject's row; others are notes beside it."""
 
@@ -47,6 +48,7 @@ MOMENTS = {
     "leads": "since",
     "drafted": "created_at",
     "published": "published_at",
+    "bound": "bound_at",
 }
 """What the time of an event is of its subject's row."""
 

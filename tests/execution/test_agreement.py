@@ -22,6 +22,7 @@ from allocator.execution.schema import upgrade
 from allocator.execution.transitions import State
 from allocator.models.records import EventRow, TailRow
 from allocator.risk.breaker import Breaker
+from allocator.service.binding import bind
 from allocator.service.mandates import Mandates
 from tests.execution.book import FUNDED, MANDATE, START, WHOLE, plan, snapshot, transfer
 from tests.execution.desk import Desk
@@ -32,6 +33,7 @@ AGO = "'2020-01-01T00:00:00.000000+00:00'"
 def lived(engine: Engine) -> Desk:
     """A record with something in every table that is held against the audit."""
     desk = Desk.open(engine, faults=[Fault("transfer", "stuck", nth=2)])
+    bind(engine, "desk", START)
     mandates = Mandates(engine, "desk")
     mandates.from_config(MANDATE, START)
     mandates.draft(WHOLE, "ann", "wider", START)
@@ -122,6 +124,9 @@ TAMPERED = [
     ("INSERT INTO mandate_version SELECT 9, portfolio, 9, status, mandate_hash, mandate_json, note,"
      "author, created_at, published_by, published_at FROM mandate_version WHERE version = 1",
      "mandate:desk:9: status is published; the audit says None"),
+    ("UPDATE installation SET installation = 'eve'", "installation:desk is in the audit only"),
+    ("UPDATE installation SET bound_at = {ago}", "installation:desk: bound_at is 2020"),
+    ("DELETE FROM installation", "installation:desk is in the audit only"),
 ]  # fmt: skip
 
 

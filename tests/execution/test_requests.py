@@ -406,3 +406,17 @@ def test_words_of_a_venue_that_no_database_holds_end_nothing(
     history = desk.journal().history
     assert history.unfinished() == ()
     assert history.verify() == ()
+
+
+def test_an_id_that_the_record_does_not_hold_is_an_unknown_outcome(engine: Engine) -> None:
+    desk = Desk.open(engine)
+    submit = desk.venues["a"].submit
+
+    async def long(intent: Intent) -> Outcome:
+        await submit(intent)
+        return Ack(venue_id="7" * 201)
+
+    desk.venues["a"].submit = long
+    assert desk.run(order(1, "a", "buy", "0.2")).status == "done"
+    assert desk.held("a", BTC_A) == Decimal("1.2")
+    assert desk.journal().history.verify() == ()

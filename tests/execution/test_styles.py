@@ -20,6 +20,7 @@ from allocator.execution.report import ExecutionReport
 from allocator.execution.transitions import State
 from allocator.models.intents import Capabilities, Finding, Found, OrderIntent, Quote
 from allocator.models.plan import Order
+from allocator.models.snapshot import Snapshot
 from allocator.ports import Venue
 from allocator.risk.breaker import Breaker
 from tests.execution import desk as desks
@@ -111,6 +112,12 @@ def test_what_nobody_comes_for_is_taken_after_the_last_try(lite: Engine) -> None
         ("post_only", State.CANCELLED),
         ("ioc", State.FILLED),
     ]
+
+
+def test_prices_that_fail_once_do_not_end_resting(lite: Engine) -> None:
+    desk = Desk.open(lite, faults=[Fault("quote", "error")])
+    assert run(desk, SINGLE).status == "done"
+    assert [intent.style for intent, _ in attempts(desk)] == ["post_only", "post_only", "ioc"]
 
 
 def test_a_resting_order_that_would_take_is_no_end(lite: Engine) -> None:
@@ -243,13 +250,17 @@ def both(quantity: str) -> list[dict[str, Any]]:
 BATCHING = Behaviour(capabilities=Capabilities(batch_orders=20))
 
 
+def two_legged() -> Snapshot:
+    """A book whose first account holds, and may hold, both legs."""
+    accounts = [row.model_dump(by_alias=True) for row in snapshot().accounts]
+    accounts[0]["positions"][BTC_B] = {"quantity": "0", "leverage": "10"}
+    return snapshot(accounts=accounts)
+
+
 def batched(
     lite: Engine, *faults: Fault, behaviour: Behaviour = BATCHING
 ) -> tuple[Desk, list[int], ExecutionReport]:
-    start = snapshot()
-    accounts = [row.model_dump(by_alias=True) for row in start.accounts]
-    accounts[0]["positions"][BTC_B] = {"quantity": "0", "leverage": "10"}
-    desk = Desk.open(lite, behaviour=behaviour, start=snapshot(accounts=accounts), faults=faults)
+    desk = Desk.open(lite, behaviour=behaviour, start=two_legged(), faults=faults)
     sizes, venue = list[int](), desk.venues["a"]
     together: Any = venue.submit_together  # type: ignore[attr-defined]
 
@@ -289,6 +300,21 @@ def test_legs_that_one_request_does_not_carry_go_one_by_one(lite: Engine) -> Non
     assert report.status == "done"
     assert sizes == []
     assert (desk.held("a", BTC_A), desk.held("a", BTC_B)) == (D("0.2"), D("0.8"))
+
+
+def test_orders_that_an_adapter_does_not_tell_of_are_looked_up(lite: Engine) -> None:
+    desk = Desk.open(lite, behaviour=BATCHING, start=two_legged())
+    venue = desk.venues["a"]
+    together: Any = venue.submit_together  # type: ignore[attr-defined]
+
+    async def short(intents: Any) -> Any:
+        return (await together(intents))[:1]
+
+    venue.submit_together = short  # type: ignore[attr-defined]
+    report = run(desk, *both("0.8"), config=CONFIG)
+    assert report.status == "done"
+    assert (desk.held("a", BTC_A), desk.held("a", BTC_B)) == (D("0.2"), D("0.8"))
+    assert {attempt.state for _, attempt in attempts(desk)} == {State.FILLED}
 
 
 def test_a_leg_that_was_rejected_in_a_batch_ends_the_group_within_a_slice(lite: Engine) -> None:

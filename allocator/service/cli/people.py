@@ -24,12 +24,23 @@ if TYPE_CHECKING:
     from allocator.service.mandates import Mandates
     from allocator.service.words import Words
 
+MOST_NAME = 200
+"""Characters of a person's name that the record holds."""
+
 ConfigArgument = Annotated[
     Path, typer.Option("--config", "-c", help="The configuration.", show_default=False)
 ]
+
+
+def _name(told: str) -> str:
+    if len(told) > MOST_NAME:
+        raise typer.BadParameter(f"a name has {MOST_NAME} characters at most")
+    return legible(told)
+
+
 # A byte that the terminal sent and that is no UTF-8 must not keep a halt from being written.
 WhoOption = Annotated[
-    str, typer.Option("--as", help="Your name.", show_default=False, callback=legible)
+    str, typer.Option("--as", help="Your name.", show_default=False, callback=_name)
 ]
 ReasonOption = Annotated[
     str, typer.Option("--reason", help="Why.", show_default=False, callback=legible)

@@ -164,6 +164,12 @@ def test_a_halt_holds_whatever_the_terminal_makes_of_its_reason(shop: Shop) -> N
     assert "why=gro\ufffde Spr\ufffdnge" in shop.type("execute", shop.approved())[1]
 
 
+def test_a_name_that_the_record_does_not_hold_is_refused_by_its_length(shop: Shop) -> None:
+    status, told = shop.type("halt", "--as", "n" * 201, "--reason", "odd prices")
+    assert (status, "a name has 200 characters at most" in told) == (2, True), told
+    assert shop.type("halt", "--as", "n" * 200, "--reason", "odd prices")[0] == 0
+
+
 def test_a_halt_of_one_account_gives_up_what_was_left_and_sends_nothing(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
