@@ -261,8 +261,11 @@ class Notifier:
         return last is None or self._is_over(last, now)
 
     def _is_over(self, told: datetime, now: datetime) -> bool:
-        """Whether an alert that was told then may be told again."""
-        return now - told >= timedelta(seconds=float(self._config.repeat_s))
+        """Whether an alert that was told then may be told again.
+
+        A time of the future was told by a clock that was ahead: it must not silence what comes.
+        """
+        return told > now or now - told >= timedelta(seconds=float(self._config.repeat_s))
 
     async def _tell(self, head: str, text: str) -> bool:
         head, text = self._redactor.text(head), self._redactor.text(text)

@@ -370,11 +370,16 @@ class Service:
         """Deliver alerts as the leader; watch the leader's ticks as everybody else."""
         started = self.clock.now()
         while True:
-            await self._alert(started)
+            started = await self._alert(started)
             await asyncio.sleep(NOTIFY_S)
 
-    async def _alert(self, started: datetime) -> None:
+    async def _alert(self, started: datetime) -> datetime:
+        """Deliver and watch once; tells since when ticks are awaited.
+
+        A machine may start with its clock ahead: that time would not come for long.
+        """
         now = self.clock.now()
+        started = min(started, now)
         try:
             self._leader_at = self.beats.leader_at(now)
         except Exception:
@@ -388,6 +393,7 @@ class Service:
                 await self._notifier.deliver(now, between_runs=not self.live.busy)
         except Exception:
             log.exception("alerts could not be delivered")
+        return started
 
 
 async def _end(task: asyncio.Task[None]) -> None:
