@@ -16,7 +16,7 @@ from allocator.models.plan import Plan
 from allocator.models.records import CycleRow, EventRow, PlanRow, ProposalRow
 from allocator.risk.approvals import Standing, standing, turnover_of
 from allocator.service.anchors import known_heads
-from allocator.service.mandates import Version
+from allocator.service.mandates import Unreadable, Version
 from allocator.service.marked import Marked
 from allocator.service.monitor.history import Group
 from allocator.service.monitor.marks import AccountMark, Marks
@@ -321,7 +321,7 @@ class Views:
         )
 
     def mandates(self) -> tuple[api.MandateView, ...]:
-        """List versions of the mandate, the latest first."""
+        """List versions of the mandate, the latest first; also those that cannot be read."""
         return tuple(mandate_view(row) for row in self._service.mandates.all())
 
     # What was earned
@@ -418,8 +418,9 @@ def slot_view(row: Slot) -> api.SlotView:
     )
 
 
-def mandate_view(row: Version) -> api.MandateView:
+def mandate_view(row: Version | Unreadable) -> api.MandateView:
     """Show a version of the mandate."""
+    read = row if isinstance(row, Version) else None
     return api.MandateView(
         version=row.version,
         status=row.status,
@@ -429,6 +430,7 @@ def mandate_view(row: Version) -> api.MandateView:
         created_at=row.created_at,
         published_by=row.published_by,
         published_at=row.published_at,
-        mandate=row.mandate,
-        unchecked=row.unchecked,
+        mandate=None if read is None else read.mandate,
+        unchecked="" if read is None else read.unchecked,
+        unreadable=row.why,
     )
