@@ -16,6 +16,7 @@ from allocator.models.plan import Plan
 from allocator.models.records import CycleRow, EventRow, PlanRow, ProposalRow
 from allocator.risk.approvals import Standing, standing, turnover_of
 from allocator.service.anchors import known_heads
+from allocator.service.clock import HELD_S
 from allocator.service.mandates import Unreadable, Version
 from allocator.service.marked import Marked
 from allocator.service.monitor.history import Group
@@ -34,6 +35,10 @@ KNOWN = 64
 """Proposals that are kept read."""
 
 UNFIT = "the mandate does not fit the book: exposures or limits are not watched"
+
+UNBELIEVED = (
+    f"the clock was set: no slot begins, nor a repair, until it has stood for {HELD_S:.0f} s"
+)
 
 LATE_LOOKS = 5
 """Looks at the book that may fail before the leader is not of use: one may be slow."""
@@ -372,6 +377,9 @@ class Views:
         if marks is not None and marks.unfit:
             # It is ready all the same, for margins are watched. Strangers may ask: no names.
             faults.append(UNFIT)
+        if not service.believes_time():
+            # Halts and verdicts are taken all the same, so this does not make it unready either.
+            faults.append(UNBELIEVED)
         notes = () if service.config.service.alerts.to else (NOBODY,)
         return api.Health(ok=ok, version=__version__, faults=tuple(faults), notes=notes)
 
