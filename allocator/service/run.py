@@ -362,7 +362,7 @@ class Service:
         now = self.clock.now()
         until = self._tidying.until(now)
         dropped = None if until is None else self.retention.tidy(until)
-        self._tidying.keep(until or now)
+        self._tidying.keep(until or self.retention.first(now))
         if dropped:
             log.info("database tidied", extra={"dropped": str(dropped)})
 
