@@ -22,13 +22,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
 
 from allocator.execution import schema
 from allocator.execution.leader import FencedError, NotLeaderError
 from allocator.execution.office import Office
 from allocator.models.config import Config
-from allocator.models.errors import AllocatorError
 from allocator.ports import Clock
 from allocator.risk.triggers import Firing
 from allocator.service.beats import Beats
@@ -223,7 +221,9 @@ class Service:
                 log.debug("another instance leads")
             except FencedError as error:
                 log.warning("no longer the leader", extra={"why": str(error)})
-            except (AllocatorError, DBAPIError):
+            except Exception:
+                # Whatever it is, an instance that has ended serves, watches and alerts no more,
+                # and takes the other books of its process with it.
                 log.exception("cannot lead now; trying again")
             finally:
                 self.live.follow()
