@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, Engine, delete, func
+from sqlalchemy import ColumnElement, Engine, delete
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
@@ -68,13 +68,14 @@ class Retention:
         Not beyond what would drop the oldest row: a machine may have started with its clock ahead.
         """
         slots = col(SlotRow.portfolio) == self._portfolio, col(SlotRow.status).in_(ENDED)
+        due_at = select(SlotRow.due_at).where(*slots, _followed()).order_by(col(SlotRow.due_at))
         asked = (
-            (select(func.min(ReplyRow.at)), self._keep.replies_days),
-            (select(func.min(SlotRow.due_at)).where(*slots, _followed()), self._keep.slots_days),
-            (select(func.min(ProposalRow.at)), self._keep.proposals_days),
+            (select(ReplyRow.at).order_by(col(ReplyRow.at)), self._keep.replies_days),
+            (due_at, self._keep.slots_days),
+            (select(ProposalRow.at).order_by(col(ProposalRow.at)), self._keep.proposals_days),
         )
         with Session(self._engine.execution_options(**{READ_ONLY: True})) as session:
-            found = [(session.exec(query).one(), days) for query, days in asked]
+            found = [(session.exec(query.limit(1)).first(), days) for query, days in asked]
         goes = [now - self._cut(now, days) + at for at, days in found if at is not None]
         return min((now, *goes))
 
