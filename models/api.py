@@ -314,8 +314,12 @@ class MandateView(Value):
 
     Attributes
     ----------
+    mandate
+        None: it cannot be read.
     unchecked
         What could not be checked as it was drafted or published just now; empty: nothing.
+    unreadable
+        Why it cannot be read; empty: it can.
     """
 
     version: int
@@ -326,8 +330,9 @@ class MandateView(Value):
     created_at: Utc
     published_by: str | None = None
     published_at: Utc | None = None
-    mandate: Mandate
+    mandate: Mandate | None
     unchecked: str = ""
+    unreadable: str = ""
 
 
 class ProfitView(Value):

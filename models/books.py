@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from allocator.models.base import Name, Value
 from allocator.models.mandate import Mandate
-from allocator.models.service import Schedule, TriggerRule, check_ids
+from allocator.models.service import Schedule, TriggerRule, check_ids, check_rests
 
 if TYPE_CHECKING:
     from allocator.models.config import Config
@@ -43,6 +43,7 @@ class BookConfig(Value):
     @model_validator(mode="after")
     def _names_differ(self) -> BookConfig:
         check_ids(self.schedules, self.triggers)
+        check_rests(self.triggers)
         return self
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Column, ForeignKey, MetaData, Text, UniqueConstraint
+from sqlalchemy import Column, ForeignKey, Index, MetaData, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from allocator.models.columns import ExactDecimal, UtcTime
@@ -79,7 +79,8 @@ class ActionRow(Record, table=True):
     """One line of a plan."""
 
     __tablename__ = "action"
-    __table_args__ = (UniqueConstraint("plan_hash", "seq"),)
+    # All that ever were stay, and each slot looks for those at work.
+    __table_args__ = (UniqueConstraint("plan_hash", "seq"), Index(None, "stage", "plan_hash"))
 
     id: int | None = Field(default=None, primary_key=True)
     plan_hash: str = Field(

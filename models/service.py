@@ -31,6 +31,9 @@ WHOLE = frozenset({"pnl", "drawdown"})
 """Kinds that watch the book as a whole."""
 
 
+LEAST_REPEAT_S = 60
+"""Seconds between two firings of a trigger that repeats, at least: one each look is a flood."""
+
 LEAST_GRACE_S = 5
 """A timer that has nothing to do looks so often what fell due, seconds."""
 
@@ -103,7 +106,7 @@ class TriggerRule(Value):
     cooldown_s
         Seconds between two firings.
     repeat
-        Whether it fires again after the cooldown while it never came back.
+        Whether it fires again after the cooldown, of a minute at least, while it never came back.
     urgent
         Whether it may interrupt the schedule at once; its plans repair and do nothing else.
     """
@@ -238,6 +241,7 @@ class ServiceConfig(Value):
     @model_validator(mode="after")
     def _names_differ(self) -> ServiceConfig:
         check_ids(self.schedules, self.triggers)
+        check_rests(self.triggers)
         return self
 
 
@@ -253,6 +257,22 @@ def check_ids(schedules: Iterable[Schedule], triggers: Iterable[TriggerRule]) ->
         if name in planned and name in watched:
             raise ValueError(
                 f"the id {name} is of a schedule and of a trigger: give one of them another"
+            )
+
+
+def check_rests(triggers: Iterable[TriggerRule]) -> None:
+    """Refuse a trigger that would ask for a cycle at nearly every look, for as long as it is over.
+
+    Raises
+    ------
+    ValueError
+        When one repeats after less than a minute.
+    """
+    for row in triggers:
+        if row.repeat and row.cooldown_s < LEAST_REPEAT_S:
+            raise ValueError(
+                f"trigger {row.id}: with repeat, cooldown_s is at least {LEAST_REPEAT_S}: it would "
+                "ask for a cycle at every look for as long as the figure is beyond the threshold"
             )
 
 

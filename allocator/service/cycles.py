@@ -14,7 +14,6 @@ from datetime import datetime
 from allocator.execution.executor import Executor
 from allocator.execution.office import Office
 from allocator.execution.report import ExecutionReport
-from allocator.models.base import stamp
 from allocator.models.controls import ApprovalConfig
 from allocator.models.errors import AllocatorError, RefusedError
 from allocator.models.mandate import Mandate
@@ -40,6 +39,7 @@ from allocator.service.scheduler.slots import (
     again,
     anew,
     executing,
+    named_at,
 )
 from allocator.service.scheduler.worker import Result
 from allocator.service.snapshots import GATHERED, NARROWED, MissingError, Snapshots
@@ -366,7 +366,7 @@ def request(who: str, kind: str, now: datetime, plan_hash: str | None = None) ->
         cause = f"{who} asked to carry out {plan_hash[:12]}"
         return Asked(executing(plan_hash), who, "execute", cause, now, plan_hash=plan_hash)
     cause = f"{who} asked for a plan"
-    return Asked(f"{who} {stamp(now)}"[:200], who, "plan", cause, now)
+    return Asked(named_at(who, now), who, "plan", cause, now)
 
 
 def _told(report: ExecutionReport | None) -> str:

@@ -156,7 +156,10 @@ def check_known(config: Config, scope: str) -> None:
 
 
 def run_now(site: Site, schedule: str, who: str) -> api.SlotView:
-    """Ask for a cycle now.
+    """Ask for a cycle now; one that this person asked for and that has not begun is the same.
+
+    It reads the book as it begins. Each on its own, many would keep the schedules waiting until
+    they are missed.
 
     Raises
     ------
@@ -169,6 +172,11 @@ def run_now(site: Site, schedule: str, who: str) -> api.SlotView:
     paused = site.service.slots.paused().get(schedule)
     if paused is not None:
         raise RefusedError(f"SCHEDULE_PAUSED: id={schedule} by={paused}; resume it first")
+    waiting = site.service.slots.with_status("due")
+    mine = (row for row in waiting if (row.origin, row.source, row.kind) == ("person", who, "plan"))
+    before = next(mine, None)
+    if before is not None:
+        return slot_view(before)
     asked = request(who, "plan", site.service.clock.now())
     site.service.slots.add(asked)
     site.service.wake()

@@ -48,6 +48,32 @@ class Version:
     published_at: datetime | None
     unchecked: str = ""
 
+    @property
+    def why(self) -> str:
+        """What is the matter with it: nothing."""
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """One version of which the record does not tell what it says; fields as of `Version`.
+
+    Attributes
+    ----------
+    why
+        What is the matter with it.
+    """
+
+    version: int
+    status: str
+    hash: str
+    note: str
+    author: str
+    created_at: datetime
+    published_by: str | None
+    published_at: datetime | None
+    why: str
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -136,15 +162,20 @@ class Mandates:
                 f"proposed_at={at.isoformat()}; plan anew under the mandate that holds"
             )
 
-    def all(self) -> tuple[Version, ...]:
-        """List versions, the latest first.
+    def all(self) -> tuple[Version | Unreadable, ...]:
+        """List versions, the latest first; those that cannot be read hide none of the others."""
+        return tuple(_listed(row) for row in self._rows())
+
+    def one(self, version: int) -> Version | None:
+        """Tell a version; None: there is none of that number.
 
         Raises
         ------
         JournalError
-            When one is not what was hashed, or cannot be read.
+            When it is not what was hashed, or cannot be read.
         """
-        return tuple(_version(row) for row in self._rows())
+        row = next((row for row in self._rows() if row.version == version), None)
+        return None if row is None else _version(row)
 
     def _rows(self) -> tuple[MandateRow, ...]:
         query = (
@@ -284,6 +315,23 @@ def _check_seen(row: MandateRow, rows: Iterable[MandateRow], seen: Seen | None) 
 
 def _subject(row: MandateRow) -> str:
     return f"mandate:{row.portfolio}:{row.version}"
+
+
+def _listed(row: MandateRow) -> Version | Unreadable:
+    try:
+        return _version(row)
+    except JournalError as error:
+        return Unreadable(
+            version=row.version,
+            status=row.status,
+            hash=row.mandate_hash,
+            note=row.note,
+            author=row.author,
+            created_at=row.created_at,
+            published_by=row.published_by,
+            published_at=row.published_at,
+            why=str(error),
+        )
 
 
 def _version(row: MandateRow) -> Version:

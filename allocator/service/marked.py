@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from allocator.models.api import MarkSource
-from allocator.models.errors import InputError
+from allocator.models.errors import AllocatorError, InputError
 from allocator.service.monitor.marks import Marks, marks_of
 from allocator.service.snapshots import MissingError
 
@@ -51,13 +51,20 @@ class Marked:
 
     def _gathered(self, name: str) -> Marks | None:
         """Mark a snapshot by the mandate that holds; None where that cannot be done."""
-        holds = self._service.mandates.published()
-        if holds is None:
-            return None
-        key = name, holds.version
+        try:
+            holds = self._service.mandates.published()
+        except AllocatorError as error:
+            # Figures of accounts need no mandate.
+            log.warning("the mandate cannot be read: %s", error)
+            version, mandate = 0, None
+        else:
+            if holds is None:
+                return None
+            version, mandate = holds.version, holds.mandate
+        key = name, version
         if self._known is None or self._known[0] != key:
             try:
-                found = marks_of(self._service.snapshots.read(name), holds.mandate)
+                found = marks_of(self._service.snapshots.read(name), mandate)
             except (InputError, MissingError) as error:
                 # A mandate that was published since may need more than was gathered.
                 log.warning("what was gathered last cannot be marked: %s", error)

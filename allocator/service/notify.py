@@ -57,7 +57,8 @@ WORDS = {
     "limit_unknown": "a trigger watches a limit that the mandate has not: it never fires",
     "look_failed": "the book cannot be marked: triggers are not watched",
     "slot_hangs": "a slot hangs: none after it begins",
-    "clock_set": "the clock was set: nothing falls due until it has stood for two minutes",
+    "clock_set": "the clock was set: no slot falls due or begins, nor a repair, "
+    "until it has stood for two minutes",
     "mandate_published": "another mandate holds",
     "schedule_paused": "a schedule was paused",
     "dead_man": "the scheduler has not ticked",
@@ -261,8 +262,11 @@ class Notifier:
         return last is None or self._is_over(last, now)
 
     def _is_over(self, told: datetime, now: datetime) -> bool:
-        """Whether an alert that was told then may be told again."""
-        return now - told >= timedelta(seconds=float(self._config.repeat_s))
+        """Whether an alert that was told then may be told again.
+
+        A time of the future was told by a clock that was ahead: it must not silence what comes.
+        """
+        return told > now or now - told >= timedelta(seconds=float(self._config.repeat_s))
 
     async def _tell(self, head: str, text: str) -> bool:
         head, text = self._redactor.text(head), self._redactor.text(text)

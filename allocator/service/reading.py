@@ -40,14 +40,13 @@ async def read_book(market: MarketData, executor: Executor, history: History) ->
     Money that was still on its way after the reading was in no wallet; where some has ended by
     then, a wallet may or may not have had it, and everything is read again.
     """
-    over = frozenset[str]()
-    for again in range(READINGS, 0, -1):
-        gathered = await market.gather()
-        money = await executor.whereabouts()
+    gathered, money = await market.gather(), await executor.whereabouts()
+    fresh = over = money.over
+    for _ in range(READINGS - 1):
+        if not fresh:
+            break
+        gathered, money = await market.gather(), await executor.whereabouts()
         fresh, over = money.over - over, over | money.over
-        if fresh and again > 1:
-            continue
-        late = [row for row in (*money.arrived, *money.returned) if row.client_id in fresh]
-        snapshot = with_record(gathered.snapshot, history, money)
-        return Reading(gathered, snapshot, exposed(snapshot.assets, (*money.unclear, *late)))
-    raise AssertionError("the last reading returns")
+    late = [row for row in (*money.arrived, *money.returned) if row.client_id in fresh]
+    snapshot = with_record(gathered.snapshot, history, money)
+    return Reading(gathered, snapshot, exposed(snapshot.assets, (*money.unclear, *late)))

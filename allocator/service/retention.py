@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Engine, delete
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
+from allocator.execution.database import READ_ONLY
 from allocator.execution.office import Office
 from allocator.models.controls import ApprovalConfig
 from allocator.models.records import PlanRow, ProposalRow
@@ -61,6 +62,23 @@ class Retention:
             proposals += count
         return Dropped(replies, slots, proposals)
 
+    def first(self, now: datetime) -> datetime:
+        """Tell as of when tidying begins where it is not known when it last was.
+
+        Not beyond what would drop the oldest row: a machine may have started with its clock ahead.
+        """
+        slots = col(SlotRow.portfolio) == self._portfolio, col(SlotRow.status).in_(ENDED)
+        due_at = select(SlotRow.due_at).where(*slots, _followed()).order_by(col(SlotRow.due_at))
+        asked = (
+            (select(ReplyRow.at).order_by(col(ReplyRow.at)), self._keep.replies_days),
+            (due_at, self._keep.slots_days),
+            (select(ProposalRow.at).order_by(col(ProposalRow.at)), self._keep.proposals_days),
+        )
+        with Session(self._engine.execution_options(**{READ_ONLY: True})) as session:
+            found = [(session.exec(query.limit(1)).first(), days) for query, days in asked]
+        goes = [now - self._cut(now, days) + at for at, days in found if at is not None]
+        return min((now, *goes))
+
     def _cut(self, now: datetime, days: int) -> datetime:
         """Tell before when; never within the time that an approval may count."""
         return now - max(timedelta(days=days), self._lasts)
@@ -70,23 +88,12 @@ class Retention:
             return session.connection().execute(delete(ReplyRow).where(which)).rowcount
 
     def _drop_slots(self, before: datetime) -> int:
-        later = aliased(SlotRow)
-        followed = (
-            select(later.id)
-            .where(
-                later.portfolio == col(SlotRow.portfolio),
-                later.origin == col(SlotRow.origin),
-                later.source == col(SlotRow.source),
-                later.due_at > col(SlotRow.due_at),
-            )
-            .exists()
-        )
         query = delete(SlotRow).where(
             col(SlotRow.portfolio) == self._portfolio,
             col(SlotRow.status).in_(ENDED),
             col(SlotRow.due_at) < before,
             col(SlotRow.ended_at).is_(None) | (col(SlotRow.ended_at) < before),
-            followed,
+            _followed(),
         )
         with Session(self._engine) as session, session.begin():
             return session.connection().execute(query).rowcount
@@ -111,3 +118,18 @@ class Retention:
                 gone = delete(ProposalRow).where(col(ProposalRow.plan_hash).in_(names))
                 entry.session.connection().execute(gone)
         return len(names)
+
+
+def _followed() -> ColumnElement[bool]:
+    """Whether the source of a slot has had a later one."""
+    later = aliased(SlotRow)
+    return (
+        select(later.id)
+        .where(
+            later.portfolio == col(SlotRow.portfolio),
+            later.origin == col(SlotRow.origin),
+            later.source == col(SlotRow.source),
+            later.due_at > col(SlotRow.due_at),
+        )
+        .exists()
+    )

@@ -22,13 +22,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
 
 from allocator.execution import schema
 from allocator.execution.leader import FencedError, NotLeaderError
 from allocator.execution.office import Office
 from allocator.models.config import Config
-from allocator.models.errors import AllocatorError
 from allocator.ports import Clock
 from allocator.risk.triggers import Firing
 from allocator.service.beats import Beats
@@ -223,7 +221,9 @@ class Service:
                 log.debug("another instance leads")
             except FencedError as error:
                 log.warning("no longer the leader", extra={"why": str(error)})
-            except (AllocatorError, DBAPIError):
+            except Exception:
+                # Whatever it is, an instance that has ended serves, watches and alerts no more,
+                # and takes the other books of its process with it.
                 log.exception("cannot lead now; trying again")
             finally:
                 self.live.follow()
@@ -362,7 +362,7 @@ class Service:
         now = self.clock.now()
         until = self._tidying.until(now)
         dropped = None if until is None else self.retention.tidy(until)
-        self._tidying.keep(until or now)
+        self._tidying.keep(until or self.retention.first(now))
         if dropped:
             log.info("database tidied", extra={"dropped": str(dropped)})
 
@@ -370,11 +370,16 @@ class Service:
         """Deliver alerts as the leader; watch the leader's ticks as everybody else."""
         started = self.clock.now()
         while True:
-            await self._alert(started)
+            started = await self._alert(started)
             await asyncio.sleep(NOTIFY_S)
 
-    async def _alert(self, started: datetime) -> None:
+    async def _alert(self, started: datetime) -> datetime:
+        """Deliver and watch once; tells since when ticks are awaited.
+
+        A machine may start with its clock ahead: that time would not come for long.
+        """
         now = self.clock.now()
+        started = min(started, now)
         try:
             self._leader_at = self.beats.leader_at(now)
         except Exception:
@@ -388,6 +393,7 @@ class Service:
                 await self._notifier.deliver(now, between_runs=not self.live.busy)
         except Exception:
             log.exception("alerts could not be delivered")
+        return started
 
 
 async def _end(task: asyncio.Task[None]) -> None:

@@ -16,7 +16,8 @@ from allocator.models.plan import Plan
 from allocator.models.records import CycleRow, EventRow, PlanRow, ProposalRow
 from allocator.risk.approvals import Standing, standing, turnover_of
 from allocator.service.anchors import known_heads
-from allocator.service.mandates import Version
+from allocator.service.clock import HELD_S
+from allocator.service.mandates import Unreadable, Version
 from allocator.service.marked import Marked
 from allocator.service.monitor.history import Group
 from allocator.service.monitor.marks import AccountMark, Marks
@@ -34,6 +35,10 @@ KNOWN = 64
 """Proposals that are kept read."""
 
 UNFIT = "the mandate does not fit the book: exposures or limits are not watched"
+
+UNBELIEVED = (
+    f"the clock was set: no slot begins, nor a repair, until it has stood for {HELD_S:.0f} s"
+)
 
 LATE_LOOKS = 5
 """Looks at the book that may fail before the leader is not of use: one may be slow."""
@@ -321,7 +326,7 @@ class Views:
         )
 
     def mandates(self) -> tuple[api.MandateView, ...]:
-        """List versions of the mandate, the latest first."""
+        """List versions of the mandate, the latest first; also those that cannot be read."""
         return tuple(mandate_view(row) for row in self._service.mandates.all())
 
     # What was earned
@@ -372,6 +377,9 @@ class Views:
         if marks is not None and marks.unfit:
             # It is ready all the same, for margins are watched. Strangers may ask: no names.
             faults.append(UNFIT)
+        if not service.believes_time():
+            # Halts and verdicts are taken all the same, so this does not make it unready either.
+            faults.append(UNBELIEVED)
         notes = () if service.config.service.alerts.to else (NOBODY,)
         return api.Health(ok=ok, version=__version__, faults=tuple(faults), notes=notes)
 
@@ -418,8 +426,9 @@ def slot_view(row: Slot) -> api.SlotView:
     )
 
 
-def mandate_view(row: Version) -> api.MandateView:
+def mandate_view(row: Version | Unreadable) -> api.MandateView:
     """Show a version of the mandate."""
+    read = row if isinstance(row, Version) else None
     return api.MandateView(
         version=row.version,
         status=row.status,
@@ -429,6 +438,7 @@ def mandate_view(row: Version) -> api.MandateView:
         created_at=row.created_at,
         published_by=row.published_by,
         published_at=row.published_at,
-        mandate=row.mandate,
-        unchecked=row.unchecked,
+        mandate=None if read is None else read.mandate,
+        unchecked="" if read is None else read.unchecked,
+        unreadable=row.why,
     )

@@ -134,3 +134,22 @@ def test_slots_of_the_release_before_are_told_apart_by_their_cause(engine: Engin
     with engine.begin() as connection:
         found = connection.execute(text("SELECT source, origin FROM slot ORDER BY id")).all()
     assert [row[1] for row in found] == ["schedule", "trigger", "person", "again"]
+
+
+def test_actions_at_work_are_found_by_an_index(engine: Engine) -> None:
+    config = schema._config()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0007")
+        assert "ix_action_stage" not in {
+            r["name"] for r in inspect(connection).get_indexes("action")
+        }
+    upgrade(engine)
+    asked = "SELECT DISTINCT plan_hash FROM action WHERE stage = 'working' ORDER BY plan_hash"
+    lite = engine.dialect.name == "sqlite"
+    with engine.begin() as connection:
+        if not lite:
+            # Of an empty table it would read all.
+            connection.execute(text("SET LOCAL enable_seqscan = off"))
+        told = connection.execute(text(f"EXPLAIN {'QUERY PLAN ' if lite else ''}{asked}")).all()
+    assert "ix_action_stage" in str(told)

@@ -50,6 +50,16 @@ def test_trigger_that_could_never_fire_is_refused(rule: dict[str, Any], told: st
         config(rule)
 
 
+@pytest.mark.parametrize("book", [None, "b"])
+def test_trigger_that_would_fire_at_every_look_is_refused(book: str | None) -> None:
+    rule = {"on": "margin_ratio", "repeat": True}
+    for cooldown_s in (0, 59):
+        with pytest.raises(ValidationError, match="trigger r: with repeat, cooldown_s is at least"):
+            config({**rule, "cooldown_s": cooldown_s}, book)
+    config({**rule, "cooldown_s": 60}, book)
+    config({**rule, "repeat": False, "cooldown_s": 0}, book)
+
+
 @pytest.mark.parametrize(
     "rule",
     [

@@ -76,6 +76,7 @@ def test_refusal_is_raised_with_its_code(desk: Client) -> None:
 
 def test_lost_answer_is_asked_for_under_the_same_key(desk: Client, carrier: Carrier) -> None:
     mandate = desk.mandates()[0].mandate
+    assert mandate is not None
     carrier.loses = 2
     assert desk.draft(mandate, "x").version == 2
     assert [row.version for row in desk.mandates()] == [2, 1]

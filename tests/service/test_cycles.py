@@ -35,13 +35,13 @@ from allocator.service.mandates import Mandates
 from allocator.service.monitor.base import Bases
 from allocator.service.monitor.flows import Ledger
 from allocator.service.monitor.history import MarkStore
-from allocator.service.monitor.lines import Lines
+from allocator.service.monitor.lines import Lines, firing_name
 from allocator.service.monitor.marks import Marks
 from allocator.service.monitor.memory import Memory
 from allocator.service.monitor.monitor import Monitor
 from allocator.service.monitor.profit import Earned
 from allocator.service.repairs import repairing
-from allocator.service.scheduler.slots import Asked, Kind, Slot, Slots
+from allocator.service.scheduler.slots import Asked, Kind, Slot, Slots, again
 from allocator.service.scheduler.worker import Result
 from allocator.service.snapshots import GATHERED, Snapshots
 from allocator.service.words import Words
@@ -498,6 +498,12 @@ def test_requests_of_people_have_names_that_do_not_clash() -> None:
     first = request("alice", "plan", START)
     second = request("alice", "plan", START + timedelta(microseconds=1))
     assert first.name != second.name
+    long = [request("a" * 200, "plan", START + timedelta(microseconds=n)).name for n in (0, 1)]
+    fired = [firing_name("r" * 90, "s" * 110, START + timedelta(microseconds=n)) for n in (0, 1)]
+    for one, other in (long, fired):
+        assert one != other
+        assert len(again(again(other))) <= 200
+        assert again(again(other)) != again(other)
     assert request("alice", "execute", START, "a" * 64) == request(
         "alice", "execute", START, "a" * 64
     )

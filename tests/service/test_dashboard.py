@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from allocator.models.errors import InputError
 from allocator.models.status import VenueStatus
@@ -155,6 +155,27 @@ def test_forms_ask_for_the_same_scopes_as_the_api(place: Place) -> None:
                  f"/plan/{plan}/frontier", "/what-if", "/schedules/hourly/run", "/halt",
                  "/resume", "/mandates/1/publish"):  # fmt: skip
         assert send(place, path, csrf, reason="x").status_code == 403, path
+
+
+def test_another_is_published_in_the_place_of_a_mandate_that_cannot_be_read(
+    place: Place,
+) -> None:
+    csrf = log_in(place, "bob")
+    assert place.post("/v1/mandates", {"mandate": MANDATE, "note": ""}).status_code == 201
+    with place.service.engine.begin() as connection:
+        connection.execute(text("UPDATE mandate_version SET mandate_json = '{' WHERE version = 1"))
+    place.service.live.leads, place.service.live.marks = False, None
+    second, first = place.get("/v1/mandates").json()
+    assert (second["unreadable"], second["version"]) == ("", 2)
+    assert "UNREADABLE" in first["unreadable"]
+    assert first["mandate"] is None
+    assert place.get("/v1/book").json()["marks"] == "gathered"
+    assert "UNREADABLE" in place.client.get("/health").text
+    assert "UNREADABLE" in place.client.get("/mandates/1").text
+    page = place.client.get("/mandates/2").text
+    assert "version 1, which holds, cannot be read" in page
+    send(place, "/mandates/2/publish", csrf, hash=second["mandate_hash"], instead_of="1")
+    assert place.get("/v1/mandates").json()[0]["status"] == "published"
 
 
 def test_a_draft_is_published_from_a_page_that_tells_what_changes(place: Place) -> None:

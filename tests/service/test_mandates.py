@@ -12,7 +12,7 @@ from allocator.execution.history import History
 from allocator.models.errors import ConfigError, JournalError, RefusedError, SnapshotError
 from allocator.models.mandate import Mandate, Target
 from allocator.service.fitting import UNCHECKED
-from allocator.service.mandates import CONFIGURED, Mandates
+from allocator.service.mandates import CONFIGURED, Mandates, Unreadable, Version
 from allocator.service.snapshots import GATHERED, Snapshots
 from tests.execution.book import START
 from tests.service.sites import config, snapshot
@@ -117,6 +117,23 @@ def test_a_mandate_that_is_not_what_was_hashed_is_not_handed_out(
         connection.execute(text(f"UPDATE mandate_version SET mandate_json = {written}"))
     with pytest.raises(JournalError, match=code):
         book.published()
+
+
+def test_a_version_that_cannot_be_read_hides_none_of_the_others(engine: Engine) -> None:
+    book = Mandates(engine, "desk")
+    book.from_config(mandate(1), START)
+    book.publish(book.draft(mandate(2), "ann", "", START).version, "bob", START)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE mandate_version SET mandate_json = '{' WHERE version = 1"))
+    second, first = book.all()
+    assert isinstance(second, Version)
+    assert second == book.published() == book.one(2)
+    assert isinstance(first, Unreadable)
+    assert (first.version, first.status, first.author) == (1, "retired", "configuration")
+    assert "UNREADABLE: mandate version 1" in first.why
+    with pytest.raises(JournalError):
+        book.one(1)
+    assert book.one(3) is None
 
 
 def test_every_step_of_a_mandate_is_in_the_audit(engine: Engine) -> None:

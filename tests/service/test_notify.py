@@ -83,6 +83,35 @@ def test_same_alert_is_told_again_only_after_a_while(box: Box) -> None:
     assert box.deliver() == 1
 
 
+def test_what_was_told_by_a_clock_ahead_silences_nothing_once_it_is_right(box: Box) -> None:
+    box.clock.at += timedelta(days=300)
+    box.alert("slot_failed", why="venue down")
+    assert box.deliver() == 1
+    box.clock.at -= timedelta(days=300)
+    box.alert("slot_failed", why="venue down")
+    assert box.deliver() == 1
+    box.alert("slot_failed", why="venue down")
+    assert box.deliver() == 0
+
+
+def test_dead_man_is_told_although_the_instance_began_with_its_clock_ahead(
+    lite: Engine, tmp_path: Path
+) -> None:
+    clock, sent = JumpingClock(), list[str]()
+    alerts = {"alerts": {"to": ["env:X"], "dead_man_s": 100}}
+
+    def send(title: str, _text: str) -> bool:
+        sent.append(title)
+        return True
+
+    service = Service(config(tmp_path, service=alerts), lite, clock=clock, send=send)
+    began = clock.now() + timedelta(days=300)
+    for _ in range(30):
+        began = asyncio.run(service._alert(began))
+        clock.at += timedelta(seconds=5)
+    assert sent == ["desk: the scheduler has not ticked"]
+
+
 def test_what_may_be_told_again_is_not_remembered_for_ever(box: Box) -> None:
     for number in range(200):
         box.alert("trigger", what=str(number))

@@ -32,6 +32,33 @@ DAY = timedelta(days=1)
 KEEP = KeepConfig(replies_days=7, slots_days=10, proposals_days=20)
 
 
+def test_a_clock_that_is_ahead_from_the_first_tidying_on_drops_little(
+    engine: Engine, tmp_path: Path
+) -> None:
+    history, keep = {"folder": str(tmp_path / "history")}, {"slots_days": 10}
+    place = Place(engine, tmp_path, service={"schedules": [], "keep": keep, "history": history})
+    service, clock, hour = place.service, place.clock, timedelta(hours=1)
+    for number in range(20):
+        at = clock.now() - 20 * DAY + number * hour
+        service.slots.add(Asked(f"{number}", "x", "plan", "c", at, "missed", origin="schedule"))
+    clock.at += 400 * DAY
+    service._drop_old()
+    assert len(service.slots.recent()) == 20
+    clock.at += hour
+    service._drop_old()
+    assert len(service.slots.recent()) == 17
+    clock.at -= 400 * DAY
+    service._drop_old()
+    assert len(service.slots.recent()) == 14
+
+
+def test_the_first_tidying_of_an_empty_database_is_as_of_now(
+    engine: Engine, tmp_path: Path
+) -> None:
+    service = Place(engine, tmp_path).service
+    assert service.retention.first(START) == START
+
+
 def test_the_database_is_tidied_by_a_believed_clock_and_in_small_steps(
     lite: Engine, tmp_path: Path
 ) -> None:
@@ -56,7 +83,7 @@ def test_the_database_is_tidied_by_a_believed_clock_and_in_small_steps(
     steady[0] += 130
     service._leaps.take(clock.now())
     assert service.believes_time()
-    assert left() == 6, "what three hours have made too old"
+    assert left() == 7, "what three hours have made too old"
     service._leaps = None
     clock.at = began + 4 * hour
     assert left() == 5

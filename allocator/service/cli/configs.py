@@ -159,11 +159,16 @@ def publish(
     from datetime import UTC, datetime
 
     from allocator.service.mandate_changes import changes
+    from allocator.service.mandates import Unreadable, Version
 
     with _mandates(config) as mandates:
-        before = mandates.published()
+        # What held may be unreadable: that is when another one is wanted most.
+        before = next((row for row in mandates.all() if row.status == "published"), None)
         made = mandates.publish(version, getpass.getuser(), datetime.now(UTC))
-    for change in changes(None if before is None else before.mandate, made.mandate):
+    if isinstance(before, Unreadable):
+        print(f"what held cannot be read: {before.why}", file=sys.stderr)
+    held = before.mandate if isinstance(before, Version) else None
+    for change in changes(held, made.mandate):
         print(f"{change.field}: {change.before or '-'} -> {change.after or '-'}")
     print(f"published {made.version} {made.hash}")
     _tell_unchecked(made)

@@ -20,6 +20,7 @@ from allocator.service.dashboard.visits import Acting, Looking, Visit
 from allocator.service.http.deciding import what_if
 from allocator.service.http.site import Site
 from allocator.service.mandate_changes import changes
+from allocator.service.mandates import Unreadable, Version
 from allocator.service.monitor.history import Group
 from allocator.service.monitor.profit import PARTS
 from allocator.service.snapshots import MissingError
@@ -183,16 +184,20 @@ def mandate(here: Looking, version: int) -> HTMLResponse:
         raise MissingError(f"NO_VERSION: version={version}")
     holds = next((row for row in rows if row.status == "published"), None)
     misfits, unchecked = tuple[str, ...](), ""
-    try:
-        unchecked = mandates.fitting.check(row.mandate)
-    except InputError as error:
-        misfits = tuple(str(problem) for problem in error.problems)
+    if isinstance(row, Version):
+        try:
+            unchecked = mandates.fitting.check(row.mandate)
+        except InputError as error:
+            misfits = tuple(str(problem) for problem in error.problems)
+    unread = tuple(one for one in (row, holds) if isinstance(one, Unreadable))
     return here.page(
         "mandate",
         row=row,
         holds=holds,
-        changes=changes(None if holds is None else holds.mandate, row.mandate),
-        misfits=misfits,
+        changes=changes(holds.mandate if isinstance(holds, Version) else None, row.mandate)
+        if isinstance(row, Version)
+        else (),
+        misfits=(*misfits, *dict.fromkeys(one.why for one in unread)),
         unchecked=unchecked,
     )
 

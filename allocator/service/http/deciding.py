@@ -66,11 +66,11 @@ def _snapshot(site: Site, asked: PlanRequest) -> Snapshot:
 
 
 def _mandate(site: Site, version: int | None) -> Mandate:
-    rows = site.service.mandates.all()
-    for row in rows:
-        if row.version == version or (version is None and row.status == "published"):
-            return row.mandate
-    raise MissingError(f"NO_MANDATE: version={version}")
+    mandates = site.service.mandates
+    found = mandates.published() if version is None else mandates.one(version)
+    if found is None:
+        raise MissingError(f"NO_MANDATE: version={version}")
+    return found.mandate
 
 
 def plan_for(site: Site, asked: PlanRequest, who: str) -> tuple[Plan, bool]:

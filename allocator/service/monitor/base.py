@@ -50,9 +50,22 @@ class Base(Value):
     day: str = ""
     earned: Num = ZERO
 
-    def after(self, at: datetime, worth: Decimal | None, earned: Mapping[str, Profit]) -> Base:
-        """Take in what was earned by all accounts until a time."""
-        day = f"{at:%Y-%m-%d}"
+    def after(
+        self,
+        at: datetime,
+        worth: Decimal | None,
+        earned: Mapping[str, Profit],
+        *,
+        believed: bool = True,
+    ) -> Base:
+        """Take in what was earned by all accounts until a time.
+
+        Parameters
+        ----------
+        believed
+            Whether the clock is: else no day ends by it, for its loss would be forgotten.
+        """
+        day = f"{at:%Y-%m-%d}" if believed or not self.day else self.day
         total = sum((row.total for row in earned.values()), ZERO)
         paid_in = sum((row.flows for row in earned.values()), ZERO)
         before = None if self.highest is None else self.highest + paid_in

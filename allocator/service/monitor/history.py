@@ -10,7 +10,7 @@ import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from pathlib import Path
 from typing import Any, Literal
@@ -162,8 +162,19 @@ class MarkStore:
                 joined += done
                 aside += unread
         if keep_days is not None:
-            self._tidying.keep(until or now)
+            self._tidying.keep(until or self._first(now, keep_days))
         return Tidied(joined, dropped, tuple(aside))
+
+    def _first(self, now: datetime, keep_days: int) -> datetime:
+        """Tell as of when tidying begins where it is not known when it last was.
+
+        Not beyond what would drop the oldest day: a machine may have started with its clock ahead.
+        """
+        days = [row.name.removeprefix("day=") for row in self.folder.glob("*/day=*")]
+        if not days:
+            return now
+        oldest = datetime.combine(date.fromisoformat(min(days)), time.min, UTC)
+        return min(now, oldest + timedelta(days=keep_days))
 
     def profit(
         self, by: Group, since: datetime, until: datetime, *, whole: bool = True

@@ -12,11 +12,10 @@ from allocator.execution import audit
 from allocator.execution.database import READ_ONLY
 from allocator.execution.entries import Entry
 from allocator.execution.leader import Lease, fence
-from allocator.models.base import stamp
 from allocator.models.service_records import TriggerRow
 from allocator.risk.triggers import Firing, Key, Line
 from allocator.service.monitor.memory import Heard, Memory
-from allocator.service.scheduler.slots import Asked, write
+from allocator.service.scheduler.slots import Asked, named_at, write
 
 
 class Lines:
@@ -102,4 +101,4 @@ def slot_of(firing: Firing, at: datetime) -> Asked:
 
 def firing_name(rule: str, subject: str, at: datetime) -> str:
     """Name the slot of a firing, by which what came of it is found."""
-    return f"{rule}{f' {subject}' if subject else ''} {stamp(at)}"[:200]
+    return named_at(f"{rule} {subject}" if subject else rule, at)

@@ -50,18 +50,17 @@ class Memory:
         self._portfolio = portfolio
 
     def told(self) -> dict[str, Told]:
-        """Tell what venues said last, by venue."""
+        """Tell what venues said last, by venue; what cannot be read is not known."""
         query = select(WordRow).where(WordRow.portfolio == self._portfolio)
+        out = dict[str, Told]()
         with Session(self._reads) as session:
-            return {
-                row.venue: Told.model_validate(
-                    {
-                        "status": {"state": row.state, "until": row.until, "note": row.note},
-                        "at": row.at,
-                    }
-                )
-                for row in session.exec(query)
-            }
+            for row in session.exec(query):
+                status = {"state": row.state, "until": row.until, "note": row.note}
+                try:
+                    out[row.venue] = Told.model_validate({"status": status, "at": row.at})
+                except ValidationError:
+                    log.warning("what %s said last cannot be read", row.venue, exc_info=True)
+        return out
 
     def rates(self) -> dict[bool, Rates]:
         """Tell the rates that jumps are reckoned from; what cannot be read begins anew."""

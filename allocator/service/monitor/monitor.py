@@ -44,8 +44,8 @@ class Monitor:
     outcomes
         Tells which firings of urgent triggers came to nothing; None: that is not followed.
     believed
-        Tells whether the clock is believed: while it is not, nothing is dropped, and nothing is
-        said to have come too late.
+        Tells whether the clock is believed: while it is not, nothing is dropped, nothing is
+        said to have come too late, and no day's profit begins anew.
     """
 
     def __init__(  # noqa: PLR0913 - its ports
@@ -120,7 +120,7 @@ class Monitor:
         """
         marks = marks_of(snapshot, mandate, missing, statuses)
         earned = self._earn(bare(snapshot), missing)
-        self._base = self._base.after(marks.at, marks.equity, earned)
+        self._base = self._base.after(marks.at, marks.equity, earned, believed=self._believed())
         self._bases.keep(self._lease, self._base, marks.at)
         self.latest = marks
         firings = self._watch(marks, busy=busy)
@@ -141,8 +141,9 @@ class Monitor:
         for name in book.accounts.keys() - moving - missing.keys():
             now = moment(book, name, flows.get(name, Flows()))
             before = self._base.moments.get(name)
-            if before is not None and before.at <= now.at:
-                out[name] = profit(before, now)
+            if before is not None:
+                # Where the clock was put back no time has passed, but what was earned was.
+                out[name] = profit(before.model_copy(update={"at": min(before.at, now.at)}), now)
             moments[name] = now
         self._base = self._base.owing(out, moments)
         return out

@@ -12,10 +12,9 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from allocator.models.base import stamp
 from allocator.models.errors import ConfigError
 from allocator.models.service import Schedule
-from allocator.service.scheduler.slots import Asked, Slot
+from allocator.service.scheduler.slots import Asked, Slot, named_at
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_TOLD = 100
@@ -121,7 +120,7 @@ def fires(schedule: Schedule, after: datetime, until: datetime) -> Iterator[date
 
 def slot_name(schedule: str, at: datetime) -> str:
     """Name a slot of a schedule: every instance gives it the same name."""
-    return f"{schedule} {stamp(at)}"
+    return named_at(schedule, at)
 
 
 def due(schedule: Schedule, after: datetime, now: datetime) -> list[Asked]:

@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 
 from allocator.execution.database import READ_ONLY
 from allocator.execution.leader import Lease, fence
+from allocator.models.base import stamp
 from allocator.models.errors import JournalError
 from allocator.models.records import CycleRow
 from allocator.models.service_records import PauseRow, SlotRow
@@ -27,6 +28,14 @@ CALLED_BACK = "called back by {by}"
 
 
 AGAIN = " again"
+
+LONGEST_HEAD = 160
+"""Characters of a slot's name before its time: a name has 200, and what follows tells it apart."""
+
+
+def named_at(head: str, at: datetime) -> str:
+    """Name a slot by what asks for it and when; a long head is cut, never the time."""
+    return f"{head[:LONGEST_HEAD]} {stamp(at)}"
 
 
 def again(name: str) -> str:

@@ -101,7 +101,7 @@ class Timer:
             return True
         believed, by_s = self._leaps.take(now)
         if by_s:
-            log.error("the clock was set", extra={"by_s": by_s})
+            log.error("the clock was set: no slot begins until it stands", extra={"by_s": by_s})
             try:
                 self._leapt(by_s)
             except Exception:

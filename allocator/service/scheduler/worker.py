@@ -83,6 +83,7 @@ class Worker:
         self._believed = believed
         self._settle_at: datetime | None = None
         self._wait_s = BACKOFF_S[0]
+        self._fresh = True
 
     async def step(self) -> bool:
         """Carry out the slot that comes next; False: there was none.
@@ -94,6 +95,7 @@ class Worker:
         """
         await self._settle_rest()
         if not self._believed():
+            await self._settle_first()
             return False
         now = self._clock.now()
         waiting = self._slots.with_status("due")
@@ -106,7 +108,9 @@ class Worker:
             self._slots.finish(self._lease, row, status, now, note=why)
             self._ended(row.name, row.cause, status, why)
         if choice.run is None:
+            await self._settle_first()
             return False
+        self._fresh = False
         self._slots.claim(self._lease, choice.run, now)
         # Whatever breaks off from here on may leave a request open or legs apart.
         self._settle_at, self._wait_s = now, BACKOFF_S[0]
@@ -123,6 +127,21 @@ class Worker:
         )
         self._ended(choice.run.name, choice.run.cause, result.status, result.note)
         return True
+
+    async def _settle_first(self) -> None:
+        """Settle what an earlier leader left open, where no slot does so at once.
+
+        Its slot may be too late by now to be carried on, and the next may be a day away.
+
+        Raises
+        ------
+        FencedError
+            When another leads by now.
+        """
+        if self._fresh:
+            self._fresh = False
+            self._settle_at = self._clock.now()
+            await self._settle_rest()
 
     async def _settle_rest(self) -> None:
         """Settle what a slot that broke off has left open: the next slot may be an hour away.

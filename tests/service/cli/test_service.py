@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from allocator.execution.database import connect
 from allocator.execution.history import History
@@ -13,6 +14,8 @@ from allocator.service.http.tokens import Tokens
 from allocator.service.snapshots import GATHERED, Snapshots
 from tests.execution.book import START
 from tests.service.sites import CANARY, config, snapshot
+
+HOLDS = "WHERE status = 'published'"
 
 
 @pytest.fixture
@@ -86,6 +89,28 @@ def test_mandate_is_drafted_published_and_listed(
     assert run(["config", "versions", "-c", str(path), "-o", "json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert (row["status"], row["author"], row["published_by"]) == ("published", "alice", "bob")
+
+
+def test_command_publishes_another_in_the_place_of_what_cannot_be_read(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mandate = tmp_path / "mandate.yaml"
+    for version, delta in (("1", "1"), ("2", "2")):
+        target = f'{{underlying: BTC, delta: "{delta}", unit: base, band: "1"}}'
+        mandate.write_text(f"targets: [{target}]\n")
+        monkeypatch.setenv("LOGNAME", "alice")
+        assert run(["config", "draft", str(mandate), "-c", str(path)]) == 0
+        monkeypatch.setenv("LOGNAME", "bob")
+        capsys.readouterr()
+        assert run(["config", "publish", version, "-c", str(path)]) == 0
+        engine = connect(f"sqlite:///{path.parent / 'journal.db'}")
+        with engine.begin() as connection:
+            connection.execute(text(f"UPDATE mandate_version SET mandate_json = '{{' {HOLDS}"))
+        engine.dispose()
+    told = capsys.readouterr()
+    assert "what held cannot be read: UNREADABLE: mandate version 1" in told.err
+    assert "published 2" in told.out
+    assert run(["config", "versions", "-c", str(path)]) == 0
 
 
 def test_mandate_that_does_not_fit_the_book_is_refused_by_the_commands(

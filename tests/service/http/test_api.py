@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
+from allocator.execution.leader import next_epoch
 from allocator.models.status import VenueState, VenueStatus
 from allocator.service.dashboard import charts
 from tests.execution.book import START
@@ -248,6 +249,18 @@ def test_event_of_a_number_beyond_all_is_followed_by_none(place: Place) -> None:
     headers = place.headers("read") | {"Last-Event-ID": "9" * 5000}
     answer = place.client.get("/v1/events?for_s=0", headers=headers)
     assert (answer.status_code, answer.text.count("event: audit")) == (200, 0)
+
+
+def test_asking_for_a_cycle_many_times_asks_for_one(place: Place) -> None:
+    names = list[str]()
+    for who in ("alice", "alice", "bob"):
+        place.clock.at += timedelta(seconds=1)
+        names.append(place.post("/v1/schedules/hourly/run", who=who).json()["name"])
+    assert names[0] == names[1] != names[2]
+    (slot, _) = place.service.slots.with_status("due")
+    lease = next_epoch(place.service.engine, "desk", "x", place.clock.now())
+    place.service.slots.claim(lease, slot, place.clock.now())
+    assert place.post("/v1/schedules/hourly/run").json()["name"] not in names
 
 
 def test_audit_holds_what_people_did(place: Place) -> None:

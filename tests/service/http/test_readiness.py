@@ -15,10 +15,12 @@ from sqlalchemy import Engine, text
 from structlog.contextvars import bound_contextvars, get_contextvars
 
 from allocator.models.api import Health
+from allocator.service.clock import Leaps
 from allocator.service.http import readiness
 from allocator.service.http.readiness import Readiness
 from allocator.service.http.server import serving
 from allocator.service.notify import NOBODY
+from allocator.service.views import UNBELIEVED
 from tests.service.sites import Place
 
 WELL = Health(ok=True, version="1")
@@ -53,6 +55,14 @@ def test_that_nobody_is_told_of_alerts_is_said_and_no_fault(place: Place) -> Non
     service = place.service.config.service.model_copy(update={"alerts": alerts})
     place.service.config = place.service.config.model_copy(update={"service": service})
     assert place.get("/readyz", None).json()["notes"] == []
+
+
+def test_a_clock_that_was_set_is_told_while_no_slot_begins(place: Place) -> None:
+    place.service._leaps = Leaps(lambda: 0.0, place.clock.now())
+    assert place.get("/readyz", None).json()["faults"] == []
+    place.clock.at += timedelta(seconds=40)
+    told = place.get("/readyz", None).json()
+    assert (told["ok"], told["faults"]) == (True, [UNBELIEVED])
 
 
 def test_a_database_that_fails_is_told_without_its_words(

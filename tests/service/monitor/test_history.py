@@ -118,6 +118,18 @@ def test_a_clock_that_is_years_ahead_drops_a_few_days_at_most(store: MarkStore) 
     assert len(list(store.folder.glob("accounts/day=*"))) == 7
 
 
+def test_a_clock_that_is_years_ahead_from_the_first_tidying_on_drops_a_few_days(
+    store: MarkStore,
+) -> None:
+    for number in range(10):
+        store.write(marks(START + timedelta(days=number)), {})
+    years = timedelta(days=1000)
+    assert store.tidy(START + years, 9).dropped == 0
+    assert store.tidy(START + years + timedelta(days=1), 9).dropped == 3 * 3
+    assert store.tidy(START + timedelta(days=9), 9).dropped == 0
+    assert len(list(store.folder.glob("accounts/day=*"))) == 7
+
+
 def test_a_record_of_tidying_that_cannot_be_read_drops_nothing(store: MarkStore) -> None:
     for text in ("", "yesterday", "2026-11-20T08:00:00"):
         (store.folder / "tidied").write_text(text)

@@ -86,3 +86,11 @@ def test_rates_of_another_release_begin_anew(lite: Engine, tmp_path: Path) -> No
     watched.monitor = watched.start()
     assert watched.look(1, rate="0.0012") == []
     assert watched.look(2, rate="0.0001") == ["funding"]
+
+
+def test_a_word_of_another_release_hides_none_of_the_others(lite: Engine, tmp_path: Path) -> None:
+    watched = Watched(lite, tmp_path / "history")
+    watched.look(0, says={**SHUT, "beta": VenueStatus(state="open")})
+    with watched.engine.begin() as connection:
+        connection.execute(text("UPDATE venue_word SET state = 'asleep' WHERE venue = 'alpha'"))
+    assert list(Memory(lite, "desk").told()) == ["beta"]

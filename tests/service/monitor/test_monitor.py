@@ -171,6 +171,23 @@ def test_history_is_dropped_neither_at_the_first_look_nor_by_a_clock_that_is_not
     assert days() == 10
 
 
+def test_no_day_of_losses_ends_by_a_clock_that_is_not_believed(watched: Watched) -> None:
+    watched.look(0)
+    assert watched.look(1, wallet="99600") == []
+    watched.believed = False
+    assert watched.look(1440, wallet="99600") == []
+    watched.believed = True
+    assert watched.look(2, wallet="99400") == ["loss"]
+
+
+def test_what_is_lost_while_the_clock_is_put_back_counts(watched: Watched) -> None:
+    watched.look(10)
+    assert watched.look(1, wallet="99400") == ["loss"]
+    (row,) = watched.monitor._store.profit("book", *EVER)
+    assert sum(row[name] for name in PARTS) == -600
+    assert row["funding"] == 0
+
+
 def test_a_venue_that_was_read_at_a_clock_ahead_is_told_as_silent_in_time(
     watched: Watched,
 ) -> None:

@@ -335,6 +335,31 @@ def test_what_a_slot_left_open_is_settled_at_once_and_tried_again_ever_later(ben
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
 
 
+@pytest.mark.parametrize("believed", [True, False])
+def test_what_a_dead_leader_left_open_is_settled_although_its_slot_is_too_late(
+    bench: Bench, *, believed: bool
+) -> None:
+    bench.clock.at += timedelta(seconds=60)
+    bench.timer.tick()
+    bench.slots.claim(bench.lease, bench.slots.with_status("due")[0], bench.clock.now())
+    bench.clock.at += timedelta(minutes=10)
+    bench.worker, bench.believed = bench.lead("b"), believed
+    bench.steps()
+    bench.steps()
+    assert bench.settled == [bench.clock.now()]
+    assert bench.done == []
+
+
+def test_what_a_dead_leader_left_open_is_tried_again_until_it_is_settled(bench: Bench) -> None:
+    bench.unsettled = 1
+    bench.steps()
+    bench.clock.at += timedelta(seconds=1)
+    bench.steps()
+    bench.clock.at += timedelta(seconds=9)
+    bench.steps()
+    assert bench.settled == [START, START + timedelta(seconds=1)]
+
+
 def test_nothing_is_settled_after_a_slot_that_ended_well(bench: Bench) -> None:
     ask(bench, "fine")
     bench.steps()
