@@ -16,7 +16,7 @@ import yaml
 from allocator.service.metrics import Metrics, Reading
 from allocator.service.monitor.marks import marks_of
 from tests.execution.book import START
-from tests.service.monitor.test_monitor import MANDATE, SHUT, snapshot
+from tests.service.monitor.watched import MANDATE, SHUT, snapshot
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 NAMES = re.compile(r"allocator_[a-z_]+")

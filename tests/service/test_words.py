@@ -16,8 +16,8 @@ from allocator.models.status import VenueState, VenueStatus
 from allocator.service.monitor.memory import Heard, Memory
 from allocator.service.words import VenueShutError, Words
 from tests.execution.book import START
+from tests.service.rooms import SOMEBODY, Room
 from tests.service.sites import Place
-from tests.service.test_cycles import SOMEBODY, Room
 
 AT = START + timedelta(seconds=30)
 

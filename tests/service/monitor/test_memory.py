@@ -14,7 +14,7 @@ from allocator.models.service import TriggerRule
 from allocator.models.status import Told, VenueStatus
 from allocator.service.monitor.memory import Memory
 from tests.execution.book import START
-from tests.service.monitor.test_monitor import BTC, OPEN, SHUT, Watched
+from tests.service.monitor.watched import BTC, OPEN, SHUT, Watched
 
 
 @pytest.mark.parametrize("silent", [{}, {"alpha": VenueStatus(state="unknown", note="HTTP 503")}])

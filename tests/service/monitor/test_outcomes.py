@@ -19,10 +19,10 @@ from allocator.service.monitor.outcomes import Outcomes
 from allocator.service.scheduler.slots import Asked, Status
 from allocator.service.scheduler.worker import Worker
 from tests.execution.book import START
-from tests.service.monitor.test_monitor import Watched
+from tests.service.monitor.watched import Watched
 from tests.service.record import ROOT
+from tests.service.rooms import SOMEBODY, Room
 from tests.service.sites import MANDATE, snapshot
-from tests.service.test_cycles import SOMEBODY, Room
 
 CAPPED = Mandate.model_validate(
     {
