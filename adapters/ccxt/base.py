@@ -418,6 +418,13 @@ class CcxtVenue:
     async def _find_withdrawal(
         self, source: Place, target: Place, intent: TransferIntent, trace: Trace
     ) -> Found | None:
+        """Look a withdrawal up where it leaves, and its transaction where it arrives.
+
+        Raises
+        ------
+        VenueError
+            When it failed at the one and arrived at the other.
+        """
         address = self._directory.addresses[intent.route]
         sent = await self._dialect.find_withdrawal(source, address, intent, trace)
         if sent is None:
@@ -427,6 +434,8 @@ class CcxtVenue:
             with contextlib.suppress(VenueError):
                 receiver = self._directory.dialects[target.venue]
                 arrived = await receiver.has_deposit(target, intent.asset, sent.txid)
+        if sent.failed and arrived:
+            raise VenueError(f"withdrawal {sent.venue_id} failed, and its transaction arrived")
         return Found(
             venue_id=sent.venue_id,
             state="returned" if sent.failed else "settled" if arrived else "in_transit",
