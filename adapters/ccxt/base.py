@@ -199,6 +199,8 @@ class CcxtVenue:
             found = await self._find(intent, self._trace(intent, since, venue_id, refused=refused))
             if venue_id is None:
                 found = self._owned(intent, found, since)
+            elif found is not None:
+                self._directory.alike.name(intent.client_id, found.venue_id)
         except Exception as error:  # noqa: BLE001 - an error is never a negative
             return Unsure(why=f"{type(error).__name__}: {error}")
         return AbsentNow(venue_time=now) if found is None else found
@@ -287,7 +289,8 @@ class CcxtVenue:
             return await dialect.send_withdrawal(source, address, intent)
         if source.venue != target.venue:
             raise NotSentError(f"route {intent.route} has no registered address")
-        if not leads(dialect, source.config, target.config):
+        # A venue may send to whatever address it is told: that both are of one user is kept here.
+        if source.master is not target.master or not leads(dialect, source.config, target.config):
             raise NotSentError(f"no transfer goes from {source.account} to {target.account}")
         return await dialect.send_transfer(source, target, intent)
 
@@ -417,6 +420,13 @@ class CcxtVenue:
     async def _find_withdrawal(
         self, source: Place, target: Place, intent: TransferIntent, trace: Trace
     ) -> Found | None:
+        """Look a withdrawal up where it leaves, and its transaction where it arrives.
+
+        Raises
+        ------
+        VenueError
+            When it failed at the one and arrived at the other.
+        """
         address = self._directory.addresses[intent.route]
         sent = await self._dialect.find_withdrawal(source, address, intent, trace)
         if sent is None:
@@ -426,6 +436,8 @@ class CcxtVenue:
             with contextlib.suppress(VenueError):
                 receiver = self._directory.dialects[target.venue]
                 arrived = await receiver.has_deposit(target, intent.asset, sent.txid)
+        if sent.failed and arrived:
+            raise VenueError(f"withdrawal {sent.venue_id} failed, and its transaction arrived")
         return Found(
             venue_id=sent.venue_id,
             state="returned" if sent.failed else "settled" if arrived else "in_transit",

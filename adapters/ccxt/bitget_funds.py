@@ -22,7 +22,15 @@ from allocator.adapters.ccxt.bitget_reads import row_of, rows_of
 from allocator.adapters.ccxt.dialect import Trace, Withdrawal
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number, step_of
-from allocator.adapters.ccxt.withdrawing import fee_by, has_failed, only_one, terms_now, with_fee
+from allocator.adapters.ccxt.withdrawing import (
+    MOST,
+    Columns,
+    borne,
+    fee_by,
+    has_failed,
+    terms_now,
+    with_fee,
+)
 from allocator.adapters.sources import NetworkTerms
 from allocator.models.base import ZERO, plain
 from allocator.models.config import AddressConfig
@@ -31,7 +39,7 @@ from allocator.models.intents import TransferIntent
 COINS = "public_spot_get_v2_spot_public_coins"
 RECORDS = "private_spot_get_v2_spot_wallet_withdrawal_records"
 SENT = "private_spot_post_v2_spot_wallet_withdrawal"
-MOST = 100
+COLUMNS = Columns("clientOid", "orderId", "toAddress")
 FAILED = frozenset({"fail"})
 OTHERS = frozenset({"pending", "success"})
 """States of a withdrawal that is under way or has left: only its arrival says that it is done."""
@@ -57,8 +65,13 @@ async def send_withdrawal(source: Place, address: AddressConfig, intent: Transfe
 async def find_withdrawal(
     source: Place, address: AddressConfig, intent: TransferIntent, trace: Trace
 ) -> Withdrawal | None:
-    """Look a withdrawal up by its key."""
-    del address
+    """Look a withdrawal up by its key.
+
+    Raises
+    ------
+    VenueError
+        When two bear it, or none does and one may be it.
+    """
     asked = {
         "coin": intent.asset,
         "clientOid": intent.client_id,
@@ -67,7 +80,7 @@ async def find_withdrawal(
         "limit": MOST,
     }
     rows = rows_of(await source.login.call(RECORDS, asked), RECORDS)
-    row = only_one((row for row in rows if row.get("clientOid") == intent.client_id), "clientOid")
+    row = borne(rows, COLUMNS, intent.client_id, address, trace)
     if row is None:
         return None
     return Withdrawal(

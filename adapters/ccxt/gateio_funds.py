@@ -28,7 +28,15 @@ from allocator.adapters.ccxt.dialect import Trace, Withdrawal
 from allocator.adapters.ccxt.failures import NotSentError
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number, step_of
-from allocator.adapters.ccxt.withdrawing import fee_by, has_failed, only_one, terms_now, with_fee
+from allocator.adapters.ccxt.withdrawing import (
+    MOST,
+    Columns,
+    borne,
+    fee_by,
+    has_failed,
+    terms_now,
+    with_fee,
+)
 from allocator.adapters.sources import NetworkTerms
 from allocator.models.base import ZERO, plain
 from allocator.models.config import AddressConfig
@@ -39,6 +47,7 @@ KEY = re.compile(r"[0-9A-Za-z_.-]{1,32}")
 SAVED = "private_wallet_get_saved_address"
 MOST_SAVED = 100
 RECORDS = "private_wallet_get_withdrawals"
+COLUMNS = Columns("withdraw_order_id", "id", "address")
 STATUS = "private_wallet_get_withdraw_status"
 CHAINS = "public_wallet_get_currency_chains"
 SHUT = ("is_disabled", "is_withdraw_disabled")
@@ -100,18 +109,21 @@ async def _check_saved(source: Place, address: AddressConfig, asset: str) -> Non
 async def find_withdrawal(
     source: Place, address: AddressConfig, intent: TransferIntent, trace: Trace
 ) -> Withdrawal | None:
-    """Look a withdrawal up by its key."""
-    del address
+    """Look a withdrawal up by its key.
+
+    Raises
+    ------
+    VenueError
+        When two bear it, or none does and one may be it.
+    """
     asked = {
         "currency": intent.asset,
         "withdraw_order_id": intent.client_id,
         "from": trace.since_ms // 1000,
+        "limit": MOST,
     }
     rows = _flat(listed(await source.login.call(RECORDS, asked), RECORDS))
-    row = only_one(
-        (row for row in rows if row.get("withdraw_order_id") == intent.client_id),
-        "withdraw_order_id",
-    )
+    row = borne(rows, COLUMNS, intent.client_id, address, trace)
     if row is None:
         return None
     return Withdrawal(

@@ -89,7 +89,7 @@ FACTS = Facts(
     gone=frozenset({"Order was never placed"}),
     stale=frozenset(),
     replayed=frozenset({hyperliquid_funds.DUPLICATE}),
-    formal=hyperliquid_funds.WORDS,
+    formal=hyperliquid_funds.WORDS - hyperliquid_funds.MONEY,
     transfer_step=hyperliquid_funds.STEP,
 )
 """The venue has no codes: its sentences up to the first full stop, comma or name of an asset, as

@@ -4,7 +4,9 @@ One action serves every way: sendAsset, which the user's own key signs, and of w
 ledger keeps the number that it was sent under. A number is used once by whatever signs: it is the
 key of a transfer here, worked out from its client id and stamp, and lies up to a minute ahead, so
 that it is never below the lowest of the hundred that the venue keeps. A refusal uses it up as well:
-a request that was refused is not carried out by another copy of it either.
+a request that was refused is not carried out by a later copy of it either. No page says that the
+number is looked at before the money is: what is refused for want of money is looked for in the
+ledger first, since an earlier copy may have taken it.
 
 No signature of a user says after when it is refused; it is good for a day or two. So a transfer
 that the ledger does not show is told as absent only once the venue has taken an action that does
@@ -63,22 +65,29 @@ ROWS = 400
 """Rows of the ledger from which on one answer may have been cut off; how many it holds at most is
 told by no page, and 448 were seen at once."""
 
-WORDS = frozenset(
+MONEY = frozenset(
     {
         "Insufficient balance for token transfer",
         "Insufficient quote token (e.g.",
+        "Must deposit before performing actions",
+    }
+)
+"""Beginnings of the sentences by which a transfer is refused for want of money."""
+
+WORDS = MONEY | frozenset(
+    {
         "Invalid decimal number",
         "Invalid number of decimals",
         "Invalid perp DEX",
         "Invalid send",
-        "Must deposit before performing actions",
         "Send amount cannot be zero",
     }
 )
 """Beginnings of the sentences by which a transfer is refused for good."""
 
-KINDS = frozenset({"send", "accountClassTransfer", "subAccountTransfer"})
-"""Kinds of records between accounts of a user and its sub-accounts."""
+IN_TOKENS = frozenset({"send", "spotTransfer", "subAccountSpotTransfer"})
+KINDS = IN_TOKENS | {"accountClassTransfer", "internalTransfer", "subAccountTransfer"}
+"""Kinds of records between accounts, and those of them that tell an amount of a token."""
 
 DUPLICATE = "duplicate nonce"
 USED = "used numbers"
@@ -167,6 +176,8 @@ async def find_transfer(
         raise VenueError("a record without a number may be of it")
     if len(found) >= ROWS:
         raise VenueError("more records than one answer may hold")
+    if trace.refused:
+        return None
     if trace.venue_id is not None:
         raise VenueError("it was taken, and the ledger does not show it yet")
     await _use_up(source.master, mine, begun)
@@ -195,7 +206,7 @@ def _bears(row: object, mine: int, givers: Collection[str]) -> bool:
 
 def _may_be(delta: JsonObject, amount: Decimal) -> bool:
     """Tell whether a record that bears no number is of as much: whose it is, nobody can say."""
-    told = delta.get("amount") if delta.get("type") == "send" else delta.get("usdc")
+    told = delta.get("amount") if delta.get("type") in IN_TOKENS else delta.get("usdc")
     return delta.get("type") in KINDS and delta.get("nonce") is None and number(told) == amount
 
 

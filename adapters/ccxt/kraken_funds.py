@@ -85,6 +85,8 @@ async def find_transfer(
         and text(row, "booking_uid") not in trace.taken
         and looks_of(place.login).milliseconds(row.get("date")) >= trace.since_ms
     ]  # fmt: skip
+    # What was found once bears the log's name of it from then on.
+    same = [row for row in same if text(row, "booking_uid") == trace.venue_id] or same
     if len(same) > 1:
         raise VenueError("two transfers look the same")
     if same:

@@ -26,7 +26,7 @@ from allocator.adapters.ccxt.dialect import Trace, Withdrawal
 from allocator.adapters.ccxt.kucoin_reads import data_of, pages
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number, step_of
-from allocator.adapters.ccxt.withdrawing import has_failed, only_one, terms_now
+from allocator.adapters.ccxt.withdrawing import has_failed, leads_to, only_one, terms_now
 from allocator.adapters.sources import NetworkTerms
 from allocator.models.base import ZERO, plain
 from allocator.models.config import AddressConfig
@@ -92,7 +92,7 @@ def _is_ours(row: JsonObject, intent: TransferIntent, trace: Trace) -> bool:
 
 
 def _is_alike(row: JsonObject, address: AddressConfig, intent: TransferIntent) -> bool:
-    return row.get("address") == address.address and number(row.get("amount")) == intent.amount
+    return leads_to(row.get("address"), address) and number(row.get("amount")) == intent.amount
 
 
 async def networks(place: Place, assets: Collection[str]) -> Mapping[str, NetworkTerms]:

@@ -10,9 +10,9 @@ read. KuCoin's main wallet knows no orders.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from allocator.adapters.ccxt.dialect import Trace, Withdrawal
 from allocator.adapters.ccxt.failures import NotSentError
@@ -23,6 +23,9 @@ from allocator.adapters.sources import NetworkTerms
 from allocator.models.config import AddressConfig
 from allocator.models.errors import VenueError
 from allocator.models.intents import TransferIntent
+
+MOST = 100
+"""Rows that one answer of Gate's and Bitget's records holds at most, as it is asked for."""
 
 Terms = Callable[[Place, Collection[str]], Awaitable[Mapping[str, NetworkTerms]]]
 
@@ -120,6 +123,50 @@ def only_one(rows: Iterable[JsonObject], what: str) -> JsonObject | None:
     if len(found) > 1:
         raise VenueError(f"two withdrawals bear the {what}")
     return found[0] if found else None
+
+
+class Columns(NamedTuple):
+    """What a venue's records call the key, its own id of a withdrawal, and where it went."""
+
+    key: str
+    venue_id: str
+    address: str
+
+
+def borne(
+    rows: Sequence[JsonObject], names: Columns, key: str, address: AddressConfig, trace: Trace
+) -> JsonObject | None:
+    """Take the row of a withdrawal out of one answer, by its key or the venue's id of it.
+
+    Raises
+    ------
+    VenueError
+        When two bear it, or none does and it may still be there: the answer may have been cut off,
+        or a row to the same address bears no key.
+    """
+    known = trace.venue_id
+    found = only_one(
+        (row for row in rows
+         if row.get(names.key) == key or (known and str(row.get(names.venue_id)) == known)),
+        names.key,
+    )  # fmt: skip
+    if found is not None:
+        return found
+    if any(not row.get(names.key) and leads_to(row.get(names.address), address) for row in rows):
+        raise VenueError(f"a withdrawal to the same address bears no {names.key}")
+    if len(rows) >= MOST:
+        raise VenueError(f"more withdrawals than one answer holds, and none bears the {names.key}")
+    return None
+
+
+def leads_to(told: object, address: AddressConfig) -> bool:
+    """Tell whether an address of a record may be a registered one: some are told in small letters.
+
+    >>> end = AddressConfig(network="ETH", address="0xAb")
+    >>> leads_to("0xab", end), leads_to(None, end), leads_to("0xac", end)
+    (True, True, False)
+    """
+    return not told or str(told).casefold() == address.address.casefold()
 
 
 def has_failed(row: JsonObject, failed: Collection[str], others: Collection[str]) -> bool:

@@ -182,7 +182,10 @@ def _position_mode(account: Account) -> Iterator[Finding]:
 
 
 def _rights(config: Config) -> Iterator[Finding]:
-    """Name a key that may withdraw although no route does, or that any address may use."""
+    """Name a key that may withdraw although no route does, or may not although one does.
+
+    So is one that any address may use.
+    """
     from allocator.adapters.ccxt.rights import rights
 
     owner = {row.id: row.login for row in config.accounts}
@@ -201,6 +204,9 @@ def _right(check: str, told: bool | str, config: Config, name: str, *, used: boo
     venue = config.logins[name].venue
     if isinstance(told, str):
         return Finding(check, "note", f"not known: {told}", remedy("rights", venue))
+    if not told and used and config.logins[name].master is None:
+        what = "may not withdraw, and a route does"
+        return Finding(check, "wrong", what, remedy("no withdraw", venue))
     if not told:
         return Finding(check, "ok", "may not withdraw")
     if used:
@@ -213,7 +219,9 @@ def _right(check: str, told: bool | str, config: Config, name: str, *, used: boo
 
 
 def _has_kin(config: Config, name: str) -> bool:
-    """Tell whether a login has others of its master to transfer to."""
+    """Tell whether a login has others of its master, or another wallet, to transfer to."""
+    if sum(row.login == name for row in config.accounts) > 1:
+        return True
     root = config.logins[name].master or name
     return any(
         other != name and (row.master or other) == root for other, row in config.logins.items()

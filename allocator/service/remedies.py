@@ -74,6 +74,7 @@ GENERAL: Mapping[str, str] = {
     "deadline": "check the network, or raise gather.deadline_s",
     "hedge": "switch the account to one-way mode",
     "withdraw": "take the right to withdraw off the key, or configure the route that needs it",
+    "no withdraw": "give the key the right to withdraw, or take the route out",
     "anywhere": "bind the key to the addresses of the machines that run this",
     "rights": "see at the venue that it is minimal",
 }
@@ -165,7 +166,18 @@ def _where(kind: str, venue: str) -> str:
     if kind == "withdraw" and listed:
         return f"{listed}, {WITHDRAW[venue]}"
     if (
-        kind in {"secret", "passphrase", "key", "three", "scope", "rights", "anywhere", ""}
+        kind
+        in {
+            "secret",
+            "passphrase",
+            "key",
+            "three",
+            "scope",
+            "rights",
+            "anywhere",
+            "no withdraw",
+            "",
+        }
         and listed
     ):
         return listed

@@ -14,7 +14,7 @@ from allocator.adapters.emulator.crowd import KINDS, crowd, secrets
 from allocator.adapters.emulator.testing import Emulator, running_emulator
 from allocator.models.config import Config
 from allocator.models.service import AlertConfig
-from allocator.service.doctor import Finding, _alerts, examine
+from allocator.service.doctor import Finding, _alerts, _right, examine
 from bench.gather import configuration
 
 WITHDRAW = {
@@ -109,6 +109,31 @@ def test_a_key_that_may_withdraw_without_a_route_is_named(told: None, venue: str
     assert "may withdraw" in row.found
     assert "take the right to withdraw off the key" in row.remedy
     assert all(words in row.remedy for words in WITHDRAW[venue])
+
+
+def test_a_key_that_may_not_withdraw_while_a_route_does_is_named(emulator: Emulator) -> None:
+    route = {
+        "id": "out", "from": "bybit-000", "to": "okx-000", "asset": "USDT", "kind": "onchain",
+        "latency_s": 600,
+    }  # fmt: skip
+    data = settings(emulator.base_url, "bybit", "okx").model_dump(mode="json", by_alias=True)
+    rows = findings(Config.model_validate(data | {"routes": [route]}))
+    row = rows["rights of bybit-000"]
+    assert (row.state, row.found) == ("wrong", "may not withdraw, and a route does")
+    assert "give the key the right to withdraw" in row.remedy
+    assert rows["rights of okx-000"].state == "ok"
+
+
+def test_the_users_own_key_may_pass_money_between_two_wallets_of_a_login() -> None:
+    """At Hyperliquid: no key that passes it lacks the right to withdraw."""
+    accounts = [
+        {"id": wallet, "login": "main", "owner": "me", "wallet": wallet, "order_budget": 10}
+        for wallet in ("unified", "spot")
+    ]
+    login = {"venue": "hyperliquid", "key": "env:K", "secret": "env:S"}
+    for rows, state in ((accounts, "note"), (accounts[:1], "wrong")):
+        config = Config.model_validate({"logins": {"main": login}, "accounts": rows})
+        assert _right("rights of main", True, config, "main", used=False).state == state
 
 
 def test_a_key_that_may_not_withdraw_at_deribit_is_well(told: None) -> None:

@@ -17,7 +17,7 @@ import ccxt
 import pytest
 
 from allocator.adapters.ccxt import hyperliquid_client, hyperliquid_funds
-from allocator.adapters.ccxt.hyperliquid_funds import TOKEN, WORDS, number_of
+from allocator.adapters.ccxt.hyperliquid_funds import MONEY, TOKEN, WORDS, number_of
 from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.emulator.wire import Call
 from allocator.adapters.registry import Opened
@@ -229,6 +229,14 @@ def test_another_transfer_under_the_same_number_is_no_answer(
         record(intent(), nonce=None)["delta"],
         {"type": "accountClassTransfer", "usdc": "12.000001", "toPerp": False},
         {"type": "subAccountTransfer", "usdc": "12.000001", "user": OWN, "destination": SUB},
+        {"type": "internalTransfer", "usdc": "12.000001", "user": OWN, "destination": SUB},
+        {
+            "type": "spotTransfer",
+            "token": "USDC",
+            "amount": "12.000001",
+            "user": OWN,
+            "destination": SUB,
+        },
     ],
 )
 def test_a_record_without_a_number_that_may_be_of_it_is_no_absence(
@@ -313,7 +321,21 @@ def test_a_refusal_in_known_words_is_a_rejection_and_uses_nothing_up(
     venue.table[SEND] = err(words + ENDINGS.get(words, ""))
     assert isinstance(sent(config, intent()), Rejected)
     assert len(venue.asked(SEND)) == 1
-    assert venue.asked(LEDGER) == []
+    assert venue.asked(NOOP) == []
+    assert bool(venue.asked(LEDGER)) == (words in MONEY)
+
+
+@pytest.mark.parametrize("words", sorted(MONEY))
+def test_money_that_lacks_since_another_copy_took_it_is_no_rejection(
+    config: Config, venue: Replay, words: str
+) -> None:
+    """The network delivered the request twice: the first copy left nothing for the second."""
+    venue.table[SEND] = err(words + ENDINGS.get(words, ""))
+    venue.table[LEDGER] = [record(intent())]
+    assert sent(config, intent()) == Ack(venue_id=str(number_of(intent())))
+    venue.table[LEDGER] = BROKEN
+    assert isinstance(sent(config, intent()), Unknown)
+    assert venue.asked(NOOP) == []
 
 
 @pytest.mark.parametrize(
@@ -361,6 +383,15 @@ def test_routes_are_of_usdc_by_six_places_between_all_accounts(config: Config) -
     assert {(row.source, row.target) for row in routes} == {
         (a, b) for a in names for b in names if a != b
     }
+
+
+def test_nothing_goes_to_a_user_of_another_master(config: Config, venue: Replay) -> None:
+    """The venue sends to whatever address it is told: nobody but us keeps to a user's own."""
+    told = config.model_dump(mode="json", exclude_unset=True)
+    told["logins"] = {**told["logins"], "sub": {**told["logins"]["sub"], "master": None}}
+    apart = Config.model_validate(told)
+    assert sent(apart, intent("perps", "sub-perps")).code == "NOT_SENT"
+    assert venue.asked(SEND) == []
 
 
 def _without_master(told: dict[str, Any]) -> None:

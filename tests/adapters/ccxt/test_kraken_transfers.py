@@ -168,6 +168,35 @@ def test_two_that_look_the_same_are_told_apart_by_nobody(config: Config, venue: 
     assert isinstance(found(config, intent()), Unsure)
 
 
+def test_one_that_was_found_is_followed_beside_an_equal_one(config: Config, venue: Replay) -> None:
+    """Found once, it goes by the log's own name; until the receiver shows it, it is looked up."""
+    venue.table[LOG] = kraken.log(kraken.entry("-0.1"), kraken.entry("-0.1", booking_uid="b"))
+    told = found(config, intent(), UID)
+    assert isinstance(told, Found)
+    assert told.venue_id == UID
+    assert isinstance(found(config, intent(), KEY), Unsure)
+    assert isinstance(found(config, intent(), "c"), Unsure)
+
+
+def test_the_record_of_one_that_was_found_is_not_taken_for_the_next(
+    config: Config, venue: Replay
+) -> None:
+    at = datetime.now(UTC)
+    first, second = (intent(client_id=letter * 32, stamped_at=at) for letter in "ab")
+    venue.table[LOG] = kraken.log(kraken.entry("-0.1"))
+
+    async def work(opened: Opened) -> tuple[Any, ...]:
+        account = opened.venues["flex"]
+        taken = await account.submit(first)
+        known = await account.find(first, at, taken.venue_id)
+        later = await account.submit(second)
+        return known, await account.find(second, at, later.venue_id)
+
+    known, missing = run_with(config, work)
+    assert isinstance(known, Found)
+    assert isinstance(missing, Unsure)
+
+
 def test_of_two_equal_ones_that_were_sent_together_none_is_found_without_its_answer(
     config: Config, venue: Replay
 ) -> None:

@@ -277,6 +277,13 @@ def test_a_withdrawal_that_failed_is_returned(played: Played) -> None:
         assert (told.finding, told.state, told.filled) == ("found", "returned", 0)
 
 
+def test_a_withdrawal_that_failed_and_arrived_is_neither(played: Played) -> None:
+    played.venue.table |= played.words.credited
+    row = played.words.record(KEY, status=played.words.failed[0])
+    played.venue.table[played.words.records] = played.words.listed(row)
+    assert played.find().finding == "unsure"
+
+
 @pytest.mark.parametrize("status", ["BRAND_NEW", "INVALID", None])
 def test_a_status_that_is_not_known_says_nothing(played: Played, status: str | None) -> None:
     row = played.words.record(KEY, status=status)
@@ -298,9 +305,53 @@ def test_a_record_without_the_remark_hides_no_withdrawal(monkeypatch: pytest.Mon
             replay.table[words.records] = words.listed(words.record("", remark=remark))
             assert played.find().finding == "unsure"
             assert isinstance(played.find(words.venue_id), Found)
+            small = words.record("", remark=remark, address=pages.ADDRESS.lower())
+            replay.table[words.records] = words.listed(small)
+            assert played.find().finding == "unsure"
             other = words.record("", remark=remark, amount="22")
             replay.table[words.records] = words.listed(other)
             assert isinstance(played.find(), AbsentNow)
+
+
+@pytest.mark.parametrize("venue", ["gate", "bitget"])
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_record_to_the_same_address_without_our_key_is_no_absence(
+    monkeypatch: pytest.MonkeyPatch, venue: str, refused: bool
+) -> None:
+    """No page says that records bear the key under which they are asked for."""
+    words = WORDS[venue]
+    with playing(VENUES[venue], monkeypatch) as (replay, emulator, config):
+        played = Played(words, replay, emulator, configured(config, words))
+        replay.table[words.sent] = words.no(words.refusals[0])
+        for key in ("", None):
+            for end in (pages.ADDRESS, pages.ADDRESS.lower(), "", None):
+                row = words.record(key, address=end, toAddress=end)
+                replay.table[words.records] = words.listed(row)
+                if refused:
+                    assert played.send().outcome == "unknown"
+                else:
+                    assert played.find().finding == "unsure"
+                    assert isinstance(played.find(words.venue_id), Found)
+        other = words.record("", address="T1", toAddress="T1")
+        replay.table[words.records] = words.listed(other)
+        assert isinstance(played.find(), AbsentNow)
+
+
+@pytest.mark.parametrize("venue", ["gate", "bitget"])
+def test_an_answer_that_may_have_been_cut_off_is_no_absence(
+    monkeypatch: pytest.MonkeyPatch, venue: str
+) -> None:
+    words = WORDS[venue]
+    with playing(VENUES[venue], monkeypatch) as (replay, emulator, config):
+        played = Played(words, replay, emulator, configured(config, words))
+        others = [words.record(f"{n:032x}") for n in range(100)]
+        replay.table[words.records] = words.listed(*others)
+        assert played.find().finding == "unsure"
+        replay.table[words.records] = words.listed(*others, words.record(KEY))
+        assert isinstance(played.find(), Found)
+        replay.table[words.records] = words.listed(*others[:99])
+        assert isinstance(played.find(), AbsentNow)
+        assert {call.text("limit") for call in replay.asked(words.records)} == {"100"}
 
 
 def test_what_gates_page_nests_and_its_model_does_not_is_read_alike(
