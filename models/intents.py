@@ -47,7 +47,14 @@ class OrderIntent(Value):
 
 
 class TransferIntent(Value):
-    """A transfer to send; amount in asset units, a multiple of step, charges on top."""
+    """A transfer to send; amount in asset units, a multiple of step, charges on top.
+
+    Attributes
+    ----------
+    most_fee
+        Charges of the plan, asset units: a venue that takes more by now is sent nothing; None: not
+        told.
+    """
 
     kind: Literal["transfer"] = "transfer"
     client_id: Name
@@ -56,6 +63,7 @@ class TransferIntent(Value):
     target: Name
     asset: Name
     amount: Positive
+    most_fee: NonNegative | None = Field(default=None, exclude_if=lambda told: told is None)
     stamped_at: Utc | None = None
 
 

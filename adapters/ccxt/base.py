@@ -28,6 +28,7 @@ from allocator.adapters.ccxt.dialect import Batches, DeadMan, Dialect, Trace, ab
 from allocator.adapters.ccxt.effects import fitting, had_effect
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
 from allocator.adapters.ccxt.place import Place
+from allocator.adapters.ccxt.withdrawing import terms_now
 from allocator.models.base import ZERO
 from allocator.models.config import AddressConfig
 from allocator.models.errors import VenueError
@@ -286,7 +287,8 @@ class CcxtVenue:
             return await dialect.send_move(source, target, intent)
         address = self._directory.address(intent)
         if address is not None:
-            return await dialect.send_withdrawal(source, address, intent)
+            terms = await terms_now(dialect.networks, source, address, intent)
+            return await dialect.send_withdrawal(source, address, intent, terms.fee)
         if source.venue != target.venue:
             raise NotSentError(f"route {intent.route} has no registered address")
         # A venue may send to whatever address it is told: that both are of one user is kept here.

@@ -24,11 +24,12 @@ from allocator.adapters.ccxt.binance_orders import DUPLICATE, MOST_ORDERS, WALLE
 from allocator.adapters.ccxt.binance_reads import order_state, path_of
 from allocator.adapters.ccxt.binance_switch import LEAST_SILENCE_S, has_switch
 from allocator.adapters.ccxt.dialect import Facts, Trace, Withdrawal
-from allocator.adapters.ccxt.failures import NotSentError, RefusalError
+from allocator.adapters.ccxt.failures import RefusalError
 from allocator.adapters.ccxt.fills import fees_of
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.reads import Accounts, ReadsAccounts, ReadsMarkets, ReadsNetworks
 from allocator.adapters.ccxt.values import JsonObject, moment, number
+from allocator.adapters.ccxt.withdrawing import with_fee
 from allocator.adapters.exact import exactly
 from allocator.models.base import ZERO, plain
 from allocator.models.config import AddressConfig
@@ -198,15 +199,14 @@ class Binance(ReadsAccounts, ReadsMarkets, ReadsNetworks):
         return _found_transfer(same[0], MEMBER_STATES, "createTimeStamp") if same else None
 
     async def send_withdrawal(
-        self, source: Place, address: AddressConfig, intent: TransferIntent
+        self, source: Place, address: AddressConfig, intent: TransferIntent, fee: Decimal
     ) -> str:
         """Withdraw to a registered address; the venue takes its fee out of what is asked."""
-        fee = await _withdrawal_fee(source, address, intent)
         body = {
             "coin": intent.asset,
             "network": address.network,
             "address": address.address,
-            "amount": plain(intent.amount + fee),
+            "amount": plain(with_fee(intent.amount, fee)),
             "withdrawOrderId": intent.client_id,
             "walletType": 0,
         }
@@ -365,14 +365,3 @@ def _found_transfer(row: JsonObject, states: Mapping[str, str], time_key: str) -
             "venue_time": moment(text(row, time_key)),
         }
     )
-
-
-async def _withdrawal_fee(source: Place, address: AddressConfig, intent: TransferIntent) -> Decimal:
-    try:
-        terms = await binance_markets.networks(source, {intent.asset})
-    except VenueError as error:
-        raise NotSentError(f"the fee of {address.network} was not read: {error}") from error
-    found = terms.get(f"{intent.asset}:{address.network}")
-    if found is None or not found.open or found.fee < 0:
-        raise NotSentError(f"{intent.asset} does not leave over {address.network} now")
-    return found.fee

@@ -17,6 +17,7 @@ spot/market/Get-Coin-List, and its table of REST error codes.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from decimal import Decimal
 
 from allocator.adapters.ccxt.bitget_reads import row_of, rows_of
 from allocator.adapters.ccxt.dialect import Trace, Withdrawal
@@ -28,7 +29,6 @@ from allocator.adapters.ccxt.withdrawing import (
     borne,
     fee_by,
     has_failed,
-    terms_now,
     with_fee,
 )
 from allocator.adapters.sources import NetworkTerms
@@ -45,15 +45,16 @@ OTHERS = frozenset({"pending", "success"})
 """States of a withdrawal that is under way or has left: only its arrival says that it is done."""
 
 
-async def send_withdrawal(source: Place, address: AddressConfig, intent: TransferIntent) -> str:
+async def send_withdrawal(
+    source: Place, address: AddressConfig, intent: TransferIntent, fee: Decimal
+) -> str:
     """Withdraw to a registered address; the fee is taken out of what is asked."""
-    terms = await terms_now(networks, source, address, intent)
     body: JsonObject = {
         "coin": intent.asset,
         "transferType": "on_chain",
         "address": address.address,
         "chain": address.network,
-        "size": plain(with_fee(intent.amount, terms)),
+        "size": plain(with_fee(intent.amount, fee)),
         "clientOid": intent.client_id,
     }
     if address.tag is not None:

@@ -191,9 +191,10 @@ class Bybit(ReadsAccounts, ReadsMarkets, ReadsNetworks):
         return None if row is None else _found_transfer(row)
 
     async def send_withdrawal(
-        self, source: Place, address: AddressConfig, intent: TransferIntent
+        self, source: Place, address: AddressConfig, intent: TransferIntent, fee: Decimal
     ) -> str:
         """Withdraw to a registered address; the fee comes on top of the amount."""
+        del fee
         body: JsonObject = {
             "coin": intent.asset,
             "chain": address.network,

@@ -196,9 +196,10 @@ class Deribit(ReadsAccounts, ReadsMarkets, ReadsNetworks):
         return await deribit_funds.find_transfer(source, intent, trace)
 
     async def send_withdrawal(
-        self, source: Place, address: AddressConfig, intent: TransferIntent
+        self, source: Place, address: AddressConfig, intent: TransferIntent, fee: Decimal
     ) -> str:
         """Withdraw to a registered address."""
+        del fee
         return await deribit_funds.send_withdrawal(source, address, intent)
 
     async def find_withdrawal(

@@ -150,9 +150,9 @@ class Dialect(Protocol):
         ...
 
     async def send_withdrawal(
-        self, source: Place, address: AddressConfig, intent: TransferIntent
+        self, source: Place, address: AddressConfig, intent: TransferIntent, fee: Decimal
     ) -> str:
-        """Send money to a registered address and return the venue's id."""
+        """Send money to a registered address and return the venue's id; `fee` as read just now."""
         ...
 
     async def find_withdrawal(

@@ -34,7 +34,6 @@ from allocator.adapters.ccxt.withdrawing import (
     borne,
     fee_by,
     has_failed,
-    terms_now,
     with_fee,
 )
 from allocator.adapters.sources import NetworkTerms
@@ -59,7 +58,9 @@ OTHERS = frozenset(f"{LEFT} {HELD}".split())
 """States of a withdrawal that is under way or has left: only its arrival says that it is done."""
 
 
-async def send_withdrawal(source: Place, address: AddressConfig, intent: TransferIntent) -> str:
+async def send_withdrawal(
+    source: Place, address: AddressConfig, intent: TransferIntent, fee: Decimal
+) -> str:
     """Withdraw to a verified address of the address book; the fee is taken out of what is asked.
 
     Raises
@@ -69,13 +70,12 @@ async def send_withdrawal(source: Place, address: AddressConfig, intent: Transfe
     """
     if not KEY.fullmatch(intent.client_id):
         raise NotSentError(f"{intent.client_id} is no withdraw_order_id")
-    terms = await terms_now(networks, source, address, intent)
     await _check_saved(source, address, intent.asset)
     body: JsonObject = {
         "withdraw_order_id": intent.client_id,
         "currency": intent.asset,
         "address": address.address,
-        "amount": plain(with_fee(intent.amount, terms)),
+        "amount": plain(with_fee(intent.amount, fee)),
         "chain": address.network,
     }
     if address.tag is not None:

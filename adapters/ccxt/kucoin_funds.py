@@ -21,12 +21,13 @@ Withdrawals List" too), "Get Currency" (V3) and its table of spot error codes.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from decimal import Decimal
 
 from allocator.adapters.ccxt.dialect import Trace, Withdrawal
 from allocator.adapters.ccxt.kucoin_reads import data_of, pages
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number, step_of
-from allocator.adapters.ccxt.withdrawing import has_failed, leads_to, only_one, terms_now
+from allocator.adapters.ccxt.withdrawing import has_failed, leads_to, only_one
 from allocator.adapters.sources import NetworkTerms
 from allocator.models.base import ZERO, plain
 from allocator.models.config import AddressConfig
@@ -41,9 +42,11 @@ OTHERS = frozenset({"REVIEW", "PROCESSING", "WALLET_PROCESSING", "SUCCESS"})
 """States of a withdrawal that is under way or has left: only its arrival says that it is done."""
 
 
-async def send_withdrawal(source: Place, address: AddressConfig, intent: TransferIntent) -> str:
+async def send_withdrawal(
+    source: Place, address: AddressConfig, intent: TransferIntent, fee: Decimal
+) -> str:
     """Withdraw to a registered address; the fee comes on top of the amount."""
-    await terms_now(networks, source, address, intent)
+    del fee
     body: JsonObject = {
         "currency": intent.asset,
         "toAddress": address.address,

@@ -6,6 +6,7 @@ A venue's dialect inherits from here what nobody has proved for it, and override
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from decimal import Decimal
 
 from allocator.adapters.ccxt.dialect import Trace, Withdrawal
 from allocator.adapters.ccxt.failures import NotSentError
@@ -19,10 +20,10 @@ class SendsNoWithdrawals:
     """No withdrawal leaves this venue: no route is offered, and none can be sent."""
 
     async def send_withdrawal(
-        self, source: Place, address: AddressConfig, intent: TransferIntent
+        self, source: Place, address: AddressConfig, intent: TransferIntent, fee: Decimal
     ) -> str:
         """Refuse."""
-        del address, intent
+        del address, intent, fee
         raise NotSentError(f"withdrawals from {source.venue} are not sent")
 
     async def find_withdrawal(

@@ -194,9 +194,10 @@ class Okx(ReadsAccounts, ReadsMarkets, ReadsNetworks):
         return await okx_funds.find_transfer(source, target, intent)
 
     async def send_withdrawal(
-        self, source: Place, address: AddressConfig, intent: TransferIntent
+        self, source: Place, address: AddressConfig, intent: TransferIntent, fee: Decimal
     ) -> str:
         """Withdraw to a registered address."""
+        del fee
         return await okx_funds.send_withdrawal(source, address, intent)
 
     async def find_withdrawal(

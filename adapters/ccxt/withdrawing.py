@@ -20,6 +20,7 @@ from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject
 from allocator.adapters.exact import exactly, is_multiple, up
 from allocator.adapters.sources import NetworkTerms
+from allocator.models.base import plain
 from allocator.models.config import AddressConfig
 from allocator.models.errors import VenueError
 from allocator.models.intents import TransferIntent
@@ -34,7 +35,7 @@ class Funds(Protocol):
     """What withdraws, looks withdrawals up and reads their terms."""
 
     async def send_withdrawal(
-        self, source: Place, address: AddressConfig, intent: TransferIntent
+        self, source: Place, address: AddressConfig, intent: TransferIntent, fee: Decimal
     ) -> str:
         """Send money to a registered address and return the venue's id."""
         ...
@@ -56,10 +57,10 @@ class Withdraws:
     funds: Funds
 
     async def send_withdrawal(
-        self, source: Place, address: AddressConfig, intent: TransferIntent
+        self, source: Place, address: AddressConfig, intent: TransferIntent, fee: Decimal
     ) -> str:
         """Send money to a registered address and return the venue's id."""
-        return await self.funds.send_withdrawal(source, address, intent)
+        return await self.funds.send_withdrawal(source, address, intent, fee)
 
     async def find_withdrawal(
         self, source: Place, address: AddressConfig, intent: TransferIntent, trace: Trace
@@ -80,8 +81,8 @@ async def terms_now(
     Raises
     ------
     NotSentError
-        When nothing leaves by its network, the terms are not known, or the amount is below the
-        network's least or between its steps.
+        When nothing leaves by its network, the terms are not known, the fee is above the plan's, or
+        the amount is below the network's least or between its steps.
     """
     try:
         told = await read(source, {intent.asset})
@@ -90,6 +91,11 @@ async def terms_now(
     found = told.get(f"{intent.asset}:{address.network}")
     if found is None or not found.open or found.fee < 0:
         raise NotSentError(f"{intent.asset} does not leave over {address.network} now")
+    if intent.most_fee is not None and found.fee > intent.most_fee:
+        raise NotSentError(
+            f"{plain(found.fee)} {intent.asset} are charged over {address.network} now, and the "
+            f"plan has {plain(intent.most_fee)}"
+        )
     if intent.amount < found.minimum:
         raise NotSentError(f"less than {found.minimum} does not leave over {address.network}")
     if not is_multiple(intent.amount, found.step):
@@ -98,9 +104,9 @@ async def terms_now(
 
 
 @exactly
-def with_fee(amount: Decimal, terms: NetworkTerms) -> Decimal:
+def with_fee(amount: Decimal, fee: Decimal) -> Decimal:
     """Tell what to ask for where the venue takes its fee out of it, so that the amount arrives."""
-    return amount + terms.fee
+    return amount + fee
 
 
 def fee_by(fee: Decimal, step: Decimal) -> Decimal:

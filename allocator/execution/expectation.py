@@ -22,7 +22,7 @@ from allocator.execution.transitions import State
 from allocator.models.base import ONE, ZERO, plain
 from allocator.models.intents import AccountReading, MoveIntent, OrderIntent, TransferIntent
 from allocator.models.market import Instrument
-from allocator.state import Book, Pair, lawful
+from allocator.state import Book, Pair, charge_of, lawful
 
 TRADED = Decimal("0.001")
 FUNDINGS = 2
@@ -289,8 +289,7 @@ def _apply_transfer(out: Expected, attempt: Attempt, intent: TransferIntent) -> 
 
 
 def _charges(book: Book, intent: TransferIntent) -> Decimal:
-    route = book.routes[intent.route]
-    return intent.amount * route.rate + route.fee
+    return charge_of(book.routes[intent.route], intent.amount)
 
 
 def _apply_move(out: Expected, attempt: Attempt, intent: MoveIntent) -> None:

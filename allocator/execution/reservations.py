@@ -11,11 +11,12 @@ from typing import Literal
 from sqlmodel import Session, col, select
 
 from allocator.execution.transitions import State
-from allocator.models.base import ONE, ZERO, plain
+from allocator.models.base import ZERO, plain
 from allocator.models.errors import RefusedError
 from allocator.models.intents import Intent, MoveIntent, OrderIntent, TransferIntent
 from allocator.models.records import ReservationRow
 from allocator.models.snapshot import Snapshot
+from allocator.state import charge_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def reservations(intent: Intent, snapshot: Snapshot) -> tuple[Reservation, ...]:
     match intent:
         case TransferIntent():
             route = snapshot.route[intent.route]
-            taken = intent.amount * (ONE + route.rate) + route.fee
+            taken = intent.amount + charge_of(route, intent.amount)
             return (
                 Reservation(intent.source, intent.asset, taken, "out"),
                 Reservation(intent.target, intent.asset, intent.amount, "in"),

@@ -17,6 +17,7 @@ from allocator.models.base import ZERO
 from allocator.models.errors import RefusedError, VenueError
 from allocator.models.intents import Found, MoveIntent, TransferIntent
 from allocator.models.plan import PositionMove, Transfer
+from allocator.state import charge_of
 
 MOST_WAIT_S = Decimal(10)
 """Seconds between two looks at money that has been under way for long."""
@@ -74,6 +75,7 @@ class Transfers:
         close(run, action)
 
     def _transfer(self, action: Transfer, id_: str) -> TransferIntent:
+        route = self._run.book.routes[action.route]
         return TransferIntent(
             client_id=id_,
             route=action.route,
@@ -81,6 +83,7 @@ class Transfers:
             target=action.target,
             asset=action.asset,
             amount=action.amount,
+            most_fee=charge_of(route, action.amount),
             stamped_at=self._run.shell.clock.now(),
         )
 

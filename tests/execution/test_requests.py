@@ -30,6 +30,7 @@ from allocator.models.intents import (
     Outcome,
     Quote,
     Rejected,
+    TransferIntent,
     Unknown,
     Unsure,
 )
@@ -420,3 +421,13 @@ def test_an_id_that_the_record_does_not_hold_is_an_unknown_outcome(engine: Engin
     assert desk.run(order(1, "a", "buy", "0.2")).status == "done"
     assert desk.held("a", BTC_A) == Decimal("1.2")
     assert desk.journal().history.verify() == ()
+
+
+def test_a_transfer_says_what_the_plan_has_for_its_charges(lite: Engine) -> None:
+    dear = [{**ROUTES[0], "rate": "0.001"}, ROUTES[1]]
+    desk = Desk.open(lite, start=snapshot(routes=dear))
+    report = desk.run(transfer(1, "1000"))
+    assert report.status == "done"
+    [sent] = desk.journal().history.attempts(report.plan_hash)
+    assert isinstance(sent.intent, TransferIntent)
+    assert sent.intent.most_fee == 2

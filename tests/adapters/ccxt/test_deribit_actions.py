@@ -227,6 +227,19 @@ def test_more_than_there_is_does_not_leave(
     assert count(emulator, "transfers") + count(emulator, "withdrawals") == 0
 
 
+def test_a_withdrawal_whose_fee_is_above_the_plans_is_not_sent(
+    run: Run, deribit_out: Config, emulator: Emulator
+) -> None:
+    async def work(opened: Opened) -> None:
+        sent = withdrawal().model_copy(update={"most_fee": D("1.99")})
+        outcome = await opened.venues["deribit-main"].submit(sent)
+        assert isinstance(outcome, Rejected)
+        assert outcome.code == "NOT_SENT"
+
+    run(deribit_out, work)
+    assert count(emulator, "withdrawals") == 0
+
+
 def test_a_withdrawal_is_under_way_until_the_other_venue_credits_it(
     run: Run, deribit_out: Config, emulator: Emulator
 ) -> None:

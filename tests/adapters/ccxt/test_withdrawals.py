@@ -80,6 +80,26 @@ def test_a_withdrawal_is_under_way_until_the_other_venue_credits_it(
     assert [row["count"] for row in effects["withdrawals"]] == [1]
 
 
+@pytest.mark.parametrize("route", list(ROUTES))
+@pytest.mark.parametrize(("most", "sent"), [("0.999999", 0), ("1", 1), (None, 1)])
+def test_a_fee_above_the_plans_is_not_paid(
+    run: Run, both: Config, emulator: Emulator, route: str, most: str | None, sent: int
+) -> None:
+    planned = None if most is None else Decimal(most)
+    intent = withdrawal(route).model_copy(update={"most_fee": planned})
+
+    async def work(opened: Opened) -> None:
+        outcome = await opened.venues[intent.source].submit(intent)
+        assert isinstance(outcome, Ack if sent else Rejected)
+        if isinstance(outcome, Rejected):
+            assert outcome.code == "NOT_SENT"
+            assert "1 USDT are charged over" in outcome.message
+
+    run(both, work)
+    effects: Any = emulator.admin("GET", "effects")
+    assert sum(row["count"] for row in effects["withdrawals"]) == sent
+
+
 def test_a_route_takes_fee_minimum_and_step_from_the_sending_venue(run: Run, both: Config) -> None:
     async def work(opened: Opened) -> None:
         book = await opened.market.gather()

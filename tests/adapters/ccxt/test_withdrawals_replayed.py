@@ -160,6 +160,14 @@ def test_a_fee_that_is_finer_than_the_network_is_rounded_up(played: Played) -> N
     assert asked == 21 + (0 if besides else fee)
 
 
+@pytest.mark.parametrize(("most", "goes"), [("1.499999", False), ("1.5", True)])
+def test_a_fee_above_the_plans_is_not_paid(played: Played, most: str, goes: bool) -> None:
+    played.venue.table |= played.words.terms(fee="1.5")
+    outcome = played.send(most_fee=most)
+    assert isinstance(outcome, Ack if goes else Rejected)
+    assert played.times_sent() == goes
+
+
 @pytest.mark.parametrize(("fee", "asked"), [("0.3", "22"), ("1", "22"), ("1.2", "23"), ("0", "21")])
 def test_bitgets_step_is_kept_by_amount_and_fee_together(
     monkeypatch: pytest.MonkeyPatch, fee: str, asked: str
