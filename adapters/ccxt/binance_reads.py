@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from functools import partial
 
-from allocator.adapters.ccxt import binance_waiting
+from allocator.adapters.ccxt import binance_books, binance_waiting
 from allocator.adapters.ccxt.answers import distinct, rows
 from allocator.adapters.ccxt.failures import NotSentError
 from allocator.adapters.ccxt.pairs import check_sign
@@ -190,12 +190,12 @@ async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
 
     Those of the spot wallet that wait are among those that stand.
     """
-    wallet, waiting = place.config.wallet, list[Waiting]()
+    wallet = place.config.wallet
+    stands, named = f"{HOSTS[wallet]}_get_openorders", partial(instrument_id, place)
     if wallet in binance_waiting.ALGO:
-        named = partial(instrument_id, place)
-        waiting = await binance_waiting.algo_orders(place, wallet, named)
-    found = rows(await place.login.call(f"{HOSTS[wallet]}_get_openorders", {}))
-    return standing(place, [(row, instrument_id(place, row)) for row in found], waiting)
+        waiting, found = await binance_books.in_books(place, stands, named)
+        return standing(place, found, waiting)
+    return standing(place, [(row, named(row)) for row in rows(await place.login.call(stands, {}))])
 
 
 def standing(

@@ -36,9 +36,11 @@ STATES = frozenset({"NEW", "TRIGGERING", PLACED})
 NO_ORDER = frozenset({"", "0", "None"})
 
 
-async def algo_orders(place: Place, wallet: str, named: Named) -> list[Waiting]:
+async def algo_orders(
+    place: Place, wallet: str, named: Named, asked: JsonObject | None = None
+) -> list[Waiting]:
     """Read what waits in a wallet's algo service, its markets named by a function of their rows."""
-    found = listed(await place.login.call(ALGO[wallet], {}), ALGO[wallet])
+    found = listed(await place.login.call(ALGO[wallet], asked or {}), ALGO[wallet])
     return each(_open(found, "algoStatus"), "algoId", partial(_algo_order, named))
 
 

@@ -31,6 +31,7 @@ from allocator.adapters.ccxt.rates import (
     ORDER_PATHS,
     ORDERS,
     ORDERS_EACH,
+    TELLS,
     Limit,
 )
 from allocator.adapters.deadline import deadline
@@ -120,6 +121,20 @@ class Budget:
         self._forget(asyncio.get_running_loop().time())
         return self._used / self._units
 
+    def hear(self, used: float) -> None:
+        """Count what others have spent, by what the venue says is spent in all.
+
+        A process that takes over from another one, or shares an address, knows of nothing that was
+        asked before or beside it. What it asked itself is in its own count for longer than in the
+        venue's, which begins anew with each stretch.
+        """
+        now = asyncio.get_running_loop().time()
+        self._forget(now)
+        beyond = used - self._used
+        if beyond > 0:
+            self._spent.append((now + self._window_s, beyond))
+            self._used += beyond
+
     def _forget(self, now: float) -> None:
         while self._spent and self._spent[0][0] <= now:
             self._used -= self._spent.popleft()[1]
@@ -204,11 +219,24 @@ class Budgets:
         )
         who: Mapping[Scope, str] = {"key": key, "owner": owner, "address": ""}
         client.throttler = partial(self._throttle, own, who)
+        if self._venue in TELLS:
+            client.handle_errors = partial(self._hear, client.handle_errors)
 
     def used(self, api: str) -> float:
         """Tell which share of what an address may spend on a service is used; 0: as it likes."""
         limit = self._limit("address", api)
         return 0.0 if limit is None or limit.each else self._budget(limit, "", "").used()
+
+    def _hear(self, check: Callable[..., Any], *args: Any) -> Any:
+        """Take in what an answer tells is spent, then let the client check it."""
+        url, headers = str(args[2]), args[4]
+        told = next((row for row in TELLS[self._venue] if row.path in url), None)
+        if told is not None:
+            used = next((v for k, v in headers.items() if k.lower() == told.header), "")
+            limit = self._limit("address", told.service)
+            if limit is not None and used.isdecimal():
+                self._budget(limit, "", "").hear(float(used) / told.unit)
+        return check(*args)
 
     async def _throttle(self, own: Any, who: Mapping[Scope, str], cost: Cost) -> None:
         api, path, units, orders, urgent = cost

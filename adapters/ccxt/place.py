@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from allocator.adapters.ccxt.failures import NotSentError
 from allocator.adapters.ccxt.session import Login
@@ -34,6 +34,8 @@ class Place:
         the same address.
     notes
         What the last reading told that does not keep the account from being read, by topic.
+    kept
+        What readings keep for the next one, by topic.
     """
 
     config: AccountConfig
@@ -41,6 +43,7 @@ class Place:
     master: Login
     beside: int = 0
     notes: dict[str, str] = field(default_factory=dict[str, str], compare=False)
+    kept: dict[str, Any] = field(default_factory=dict[str, Any], compare=False)
 
     @property
     def account(self) -> str:

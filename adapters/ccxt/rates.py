@@ -106,6 +106,35 @@ LIMITS: Mapping[str, tuple[Limit, ...]] = {
     ),
 }
 
+@dataclass(frozen=True, slots=True)
+class Tells:
+    """An answer's header that tells what the address has spent on a service, whoever asked.
+
+    Attributes
+    ----------
+    path
+        What is in the address of a request to the service.
+    unit
+        How much of what is told a unit here is.
+    """
+
+    path: str
+    service: str
+    header: str
+    unit: float = 1.0
+
+
+WEIGHT = "x-mbx-used-weight-1m"
+TELLS: Mapping[str, tuple[Tells, ...]] = {
+    "binance": (
+        Tells("/fapi/", "fapi", WEIGHT),
+        Tells("/dapi/", "dapi", WEIGHT),
+        Tells("/papi/", "papi", WEIGHT),
+        Tells("/api/", "", WEIGHT, unit=5),
+    ),
+}
+"""Binance, LIMITS, IP limits, of each service: the weight of the minute, in every answer."""
+
 ORDERS: Mapping[str, tuple[Limit, ...]] = {
     "binance": (
         Limit("key", "fapi", 300, 10, INTEGRATED, also=("dapi",)),

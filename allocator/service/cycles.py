@@ -334,7 +334,10 @@ class Cycles:
                 await to_its_end(self._monitor.before_reading)
             read = await read_book(ports.market, ports.executor, ports.office.history)
             self._observed("gather", loop.time() - began)
-            ports.live.snapshot, ports.live.missing = read.snapshot, missing_of(read.gathered)
+            missing = missing_of(read.gathered)
+            if missing and missing.keys() != ports.live.missing.keys():
+                log.warning("accounts were not read", extra={"missing": missing})
+            ports.live.snapshot, ports.live.missing = read.snapshot, missing
             ports.live.unclear = read.unclear
             await to_its_end(self._mark, read.snapshot, read.gathered, busy)
         return read

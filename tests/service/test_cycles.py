@@ -164,7 +164,9 @@ def test_cycle_that_reads_no_account_has_failed(lite: Engine) -> None:
     assert room.work(name="t").status == "done"
 
 
-def test_urgent_slot_repairs_while_a_venue_is_dead(lite: Engine) -> None:
+def test_urgent_slot_repairs_while_a_venue_is_dead(
+    lite: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
     mandate = Mandate.model_validate({**MANDATE, "limits": [CAP]})
     room = Room(lite, start=snapshot("1"), mandate=mandate)
     room.exchange.faults.add(Fault("gather", "error", account="b"))
@@ -175,6 +177,8 @@ def test_urgent_slot_repairs_while_a_venue_is_dead(lite: Engine) -> None:
     after = room.exchange.holdings["a"].holding("alpha:BTC/USDT:USDT").quantity
     assert 0 < after * 50_000 <= 30_000
     assert room.office.history.breakers() == ()
+    told = [vars(row)["missing"] for row in caplog.records if "not read" in row.message]
+    assert [list(missing) for missing in told] == [["b"]]
 
 
 def test_what_a_repair_is_narrowed_to_is_not_taken_for_the_book(lite: Engine) -> None:

@@ -56,7 +56,11 @@ def client(cost: float = 1) -> Any:
     async def own(units: float) -> None:
         del units
 
-    return SimpleNamespace(calculate_rate_limiter_cost=lambda *asked: cost, throttler=own)
+    return SimpleNamespace(
+        calculate_rate_limiter_cost=lambda *asked: cost,
+        throttler=own,
+        handle_errors=lambda *answer: answer[0],
+    )
 
 
 async def ask(one: Any, api: str = "private", path: str = "account") -> None:
@@ -66,6 +70,46 @@ async def ask(one: Any, api: str = "private", path: str = "account") -> None:
 
 def rates(*told: dict[str, Any], venue: str = "okx") -> list[RateConfig]:
     return [RateConfig.model_validate({"venue": venue, **row}) for row in told]
+
+
+def test_what_others_spent_counts_by_the_venues_word_and_what_is_ours_once() -> None:
+    budget = Budget(ADDRESS, "venue")
+
+    async def work() -> None:
+        await budget.take(3)
+        budget.hear(2)
+        assert budget.used() == pytest.approx(0.3)
+        budget.hear(9)
+        budget.hear(9)
+        assert budget.used() == pytest.approx(0.9)
+        await budget.take(1)
+        await budget.take(1)
+
+    assert timed(work)[1] == pytest.approx(60)
+
+
+@pytest.mark.parametrize(
+    ("url", "service", "share"),
+    [("https://fapi.binance.com/fapi/v1/time", "fapiPublic", 1200 / 2400),
+     ("https://dapi.binance.com/dapi/v1/time", "fapiPublic", 1200 / 2400),
+     ("https://papi.binance.com/papi/v1/um/account", "papi", 1200 / 6000),
+     ("https://api.binance.com/api/v3/time", "public", 1200 / 6000),
+     ("https://api.binance.com/sapi/v1/account/info", "sapi", 0)],
+)  # fmt: skip
+@pytest.mark.parametrize("told", ["1200", "many", None])
+def test_the_weight_that_an_answer_tells_is_of_its_service(
+    url: str, service: str, share: float, told: str | None
+) -> None:
+    one, budgets = client(), Budgets("binance")
+    budgets.bind(one, "owner", "key")
+    headers = {} if told is None else {"X-MBX-USED-WEIGHT-1M": told}
+
+    async def work() -> None:
+        assert one.handle_errors(200, "OK", url, "GET", headers, "{}", {}, {}, None) == 200
+        used = share / HEADROOM if told == "1200" else 0
+        assert budgets.used(service) == pytest.approx(used)
+
+    timed(work)
 
 
 def test_what_is_spent_comes_back_after_the_window() -> None:
