@@ -39,7 +39,7 @@ GROWTH = 0.10
 SERVICE = f"""
 service:
   schedules: [{{id: hourly, every_s: "{SLOT_S}", grace_s: "{SLOT_S * 2}"}}]
-  poll_s: "5"
+  poll_s: "10"
   triggers:
     - {{id: margin, on: margin_ratio, of: bybit-a, threshold: "1.2", release: "2", urgent: true}}
     - {{id: drift, on: drift, of: BTC, threshold: "0", release: "0", persist_s: "4"}}
