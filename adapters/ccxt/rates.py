@@ -106,6 +106,7 @@ LIMITS: Mapping[str, tuple[Limit, ...]] = {
     ),
 }
 
+
 @dataclass(frozen=True, slots=True)
 class Tells:
     """An answer's header that tells what the address has spent on a service, whoever asked.
