@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import threading
 import time
 from collections.abc import Generator
@@ -101,11 +102,13 @@ def _told_to_joblib() -> set[str]:
 
 
 def end_with(parent: int) -> None:
-    """End this process soon after its parent.
+    """End this process soon after its parent, and by nothing that the parent answers.
 
     A worker that waits for the rest of a message when the sweep is killed would wait for ever:
-    workers themselves keep the pipe open.
+    workers themselves keep the pipe open. An interrupt at the terminal reaches the whole group: the
+    sweep ends its workers, which would each tell of it in lines of their own.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -172,6 +172,21 @@ sys.exit(run(["sweep", sys.argv[1], "--backend", "processes", "-j", "2", "--out"
     assert again.resumed >= 1
 
 
+def test_a_worker_leaves_an_interrupt_to_the_sweep(tmp_path: Path) -> None:
+    """Wherever it stands as the group is interrupted: at its work, or between."""
+    code = """
+import signal
+import joblib
+from allocator.whatif.backends import ready
+with ready("processes", 2, None, None) as config, joblib.parallel_config(**config):
+    asked = joblib.delayed(signal.getsignal)(signal.SIGINT)
+    print({*joblib.Parallel()([asked] * 4)} == {signal.SIG_IGN})
+"""
+    (tmp_path / "run.py").write_text(code)
+    run = python(str(tmp_path / "run.py"), alone=True)
+    assert (run.stdout, run.stderr) == ("True\n", "")
+
+
 def test_an_interrupted_sweep_ends_with_one_line_and_goes_on(tmp_path: Path) -> None:
     """The whole group is interrupted, as by Ctrl-C, when the first point is kept."""
     code = """
