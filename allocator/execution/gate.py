@@ -9,6 +9,7 @@ from itertools import chain
 
 from allocator.execution.attempts import sender, touched
 from allocator.execution.entries import Place
+from allocator.execution.others import standing_of_others
 from allocator.execution.recent import DAY, HOUR, traded_value
 from allocator.execution.run import Run
 from allocator.models.account import OpenOrder
@@ -197,24 +198,16 @@ class Gate:
         )
 
     def _working(self) -> Iterator[Working]:
-        """List orders of the plan, and of others, that may still fill.
-
-        Of others those that can only reduce count nowhere, as in limits: a stop and a take-profit
-        would keep the position that they guard from being reduced. They count as the readings show
-        them from which the plan began: its snapshot may be old, and later ones may show ours.
-        """
+        """List orders of the plan, and of others, that may still fill."""
         for attempt in self._run.attempts():
             if isinstance(attempt.intent, OrderIntent) and not attempt.final:
                 rest = attempt.intent.model_copy(
                     update={"quantity": attempt.intent.quantity - attempt.filled}
                 )
                 yield from self._signed(rest)
-        for name, account in self._run.book.accounts.items():
-            begun = self._run.baseline.get(name)
-            for row in account.open_orders if begun is None else begun.open_orders:
-                if row.instrument in self._run.book.instruments and not row.reduce_only:
-                    signed = row.quantity if row.side == "buy" else -row.quantity
-                    yield Working(name, row.instrument, signed)
+        for name, row in standing_of_others(self._run):
+            signed = row.quantity if row.side == "buy" else -row.quantity
+            yield Working(name, row.instrument, signed)
 
     def _exposures(
         self, place: Place, intent: Intent, request: tuple[Working, ...]

@@ -84,17 +84,23 @@ class Orders:
         run = self._run
         legs = sorted((leg_of(run.book, order) for order in unit.orders), key=_first)
         pace = pace_of(legs, run.book.policy.max_slice)
-        short: Short | None = None
+        short = self._refused(legs)
         for part, patient in rounds(pace, lambda: self._filled(legs)):
+            if short is not None:
+                break
             if part > 1:
                 self._shell.check_stop()
                 await self._requests.space(unit.orders, self._spare(legs[0]))
                 await guard(run, unit.accounts)
             short = await self._part(pace, part, patient=patient)
-            if short is not None:
-                break
         # A leg that is not filled whole, though nothing stood against it, kept to the others' step.
         self._close(legs, "the rest cannot be sent in step" if short is None else short.why)
+
+    def _refused(self, legs: Sequence[Leg]) -> Short | None:
+        """Tell what was refused before the process ended: it is not asked for again."""
+        last = (self._run.attempts(leg.order.seq)[-1:] for leg in legs)
+        refused = (row for rows in last for row in rows if _ended_badly(row))
+        return next((_short(row) for row in refused if _style(row) == "ioc"), None)
 
     def _filled(self, legs: Sequence[Leg]) -> dict[int, Decimal]:
         return {leg.order.seq: self._run.filled(leg.order.seq) for leg in legs}
@@ -162,9 +168,7 @@ class Orders:
         now = self._shell.clock.now()
         requests = [self._request(row, now) for row in ready]
         sent = await self._sent(self._requests.send_together, requests, pace.parts)
-        return next(
-            (Short(f"{row.state}: {row.reason}") for row in sent if _ended_badly(row)), None
-        )
+        return next((_short(row) for row in sent if _ended_badly(row)), None)
 
     async def _fill(
         self, leg: Leg, part: int, parts: int, target: Decimal, *, leads: bool
@@ -242,7 +246,7 @@ class Orders:
         request = self._request(Ready(leg, part, quantity, quote, rests=True))
         attempt = await self._sent(self._requests.send, *request[:2], parts, quote)
         bad = _ended_badly(attempt) and attempt.state is not State.REJECTED
-        return Short(f"{attempt.state}: {attempt.reason}") if bad else None
+        return _short(attempt) if bad else None
 
     async def _covered(self, leg: Leg, part: int, quantity: Decimal) -> Quote | Short | None:
         """Read prices to rest at, once the venue's switch is set; None: there is no resting."""
@@ -273,7 +277,7 @@ class Orders:
         request = self._request(Ready(leg, part, quantity, quote))
         attempt = await self._sent(self._requests.send, *request[:2], parts, quote)
         if _ended_badly(attempt):
-            return Short(f"{attempt.state}: {attempt.reason}")
+            return _short(attempt)
         return None if attempt.filled else Short("nothing filled at the worst price", over=False)
 
     async def _quote(self, leg: Leg) -> Quote | Short:
@@ -322,6 +326,14 @@ class Orders:
 
 def _ended_badly(attempt: Attempt) -> bool:
     return attempt.state in ENDED_BADLY
+
+
+def _short(attempt: Attempt) -> Short:
+    return Short(f"{attempt.state}: {attempt.reason}")
+
+
+def _style(attempt: Attempt) -> str:
+    return attempt.intent.style if isinstance(attempt.intent, OrderIntent) else ""
 
 
 def _carries(can: Capabilities, legs: Sequence[Leg]) -> bool:

@@ -14,6 +14,7 @@ from allocator.adapters.paper import Behaviour, Fault
 from allocator.execution.report import ExecutionReport
 from allocator.models.account import OpenOrder
 from allocator.models.errors import RefusedError
+from allocator.models.intents import OrderIntent
 from tests.execution.book import BTC_A, BTC_B, WHOLE, account, instrument, order, snapshot, transfer
 from tests.execution.desk import CONFIG, Desk, gathered
 from tests.execution.limits import wide
@@ -235,6 +236,45 @@ def test_orders_of_others_count_as_they_stand_when_the_plan_begins(
     report = desk.run(BUY)
     assert ("POSITION_VALUE" in report.why) is came
     assert bool(desk.exchange.received) is not came
+
+
+@pytest.mark.parametrize("others", [True, False])
+def test_orders_that_come_while_a_plan_goes_on_count_unless_they_are_its_own(
+    lite: Engine, *, others: bool
+) -> None:
+    """A reading may show an order of ours that has ended; it says of none whose it is."""
+    desk = Desk.open(lite, mandate=SLICED)
+    desk.controls = wide(position_value=Decimal(70_000))
+    read, send = desk.venues["a"].read, desk.venues["a"].submit
+    asked = list[OrderIntent]()
+    shown = OpenOrder.model_validate(
+        {"instrument": BTC_A, "side": "buy", "quantity": "5", "price": "40000"}
+    )
+
+    async def noted(intent: Any) -> Any:
+        asked.append(intent)
+        return await send(intent)
+
+    async def later() -> Any:
+        rows = tuple(
+            OpenOrder(
+                instrument=intent.instrument,
+                side=intent.side,
+                quantity=intent.quantity,
+                price=intent.limit_price,
+            )
+            for intent in asked
+            if intent.style == "post_only"
+        )
+        stand = (shown,) if others and rows else rows
+        return (await read()).model_copy(update={"open_orders": stand})
+
+    desk.venues["a"].read = later  # type: ignore[method-assign]
+    desk.venues["a"].submit = noted  # type: ignore[method-assign]
+    config = CONFIG.model_copy(update={"style": "post_only", "post_only_tries": 2})
+    report = run(desk, order(1, "a", "buy", "0.4"), config=config)
+    assert ("POSITION_VALUE" in report.why) is others
+    assert (report.status == "done") is not others, report.why
 
 
 def test_a_reference_that_is_too_old_is_none(lite: Engine) -> None:

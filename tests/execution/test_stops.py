@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
+from allocator.adapters.paper import Fault
 from allocator.execution.leader import FencedError, next_epoch
 from allocator.execution.office import Office
 from allocator.execution.report import Progress
@@ -203,6 +204,25 @@ def test_plan_that_died_during_its_transfer_goes_on(lite: Engine, last: str) -> 
     assert resumed.status == "done"
     assert [row.stage for row in resumed.actions] == ["done", "done", "done"]
     assert max(desk.exchange.effects.values()) == 1
+
+
+def test_what_was_refused_before_the_process_died_is_not_asked_for_again(lite: Engine) -> None:
+    desk = Desk.open(lite, faults=[Fault("order", "rejected", code="110007")])
+    made = desk.plan(order(1, "a", "sell", "0.2"), order(2, "b", "buy", "0.2"))
+
+    def die(row: Progress) -> None:
+        if row.state == "rejected":
+            raise Died
+
+    desk.watch = die
+    with pytest.raises(Died):
+        asyncio.run(desk.executor().run(made, desk.start, desk.mandate))
+    desk.watch = lambda row: None
+    resumed = desk.resume()
+    assert resumed is not None
+    assert [row.stage for row in resumed.actions] == ["failed", "done"]
+    assert "110007" in resumed.actions[0].reason
+    assert len(desk.exchange.received) == 2
 
 
 @pytest.mark.parametrize(("skew_s", "goes"), [(1, True), (-1, True), (1.1, False), (-1.1, False)])

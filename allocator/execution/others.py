@@ -1,0 +1,52 @@
+"""Orders of others that stand beside a plan: those that no request of the plan explains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from allocator.execution.run import Run
+from allocator.models.account import OpenOrder
+from allocator.models.intents import OrderIntent
+
+
+def standing_of_others(run: Run) -> Iterator[tuple[str, OpenOrder]]:
+    """List each account's orders that may still fill and are not the plan's own.
+
+    They are those of the last reading, so that what somebody places or takes back while the plan
+    goes on counts from the next reading. A reading may show a request that has ended since, and
+    says of no order whose it is: one that stands at a request's instrument, side and price with no
+    more than it asked for is taken for it, one for each, where that request rests or is under way.
+    Of an account that is not read, the snapshot's count.
+
+    What can only reduce is left out, as in limits: a stop and a take-profit would keep the position
+    that they guard from being reduced.
+
+    Yields
+    ------
+    Account and order.
+    """
+    own = [
+        row.intent
+        for row in run.attempts()
+        if isinstance(row.intent, OrderIntent) and (row.intent.style != "ioc" or not row.final)
+    ]
+    for name, account in run.book.accounts.items():
+        read = run.seen.get(name)
+        mine = [intent for intent in own if intent.account == name]
+        for row in account.open_orders if read is None else read.open_orders:
+            if row.reduce_only or row.instrument not in run.book.instruments:
+                continue
+            asked = next((intent for intent in mine if _may_be(intent, row)), None)
+            if asked is None:
+                yield name, row
+            else:
+                mine.remove(asked)
+
+
+def _may_be(intent: OrderIntent, row: OpenOrder) -> bool:
+    same = (intent.instrument, intent.side, intent.limit_price)
+    return (
+        same == (row.instrument, row.side, row.price)
+        and row.quantity <= intent.quantity
+        and not row.waits
+    )
