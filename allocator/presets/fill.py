@@ -161,24 +161,31 @@ def _risen(looks: _Looks, slots: Sequence[Slot], total: Decimal) -> tuple[Counts
             high, over = middle, counts
     stays = Counts()
     for slot in sorted(slots, key=_heaviest):
-        before, wanted = reached.get(slot.pair, 0), over.get(slot.pair, 0)
-        if wanted > before:
-            lots = looks.most(reached, slot, wanted)
-            reached = {**reached, slot.pair: lots} if lots else reached
-            if lots < wanted:
-                stays[slot.pair] = lots
+        before = reached.get(slot.pair, 0)
+        wanted = max(before + 1, slot.least, over.get(slot.pair, 0))
+        if slot.most is not None and wanted > slot.most:
+            continue
+        lots = looks.most(reached, slot, wanted)
+        if over.get(slot.pair, 0) > before and lots:
+            reached = {**reached, slot.pair: lots}
+        if lots < wanted:
+            stays[slot.pair] = lots
     return reached, stays
 
 
 def _topped(looks: _Looks, slots: Sequence[Slot], total: Decimal, counts: Counts) -> Counts:
     """Give every slot alone what it still takes, again while that makes room for others."""
-    for slot in sorted(slots, key=_heaviest) * TOPPINGS:
-        room = int((total - exposure_of(slots, counts)) / slot.unit)
-        wanted = counts.get(slot.pair, 0) + room
-        wanted = wanted if slot.most is None else min(wanted, slot.most)
-        lots = looks.most(counts, slot, wanted) if room > 0 else 0
-        if lots:
-            counts = {**counts, slot.pair: lots}
+    for _ in range(TOPPINGS):
+        before = counts
+        for slot in sorted(slots, key=_heaviest):
+            room = int((total - exposure_of(slots, counts)) / slot.unit)
+            wanted = counts.get(slot.pair, 0) + room
+            wanted = wanted if slot.most is None else min(wanted, slot.most)
+            lots = looks.most(counts, slot, wanted) if room > 0 else 0
+            if lots:
+                counts = {**counts, slot.pair: lots}
+        if counts == before:
+            break
     return counts
 
 
