@@ -91,7 +91,7 @@ def page() -> str:
         out.append("")
     out.append(
         "## From the command line\n\n"
-        "`tests/service/cli/test_people.py` has every control but these refuse a plan through "
+        "`tests/service/cli/test_controls.py` has every control but these refuse a plan through "
         "`allocator execute` and let one through. These are refused in `tests/execution` alone:\n"
     )
     names = {control.id: control.code for control in CONTROLS}

@@ -3,94 +3,31 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 from sqlmodel import Session
 
-from allocator.adapters.emulator.testing import Emulator, running_emulator
 from allocator.execution import schema
 from allocator.execution.database import connect
 from allocator.execution.run import Parked, Shell
-from allocator.models.controls import ControlsConfig
 from allocator.models.mandate import Mandate
 from allocator.models.status import VenueStatus
-from allocator.risk.table import CONTROLS
 from allocator.service.bootstrap import read_config
 from allocator.service.cli.main import run
 from allocator.service.cli.people import open_office
-from allocator.service.demo import configuration, prepare
+from allocator.service.demo import prepare
 from allocator.service.mandates import Mandates
 from allocator.service.monitor.memory import Heard, Memory
+from tests.service.cli.shop import Shop, flat
 
 ROOT = Path(__file__).resolve().parents[3]
-
-
-@dataclass
-class Shop:
-    """A configuration on the loopback exchanges, and the commands typed at it."""
-
-    path: Path
-    emulator: Emulator
-    capsys: pytest.CaptureFixture[str]
-
-    def type(self, *words: str) -> tuple[int, str]:
-        self.capsys.readouterr()
-        status = run([words[0], "-c", str(self.path), *words[1:]])
-        shown = self.capsys.readouterr()
-        return status, shown.out + shown.err
-
-    def set(self, **over: Any) -> None:
-        """Change the configuration; a mapping changes the keys below."""
-        yaml = YAML()
-        data = yaml.load(self.path.read_text())
-        for key, value in over.items():
-            if isinstance(value, Mapping):
-                data[key].update(value)
-            else:
-                data[key] = value
-        with self.path.open("w") as file:
-            yaml.dump(data, file)
-
-    def proposed(self) -> str:
-        status, told = self.type("propose")
-        found = re.search(r"proposed: ([0-9a-f]{64})", told)
-        assert status == 0, told
-        assert found is not None, told
-        return found.group(1)
-
-    def approved(self) -> str:
-        hash_ = self.proposed()
-        assert self.type("approve", hash_, "--as", "ann", "--reason", "fine")[0] == 0
-        return hash_
-
-    def moved(self) -> int:
-        effects: Any = self.emulator.admin("GET", "effects")
-        return len(effects["moves"])
-
-    def sent(self) -> int:
-        log: Any = self.emulator.admin("GET", "requests")
-        return sum(row["method"] == "POST" and bool(row["signed_by"]) for row in log)
-
-
-@pytest.fixture
-def shop(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Shop]:
-    with running_emulator() as emulator:
-        path = prepare(tmp_path)
-        configuration(path, emulator.base_url)
-        yield Shop(path, emulator, capsys)
 
 
 def test_a_plan_is_proposed_approved_carried_out_and_made_again(shop: Shop) -> None:
@@ -302,144 +239,6 @@ def test_account_that_may_act_again_is_told_to_everybody(shop: Shop) -> None:
         told = office.history.alerts()
     assert [row.topic for row in told] == ["frozen", "thawed"]
     assert told[-1].body == {"account": "bybit-a", "evidence": "ticket 4711", "who": "ann"}
-
-
-BLOCKING = {
-    row.key: Decimal("1e12") if row.at_least else Decimal(0)
-    for row in CONTROLS
-    if row.fixed is None and row.key in ControlsConfig.model_fields
-}
-OF_THEIR_OWN = {"move_value", "daily_loss", "duplicate_window_s", "missing_accounts"}
-"""Keys that one run of the demo as it stands does not come near; each has its test below."""
-NEVER_WORSE = {
-    "net_owner",  # the demo's plan only brings the book's exposure down
-    "net_portfolio",
-    "clock_skew_s",  # its exchanges' clock is ours
-}
-"""Keys whose limit of nothing the demo meets; unset, they block it all the same."""
-
-CODES = {row.key: row.code for row in CONTROLS}
-QUICK = ("order_value", "gross_portfolio", "transfer_value")
-
-
-def blocked(shop: Shop, key: str, value: Any) -> None:
-    """See a plan refused by one control, with its code, and nothing sent that it measures."""
-    shop.set(controls={key: value})
-    hash_ = shop.approved()
-    status, told = shop.type("execute", hash_)
-    assert status in (6, 7), told
-    assert f"{CODES[key]}: control=" in told
-
-
-@pytest.mark.parametrize("key", QUICK)
-def test_a_control_refuses_from_the_command_line(shop: Shop, key: str) -> None:
-    blocked(shop, key, str(BLOCKING[key]))
-    blocked(shop, key, None)
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("key", sorted(BLOCKING.keys() - OF_THEIR_OWN - set(QUICK)))
-def test_every_control_refuses_from_the_command_line(shop: Shop, key: str) -> None:
-    value: Any = {"BTC": "1e-9", "ETH": "1e-9"} if key == "order_units" else str(BLOCKING[key])
-    if key == "margin_ratio":
-        value = "100000"
-    if key not in NEVER_WORSE:
-        blocked(shop, key, value)
-    blocked(shop, key, {} if key == "order_units" else None)
-
-
-def flat(told: str) -> str:
-    """Undo the breaking of lines."""
-    return " ".join(told.split())
-
-
-def aim(shop: Shop, delta: str) -> str:
-    """Want another exposure; tell the hash of the plan that somebody has approved."""
-    targets = [
-        {"underlying": "BTC", "delta": delta, "unit": "base", "band": "0.01"},
-        {"underlying": "ETH", "delta": "0", "unit": "base", "band": "2"},
-    ]
-    shop.set(mandate={"targets": targets})
-    return shop.approved()
-
-
-@pytest.mark.soak
-def test_a_days_loss_refuses_increases_until_it_is_explained(shop: Shop) -> None:
-    assert shop.type("paid", "5", "--as", "ann", "--reason", "wire")[0] == 6
-    assert shop.type("execute", shop.approved())[0] == 0
-    shop.emulator.admin("POST", "price", coin="BTC", usd="63000")
-    shop.set(controls={"daily_loss": "100"})
-    status, told = shop.type("execute", aim(shop, "0.6"))
-    assert status == 7, told
-    assert "BREAKER: scope=global state=reducing why=DAILY_LOSS: control=EXP-18" in flat(told)
-    why = ("--as", "ann", "--reason", "a withdrawal")
-    assert shop.type("resume", *why)[0] == 0
-    status, told = shop.type("paid", *why, "--", "-10")
-    assert (status, "--confirm" in told) == (0, False)
-    status, told = shop.type("paid", *why, "--", "-1000000")
-    assert (status, "with --confirm 1" in told) == (0, True)
-    assert shop.type("paid", *why, "--confirm", "1", "--", "-1000000")[0] == 6
-    ben = ("--as", "ben", "--reason", "seen")
-    assert shop.type("paid", *ben, "--confirm", "1", "--", "-1000000")[0] == 0
-    status, told = shop.type("execute", aim(shop, "0.6"))
-    assert status == 0, told
-    assert run(["history", "-c", str(shop.path), "verify"]) == 0
-
-
-@pytest.mark.soak
-def test_an_equal_order_within_the_window_is_refused(shop: Shop) -> None:
-    assert shop.type("execute", shop.approved())[0] == 0
-    for delta in ("0.6", "0.7"):
-        assert shop.type("execute", aim(shop, delta))[0] == 0
-    hash_ = aim(shop, "0.8")
-    shop.set(controls={"duplicate_window_s": "600"})
-    status, told = shop.type("execute", hash_)
-    assert status == 7, told
-    assert "DUPLICATE: control=ORD-06" in told
-    blocked(shop, "duplicate_window_s", None)
-
-
-@pytest.mark.soak
-def test_an_account_that_does_not_answer_stops_the_plan(shop: Shop) -> None:
-    rule = {"kind": "drop_before", "key": "binance-sub1-key", "times": 10_000}
-    shop.emulator.admin("POST", "faults", rules=[rule])
-    status, told = shop.type("execute", shop.approved())
-    assert (status, shop.sent()) == (6, 0)
-    assert "MISSING_ACCOUNTS: control=DAT-02" in told
-    assert "only plans that reduce go until it is" in flat(told)
-
-
-@pytest.mark.soak
-def test_a_kind_of_route_that_is_not_enabled_is_refused(shop: Shop) -> None:
-    shop.set(controls={"route_kinds": ["onchain"]})
-    status, told = shop.type("execute", shop.approved())
-    assert (status, shop.sent()) == (7, 0)
-    assert "ROUTE_KIND: control=TRF-02" in flat(told)
-
-
-@pytest.mark.soak
-def test_a_position_move_is_held_against_its_limit(shop: Shop) -> None:
-    """A limit of one account leaves a move to another one as the cheapest way."""
-    moves = [{"from": "bybit-main", "to": "bybit-a", "instrument": "bybit:BTC/USDT:USDT"}]
-    shop.set(moves=moves)
-    limit = {"id": "move-it", "measure": "gross_notional", "of": {"underlying": "BTC"},
-             "scope": {"account": "bybit-main"}, "max": "1000", "source": "test"}  # fmt: skip
-    shop.set(mandate={"limits": [limit]})
-    for value in ("0", None):
-        hash_ = shop.approved()
-        shop.set(controls={"move_value": value})
-        status, told = shop.type("execute", hash_)
-        assert (status, shop.moved()) == (7, 0)
-        assert "MOVE_VALUE: control=TRF-07" in flat(told)
-    hash_ = shop.approved()
-    shop.set(controls={"move_value": "500000", "leverage": "30"})
-    status, told = shop.type("execute", hash_)
-    assert (status, shop.moved()) == (0, 1), told
-
-
-@pytest.mark.soak
-def test_every_control_passes_the_demo_from_the_command_line(shop: Shop) -> None:
-    assert shop.type("execute", shop.approved())[0] == 0
 
 
 def test_no_secret_is_in_the_record_the_output_or_the_exchanges_log(shop: Shop) -> None:
