@@ -3,8 +3,8 @@
     python -m bench [--sizes 10x40 30x100] [--assets 50] [--only sizes rivals peers oracle]
 
 Every figure comes from a process of its own, one after another, so that peaks of memory and
-caches are its own; what is compared is measured in one run. A run of some parts or sizes keeps
-what was measured of the others.
+caches are its own; what is compared is measured in one run. What is measured is kept at once
+(``var/benchmarks.json``), and a run of some parts or sizes keeps what was measured of the others.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,23 @@ def oracle(books: int) -> dict[str, Any]:
     return {"text": run.stdout.strip() or run.stderr.strip()}
 
 
+Measurement = tuple[str, str | None, Callable[[], dict[str, Any]]]
+
+
+def measurements(wanted: argparse.Namespace) -> Iterator[Measurement]:
+    """List what is to be measured: part, row of it (None: it is one table), and how."""
+    for name in wanted.sizes:
+        if "sizes" in wanted.only:
+            yield "sizes", name, partial(asked, "bench.sizes", name)
+        if "rivals" in wanted.only and name in RIVALS:
+            yield "rivals", name, partial(asked, "bench.rivals", name, "--times", *RIVALS[name])
+    for count in map(str, wanted.assets):
+        if "peers" in wanted.only:
+            yield "peers", count, partial(asked, "bench.peers", count)
+    if "oracle" in wanted.only:
+        yield "oracle", None, partial(oracle, BOOKS)
+
+
 def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description="Measure everything, write docs/benchmarks.md.")
@@ -76,20 +95,14 @@ def main() -> None:
     found: dict[str, Any] = {}
     if wanted.raw.exists() and (set(wanted.only) != set(parts) or wanted.sizes != list(SIZES)):
         found = json.loads(wanted.raw.read_text(encoding="utf-8"))
-    for name in wanted.sizes:
-        if "sizes" in wanted.only:
-            found.setdefault("sizes", {})[name] = asked("bench.sizes", name)
-        if "rivals" in wanted.only and name in RIVALS:
-            row = asked("bench.rivals", name, "--times", *RIVALS[name])
-            found.setdefault("rivals", {})[name] = row
-    for count in map(str, wanted.assets):
-        if "peers" in wanted.only:
-            found.setdefault("peers", {})[count] = asked("bench.peers", count)
-    if "oracle" in wanted.only:
-        found["oracle"] = oracle(BOOKS)
     found["note"] = wanted.note or found.get("note", "")
     wanted.raw.parent.mkdir(parents=True, exist_ok=True)
-    wanted.raw.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    for part, name, measure in measurements(wanted):
+        if name is None:
+            found[part] = measure()
+        else:
+            found.setdefault(part, {})[name] = measure()
+        wanted.raw.write_text(json.dumps(found, indent=1), encoding="utf-8")
     text = page(found)
     wanted.out.write_text(text, encoding="utf-8")
     print(text)

@@ -158,7 +158,11 @@ def rivals(found: Found) -> list[str]:
     good = {name: row for name, row in found.items() if "failed" not in row}
     if not good:
         return []
-    out = ["## Other ways to a plan", _ways(good)]
+    out = [
+        "## Other ways to a plan",
+        "Presets are measured on books of up to 3,000 pairs.",
+        _ways(good),
+    ]
     solved = [_monoliths(name, row) for name, row in good.items()]
     head = ("book", "ours: cost, bound", "solver", "time", "best cost", "bound", "gap")
     rows = [line for lines in solved for line in lines]

@@ -113,7 +113,7 @@ def _bisected(slot: Slot, known: int, wanted: int, fit: Callable[[int], bool]) -
     """Find the most lots that fit, from a number that is known to; sizes no order has do not."""
     low, high = known, wanted + 1
     first = max(low + 1, min(slot.least, wanted))
-    for probe in (wanted, first):
+    for probe in (first, wanted):
         if low < probe < high and slot.takes(probe):
             low, high = (probe, high) if fit(probe) else (low, probe)
     while high - low > 1 and low >= first:
