@@ -84,7 +84,7 @@ class Orders:
         run = self._run
         legs = sorted((leg_of(run.book, order) for order in unit.orders), key=_first)
         pace = pace_of(legs, run.book.policy.max_slice)
-        short = self._refused(legs)
+        short = await self._after_refusal(pace)
         for part, patient in rounds(pace, lambda: self._filled(legs)):
             if short is not None:
                 break
@@ -96,11 +96,28 @@ class Orders:
         # A leg that is not filled whole, though nothing stood against it, kept to the others' step.
         self._close(legs, "the rest cannot be sent in step" if short is None else short.why)
 
-    def _refused(self, legs: Sequence[Leg]) -> Short | None:
-        """Tell what was refused before the process ended: it is not asked for again."""
-        last = (self._run.attempts(leg.order.seq)[-1:] for leg in legs)
-        refused = (row for rows in last for row in rows if _ended_badly(row))
-        return next((_short(row) for row in refused if _style(row) == "ioc"), None)
+    async def _after_refusal(self, pace: Pace) -> Short | None:
+        """Tell what was refused before the process ended: it is not asked for again.
+
+        The others are brought up to where it stands, as they would have been at once.
+        """
+        refused = {leg.order.seq: row for leg in pace.legs for row in self._refused(leg)}
+        if not refused:
+            return None
+        ahead = min(self._done(leg) for leg in pace.legs if leg.order.seq in refused)
+        for leg in pace.legs:
+            if leg.order.seq not in refused:
+                target = self._goal(pace, leg, pace.parts, patient=True, ahead=ahead)
+                await self._fill(leg, pace.parts, pace.parts, target, leads=False)
+        return _short(next(iter(refused.values())))
+
+    def _refused(self, leg: Leg) -> tuple[Attempt, ...]:
+        """Give the last request of a leg if it was refused; one that rests may be."""
+        last = self._run.attempts(leg.order.seq)[-1:]
+        return tuple(row for row in last if _ended_badly(row) and _style(row) == "ioc")
+
+    def _done(self, leg: Leg) -> Fraction:
+        return Fraction(self._run.filled(leg.order.seq)) / Fraction(leg.order.quantity)
 
     def _filled(self, legs: Sequence[Leg]) -> dict[int, Decimal]:
         return {leg.order.seq: self._run.filled(leg.order.seq) for leg in legs}
@@ -133,8 +150,7 @@ class Orders:
             leads = leg is pace.legs[0]
             missed = await self._fill(leg, part, pace.parts, target, leads=leads)
             if missed is not None:
-                done = Fraction(self._run.filled(leg.order.seq)) / Fraction(leg.order.quantity)
-                ahead = min(ahead, done)
+                ahead = min(ahead, self._done(leg))
                 short = short or missed
         return short
 

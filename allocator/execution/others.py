@@ -16,7 +16,8 @@ def standing_of_others(run: Run) -> Iterator[tuple[str, OpenOrder]]:
     goes on counts from the next reading. A reading may show a request that has ended since, and
     says of no order whose it is: one that stands at a request's instrument, side and price with no
     more than it asked for is taken for it, one for each, where that request rests or is under way.
-    Of an account that is not read, the snapshot's count.
+    Not so what stood there before the plan began, or the rest of it: the best price of a side is
+    where others wait too. Of an account that is not read, the snapshot's count.
 
     What can only reduce is left out, as in limits: a stop and a take-profit would keep the position
     that they guard from being reduced.
@@ -32,15 +33,21 @@ def standing_of_others(run: Run) -> Iterator[tuple[str, OpenOrder]]:
     ]
     for name, account in run.book.accounts.items():
         read = run.seen.get(name)
+        rows = account.open_orders if read is None else read.open_orders
         mine = [intent for intent in own if intent.account == name]
-        for row in account.open_orders if read is None else read.open_orders:
+        stood = list(run.baseline[name].open_orders) if name in run.baseline else []
+        # The largest first, so that a small one of ours takes no large one's place.
+        for row in sorted(rows, key=lambda row: row.quantity, reverse=True):
             if row.reduce_only or row.instrument not in run.book.instruments:
                 continue
+            old = next((old for old in stood if _may_be_left(old, row)), None)
             asked = next((intent for intent in mine if _may_be(intent, row)), None)
-            if asked is None:
-                yield name, row
-            else:
+            if old is not None:
+                stood.remove(old)
+            elif asked is not None:
                 mine.remove(asked)
+                continue
+            yield name, row
 
 
 def _may_be(intent: OrderIntent, row: OpenOrder) -> bool:
@@ -50,3 +57,8 @@ def _may_be(intent: OrderIntent, row: OpenOrder) -> bool:
         and row.quantity <= intent.quantity
         and not row.waits
     )
+
+
+def _may_be_left(old: OpenOrder, row: OpenOrder) -> bool:
+    """Whether an order may be what the fills since have left of another."""
+    return row.quantity <= old.quantity and old == row.model_copy(update={"quantity": old.quantity})

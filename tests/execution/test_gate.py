@@ -277,6 +277,29 @@ def test_orders_that_come_while_a_plan_goes_on_count_unless_they_are_its_own(
     assert (report.status == "done") is not others, report.why
 
 
+@pytest.mark.parametrize("left", ["0.2", "0.15"])
+def test_an_order_that_stood_before_the_plan_is_no_order_of_the_plan(
+    lite: Engine, left: str
+) -> None:
+    """A resting order of ours goes to the best price, where another's of its size may stand."""
+    rows = [account("a", "alpha", "1"), account("b", "beta", "-1")]
+    other = {"instrument": BTC_A, "side": "buy", "quantity": "0.2", "price": "49999.5"}
+    rows[0]["open_orders"] = [other]
+    desk = Desk.open(lite, start=snapshot(accounts=rows), mandate=SLICED)
+    desk.controls = wide(position_value=Decimal(75_000))
+    read = desk.venues["a"].read
+
+    async def later() -> Any:
+        quantity = left if desk.exchange.received else "0.2"
+        stand = (OpenOrder.model_validate({**other, "quantity": quantity}),)
+        return (await read()).model_copy(update={"open_orders": stand})
+
+    desk.venues["a"].read = later  # type: ignore[method-assign]
+    config = CONFIG.model_copy(update={"style": "post_only", "post_only_tries": 1})
+    report = run(desk, order(1, "a", "buy", "0.4"), config=config)
+    assert "POSITION_VALUE" in report.why
+
+
 def test_a_reference_that_is_too_old_is_none(lite: Engine) -> None:
     desk = Desk.open(lite)
     desk.controls = wide(reference_age_s=0)

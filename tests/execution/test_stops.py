@@ -15,6 +15,7 @@ from allocator.execution.leader import FencedError, next_epoch
 from allocator.execution.office import Office
 from allocator.execution.report import Progress
 from allocator.models.errors import JournalError, RefusedError
+from allocator.models.mandate import Mandate
 from allocator.risk.breaker import Breaker
 from tests.execution.book import (
     BTC_A,
@@ -223,6 +224,37 @@ def test_what_was_refused_before_the_process_died_is_not_asked_for_again(lite: E
     assert [row.stage for row in resumed.actions] == ["failed", "done"]
     assert "110007" in resumed.actions[0].reason
     assert len(desk.exchange.received) == 2
+
+
+@pytest.mark.parametrize("dies", [True, False])
+@pytest.mark.parametrize("refused", ["a", "b"])
+def test_legs_end_alike_when_one_was_refused_whether_or_not_the_process_died(
+    lite: Engine, refused: str, *, dies: bool
+) -> None:
+    """The first leg is filled in half of a slice, then refused: the other hedges that half."""
+    slices = Mandate.model_validate({"policy": {"max_slice": "10000"}})
+    faults = [
+        Fault("order", "partial", account=refused, nth=2),
+        Fault("order", "rejected", account=refused, nth=3, code="110007"),
+    ]
+    desk = Desk.open(lite, faults=faults, mandate=slices)
+
+    def die(row: Progress) -> None:
+        if dies and row.state == "rejected":
+            raise Died
+
+    desk.watch = die
+    made = desk.plan(*SWITCH)
+    try:
+        asyncio.run(desk.executor().run(made, desk.start, desk.mandate))
+        assert not dies
+    except Died:
+        desk.watch = lambda row: None
+        desk.resume()
+    filled = {"a": ("0.3", "0.3"), "b": ("0.4", "0.3")}[refused]
+    held = (1 - desk.held("a", BTC_A), 1 + desk.held("b", BTC_B))
+    assert held == tuple(map(Decimal, filled))
+    assert max(desk.exchange.received.values()) == 1
 
 
 @pytest.mark.parametrize(("skew_s", "goes"), [(1, True), (-1, True), (1.1, False), (-1.1, False)])
