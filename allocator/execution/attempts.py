@@ -36,6 +36,8 @@ class Attempt:
         Contracts, or asset units that arrived.
     fees
         Charges so far, units by asset.
+    stepped_at
+        When it was last written down; None: not yet.
     """
 
     plan_hash: str
@@ -51,6 +53,7 @@ class Attempt:
     average_price: Decimal | None = None
     fees: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
     reason: str = ""
+    stepped_at: datetime | None = None
 
     @property
     def client_id(self) -> str:
@@ -131,4 +134,5 @@ def of_row(row: AttemptRow) -> Attempt:
         average_price=row.average_price,
         fees={asset: exact(text) for asset, text in json.loads(row.fees_json).items()},
         reason=row.reason,
+        stepped_at=row.updated_at,
     )

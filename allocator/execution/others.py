@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from allocator.execution.run import Run
 from allocator.models.account import OpenOrder
-from allocator.models.intents import OrderIntent
+from allocator.models.intents import AccountReading, OrderIntent
 
 
 def standing_of_others(run: Run) -> Iterator[tuple[str, OpenOrder]]:
     """List each account's orders that may still fill and are not the plan's own.
 
     They are those of the last reading, so that what somebody places or takes back while the plan
-    goes on counts from the next reading. A reading may show a request that has ended since, and
-    says of no order whose it is: one that stands at a request's instrument, side and price with no
-    more than it asked for is taken for it, one for each, where that request rests or is under way.
-    Not so what stood there before the plan began, or the rest of it: the best price of a side is
-    where others wait too. Of an account that is not read, the snapshot's count.
+    goes on counts from the next reading. A reading says of no order whose it is, and may show a
+    request that has ended since, for as long as the venue's reads lag. So one that stands at such a
+    request's instrument, side and price with no more than it asked for is taken for it, one for
+    each. Not so what stood there before the plan began, or the rest of it: the best price of a side
+    is where others wait too. Of an account that is not read, the snapshot's count.
 
     What can only reduce is left out, as in limits: a stop and a take-profit would keep the position
     that they guard from being reduced.
@@ -26,15 +27,10 @@ def standing_of_others(run: Run) -> Iterator[tuple[str, OpenOrder]]:
     ------
     Account and order.
     """
-    own = [
-        row.intent
-        for row in run.attempts()
-        if isinstance(row.intent, OrderIntent) and (row.intent.style != "ioc" or not row.final)
-    ]
     for name, account in run.book.accounts.items():
         read = run.seen.get(name)
         rows = account.open_orders if read is None else read.open_orders
-        mine = [intent for intent in own if intent.account == name]
+        mine = [] if read is None else list(_shown(run, read))
         stood = list(run.baseline[name].open_orders) if name in run.baseline else []
         # The largest first, so that a small one of ours takes no large one's place.
         for row in sorted(rows, key=lambda row: row.quantity, reverse=True):
@@ -48,6 +44,16 @@ def standing_of_others(run: Run) -> Iterator[tuple[str, OpenOrder]]:
                 mine.remove(asked)
                 continue
             yield name, row
+
+
+def _shown(run: Run, read: AccountReading) -> Iterator[OrderIntent]:
+    """List the requests that a reading may show: those that were not over long before it."""
+    lag_s = run.shell.venue(read.account).capabilities.read_lag_s + run.shell.clock_skew_s
+    since = read.at - timedelta(seconds=float(lag_s))
+    for row in run.attempts():
+        over = row.final and row.stepped_at is not None and row.stepped_at < since
+        if isinstance(row.intent, OrderIntent) and row.intent.account == read.account and not over:
+            yield row.intent
 
 
 def _may_be(intent: OrderIntent, row: OpenOrder) -> bool:
