@@ -27,7 +27,7 @@ from allocator.service.live import Live
 from allocator.service.mandates import Mandates
 from allocator.service.monitor.monitor import Monitor
 from allocator.service.reading import Reading, read_book
-from allocator.service.repairs import repairing
+from allocator.service.repairs import NOTHING_BROKEN, repairing
 from allocator.service.scheduler.due import PAUSED
 from allocator.service.scheduler.slots import (
     AGAIN,
@@ -220,7 +220,7 @@ class Cycles:
         if slot.kind == "repair":
             narrowed = repairing(snapshot, holds.mandate)
             if narrowed is None:
-                return Result("done", "nothing is broken: nothing to repair")
+                return Result("done", NOTHING_BROKEN)
             asked = narrowed
         if not read.unclear:
             self._ports.snapshots.keep(snapshot, GATHERED)

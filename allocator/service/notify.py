@@ -38,6 +38,7 @@ NOBODY = "no address is configured: alerts are only logged"
 WORDS = {
     "approval_wanted": "a plan waits for approval",
     "approval_expired": "nobody let an urgent plan go in time",
+    "repair_unavailing": "an urgent repair did not mend what it was for: it is tried again",
     "slot_failed": "a cycle failed",
     "slots_missed": "slots were missed",
     "trigger": "a trigger fired",
@@ -71,8 +72,8 @@ STATES = frozenset(
 """Topics that tell a change of state: each is told, however like an earlier one it reads. Between
 two halts somebody has resumed, so the second is news."""
 
-SAME = {"slots_missed": ("cause",)}
-"""Facts by which an alert is the same as another, of topics whose other facts only count."""
+SAME = {"slots_missed": ("cause",), "repair_unavailing": ("trigger", "of", "why")}
+"""Facts by which an alert is the same as another, of topics whose other facts are of one time."""
 
 COUNTED = {"slots_missed": "slots"}
 """The fact that counts, of topics whose alerts stand for one another."""
