@@ -34,6 +34,7 @@ from allocator.service.binding import bind
 from allocator.service.bootstrap import Desk, open_desk
 from allocator.service.clock import Leaps, SystemClock, steady_s
 from allocator.service.cycles import Cycles, Ports
+from allocator.service.holding import Holding
 from allocator.service.live import Live, new_holder
 from allocator.service.lookup import patient_connect
 from allocator.service.mandates import Mandates
@@ -126,6 +127,7 @@ class Service:
         self.retention = Retention(
             engine, self.office, self.portfolio, config.service.keep, config.approval
         )
+        self.holding = Holding(self.mandates, config.service.triggers, self._tell)
         self.vigil = Vigil(
             self.live,
             longest_wait_s(config),
@@ -183,16 +185,7 @@ class Service:
         self._tell("clock_set", {"by_s": f"{by_s:.0f}", "host": self.live.holder})
 
     def _take_mandate(self) -> None:
-        holds, draft = self.mandates.from_config(self.config.mandate, self.clock.now())
-        log.info("mandate", extra={"version": holds.version, "mandate_hash": holds.hash})
-        if draft is not None:
-            self._tell("mandate_draft", {"version": draft.version})
-        limits = {row.id for row in holds.mandate.limits}
-        for rule in self.config.service.triggers:
-            if rule.on == "utilisation" and rule.of is not None and rule.of not in limits:
-                facts = {"trigger": rule.id, "limit": rule.of, "version": holds.version}
-                log.warning("trigger watches a limit that the mandate has not", extra=facts)
-                self._tell("limit_unknown", facts)
+        self.holding.take_in(self.config.mandate, self.clock.now())
 
     def _beat(self, now: datetime) -> None:
         self.live.ticked_at = now
@@ -332,6 +325,7 @@ class Service:
             if poll_s:
                 try:
                     await cycles.look()
+                    self.holding.look(self.live.unreadable)
                     self.vigil.looked()
                 except FencedError:
                     raise

@@ -40,6 +40,11 @@ UNBELIEVED = (
     f"the clock was set: no slot begins, nor a repair, until it has stood for {HELD_S:.0f} s"
 )
 
+UNREADABLE = (
+    "mandate version {version} cannot be read, and holds: nothing is planned until somebody has "
+    "published another version"
+)
+
 LATE_LOOKS = 5
 """Looks at the book that may fail before the leader is not of use: one may be slow."""
 
@@ -377,6 +382,10 @@ class Views:
         if marks is not None and marks.unfit:
             # It is ready all the same, for margins are watched. Strangers may ask: no names.
             faults.append(UNFIT)
+        holds = service.mandates.holds()
+        if isinstance(holds, Unreadable):
+            # An instance that is not ready is not reached, and another has to be published here.
+            faults.append(UNREADABLE.format(version=holds.version))
         if not service.believes_time():
             # Halts and verdicts are taken all the same, so this does not make it unready either.
             faults.append(UNBELIEVED)
