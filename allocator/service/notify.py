@@ -59,8 +59,8 @@ WORDS = {
     "limit_unknown": "a trigger watches a limit that the mandate has not: it never fires",
     "look_failed": "the book cannot be marked: triggers are not watched",
     "slot_hangs": "a slot hangs: none after it begins",
-    "clock_set": "the clock was set: no slot falls due or begins, nor a repair, "
-    "until it has stood for two minutes",
+    "clock_set": "the clock was set: no slot falls due or begins until it has stood "
+    "for two minutes, a repair only where the venues' clocks agree with it",
     "mandate_published": "another mandate holds",
     "schedule_paused": "a schedule was paused",
     "dead_man": "the scheduler has not ticked",

@@ -29,6 +29,7 @@ from allocator.execution.office import Office
 from allocator.models.config import Config
 from allocator.ports import Clock
 from allocator.risk.triggers import Firing
+from allocator.service.agreeing import Agreeing
 from allocator.service.beats import Beats
 from allocator.service.binding import bind
 from allocator.service.bootstrap import Desk, open_desk
@@ -195,7 +196,7 @@ class Service:
         """Tell whether the clock is believed, or was set of late.
 
         While it is not, the book is read and marked, and nothing is begun, dropped or said to be
-        late.
+        late, but for a repair where the venues' clocks agree with it.
         """
         return self._leaps is None or self._leaps.believes(self.clock.now())
 
@@ -240,6 +241,7 @@ class Service:
             settle=cycles.settle,
             wake=self._wake,
             believed=self.believes_time,
+            agreed=self._agreeing(desk).ask,
         )
         parking = asyncio.create_task(self._park(desk))
         looking = asyncio.create_task(self._look(cycles))
@@ -268,8 +270,15 @@ class Service:
             words=desk.words,
         )
 
+    def _venues(self) -> dict[str, str]:
+        """Name the venue of each account."""
+        return {row.id: self.config.logins[row.login].venue for row in self.config.accounts}
+
+    def _agreeing(self, desk: Desk) -> Agreeing:
+        most_s = self.config.gather.max_clock_skew_s
+        return Agreeing(desk.venues, self._venues(), self.clock, most_s)
+
     def _monitor(self, desk: Desk) -> Monitor:
-        logins = self.config.logins
         return Monitor(
             self.store,
             Ledger(self.engine),
@@ -277,7 +286,7 @@ class Service:
             desk.lease,
             self.config.service.triggers,
             bases=Bases(self.engine, self.portfolio, self.store.folder),
-            venues={row.id: logins[row.login].venue for row in self.config.accounts},
+            venues=self._venues(),
             keep_days=self.config.service.history.keep_days,
             fired=self._fired,
             tell=self._tell,

@@ -37,7 +37,8 @@ KNOWN = 64
 UNFIT = "the mandate does not fit the book: exposures or limits are not watched"
 
 UNBELIEVED = (
-    f"the clock was set: no slot begins, nor a repair, until it has stood for {HELD_S:.0f} s"
+    f"the clock was set: no slot begins until it has stood for {HELD_S:.0f} s, a repair only where "
+    "the venues' clocks agree with it"
 )
 
 UNREADABLE = (
