@@ -35,6 +35,8 @@ MOST_TRIED = 20
 
 NOBODY = "no address is configured: alerts are only logged"
 
+STUCK = "no instance can lead"
+
 WORDS = {
     "approval_wanted": "a plan waits for approval",
     "approval_expired": "nobody let an urgent plan go in time",
@@ -164,11 +166,14 @@ class Notifier:
         self._told = dict[str, datetime]()
         self._untold = Counter[str]()
         self._dead_since: datetime | None = None
+        self._stuck = False
         self._logged: int | None = None
         # As it is tried again it reads the same, so that nobody who took it gets it twice.
         self._folded: Folded | None = None
 
-    async def deliver(self, now: datetime, *, between_runs: bool = True) -> int:
+    async def deliver(
+        self, now: datetime, *, between_runs: bool = True, believed: bool = True
+    ) -> int:
         """Tell what waits in one digest; returns how many alerts it named.
 
         Parameters
@@ -176,10 +181,12 @@ class Notifier:
         between_runs
             Whether no run is under way: else only what has waited for a while is told, so that
             a run comes to one digest and yet nothing stays untold for long.
+        believed
+            Whether the clock is: else nothing is folded as old.
         """
         if self._send is None:
             return self._log(await to_its_end(self._unlogged))
-        waiting = await to_its_end(self._waiting, now)
+        waiting = await to_its_end(self._waiting, now if believed else None)
         old = self._folded
         if not between_runs and not any(now - row.at > PATIENCE for row in waiting) and old is None:
             return 0
@@ -196,9 +203,12 @@ class Notifier:
         await to_its_end(self._outbox.told, waiting, old)
         return len(fresh)
 
-    def _waiting(self, now: datetime) -> list[Alert]:
-        """Read what comes into the next digest, changes of state before the rest."""
-        if self._folded is None:
+    def _waiting(self, now: datetime | None) -> list[Alert]:
+        """Read what comes into the next digest, changes of state before the rest.
+
+        None: nobody knows the time, so nothing is old.
+        """
+        if self._folded is None and now is not None:
             self._folded = self._outbox.fold(now - OLD, STATES, MOST_IN_A_DIGEST // 2)
         old = self._folded
         if old is None:
@@ -254,6 +264,18 @@ class Notifier:
             self._dead_since = None
             await self._tell(f"{self._name}: the scheduler ticks again", "all is well")
         return dead
+
+    async def stuck(self, why: str) -> None:
+        """Tell everybody once that nobody can lead, and once that it is over; empty: it is well.
+
+        Nothing that waits in the outbox is delivered then: only a leader does so.
+        """
+        head = f"{self._name}: {STUCK}"
+        if why and not self._stuck:
+            self._stuck = await self._tell(head, why)
+        elif not why and self._stuck:
+            self._stuck = False
+            await self._tell(f"{head}: that is over", "all is well")
 
     async def test(self) -> bool:
         """Send a test to everybody."""

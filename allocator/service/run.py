@@ -56,6 +56,7 @@ from allocator.service.snapshots import Snapshots
 from allocator.service.telemetry import Redactor
 from allocator.service.threads import to_its_end
 from allocator.service.tidying import Tidying
+from allocator.service.trying import Trying
 from allocator.service.vigil import Vigil, longest_wait_s
 from allocator.service.words import Words
 
@@ -105,6 +106,8 @@ class Service:
         self.clock = clock or SystemClock()
         # A clock that is given is believed: it has no other to be held against.
         self._leaps = Leaps(steady_s, self.clock.now()) if clock is None else None
+        steady = time.monotonic if clock is None else lambda: clock.now().timestamp()
+        self.trying = Trying(steady)
         self._budgets = budgets
         self.portfolio = config.installation
         self.live = Live(new_holder())
@@ -133,7 +136,7 @@ class Service:
             self.live,
             longest_wait_s(config),
             self._tell,
-            steady=time.monotonic if clock is None else lambda: clock.now().timestamp(),
+            steady=steady,
         )
         self.outbox = Outbox(engine, self.office)
         self._notifier = Notifier(
@@ -202,6 +205,7 @@ class Service:
 
     async def _lead_when_possible(self) -> None:
         while not self.stopping.is_set():
+            self.trying.begins()
             try:
                 async with open_desk(
                     self.config,
@@ -212,13 +216,15 @@ class Service:
                 ) as desk:
                     await self._lead(desk)
             except NotLeaderError:
+                self.trying.follows()
                 log.debug("another instance leads")
             except FencedError as error:
                 log.warning("no longer the leader", extra={"why": str(error)})
-            except Exception:
+            except Exception as error:
                 # Whatever it is, an instance that has ended serves, watches and alerts no more,
                 # and takes the other books of its process with it.
                 log.exception("cannot lead now; trying again")
+                self.trying.failed(error)
             finally:
                 self.live.follow()
             with suppress(TimeoutError):
@@ -391,9 +397,12 @@ class Service:
         try:
             if self.believes_time():
                 await self._notifier.watch(self._leader_at, started, now)
+                await self._notifier.stuck(self.trying.stuck(self._leader_at, now))
             if self.live.leads:
                 self.vigil.watch(now)
-                await self._notifier.deliver(now, between_runs=not self.live.busy)
+                await self._notifier.deliver(
+                    now, between_runs=not self.live.busy, believed=self.believes_time()
+                )
         except Exception:
             log.exception("alerts could not be delivered")
         return started

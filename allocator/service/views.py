@@ -400,6 +400,11 @@ class Views:
             return ""
         since = live.led_at if live.marks is None else max(live.led_at, live.marks.at)
         most_s = LATE_LOOKS * config.service.poll_s + config.gather.deadline_s
+        if since > now:
+            # A clock that was ahead told it, and would hide any silence until then.
+            silent_s = self._service.vigil.unlooked_s() or 0.0
+            words = f"the leader has not marked the book for {silent_s:.0f} s"
+            return words if silent_s > most_s else ""
         late = (now - since).total_seconds() > most_s
         return f"the leader has not marked the book since {stamp(since)}" if late else ""
 
