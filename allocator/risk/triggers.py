@@ -3,8 +3,8 @@
 A trigger watches one figure of one subject (an underlying, an account, a limit...). It is armed,
 and over its line or not. It fires once it has been over its line for `persist_s` and its last
 firing is `cooldown_s` ago; then it is disarmed until the figure has come back to `release`, or, of
-an urgent one, until what it started has come to nothing. A figure that is not known neither fires
-nor arms, and interrupts what had to persist.
+an urgent one, until what it started has come to nothing or to a part. A figure that is not
+known neither fires nor arms, and interrupts what had to persist.
 
 A trigger on venues watches two things of each: for how long it was not read whole, against the
 threshold, and how much of it is closed by its own word, whatever the threshold. The latter has a
@@ -115,7 +115,7 @@ def step(rule: TriggerRule, line: Line, value: Decimal | None, now: datetime) ->
 
 
 def rearm(lines: Mapping[Key, Line], keys: Iterable[Key]) -> dict[Key, Line]:
-    """Arm again what fired and came to nothing: it may fire while it never came back.
+    """Arm again what fired and was not mended: it may fire while it never came back.
 
     The cooldown still holds.
     """

@@ -24,10 +24,10 @@ from allocator.risk.approvals import standing
 from allocator.service import telemetry
 from allocator.service.cycle import PROPOSER
 from allocator.service.live import Live
-from allocator.service.mandates import Mandates
+from allocator.service.mandates import Mandates, Unreadable, Version
 from allocator.service.monitor.monitor import Monitor
 from allocator.service.reading import Reading, read_book
-from allocator.service.repairs import repairing
+from allocator.service.repairs import NOTHING_BROKEN, repairing
 from allocator.service.scheduler.due import PAUSED
 from allocator.service.scheduler.slots import (
     AGAIN,
@@ -220,7 +220,7 @@ class Cycles:
         if slot.kind == "repair":
             narrowed = repairing(snapshot, holds.mandate)
             if narrowed is None:
-                return Result("done", "nothing is broken: nothing to repair")
+                return Result("done", NOTHING_BROKEN)
             asked = narrowed
         if not read.unclear:
             self._ports.snapshots.keep(snapshot, GATHERED)
@@ -343,18 +343,15 @@ class Cycles:
         return read
 
     def _mark(self, snapshot: Snapshot, gathered: Gathered, busy: bool) -> None:
+        live, holds = self._ports.live, self._ports.mandates.holds()
+        live.unreadable = holds if isinstance(holds, Unreadable) else None
         if self._monitor is None:
             return
-        try:
-            holds = self._ports.mandates.published()
-        except AllocatorError:
-            # Margins are watched whatever is the matter with the mandate.
-            log.exception("the mandate cannot be read")
-            holds = None
-        mandate = None if holds is None else holds.mandate
+        # Margins are watched whatever is the matter with the mandate.
+        mandate = holds.mandate if isinstance(holds, Version) else None
         missing, statuses = missing_of(gathered), gathered.statuses
         self._monitor.take(snapshot, mandate, missing, statuses=statuses, busy=busy)
-        self._ports.live.marks = self._monitor.latest
+        live.marks = self._monitor.latest
 
 
 def missing_of(gathered: Gathered) -> dict[str, str]:

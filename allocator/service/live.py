@@ -12,6 +12,7 @@ from datetime import datetime
 
 from allocator.execution.report import Progress
 from allocator.models.snapshot import Snapshot
+from allocator.service.mandates import Unreadable
 from allocator.service.monitor.marks import Marks
 
 MOST_PROGRESS = 500
@@ -40,6 +41,8 @@ class Live:
         When its timer last ticked.
     snapshot, missing, unclear
         The book as it was last read, what of it was not, and money that may be anywhere.
+    unreadable
+        The mandate that holds, where it could not be read at the last look.
     progress
         The latest steps of executions, numbered.
     """
@@ -54,6 +57,7 @@ class Live:
     snapshot: Snapshot | None = None
     missing: Mapping[str, str] = field(default_factory=dict[str, str])
     unclear: str = ""
+    unreadable: Unreadable | None = None
     progress: deque[tuple[int, Progress]] = field(
         default_factory=lambda: deque[tuple[int, Progress]](maxlen=MOST_PROGRESS)
     )

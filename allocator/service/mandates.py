@@ -116,8 +116,13 @@ class Mandates:
         JournalError
             When it is not what was hashed, or cannot be read. Other versions are not looked at.
         """
-        holds = next((row for row in self._rows() if row.status == "published"), None)
+        holds = self._published()
         return None if holds is None else _version(holds)
+
+    def holds(self) -> Version | Unreadable | None:
+        """Tell the version that holds, whether it can be read or not; None: none does."""
+        holds = self._published()
+        return None if holds is None else _listed(holds)
 
     def after(self, mandate: Mandate, at: datetime) -> Version | None:
         """Tell the version that has taken the place of what a plan was made for.
@@ -186,6 +191,13 @@ class Mandates:
         with Session(self._reads) as session:
             return tuple(session.exec(query))
 
+    def _published(self) -> MandateRow | None:
+        query = select(MandateRow).where(
+            MandateRow.portfolio == self._portfolio, MandateRow.status == "published"
+        )
+        with Session(self._reads) as session:
+            return session.exec(query.order_by(col(MandateRow.version).desc()).limit(1)).first()
+
     def draft(self, mandate: Mandate, author: str, note: str, now: datetime) -> Version:
         """Write a draft down as the next version.
 
@@ -234,13 +246,16 @@ class Mandates:
             entry.alert("mandate_published", version=version, **facts)
             return replace(_version(row), unchecked=unchecked)
 
-    def from_config(self, mandate: Mandate, now: datetime) -> tuple[Version, Version | None]:
+    def from_config(
+        self, mandate: Mandate, now: datetime
+    ) -> tuple[Version | Unreadable, Version | None]:
         """Tell the version that holds; the configuration's mandate is the first one.
 
         Returns
         -------
         The version that holds, and a new draft when the configuration's mandate has changed since
-        it was last taken in: it holds only once somebody publishes it.
+        it was last taken in, or what was taken in cannot be read any more: it holds only once
+        somebody publishes it.
         """
         with self._write(now) as entry:
             query = select(MandateRow).where(MandateRow.portfolio == self._portfolio)
@@ -251,11 +266,11 @@ class Mandates:
                 self._publish(entry, row, CONFIGURED)
                 return _version(row), None
             configured = [row for row in rows if row.author == CONFIGURED]
-            known = {holds.mandate_hash, *(row.mandate_hash for row in configured[-1:])}
-            if mandate_hash(mandate) in known:
-                return _version(holds), None
+            read = [row for row in map(_listed, (holds, *configured[-1:])) if not row.why]
+            if mandate_hash(mandate) in {row.hash for row in read}:
+                return _listed(holds), None
             row = self._new(entry, mandate, CONFIGURED, "the configuration changed")
-            return _version(holds), _version(row)
+            return _listed(holds), _version(row)
 
     def _write(self, now: datetime) -> AbstractContextManager[Entry]:
         return write(self._engine, self._portfolio, lambda: now)

@@ -35,9 +35,12 @@ MOST_TRIED = 20
 
 NOBODY = "no address is configured: alerts are only logged"
 
+STUCK = "no instance can lead"
+
 WORDS = {
     "approval_wanted": "a plan waits for approval",
     "approval_expired": "nobody let an urgent plan go in time",
+    "repair_unavailing": "an urgent repair did not mend what it was for: it is tried again",
     "slot_failed": "a cycle failed",
     "slots_missed": "slots were missed",
     "trigger": "a trigger fired",
@@ -51,14 +54,15 @@ WORDS = {
     "resumed": "trading was resumed",
     "paid_told": "money is said to have left: somebody else has to tell the same",
     "mandate_draft": "the configuration's mandate changed: a draft waits to be published",
+    "mandate_unreadable": "the mandate that holds cannot be read: nothing is planned under it",
     "history_failed": "marks are not kept: the history has a gap",
     "history_set_aside": "marks could not be read",
     "mandate_unfit": "the mandate does not fit the book: exposures or limits are not watched",
     "limit_unknown": "a trigger watches a limit that the mandate has not: it never fires",
     "look_failed": "the book cannot be marked: triggers are not watched",
     "slot_hangs": "a slot hangs: none after it begins",
-    "clock_set": "the clock was set: no slot falls due or begins, nor a repair, "
-    "until it has stood for two minutes",
+    "clock_set": "the clock was set: no slot falls due or begins until it has stood "
+    "for two minutes, a repair only where the venues' clocks agree with it",
     "mandate_published": "another mandate holds",
     "schedule_paused": "a schedule was paused",
     "dead_man": "the scheduler has not ticked",
@@ -71,8 +75,8 @@ STATES = frozenset(
 """Topics that tell a change of state: each is told, however like an earlier one it reads. Between
 two halts somebody has resumed, so the second is news."""
 
-SAME = {"slots_missed": ("cause",)}
-"""Facts by which an alert is the same as another, of topics whose other facts only count."""
+SAME = {"slots_missed": ("cause",), "repair_unavailing": ("trigger", "of", "why")}
+"""Facts by which an alert is the same as another, of topics whose other facts are of one time."""
 
 COUNTED = {"slots_missed": "slots"}
 """The fact that counts, of topics whose alerts stand for one another."""
@@ -162,11 +166,14 @@ class Notifier:
         self._told = dict[str, datetime]()
         self._untold = Counter[str]()
         self._dead_since: datetime | None = None
+        self._stuck = False
         self._logged: int | None = None
         # As it is tried again it reads the same, so that nobody who took it gets it twice.
         self._folded: Folded | None = None
 
-    async def deliver(self, now: datetime, *, between_runs: bool = True) -> int:
+    async def deliver(
+        self, now: datetime, *, between_runs: bool = True, believed: bool = True
+    ) -> int:
         """Tell what waits in one digest; returns how many alerts it named.
 
         Parameters
@@ -174,10 +181,12 @@ class Notifier:
         between_runs
             Whether no run is under way: else only what has waited for a while is told, so that
             a run comes to one digest and yet nothing stays untold for long.
+        believed
+            Whether the clock is: else nothing is folded as old.
         """
         if self._send is None:
             return self._log(await to_its_end(self._unlogged))
-        waiting = await to_its_end(self._waiting, now)
+        waiting = await to_its_end(self._waiting, now if believed else None)
         old = self._folded
         if not between_runs and not any(now - row.at > PATIENCE for row in waiting) and old is None:
             return 0
@@ -194,9 +203,12 @@ class Notifier:
         await to_its_end(self._outbox.told, waiting, old)
         return len(fresh)
 
-    def _waiting(self, now: datetime) -> list[Alert]:
-        """Read what comes into the next digest, changes of state before the rest."""
-        if self._folded is None:
+    def _waiting(self, now: datetime | None) -> list[Alert]:
+        """Read what comes into the next digest, changes of state before the rest.
+
+        None: nobody knows the time, so nothing is old.
+        """
+        if self._folded is None and now is not None:
             self._folded = self._outbox.fold(now - OLD, STATES, MOST_IN_A_DIGEST // 2)
         old = self._folded
         if old is None:
@@ -252,6 +264,18 @@ class Notifier:
             self._dead_since = None
             await self._tell(f"{self._name}: the scheduler ticks again", "all is well")
         return dead
+
+    async def stuck(self, why: str) -> None:
+        """Tell everybody once that nobody can lead, and once that it is over; empty: it is well.
+
+        Nothing that waits in the outbox is delivered then: only a leader does so.
+        """
+        head = f"{self._name}: {STUCK}"
+        if why and not self._stuck:
+            self._stuck = await self._tell(head, why)
+        elif not why and self._stuck:
+            self._stuck = False
+            await self._tell(f"{head}: that is over", "all is well")
 
     async def test(self) -> bool:
         """Send a test to everybody."""

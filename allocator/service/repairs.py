@@ -7,6 +7,9 @@ from allocator.models.snapshot import Snapshot
 from allocator.state import Book, State
 from allocator.verify import shortfall
 
+NOTHING_BROKEN = "nothing is broken: nothing to repair"
+"""Note of a slot that had nothing to repair."""
+
 
 def repairing(snapshot: Snapshot, mandate: Mandate) -> tuple[Snapshot, Mandate] | None:
     """Narrow a decision to repairs; None when nothing is broken.
@@ -20,8 +23,7 @@ def repairing(snapshot: Snapshot, mandate: Mandate) -> tuple[Snapshot, Mandate] 
     InputError
         When snapshot and mandate make no sensible problem.
     """
-    book = Book.of(snapshot, mandate)
-    if not shortfall(book, State.start(book)).total:
+    if not broken(snapshot, mandate):
         return None
     instruments = tuple(
         row if row.status == "halted" else row.model_copy(update={"status": "reduce_only"})
@@ -33,3 +35,15 @@ def repairing(snapshot: Snapshot, mandate: Mandate) -> tuple[Snapshot, Mandate] 
         snapshot.model_copy(update={"instruments": instruments}),
         mandate.model_copy(update=update),
     )
+
+
+def broken(snapshot: Snapshot, mandate: Mandate) -> bool:
+    """Tell whether margin, a limit or a stress does not hold.
+
+    Raises
+    ------
+    InputError
+        When snapshot and mandate make no sensible problem.
+    """
+    book = Book.of(snapshot, mandate)
+    return bool(shortfall(book, State.start(book)).total)

@@ -29,11 +29,13 @@ from allocator.execution.office import Office
 from allocator.models.config import Config
 from allocator.ports import Clock
 from allocator.risk.triggers import Firing
+from allocator.service.agreeing import Agreeing
 from allocator.service.beats import Beats
 from allocator.service.binding import bind
 from allocator.service.bootstrap import Desk, open_desk
 from allocator.service.clock import Leaps, SystemClock, steady_s
 from allocator.service.cycles import Cycles, Ports
+from allocator.service.holding import Holding
 from allocator.service.live import Live, new_holder
 from allocator.service.lookup import patient_connect
 from allocator.service.mandates import Mandates
@@ -54,6 +56,7 @@ from allocator.service.snapshots import Snapshots
 from allocator.service.telemetry import Redactor
 from allocator.service.threads import to_its_end
 from allocator.service.tidying import Tidying
+from allocator.service.trying import Trying
 from allocator.service.vigil import Vigil, longest_wait_s
 from allocator.service.words import Words
 
@@ -103,6 +106,8 @@ class Service:
         self.clock = clock or SystemClock()
         # A clock that is given is believed: it has no other to be held against.
         self._leaps = Leaps(steady_s, self.clock.now()) if clock is None else None
+        steady = time.monotonic if clock is None else lambda: clock.now().timestamp()
+        self.trying = Trying(steady)
         self._budgets = budgets
         self.portfolio = config.installation
         self.live = Live(new_holder())
@@ -126,11 +131,12 @@ class Service:
         self.retention = Retention(
             engine, self.office, self.portfolio, config.service.keep, config.approval
         )
+        self.holding = Holding(self.mandates, config.service.triggers, self._tell)
         self.vigil = Vigil(
             self.live,
             longest_wait_s(config),
             self._tell,
-            steady=time.monotonic if clock is None else lambda: clock.now().timestamp(),
+            steady=steady,
         )
         self.outbox = Outbox(engine, self.office)
         self._notifier = Notifier(
@@ -183,16 +189,7 @@ class Service:
         self._tell("clock_set", {"by_s": f"{by_s:.0f}", "host": self.live.holder})
 
     def _take_mandate(self) -> None:
-        holds, draft = self.mandates.from_config(self.config.mandate, self.clock.now())
-        log.info("mandate", extra={"version": holds.version, "mandate_hash": holds.hash})
-        if draft is not None:
-            self._tell("mandate_draft", {"version": draft.version})
-        limits = {row.id for row in holds.mandate.limits}
-        for rule in self.config.service.triggers:
-            if rule.on == "utilisation" and rule.of is not None and rule.of not in limits:
-                facts = {"trigger": rule.id, "limit": rule.of, "version": holds.version}
-                log.warning("trigger watches a limit that the mandate has not", extra=facts)
-                self._tell("limit_unknown", facts)
+        self.holding.take_in(self.config.mandate, self.clock.now())
 
     def _beat(self, now: datetime) -> None:
         self.live.ticked_at = now
@@ -202,12 +199,13 @@ class Service:
         """Tell whether the clock is believed, or was set of late.
 
         While it is not, the book is read and marked, and nothing is begun, dropped or said to be
-        late.
+        late, but for a repair where the venues' clocks agree with it.
         """
         return self._leaps is None or self._leaps.believes(self.clock.now())
 
     async def _lead_when_possible(self) -> None:
         while not self.stopping.is_set():
+            self.trying.begins()
             try:
                 async with open_desk(
                     self.config,
@@ -218,13 +216,15 @@ class Service:
                 ) as desk:
                     await self._lead(desk)
             except NotLeaderError:
+                self.trying.follows()
                 log.debug("another instance leads")
             except FencedError as error:
                 log.warning("no longer the leader", extra={"why": str(error)})
-            except Exception:
+            except Exception as error:
                 # Whatever it is, an instance that has ended serves, watches and alerts no more,
                 # and takes the other books of its process with it.
                 log.exception("cannot lead now; trying again")
+                self.trying.failed(error)
             finally:
                 self.live.follow()
             with suppress(TimeoutError):
@@ -247,6 +247,7 @@ class Service:
             settle=cycles.settle,
             wake=self._wake,
             believed=self.believes_time,
+            agreed=self._agreeing(desk).ask,
         )
         parking = asyncio.create_task(self._park(desk))
         looking = asyncio.create_task(self._look(cycles))
@@ -275,8 +276,15 @@ class Service:
             words=desk.words,
         )
 
+    def _venues(self) -> dict[str, str]:
+        """Name the venue of each account."""
+        return {row.id: self.config.logins[row.login].venue for row in self.config.accounts}
+
+    def _agreeing(self, desk: Desk) -> Agreeing:
+        most_s = self.config.gather.max_clock_skew_s
+        return Agreeing(desk.venues, self._venues(), self.clock, most_s)
+
     def _monitor(self, desk: Desk) -> Monitor:
-        logins = self.config.logins
         return Monitor(
             self.store,
             Ledger(self.engine),
@@ -284,7 +292,7 @@ class Service:
             desk.lease,
             self.config.service.triggers,
             bases=Bases(self.engine, self.portfolio, self.store.folder),
-            venues={row.id: logins[row.login].venue for row in self.config.accounts},
+            venues=self._venues(),
             keep_days=self.config.service.history.keep_days,
             fired=self._fired,
             tell=self._tell,
@@ -332,6 +340,7 @@ class Service:
             if poll_s:
                 try:
                     await cycles.look()
+                    self.holding.look(self.live.unreadable)
                     self.vigil.looked()
                 except FencedError:
                     raise
@@ -388,9 +397,12 @@ class Service:
         try:
             if self.believes_time():
                 await self._notifier.watch(self._leader_at, started, now)
+                await self._notifier.stuck(self.trying.stuck(self._leader_at, now))
             if self.live.leads:
                 self.vigil.watch(now)
-                await self._notifier.deliver(now, between_runs=not self.live.busy)
+                await self._notifier.deliver(
+                    now, between_runs=not self.live.busy, believed=self.believes_time()
+                )
         except Exception:
             log.exception("alerts could not be delivered")
         return started

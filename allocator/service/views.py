@@ -37,7 +37,13 @@ KNOWN = 64
 UNFIT = "the mandate does not fit the book: exposures or limits are not watched"
 
 UNBELIEVED = (
-    f"the clock was set: no slot begins, nor a repair, until it has stood for {HELD_S:.0f} s"
+    f"the clock was set: no slot begins until it has stood for {HELD_S:.0f} s, a repair only where "
+    "the venues' clocks agree with it"
+)
+
+UNREADABLE = (
+    "mandate version {version} cannot be read, and holds: nothing is planned until somebody has "
+    "published another version"
 )
 
 LATE_LOOKS = 5
@@ -377,6 +383,10 @@ class Views:
         if marks is not None and marks.unfit:
             # It is ready all the same, for margins are watched. Strangers may ask: no names.
             faults.append(UNFIT)
+        holds = service.mandates.holds()
+        if isinstance(holds, Unreadable):
+            # An instance that is not ready is not reached, and another has to be published here.
+            faults.append(UNREADABLE.format(version=holds.version))
         if not service.believes_time():
             # Halts and verdicts are taken all the same, so this does not make it unready either.
             faults.append(UNBELIEVED)
@@ -390,6 +400,11 @@ class Views:
             return ""
         since = live.led_at if live.marks is None else max(live.led_at, live.marks.at)
         most_s = LATE_LOOKS * config.service.poll_s + config.gather.deadline_s
+        if since > now:
+            # A clock that was ahead told it, and would hide any silence until then.
+            silent_s = self._service.vigil.unlooked_s() or 0.0
+            words = f"the leader has not marked the book for {silent_s:.0f} s"
+            return words if silent_s > most_s else ""
         late = (now - since).total_seconds() > most_s
         return f"the leader has not marked the book since {stamp(since)}" if late else ""
 

@@ -55,6 +55,7 @@ class Vigil:
         self._steady = steady
         self._states = States(tell)
         self._failed = 0
+        self._looked_s: float | None = None
         self._seen: tuple[str, int] = ("", 0)
         self._began_s = 0.0
         self._step_s = 0.0
@@ -64,10 +65,15 @@ class Vigil:
         """Take in how a look at the book went."""
         self._failed = 0 if error is None else self._failed + 1
         if error is None:
+            self._looked_s = self._steady()
             self._states.take("look_failed", "")
         elif self._failed >= MOST_FAILED:
             why = f"{type(error).__name__}: {error}"[:500]
             self._states.take("look_failed", "failed", looks=str(self._failed), why=why)
+
+    def unlooked_s(self) -> float | None:
+        """Tell how long ago a look went well; None: none did."""
+        return None if self._looked_s is None else self._steady() - self._looked_s
 
     def watch(self, now: datetime) -> None:
         """Look at the running slot; the time is told in the alert."""

@@ -17,7 +17,14 @@ from allocator.execution.office import Office
 from allocator.models.errors import StaleError
 from allocator.models.service import AlertConfig
 from allocator.risk.breaker import Breaker
-from allocator.service.notify import MOST_TRIES, NOBODY, Addresses, Notifier, apprise_sender
+from allocator.service.notify import (
+    MOST_IN_A_DIGEST,
+    MOST_TRIES,
+    NOBODY,
+    Addresses,
+    Notifier,
+    apprise_sender,
+)
 from allocator.service.outbox import Outbox
 from allocator.service.run import Service
 from allocator.service.telemetry import Redactor
@@ -247,6 +254,14 @@ def test_trigger_of_a_limit_that_the_mandate_has_not_is_told_at_the_start(
     assert (alert.body["trigger"], alert.body["limit"]) == ("near", "gone")
 
 
+def test_alerts_of_now_are_not_folded_as_old_by_a_clock_that_is_not_believed(box: Box) -> None:
+    for number in range(MOST_IN_A_DIGEST):
+        box.alert("test", number=number)
+    ahead = box.clock.now() + timedelta(days=2)
+    assert asyncio.run(box.notifier.deliver(ahead, believed=False)) == MOST_IN_A_DIGEST
+    assert "number 7\n" in box.got[-1][1]
+
+
 def test_alert_that_nobody_can_be_told_is_logged_once_and_goes_on_waiting(
     box: Box, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -444,3 +459,35 @@ def test_address_that_cannot_be_used_is_not_shown() -> None:
     with pytest.raises(StaleError, match="address 1 of 1") as caught:
         apprise_sender(["nonsense://secret-token@x"])
     assert "secret-token" not in str(caught.value)
+
+
+def test_that_nobody_can_lead_is_told_once_and_that_it_is_over(box: Box) -> None:
+    whys = ["", "OSError: no key", "OSError: no key", "", ""]
+    for why in whys:
+        asyncio.run(box.notifier.stuck(why))
+    assert box.got == [
+        ("desk: no instance can lead", "OSError: no key"),
+        ("desk: no instance can lead: that is over", "all is well"),
+    ]
+
+
+def test_an_instance_alone_that_cannot_lead_tells_why_within_a_minute(
+    lite: Engine, tmp_path: Path
+) -> None:
+    clock, got = JumpingClock(), list[tuple[str, str]]()
+
+    def send(title: str, text: str) -> bool:
+        got.append((title, text))
+        return True
+
+    service = Service(config(tmp_path), lite, clock=clock, send=send)
+    for second in (0, 30, 59, 61, 90):
+        clock.at = START + timedelta(seconds=second)
+        service.trying.begins()
+        service.trying.failed(OSError("no key"))
+        asyncio.run(service._alert(START))
+        assert bool(got) == (second > 60)
+    assert got == [("desk: no instance can lead", "OSError: no key")]
+    service.beats.beat("other", leads=True, at=clock.at)
+    asyncio.run(service._alert(START))
+    assert [title for title, _ in got[1:]] == ["desk: no instance can lead: that is over"]

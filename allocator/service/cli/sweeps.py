@@ -10,7 +10,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -83,35 +83,50 @@ def sweep(  # noqa: PLR0913 - each is an option of the command
     from allocator.whatif.folder import file_name
     from allocator.whatif.grid import MOST_POINTS, Study
     from allocator.whatif.reader import load_recipe
-    from allocator.whatif.sweep import POINTS_FILE
-    from allocator.whatif.sweep import sweep as swept
     from allocator.whatif.sweep_tables import chosen
 
     most = MOST_POINTS if most_points is None else most_points
     recipe = load_recipe(file, store=store(store_folder, database), most_points=most)
-    far = depth.value if depth is not None else recipe.depth
-    study = Study.of(recipe, far, most)
+    study = Study.of(recipe, depth.value if depth is not None else recipe.depth, most)
     picture = chosen(study.axes, x, y, figure)
     folder = out if out is not None else TOP / file_name(recipe.name)
-    if fresh:
-        (folder / POINTS_FILE).unlink(missing_ok=True)
-    with _stopped(folder / POINTS_FILE, study), _progress() as watch:
-        done = swept(
-            recipe,
-            backend=backend,
-            jobs=jobs,
-            cluster=cluster,
-            depth=far,
-            out=folder,
-            most_points=most,
-            watch=watch,
-        )
+    crew = _Crew(backend, jobs, cluster)
+    done = _decided(study, folder, crew, most=most, fresh=fresh)
     _show(done, picture, output)
     _write(done, folder, picture)
     if done.invalid:
         raise typer.Exit(ExitCode.USAGE)
     if done.unexpected:
         raise typer.Exit(ExitCode.UNEXPECTED)
+
+
+class _Crew(NamedTuple):
+    """Who decides the points."""
+
+    backend: str
+    jobs: int | None
+    cluster: str | None
+
+
+def _decided(study: Study, folder: Path, crew: _Crew, *, most: int, fresh: bool) -> Sweep:
+    """Decide every point that is not done yet, or all of them anew."""
+    from allocator.whatif.sweep import POINTS_FILE
+    from allocator.whatif.sweep import sweep as swept
+
+    points = folder / POINTS_FILE
+    if fresh:
+        points.unlink(missing_ok=True)
+    with _stopped(points, study), _progress() as watch:
+        return swept(
+            study.recipe,
+            backend=crew.backend,
+            jobs=crew.jobs,
+            cluster=crew.cluster,
+            depth=study.depth,
+            out=folder,
+            most_points=most,
+            watch=watch,
+        )
 
 
 def _show(done: Sweep, picture: tuple[str, str | None, str], output: Format) -> None:

@@ -8,11 +8,12 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from allocator.execution.leader import Lease
+from allocator.models.errors import InputError
 from allocator.models.mandate import Mandate
 from allocator.models.service import TriggerRule
 from allocator.models.snapshot import Snapshot
 from allocator.models.status import VenueStatus
-from allocator.risk.triggers import Firing, Key, Line, rearm, watch
+from allocator.risk.triggers import Firing, Key, Line, Observation, rearm, watch
 from allocator.service.monitor.base import Bases
 from allocator.service.monitor.flows import Ledger
 from allocator.service.monitor.history import MarkStore
@@ -21,6 +22,7 @@ from allocator.service.monitor.marks import Marks, bare, marks_of, observation
 from allocator.service.monitor.memory import Heard
 from allocator.service.monitor.outcomes import Lost, Outcomes
 from allocator.service.monitor.profit import Flows, Moment, Profit, moment, profit
+from allocator.service.repairs import broken
 from allocator.service.states import States, Tell
 from allocator.state import Book
 
@@ -123,7 +125,7 @@ class Monitor:
         self._base = self._base.after(marks.at, marks.equity, earned, believed=self._believed())
         self._bases.keep(self._lease, self._base, marks.at)
         self.latest = marks
-        firings = self._watch(marks, busy=busy)
+        firings = self._watch(marks, lambda: _is_broken(snapshot, mandate), busy=busy)
         self._states.take("mandate_unfit", marks.unfit, why=marks.unfit)
         self._write(marks)
         return firings
@@ -148,46 +150,61 @@ class Monitor:
         self._base = self._base.owing(out, moments)
         return out
 
-    def _watch(self, marks: Marks, *, busy: bool) -> tuple[Firing, ...]:
+    def _watch(self, marks: Marks, broken: Callable[[], bool], *, busy: bool) -> tuple[Firing, ...]:
         """Look at the triggers of either kind, each beside the rates that it saw last."""
-        known, ages = self._lines.read(), self._ages(marks)
-        lost = self._lost(known, marks.at)
+        known, looking = self._lines.read(), (True,) if busy else (True, False)
+        seen = {urgent: self._seen(marks, urgent=urgent) for urgent in looking}
+        lost = self._lost(known, seen[True], broken)
         after, firings = rearm(known, [row.key for row in lost]), tuple[Firing, ...]()
-        looking = (True,) if busy else (True, False)
         for urgent in looking:
-            seen = observation(
-                marks,
-                rates=self._rates[urgent],
-                day_start=self._base.earned,
-                highest=self._base.highest,
-                venue_ages_s=ages,
-            )
-            rules = tuple(row for row in self._rules if row.urgent == urgent)
-            after, found = watch(rules, after, seen)
+            after, found = watch(self._of_kind(urgent=urgent), after, seen[urgent])
             firings += found
         rates = {urgent: {**self._rates[urgent], **marks.funding} for urgent in looking}
         changed = {urgent: row for urgent, row in rates.items() if row != self._rates[urgent]}
         heard = Heard(marks.statuses, changed)
-        expired = [
-            ("approval_expired", {"plan": row.expired, "cause": row.cause})
-            for row in lost
-            if row.expired
-        ]
-        self._lines.keep(self._lease, known, after, firings, marks.at, heard, expired)
+        alerts = [row.alert for row in lost if row.alert is not None]
+        self._lines.keep(self._lease, known, after, firings, marks.at, heard, alerts)
         self._rates |= rates
         if firings:
             self._fired(firings)
         return firings
 
-    def _lost(self, known: Mapping[Key, Line], now: datetime) -> tuple[Lost, ...]:
-        """Tell which firings came to nothing; what cannot be told must not silence the rest."""
+    def _seen(self, marks: Marks, *, urgent: bool) -> Observation:
+        return observation(
+            marks,
+            rates=self._rates[urgent],
+            day_start=self._base.earned,
+            highest=self._base.highest,
+            venue_ages_s=self._ages(marks),
+        )
+
+    def _of_kind(self, *, urgent: bool) -> tuple[TriggerRule, ...]:
+        return tuple(row for row in self._rules if row.urgent == urgent)
+
+    def _lost(
+        self, known: Mapping[Key, Line], seen: Observation, broken: Callable[[], bool]
+    ) -> tuple[Lost, ...]:
+        """Tell which firings did not mend what they fired on, and it has not come back by itself.
+
+        One that found nothing broken asks for no more until something is. What cannot be told
+        must not silence the rest.
+        """
         if self._outcomes is None or not self._believed():
             return ()
         try:
-            return tuple(self._outcomes.lost(self._rules, known, now))
+            rows = tuple(self._outcomes.lost(self._rules, known, seen.at))
+            if any(row.idle for row in rows) and not broken():
+                rows = tuple(row for row in rows if not row.idle)
         except Exception:
             log.exception("what triggers have started cannot be told")
             return ()
+        if rows:
+            waits, _ = watch(self._of_kind(urgent=True), known, seen)
+            rows = tuple(row for row in rows if not waits[row.key].armed)
+        for row in rows:
+            told = {"trigger": row.key, "plan": row.plan, "why": row.why}
+            log.warning("an urgent repair did not mend it: it is tried again", extra=told)
+        return rows
 
     def _ages(self, marks: Marks) -> dict[str, Decimal]:
         """Tell how long ago each venue was last read whole, seconds; 0 at the first look."""
@@ -228,3 +245,11 @@ class Monitor:
             named = ", ".join(done.aside[:MOST_NAMED])
             why = f"{len(done.aside)} files could not be read and were set aside: {named}"
             self._states.take("history_set_aside", why, folder=str(self._store.folder), why=why)
+
+
+def _is_broken(snapshot: Snapshot, mandate: Mandate | None) -> bool:
+    """Tell whether there is something to repair; a mandate that does not fit tells none."""
+    try:
+        return mandate is not None and broken(snapshot, mandate)
+    except InputError:
+        return False

@@ -14,6 +14,7 @@ from typing import Any
 
 from allocator.models.errors import ConfigError
 from allocator.models.service import Schedule
+from allocator.service.clock import MOST_LEAP_S
 from allocator.service.scheduler.slots import Asked, Slot, named_at
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -25,6 +26,9 @@ MOST_COUNTED = 5_000
 
 OLDEST = timedelta(days=1)
 """For how long back slots are counted beyond that."""
+
+AHEAD = timedelta(seconds=MOST_LEAP_S)
+"""By how much the clock of the instance that wrote a slot down may be ahead of ours."""
 
 LATE = "late by {late_s:.0f} s, more than {grace_s} s"
 PAUSED = "the schedule is paused"
@@ -182,6 +186,11 @@ def _of_schedule(row: Slot) -> bool:
     )
 
 
+def _ahead(row: Slot, now: datetime) -> bool:
+    """Whether a slot is of a time to come, and was not begun."""
+    return row.status == "due" and row.due_at > now + AHEAD
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What to do now.
@@ -209,7 +218,7 @@ def choose(
     Parameters
     ----------
     waiting
-        The oldest first.
+        The oldest first. What a clock that was ahead wrote down for a schedule waits for its time.
     graces
         Seconds that a slot may be late, by schedule. Of several slots of one schedule (runs that
         overlapped) only the latest stays. What a trigger or a person of that id asked for is
@@ -217,6 +226,7 @@ def choose(
     paused
         Schedules that rest: their slots that have not begun are set aside.
     """
+    waiting = [row for row in waiting if not (_of_schedule(row) and _ahead(row, now))]
     planned = [row for row in waiting if row.source in graces and _of_schedule(row)]
     latest, ids = {row.source: row.id for row in planned}, {row.id for row in planned}
     aside, rest = list[tuple[Slot, str]](), list[Slot]()

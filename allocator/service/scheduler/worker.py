@@ -56,7 +56,11 @@ class Worker:
     settle
         Settles what a slot that broke off has left open in the market; raises while it cannot.
     believed
-        Tells whether the clock is believed: while it is not, no slot is begun or set aside.
+        Tells whether the clock is believed: while it is not, no slot is begun or set aside, but
+        for a repair.
+    agreed
+        Tells whether others' clocks agree with one that is not believed: a repair begins then.
+        None: it waits as the others do.
     """
 
     def __init__(  # noqa: PLR0913 - its ports
@@ -71,6 +75,7 @@ class Worker:
         ended: Ended = lambda _name, _cause, _status, _note: None,
         settle: Settle | None = None,
         believed: Callable[[], bool] = lambda: True,
+        agreed: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
         self._slots = slots
         self._lease = lease
@@ -81,6 +86,7 @@ class Worker:
         self._ended = ended
         self._settle = settle
         self._believed = believed
+        self._agreed = agreed
         self._settle_at: datetime | None = None
         self._wait_s = BACKOFF_S[0]
         self._fresh = True
@@ -94,9 +100,15 @@ class Worker:
             When another leads by now.
         """
         await self._settle_rest()
-        if not self._believed():
+        slot = self._next() if self._believed() else await self._urgent()
+        if slot is None:
             await self._settle_first()
             return False
+        await self._run(slot)
+        return True
+
+    def _next(self) -> Slot | None:
+        """Choose what comes next, and set aside what does not any more."""
         now = self._clock.now()
         waiting = self._slots.with_status("due")
         left = [r for r in self._slots.with_status("running") if r.epoch != self._lease.epoch]
@@ -107,26 +119,36 @@ class Worker:
                 status = "skipped"
             self._slots.finish(self._lease, row, status, now, note=why)
             self._ended(row.name, row.cause, status, why)
-        if choice.run is None:
-            await self._settle_first()
-            return False
-        self._fresh = False
-        self._slots.claim(self._lease, choice.run, now)
+        return choice.run
+
+    async def _urgent(self) -> Slot | None:
+        """Choose a repair that need not wait until the clock has stood: the oldest."""
+        if self._agreed is None:
+            return None
+        rows = [row for row in self._slots.with_status("due") if row.kind == "repair"]
+        try:
+            return rows[0] if rows and await self._agreed() else None
+        except Exception:
+            log.exception("whether others' clocks agree cannot be told")
+            return None
+
+    async def _run(self, slot: Slot) -> None:
+        now, self._fresh = self._clock.now(), False
+        self._slots.claim(self._lease, slot, now)
         # Whatever breaks off from here on may leave a request open or legs apart.
         self._settle_at, self._wait_s = now, BACKOFF_S[0]
-        result = await self._carry_out(choice.run)
+        result = await self._carry_out(slot)
         if result.status != "failed":
             self._settle_at = None
         self._slots.finish(
             self._lease,
-            choice.run,
+            slot,
             result.status,
             self._clock.now(),
             note=result.note,
             plan_hash=result.plan_hash,
         )
-        self._ended(choice.run.name, choice.run.cause, result.status, result.note)
-        return True
+        self._ended(slot.name, slot.cause, result.status, result.note)
 
     async def _settle_first(self) -> None:
         """Settle what an earlier leader left open, where no slot does so at once.

@@ -127,6 +127,25 @@ def test_a_leader_that_does_not_mark_the_book_is_not_ready(place: Place) -> None
     assert place.get("/readyz", None).status_code == 200
 
 
+def test_marks_of_a_clock_that_was_ahead_hide_no_silence_of_the_leader(place: Place) -> None:
+    place.gather()
+    live, now = place.service.live, place.clock.now()
+    marks = live.marks
+    assert marks is not None
+    ahead = now + timedelta(days=1)
+    live.led_at, live.marks = ahead, marks.model_copy(update={"at": ahead})
+    silent = [0.0]
+    place.service.vigil._steady = lambda: silent[0]
+    place.service.vigil.looked()
+    assert place.get("/readyz", None).status_code == 200
+    silent[0] = 161.0
+    answer = place.get("/readyz", None)
+    assert answer.status_code == 503
+    assert answer.json()["faults"] == ["the leader has not marked the book for 161 s"]
+    place.service.vigil.looked()
+    assert place.get("/readyz", None).status_code == 200
+
+
 def test_a_mandate_that_does_not_fit_is_told_without_a_name_and_the_leader_is_ready(
     place: Place,
 ) -> None:

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from allocator.models.service import Schedule
-from allocator.service.scheduler.due import PAUSED, choose, due, fires, next_fire, slot_name
+from allocator.service.scheduler.due import (
+    PAUSED,
+    Choice,
+    choose,
+    due,
+    fires,
+    next_fire,
+    slot_name,
+)
 from allocator.service.scheduler.slots import Slot
 
 NOW = datetime(2026, 11, 20, 8, 0, 30, tzinfo=UTC)
@@ -153,6 +161,18 @@ def test_overlapped_slots_of_a_schedule_give_way_to_the_latest() -> None:
     choice = choose(rows, {"often": Decimal(300)}, NOW + timedelta(seconds=5))
     assert choice.run == rows[2]
     assert [row.id for row, _ in choice.aside] == [0, 1]
+
+
+def test_a_slot_that_a_clock_ahead_wrote_waits_for_its_time_and_overtakes_none() -> None:
+    ahead, real = slot(1, NOW + timedelta(days=1)), slot(2, NOW)
+    person = slot(3, NOW + timedelta(days=1), origin="person", source="ann")
+    graces = {"often": Decimal(300)}
+    assert choose([real, ahead], graces, NOW) == Choice(real)
+    assert choose([ahead], graces, NOW) == Choice(None)
+    assert choose([ahead], graces, NOW + timedelta(days=1)) == Choice(ahead)
+    begun = slot(1, NOW + timedelta(days=1), status="running")
+    assert choose([begun], graces, NOW) == Choice(begun), "what was begun is carried on"
+    assert choose([person], graces, NOW) == Choice(person), "nobody else would ask again"
 
 
 def test_slots_of_a_paused_schedule_are_set_aside_and_no_others() -> None:

@@ -34,7 +34,8 @@ class Bench:
         self.beats = list[object]()
         self.settled = list[datetime]()
         self.unsettled = 0
-        self.believed = True
+        self.believed, self.agreed = True, False
+        self.asked = 0
         self.wake = asyncio.Event()
         self.timer = Timer((OFTEN,), self.slots, clock, wake=self.wake.set, beat=self.beats.append)
         self.worker = self.lead(holder)
@@ -50,7 +51,12 @@ class Bench:
             wake=self.wake,
             settle=self.settle,
             believed=lambda: self.believed,
+            agreed=self.agree,
         )
+
+    async def agree(self) -> bool:
+        self.asked += 1
+        return self.agreed
 
     async def settle(self) -> None:
         self.settled.append(self.clock.now())
@@ -306,6 +312,25 @@ def test_nothing_is_begun_or_set_aside_by_a_clock_that_is_not_believed(bench: Be
     bench.clock.at -= timedelta(days=1)
     bench.believed = True
     assert bench.steps() == 1
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+def test_only_a_repair_begins_by_a_clock_that_was_set_and_only_where_the_venues_agree_with_it(
+    bench: Bench, *, agreed: bool
+) -> None:
+    bench.clock.at += timedelta(seconds=60)
+    bench.timer.tick()
+    bench.clock.at += timedelta(days=1)
+    bench.believed, bench.agreed = False, agreed
+    assert bench.steps() == 0
+    assert bench.asked == 0, "nothing urgent waits"
+    now = bench.clock.now()
+    bench.slots.add(Asked("p", "ann", "plan", "c", now))
+    bench.slots.add(Asked("r", "margin", "repair", "c", now, origin="trigger"))
+    assert bench.steps() == int(agreed)
+    assert [row.name for row in bench.done] == ["r"] * agreed
+    others = [status for name, status in bench.statuses() if name != "r"]
+    assert set(others) == {"due"}, "nothing is set aside"
 
 
 def test_what_is_left_open_is_settled_although_the_clock_was_put_back(bench: Bench) -> None:

@@ -1,0 +1,75 @@
+"""The mandate that holds: what a start takes in of it, and what is told where it is not of use."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from allocator.models.mandate import Mandate
+from allocator.models.service import TriggerRule
+from allocator.service.mandates import Mandates, Unreadable, Version
+from allocator.service.states import States
+
+REMEDY = (
+    "publish another version (its draft on the Health page, POST /v1/mandates, or allocator config "
+    "draft and config publish): nothing is planned until then"
+)
+"""What to do about a mandate that holds and cannot be read."""
+
+log = logging.getLogger(__name__)
+
+
+class Holding:
+    """Tells of one instance's mandate what people have to know.
+
+    Parameters
+    ----------
+    rules
+        What is watched; some of it are limits of the mandate.
+    tell
+        Leaves an alert: topic and facts.
+    """
+
+    def __init__(
+        self,
+        mandates: Mandates,
+        rules: Sequence[TriggerRule],
+        tell: Callable[[str, Mapping[str, Any]], None],
+    ) -> None:
+        self._mandates = mandates
+        self._rules = tuple(rules)
+        self._tell = tell
+        self._states = States(tell)
+
+    def take_in(self, configured: Mandate, now: datetime) -> None:
+        """Take the configuration's mandate in, and look at the one that holds.
+
+        One that cannot be read keeps nobody from serving, watching margins and halting, nor from
+        publishing another.
+        """
+        holds, draft = self._mandates.from_config(configured, now)
+        log.info("mandate", extra={"version": holds.version, "mandate_hash": holds.hash})
+        if draft is not None:
+            self._tell("mandate_draft", {"version": draft.version})
+        self.look(holds if isinstance(holds, Unreadable) else None)
+        if isinstance(holds, Version):
+            self._tell_unknown(holds)
+
+    def look(self, unreadable: Unreadable | None) -> None:
+        """Take in whether what holds can be read; where not, it is alerted once."""
+        if unreadable is None:
+            self._states.take("mandate_unreadable", "")
+            return
+        why, version = unreadable.why, unreadable.version
+        log.error("the mandate that holds cannot be read", extra={"why": why, "do": REMEDY})
+        self._states.take("mandate_unreadable", why, version=str(version), why=why, do=REMEDY)
+
+    def _tell_unknown(self, holds: Version) -> None:
+        limits = {row.id for row in holds.mandate.limits}
+        for rule in self._rules:
+            if rule.on == "utilisation" and rule.of is not None and rule.of not in limits:
+                facts = {"trigger": rule.id, "limit": rule.of, "version": holds.version}
+                log.warning("trigger watches a limit that the mandate has not", extra=facts)
+                self._tell("limit_unknown", facts)

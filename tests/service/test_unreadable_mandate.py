@@ -1,0 +1,110 @@
+"""A service whose published mandate cannot be read: it starts, tells, and goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from allocator.models.mandate import Mandate
+from allocator.service.mandates import Mandates, Unreadable, Version
+from allocator.service.run import Service
+from tests.execution.book import START
+from tests.service.rooms import Room
+from tests.service.sites import MANDATE, Place, config
+
+
+def spoil(engine: Engine) -> None:
+    """Let nobody read what the first version says."""
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE mandate_version SET mandate_json = '{' WHERE version = 1"))
+
+
+def told(service: Service) -> list[Any]:
+    rows = service.office.history.alerts()
+    return [row.body for row in rows if row.topic == "mandate_unreadable"]
+
+
+def test_service_starts_serves_and_stops_by_its_kill_switch_though_its_mandate_cannot_be_read(
+    lite: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Service(config(tmp_path), lite)._take_mandate()
+    spoil(lite)
+    place = Place(lite, tmp_path)
+    (alert,) = told(place.service)
+    assert alert["version"] == "1"
+    assert "UNREADABLE: mandate version 1" in alert["why"]
+    assert "publish another version" in alert["do"]
+    assert any(row.levelno == logging.ERROR for row in caplog.records)
+
+    ready = place.client.get("/readyz")
+    assert ready.status_code == 200, "else nobody could reach it to publish another"
+    assert any("mandate version 1 cannot be read" in row for row in ready.json()["faults"])
+    assert place.post("/v1/halt", {"scope": "global", "reason": "x"}).status_code == 200
+
+    second = next(row for row in place.get("/v1/mandates").json() if row["status"] == "draft")
+    assert second["author"] == "configuration", "what the configuration says waits to be published"
+    assert place.post(f"/v1/mandates/{second['version']}/publish").status_code == 200
+    assert not any("cannot be read" in row for row in place.client.get("/readyz").json()["faults"])
+
+
+def test_instance_runs_though_its_mandate_cannot_be_read(lite: Engine, tmp_path: Path) -> None:
+    Service(config(tmp_path), lite)._take_mandate()
+    spoil(lite)
+    service = Service(config(tmp_path, service={"retry_s": "0.01"}), lite)
+
+    async def shown(_service: Service) -> AsyncGenerator[None]:
+        yield
+        assert service.live.holder
+
+    async def go() -> None:
+        running = asyncio.create_task(service.run([shown]))
+        while not (running.done() or service.live.led_at):
+            await asyncio.sleep(0.01)
+        service.stop()
+        await running
+
+    asyncio.run(asyncio.wait_for(go(), 60))
+    assert len(told(service)) == 1
+
+
+def test_what_the_configuration_says_is_drafted_once_where_what_held_cannot_be_read(
+    lite: Engine,
+) -> None:
+    book, says = Mandates(lite, "desk"), Mandate.model_validate(MANDATE)
+    book.from_config(says, START)
+    spoil(lite)
+    holds, draft = book.from_config(says, START)
+    assert isinstance(holds, Unreadable)
+    assert draft is not None
+    assert (holds.version, draft.version, draft.mandate) == (1, 2, says)
+    assert book.from_config(says, START) == (holds, None)
+    assert book.holds() == holds
+    book.publish(2, "bob", START)
+    published = book.holds()
+    assert isinstance(published, Version)
+    assert book.from_config(says, START) == (published, None)
+
+
+def test_what_cannot_be_read_is_told_once_by_looks_and_planned_under_after_another_holds(
+    lite: Engine,
+) -> None:
+    room = Room(lite)
+    spoil(lite)
+    asyncio.run(room.cycles.look())
+    assert room.live.unreadable is not None
+    assert room.live.unreadable.version == 1
+    with pytest.raises(Exception, match="UNREADABLE: mandate version 1"):
+        room.work()
+    room.clock.at += timedelta(seconds=1)
+    draft = room.mandates.draft(Mandate.model_validate(MANDATE), "ann", "", room.clock.now())
+    room.mandates.publish(draft.version, "bob", room.clock.now())
+    asyncio.run(room.cycles.look())
+    assert room.live.unreadable is None
+    assert room.work(name="t").status == "done"
