@@ -86,6 +86,10 @@ async def find_withdrawal(
         return None
     return Withdrawal(
         venue_id=text(row, "orderId"),
+        asset=text(row, "coin"),
+        amount=number(text(row, "size")) or ZERO,
+        address=str(row.get("toAddress") or ""),
+        fee_within=True,
         failed=has_failed(row, FAILED, OTHERS),
         txid=str(row.get("tradeId") or "") or None,
         fee=abs(number(row.get("fee")) or ZERO),

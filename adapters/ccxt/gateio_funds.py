@@ -128,6 +128,10 @@ async def find_withdrawal(
         return None
     return Withdrawal(
         venue_id=text(row, "id"),
+        asset=text(row, "currency"),
+        amount=number(text(row, "amount")) or ZERO,
+        address=str(row.get("address") or ""),
+        fee_within=True,
         failed=has_failed(row, FAILED, OTHERS),
         txid=str(row.get("txid") or "") or None,
         fee=number(row.get("fee")) or ZERO,

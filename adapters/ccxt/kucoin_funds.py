@@ -82,6 +82,9 @@ async def find_withdrawal(
         return None
     return Withdrawal(
         venue_id=text(row, "id"),
+        asset=text(row, "currency"),
+        amount=number(text(row, "amount")) or ZERO,
+        address=str(row.get("address") or ""),
         failed=has_failed(row, FAILED, OTHERS),
         txid=str(row.get("walletTxId") or "").split("@", maxsplit=1)[0] or None,
         fee=number(row.get("fee")) or ZERO,

@@ -15,7 +15,7 @@ from allocator.adapters.ccxt.alike import Alike
 from allocator.adapters.ccxt.dialect import Dialect, Trace, leads
 from allocator.adapters.ccxt.failures import NotSentError
 from allocator.adapters.ccxt.place import Place
-from allocator.adapters.ccxt.withdrawing import terms_now
+from allocator.adapters.ccxt.withdrawing import check_same, terms_now
 from allocator.models.base import ZERO
 from allocator.models.config import AddressConfig
 from allocator.models.errors import VenueError
@@ -138,12 +138,13 @@ class Money:
         Raises
         ------
         VenueError
-            When it failed at the one and arrived at the other.
+            When it is told as of something else, or failed at the one and arrived at the other.
         """
         address = self.directory.addresses[intent.route]
         sent = await self._dialect.find_withdrawal(source, address, intent, trace)
         if sent is None:
             return None
+        check_same(sent, address, intent)
         arrived = False
         if sent.txid:
             with contextlib.suppress(VenueError):

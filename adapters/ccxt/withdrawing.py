@@ -131,6 +131,31 @@ def only_one(rows: Iterable[JsonObject], what: str) -> JsonObject | None:
     return found[0] if found else None
 
 
+@exactly
+def check_same(sent: Withdrawal, address: AddressConfig, intent: TransferIntent) -> None:
+    """Hold the record of a withdrawal against what was asked for.
+
+    What holds the fee is at least amount and fee, and more by as much as the fee was rounded up, or
+    while the record tells none: by the plan's highest fee at most, without one by less than the
+    amount, which goes by the network's step as what is asked for does.
+
+    Raises
+    ------
+    VenueError
+        When it is of another asset or amount, or went to another address.
+    """
+    most = sent.fee + intent.amount if intent.most_fee is None else max(sent.fee, intent.most_fee)
+    within = intent.amount + sent.fee <= sent.amount <= intent.amount + most
+    fits = sent.amount == intent.amount or (sent.fee_within and within)
+    same = sent.asset.upper() == intent.asset.upper() and leads_to(sent.address, address)
+    if not same or not fits:
+        raise VenueError(
+            f"withdrawal {sent.venue_id} is told as {plain(sent.amount)} {sent.asset} to "
+            f"{sent.address or 'nobody'}, and {plain(intent.amount)} {intent.asset} to "
+            f"{address.address} were asked for"
+        )
+
+
 class Columns(NamedTuple):
     """What a venue's records call the key, its own id of a withdrawal, and where it went."""
 
