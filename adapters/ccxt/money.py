@@ -1,7 +1,8 @@
 """How money and positions are sent between accounts, and looked up: where each may go, and whose.
 
 What a look-up finds without a key of ours is held against everything else that was sent; what one
-finds by a key against what was asked for.
+finds by a key against what was asked for. All that it asks is urgent, as cancels and look-ups of
+orders are: money that is under way holds up what follows it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from allocator.adapters.ccxt.alike import Alike
+from allocator.adapters.ccxt.budgets import hurry
 from allocator.adapters.ccxt.dialect import Dialect, Trace, leads
 from allocator.adapters.ccxt.failures import NotSentError
 from allocator.adapters.ccxt.place import Place
@@ -97,6 +99,10 @@ class Money:
         VenueError
             As the venue answers.
         """
+        with hurry():
+            return await self._send(intent)
+
+    async def _send(self, intent: TransferIntent | MoveIntent) -> str:
         dialect, find = self._dialect, self.directory.place
         source, target = find(intent.source), find(intent.target)
         if not isinstance(intent, TransferIntent):
@@ -120,6 +126,10 @@ class Money:
         VenueError
             When nobody can say.
         """
+        with hurry():
+            return await self._find(intent, trace)
+
+    async def _find(self, intent: TransferIntent | MoveIntent, trace: Trace) -> Found | None:
         dialect, find = self._dialect, self.directory.place
         source, target = find(intent.source), find(intent.target)
         for login in (source.master, target.login):
