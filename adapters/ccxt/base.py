@@ -147,10 +147,8 @@ class CcxtVenue:
             await self._place.login.prepare()
             now = await self._place.login.server_time()
             found = await self._find(intent, self._trace(intent, since, venue_id, refused=refused))
-            if venue_id is None:
-                found = self._money.owned(intent, found, since)
-            elif found is not None:
-                self._directory.alike.name(intent.client_id, found.venue_id)
+            if found is not None and not isinstance(intent, OrderIntent):
+                self._money.check_owned(intent, found, since, venue_id)
         except Exception as error:  # noqa: BLE001 - an error is never a negative
             return Unsure(why=f"{type(error).__name__}: {error}")
         return AbsentNow(venue_time=now) if found is None else found

@@ -21,7 +21,7 @@ from allocator.adapters.ccxt.withdrawing import check_same, terms_now
 from allocator.models.base import ZERO
 from allocator.models.config import AddressConfig
 from allocator.models.errors import VenueError
-from allocator.models.intents import Found, Intent, MoveIntent, OrderIntent, TransferIntent
+from allocator.models.intents import Found, Intent, MoveIntent, TransferIntent
 from allocator.models.snapshot import Route
 
 
@@ -185,22 +185,33 @@ class Money:
         one = source is not None and target is not None and source.login is target.login
         return "own" if one else "members"
 
-    def owned(self, intent: Intent, found: Found | None, since: datetime) -> Found | None:
-        """Hold what was found by its likeness against what else was sent.
+    def check_owned(
+        self,
+        intent: TransferIntent | MoveIntent,
+        found: Found,
+        since: datetime,
+        venue_id: str | None,
+    ) -> None:
+        """Hold what was found by its likeness against what else was sent, and keep its name.
+
+        What was found by another name than that of its acknowledgement was found by its likeness.
+
+        Parameters
+        ----------
+        venue_id
+            The name that it was asked for by; None: by none.
 
         Raises
         ------
         VenueError
             When it is, or may be, another action.
         """
-        alike = self.directory.alike
-        if found is None or isinstance(intent, OrderIntent) or not self.is_unkeyed(intent):
-            return found
-        if found.venue_id in alike.taken(intent.client_id):
+        alike, mine = self.directory.alike, intent.client_id
+        if found.venue_id == venue_id or not self.is_unkeyed(intent) or alike.has(mine, found):
+            return
+        if found.venue_id in alike.taken(mine):
             raise VenueError(f"{found.venue_id} is another action")
         named = self._dialect.facts.unkeyed[self._kind(intent)]
-        earliest = intent.stamped_at or since
-        if not named and alike.rivals(self.venue, intent, earliest):
+        if not named and alike.rivals(self.venue, intent, intent.stamped_at or since):
             raise VenueError("another action that looks the same was sent")
-        alike.name(intent.client_id, found.venue_id)
-        return found
+        alike.name(mine, found.venue_id)
