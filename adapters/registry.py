@@ -64,8 +64,9 @@ def open_venues(
     ConfigError
         When a secret is not there, or a venue has no adapter.
     """
-    from allocator.adapters.ccxt.base import CcxtVenue, Directory
+    from allocator.adapters.ccxt.base import CcxtVenue
     from allocator.adapters.ccxt.dialects import DIALECTS
+    from allocator.adapters.ccxt.money import Directory
     from allocator.adapters.ccxt.place import Place
     from allocator.adapters.ccxt.session import Sessions
     from allocator.adapters.ccxt.sources import CcxtAccount, CcxtMarkets

@@ -11,7 +11,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from allocator.models.intents import Ack, MoveIntent, Outcome, Rejected, TransferIntent
+from allocator.models.intents import Ack, Found, MoveIntent, Outcome, Rejected, TransferIntent
 
 AROUND = timedelta(seconds=2)
 """How much before an action was sent its record may be dated: some are told to the second."""
@@ -22,11 +22,18 @@ KEPT = timedelta(days=1)
 
 @dataclass(slots=True)
 class Sent:
-    """An action: when it was sent, and the id it has at the venue once one is known."""
+    """An action: when it was sent, and the id it has at the venue once one is known.
+
+    Attributes
+    ----------
+    recorded
+        Whether that is the name of its record, by which it is told from every other.
+    """
 
     what: Hashable
     at: datetime
     venue_id: str | None = None
+    recorded: bool = False
 
 
 @dataclass(slots=True)
@@ -42,15 +49,21 @@ class Alike:
 
     def end(self, client_id: str, outcome: Outcome) -> None:
         """Remember the id of one that was taken, and forget one that was refused."""
-        if isinstance(outcome, Ack):
-            self.name(client_id, outcome.venue_id)
+        if isinstance(outcome, Ack) and client_id in self.sent:
+            self.sent[client_id].venue_id = outcome.venue_id
         if isinstance(outcome, Rejected):
             self.sent.pop(client_id, None)
 
     def name(self, client_id: str, venue_id: str) -> None:
-        """Remember the id that an action has at the venue."""
+        """Remember what an action was found as; a name that we gave it ourselves is no record's."""
         if client_id in self.sent:
             self.sent[client_id].venue_id = venue_id
+            self.sent[client_id].recorded = client_id not in venue_id
+
+    def has(self, client_id: str, found: Found) -> bool:
+        """Tell whether a record is known to be an action's."""
+        row = self.sent.get(client_id)
+        return row is not None and row.recorded and row.venue_id == found.venue_id
 
     def taken(self, client_id: str) -> frozenset[str]:
         """List the ids at the venue that are known to be other actions'."""
@@ -58,10 +71,10 @@ class Alike:
         return frozenset(name for name in others if name is not None)
 
     def rivals(self, venue: str, intent: TransferIntent | MoveIntent, since: datetime) -> bool:
-        """Tell whether another action that looks the same was sent since then."""
+        """Tell whether another that looks the same was sent since then, its record not known."""
         what = what_of(venue, intent)
         return any(
-            row.what == what and row.at >= since - AROUND
+            row.what == what and row.at >= since - AROUND and not row.recorded
             for name, row in self.sent.items() if name != intent.client_id
         )  # fmt: skip
 

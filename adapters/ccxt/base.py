@@ -18,19 +18,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime
 
-from allocator.adapters.ccxt.alike import Alike
 from allocator.adapters.ccxt.batches import check_carried
-from allocator.adapters.ccxt.dialect import Batches, DeadMan, Dialect, Trace, able, leads
+from allocator.adapters.ccxt.dialect import Batches, DeadMan, Trace, able
 from allocator.adapters.ccxt.effects import fitting, had_effect
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
+from allocator.adapters.ccxt.money import Directory, Money
 from allocator.adapters.ccxt.place import Place
-from allocator.adapters.ccxt.withdrawing import terms_now
-from allocator.models.base import ZERO
-from allocator.models.config import AddressConfig
 from allocator.models.errors import VenueError
 from allocator.models.intents import (
     AbsentNow,
@@ -48,7 +44,6 @@ from allocator.models.intents import (
     Unknown,
     Unsure,
 )
-from allocator.models.snapshot import Route
 from allocator.ports import Clock
 
 CLOCK_ERROR_MS = 200
@@ -62,53 +57,6 @@ serves on, and the next stamp that is refused measures again."""
 def look_s(can: Capabilities) -> float:
     """Bound how long a refused action is looked for, in seconds: others wait in its request."""
     return 2 * float(can.read_lag_s) + 3
-
-
-@dataclass(frozen=True, slots=True)
-class Directory:
-    """Every configured account, how each venue is spoken to, where on-chain routes end.
-
-    Attributes
-    ----------
-    alike
-        What was sent without a key, over every account: some records do not tell the ends.
-    routes
-        What each address is registered for, by the route's id.
-    """
-
-    places: Mapping[str, Place]
-    dialects: Mapping[str, Dialect]
-    addresses: Mapping[str, AddressConfig]
-    alike: Alike = field(default_factory=Alike)
-    routes: Mapping[str, Route] = field(default_factory=dict[str, Route])
-
-    def place(self, account: str) -> Place:
-        """Find an account's place.
-
-        Raises
-        ------
-        NotSentError
-            When it is not configured.
-        """
-        if account not in self.places:
-            raise NotSentError(f"account {account} is not configured")
-        return self.places[account]
-
-    def address(self, intent: TransferIntent) -> AddressConfig | None:
-        """Find where a withdrawal ends; None: it is none.
-
-        Raises
-        ------
-        NotSentError
-            When its route is registered for another way, or another asset.
-        """
-        address, route = self.addresses.get(intent.route), self.routes.get(intent.route)
-        asked = (intent.source, intent.target, intent.asset)
-        if address is None:
-            return None
-        if route is None or (route.source, route.target, route.asset) != asked:
-            raise NotSentError(f"route {intent.route} is not registered for {' '.join(asked)}")
-        return address
 
 
 class CcxtVenue:
@@ -128,6 +76,7 @@ class CcxtVenue:
         self._place = place
         self._directory = directory
         self._dialect = directory.dialects[place.venue]
+        self._money = Money(place.venue, directory)
         self._clock = clock
 
     @property
@@ -149,7 +98,7 @@ class CcxtVenue:
         """Send one action, once."""
         begun = self._clock.now()
         alike = self._directory.alike
-        if not isinstance(intent, OrderIntent) and self._is_unkeyed(intent):
+        if not isinstance(intent, OrderIntent) and self._money.is_unkeyed(intent):
             alike.send(self._place.venue, intent, intent.stamped_at or begun)
         try:
             answer: str | Exception = await self._send(intent)
@@ -198,10 +147,8 @@ class CcxtVenue:
             await self._place.login.prepare()
             now = await self._place.login.server_time()
             found = await self._find(intent, self._trace(intent, since, venue_id, refused=refused))
-            if venue_id is None:
-                found = self._owned(intent, found, since)
-            elif found is not None:
-                self._directory.alike.name(intent.client_id, found.venue_id)
+            if found is not None and not isinstance(intent, OrderIntent):
+                self._money.check_owned(intent, found, since, venue_id)
         except Exception as error:  # noqa: BLE001 - an error is never a negative
             return Unsure(why=f"{type(error).__name__}: {error}")
         return AbsentNow(venue_time=now) if found is None else found
@@ -276,25 +223,12 @@ class CcxtVenue:
 
     async def _send(self, intent: Intent) -> str:
         self._check_able(intent)
-        dialect = self._dialect
         if not isinstance(intent, OrderIntent) and intent.source != self.account:
             raise NotSentError(f"{self.account} sends nothing that leaves {intent.source}")
         await self._prepare(self._place)
         if isinstance(intent, OrderIntent):
-            return await dialect.send_order(self._place, intent)
-        source, target = self._directory.place(intent.source), self._directory.place(intent.target)
-        if not isinstance(intent, TransferIntent):
-            return await dialect.send_move(source, target, intent)
-        address = self._directory.address(intent)
-        if address is not None:
-            terms = await terms_now(dialect.networks, source, address, intent)
-            return await dialect.send_withdrawal(source, address, intent, terms.fee)
-        if source.venue != target.venue:
-            raise NotSentError(f"route {intent.route} has no registered address")
-        # A venue may send to whatever address it is told: that both are of one user is kept here.
-        if source.master is not target.master or not leads(dialect, source.config, target.config):
-            raise NotSentError(f"no transfer goes from {source.account} to {target.account}")
-        return await dialect.send_transfer(source, target, intent)
+            return await self._dialect.send_order(self._place, intent)
+        return await self._money.send(intent)
 
     async def _send_together(self, intents: Sequence[OrderIntent]) -> Sequence[str | Exception]:
         dialect = self._dialect
@@ -349,23 +283,9 @@ class CcxtVenue:
             return Unknown(why=f"{told}: refused, and a look-up failed: {found.why}")
         if not had_effect(found):
             return rejected
-        if self._is_unkeyed(intent):
+        if self._money.is_unkeyed(intent):
             return Unknown(why=f"{told}: and one that looks the same was carried out")
         return Ack(venue_id=found.venue_id)
-
-    def _is_unkeyed(self, intent: Intent) -> bool:
-        return self._kind(intent) in self._dialect.facts.unkeyed
-
-    def _kind(self, intent: Intent) -> str:
-        """Name the kind of an action as `Facts.unkeyed` does."""
-        if not isinstance(intent, TransferIntent):
-            return intent.kind
-        if intent.route in self._directory.addresses:
-            return "withdrawal"
-        source = self._directory.places.get(intent.source)
-        target = self._directory.places.get(intent.target)
-        one = source is not None and target is not None and source.login is target.login
-        return "own" if one else "members"
 
     async def _too_late(self, error: RefusalError) -> bool:
         """Tell whether the stamp was refused, and then measure the venue's clock anew."""
@@ -386,64 +306,7 @@ class CcxtVenue:
         since_ms = self._place.login.venue_ms(earliest) - CLOCK_ERROR_MS
         return Trace(since_ms, venue_id, taken, refused)
 
-    def _owned(self, intent: Intent, found: Found | None, since: datetime) -> Found | None:
-        """Hold what was found by its likeness against what else was sent.
-
-        Raises
-        ------
-        VenueError
-            When it is, or may be, another action.
-        """
-        alike = self._directory.alike
-        if found is None or isinstance(intent, OrderIntent) or not self._is_unkeyed(intent):
-            return found
-        if found.venue_id in alike.taken(intent.client_id):
-            raise VenueError(f"{found.venue_id} is another action")
-        named = self._dialect.facts.unkeyed[self._kind(intent)]
-        earliest = intent.stamped_at or since
-        if not named and alike.rivals(self._place.venue, intent, earliest):
-            raise VenueError("another action that looks the same was sent")
-        alike.name(intent.client_id, found.venue_id)
-        return found
-
     async def _find(self, intent: Intent, trace: Trace) -> Found | None:
-        dialect = self._dialect
         if isinstance(intent, OrderIntent):
-            return fitting(intent, await dialect.find_order(self._place, intent, trace))
-        source, target = self._directory.place(intent.source), self._directory.place(intent.target)
-        for login in (source.master, target.login):
-            await login.prepare()
-        if not isinstance(intent, TransferIntent):
-            return await dialect.find_move(source, intent, trace)
-        if intent.route not in self._directory.addresses:
-            return await dialect.find_transfer(source, target, intent, trace)
-        return await self._find_withdrawal(source, target, intent, trace)
-
-    async def _find_withdrawal(
-        self, source: Place, target: Place, intent: TransferIntent, trace: Trace
-    ) -> Found | None:
-        """Look a withdrawal up where it leaves, and its transaction where it arrives.
-
-        Raises
-        ------
-        VenueError
-            When it failed at the one and arrived at the other.
-        """
-        address = self._directory.addresses[intent.route]
-        sent = await self._dialect.find_withdrawal(source, address, intent, trace)
-        if sent is None:
-            return None
-        arrived = False
-        if sent.txid:
-            with contextlib.suppress(VenueError):
-                receiver = self._directory.dialects[target.venue]
-                arrived = await receiver.has_deposit(target, intent.asset, sent.txid)
-        if sent.failed and arrived:
-            raise VenueError(f"withdrawal {sent.venue_id} failed, and its transaction arrived")
-        return Found(
-            venue_id=sent.venue_id,
-            state="returned" if sent.failed else "settled" if arrived else "in_transit",
-            filled=intent.amount if arrived else ZERO,
-            fees={intent.asset: sent.fee} if sent.fee else {},
-            venue_time=sent.at,
-        )
+            return fitting(intent, await self._dialect.find_order(self._place, intent, trace))
+        return await self._money.find(intent, trace)

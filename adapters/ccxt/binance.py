@@ -29,7 +29,7 @@ from allocator.adapters.ccxt.fills import fees_of
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.reads import Accounts, ReadsAccounts, ReadsMarkets, ReadsNetworks
 from allocator.adapters.ccxt.values import JsonObject, moment, number
-from allocator.adapters.ccxt.withdrawing import with_fee
+from allocator.adapters.ccxt.withdrawing import only_one, with_fee
 from allocator.adapters.exact import exactly
 from allocator.models.base import ZERO, plain
 from allocator.models.config import AddressConfig
@@ -233,11 +233,15 @@ class Binance(ReadsAccounts, ReadsMarkets, ReadsNetworks):
             )
         )
         same = [row for row in found if row.get("withdrawOrderId") == intent.client_id]
-        if not same:
+        row = only_one(same, "withdrawOrderId")
+        if row is None:
             return None
-        row = same[0]
         return Withdrawal(
             venue_id=text(row, "id"),
+            asset=text(row, "coin"),
+            amount=number(text(row, "amount")) or ZERO,
+            address=str(row.get("address") or ""),
+            fee_within=True,
             failed=str(row.get("status")) in FAILED_WITHDRAWALS,
             txid=str(row.get("txId") or "") or None,
             fee=number(row.get("transactionFee")) or ZERO,

@@ -15,6 +15,7 @@ from allocator.adapters.ccxt.binance_reads import SIDES, size_of, wallet_of
 from allocator.adapters.ccxt.markets import funding_rate, instrument_of, quoted
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number
+from allocator.adapters.ccxt.withdrawing import fee_by
 from allocator.adapters.exact import exactly
 from allocator.adapters.figures import daily_range_volatility, rising
 from allocator.adapters.sources import AssetPrices, NetworkTerms
@@ -201,13 +202,18 @@ async def networks(place: Place, assets: Collection[str]) -> Mapping[str, Networ
     """Read fee, minimum, step and state of withdrawals, by ``asset:network``."""
     found = rows(await place.login.call("sapi_get_capital_config_getall", {}))
     return {
-        f"{row['coin']}:{text(network, 'network')}": NetworkTerms(
-            fee=number(text(network, "withdrawFee")) or ZERO,
-            minimum=number(network.get("withdrawMin")) or ZERO,
-            step=number(network.get("withdrawIntegerMultiple")) or ZERO,
-            open=network.get("withdrawEnable") is True,
-        )
+        f"{row['coin']}:{text(network, 'network')}": _terms(network)
         for row in found
         if row.get("coin") in assets
         for network in row.get("networkList") or ()
     }
+
+
+def _terms(network: JsonObject) -> NetworkTerms:
+    step = number(network.get("withdrawIntegerMultiple")) or ZERO
+    return NetworkTerms(
+        fee=fee_by(number(text(network, "withdrawFee")), step) or ZERO,
+        minimum=number(network.get("withdrawMin")) or ZERO,
+        step=step,
+        open=network.get("withdrawEnable") is True,
+    )

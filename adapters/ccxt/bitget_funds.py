@@ -28,7 +28,8 @@ from allocator.adapters.ccxt.withdrawing import (
     Columns,
     borne,
     fee_by,
-    has_failed,
+    terms_of,
+    told_by,
     with_fee,
 )
 from allocator.adapters.sources import NetworkTerms
@@ -39,10 +40,17 @@ from allocator.models.intents import TransferIntent
 COINS = "public_spot_get_v2_spot_public_coins"
 RECORDS = "private_spot_get_v2_spot_wallet_withdrawal_records"
 SENT = "private_spot_post_v2_spot_wallet_withdrawal"
-COLUMNS = Columns("clientOid", "orderId", "toAddress")
-FAILED = frozenset({"fail"})
-OTHERS = frozenset({"pending", "success"})
-"""States of a withdrawal that is under way or has left: only its arrival says that it is done."""
+COLUMNS = Columns(
+    key="clientOid",
+    venue_id="orderId",
+    asset="coin",
+    amount="size",
+    address="toAddress",
+    txid="tradeId",
+    failed=frozenset({"fail"}),
+    others=frozenset({"pending", "success"}),
+    fee_within=True,
+)
 
 
 async def send_withdrawal(
@@ -82,15 +90,7 @@ async def find_withdrawal(
     }
     rows = rows_of(await source.login.call(RECORDS, asked), RECORDS)
     row = borne(rows, COLUMNS, intent.client_id, address, trace)
-    if row is None:
-        return None
-    return Withdrawal(
-        venue_id=text(row, "orderId"),
-        failed=has_failed(row, FAILED, OTHERS),
-        txid=str(row.get("tradeId") or "") or None,
-        fee=abs(number(row.get("fee")) or ZERO),
-        at=moment(text(row, "cTime")),
-    )
+    return None if row is None else told_by(row, COLUMNS, moment(text(row, "cTime")))
 
 
 async def networks(place: Place, assets: Collection[str]) -> Mapping[str, NetworkTerms]:
@@ -110,15 +110,9 @@ def _terms(chain: JsonObject) -> NetworkTerms:
     burns = number(chain.get("extraWithdrawFee"))
     invoices = "lightning" in text(chain, "chain").lower()
     step = max(number(chain.get("withdrawStep")) or ZERO, step_of(chain.get("withdrawMinScale"), 8))
-    return NetworkTerms(
-        fee=fee_by(fee or ZERO, step),
-        minimum=minimum or ZERO,
-        step=step,
-        open=(
-            str(chain.get("withdrawable")).lower() == "true"
-            and fee is not None
-            and minimum is not None
-            and not burns
-            and not invoices
-        ),
+    return terms_of(
+        fee_by(fee, step),
+        minimum,
+        step,
+        usable=(str(chain.get("withdrawable")).lower() == "true" and not burns and not invoices),
     )

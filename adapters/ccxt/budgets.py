@@ -73,7 +73,7 @@ ONE_SYMBOL = "?symbol"
 
 @contextlib.contextmanager
 def hurry() -> Generator[None]:
-    """Ask for what actions and look-ups wait for: the list of markets, and the time."""
+    """Ask for what actions and look-ups wait for: markets, the time, terms and records of money."""
     known = hurried.set(True)
     try:
         yield

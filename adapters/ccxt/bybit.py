@@ -25,6 +25,7 @@ from allocator.adapters.ccxt.failures import RefusalError
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.reads import ReadsAccounts, ReadsMarkets, ReadsNetworks
 from allocator.adapters.ccxt.values import JsonObject, moment, number
+from allocator.adapters.ccxt.withdrawing import leads_to
 from allocator.models.base import ZERO, plain
 from allocator.models.config import AddressConfig
 from allocator.models.errors import VenueError
@@ -239,6 +240,9 @@ class Bybit(ReadsAccounts, ReadsMarkets, ReadsNetworks):
         row = same[0]
         return Withdrawal(
             venue_id=text(row, "withdrawId"),
+            asset=text(row, "coin"),
+            amount=number(text(row, "amount")) or ZERO,
+            address=str(row.get("toAddress") or ""),
             failed=row.get("status") in FAILED_WITHDRAWALS,
             txid=str(row.get("txID") or "") or None,
             fee=number(row.get("withdrawFee")) or ZERO,
@@ -331,7 +335,7 @@ def _is_same(row: JsonObject, address: AddressConfig, intent: TransferIntent) ->
     return (
         row.get("coin") == intent.asset
         and row.get("chain") == address.network
-        and row.get("toAddress") == address.address
+        and leads_to(row.get("toAddress"), address)
         and number(row.get("amount")) == intent.amount
     )
 

@@ -29,6 +29,7 @@ from allocator.adapters.ccxt.dialect import Trace, Withdrawal
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError, UnansweredError
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number
+from allocator.adapters.ccxt.withdrawing import only_one
 from allocator.models.base import ZERO, plain
 from allocator.models.config import AddressConfig
 from allocator.models.errors import VenueError
@@ -121,11 +122,14 @@ async def find_withdrawal(source: Place, intent: TransferIntent, trace: Trace) -
         if row.get("nonce") == intent.client_id
         or (trace.venue_id is not None and str(row.get("id")) == trace.venue_id)
     ]
-    if not same:
+    row = only_one(same, "nonce")
+    if row is None:
         return None
-    row = same[0]
     return Withdrawal(
         venue_id=text(row, "id"),
+        asset=text(row, "currency"),
+        amount=number(text(row, "amount")) or ZERO,
+        address=str(row.get("address") or ""),
         failed=text(row, "state") in FAILED_WITHDRAWALS,
         txid=str(row.get("transaction_id") or "") or None,
         fee=number(row.get("fee")) or ZERO,

@@ -97,13 +97,27 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """A withdrawal as the sending venue shows it; `txid` once it is on its chain."""
+    """A withdrawal as the sending venue shows it; `txid` once it is on its chain.
+
+    Attributes
+    ----------
+    amount
+        Asset units, as the record tells them.
+    address
+        Where it went; none: the record does not tell.
+    fee_within
+        Whether the fee was taken out of what was asked for, so that the amount may hold it.
+    """
 
     venue_id: str
+    asset: str
+    amount: Decimal
+    address: str
     failed: bool
     txid: str | None
     fee: Decimal
     at: datetime
+    fee_within: bool = False
 
 
 class Dialect(Protocol):

@@ -33,11 +33,12 @@ from allocator.adapters.ccxt.withdrawing import (
     Columns,
     borne,
     fee_by,
-    has_failed,
+    terms_of,
+    told_by,
     with_fee,
 )
 from allocator.adapters.sources import NetworkTerms
-from allocator.models.base import ZERO, plain
+from allocator.models.base import plain
 from allocator.models.config import AddressConfig
 from allocator.models.errors import VenueError
 from allocator.models.intents import TransferIntent
@@ -46,16 +47,23 @@ KEY = re.compile(r"[0-9A-Za-z_.-]{1,32}")
 SAVED = "private_wallet_get_saved_address"
 MOST_SAVED = 100
 RECORDS = "private_wallet_get_withdrawals"
-COLUMNS = Columns("withdraw_order_id", "id", "address")
 STATUS = "private_wallet_get_withdraw_status"
 CHAINS = "public_wallet_get_currency_chains"
 SHUT = ("is_disabled", "is_withdraw_disabled")
 VERIFIED = "1"
-FAILED = frozenset({"CANCEL", "REJECT"})
 LEFT = "DONE EXTPEND FAIL PEND PROCES SPLITPEND"
 HELD = "REQUEST MANUAL REVIEW VERIFY FVERIFY DMOVE LOCKED CANCELPEND"
-OTHERS = frozenset(f"{LEFT} {HELD}".split())
-"""States of a withdrawal that is under way or has left: only its arrival says that it is done."""
+COLUMNS = Columns(
+    key="withdraw_order_id",
+    venue_id="id",
+    asset="currency",
+    amount="amount",
+    address="address",
+    txid="txid",
+    failed=frozenset({"CANCEL", "REJECT"}),
+    others=frozenset(f"{LEFT} {HELD}".split()),
+    fee_within=True,
+)
 
 
 async def send_withdrawal(
@@ -126,13 +134,7 @@ async def find_withdrawal(
     row = borne(rows, COLUMNS, intent.client_id, address, trace)
     if row is None:
         return None
-    return Withdrawal(
-        venue_id=text(row, "id"),
-        failed=has_failed(row, FAILED, OTHERS),
-        txid=str(row.get("txid") or "") or None,
-        fee=number(row.get("fee")) or ZERO,
-        at=moment(int(text(row, "timestamp")) * 1000),
-    )
+    return told_by(row, COLUMNS, moment(int(text(row, "timestamp")) * 1000))
 
 
 def _flat(rows: list[object]) -> list[JsonObject]:
@@ -170,12 +172,7 @@ def _terms(row: JsonObject, chain: JsonObject) -> NetworkTerms:
     usable = all(number(chain.get(key)) == 0 for key in SHUT)
     free_of_shares = _share(row, name) == 0
     step = step_of(chain.get("decimal"), 8)
-    return NetworkTerms(
-        fee=fee_by(fee or ZERO, step),
-        minimum=minimum or ZERO,
-        step=step,
-        open=usable and free_of_shares and fee is not None and minimum is not None,
-    )
+    return terms_of(fee_by(fee, step), minimum, step, usable=usable and free_of_shares)
 
 
 def _share(row: JsonObject, chain: str) -> Decimal | None:

@@ -14,6 +14,7 @@ the one that stands for it now, which the chase names; one that it does not name
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 
@@ -169,19 +170,7 @@ def _trailing(place: Place, row: JsonObject) -> Waiting:
     VenueError
         When it is not understood.
     """
-    one_of(row, "status", {"open"})
-    size = number(text(row, "amount")) or ZERO
-    whole = not size and flag(row, "position_related")
-    if not size and not whole:
-        raise VenueError("an order without a size, which closes nothing")
-    return Waiting(
-        id=text(row, "id"),
-        instrument=instrument_of(place, row),
-        side=None if whole else "buy" if size > 0 else "sell",
-        quantity=abs(size) or None,
-        price=None,
-        reduce_only=whole or flag(row, "reduce_only"),
-    )
+    return _moving(place, row, whole=flag(row, "position_related"))
 
 
 def _chasing(place: Place, row: JsonObject) -> Waiting:
@@ -192,18 +181,36 @@ def _chasing(place: Place, row: JsonObject) -> Waiting:
     VenueError
         When it is not understood.
     """
+    limit = number(row.get("price_limit")) or None
+    return replace(
+        _moving(place, row, whole=False), quantity=_unfilled(row), price=limit, stands=True
+    )
+
+
+def _moving(place: Place, row: JsonObject, *, whole: bool) -> Waiting:
+    """Read an order that follows a price, all of its size; its sign is its side.
+
+    Parameters
+    ----------
+    whole
+        Whether one without a size closes all of a position.
+
+    Raises
+    ------
+    VenueError
+        When it is not understood.
+    """
     one_of(row, "status", {"open"})
     size = number(text(row, "amount")) or ZERO
-    if not size:
+    if not size and not whole:
         raise VenueError("an order without a size, which closes nothing")
     return Waiting(
         id=text(row, "id"),
         instrument=instrument_of(place, row),
-        side="buy" if size > 0 else "sell",
-        quantity=_unfilled(row),
-        price=number(row.get("price_limit")) or None,
-        reduce_only=flag(row, "reduce_only"),
-        stands=True,
+        side=None if not size else "buy" if size > 0 else "sell",
+        quantity=abs(size) or None,
+        price=None,
+        reduce_only=not size or flag(row, "reduce_only"),
     )
 
 

@@ -200,7 +200,14 @@ class KuCoin(ReadsAccounts, ReadsMarkets, Withdraws, SendsNoMoves):
         rows = reply.get("dataList")
         if not isinstance(rows, list):
             raise UnansweredError(f"{endpoint}: no dataList")
-        same = [row for row in rows if abs(number(text(row, "amount")) or ZERO) == intent.amount]
+        same = [
+            row
+            for row in rows
+            if abs(number(text(row, "amount")) or ZERO) == intent.amount
+            and _name_of(row) not in trace.taken
+        ]
+        # What was found once bears the ledger's name of it from then on.
+        same = [row for row in same if _name_of(row) == trace.venue_id] or same
         if len(same) > 1 or reply.get("hasMore"):
             raise VenueError("two transfers look the same, or not all were read")
         return _found_transfer(same[0], intent) if same else None
@@ -340,6 +347,10 @@ def _state(row: JsonObject, filled: Decimal) -> FoundState:
     return "filled" if filled == number(text(row, "size")) else "cancelled"
 
 
+def _name_of(row: JsonObject) -> str:
+    return f"ledger:{text(row, 'offset')}"
+
+
 def _found_transfer(row: JsonObject, intent: TransferIntent) -> Found:
     status = text(row, "status")
     states: dict[str, FoundState] = {"Completed": "settled", "Pending": "in_transit"}
@@ -347,7 +358,7 @@ def _found_transfer(row: JsonObject, intent: TransferIntent) -> Found:
         raise VenueError(f"transfer status {status} is not known")
     settled = states[status] == "settled"
     return Found(
-        venue_id=f"ledger:{text(row, 'offset')}",
+        venue_id=_name_of(row),
         state=states[status],
         filled=intent.amount if settled else ZERO,
         venue_time=moment(text(row, "time")),

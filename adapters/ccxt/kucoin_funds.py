@@ -27,9 +27,9 @@ from allocator.adapters.ccxt.dialect import Trace, Withdrawal
 from allocator.adapters.ccxt.kucoin_reads import data_of, pages
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number, step_of
-from allocator.adapters.ccxt.withdrawing import has_failed, leads_to, only_one
+from allocator.adapters.ccxt.withdrawing import Columns, leads_to, ours, terms_of, told_by
 from allocator.adapters.sources import NetworkTerms
-from allocator.models.base import ZERO, plain
+from allocator.models.base import plain
 from allocator.models.config import AddressConfig
 from allocator.models.errors import VenueError
 from allocator.models.intents import TransferIntent
@@ -37,9 +37,16 @@ from allocator.models.intents import TransferIntent
 COINS = "public_get_currencies_currency"
 RECORDS = "private_get_withdrawals"
 SENT = "private_post_withdrawals"
-FAILED = frozenset({"FAILURE"})
-OTHERS = frozenset({"REVIEW", "PROCESSING", "WALLET_PROCESSING", "SUCCESS"})
-"""States of a withdrawal that is under way or has left: only its arrival says that it is done."""
+COLUMNS = Columns(
+    key="remark",
+    venue_id="id",
+    asset="currency",
+    amount="amount",
+    address="address",
+    txid="walletTxId",
+    failed=frozenset({"FAILURE"}),
+    others=frozenset({"REVIEW", "PROCESSING", "WALLET_PROCESSING", "SUCCESS"}),
+)
 
 
 async def send_withdrawal(
@@ -75,23 +82,14 @@ async def find_withdrawal(
     """
     asked = {"currency": intent.asset, "startAt": trace.since_ms}
     rows = await pages(source.login, RECORDS, asked)
-    row = only_one((row for row in rows if _is_ours(row, intent, trace)), "remark")
+    row = ours(rows, COLUMNS, intent.client_id, trace)
     if row is None:
         if any(not row.get("remark") and _is_alike(row, address, intent) for row in rows):
             raise VenueError("a withdrawal that looks the same bears no remark")
         return None
-    return Withdrawal(
-        venue_id=text(row, "id"),
-        failed=has_failed(row, FAILED, OTHERS),
-        txid=str(row.get("walletTxId") or "").split("@", maxsplit=1)[0] or None,
-        fee=number(row.get("fee")) or ZERO,
-        at=moment(text(row, "createdAt")),
-    )
-
-
-def _is_ours(row: JsonObject, intent: TransferIntent, trace: Trace) -> bool:
-    named = trace.venue_id is not None and row.get("id") == trace.venue_id
-    return named or row.get("remark") == intent.client_id
+    # The transaction stands before the address that it went to.
+    txid = str(row.get(COLUMNS.txid) or "").split("@", maxsplit=1)[0]
+    return told_by({**row, COLUMNS.txid: txid}, COLUMNS, moment(text(row, "createdAt")))
 
 
 def _is_alike(row: JsonObject, address: AddressConfig, intent: TransferIntent) -> bool:
@@ -114,14 +112,11 @@ async def networks(place: Place, assets: Collection[str]) -> Mapping[str, Networ
 def _terms(coin: JsonObject, chain: JsonObject) -> NetworkTerms:
     fee, minimum = number(chain.get("withdrawalMinFee")), number(chain.get("withdrawalMinSize"))
     digits = chain.get("withdrawPrecision")
-    return NetworkTerms(
-        fee=fee or ZERO,
-        minimum=minimum or ZERO,
-        step=step_of(coin.get("precision") if digits is None else digits, 8),
-        open=(
-            chain.get("isWithdrawEnabled") is True
-            and fee is not None
-            and minimum is not None
-            and not number(chain.get("withdrawFeeRate"))
+    return terms_of(
+        fee,
+        minimum,
+        step_of(coin.get("precision") if digits is None else digits, 8),
+        usable=(
+            chain.get("isWithdrawEnabled") is True and not number(chain.get("withdrawFeeRate"))
         ),
     )

@@ -204,8 +204,8 @@ class Okx(ReadsAccounts, ReadsMarkets, ReadsNetworks):
         self, source: Place, address: AddressConfig, intent: TransferIntent, trace: Trace
     ) -> Withdrawal | None:
         """Look a withdrawal up by its key."""
-        del address, trace
-        return await okx_funds.find_withdrawal(source, intent)
+        del trace
+        return await okx_funds.find_withdrawal(source, address, intent)
 
     async def has_deposit(self, target: Place, asset: str, txid: str) -> bool:
         """Tell whether a transaction was credited."""

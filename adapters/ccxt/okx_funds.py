@@ -13,6 +13,7 @@ from allocator.adapters.ccxt.failures import NotSentError, RefusalError
 from allocator.adapters.ccxt.okx_reads import only, rows
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number
+from allocator.adapters.ccxt.withdrawing import only_one
 from allocator.models.base import ZERO, plain
 from allocator.models.config import AddressConfig
 from allocator.models.errors import VenueError
@@ -126,15 +127,20 @@ async def send_withdrawal(source: Place, address: AddressConfig, intent: Transfe
     return text(only(reply), "wdId")
 
 
-async def find_withdrawal(source: Place, intent: TransferIntent) -> Withdrawal | None:
+async def find_withdrawal(
+    source: Place, address: AddressConfig, intent: TransferIntent
+) -> Withdrawal | None:
     """Look a withdrawal up by its client id."""
     asked = {"ccy": intent.asset, "clientId": intent.client_id}
     found = rows(await source.login.call("private_get_asset_withdrawal_history", asked))
-    row = next((row for row in found if row.get("clientId") == intent.client_id), None)
+    row = only_one((row for row in found if row.get("clientId") == intent.client_id), "clientId")
     if row is None:
         return None
     return Withdrawal(
         venue_id=text(row, "wdId"),
+        asset=text(row, "ccy"),
+        amount=number(text(row, "amt")) or ZERO,
+        address=str(row.get("to") or "").removesuffix(f":{address.tag}"),
         failed=text(row, "state") in FAILED_WITHDRAWALS,
         txid=str(row.get("txId") or "") or None,
         fee=number(row.get("fee")) or ZERO,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping
+from typing import Protocol
 
-from allocator.adapters.ccxt.failures import Answer, venue_code
+from allocator.adapters.ccxt.failures import Answer, NotSentError, venue_code
 
 DEFAULT_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 120.0
@@ -15,7 +18,7 @@ BANS: Mapping[str, Mapping[int, float]] = {"bybit": {403: 1800.0}}
 
 Bybit's lasts half an hour as a rule (https://bybit-exchange.github.io/docs/v5/rate-limit)."""
 
-LONGEST_BAN_S = 3 * 86_400.0
+LEAST_BAN_S, LONGEST_BAN_S = 120.0, 3 * 86_400.0
 """Binance bans an address for two minutes to three days, and longer if it goes on asking."""
 
 USER_CODES: Mapping[str, frozenset[str]] = {
@@ -36,24 +39,55 @@ ADDRESS_CODES: Mapping[str, frozenset[str]] = {
 """Too many requests of one address, by venue: nobody may go on."""
 
 
+class Holder(Protocol):
+    """Who keeps still until a time of the process's own clock."""
+
+    paused_until: float
+
+
+def hold(holder: Holder, pause_s: float) -> None:
+    """Have somebody keep still for so many seconds from now; a longer pause goes on."""
+    holder.paused_until = max(holder.paused_until, time.monotonic() + pause_s)
+
+
+def check_free(venue: str, *holders: Holder) -> None:
+    """Let a request go on unless somebody keeps still.
+
+    Raises
+    ------
+    NotSentError
+        When one does.
+    """
+    wait_s = max(holder.paused_until for holder in holders) - time.monotonic()
+    if wait_s > 0:
+        raise NotSentError(f"{venue} asked for a pause of {wait_s:.1f} s more")
+
+
 def pause_of(venue: str, answer: Answer) -> tuple[float, bool] | None:
     """Read how many seconds to keep still, and whether one user alone; None: no need to.
 
-    An answer that names no time is taken for two seconds, unless it is a ban.
+    An answer that names no time is taken for two seconds, or for the shortest ban if it is one.
     """
     banned = bans(venue, answer)
-    default_s = BANS.get(venue, {}).get(answer.status, DEFAULT_PAUSE_S)
     found = venue_code(answer.body)
     by_user = found is not None and found[0] in USER_CODES.get(venue, ())
     by_address = found is not None and found[0] in ADDRESS_CODES.get(venue, ())
     if answer.status not in PAUSE_STATUS and not by_user and not by_address:
         return None
-    try:
-        pause_s = float(answer.headers.get("Retry-After", default_s))
-    except ValueError:
-        pause_s = default_s
+    default_s = BANS.get(venue, {}).get(answer.status, LEAST_BAN_S if banned else DEFAULT_PAUSE_S)
+    told_s = _retry_after(answer)
     longest_s = LONGEST_BAN_S if banned else LONGEST_PAUSE_S
-    return min(pause_s, longest_s), by_user and not banned
+    return min(default_s if told_s is None else told_s, longest_s), by_user and not banned
+
+
+def _retry_after(answer: Answer) -> float | None:
+    """Read the header that tells how many seconds to wait; None: it tells none."""
+    told = (value for name, value in answer.headers.items() if name.lower() == "retry-after")
+    try:
+        seconds = float(next(told, "nan"))
+    except ValueError:
+        return None
+    return None if math.isnan(seconds) else seconds
 
 
 def bans(venue: str, answer: Answer) -> bool:

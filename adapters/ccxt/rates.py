@@ -91,10 +91,17 @@ LIMITS: Mapping[str, tuple[Limit, ...]] = {
         Limit("address", "private", 500, 10, KRAKEN),
         Limit("address", "history", 100, 600, KRAKEN, reads=True),
     ),
-    # A user has a pool for futures and another for what else is asked with a key here.
+    # A user has a pool for futures and another for what else is asked with a key here; an address
+    # has one for all public data.
     "kucoinfutures": (
         Limit(
-            "address", "futuresPublic", 4000, 30, f"{KUCOIN}; 2,000, a unit is a half", reads=True
+            "address",
+            "futuresPublic",
+            4000,
+            30,
+            f"{KUCOIN}, Public; 2,000, a unit is a half",
+            reads=True,
+            also=("public",),
         ),
         Limit("key", "futuresPrivate", 4000, 30, f"{KUCOIN}, Futures; 2,000, a unit is a half"),
         Limit("key", "private", 2000, 30, f"{KUCOIN}, Management"),
@@ -177,6 +184,9 @@ COSTS: Mapping[str, Mapping[tuple[str, str], float]] = {
         ("private", "v5/order/create"): 5,
         ("private", "v5/order/cancel"): 5,
     },
+    "kucoinfutures": {
+        ("public", "currencies/{currency}"): 6,
+    },
     "krakenfutures": {
         ("private", "sendorder"): 10,
         ("private", "cancelorder"): 10,
@@ -190,5 +200,6 @@ COSTS: Mapping[str, Mapping[tuple[str, str], float]] = {
     },
 }
 """Costs by the venues' pages, whatever is named: Kraken's ccxt puts at one each, and orders of
-Bybit's contracts, ten a second, at what orders of its spot cost. What several orders of Kraken's in
-one request cost follows from their number: see `kraken_client`."""
+Bybit's contracts, ten a second, at what orders of its spot cost. KuCoin's three of a coin are told
+in halves, as those of its futures are. What several orders of Kraken's in one request cost follows
+from their number: see `kraken_client`."""

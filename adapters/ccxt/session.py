@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import ccxt.async_support as exchanges
@@ -23,7 +24,7 @@ from allocator.adapters.ccxt.failures import Answer, NotSentError, UnansweredErr
 from allocator.adapters.ccxt.gate import DirectSession, ReadsOnly, check_loopback
 from allocator.adapters.ccxt.loopback import LoopbackSession
 from allocator.adapters.ccxt.market_list import MarketList, wanted_of
-from allocator.adapters.ccxt.pauses import bans, pause_of
+from allocator.adapters.ccxt.pauses import Holder, bans, check_free, hold, pause_of
 from allocator.adapters.ccxt.secrets import secret
 from allocator.adapters.ccxt.values import JsonObject, moment
 from allocator.adapters.ccxt.windows import offset_ms, set_offset_ms, stamp_ms
@@ -163,16 +164,27 @@ class Login:
     async def _offset(self) -> tuple[int, int]:
         """Ask for the time once: how long it took at most, and the offset in the middle of that."""
         before = int(self.client.milliseconds())
-        with hurry():
-            theirs = int(await self.client.fetch_time())
+        theirs = int(await self._time())
         after = int(self.client.milliseconds())
         return after - before, (before + after) // 2 - theirs
+
+    async def _time(self) -> Any:
+        """Ask for the time; whoever asks too much is told so here as well."""
+        answer = Answer()
+        holder = heard.set(answer)
+        try:
+            with hurry():
+                return await self.client.fetch_time()
+        except exchanges.BaseError:
+            self._note_pause(answer, None)
+            raise
+        finally:
+            heard.reset(holder)
 
     async def server_time(self) -> datetime:
         """Read the venue's clock."""
         try:
-            with hurry():
-                return moment(await self.client.fetch_time())
+            return moment(await self._time())
         except exchanges.BaseError as error:
             raise failure(error, Answer(), asked=f"{self.venue} time") from error
 
@@ -302,10 +314,7 @@ class Login:
         aside: _Told | None = None,
     ) -> Any:
         """Ask once; an answer that is no JSON object comes back as its text."""
-        own = 0.0 if aside is None else aside.paused_until
-        wait = max(self._shared.paused_until, self.paused_until, own) - time.monotonic()
-        if wait > 0:
-            raise NotSentError(f"{self.venue} asked for a pause of {wait:.1f} s more")
+        check_free(self.venue, self._shared, self, aside or self)
         stamp = stamp_ms.set(None if at is None else round(at.timestamp() * 1000))
         answer = Answer()
         holder = heard.set(answer)
@@ -328,10 +337,21 @@ class Login:
         if found is None:
             return
         pause_s, alone = found
-        holder: Login | _VenueState | _Told = self if alone else self._shared
+        holder: Holder = self if alone else self._shared
         if aside is not None and not bans(self.venue, answer):
             holder = aside
-        holder.paused_until = time.monotonic() + pause_s
+        hold(holder, pause_s)
+
+    async def take_turn(self, turn: Callable[[Any], Awaitable[None]], cost: Any) -> None:
+        """Wait until a request may leave, and keep it back where a pause began meanwhile.
+
+        Raises
+        ------
+        NotSentError
+            When one has, or its turn comes too late.
+        """
+        await turn(cost)
+        check_free(self.venue, self._shared, self)
 
 
 def _structured(reply: Any, endpoint: str) -> Any:
@@ -391,7 +411,9 @@ class Sessions:
         shared = self._venues.setdefault(row.venue, _VenueState(budgets, markets))
         client = new_client(row, session)
         shared.budgets.bind(client, self._owners.get(name, name), name)
-        return Login(name, row, client, shared)
+        login = Login(name, row, client, shared)
+        client.throttler = partial(login.take_turn, client.throttler)
+        return login
 
 
 def _owners(config: Config) -> dict[str, str]:

@@ -11,16 +11,17 @@ read. KuCoin's main wallet knows no orders.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
 from allocator.adapters.ccxt.dialect import Trace, Withdrawal
 from allocator.adapters.ccxt.failures import NotSentError
 from allocator.adapters.ccxt.place import Place, text
-from allocator.adapters.ccxt.values import JsonObject
+from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly, is_multiple, up
 from allocator.adapters.sources import NetworkTerms
-from allocator.models.base import plain
+from allocator.models.base import ZERO, plain
 from allocator.models.config import AddressConfig
 from allocator.models.errors import VenueError
 from allocator.models.intents import TransferIntent
@@ -109,12 +110,20 @@ def with_fee(amount: Decimal, fee: Decimal) -> Decimal:
     return amount + fee
 
 
-def fee_by(fee: Decimal, step: Decimal) -> Decimal:
+def terms_of(
+    fee: Decimal | None, minimum: Decimal | None, step: Decimal, *, usable: bool
+) -> NetworkTerms:
+    """Put terms together: a network whose fee or least amount is not told is shut."""
+    told = fee is not None and minimum is not None
+    return NetworkTerms(fee=fee or ZERO, minimum=minimum or ZERO, step=step, open=usable and told)
+
+
+def fee_by(fee: Decimal | None, step: Decimal) -> Decimal | None:
     """Round a fee that is taken out of what is asked for up to the network's step.
 
     What is asked for goes by it, fee and all; what is more than the fee arrives.
     """
-    return up(fee, step)
+    return None if fee is None else up(fee, step)
 
 
 def only_one(rows: Iterable[JsonObject], what: str) -> JsonObject | None:
@@ -131,12 +140,89 @@ def only_one(rows: Iterable[JsonObject], what: str) -> JsonObject | None:
     return found[0] if found else None
 
 
+@exactly
+def check_same(sent: Withdrawal, address: AddressConfig, intent: TransferIntent) -> None:
+    """Hold the record of a withdrawal against what was asked for.
+
+    What holds the fee is at least amount and fee, and more by as much as the fee was rounded up, or
+    while the record tells none: by the plan's highest fee at most, without one by less than the
+    amount, which goes by the network's step as what is asked for does.
+
+    Raises
+    ------
+    VenueError
+        When it is of another asset or amount, or went to another address.
+    """
+    most = sent.fee + intent.amount if intent.most_fee is None else max(sent.fee, intent.most_fee)
+    within = intent.amount + sent.fee <= sent.amount <= intent.amount + most
+    fits = sent.amount == intent.amount or (sent.fee_within and within)
+    same = sent.asset.upper() == intent.asset.upper() and leads_to(sent.address, address)
+    if not same or not fits:
+        raise VenueError(
+            f"withdrawal {sent.venue_id} is told as {plain(sent.amount)} {sent.asset} to "
+            f"{sent.address or 'nobody'}, and {plain(intent.amount)} {intent.asset} to "
+            f"{address.address} were asked for"
+        )
+
+
 class Columns(NamedTuple):
-    """What a venue's records call the key, its own id of a withdrawal, and where it went."""
+    """What a venue's records call the key, its own id of a withdrawal, and what it was.
+
+    Attributes
+    ----------
+    failed, others
+        Words of its status: it came to nothing; it is under way or has left, and only its arrival
+        says that it is done.
+    fee_within
+        As `Withdrawal` has it.
+    """
 
     key: str
     venue_id: str
+    asset: str
+    amount: str
     address: str
+    txid: str
+    failed: Collection[str]
+    others: Collection[str]
+    fee_within: bool = False
+
+
+def told_by(row: JsonObject, names: Columns, at: datetime) -> Withdrawal:
+    """Read the record of a withdrawal that was asked for at a time.
+
+    Raises
+    ------
+    VenueError
+        When its status is not known, or something is not told.
+    """
+    return Withdrawal(
+        venue_id=text(row, names.venue_id),
+        asset=text(row, names.asset),
+        amount=number(text(row, names.amount)) or ZERO,
+        address=str(row.get(names.address) or ""),
+        failed=has_failed(row, names.failed, names.others),
+        txid=str(row.get(names.txid) or "") or None,
+        fee=abs(number(row.get("fee")) or ZERO),
+        at=at,
+        fee_within=names.fee_within,
+    )
+
+
+def ours(rows: Iterable[JsonObject], names: Columns, key: str, trace: Trace) -> JsonObject | None:
+    """Take the row of a withdrawal by its key or the venue's id of it; None: there is none.
+
+    Raises
+    ------
+    VenueError
+        When two bear it.
+    """
+    known = trace.venue_id
+    return only_one(
+        (row for row in rows
+         if row.get(names.key) == key or (known and str(row.get(names.venue_id)) == known)),
+        names.key,
+    )  # fmt: skip
 
 
 def borne(
@@ -150,12 +236,7 @@ def borne(
         When two bear it, or none does and it may still be there: the answer may have been cut off,
         or a row to the same address bears no key.
     """
-    known = trace.venue_id
-    found = only_one(
-        (row for row in rows
-         if row.get(names.key) == key or (known and str(row.get(names.venue_id)) == known)),
-        names.key,
-    )  # fmt: skip
+    found = ours(rows, names, key, trace)
     if found is not None:
         return found
     if any(not row.get(names.key) and leads_to(row.get(names.address), address) for row in rows):

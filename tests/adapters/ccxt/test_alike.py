@@ -93,6 +93,55 @@ def test_a_refusal_of_the_only_transfer_that_looks_like_what_was_booked_is_unkno
     assert (type(unknown), type(found)) == (Unknown, Found)
 
 
+@pytest.mark.parametrize("recorded", [kucoin.RECORDED, kraken.RECORDED], ids=lambda one: one.venue)
+def test_of_two_equal_transfers_that_were_taken_neither_is_found_by_the_others_record(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The acknowledgement's id is in no record: the only one there is may be the other's."""
+
+    async def work(opened: Opened) -> tuple[Any, ...]:
+        venue, since = opened.venues[recorded.sends], datetime.now(UTC)
+        first = recorded.transfer().model_copy(update={"client_id": FIRST})
+        second = recorded.transfer().model_copy(update={"client_id": SECOND})
+        acks = (await venue.submit(first), await venue.submit(second))
+        return tuple(
+            [await venue.find(one, since, ack.venue_id)
+             for one, ack in zip((first, second), acks, strict=True)]
+        )  # fmt: skip
+
+    with playing(recorded, monkeypatch) as (venue, _, config):
+        assert recorded.transferred is not None
+        venue.table |= recorded.transferred(SECOND)
+        told = run_with(config, work)
+    assert [row.finding for row in told] == ["unsure", "unsure"]
+    assert all("looks the same" in row.why for row in told)
+
+
+@pytest.mark.parametrize("recorded", [kucoin.RECORDED, kraken.RECORDED], ids=lambda one: one.venue)
+def test_a_transfer_whose_record_is_known_is_no_rival_of_the_next(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(opened: Opened) -> tuple[Any, ...]:
+        venue, since = opened.venues[recorded.sends], datetime.now(UTC)
+        first = recorded.transfer().model_copy(update={"client_id": FIRST})
+        second = recorded.transfer().model_copy(update={"client_id": SECOND})
+        ack = await venue.submit(first)
+        assert isinstance(ack, Ack)
+        before = await venue.find(first, since, ack.venue_id)
+        ack = await venue.submit(second)
+        assert isinstance(ack, Ack)
+        after = await venue.find(second, since, ack.venue_id)
+        return before, after, await venue.find(first, since, before.venue_id)
+
+    with playing(recorded, monkeypatch) as (venue, _, config):
+        assert recorded.transferred is not None
+        venue.table |= recorded.transferred(SECOND)
+        before, after, again = run_with(config, work)
+    assert isinstance(before, Found)
+    assert after.finding != "found"
+    assert again == before
+
+
 def test_what_was_refused_is_no_rival_and_what_was_taken_has_its_id() -> None:
     alike = Alike()
     alike.send("okx", transfer(FIRST), AT)
@@ -102,6 +151,16 @@ def test_what_was_refused_is_no_rival_and_what_was_taken_has_its_id() -> None:
     assert alike.taken(SECOND) == {"7"}
     assert alike.taken(FIRST) == frozenset()
     alike.end(FIRST, Rejected(code="1", message="no"))
+    assert not alike.rivals("okx", transfer(SECOND), AT)
+
+
+def test_what_a_record_names_is_no_rival_and_what_we_named_ourselves_is() -> None:
+    alike = Alike()
+    alike.send("okx", transfer(FIRST), AT)
+    for name in (FIRST, f"moved:{FIRST}"):
+        alike.name(FIRST, name)
+        assert alike.rivals("okx", transfer(SECOND), AT)
+    alike.name(FIRST, "ledger:7")
     assert not alike.rivals("okx", transfer(SECOND), AT)
 
 

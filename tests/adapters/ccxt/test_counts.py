@@ -75,6 +75,8 @@ COUNTS = (
     Count("kucoinfutures", "futuresprivate_get_positions", 2, 2000, 30, "Rate Limit, Futures"),
     Count("kucoinfutures", "futuresprivate_get_stoporders", 6, 2000, 30, "Rate Limit, Futures"),
     Count("kucoinfutures", "futurespublic_get_alltickers", 5, 2000, 30, "Rate Limit, Public"),
+    Count("kucoinfutures", "public_get_currencies_currency", 3, 2000, 30, "Rate Limit, Public",
+          params={"currency": "USDT"}),
     Count("kucoinfutures", "private_get_accounts", 5, 2000, 30, "Rate Limit, Management"),
     Count("okx", "private_get_account_positions", 1, 10, 2, "Get positions, by user"),
     Count("okx", "private_get_trade_orders_algo_pending", 1, 20, 2, "Algo order list, by user"),

@@ -10,10 +10,11 @@ from typing import Any, cast
 import pytest
 
 from allocator.adapters.ccxt import session
-from allocator.adapters.ccxt.base import CcxtVenue, Directory
+from allocator.adapters.ccxt.base import CcxtVenue
 from allocator.adapters.ccxt.binance import FACTS
 from allocator.adapters.ccxt.dialects import DIALECTS
 from allocator.adapters.ccxt.failures import Answer, RefusalError, UnansweredError, failure
+from allocator.adapters.ccxt.money import Directory
 from allocator.adapters.ccxt.secrets import secret
 from allocator.adapters.ccxt.session import Sessions
 from allocator.models.config import Config

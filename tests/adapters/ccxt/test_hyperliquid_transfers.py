@@ -18,7 +18,6 @@ import pytest
 
 from allocator.adapters.ccxt import hyperliquid_client, hyperliquid_funds
 from allocator.adapters.ccxt.hyperliquid_funds import MONEY, TOKEN, WORDS, number_of
-from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.emulator.wire import Call
 from allocator.adapters.registry import Opened
 from allocator.models.config import Config
@@ -35,8 +34,11 @@ from tests.adapters.ccxt import hyperliquid_payloads as hyper
 from tests.adapters.ccxt.conftest import run_with
 from tests.adapters.ccxt.recorded import KEY, gathered, playing
 from tests.adapters.ccxt.replay import BROKEN, Replay
+from tests.adapters.ccxt.transfers import Played, config, found, sent, venue, with_sub
 from tests.adapters.ccxt.wording import is_sent_by
 from tests.adapters.contract_subjects import ago
+
+__all__ = ["config", "venue"]
 
 D = Decimal
 SECRET, AGENT = "0x" + "11" * 32, "0x" + "22" * 32
@@ -74,44 +76,20 @@ def _numbers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def played(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Replay, Emulator, Config]]:
+def played(monkeypatch: pytest.MonkeyPatch) -> Iterator[Played]:
     """Two logins of one user and one of its sub-account; a key of an API wallet signs for two."""
     for name, value in (("OWN", OWN), ("SUB", SUB), ("SECRET", SECRET), ("AGENT", AGENT)):
         monkeypatch.setenv(f"HL_{name}", value)
     with playing(hyper.RECORDED, monkeypatch) as (venue, emulator, config):
         venue.table |= {SEND: OK, NOOP: OK, LEDGER: []}
         one = {"venue": "hyperliquid", "key": "env:HL_OWN", "member": OWN}
-        told = config.model_dump(mode="json", exclude_unset=True)
-        told["logins"] = {
+        logins: dict[str, dict[str, Any]] = {
             "cold": {**one, "secret": "env:HL_SECRET"},
             "main": {**one, "secret": "env:HL_AGENT", "master": "cold"},
             "sub": {"venue": "hyperliquid", "key": "env:HL_SUB", "secret": "env:HL_AGENT",
                     "member": SUB, "master": "cold"},
         }  # fmt: skip
-        told["accounts"] = [
-            {**row, "id": f"{prefix}{row['id']}", "login": login}
-            for prefix, login in (("", "main"), ("sub-", "sub"))
-            for row in told["accounts"] if row["wallet"] != "coinm"
-        ]  # fmt: skip
-        yield venue, emulator, Config.model_validate(told)
-
-
-@pytest.fixture
-def venue(played: tuple[Replay, Emulator, Config]) -> Replay:
-    return played[0]
-
-
-@pytest.fixture
-def config(played: tuple[Replay, Emulator, Config]) -> Config:
-    return played[2]
-
-
-def sent(config: Config, one: TransferIntent) -> Any:
-    return run_with(config, lambda opened: opened.venues[one.source].submit(one))
-
-
-def found(config: Config, one: TransferIntent, venue_id: str | None = None) -> Any:
-    return run_with(config, lambda opened: opened.venues[one.source].find(one, ago(60), venue_id))
+        yield venue, emulator, with_sub(config, logins)
 
 
 @pytest.mark.parametrize(
@@ -361,9 +339,7 @@ def test_a_number_that_is_refused_as_used_is_looked_up(config: Config, venue: Re
 @pytest.mark.parametrize(
     "kind", ["drop_before", "drop_after", "http_500_after", "html", "truncate"]
 )
-def test_without_an_answer_a_look_up_tells(
-    played: tuple[Replay, Emulator, Config], kind: str
-) -> None:
+def test_without_an_answer_a_look_up_tells(played: Played, kind: str) -> None:
     venue, emulator, config = played
     emulator.fault({"kind": kind, "path": "/exchange", "method": "POST"})
     assert isinstance(sent(config, intent()), Unknown)

@@ -13,11 +13,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from allocator.adapters.ccxt.base import CcxtVenue, Directory
+from allocator.adapters.ccxt.base import CcxtVenue
 from allocator.adapters.ccxt.dialects import DIALECTS
 from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.gate import is_write
 from allocator.adapters.ccxt.joined import Joined
+from allocator.adapters.ccxt.money import Directory
 from allocator.adapters.ccxt.place import Place
 from allocator.adapters.ccxt.session import Sessions
 from allocator.models.config import Config

@@ -13,7 +13,6 @@ from urllib.parse import parse_qs
 import pytest
 
 from allocator.adapters.ccxt.kraken import FACTS, REQUEST_ERRORS
-from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.emulator.wire import Call
 from allocator.adapters.registry import Opened
 from allocator.models.config import Config
@@ -22,7 +21,9 @@ from tests.adapters.ccxt import kraken_payloads as kraken
 from tests.adapters.ccxt.conftest import run_with
 from tests.adapters.ccxt.recorded import KEY, gathered, playing
 from tests.adapters.ccxt.replay import BROKEN, Replay
-from tests.adapters.contract_subjects import ago
+from tests.adapters.ccxt.transfers import Played, config, found, sent, venue, with_sub
+
+__all__ = ["config", "venue"]
 
 D = Decimal
 OWN, MEMBERS = f"POST {kraken.V3}/transfer", f"POST {kraken.V3}/transfer/subaccount"
@@ -39,42 +40,18 @@ def intent(source: str = "flex", target: str = "cash", **other: Any) -> Transfer
 
 
 @pytest.fixture
-def played(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Replay, Emulator, Config]]:
+def played(monkeypatch: pytest.MonkeyPatch) -> Iterator[Played]:
     """A master and a sub-account, each with both wallets."""
     monkeypatch.setenv("KRAKEN_SUB", "s")
     monkeypatch.setenv("KRAKEN_SECRET", "c2VjcmV0")
     with playing(kraken.RECORDED, monkeypatch) as (venue, emulator, config):
-        told = config.model_dump(mode="json", exclude_unset=True)
-        main = {**told["logins"]["main"], "member": MASTER}
-        told["logins"] = {
-            "main": main,
+        told = config.model_dump(mode="json", exclude_unset=True)["logins"]["main"]
+        logins: dict[str, dict[str, Any]] = {
+            "main": {**told, "member": MASTER},
             "sub": {"venue": "krakenfutures", "key": "env:KRAKEN_SUB", "member": SUB,
                     "secret": "env:KRAKEN_SECRET", "master": "main"},
         }  # fmt: skip
-        told["accounts"] = [
-            {**row, "id": f"{prefix}{row['id']}", "login": login}
-            for prefix, login in (("", "main"), ("sub-", "sub"))
-            for row in told["accounts"] if row["wallet"] != "coinm"
-        ]  # fmt: skip
-        yield venue, emulator, Config.model_validate(told)
-
-
-@pytest.fixture
-def venue(played: tuple[Replay, Emulator, Config]) -> Replay:
-    return played[0]
-
-
-@pytest.fixture
-def config(played: tuple[Replay, Emulator, Config]) -> Config:
-    return played[2]
-
-
-def sent(config: Config, one: TransferIntent) -> Any:
-    return run_with(config, lambda opened: opened.venues[one.source].submit(one))
-
-
-def found(config: Config, one: TransferIntent, venue_id: str | None = None) -> Any:
-    return run_with(config, lambda opened: opened.venues[one.source].find(one, ago(60), venue_id))
+        yield venue, emulator, with_sub(config, logins)
 
 
 def asked(venue: Replay, row: str) -> tuple[dict[str, str], str]:
@@ -269,9 +246,7 @@ def test_any_other_answer_is_unknown_and_nothing_is_sent_again(
 @pytest.mark.parametrize(
     "kind", ["drop_before", "drop_after", "http_500_after", "html", "truncate"]
 )
-def test_without_an_answer_the_log_tells_or_nobody_does(
-    played: tuple[Replay, Emulator, Config], kind: str
-) -> None:
+def test_without_an_answer_the_log_tells_or_nobody_does(played: Played, kind: str) -> None:
     venue, emulator, config = played
     emulator.fault({"kind": kind, "path": f"{kraken.V3}/transfer", "method": "POST"})
     assert isinstance(sent(config, intent()), Unknown)

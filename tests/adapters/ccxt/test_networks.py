@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from allocator.adapters.ccxt import bybit_markets, deribit_markets, okx_markets
+from allocator.adapters.ccxt import binance_markets, bybit_markets, deribit_markets, okx_markets
 from allocator.adapters.sources import NetworkTerms
 from tests.adapters.ccxt import test_modes, test_okx_modes
 
@@ -35,6 +35,26 @@ def deribit(**changes: Any) -> NetworkTerms:
     told = {"public_get_get_currencies": {"result": [row]}}
     place = test_modes.place("deribit", "unified", told)
     return asyncio.run(deribit_markets.networks(place, {"USDC"}))["USDC:ETH"]
+
+
+def binance(**changes: Any) -> NetworkTerms:
+    row = {"network": "TRX", "withdrawFee": "0.3", "withdrawMin": "10",
+           "withdrawIntegerMultiple": "0.1", "withdrawEnable": True, **changes}  # fmt: skip
+    told = {"sapi_get_capital_config_getall": [{"coin": "USDT", "networkList": [row]}]}
+    place = test_modes.place("binance", "spot", told)
+    return asyncio.run(binance_markets.networks(place, {"USDT"}))["USDT:TRX"]
+
+
+@pytest.mark.parametrize(
+    ("fee", "step", "charged"),
+    [("0.3", "0.1", "0.3"), ("0.31", "0.1", "0.4"), ("0.31", "1", "1"), ("0.31", "0", "0.31"),
+     ("0.31", None, "0.31")],
+)  # fmt: skip
+def test_what_binance_takes_out_of_what_is_asked_for_goes_by_its_step(
+    fee: str, step: str | None, charged: str
+) -> None:
+    """What is asked for holds the fee, and is refused off the step."""
+    assert binance(withdrawFee=fee, withdrawIntegerMultiple=step).fee == Decimal(charged)
 
 
 def test_a_chain_that_charges_a_share_is_closed() -> None:

@@ -5,6 +5,7 @@ import pytest
 from allocator.adapters.ccxt.failures import Answer
 from allocator.adapters.ccxt.pauses import (
     DEFAULT_PAUSE_S,
+    LEAST_BAN_S,
     LONGEST_BAN_S,
     LONGEST_PAUSE_S,
     bans,
@@ -24,6 +25,9 @@ PAGE = "<html>403 Forbidden: access too frequent</html>"
         ("bybit", Answer(403, PAGE, {"Retry-After": "1e9"}), (LONGEST_BAN_S, False)),
         ("bybit", Answer(200, '{"retCode": 10006, "retMsg": "x"}'), (DEFAULT_PAUSE_S, True)),
         ("binance", Answer(418, "", {"Retry-After": "7200"}), (7200, False)),
+        ("binance", Answer(418, "", {"retry-after": "7200"}), (7200, False)),
+        ("binance", Answer(418, "", {"Retry-After": "nan"}), (LEAST_BAN_S, False)),
+        ("binance", Answer(418, ""), (LEAST_BAN_S, False)),
         ("binance", Answer(429, "", {"Retry-After": "7200"}), (LONGEST_PAUSE_S, False)),
         ("okx", Answer(403, PAGE), (DEFAULT_PAUSE_S, False)),
         ("okx", Answer(418, "", {"Retry-After": "7200"}), (7200, False)),

@@ -5,10 +5,19 @@ from typing import Any
 
 import pytest
 
+from allocator.adapters.ccxt.session import Login
 from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.registry import Opened
 from allocator.models.config import Config
-from allocator.models.intents import AbsentNow, Ack, Found, Rejected, TransferIntent, Unknown
+from allocator.models.intents import (
+    AbsentNow,
+    Ack,
+    Found,
+    Rejected,
+    TransferIntent,
+    Unknown,
+    Unsure,
+)
 
 Run = Callable[[Config, Callable[[Opened], Awaitable[Any]]], Any]
 ID = "0123456789abcdef0123456789abcdef"
@@ -78,6 +87,85 @@ def test_a_withdrawal_is_under_way_until_the_other_venue_credits_it(
     run(both, work)
     effects: Any = emulator.admin("GET", "effects")
     assert [row["count"] for row in effects["withdrawals"]] == [1]
+
+
+def told_otherwise(
+    monkeypatch: pytest.MonkeyPatch, change: Callable[[dict[str, Any]], Any]
+) -> None:
+    """Change every record of a withdrawal on its way."""
+    call = Login.call
+
+    async def changed(login: Login, endpoint: str, *rest: Any) -> Any:
+        reply = await call(login, endpoint, *rest)
+        if endpoint == "sapi_get_capital_withdraw_history":
+            return [row | change(row) for row in reply]
+        if endpoint == "private_get_v5_asset_withdraw_query_record":
+            rows = [row | change(row) for row in reply["result"]["rows"]]
+            return {**reply, "result": {**reply["result"], "rows": rows}}
+        return reply
+
+    monkeypatch.setattr(Login, "call", changed)
+
+
+@pytest.mark.parametrize("route", list(ROUTES))
+@pytest.mark.parametrize(
+    "change", [{"amount": "5000.4"}, {"coin": "USDC"}, {"address": "T1", "toAddress": "T1"}]
+)
+def test_a_record_of_something_else_under_our_id_is_not_ours_done(
+    run: Run, both: Config, monkeypatch: pytest.MonkeyPatch, route: str, change: dict[str, str]
+) -> None:
+    sent = withdrawal(route)
+
+    async def work(opened: Opened) -> None:
+        source = opened.venues[sent.source]
+        outcome = await source.submit(sent)
+        assert isinstance(outcome, Ack)
+        told_otherwise(monkeypatch, lambda _: change)
+        told = await source.find(sent, datetime.now(UTC), outcome.venue_id)
+        assert isinstance(told, Unsure)
+        assert "5000.5 USDT" in told.why
+        assert next(iter(change.values())) in told.why
+
+    run(both, work)
+
+
+@pytest.mark.parametrize("route", list(ROUTES))
+def test_an_address_in_small_letters_makes_no_absence(
+    run: Run, both: Config, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, route: str
+) -> None:
+    sent = withdrawal(route)
+
+    def small(row: dict[str, Any]) -> dict[str, Any]:
+        return {key: str(row[key]).lower() for key in ("address", "toAddress") if key in row}
+
+    async def work(opened: Opened) -> None:
+        source = opened.venues[sent.source]
+        since = datetime.now(UTC) - timedelta(seconds=1)
+        await source.server_time()
+        emulator.fault({"kind": "drop_after", "method": "POST"})
+        assert isinstance(await source.submit(sent), Unknown)
+        told_otherwise(monkeypatch, small)
+        assert isinstance(await source.find(sent, since), Found)
+
+    run(both, work)
+
+
+def test_a_withdrawal_that_was_carried_out_twice_is_nobodys(
+    run: Run, both: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent, call = withdrawal("back"), Login.call
+
+    async def twice(login: Login, endpoint: str, *rest: Any) -> Any:
+        reply = await call(login, endpoint, *rest)
+        return 2 * reply if endpoint == "sapi_get_capital_withdraw_history" else reply
+
+    async def work(opened: Opened) -> None:
+        source = opened.venues[sent.source]
+        assert isinstance(await source.submit(sent), Ack)
+        monkeypatch.setattr(Login, "call", twice)
+        assert isinstance(await source.find(sent, datetime.now(UTC)), Unsure)
+
+    run(both, work)
 
 
 @pytest.mark.parametrize("route", list(ROUTES))

@@ -299,6 +299,56 @@ def test_a_status_that_is_not_known_says_nothing(played: Played, status: str | N
     assert played.find().finding == "unsure"
 
 
+OTHER = [
+    {"coin": "USDC", "currency": "USDC"},
+    {"amount": "20.999999", "size": "20.999999"},
+    {"amount": "22.499999", "size": "22.499999"},
+    {"amount": "45", "size": "45"},
+    {"address": "T1", "toAddress": "T1"},
+]
+
+
+@pytest.mark.parametrize("other", OTHER)
+def test_a_record_of_something_else_under_our_key_is_neither_ours_nor_an_absence(
+    played: Played, other: dict[str, str]
+) -> None:
+    words, table = played.words, played.venue.table
+    table |= words.credited
+    table[words.records] = words.listed(words.record(KEY, **other))
+    for venue_id in (None, words.venue_id):
+        told = played.find(venue_id)
+        assert told.finding == "unsure"
+        assert next(iter(other.values())) in told.why
+        assert f"21 USDT to {pages.ADDRESS} were asked for" in told.why
+    table[words.sent] = words.no(words.refusals[0])
+    assert played.send().outcome == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("venue", "told", "most", "finding"),
+    [
+        ("gate", {"amount": "21"}, None, "found"),
+        ("gate", {"fee": ""}, "1.5", "found"),
+        ("gate", {"fee": ""}, "1.499999", "unsure"),
+        ("gate", {"fee": "1.49999999"}, "1.5", "found"),
+        ("gate", {"fee": "1.6"}, "1.6", "unsure"),
+        ("gate", {"amount": "22.6"}, "1.5", "unsure"),
+        ("bitget", {"size": "22", "fee": "-0.3"}, "1", "found"),
+        ("bitget", {"size": "22", "fee": "-0.3"}, None, "found"),
+        ("kucoinfutures", {"amount": "22.5"}, None, "unsure"),
+    ],
+)
+def test_what_is_asked_for_may_hold_the_fee_and_its_rounding_and_no_more(
+    monkeypatch: pytest.MonkeyPatch, venue: str, told: dict[str, str], most: str | None,
+    finding: str,
+) -> None:  # fmt: skip
+    words = WORDS[venue]
+    with playing(VENUES[venue], monkeypatch) as (replay, emulator, config):
+        played = Played(words, replay, emulator, configured(config, words))
+        replay.table[words.records] = words.listed(words.record(KEY, **told))
+        assert played.find(most_fee=most).finding == finding
+
+
 def test_two_that_bear_the_key_are_nobodys(played: Played) -> None:
     rows = [played.words.record(KEY, id=name, orderId=name) for name in ("1", "2")]
     played.venue.table[played.words.records] = played.words.listed(*rows)
