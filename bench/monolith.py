@@ -42,7 +42,9 @@ def by_scip(mixed: Mixed, seconds: float) -> Reached:
         best = model.getBestSol()
         at = np.array([model.getSolVal(best, column) for column in columns])
         value = mixed.true_value(at[: mixed.uses.start], at[mixed.uses] > 0.5)
-    return Reached(value, float(model.getDualbound()), perf_counter() - start)
+    bound = float(model.getDualbound())
+    bound = -float("inf") if model.isInfinity(-bound) else bound
+    return Reached(value, bound, perf_counter() - start)
 
 
 def by_highs(mixed: Mixed, near: Vector, seconds: float) -> Reached:
