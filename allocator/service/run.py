@@ -87,6 +87,8 @@ class Service:
     ----------
     address
         Where it serves; empty: nowhere.
+    steady
+        Tells seconds of a clock that nobody sets.
     enter
         Makes a path that logs a browser in as somebody, once.
     """
@@ -106,8 +108,8 @@ class Service:
         self.clock = clock or SystemClock()
         # A clock that is given is believed: it has no other to be held against.
         self._leaps = Leaps(steady_s, self.clock.now()) if clock is None else None
-        steady = time.monotonic if clock is None else lambda: clock.now().timestamp()
-        self.trying = Trying(steady)
+        self.steady = time.monotonic if clock is None else lambda: clock.now().timestamp()
+        self.trying = Trying(self.steady)
         self._budgets = budgets
         self.portfolio = config.installation
         self.live = Live(new_holder())
@@ -136,7 +138,7 @@ class Service:
             self.live,
             longest_wait_s(config),
             self._tell,
-            steady=steady,
+            steady=self.steady,
         )
         self.outbox = Outbox(engine, self.office)
         self._notifier = Notifier(

@@ -46,6 +46,9 @@ UNREADABLE = (
     "published another version"
 )
 
+HELD_FOR_S = 1.0
+"""Seconds for which it is kept whether the mandate that holds can be read."""
+
 LATE_LOOKS = 5
 """Looks at the book that may fail before the leader is not of use: one may be slow."""
 
@@ -64,6 +67,7 @@ class Views:
         self._history = service.office.history
         self._proposal = lru_cache(KNOWN)(self._read_proposal)
         self._marked = Marked(service)
+        self._held: tuple[int | None, float, str] = None, float("-inf"), ""
 
     # The book
 
@@ -383,15 +387,30 @@ class Views:
         if marks is not None and marks.unfit:
             # It is ready all the same, for margins are watched. Strangers may ask: no names.
             faults.append(UNFIT)
-        holds = service.mandates.holds()
-        if isinstance(holds, Unreadable):
+        unreadable = self._unreadable()
+        if unreadable:
             # An instance that is not ready is not reached, and another has to be published here.
-            faults.append(UNREADABLE.format(version=holds.version))
+            faults.append(unreadable)
         if not service.believes_time():
             # Halts and verdicts are taken all the same, so this does not make it unready either.
             faults.append(UNBELIEVED)
         notes = () if service.config.service.alerts.to else (NOBODY,)
         return api.Health(ok=ok, version=__version__, faults=tuple(faults), notes=notes)
+
+    def _unreadable(self) -> str:
+        """Say that what holds cannot be read; empty: it can.
+
+        It may be large, and anybody may ask: it is read once a second, and once another holds.
+        """
+        mandates, now_s = self._service.mandates, self._service.steady()
+        key, (kept, at_s, told) = mandates.number_of_holding(), self._held
+        if key != kept or not 0 <= now_s - at_s < HELD_FOR_S:
+            holds = mandates.holds()
+            told = ""
+            if isinstance(holds, Unreadable):
+                told = UNREADABLE.format(version=holds.version)
+            self._held = key, now_s, told
+        return told
 
     def _unmarked(self, now: datetime) -> str:
         """Say since when this leader has not marked the book; empty: it has, or need not."""

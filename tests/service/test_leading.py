@@ -53,7 +53,7 @@ def test_leads_that_break_off_at_once_are_told_as_no_lead(
         got.append(title)
         return True
 
-    asked = {"retry_s": "0.01", "alerts": {"to": ["env:X"], "dead_man_s": 100}}
+    asked = {"retry_s": "0.01", "poll_s": "0", "alerts": {"to": ["env:X"], "dead_man_s": 100}}
     service = Service(config(tmp_path, service=asked), lite, clock=clock, send=send)
     with lite.begin() as connection:
         connection.execute(text("ALTER TABLE slot RENAME TO slot_away"))
