@@ -218,6 +218,21 @@ def test_what_is_carried_out_late_may_show_for_a_minute(lite: Engine, tmp_path: 
     assert watch.fired == [0, 13]
 
 
+def test_what_ends_while_the_book_is_read_may_show_for_a_minute_too(
+    lite: Engine, tmp_path: Path
+) -> None:
+    watch = Watch(lite, tmp_path)
+    watch.room.exchange.faults.add(Fault("order", "rejected", times=99))
+    watch.at(0)
+    with lite.begin() as session:
+        ended = f"{START + timedelta(minutes=12, seconds=5):%Y-%m-%d %H:%M:%S.%f}"
+        session.execute(text(f"update cycle set ended_at = '{ended}'"))
+    watch.at(12)
+    assert (watch.fired, watch.told()) == ([0], [])
+    watch.at(13.1)
+    assert watch.fired == [0, 13]
+
+
 def test_a_slot_that_a_later_leader_carried_on_is_told_by_its_cycle(
     lite: Engine, tmp_path: Path
 ) -> None:
