@@ -73,6 +73,8 @@ class Trying:
         """
         if leader_at is not None and now - leader_at <= GONE:
             self._since_s = None
-        if self._since_s is None or self._steady() - self._since_s <= STUCK_S:
+        # Whoever asks for readiness asks from another thread.
+        since_s = self._since_s
+        if since_s is None or self._steady() - since_s <= STUCK_S:
             return ""
         return self._why

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -21,7 +21,7 @@ from allocator.service.mandates import Unreadable, Version
 from allocator.service.marked import Marked
 from allocator.service.monitor.history import Group
 from allocator.service.monitor.marks import AccountMark, Marks
-from allocator.service.notify import NOBODY
+from allocator.service.notify import NOBODY, STUCK
 from allocator.service.scheduler.due import next_fire
 from allocator.service.scheduler.slots import Slot, executing
 from allocator.service.snapshots import MissingError
@@ -383,19 +383,27 @@ class Views:
             elif (now - at).total_seconds() > most_s:
                 faults.append(f"{who} last ticked at {stamp(at)}")
         faults += filter(None, (self._unmarked(now), service.vigil.hangs()))
-        ok, marks = not faults, service.live.marks
-        if marks is not None and marks.unfit:
-            # It is ready all the same, for margins are watched. Strangers may ask: no names.
-            faults.append(UNFIT)
-        unreadable = self._unreadable()
-        if unreadable:
-            # An instance that is not ready is not reached, and another has to be published here.
-            faults.append(unreadable)
-        if not service.believes_time():
-            # Halts and verdicts are taken all the same, so this does not make it unready either.
-            faults.append(UNBELIEVED)
+        ok = not faults
+        faults += self._besides(ages["a leader"], now)
         notes = () if service.config.service.alerts.to else (NOBODY,)
         return api.Health(ok=ok, version=__version__, faults=tuple(faults), notes=notes)
+
+    def _besides(self, leader_at: datetime | None, now: datetime) -> Iterator[str]:
+        """Say what is the matter and makes the instance no less of use.
+
+        One that is not ready is not reached: halts and verdicts are taken all the same, margins
+        are watched, and another mandate has to be published here. Strangers may ask: no names.
+        """
+        service, marks = self._service, self._service.live.marks
+        if marks is not None and marks.unfit:
+            yield UNFIT
+        if service.trying.stuck(leader_at, now):
+            yield STUCK
+        unreadable = self._unreadable()
+        if unreadable:
+            yield unreadable
+        if not service.believes_time():
+            yield UNBELIEVED
 
     def _unreadable(self) -> str:
         """Say that what holds cannot be read; empty: it can.

@@ -146,6 +146,19 @@ def test_marks_of_a_clock_that_was_ahead_hide_no_silence_of_the_leader(place: Pl
     assert place.get("/readyz", None).status_code == 200
 
 
+def test_that_nobody_can_lead_is_told_before_the_last_sign_is_old(place: Place) -> None:
+    place.service.beats.leave("leader")
+    place.service.beats.beat("dead", leads=True, at=place.clock.now())
+    place.service.trying.failed(OSError("no key"))
+    for seconds, faults in ((30, []), (31, []), (61, ["no instance can lead"])):
+        place.clock.at += timedelta(seconds=seconds)
+        place.service.trying.failed(OSError("no key"))
+        told = place.get("/readyz", None).json()
+        assert (told["ok"], told["faults"]) == (True, faults)
+    place.service.trying.worked()
+    assert place.get("/readyz", None).json()["faults"] == []
+
+
 def test_what_holds_is_read_once_a_second_however_often_somebody_asks(
     place: Place, lite: Engine
 ) -> None:
