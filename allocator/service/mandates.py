@@ -124,6 +124,14 @@ class Mandates:
         holds = self._published()
         return None if holds is None else _listed(holds)
 
+    def number_of_holding(self) -> int | None:
+        """Tell the number of the version that holds, without reading it; None: none does."""
+        query = select(MandateRow.version).where(
+            MandateRow.portfolio == self._portfolio, MandateRow.status == "published"
+        )
+        with Session(self._reads) as session:
+            return session.exec(query.order_by(col(MandateRow.version).desc()).limit(1)).first()
+
     def after(self, mandate: Mandate, at: datetime) -> Version | None:
         """Tell the version that has taken the place of what a plan was made for.
 

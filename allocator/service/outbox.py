@@ -81,6 +81,9 @@ class Outbox:
     def fold(self, before: datetime, topics: Collection[str], most: int) -> Folded | None:
         """Fold what was left before a time and waits since; None: it is no more than so many.
 
+        Whatever its time says, an alert that was left after a later one is none of them: a clock
+        was behind.
+
         Parameters
         ----------
         topics
@@ -88,8 +91,10 @@ class Outbox:
         """
         number = col(OutboxRow.id)
         with Session(self._reads) as session:
-            old = select(func.max(number)).where(*_waits(), col(OutboxRow.at) < before)
-            last = session.exec(old).one()
+            later = select(func.min(number)).where(*_waits(), col(OutboxRow.at) >= before)
+            first = session.exec(later).one()
+            old = _waits() if first is None else (*_waits(), number < first)
+            last = session.exec(select(func.max(number)).where(*old)).one()
             if last is None:
                 return None
             these = (*_waits(), number <= last)

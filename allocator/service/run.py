@@ -87,6 +87,8 @@ class Service:
     ----------
     address
         Where it serves; empty: nowhere.
+    steady
+        Tells seconds of a clock that nobody sets.
     enter
         Makes a path that logs a browser in as somebody, once.
     """
@@ -106,8 +108,8 @@ class Service:
         self.clock = clock or SystemClock()
         # A clock that is given is believed: it has no other to be held against.
         self._leaps = Leaps(steady_s, self.clock.now()) if clock is None else None
-        steady = time.monotonic if clock is None else lambda: clock.now().timestamp()
-        self.trying = Trying(steady)
+        self.steady = time.monotonic if clock is None else lambda: clock.now().timestamp()
+        self.trying = Trying(self.steady)
         self._budgets = budgets
         self.portfolio = config.installation
         self.live = Live(new_holder())
@@ -136,7 +138,7 @@ class Service:
             self.live,
             longest_wait_s(config),
             self._tell,
-            steady=steady,
+            steady=self.steady,
         )
         self.outbox = Outbox(engine, self.office)
         self._notifier = Notifier(
@@ -193,7 +195,15 @@ class Service:
 
     def _beat(self, now: datetime) -> None:
         self.live.ticked_at = now
-        self.beats.beat(self.live.holder, leads=self.live.leads, at=now)
+        leads = self.live.leads and not self.trying.unproven
+        self.beats.beat(self.live.holder, leads=leads, at=now)
+
+    def _stepped(self) -> None:
+        """Leave a leader's sign at the first step: one that breaks off before is no leader."""
+        first = self.trying.unproven
+        self.trying.worked()
+        if first:
+            self._beat(self.clock.now())
 
     def believes_time(self) -> bool:
         """Tell whether the clock is believed, or was set of late.
@@ -220,6 +230,7 @@ class Service:
                 log.debug("another instance leads")
             except FencedError as error:
                 log.warning("no longer the leader", extra={"why": str(error)})
+                self.trying.failed(error)
             except Exception as error:
                 # Whatever it is, an instance that has ended serves, watches and alerts no more,
                 # and takes the other books of its process with it.
@@ -234,7 +245,7 @@ class Service:
     async def _lead(self, desk: Desk) -> None:
         self.live.leads, self.live.epoch = True, desk.lease.epoch
         self.live.led_at = self.clock.now()
-        self._beat(self.live.led_at)
+        self.trying.leads()
         log.info("leads", extra={"epoch": desk.lease.epoch})
         cycles = Cycles(self._ports(desk), self._monitor(desk), self.metrics.observe)
         worker = Worker(
@@ -248,6 +259,7 @@ class Service:
             wake=self._wake,
             believed=self.believes_time,
             agreed=self._agreeing(desk).ask,
+            stepped=self._stepped,
         )
         parking = asyncio.create_task(self._park(desk))
         looking = asyncio.create_task(self._look(cycles))
@@ -389,15 +401,18 @@ class Service:
         """
         now = self.clock.now()
         started = min(started, now)
+        leader_at = self._leader_at
         try:
-            self._leader_at = self.beats.leader_at(now)
+            leader_at = self.beats.leader_at(now)
+            # One that leads no more takes its sign back: it led until then all the same.
+            self._leader_at = leader_at or (self._leader_at and min(self._leader_at, now))
         except Exception:
             # People have to hear of it all the same: the last tick that was seen grows old.
             log.exception("ticks cannot be read")
         try:
             if self.believes_time():
                 await self._notifier.watch(self._leader_at, started, now)
-                await self._notifier.stuck(self.trying.stuck(self._leader_at, now))
+                await self._notifier.stuck(self.trying.stuck(leader_at, now))
             if self.live.leads:
                 self.vigil.watch(now)
                 await self._notifier.deliver(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -21,7 +21,7 @@ from allocator.service.mandates import Unreadable, Version
 from allocator.service.marked import Marked
 from allocator.service.monitor.history import Group
 from allocator.service.monitor.marks import AccountMark, Marks
-from allocator.service.notify import NOBODY
+from allocator.service.notify import NOBODY, STUCK
 from allocator.service.scheduler.due import next_fire
 from allocator.service.scheduler.slots import Slot, executing
 from allocator.service.snapshots import MissingError
@@ -46,6 +46,9 @@ UNREADABLE = (
     "published another version"
 )
 
+HELD_FOR_S = 1.0
+"""Seconds for which it is kept whether the mandate that holds can be read."""
+
 LATE_LOOKS = 5
 """Looks at the book that may fail before the leader is not of use: one may be slow."""
 
@@ -64,6 +67,7 @@ class Views:
         self._history = service.office.history
         self._proposal = lru_cache(KNOWN)(self._read_proposal)
         self._marked = Marked(service)
+        self._held: tuple[int | None, float, str] = None, float("-inf"), ""
 
     # The book
 
@@ -379,19 +383,42 @@ class Views:
             elif (now - at).total_seconds() > most_s:
                 faults.append(f"{who} last ticked at {stamp(at)}")
         faults += filter(None, (self._unmarked(now), service.vigil.hangs()))
-        ok, marks = not faults, service.live.marks
-        if marks is not None and marks.unfit:
-            # It is ready all the same, for margins are watched. Strangers may ask: no names.
-            faults.append(UNFIT)
-        holds = service.mandates.holds()
-        if isinstance(holds, Unreadable):
-            # An instance that is not ready is not reached, and another has to be published here.
-            faults.append(UNREADABLE.format(version=holds.version))
-        if not service.believes_time():
-            # Halts and verdicts are taken all the same, so this does not make it unready either.
-            faults.append(UNBELIEVED)
+        ok = not faults
+        faults += self._besides(ages["a leader"], now)
         notes = () if service.config.service.alerts.to else (NOBODY,)
         return api.Health(ok=ok, version=__version__, faults=tuple(faults), notes=notes)
+
+    def _besides(self, leader_at: datetime | None, now: datetime) -> Iterator[str]:
+        """Say what is the matter and makes the instance no less of use.
+
+        One that is not ready is not reached: halts and verdicts are taken all the same, margins
+        are watched, and another mandate has to be published here. Strangers may ask: no names.
+        """
+        service, marks = self._service, self._service.live.marks
+        if marks is not None and marks.unfit:
+            yield UNFIT
+        if service.trying.stuck(leader_at, now):
+            yield STUCK
+        unreadable = self._unreadable()
+        if unreadable:
+            yield unreadable
+        if not service.believes_time():
+            yield UNBELIEVED
+
+    def _unreadable(self) -> str:
+        """Say that what holds cannot be read; empty: it can.
+
+        It may be large, and anybody may ask: it is read once a second, and once another holds.
+        """
+        mandates, now_s = self._service.mandates, self._service.steady()
+        key, (kept, at_s, told) = mandates.number_of_holding(), self._held
+        if key != kept or not 0 <= now_s - at_s < HELD_FOR_S:
+            holds = mandates.holds()
+            told = ""
+            if isinstance(holds, Unreadable):
+                told = UNREADABLE.format(version=holds.version)
+            self._held = key, now_s, told
+        return told
 
     def _unmarked(self, now: datetime) -> str:
         """Say since when this leader has not marked the book; empty: it has, or need not."""

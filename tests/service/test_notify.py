@@ -262,6 +262,34 @@ def test_alerts_of_now_are_not_folded_as_old_by_a_clock_that_is_not_believed(box
     assert "number 7\n" in box.got[-1][1]
 
 
+def test_an_alert_of_a_clock_that_was_behind_folds_none_that_is_fresh(box: Box) -> None:
+    for number in range(MOST_IN_A_DIGEST - 2):
+        box.alert("test", number=number)
+    box.clock.at -= timedelta(days=2)
+    box.alert("test", number="behind")
+    box.clock.at += timedelta(days=2)
+    assert box.deliver() == MOST_IN_A_DIGEST - 1
+    text = box.got[-1][1]
+    assert "see the audit" not in text
+    assert "number 0\n" in text
+
+
+def test_an_alert_of_a_clock_that_was_ahead_keeps_none_from_being_folded_for_long(
+    box: Box,
+) -> None:
+    for number in range(2 * MOST_IN_A_DIGEST):
+        ahead = timedelta(days=9 if number == 1 else 0)
+        box.clock.at += ahead
+        box.alert("test", number=number)
+        box.clock.at -= ahead
+    box.clock.at += timedelta(days=2)
+    for _ in range(3):
+        box.deliver()
+    assert len(box.got) == 2
+    assert "50 alerts since" in box.got[-1][1]
+    assert box.outbox.count() == 0
+
+
 def test_alert_that_nobody_can_be_told_is_logged_once_and_goes_on_waiting(
     box: Box, caplog: pytest.LogCaptureFixture
 ) -> None:

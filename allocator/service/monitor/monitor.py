@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from allocator.execution.leader import Lease
@@ -27,6 +27,9 @@ from allocator.service.states import States, Tell
 from allocator.state import Book
 
 log = logging.getLogger(__name__)
+
+ANY = datetime(1970, 1, 1, tzinfo=UTC)
+"""In the place of the time of a book that is held against another."""
 
 MOST_NAMED = 5
 """Files that an alert names."""
@@ -85,6 +88,7 @@ class Monitor:
         self._moving = set[str]()
         # What urgent triggers saw of funding last, and the others, which rest during a cycle.
         self._rates = lines.memory.rates()
+        self._reckoned: tuple[tuple[Snapshot, Mandate], bool] | None = None
         self.latest: Marks | None = None
 
     def before_reading(self) -> None:
@@ -125,7 +129,7 @@ class Monitor:
         self._base = self._base.after(marks.at, marks.equity, earned, believed=self._believed())
         self._bases.keep(self._lease, self._base, marks.at)
         self.latest = marks
-        firings = self._watch(marks, lambda: _is_broken(snapshot, mandate), busy=busy)
+        firings = self._watch(marks, lambda: self._is_broken(snapshot, mandate), busy=busy)
         self._states.take("mandate_unfit", marks.unfit, why=marks.unfit)
         self._write(marks)
         return firings
@@ -206,6 +210,21 @@ class Monitor:
             log.warning("an urgent repair did not mend it: it is tried again", extra=told)
         return rows
 
+    def _is_broken(self, snapshot: Snapshot, mandate: Mandate | None) -> bool:
+        """Tell whether there is something to repair; a mandate that does not fit tells none.
+
+        It is reckoned once for the same book, whatever time that was read at.
+        """
+        if mandate is None:
+            return False
+        asked = snapshot.model_copy(update={"as_of": ANY}), mandate
+        if self._reckoned is None or self._reckoned[0] != asked:
+            try:
+                self._reckoned = asked, broken(snapshot, mandate)
+            except InputError:
+                self._reckoned = asked, False
+        return self._reckoned[1]
+
     def _ages(self, marks: Marks) -> dict[str, Decimal]:
         """Tell how long ago each venue was last read whole, seconds; 0 at the first look."""
         broken = {self._venues[name] for name in marks.unread if name in self._venues}
@@ -245,11 +264,3 @@ class Monitor:
             named = ", ".join(done.aside[:MOST_NAMED])
             why = f"{len(done.aside)} files could not be read and were set aside: {named}"
             self._states.take("history_set_aside", why, folder=str(self._store.folder), why=why)
-
-
-def _is_broken(snapshot: Snapshot, mandate: Mandate | None) -> bool:
-    """Tell whether there is something to repair; a mandate that does not fit tells none."""
-    try:
-        return mandate is not None and broken(snapshot, mandate)
-    except InputError:
-        return False

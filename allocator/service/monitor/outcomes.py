@@ -263,8 +263,11 @@ def _left(plan: Plan) -> str:
 
 
 def _rested(since: datetime | None, now: datetime) -> bool:
-    """Tell whether a time is long enough ago; one of the future was told by a clock ahead."""
-    return since is not None and not timedelta() <= now - since < LEAST_REST
+    """Tell whether a time is long enough ago; one of a far future was told by a clock ahead.
+
+    What ended while the book was read is a little later than the book.
+    """
+    return since is not None and abs(now - since) >= LEAST_REST
 
 
 def _fired_as(subject: str) -> str:

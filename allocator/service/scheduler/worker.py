@@ -61,6 +61,8 @@ class Worker:
     agreed
         Tells whether others' clocks agree with one that is not believed: a repair begins then.
         None: it waits as the others do.
+    stepped
+        Told after each step, whether there was a slot or not.
     """
 
     def __init__(  # noqa: PLR0913 - its ports
@@ -76,6 +78,7 @@ class Worker:
         settle: Settle | None = None,
         believed: Callable[[], bool] = lambda: True,
         agreed: Callable[[], Awaitable[bool]] | None = None,
+        stepped: Callable[[], None] = lambda: None,
     ) -> None:
         self._slots = slots
         self._lease = lease
@@ -87,6 +90,7 @@ class Worker:
         self._settle = settle
         self._believed = believed
         self._agreed = agreed
+        self._stepped = stepped
         self._settle_at: datetime | None = None
         self._wait_s = BACKOFF_S[0]
         self._fresh = True
@@ -214,6 +218,8 @@ class Worker:
         """
         while not stopping.is_set():
             self._wake.clear()
-            if not await self.step():
+            did = await self.step()
+            self._stepped()
+            if not did:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), IDLE_S)

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 from structlog.contextvars import bound_contextvars, get_contextvars
 
 from allocator.models.api import Health
@@ -144,6 +144,43 @@ def test_marks_of_a_clock_that_was_ahead_hide_no_silence_of_the_leader(place: Pl
     assert answer.json()["faults"] == ["the leader has not marked the book for 161 s"]
     place.service.vigil.looked()
     assert place.get("/readyz", None).status_code == 200
+
+
+def test_that_nobody_can_lead_is_told_before_the_last_sign_is_old(place: Place) -> None:
+    place.service.beats.leave("leader")
+    place.service.beats.beat("dead", leads=True, at=place.clock.now())
+    place.service.trying.failed(OSError("no key"))
+    for seconds, faults in ((30, []), (31, []), (61, ["no instance can lead"])):
+        place.clock.at += timedelta(seconds=seconds)
+        place.service.trying.failed(OSError("no key"))
+        told = place.get("/readyz", None).json()
+        assert (told["ok"], told["faults"]) == (True, faults)
+    place.service.trying.worked()
+    assert place.get("/readyz", None).json()["faults"] == []
+
+
+def test_what_holds_is_read_once_a_second_however_often_somebody_asks(
+    place: Place, lite: Engine
+) -> None:
+    read = list[str]()
+
+    def asks(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("SELECT") and "mandate_json" in statement:
+            read.append(statement)
+
+    event.listen(lite, "before_cursor_execute", asks)
+    for _ in range(5):
+        assert place.get("/readyz", None).json()["faults"] == []
+    assert len(read) == 1
+    with lite.begin() as connection:
+        connection.execute(text("UPDATE mandate_version SET mandate_json = '{'"))
+    place.clock.at += timedelta(seconds=1)
+    (fault,) = place.get("/readyz", None).json()["faults"]
+    assert "cannot be read" in fault
+    assert len(read) == 2
+    place.clock.at -= timedelta(days=1)
+    place.get("/readyz", None)
+    assert len(read) == 3, "a clock that was set back keeps no answer"
 
 
 def test_a_mandate_that_does_not_fit_is_told_without_a_name_and_the_leader_is_ready(

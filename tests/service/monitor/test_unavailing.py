@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from allocator.execution.transitions import Stage
 from allocator.models.mandate import Mandate
 from allocator.models.service import TriggerRule
 from allocator.models.snapshot import Snapshot
+from allocator.service.monitor import monitor as watching
 from allocator.service.monitor.monitor import Monitor
 from allocator.service.monitor.outcomes import Outcomes
+from allocator.service.repairs import broken
 from allocator.service.scheduler.worker import Worker
 from tests.execution.book import START
 from tests.service.rooms import EVERYBODY, Room
@@ -168,6 +171,31 @@ def test_a_trigger_that_found_nothing_broken_fires_again_once_something_is(
     assert watch.told() == []
 
 
+def test_whether_something_is_broken_is_reckoned_once_for_the_same_book(
+    lite: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roomy = mandate(limits=[{**LIMIT, "max": "60000"}])
+    watch = Watch(lite, tmp_path, mandate=roomy, rule={"threshold": "0.5", "release": "0.4"})
+    reckoned = list[Snapshot]()
+
+    def reckon(book: Snapshot, holds: Mandate) -> bool:
+        reckoned.append(book)
+        return broken(book, holds)
+
+    monkeypatch.setattr(watching, "broken", reckon)
+    watch.at(0, 2, 3, 4)
+    assert len(reckoned) == 1
+    watch.room.exchange.holdings["a"].holding("alpha:BTC/USDT:USDT").quantity -= Decimal("0.1")
+    watch.at(5, 6)
+    assert len(reckoned) == 2, "another book"
+    now = watch.room.clock.now()
+    tight = watch.room.mandates.draft(mandate(), "ann", "", now)
+    watch.room.mandates.publish(tight.version, "bob", now)
+    watch.at(11)
+    assert len(reckoned) == 3, "another mandate"
+    assert watch.fired == [0, 11]
+
+
 def test_what_came_back_by_now_is_not_told(lite: Engine, tmp_path: Path) -> None:
     watch = Watch(lite, tmp_path)
     watch.room.exchange.faults.add(Fault("order", "rejected"))
@@ -187,6 +215,21 @@ def test_what_is_carried_out_late_may_show_for_a_minute(lite: Engine, tmp_path: 
     watch.at(12.5)
     assert watch.fired == [0]
     watch.at(13)
+    assert watch.fired == [0, 13]
+
+
+def test_what_ends_while_the_book_is_read_may_show_for_a_minute_too(
+    lite: Engine, tmp_path: Path
+) -> None:
+    watch = Watch(lite, tmp_path)
+    watch.room.exchange.faults.add(Fault("order", "rejected", times=99))
+    watch.at(0)
+    with lite.begin() as session:
+        ended = f"{START + timedelta(minutes=12, seconds=5):%Y-%m-%d %H:%M:%S.%f}"
+        session.execute(text(f"update cycle set ended_at = '{ended}'"))
+    watch.at(12)
+    assert (watch.fired, watch.told()) == ([0], [])
+    watch.at(13.1)
     assert watch.fired == [0, 13]
 
 
