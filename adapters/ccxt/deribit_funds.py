@@ -16,6 +16,7 @@ from datetime import timedelta
 from typing import Any
 
 from allocator.adapters.ccxt.answers import rows
+from allocator.adapters.ccxt.deposits import deposit_by
 from allocator.adapters.ccxt.deribit_reads import (
     continued,
     contracts,
@@ -25,7 +26,7 @@ from allocator.adapters.ccxt.deribit_reads import (
     units,
     written,
 )
-from allocator.adapters.ccxt.dialect import Trace, Withdrawal
+from allocator.adapters.ccxt.dialect import Deposit, Trace, Withdrawal
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError, UnansweredError
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number
@@ -137,12 +138,14 @@ async def find_withdrawal(source: Place, intent: TransferIntent, trace: Trace) -
     )
 
 
-async def has_deposit(target: Place, asset: str, txid: str) -> bool:
-    """Tell whether a transaction was credited."""
+async def deposits(target: Place, asset: str, txid: str) -> list[Deposit]:
+    """List what of a transaction was credited."""
     found = await counted(target.login, "private_get_get_deposits", {"currency": asset})
-    return any(
-        row.get("transaction_id") == txid and row.get("state") == "completed" for row in found
-    )
+    return [
+        deposit_by(row)
+        for row in found
+        if row.get("transaction_id") == txid and row.get("state") == "completed"
+    ]
 
 
 async def send_move(source: Place, target: Place, intent: MoveIntent) -> str:

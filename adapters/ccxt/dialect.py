@@ -120,6 +120,24 @@ class Withdrawal:
     fee_within: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """What of a transaction was credited, as the receiving venue shows it.
+
+    Attributes
+    ----------
+    amount
+        Asset units; None: the record does not tell them.
+    address, tag, network
+        Where it arrived, in the receiving venue's words; empty: the record does not tell.
+    """
+
+    amount: Decimal | None
+    address: str = ""
+    tag: str = ""
+    network: str = ""
+
+
 class Dialect(Protocol):
     """One venue."""
 
@@ -175,8 +193,8 @@ class Dialect(Protocol):
         """Look a withdrawal up at the venue that sends."""
         ...
 
-    async def has_deposit(self, target: Place, asset: str, txid: str) -> bool:
-        """Tell whether a transaction was credited at the venue that receives."""
+    async def deposits(self, target: Place, asset: str, txid: str) -> Sequence[Deposit]:
+        """List what of a transaction was credited at the venue that receives."""
         ...
 
     async def send_move(self, source: Place, target: Place, intent: MoveIntent) -> str:
