@@ -302,9 +302,16 @@ class CcxtVenue:
     ) -> Trace:
         """Tell since when to look: nothing can have happened before its request was stamped."""
         earliest = intent.stamped_at or since
-        taken = self._directory.alike.taken(intent.client_id)
+        alike = self._directory.alike
         since_ms = self._place.login.venue_ms(earliest) - CLOCK_ERROR_MS
-        return Trace(since_ms, venue_id, taken, refused)
+        return Trace(
+            since_ms,
+            venue_id,
+            taken=alike.taken(intent.client_id),
+            rivals=not isinstance(intent, OrderIntent)
+            and alike.rivals(self._place.venue, intent, earliest),
+            refused=refused,
+        )
 
     async def _find(self, intent: Intent, trace: Trace) -> Found | None:
         if isinstance(intent, OrderIntent):

@@ -84,6 +84,8 @@ class Trace:
         The id the venue gave it, if its acknowledgement arrived.
     taken
         Ids of the venue that are other actions': none of them is this one's.
+    rivals
+        Whether another that looks the same was sent, its record not known.
     refused
         Whether the venue refused it just now: what is looked for is what another copy of the same
         request did before, and none is on its way.
@@ -92,6 +94,7 @@ class Trace:
     since_ms: int
     venue_id: str | None = None
     taken: frozenset[str] = frozenset()
+    rivals: bool = False
     refused: bool = False
 
 
