@@ -12,6 +12,9 @@ makes a refusal an ``Ack``, unless that says itself that the action came before:
 found the refusal stands, where something is found that is not known to be another's the outcome is
 ``Unknown``. And every look-up of such an action finds it only where no other, sent as late, may be
 what was found; else nobody can say.
+
+All that a look-up or a cancel asks is urgent, whether it names the order or lists them: it follows
+what we wrote. Readings and gathers are not.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from allocator.adapters.ccxt.batches import check_carried
+from allocator.adapters.ccxt.budgets import hurry
 from allocator.adapters.ccxt.dialect import Batches, DeadMan, Trace, able
 from allocator.adapters.ccxt.effects import fitting, had_effect
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
@@ -144,9 +148,11 @@ class CcxtVenue:
         self, intent: Intent, since: datetime, venue_id: str | None = None, *, refused: bool = False
     ) -> Finding:
         try:
-            await self._place.login.prepare()
-            now = await self._place.login.server_time()
-            found = await self._find(intent, self._trace(intent, since, venue_id, refused=refused))
+            with hurry():
+                await self._place.login.prepare()
+                now = await self._place.login.server_time()
+                trace = self._trace(intent, since, venue_id, refused=refused)
+                found = await self._find(intent, trace)
             if found is not None and not isinstance(intent, OrderIntent):
                 self._money.check_owned(intent, found, since, venue_id)
         except Exception as error:  # noqa: BLE001 - an error is never a negative
@@ -156,8 +162,9 @@ class CcxtVenue:
     async def cancel(self, intent: OrderIntent) -> Outcome:
         """Cancel what is left of an order."""
         try:
-            await self._ready()
-            return Ack(venue_id=await self._dialect.cancel_order(self._place, intent))
+            with hurry():
+                await self._ready()
+                return Ack(venue_id=await self._dialect.cancel_order(self._place, intent))
         except NotSentError as error:
             return Unknown(why=str(error))
         except RefusalError as error:
@@ -302,9 +309,16 @@ class CcxtVenue:
     ) -> Trace:
         """Tell since when to look: nothing can have happened before its request was stamped."""
         earliest = intent.stamped_at or since
-        taken = self._directory.alike.taken(intent.client_id)
+        alike = self._directory.alike
         since_ms = self._place.login.venue_ms(earliest) - CLOCK_ERROR_MS
-        return Trace(since_ms, venue_id, taken, refused)
+        return Trace(
+            since_ms,
+            venue_id,
+            taken=alike.taken(intent.client_id),
+            rivals=not isinstance(intent, OrderIntent)
+            and alike.rivals(self._place.venue, intent, earliest),
+            refused=refused,
+        )
 
     async def _find(self, intent: Intent, trace: Trace) -> Found | None:
         if isinstance(intent, OrderIntent):

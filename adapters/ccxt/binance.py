@@ -23,7 +23,8 @@ from allocator.adapters.ccxt.answers import rows, single
 from allocator.adapters.ccxt.binance_orders import DUPLICATE, MOST_ORDERS, WALLETS
 from allocator.adapters.ccxt.binance_reads import order_state, path_of
 from allocator.adapters.ccxt.binance_switch import LEAST_SILENCE_S, has_switch
-from allocator.adapters.ccxt.dialect import Facts, Trace, Withdrawal
+from allocator.adapters.ccxt.deposits import deposit_by
+from allocator.adapters.ccxt.dialect import Deposit, Facts, Trace, Withdrawal
 from allocator.adapters.ccxt.failures import RefusalError
 from allocator.adapters.ccxt.fills import fees_of
 from allocator.adapters.ccxt.place import Place, text
@@ -248,14 +249,18 @@ class Binance(ReadsAccounts, ReadsMarkets, ReadsNetworks):
             at=_instant(text(row, "applyTime")),
         )
 
-    async def has_deposit(self, target: Place, asset: str, txid: str) -> bool:
-        """Tell whether a transaction was credited."""
+    async def deposits(self, target: Place, asset: str, txid: str) -> list[Deposit]:
+        """List what of a transaction was credited."""
         found = rows(
             await target.login.call(
                 "sapi_get_capital_deposit_hisrec", {"coin": asset, "txId": txid}
             )
         )
-        return any(row.get("txId") == txid and str(row.get("status")) in CREDITED for row in found)
+        return [
+            deposit_by(row, tag="addressTag", network="network")
+            for row in found
+            if row.get("txId") == txid and str(row.get("status")) in CREDITED
+        ]
 
     async def send_move(self, source: Place, target: Place, intent: MoveIntent) -> str:
         """Move a position between two members."""

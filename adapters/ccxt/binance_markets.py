@@ -15,7 +15,7 @@ from allocator.adapters.ccxt.binance_reads import SIDES, size_of, wallet_of
 from allocator.adapters.ccxt.markets import funding_rate, instrument_of, quoted
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number
-from allocator.adapters.ccxt.withdrawing import fee_by
+from allocator.adapters.ccxt.withdrawing import fee_by, terms_of
 from allocator.adapters.exact import exactly
 from allocator.adapters.figures import daily_range_volatility, rising
 from allocator.adapters.sources import AssetPrices, NetworkTerms
@@ -211,9 +211,9 @@ async def networks(place: Place, assets: Collection[str]) -> Mapping[str, Networ
 
 def _terms(network: JsonObject) -> NetworkTerms:
     step = number(network.get("withdrawIntegerMultiple")) or ZERO
-    return NetworkTerms(
-        fee=fee_by(number(text(network, "withdrawFee")), step) or ZERO,
-        minimum=number(network.get("withdrawMin")) or ZERO,
-        step=step,
-        open=network.get("withdrawEnable") is True,
+    return terms_of(
+        fee_by(number(network.get("withdrawFee")), step),
+        number(network.get("withdrawMin")),
+        step,
+        usable=network.get("withdrawEnable") is True,
     )

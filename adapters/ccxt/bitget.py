@@ -23,7 +23,8 @@ from decimal import Decimal
 from allocator.adapters.ccxt import bitget_accounts, bitget_funds, bitget_markets
 from allocator.adapters.ccxt.bitget_accounts import ONE_WAY, setting
 from allocator.adapters.ccxt.bitget_reads import COIN, FUTURES, pages, row_of, rows_of
-from allocator.adapters.ccxt.dialect import Facts, Trace
+from allocator.adapters.ccxt.deposits import deposit_by
+from allocator.adapters.ccxt.dialect import Deposit, Facts, Trace
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
 from allocator.adapters.ccxt.fills import Fill, fees_of
 from allocator.adapters.ccxt.lacking import SendsNoMoves
@@ -172,13 +173,17 @@ class Bitget(ReadsAccounts, ReadsMarkets, Withdraws, SendsNoMoves):
         row = next((row for row in rows if row.get("clientOid") == intent.client_id), None)
         return None if row is None else _found_transfer(row)
 
-    async def has_deposit(self, target: Place, asset: str, txid: str) -> bool:
-        """Tell whether a transaction of the last week was credited to the spot wallet."""
+    async def deposits(self, target: Place, asset: str, txid: str) -> list[Deposit]:
+        """List what of a transaction of the last week was credited to the spot wallet."""
         now_ms = round(target.login.venue_now().timestamp() * 1000)
         endpoint = "private_spot_get_v2_spot_wallet_deposit_records"
         asked = {"coin": asset, "startTime": now_ms - WEEK_MS, "endTime": now_ms, "limit": 100}
         rows = rows_of(await target.login.call(endpoint, asked), endpoint)
-        return any(row.get("tradeId") == txid and row.get("status") == "success" for row in rows)
+        return [
+            deposit_by(row, amount="size", address="toAddress")
+            for row in rows
+            if row.get("tradeId") == txid and row.get("status") == "success"
+        ]
 
 
 async def _single(place: Place, intent: OrderIntent, asked: JsonObject) -> JsonObject | None:

@@ -20,7 +20,8 @@ from allocator.adapters.ccxt.bybit_reads import (
     pages,
     result,
 )
-from allocator.adapters.ccxt.dialect import Facts, Trace, Withdrawal
+from allocator.adapters.ccxt.deposits import deposit_by
+from allocator.adapters.ccxt.dialect import Deposit, Facts, Trace, Withdrawal
 from allocator.adapters.ccxt.failures import RefusalError
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.reads import ReadsAccounts, ReadsMarkets, ReadsNetworks
@@ -249,15 +250,19 @@ class Bybit(ReadsAccounts, ReadsMarkets, ReadsNetworks):
             at=moment(text(row, "createTime")),
         )
 
-    async def has_deposit(self, target: Place, asset: str, txid: str) -> bool:
-        """Tell whether a transaction was credited; 3 is the venue's word for success."""
+    async def deposits(self, target: Place, asset: str, txid: str) -> list[Deposit]:
+        """List what of a transaction was credited; 3 is the venue's word for success."""
         rows = await pages(
             target.login,
             "private_get_v5_asset_deposit_query_record",
             {"coin": asset, "txID": txid},
             "rows",
         )
-        return any(row.get("txID") == txid and str(row.get("status")) == "3" for row in rows)
+        return [
+            deposit_by(row, address="toAddress")
+            for row in rows
+            if row.get("txID") == txid and str(row.get("status")) == "3"
+        ]
 
     async def send_move(self, source: Place, target: Place, intent: MoveIntent) -> str:
         """Move a position between two members; the side is what the sender does."""

@@ -146,7 +146,7 @@ def _keep_answer(check: Callable[..., Any], *args: Any) -> Any:
     answer = heard.get()
     status = int(args[0])
     if answer is not None:
-        answer.status, answer.headers, answer.body = status, args[4], str(args[5] or "")
+        answer.hear(status, args[4], str(args[5] or ""))
     if is_redirect(status):
         raise exchanges.BadResponse("a redirect to another address, not followed")
     return check(*args)

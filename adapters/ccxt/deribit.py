@@ -39,7 +39,7 @@ from allocator.adapters.ccxt.deribit_reads import (
     result,
     units,
 )
-from allocator.adapters.ccxt.dialect import Facts, Trace, Withdrawal
+from allocator.adapters.ccxt.dialect import Deposit, Facts, Trace, Withdrawal
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError, UnansweredError
 from allocator.adapters.ccxt.fills import fees_of, quantity_of
 from allocator.adapters.ccxt.place import Place, text
@@ -209,9 +209,9 @@ class Deribit(ReadsAccounts, ReadsMarkets, ReadsNetworks):
         del address
         return await deribit_funds.find_withdrawal(source, intent, trace)
 
-    async def has_deposit(self, target: Place, asset: str, txid: str) -> bool:
-        """Tell whether a transaction was credited."""
-        return await deribit_funds.has_deposit(target, asset, txid)
+    async def deposits(self, target: Place, asset: str, txid: str) -> list[Deposit]:
+        """List what of a transaction was credited."""
+        return await deribit_funds.deposits(target, asset, txid)
 
     async def send_move(self, source: Place, target: Place, intent: MoveIntent) -> str:
         """Move a position between two accounts."""

@@ -12,10 +12,12 @@ none and its answer no id; what became of one without an answer is read from the
 
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
 from typing import Any
 
 from allocator.adapters.ccxt.answers import rows
+from allocator.adapters.ccxt.deposits import deposit_by
 from allocator.adapters.ccxt.deribit_reads import (
     continued,
     contracts,
@@ -25,7 +27,7 @@ from allocator.adapters.ccxt.deribit_reads import (
     units,
     written,
 )
-from allocator.adapters.ccxt.dialect import Trace, Withdrawal
+from allocator.adapters.ccxt.dialect import Deposit, Trace, Withdrawal
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError, UnansweredError
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number
@@ -44,7 +46,9 @@ TRANSFER_STATES: dict[str, FoundState] = {
 """Every other word is the reason of a refusal."""
 
 FAILED_WITHDRAWALS = frozenset({"cancelled", "interrupted", "rejected"})
-MOVED = "moved:"
+MOVED, LOGGED = "moved:", "log:"
+"""Names of a move that only its answer tells of, and of one whose entry in the log is known."""
+
 AHEAD_MS = 1000
 """How far beyond now a log is read: clocks differ."""
 
@@ -137,12 +141,14 @@ async def find_withdrawal(source: Place, intent: TransferIntent, trace: Trace) -
     )
 
 
-async def has_deposit(target: Place, asset: str, txid: str) -> bool:
-    """Tell whether a transaction was credited."""
+async def deposits(target: Place, asset: str, txid: str) -> list[Deposit]:
+    """List what of a transaction was credited."""
     found = await counted(target.login, "private_get_get_deposits", {"currency": asset})
-    return any(
-        row.get("transaction_id") == txid and row.get("state") == "completed" for row in found
-    )
+    return [
+        deposit_by(row)
+        for row in found
+        if row.get("transaction_id") == txid and row.get("state") == "completed"
+    ]
 
 
 async def send_move(source: Place, target: Place, intent: MoveIntent) -> str:
@@ -178,14 +184,30 @@ async def send_move(source: Place, target: Place, intent: MoveIntent) -> str:
 async def find_move(source: Place, intent: MoveIntent, trace: Trace) -> Found | None:
     """Tell that an acknowledged move is done, or look for it in the sender's log.
 
+    The acknowledgement lists what moved; its entry is looked for to be told from an equal one's.
+
     Raises
     ------
     VenueError
-        When two entries look the same, or one of an order does: that may be a trade.
+        When two entries look the same, one of an order does, which may be a trade, or what was
+        found once is gone.
     """
-    if trace.venue_id is not None and trace.venue_id.startswith(MOVED):
-        return _found_move(intent, None)
-    same = await _logged(source, intent, trace)
+    known = trace.venue_id or ""
+    if not known.startswith(MOVED):
+        return await _find_logged(source, intent, trace)
+    with contextlib.suppress(VenueError):
+        found = None if trace.rivals else await _find_logged(source, intent, trace)
+        if found is not None:
+            return found
+    return _found_move(intent, None)
+
+
+async def _find_logged(source: Place, intent: MoveIntent, trace: Trace) -> Found | None:
+    like = await _logged(source, intent, trace)
+    mine = [row for row in like if _name_of(row) == trace.venue_id]
+    if not mine and (trace.venue_id or "").startswith(LOGGED):
+        raise VenueError(f"{trace.venue_id} was found before and is not there")
+    same = mine or [row for row in like if _name_of(row) not in trace.taken]
     if len(same) > 1 or any(row.get("order_id") for row in same):
         raise VenueError("a trade looks the same as the move")
     return _found_move(intent, same[0]) if same else None
@@ -217,9 +239,13 @@ async def _logged(source: Place, intent: MoveIntent, trace: Trace) -> list[JsonO
     ]
 
 
+def _name_of(row: JsonObject) -> str:
+    return f"{LOGGED}{text(row, 'id')}"
+
+
 def _found_move(intent: MoveIntent, row: JsonObject | None) -> Found:
     return Found(
-        venue_id=f"{MOVED}{intent.client_id}",
+        venue_id=f"{MOVED}{intent.client_id}" if row is None else _name_of(row),
         state="settled",
         filled=intent.quantity,
         average_price=intent.price,

@@ -84,6 +84,8 @@ class Trace:
         The id the venue gave it, if its acknowledgement arrived.
     taken
         Ids of the venue that are other actions': none of them is this one's.
+    rivals
+        Whether another that looks the same was sent, its record not known.
     refused
         Whether the venue refused it just now: what is looked for is what another copy of the same
         request did before, and none is on its way.
@@ -92,6 +94,7 @@ class Trace:
     since_ms: int
     venue_id: str | None = None
     taken: frozenset[str] = frozenset()
+    rivals: bool = False
     refused: bool = False
 
 
@@ -118,6 +121,24 @@ class Withdrawal:
     fee: Decimal
     at: datetime
     fee_within: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """What of a transaction was credited, as the receiving venue shows it.
+
+    Attributes
+    ----------
+    amount
+        Asset units; None: the record does not tell them.
+    address, tag, network
+        Where it arrived, in the receiving venue's words; empty: the record does not tell.
+    """
+
+    amount: Decimal | None
+    address: str = ""
+    tag: str = ""
+    network: str = ""
 
 
 class Dialect(Protocol):
@@ -175,8 +196,8 @@ class Dialect(Protocol):
         """Look a withdrawal up at the venue that sends."""
         ...
 
-    async def has_deposit(self, target: Place, asset: str, txid: str) -> bool:
-        """Tell whether a transaction was credited at the venue that receives."""
+    async def deposits(self, target: Place, asset: str, txid: str) -> Sequence[Deposit]:
+        """List what of a transaction was credited at the venue that receives."""
         ...
 
     async def send_move(self, source: Place, target: Place, intent: MoveIntent) -> str:

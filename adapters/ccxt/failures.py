@@ -74,11 +74,23 @@ class NotSentError(VenueError):
 
 @dataclass(slots=True)
 class Answer:
-    """What came back for one request; empty when nothing did."""
+    """What came back for one request, or the first failure of several; empty when nothing did.
+
+    Attributes
+    ----------
+    left
+        Whether a request was let go: none that waited in vain for its turn was.
+    """
 
     status: int = 0
     body: str = ""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    left: bool = False
+
+    def hear(self, status: int, headers: Mapping[str, str], body: str) -> None:
+        """Keep an answer, unless one that failed was kept."""
+        if self.status < HTTPStatus.BAD_REQUEST:
+            self.status, self.headers, self.body = status, headers, body
 
 
 def is_redirect(status: int) -> bool:

@@ -28,7 +28,7 @@ from itertools import zip_longest
 from allocator.adapters.ccxt import gateio_accounts, gateio_funds, gateio_markets
 from allocator.adapters.ccxt.answers import listed
 from allocator.adapters.ccxt.batches import of_request, told_each
-from allocator.adapters.ccxt.dialect import Facts, Trace
+from allocator.adapters.ccxt.dialect import Deposit, Facts, Trace
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
 from allocator.adapters.ccxt.fills import fees_of
 from allocator.adapters.ccxt.gateio_reads import pages, settle
@@ -258,11 +258,14 @@ class Gate(ReadsAccounts, ReadsMarkets, Withdraws, SendsNoMoves):
         filled = intent.amount if state == "settled" else ZERO
         return Found(venue_id=intent.client_id, state=state, filled=filled)
 
-    async def has_deposit(self, target: Place, asset: str, txid: str) -> bool:
-        """Tell whether a transaction was credited."""
+    async def deposits(self, target: Place, asset: str, txid: str) -> list[Deposit]:
+        """List what of a transaction was credited; no page says whose address a record tells."""
         reply = await target.login.call("private_wallet_get_deposits", {"currency": asset})
         rows = listed(reply, "deposits")
-        return any(row.get("txid") == txid and row.get("status") == "DONE" for row in rows)
+        return [
+            Deposit(number(row.get("amount")))
+            for row in rows if row.get("txid") == txid and row.get("status") == "DONE"
+        ]  # fmt: skip
 
 
 def _worded(place: Place, intent: OrderIntent) -> JsonObject:

@@ -216,10 +216,10 @@ class Hyperliquid(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves)
         """Look a transfer up by its number."""
         return await hyperliquid_funds.find_transfer(source, target, intent, trace)
 
-    async def has_deposit(self, target: Place, asset: str, txid: str) -> bool:
+    async def deposits(self, target: Place, asset: str, txid: str) -> tuple[()]:
         """Tell of none: the ledger names transactions of this chain, not of the sender's."""
         del target, asset, txid
-        return False
+        return ()
 
 
 async def _act(

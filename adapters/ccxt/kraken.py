@@ -149,10 +149,10 @@ class Kraken(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves):
         """Look a transfer up in the account log."""
         return await kraken_funds.find_transfer(source, target, intent, trace)
 
-    async def has_deposit(self, target: Place, asset: str, txid: str) -> bool:
+    async def deposits(self, target: Place, asset: str, txid: str) -> tuple[()]:
         """Tell of none: what comes in by a chain comes to the spot exchange."""
         del target, asset, txid
-        return False
+        return ()
 
 
 def status_of(reply: object, key: str) -> JsonObject:

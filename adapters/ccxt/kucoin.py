@@ -35,7 +35,8 @@ from decimal import Decimal
 
 from allocator.adapters.ccxt import kucoin_accounts, kucoin_funds, kucoin_markets
 from allocator.adapters.ccxt.batches import of_request, told_by_name
-from allocator.adapters.ccxt.dialect import Facts, Trace
+from allocator.adapters.ccxt.deposits import deposit_by
+from allocator.adapters.ccxt.dialect import Deposit, Facts, Trace
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError, UnansweredError
 from allocator.adapters.ccxt.fills import fees_of
 from allocator.adapters.ccxt.kucoin_accounts import setting
@@ -212,11 +213,15 @@ class KuCoin(ReadsAccounts, ReadsMarkets, Withdraws, SendsNoMoves):
             raise VenueError("two transfers look the same, or not all were read")
         return _found_transfer(same[0], intent) if same else None
 
-    async def has_deposit(self, target: Place, asset: str, txid: str) -> bool:
-        """Tell whether a transaction was credited to the main wallet."""
+    async def deposits(self, target: Place, asset: str, txid: str) -> list[Deposit]:
+        """List what of a transaction was credited to the main wallet."""
         asked = {"currency": asset, "status": "SUCCESS"}
         rows = await pages(target.login, "private_get_deposits", asked)
-        return any(str(row.get("walletTxId") or "").split("@")[0] == txid for row in rows)
+        return [
+            deposit_by(row, tag="memo")
+            for row in rows
+            if str(row.get("walletTxId") or "").split("@")[0] == txid
+        ]
 
 
 def _members(source: Place, target: Place) -> JsonObject:

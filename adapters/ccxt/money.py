@@ -8,13 +8,14 @@ orders are: money that is under way holds up what follows it.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from allocator.adapters.ccxt.alike import Alike
 from allocator.adapters.ccxt.budgets import hurry
-from allocator.adapters.ccxt.dialect import Dialect, Trace, leads
+from allocator.adapters.ccxt.deposits import Arrivals
+from allocator.adapters.ccxt.dialect import Deposit, Dialect, Trace, leads
 from allocator.adapters.ccxt.failures import NotSentError
 from allocator.adapters.ccxt.place import Place
 from allocator.adapters.ccxt.withdrawing import check_same, terms_now
@@ -33,6 +34,8 @@ class Directory:
     ----------
     alike
         What was sent without a key, over every account: some records do not tell the ends.
+    arrivals
+        Which deposits withdrawals were settled by, over every venue.
     routes
         What each address is registered for, by the route's id.
     """
@@ -41,6 +44,7 @@ class Directory:
     dialects: Mapping[str, Dialect]
     addresses: Mapping[str, AddressConfig]
     alike: Alike = field(default_factory=Alike)
+    arrivals: Arrivals = field(default_factory=Arrivals)
     routes: Mapping[str, Route] = field(default_factory=dict[str, Route])
 
     def place(self, account: str) -> Place:
@@ -148,18 +152,18 @@ class Money:
         Raises
         ------
         VenueError
-            When it is told as of something else, or failed at the one and arrived at the other.
+            When it is told as of something else, or failed at the one and arrived at the other, or
+            something else arrived.
         """
         address = self.directory.addresses[intent.route]
         sent = await self._dialect.find_withdrawal(source, address, intent, trace)
         if sent is None:
             return None
         check_same(sent, address, intent)
-        arrived = False
-        if sent.txid:
-            with contextlib.suppress(VenueError):
-                receiver = self.directory.dialects[target.venue]
-                arrived = await receiver.has_deposit(target, intent.asset, sent.txid)
+        found = await self._deposits(target, intent.asset, sent.txid)
+        arrived = self.directory.arrivals.settle(
+            sent, found, address, intent, target.venue, one_venue=target.venue == self.venue
+        )
         if sent.failed and arrived:
             raise VenueError(f"withdrawal {sent.venue_id} failed, and its transaction arrived")
         return Found(
@@ -169,6 +173,13 @@ class Money:
             fees={intent.asset: sent.fee} if sent.fee else {},
             venue_time=sent.at,
         )
+
+    async def _deposits(self, target: Place, asset: str, txid: str | None) -> Sequence[Deposit]:
+        """Read what arrived of a transaction: nothing yet, where the receiver does not tell."""
+        if txid:
+            with contextlib.suppress(VenueError):
+                return await self.directory.dialects[target.venue].deposits(target, asset, txid)
+        return ()
 
     def is_unkeyed(self, intent: Intent) -> bool:
         """Tell whether it is looked up by what was sent and when."""

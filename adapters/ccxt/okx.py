@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import Any
 
 from allocator.adapters.ccxt import okx_accounts, okx_funds, okx_markets
-from allocator.adapters.ccxt.dialect import Facts, Trace, Withdrawal
+from allocator.adapters.ccxt.dialect import Deposit, Facts, Trace, Withdrawal
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError, UnansweredError
 from allocator.adapters.ccxt.okx_accounts import LEVEL, MULTI
 from allocator.adapters.ccxt.okx_reads import kind_of, only, order_state, pages, rows
@@ -207,9 +207,9 @@ class Okx(ReadsAccounts, ReadsMarkets, ReadsNetworks):
         del trace
         return await okx_funds.find_withdrawal(source, address, intent)
 
-    async def has_deposit(self, target: Place, asset: str, txid: str) -> bool:
-        """Tell whether a transaction was credited."""
-        return await okx_funds.has_deposit(target, asset, txid)
+    async def deposits(self, target: Place, asset: str, txid: str) -> list[Deposit]:
+        """List what of a transaction was credited."""
+        return await okx_funds.deposits(target, asset, txid)
 
     async def send_move(self, source: Place, target: Place, intent: MoveIntent) -> str:
         """Refuse: positions are not moved at this venue."""

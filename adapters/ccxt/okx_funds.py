@@ -8,7 +8,8 @@ the venue takes once. Sources: the venue's pages "Funds transfer", "Get funds tr
 
 from __future__ import annotations
 
-from allocator.adapters.ccxt.dialect import Withdrawal
+from allocator.adapters.ccxt.deposits import deposit_by
+from allocator.adapters.ccxt.dialect import Deposit, Withdrawal
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
 from allocator.adapters.ccxt.okx_reads import only, rows
 from allocator.adapters.ccxt.place import Place, text
@@ -148,8 +149,12 @@ async def find_withdrawal(
     )
 
 
-async def has_deposit(target: Place, asset: str, txid: str) -> bool:
-    """Tell whether a transaction was credited."""
+async def deposits(target: Place, asset: str, txid: str) -> list[Deposit]:
+    """List what of a transaction was credited."""
     asked = {"ccy": asset, "txId": txid}
     found = rows(await target.login.call("private_get_asset_deposit_history", asked))
-    return any(row.get("txId") == txid and text(row, "state") in CREDITED for row in found)
+    return [
+        deposit_by(row, amount="amt", address="to")
+        for row in found
+        if row.get("txId") == txid and text(row, "state") in CREDITED
+    ]

@@ -76,7 +76,7 @@ class Login:
     readings
         Readings that a dialect shares between all who ask for them, by name.
     silent
-        Whether the last signed request that ended had no answer from the venue at all.
+        Whether the last signed request that left and ended had no answer from the venue at all.
     """
 
     def __init__(self, name: str, config: LoginConfig, client: Any, shared: _VenueState) -> None:
@@ -112,13 +112,24 @@ class Login:
         """
         try:
             async with self._shared.lock:
-                with hurry():
-                    await self._shared.markets.load(self.client)
+                await self._load()
                 if time.monotonic() - self._shared.offset_at >= CLOCK_AGE_S:
                     await self.synchronise()
             self._take_shared()
         except exchanges.BaseError as error:
             raise failure(error, Answer(), asked=f"{self.venue} markets and time") from error
+
+    async def _load(self) -> None:
+        """Load markets; whoever asks too much is told so here too, though an old list serves."""
+        markets, answer = self._shared.markets, Answer()
+        version, holder = markets.version, heard.set(answer)
+        try:
+            with hurry():
+                await markets.load(self.client)
+        finally:
+            heard.reset(holder)
+            if markets.version == version and answer.status:
+                self._note_pause(answer, None)
 
     async def ready(self) -> None:
         """Take markets and offset as they were read last, and ask only where they never were.
@@ -329,7 +340,7 @@ class Login:
         finally:
             stamp_ms.reset(stamp)
             heard.reset(holder)
-            if not any(word in endpoint for word in UNSIGNED):
+            if answer.left and not any(word in endpoint for word in UNSIGNED):
                 self.silent = not answer.status
 
     def _note_pause(self, answer: Answer, aside: _Told | None) -> None:
@@ -352,6 +363,9 @@ class Login:
         """
         await turn(cost)
         check_free(self.venue, self._shared, self)
+        answer = heard.get()
+        if answer is not None:
+            answer.left = True
 
 
 def _structured(reply: Any, endpoint: str) -> Any:

@@ -137,7 +137,7 @@ def credited(config: Config, account: str, asked: list[tuple[str, str]]) -> list
             await login.prepare()
             place = Place(mine, login, login)
             dialect = DIALECTS[place.venue]
-            return [await dialect.has_deposit(place, asset, txid) for asset, txid in asked]
+            return [bool(await dialect.deposits(place, asset, txid)) for asset, txid in asked]
         finally:
             await sessions.close()
 

@@ -5,7 +5,9 @@ and the clock of the loop jumps over every wait.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,12 +15,16 @@ import pytest
 from allocator.adapters.ccxt.clients import CREDENTIALS
 from allocator.adapters.ccxt.failures import NotSentError
 from allocator.adapters.ccxt.session import Login, Sessions
+from allocator.adapters.deadline import deadline
 from allocator.models.config import Config
 from allocator.models.errors import VenueError
 from tests.adapters.ccxt.test_budgets import timed
 
 ORDERS = "fapiprivate_get_openorders"
 """Weighs 40: of a hundred that are let through, reads may take two."""
+
+LISTS = 3
+"""Lists of markets that are asked for at once."""
 
 BAN, MANY = (418, {"Retry-After": "7200"}), (429, dict[str, str]())
 Answers = list[tuple[int, dict[str, str]]]
@@ -102,6 +108,43 @@ def test_neither_time_nor_markets_are_asked_for_during_a_ban(
         await refused(main.prepare(), "a pause of 7")
 
     assert played(monkeypatch, [BAN], work) == 1
+
+
+def test_a_ban_that_the_list_of_markets_meets_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(main: Login) -> None:
+        await refused(main.prepare(), "418|DDoS")
+        await refused(main.call(ORDERS, {}), "a pause of 7")
+
+    sent = played(monkeypatch, [BAN, (200, {})], work)
+    assert sent <= LISTS
+
+
+def test_a_ban_that_a_newer_list_meets_is_one_though_the_old_one_serves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def work(main: Login) -> None:
+        markets = main._shared.markets
+        markets.version, markets._loaded = 1, datetime.now(UTC)
+        main._shared.offset_at = time.monotonic()
+        await main.prepare()
+        assert main.late
+        await refused(main.call(ORDERS, {}), "a pause of 7")
+
+    assert played(monkeypatch, [BAN, (200, {})], work) <= LISTS
+
+
+def test_what_never_left_does_not_make_a_login_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(main: Login) -> None:
+        await main.call(ORDERS, {})
+        assert not main.silent
+        until = deadline.set(asyncio.get_running_loop().time() + 1)
+        for _ in range(3):
+            with pytest.raises(NotSentError, match="spent beyond the deadline"):
+                await main.call(ORDERS, {})
+        deadline.reset(until)
+        assert not main.silent
+
+    assert played(monkeypatch, [(200, {})], work, units=50) == 1
 
 
 def test_a_ban_that_the_time_meets_is_one(monkeypatch: pytest.MonkeyPatch) -> None:

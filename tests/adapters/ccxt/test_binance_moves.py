@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from allocator.adapters.registry import Opened
 from allocator.models.config import Config
 from allocator.models.intents import AbsentNow, Ack, MoveIntent, Rejected
 from tests.adapters.ccxt import portfolio_payloads as payloads
@@ -112,6 +113,70 @@ def test_a_history_that_does_not_tell_is_no_absence(
     venue, config = played
     venue.table[HISTORY] = answer
     assert found(config).finding == "unsure"
+
+
+SECOND = INTENT.model_copy(update={"client_id": KEY[::-1]})
+
+
+def test_of_two_equal_moves_that_were_taken_neither_is_found_by_the_only_record(
+    played: tuple[Replay, Config],
+) -> None:
+    """The acknowledgement's id is our own and in no record: the one there is may be the other's."""
+    venue, config = played
+    venue.table[HISTORY] = history(past())
+
+    async def work(opened: Opened) -> list[Any]:
+        source = opened.venues["a"]
+        acks = [await source.submit(row) for row in (INTENT, SECOND)]
+        return [
+            await source.find(row, ago(60), ack.venue_id)
+            for row, ack in zip((INTENT, SECOND), acks, strict=True)
+        ]
+
+    told = run_with(config, work)
+    assert [row.finding for row in told] == ["unsure", "unsure"]
+    assert all("looks the same" in row.why for row in told)
+
+
+def test_a_move_whose_record_is_known_is_told_from_the_next(played: tuple[Replay, Config]) -> None:
+    venue, config = played
+    mine, others = past(), past(timeStamp=2_537_544_712_001)
+
+    async def work(opened: Opened) -> tuple[Any, ...]:
+        source = opened.venues["a"]
+        ack = await source.submit(INTENT)
+        venue.table[HISTORY] = history(mine)
+        first = await source.find(INTENT, ago(60), ack.venue_id)
+        ack = await source.submit(SECOND)
+        early = await source.find(SECOND, ago(60), ack.venue_id)
+        venue.table[HISTORY] = history(mine, others)
+        second = await source.find(SECOND, ago(60), ack.venue_id)
+        again = await source.find(INTENT, ago(60), first.venue_id)
+        venue.table[HISTORY] = history(others)
+        return first, early, second, again, await source.find(INTENT, ago(60), first.venue_id)
+
+    first, early, second, again, gone = run_with(config, work)
+    assert (first.finding, early.finding, second.finding) == ("found", "absent", "found")
+    assert first.venue_id != second.venue_id
+    assert again == first
+    assert gone.finding == "unsure"
+
+
+def test_two_equal_moves_of_one_moment_are_told_apart_by_nobody(
+    played: tuple[Replay, Config],
+) -> None:
+    venue, config = played
+
+    async def work(opened: Opened) -> Any:
+        source = opened.venues["a"]
+        await source.submit(INTENT)
+        venue.table[HISTORY] = history(past())
+        await source.find(INTENT, ago(60), KEY)
+        await source.submit(SECOND)
+        venue.table[HISTORY] = history(past(), past())
+        return await source.find(SECOND, ago(60), SECOND.client_id)
+
+    assert run_with(config, work).finding == "unsure"
 
 
 def test_only_usd_m_wallets_of_named_members_can_move(played: tuple[Replay, Config]) -> None:

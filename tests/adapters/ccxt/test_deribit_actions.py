@@ -1,6 +1,7 @@
 """Orders, transfers, withdrawals and moves at Deribit."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,9 +12,18 @@ from allocator.adapters.ccxt.loopback import LoopbackSession
 from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.registry import Opened
 from allocator.models.config import Config
-from allocator.models.intents import AbsentNow, Ack, Found, MoveIntent, Rejected, Unsure
+from allocator.models.intents import (
+    AbsentNow,
+    Ack,
+    Found,
+    MoveIntent,
+    Rejected,
+    Unknown,
+    Unsure,
+)
 from tests.adapters.ccxt.deribit_words import (
     CALL,
+    ID,
     INVERSE,
     LINEAR,
     PUT,
@@ -281,6 +291,52 @@ def test_a_position_moves_at_the_mark_and_is_found_with_and_without_its_answer(
         after = [(await row.read()).position(name) for row in (venue, other)]
         signed = intent.quantity if intent.side == "buy" else -intent.quantity
         assert [b - a for a, b in zip(before, after, strict=True)] == [-signed, signed]
+
+    run(deribit_out, work)
+
+
+def test_a_move_is_told_from_an_equal_one_whose_record_is_known(
+    run: Run, deribit_out: Config, emulator: Emulator
+) -> None:
+    first, second = move(), move(client_id=ID[::-1])
+    lost = {"path": "/api/v2/private/move_positions"}
+
+    async def work(opened: Opened) -> None:
+        venue, since = opened.venues["deribit-main"], ago()
+        ack = await venue.submit(first)
+        assert isinstance(ack, Ack)
+        mine = await venue.find(first, since, ack.venue_id)
+        assert isinstance(mine, Found)
+        emulator.fault({"kind": "drop_before", **lost})
+        assert isinstance(await venue.submit(second), Unknown)
+        assert isinstance(await venue.find(second, since), AbsentNow)
+        emulator.fault({"kind": "drop_after", **lost})
+        assert isinstance(await venue.submit(second), Unknown)
+        other = await venue.find(second, since)
+        assert isinstance(other, Found)
+        assert other.venue_id != mine.venue_id
+        assert await venue.find(first, since, mine.venue_id) == mine
+        gone = await venue.find(first, datetime.now(UTC) + timedelta(minutes=1), mine.venue_id)
+        assert isinstance(gone, Unsure)
+        assert "was found before" in gone.why
+
+    run(deribit_out, work)
+    assert count(emulator, "moves") == 2
+
+
+def test_equal_moves_that_were_both_acknowledged_are_done(run: Run, deribit_out: Config) -> None:
+    """The answer lists what moved: no record is needed for that, nor one that comes late."""
+    first, second = move(), move(client_id=ID[::-1])
+
+    async def work(opened: Opened) -> None:
+        venue, since = opened.venues["deribit-main"], ago()
+        acks = [await venue.submit(row) for row in (first, second)]
+        for intent, ack in zip((first, second), acks, strict=True):
+            assert isinstance(ack, Ack)
+            for earliest in (since, datetime.now(UTC) + timedelta(minutes=1)):
+                told = await venue.find(intent, earliest, ack.venue_id)
+                assert isinstance(told, Found)
+                assert told.state == "settled"
 
     run(deribit_out, work)
 

@@ -57,6 +57,15 @@ def test_what_binance_takes_out_of_what_is_asked_for_goes_by_its_step(
     assert binance(withdrawFee=fee, withdrawIntegerMultiple=step).fee == Decimal(charged)
 
 
+@pytest.mark.parametrize("name", ["withdrawFee", "withdrawMin"])
+@pytest.mark.parametrize("told", [None, ""])
+def test_a_chain_of_binance_that_tells_no_fee_or_no_least_amount_is_closed(
+    name: str, told: str | None
+) -> None:
+    assert binance().open
+    assert not binance(**{name: told}).open
+
+
 def test_a_chain_that_charges_a_share_is_closed() -> None:
     assert bybit().open
     assert okx().open

@@ -10,7 +10,16 @@ from allocator.adapters.ccxt.budgets import Budget
 from allocator.adapters.registry import Opened
 from allocator.models.config import Config
 from allocator.models.intents import Ack, Found, TransferIntent
+from tests.adapters.ccxt import (
+    bitget_payloads,
+    gateio_payloads,
+    kraken_payloads,
+    kucoin_payloads,
+)
+from tests.adapters.ccxt.conftest import run_with
+from tests.adapters.ccxt.recorded import Recorded, playing
 from tests.adapters.ccxt.test_withdrawals import ROUTES, both, withdrawal
+from tests.adapters.contract_subjects import ago
 
 __all__ = ["both"]
 
@@ -34,6 +43,32 @@ def transfer() -> TransferIntent:
     return withdrawal("out").model_copy(
         update={"route": "r", "source": "binance-spot", "target": "binance-usdm", "amount": 7}
     )
+
+
+@pytest.mark.parametrize(
+    "recorded",
+    [bitget_payloads.RECORDED, gateio_payloads.RECORDED, kucoin_payloads.RECORDED,
+     kraken_payloads.RECORDED],
+    ids=lambda row: row.venue,
+)  # fmt: skip
+def test_look_ups_and_cancels_of_orders_wait_for_no_reads_though_they_name_none(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch, urgent: list[bool]
+) -> None:
+    intent = recorded.intent()
+
+    async def work(opened: Opened) -> None:
+        venue = opened.venues[intent.account]
+        await venue.server_time()
+        urgent.clear()
+        await venue.find(intent, ago(60))
+        await venue.cancel(intent)
+        assert urgent
+        assert all(urgent)
+        await venue.read()
+        assert not all(urgent)
+
+    with playing(recorded, monkeypatch) as (_, _, config):
+        run_with(config, work)
 
 
 @pytest.mark.parametrize(
