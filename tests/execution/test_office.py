@@ -111,7 +111,8 @@ def test_one_rejection_outweighs_every_approval(office: Office) -> None:
     ("who", "verdict", "reason", "code"),
     [
         ("engine", "approved", "", "SAME_EYES"),
-        (" ", "approved", "", "SAME_EYES"),
+        (" ", "approved", "", "NO_NAME"),
+        ("", "rejected", "late", "NO_NAME"),
         ("ann", "rejected", " ", "NO_REASON"),
     ],
 )
