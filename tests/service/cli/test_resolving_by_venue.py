@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -279,15 +280,17 @@ def test_what_only_looks_like_it_binds_nobody_until_it_has_a_name(waiting: Waiti
     waiting.hand_over(intent)
     status, told = waiting.resolve()
     assert status == 5, told
-    assert f"its venue says: unsure: {name} (in_transit) looks like it" in told, (name, told)
+    # It arrives within seconds, by the machine's clock: either word is right.
+    assert re.search(rf"unsure: {name} \((in_transit|settled)\) looks like it", told), told
     assert waiting.resolve("--to", "returned", *SAID)[0] == 0
 
 
-def test_money_that_is_on_its_way_has_not_come_back(waiting: Waiting) -> None:
+def test_money_that_was_sent_has_not_come_back(waiting: Waiting) -> None:
     intent = sent("bybit-to-binance", "bybit-fund", "binance-spot")
     waiting.hand_over(intent, outcome=waiting.send(intent))
     status, told = waiting.resolve("--to", "returned", *SAID)
-    assert (status, "its venue says: in_transit, 0" in told) == (6, True), told
+    assert (status, "VENUE_DIFFERS" in told) == (6, True), told
+    assert re.search(r"its venue says: (in_transit, 0|settled, 100)", told), told
     assert waiting.now().state is State.MANUAL
 
 
