@@ -1,7 +1,7 @@
 """Opens what a configuration names: where snapshots come from, and what may trade.
 
-In mode ``dry`` no object that could trade is made, and the HTTP session behind the readers
-refuses everything but GET. In mode ``live`` only accounts marked ``live`` can trade.
+In mode ``dry`` no object is handed out that could trade, and the HTTP session behind the readers
+refuses everything but reads. In mode ``live`` only accounts marked ``live`` can trade.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from allocator.models.config import AccountConfig, Config
 from allocator.models.errors import ConfigError, Problem
 from allocator.models.pools import pool_problems
 from allocator.models.status import Told
-from allocator.ports import Clock, MarketData, Venue
+from allocator.ports import Clock, LookUps, MarketData, Venue
 
 if TYPE_CHECKING:
     from allocator.adapters.ccxt.budgets import Budgets
@@ -34,12 +34,15 @@ class Opened:
         Where snapshots come from.
     venues
         By account; empty in a dry run.
+    look_ups
+        By account, in a dry run as well.
     close
         Releases everything.
     """
 
     market: MarketData
     venues: Mapping[str, Venue]
+    look_ups: Mapping[str, LookUps]
     close: Callable[[], Awaitable[None]]
 
 
@@ -66,6 +69,7 @@ def open_venues(
     """
     from allocator.adapters.ccxt.base import CcxtVenue
     from allocator.adapters.ccxt.dialects import DIALECTS
+    from allocator.adapters.ccxt.looking import Looking
     from allocator.adapters.ccxt.money import Directory
     from allocator.adapters.ccxt.place import Place
     from allocator.adapters.ccxt.session import Sessions
@@ -98,12 +102,14 @@ def open_venues(
         clock,
         told,
     )
+    every = {name: CcxtVenue(place, directory, clock) for name, place in places.items()}
     venues: dict[str, Venue] = {
-        name: CcxtVenue(place, directory, clock)
+        name: every[name]
         for name, place in places.items()
         if config.mode == "loopback" or (config.mode == "live" and place.config.live)
     }
-    return Opened(market, venues, sessions.close)
+    look_ups = {name: Looking(venue) for name, venue in every.items()}
+    return Opened(market, venues, look_ups, sessions.close)
 
 
 def _check_pools(config: Config) -> None:

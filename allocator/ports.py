@@ -96,6 +96,19 @@ class Venue(Protocol):
         ...
 
 
+class LookUps(Protocol):
+    """The part of `Venue` by which actions are looked up: nothing can be sent through it."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What may be asked."""
+        ...
+
+    async def find(self, intent: Intent, since: datetime, venue_id: str | None = None) -> Finding:
+        """Look an action up; what may be another's is `Unsure`."""
+        ...
+
+
 @runtime_checkable
 class Batching(Protocol):
     """A venue whose capabilities offer several orders in one request."""

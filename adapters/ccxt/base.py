@@ -144,6 +144,20 @@ class CcxtVenue:
         """Look an action up; only a well-formed answer without it is an absence."""
         return await self._finding(intent, since, venue_id)
 
+    def is_likeness(self, intent: Intent, found: Found, venue_id: str | None) -> bool:
+        """Tell whether it was found by amount and time alone.
+
+        Parameters
+        ----------
+        venue_id
+            The name that it was asked for by; None: by none.
+        """
+        return (
+            not isinstance(intent, OrderIntent)
+            and found.venue_id != venue_id
+            and self._money.is_unkeyed(intent)
+        )
+
     async def _finding(
         self, intent: Intent, since: datetime, venue_id: str | None = None, *, refused: bool = False
     ) -> Finding:

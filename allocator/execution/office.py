@@ -162,8 +162,9 @@ class Office:
         self, entry: Entry, plan_hash: str, who: str, verdict: Judged, reason: str
     ) -> None:
         proposal = _check_waits(entry, plan_hash)
-        same = person(who) == person(proposal.proposer)
-        if not person(who) or (verdict == "approved" and same):
+        if not person(who):
+            raise RefusedError("NO_NAME: a verdict needs the name of who gives it")
+        if verdict == "approved" and person(who) == person(proposal.proposer):
             raise RefusedError(f"SAME_EYES: proposer={proposal.proposer} approver={who}")
         if verdict == "rejected" and not reason.strip():
             raise RefusedError("NO_REASON: a rejection needs a reason")

@@ -21,7 +21,7 @@ from allocator.execution.report import Progress, nothing
 from allocator.models.config import Config
 from allocator.models.errors import ConfigError
 from allocator.models.status import Told
-from allocator.ports import MarketData, Venue
+from allocator.ports import LookUps, MarketData, Venue
 from allocator.service.anchors import Anchors, anchor_file
 from allocator.service.binding import bind
 from allocator.service.clock import SystemClock
@@ -94,6 +94,25 @@ async def open_market(
     opened = open_venues(config.model_copy(update={"mode": "dry"}), SystemClock(), told=told)
     try:
         yield opened.market
+    finally:
+        await opened.close()
+
+
+@asynccontextmanager
+async def open_look_ups(config: Config) -> AsyncGenerator[Mapping[str, LookUps]]:
+    """Open every account for looking actions up, by name; nothing but reads can leave.
+
+    Nobody has to lead for it.
+
+    Raises
+    ------
+    ConfigError
+        When the configuration cannot be used, or a secret is not there.
+    """
+    need_exchanges()
+    opened = open_venues(config.model_copy(update={"mode": "dry"}), SystemClock())
+    try:
+        yield opened.look_ups
     finally:
         await opened.close()
 

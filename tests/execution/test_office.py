@@ -59,7 +59,7 @@ def test_a_name_typed_otherwise_is_no_second_person(lite: Engine, same: str) -> 
         office.judge(made.plan_hash, "engine ", "approved")
     with pytest.raises(RefusedError, match="SAME_EYES"):
         office.judge(made.plan_hash, "eng\u00adine", "approved")
-    with pytest.raises(RefusedError, match="SAME_EYES"):
+    with pytest.raises(RefusedError, match="NO_NAME"):
         office.judge(made.plan_hash, " \u200b", "approved")
 
 
@@ -111,7 +111,8 @@ def test_one_rejection_outweighs_every_approval(office: Office) -> None:
     ("who", "verdict", "reason", "code"),
     [
         ("engine", "approved", "", "SAME_EYES"),
-        (" ", "approved", "", "SAME_EYES"),
+        (" ", "approved", "", "NO_NAME"),
+        ("", "rejected", "late", "NO_NAME"),
         ("ann", "rejected", " ", "NO_REASON"),
     ],
 )

@@ -76,7 +76,7 @@ COMMANDS = (
     Entry("halt", "people", "halt", "Stop everything, a venue or an account."),
     Entry("resume", "people", "resume", "Let what was halted act again."),
     Entry("paid", "people", "paid", "Tell of a deposit or a withdrawal."),
-    Entry("resolve", "people", "resolve", "Tell how a request ended that nobody could say of."),
+    Entry("resolve", "resolving", "resolve", "Tell how a request ended that nobody could say of."),
     Entry("replay", "executing", "replay", "Make a past plan again, byte for byte."),
     Entry("history", "records", "history", "Read the record of what was done."),
     Entry("db", "records", "db", "Bring the database to this release's schema."),

@@ -12,7 +12,7 @@ import typer
 from allocator.models.errors import JournalError, RefusedError
 from allocator.service.cli.codes import ExitCode, of_plan
 from allocator.service.cli.people import ConfigArgument, load, open_office, whole_hash, words_of
-from allocator.service.cli.records import ConfigOption, DatabaseOption, open_database
+from allocator.service.cli.records import ConfigOption, DatabaseOption, need_cycle, open_database
 
 if TYPE_CHECKING:
     from allocator.execution.report import ExecutionReport, Progress
@@ -139,7 +139,8 @@ def replay(
 ) -> None:
     """Make a past cycle's plan again from its stored snapshot and mandate, and compare.
 
-    Ends with 1 if it does not come out byte for byte.
+    Ends with 1 if it does not come out byte for byte, with 2 for a cycle that is not in the record
+    or had no plan.
 
     \b
     Example: allocator replay 1 -d sqlite:///var/demo/journal.db
@@ -148,7 +149,9 @@ def replay(
     from allocator.execution.replay import replay_cycle
 
     with open_database(database, config) as engine:
-        again = replay_cycle(History(engine), cycle)
+        record = History(engine)
+        need_cycle(record, cycle, planned=True)
+        again = replay_cycle(record, cycle)
     print(f"stored: {again.stored.plan_hash}")
     print(f"made:   {again.made.plan_hash}")
     if not again.same_hash:

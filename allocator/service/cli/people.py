@@ -1,15 +1,14 @@
-"""Commands by which people say yes, no, stop and go on: approve, halt, resume, paid, resolve."""
+"""Commands by which people say yes, no, stop and go on: approve, halt, resume, paid."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
 from decimal import Decimal
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -51,17 +50,6 @@ ScopeArgument = Annotated[
 
 LEAST_DIGITS = 6
 """Digits that name a plan: with none, from a variable that is not set, any one would do."""
-
-
-class End(StrEnum):
-    """How an attempt may have ended, by its kind."""
-
-    FILLED = "filled"
-    CANCELLED = "cancelled"
-    EXPIRED = "expired"
-    SETTLED = "settled"
-    RETURNED = "returned"
-    NOT_EXECUTED = "not_executed"
 
 
 def load(config: Path) -> Config:
@@ -315,7 +303,7 @@ def paid(
     from allocator.execution.outside import Payment, most_alone
     from allocator.execution.outside import paid as told
 
-    loaded, payment = load(config), Payment(_number(amount, "AMOUNT"), reason, who)
+    loaded, payment = load(config), Payment(number(amount, "AMOUNT"), reason, who)
     with open_office(loaded) as office:
         taken = told(office, payment, most_alone(loaded.approval, loaded.controls), confirm)
     if taken.waits is not None:
@@ -323,103 +311,15 @@ def paid(
     print(f"today's profit and loss are counted from {plain(taken.opening)}")
 
 
-def resolve(  # noqa: PLR0913 - each is an option of the command
-    what: Annotated[
-        str | None, typer.Argument(help="A request's client id, or account:NAME; none lists.")
-    ] = None,
-    *,
-    config: ConfigArgument,
-    end: Annotated[
-        End | None, typer.Option("--to", help="How the request ended.", show_default=False)
-    ] = None,
-    filled: Annotated[
-        str, typer.Option(help="Contracts filled, or asset units that arrived.")
-    ] = "0",
-    price: Annotated[
-        str | None, typer.Option(help="Average price of what was filled.", show_default=False)
-    ] = None,
-    fee: Annotated[
-        list[str] | None,
-        typer.Option(help="Charged for it, ASSET=AMOUNT; once an asset.", show_default=False),
-    ] = None,
-    who: WhoOption = "",
-    evidence: Annotated[
-        str, typer.Option(help="Where you saw it.", show_default=False, callback=legible)
-    ] = "",
-) -> None:
-    """Tell how a request ended that nobody could say of, or let a frozen account act again.
+def number(text: str, hint: str) -> Decimal:
+    """Read a figure that was typed.
 
-    Price and fees are those of all that was filled; what is not told is allowed for. Ends with 6
-    without a name or evidence, or if a figure does not go with the end.
-
-    \b
-    Example: allocator resolve ID -c config.yaml --to filled --filled 0.4 --price 49999.5
-    --fee USDT=10 --as ann --evidence "order page"
-    Example: allocator resolve account:okx-a -c config.yaml --as ann --evidence "ticket 4711"
-    """  # noqa: D301
-    with open_office(load(config)) as office:
-        if what is None:
-            _list_open(office)
-        elif what.startswith("account:"):
-            account = what.removeprefix("account:")
-            office.thaw(account, who, evidence)
-            with office.write() as entry:
-                entry.alert("thawed", account=account, evidence=evidence, who=who)
-            print(f"{what}: may act again")
-        elif end is None:
-            raise typer.BadParameter("tell how it ended", param_hint="--to")
-        else:
-            told = (_amount(filled), who, evidence, _price(price), _fees(fee))
-            _resolve(office, what, end, *told)
-
-
-def _resolve(office: Office, client_id: str, end: End, *told: Any) -> None:
-    from allocator.execution.manual import Verdict
-    from allocator.execution.manual import resolve as resolve_attempt
-    from allocator.execution.transitions import State
-
-    ended = resolve_attempt(office, client_id, Verdict(State(end.value), *told))
-    at = "" if ended.average_price is None else f" at {plain(ended.average_price)}"
-    print(f"{client_id}: {ended.state}, {plain(ended.filled)}{at}")
-
-
-def _price(text: str | None) -> Decimal | None:
-    return None if text is None else _number(text, "--price")
-
-
-def _fees(texts: Sequence[str] | None) -> dict[str, Decimal] | None:
-    out = dict[str, Decimal]()
-    for text in texts or ():
-        asset, _, amount = text.partition("=")
-        if not asset or asset in out:
-            raise typer.BadParameter(f"not one ASSET=AMOUNT an asset: {text}", param_hint="--fee")
-        out[asset] = _number(amount, "--fee")
-    return out or None
-
-
-def _amount(text: str) -> Decimal:
-    value = _number(text, "--filled")
-    if value < 0:
-        raise typer.BadParameter(f"not an amount: {text}", param_hint="--filled")
-    return value
-
-
-def _number(text: str, hint: str) -> Decimal:
+    Raises
+    ------
+    typer.BadParameter
+        When it is none; `hint` names the option.
+    """
     try:
         return exact(text)
     except ValueError as error:
         raise typer.BadParameter(f"not a number: {text}", param_hint=hint) from error
-
-
-def _list_open(office: Office) -> None:
-    from allocator.execution.transitions import State
-    from allocator.service.cli.output import write_table
-
-    rows = [
-        (row.client_id, row.kind, stamp(row.intent_at), plain(row.filled), row.reason)
-        for row in office.history.with_state(State.MANUAL)
-    ]
-    columns = ("client_id", "kind", "sent", "filled>", "why")
-    write_table(columns, rows, title="Requests that wait for somebody")
-    for account, why in office.history.frozen().items():
-        print(f"frozen: {account}: {why}")

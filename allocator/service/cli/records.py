@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from allocator.models.base import plain, stamp
-from allocator.models.errors import AllocatorError, JournalError, StaleError
+from allocator.models.errors import AllocatorError, InputError, JournalError, StaleError
 from allocator.service.cli.codes import ExitCode
 from allocator.service.cli.output import Format, OutputOption, write_csv, write_json, write_table
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from allocator.execution.history import History
+    from allocator.execution.recorded import Cycle
     from allocator.service.anchors import Kept
 
 DatabaseOption = Annotated[
@@ -106,7 +107,7 @@ def show(
     Example: allocator history -d sqlite:///var/demo/journal.db show 1
     """  # noqa: D301
     with _record(ctx) as record:
-        hash_ = record.cycle(cycle).plan_hash
+        hash_ = need_cycle(record, cycle).plan_hash
         attempts = () if hash_ is None else record.attempts(hash_)
     rows = [
         (
@@ -125,6 +126,32 @@ def show(
     ]
     columns = ("seq", "slice", "try", "kind", "client_id", "state", "filled", "price", "venue_id")
     _write((*columns, "note"), rows, ctx.obj[2])
+
+
+def need_cycle(record: History, number: int, *, planned: bool = False) -> Cycle:
+    """Read a cycle that somebody named.
+
+    Parameters
+    ----------
+    planned
+        Whether it has to have a plan.
+
+    Raises
+    ------
+    InputError
+        When it is not in the record, or has no plan.
+    """
+    try:
+        found = record.cycle(number)
+    except JournalError as error:
+        if not str(error).startswith("NO_CYCLE"):
+            raise
+        raise InputError(
+            f"cycle {number} is not in the record: `allocator history` lists them"
+        ) from error
+    if planned and found.plan_hash is None:
+        raise InputError(f"cycle {number} had no plan")
+    return found
 
 
 @history.command()

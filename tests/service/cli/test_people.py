@@ -47,6 +47,9 @@ def test_a_plan_is_proposed_approved_carried_out_and_made_again(shop: Shop) -> N
     assert "What became of it: done" in told
     assert "order 2: filled" in told
     assert shop.sent() > 0
+    assert run(["replay", "99", "-c", str(shop.path)]) == 2
+    assert "cycle 99 is not in the record" in shop.capsys.readouterr().err
+    assert run(["history", "-c", str(shop.path), "show", "99"]) == 2
     assert run(["replay", "1", "-c", str(shop.path)]) == 0
     assert "the same, byte for byte" in shop.capsys.readouterr().out
     verify = ["history", "-c", str(shop.path), "verify"]
@@ -125,7 +128,17 @@ def test_a_halt_of_one_account_gives_up_what_was_left_and_sends_nothing(
     assert shop.type("halt", "account:bybit-main", "--as", "ann", "--reason", "odd")[0] == 0
     assert shop.sent() == sent
     assert "superseded" in shop.type("history")[1]
-    assert shop.type("execute", hash_)[0] == 6
+    status, told = shop.type("execute", hash_)
+    assert status == 6
+    assert "PLAN_KNOWN" in told
+    assert "it was given up: halted: odd; a plan goes once: propose a new one" in flat(told)
+
+
+def test_a_verdict_without_a_name_says_that_the_name_is_missing(shop: Shop) -> None:
+    hash_ = shop.proposed()
+    for words in ((), ("--as", " "), ("--reject",)):
+        status, told = shop.type("approve", hash_, "--reason", "fine", *words)
+        assert (status, "NO_NAME: a verdict needs the name" in flat(told)) == (6, True), told
 
 
 def test_a_halt_of_what_is_not_there_is_refused(shop: Shop) -> None:
@@ -225,8 +238,9 @@ def test_a_hash_that_nobody_proposed_is_refused(shop: Shop) -> None:
 def test_resolving_needs_something_to_resolve_and_evidence(shop: Shop) -> None:
     assert shop.type("resolve")[0] == 0
     assert shop.type("resolve", "account:bybit-a", "--as", "ann")[0] == 6
-    assert shop.type("resolve", "0" * 32, "--to", "filled", "--as", "a", "--evidence", "b")[0] == 1
-    assert shop.type("resolve", "0" * 32, "--as", "ann")[0] == 2
+    for words in (("--to", "filled", "--as", "a", "--evidence", "b"), ("--as", "ann")):
+        status, told = shop.type("resolve", "0" * 32, *words)
+        assert (status, "NOT_ASKED: " in told) == (6, True), told
     assert shop.type("resolve", "0" * 32, "--to", "filled", "--filled", "NaN")[0] == 2
 
 

@@ -1,0 +1,173 @@
+"""What the venue of a request says of it now, asked without leading and by reads alone.
+
+A person ends what nobody could say of. The venue may answer again by then: what it surely tells is
+held against the person's word, since a false one lets accounts act on figures that are not so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from allocator.execution.asking import LOOK_BACK
+from allocator.execution.attempts import Attempt, quantity, sender
+from allocator.execution.transitions import State
+from allocator.models.base import plain, stamp
+from allocator.models.config import Config
+from allocator.models.errors import AllocatorError, RefusedError
+from allocator.models.intents import AbsentNow, Finding, Found
+from allocator.service.bootstrap import open_look_ups
+
+LOOK_S = 15.0
+"""Seconds that the venue is given for all that is asked."""
+
+MOST_AGE = timedelta(days=1)
+"""How old a request may be for its absence to say anything: venues forget unfilled orders."""
+
+UNFILLED = frozenset({State.CANCELLED, State.EXPIRED, State.NOT_EXECUTED})
+"""What an order that ended with nothing filled may be called."""
+
+ENDS: Mapping[str, frozenset[State]] = {
+    "filled": frozenset({State.FILLED}),
+    "cancelled": frozenset({State.CANCELLED, State.EXPIRED}),
+    "settled": frozenset({State.SETTLED}),
+    "returned": frozenset({State.RETURNED}),
+}
+"""The ends that each word of a venue means; what is not here has not ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a venue says of a request.
+
+    Attributes
+    ----------
+    text
+        In words.
+    finding
+        What it surely tells; None: it was not reached, or is not sure.
+    """
+
+    text: str
+    finding: Found | AbsentNow | None = None
+
+
+async def ask(config: Config, attempt: Attempt) -> Word:
+    """Look a request up at its venue; whatever goes wrong is told and never raised."""
+    name = sender(attempt.intent)
+    try:
+        async with open_look_ups(config) as accounts:
+            if name not in accounts:
+                return Word(f"not reached: account {name} is not configured")
+            account = accounts[name]
+            async with asyncio.timeout(LOOK_S):
+                since = attempt.intent_at - LOOK_BACK
+                finding = await account.find(attempt.intent, since, attempt.venue_id)
+            return heard(attempt, finding, account.capabilities.read_lag_s)
+    except TimeoutError:
+        return Word(f"not reached: no answer in {LOOK_S:g} s")
+    except AllocatorError as error:
+        return Word(f"not reached: {' '.join(str(error).split())}")
+    except Exception as error:  # noqa: BLE001 - a person's word must get through all the same
+        return Word(f"not reached: the adapter failed: {type(error).__name__}")
+
+
+def heard(attempt: Attempt, finding: Finding, read_lag_s: Decimal) -> Word:
+    """Put what a look-up found into words, and tell whether it is sure.
+
+    Parameters
+    ----------
+    read_lag_s
+        Seconds after which the venue shows what it took.
+    """
+    if isinstance(finding, Found):
+        return Word(_found(finding), finding)
+    if not isinstance(finding, AbsentNow):
+        return Word(f"unsure: {finding.why}")
+    text = f"absent at {stamp(finding.venue_time)}"
+    doubt = _doubt(attempt, finding, read_lag_s)
+    return Word(f"unsure: {text}, but {doubt}") if doubt else Word(text, finding)
+
+
+def _found(found: Found) -> str:
+    at = "" if found.average_price is None else f" at {plain(found.average_price)}"
+    fees = ", ".join(f"{asset}={plain(paid)}" for asset, paid in sorted(found.fees.items()))
+    return f"{found.state}, {plain(found.filled)}{at}" + (f", fees {fees}" if fees else "")
+
+
+def _doubt(attempt: Attempt, absent: AbsentNow, read_lag_s: Decimal) -> str:
+    """Tell why an absence proves nothing; empty if it does."""
+    if attempt.venue_id is not None:
+        return f"it took it as {attempt.venue_id} and no longer shows it"
+    if attempt.filled:
+        return f"it told {plain(attempt.filled)} as filled before"
+    if absent.venue_time < attempt.fence_at + timedelta(seconds=float(read_lag_s)):
+        return "it may still show"
+    if absent.venue_time > attempt.intent_at + MOST_AGE:
+        return "it may have forgotten it"
+    return ""
+
+
+def held_against(attempt: Attempt, to: State, filled: Decimal, word: Word, *, against: bool) -> str:
+    """Hold what a person tells of a request's end against its venue's word.
+
+    Parameters
+    ----------
+    filled
+        Contracts, or asset units that arrived, as the person tells.
+    against
+        Whether the person's word counts though the venue's differs.
+
+    Returns
+    -------
+    What the evidence has to say of it.
+
+    Raises
+    ------
+    RefusedError
+        When the order is open at the venue, or the venue surely tells another end or another
+        quantity and `against` is not set.
+    """
+    found = word.finding
+    if found is None:
+        return f"not held against its venue: {word.text}"
+    if isinstance(found, Found) and attempt.kind == "order" and found.state in ("open", "partial"):
+        raise RefusedError(
+            f"ORDER_OPEN: client_id={attempt.client_id}; its venue says: {word.text}; "
+            "cancel it there first"
+        )
+    if _agree(attempt, to, filled, found):
+        return f"its venue says: {word.text}"
+    if not against:
+        raise RefusedError(
+            f"VENUE_DIFFERS: client_id={attempt.client_id} told={to}, {plain(filled)}; "
+            f"its venue says: {word.text}; --against-venue ends it all the same"
+        )
+    return f"against its venue, which says: {word.text}"
+
+
+def _agree(attempt: Attempt, to: State, filled: Decimal, found: Found | AbsentNow) -> bool:
+    if isinstance(found, AbsentNow):
+        return not filled and to in UNFILLED | {State.RETURNED}
+    return filled == found.filled and to in _ends(attempt, found)
+
+
+def _ends(attempt: Attempt, found: Found) -> frozenset[State]:
+    """Tell which ends mean what the venue says."""
+    if attempt.kind == "move":
+        # A move that came back has no other name in the record than one that was never made.
+        settled = {"filled", "settled"}
+        return (
+            frozenset({State.SETTLED}) if found.state in settled
+            else frozenset({State.NOT_EXECUTED}) if found.state == "returned"
+            else frozenset()
+        )  # fmt: skip
+    ends = ENDS.get(found.state, frozenset())
+    if found.state == "cancelled" and not found.filled:
+        return ends | UNFILLED
+    if found.state == "cancelled" and found.filled == quantity(attempt.intent):
+        return ends | {State.FILLED}
+    return ends
