@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from allocator.adapters.assemble import Book, NotRead, Parts, assemble, mentioned
@@ -90,7 +91,8 @@ class Gatherer:
             await self._read_markets(parts, started + whole)
             until = started + min(STATUS_S, whole)
         finally:
-            self._take_statuses(parts, await within(asked, until))
+            statuses = {name: partial(_begun, row) for name, row in asked.items()}
+            self._take_statuses(parts, await within(statuses, until))
         fresh = told_now(parts.prices, parts.instruments.values())
         self._seen |= {name: Seen(price, parts.as_of) for name, price in fresh.items()}
         self._name_untold(parts, fresh.keys())
@@ -118,12 +120,13 @@ class Gatherer:
         turns = {name: asyncio.Semaphore(AT_ONCE) for name in self._venues}
         accounts, skews, prices = await asyncio.gather(
             within(
-                {row.config.id: _told(row.venue, "accounts", _in_turn, turns[row.venue], row)
+                {row.config.id:
+                 partial(_told, row.venue, "accounts", _in_turn, turns[row.venue], row)
                  for row in self._accounts}, until
             ),
-            within({name: _told(name, "clock", self._skew, row)
+            within({name: partial(_told, name, "clock", self._skew, row)
                     for name, row in self._venues.items()}, until),
-            within({name: _told(name, "prices", _prices, row)
+            within({name: partial(_told, name, "prices", _prices, row)
                     for name, row in self._venues.items()}, until),
         )  # fmt: skip
         for name, told in prices.items():
@@ -165,9 +168,9 @@ class Gatherer:
     async def _read_markets(self, parts: Parts, until: float) -> None:
         wanted = self._wanted(parts)
         instruments, terms = await asyncio.gather(
-            within({name: _told(name, "markets", row.instruments, wanted[name])
+            within({name: partial(_told, name, "markets", row.instruments, wanted[name])
                     for name, row in self._venues.items()}, until),
-            within({name: _told(name, "networks", row.networks, self._sent_from(name))
+            within({name: partial(_told, name, "networks", row.networks, self._sent_from(name))
                     for name, row in self._venues.items() if self._sent_from(name)}, until),
         )  # fmt: skip
         for venue, found in instruments.items():
@@ -235,6 +238,10 @@ async def _told(
     return result
 
 
+def _begun(task: asyncio.Task[Result]) -> asyncio.Task[Result]:
+    return task
+
+
 async def _in_turn(turn: asyncio.Semaphore, source: AccountSource) -> Account:
     async with turn:
         return await source.account()
@@ -256,15 +263,15 @@ def _outside(before: datetime, theirs: datetime, after: datetime) -> float:
 
 
 async def within(
-    jobs: Mapping[Key, Awaitable[Result]], until: float
+    jobs: Mapping[Key, Callable[[], Awaitable[Result]]], until: float
 ) -> dict[Key, Result | Exception]:
     """Run jobs at once until a time of the loop's clock, which they know; a failure is a value.
 
     A job that is not done by then is cancelled and counts as `TimeoutError`. When this is
-    cancelled itself, its jobs have ended before it does.
+    cancelled itself, its jobs have ended before it does, and none is begun after it.
     """
     known = deadline.set(until)
-    tasks = {key: asyncio.ensure_future(job) for key, job in jobs.items()}
+    tasks = {key: asyncio.ensure_future(job()) for key, job in jobs.items()}
     deadline.reset(known)
     if not tasks:
         return {}

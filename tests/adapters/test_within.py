@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 
@@ -22,7 +23,7 @@ def test_jobs_are_ended_when_whoever_waits_for_them_is() -> None:
 
     async def work() -> int:
         begun = [asyncio.Event(), asyncio.Event()]
-        jobs = {str(i): job(str(i), event) for i, event in enumerate(begun)}
+        jobs = {str(i): partial(job, str(i), event) for i, event in enumerate(begun)}
         waiting = asyncio.create_task(within(jobs, asyncio.get_running_loop().time() + 600))
         for event in begun:
             await event.wait()
@@ -33,3 +34,20 @@ def test_jobs_are_ended_when_whoever_waits_for_them_is() -> None:
 
     assert asyncio.run(work()) == 1
     assert sorted(ended) == ["0", "1"]
+
+
+def test_no_job_is_begun_for_somebody_who_has_gone() -> None:
+    """What was made ready to run and never ran would be warned of, as lost work is."""
+    begun = list[str]()
+
+    async def job() -> None:
+        begun.append("job")
+
+    async def work() -> None:
+        waiting = asyncio.create_task(within({"a": job}, asyncio.get_running_loop().time() + 600))
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    asyncio.run(work())
+    assert begun == []

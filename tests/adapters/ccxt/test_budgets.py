@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -187,7 +188,7 @@ def test_a_gather_that_runs_out_of_budget_names_every_account_it_did_not_read() 
     async def work() -> list[Any]:
         loop, out = asyncio.get_running_loop(), list[Any]()
         for allowed in (50, 50, 200):
-            jobs = {name: read(name) for name in "abcd"}
+            jobs = {name: partial(read, name) for name in "abcd"}
             until = loop.time() + allowed
             out.append(await within(jobs, until))
             await asyncio.sleep(max(0.0, until - loop.time()))
