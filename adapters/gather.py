@@ -120,13 +120,12 @@ class Gatherer:
         turns = {name: asyncio.Semaphore(AT_ONCE) for name in self._venues}
         accounts, skews, prices = await asyncio.gather(
             within(
-                {row.config.id:
-                 partial(_told, row.venue, "accounts", _in_turn, turns[row.venue], row)
+                {row.config.id: _told(row.venue, "accounts", _in_turn, turns[row.venue], row)
                  for row in self._accounts}, until
             ),
-            within({name: partial(_told, name, "clock", self._skew, row)
+            within({name: _told(name, "clock", self._skew, row)
                     for name, row in self._venues.items()}, until),
-            within({name: partial(_told, name, "prices", _prices, row)
+            within({name: _told(name, "prices", _prices, row)
                     for name, row in self._venues.items()}, until),
         )  # fmt: skip
         for name, told in prices.items():
@@ -168,9 +167,9 @@ class Gatherer:
     async def _read_markets(self, parts: Parts, until: float) -> None:
         wanted = self._wanted(parts)
         instruments, terms = await asyncio.gather(
-            within({name: partial(_told, name, "markets", row.instruments, wanted[name])
+            within({name: _told(name, "markets", row.instruments, wanted[name])
                     for name, row in self._venues.items()}, until),
-            within({name: partial(_told, name, "networks", row.networks, self._sent_from(name))
+            within({name: _told(name, "networks", row.networks, self._sent_from(name))
                     for name, row in self._venues.items() if self._sent_from(name)}, until),
         )  # fmt: skip
         for venue, found in instruments.items():
@@ -225,17 +224,21 @@ class Gatherer:
         return _outside(before, theirs, after)
 
 
-async def _told(
+def _told(
     venue: str,
     phase: str,
     read: Callable[Asked, Awaitable[Result]],
     *args: Asked.args,
     **named: Asked.kwargs,
-) -> Result:
-    """Read, and say where people look who wait that one more is read."""
-    result = await read(*args, **named)
-    log.debug("%s: %s read", venue, phase)
-    return result
+) -> Callable[[], Awaitable[Result]]:
+    """Make a read that says where people look who wait that it is done."""
+
+    async def job() -> Result:
+        result = await read(*args, **named)
+        log.debug("%s: %s read", venue, phase)
+        return result
+
+    return job
 
 
 def _begun(task: asyncio.Task[Result]) -> asyncio.Task[Result]:
