@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -27,6 +28,7 @@ NEVER_WORSE = {
 """Keys whose limit of nothing the demo meets; unset, they block it all the same."""
 
 CODES = {row.key: row.code for row in CONTROLS}
+MINUTE_S = 61
 QUICK = ("order_value", "gross_portfolio", "transfer_value")
 
 
@@ -91,14 +93,19 @@ def test_a_days_loss_refuses_increases_until_it_is_explained(shop: Shop) -> None
 
 @pytest.mark.soak
 def test_an_equal_order_within_the_window_is_refused(shop: Shop) -> None:
-    assert shop.type("execute", shop.approved())[0] == 0
-    for delta in ("0.6", "0.7"):
+    """Each command reads all, and the exchange counts what a minute asks: the last one waits."""
+    for delta in ("4.2", "4.3"):
         assert shop.type("execute", aim(shop, delta))[0] == 0
-    hash_ = aim(shop, "0.8")
+    hash_ = aim(shop, "4.4")
     shop.set(controls={"duplicate_window_s": "600"})
+    time.sleep(MINUTE_S)
     status, told = shop.type("execute", hash_)
     assert status == 7, told
     assert "DUPLICATE: control=ORD-06" in told
+
+
+@pytest.mark.soak
+def test_without_a_window_for_equal_orders_none_goes(shop: Shop) -> None:
     blocked(shop, "duplicate_window_s", None)
 
 
