@@ -83,6 +83,24 @@ def running_emulator(
 @contextmanager
 def running(make: Callable[[], Exchange]) -> Generator[Emulator, None, None]:
     """Run any exchange on a free loopback port; it is made in the server's own thread."""
+
+    def application() -> web.Application:
+        exchange = make()
+
+        async def close(_: web.Application) -> None:
+            exchange.close()
+
+        made = Server(exchange).application()
+        made.on_cleanup.append(close)
+        return made
+
+    with serving(application) as port:
+        yield Emulator(port)
+
+
+@contextmanager
+def serving(make: Callable[[], web.Application]) -> Generator[int, None, None]:
+    """Serve an application, made in the server's own thread; yield its free loopback port."""
     ready: list[int] = []
     failed: list[BaseException] = []
     started = threading.Event()
@@ -92,11 +110,8 @@ def running(make: Callable[[], Exchange]) -> Generator[Emulator, None, None]:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         stops.append(lambda: loop.call_soon_threadsafe(stop.set))
-        exchange = make()
+        runner = web.AppRunner(make(), access_log=None, shutdown_timeout=0.1)
         listening = socket.create_server(("127.0.0.1", 0), backlog=128)
-        runner = web.AppRunner(
-            Server(exchange).application(), access_log=None, shutdown_timeout=0.1
-        )
         try:
             await runner.setup()
             await web.SockSite(runner, listening).start()
@@ -105,7 +120,6 @@ def running(make: Callable[[], Exchange]) -> Generator[Emulator, None, None]:
             await stop.wait()
         finally:
             await _ended(runner, listening)
-            exchange.close()
 
     def work() -> None:
         try:
@@ -121,12 +135,12 @@ def running(make: Callable[[], Exchange]) -> Generator[Emulator, None, None]:
     if failed:
         raise failed[0]
     try:
-        yield Emulator(ready[0])
+        yield ready[0]
     finally:
         stops[0]()
         thread.join(timeout=PATIENCE_S)
         if thread.is_alive():
-            raise RuntimeError("the emulator did not end")
+            raise RuntimeError("the server did not end")
 
 
 async def _ended(runner: web.AppRunner, listening: socket.socket) -> None:

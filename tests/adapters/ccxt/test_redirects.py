@@ -1,8 +1,8 @@
 """A signed request goes to the address it was signed for and to no other."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +12,7 @@ from aiohttp import web
 
 from allocator.adapters.ccxt.gate import DirectSession, ReadsOnly
 from allocator.adapters.ccxt.loopback import LoopbackSession
+from allocator.adapters.emulator.testing import serving
 from allocator.adapters.registry import Opened
 from allocator.models.config import Config
 from allocator.models.intents import OrderIntent, Unknown
@@ -21,47 +22,43 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 TAKEN = {"code": "0", "msg": "", "data": [{"ordId": "1", "sCode": "0", "sMsg": ""}]}
 
 
-@asynccontextmanager
-async def served(handler: Handler, port: int = 0) -> AsyncGenerator[str]:
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", handler)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
-        for _ in range(5):  # what is closed is gone a few turns of the loop later
-            await asyncio.sleep(0)
-
-
-@asynccontextmanager
-async def redirecting(
-    path: str, status: int, arrived: list[str], onward: str
-) -> AsyncGenerator[str]:
+@contextmanager
+def redirecting(path: str, status: int, arrived: list[str], onward: str) -> Generator[str]:
     """Serve an exchange that sends one path to another host, which counts what reaches it."""
 
     async def elsewhere(request: web.Request) -> web.Response:
         arrived.append(request.path)
         return web.json_response(TAKEN)
 
-    async with served(elsewhere) as other, aiohttp.ClientSession() as session:
+    with serving(lambda: _application(elsewhere)) as other:
 
         async def first(request: web.Request) -> web.Response:
             if request.path == path:
-                where = {"Location": other + request.path_qs}
+                where = {"Location": f"http://127.0.0.1:{other}{request.path_qs}"}
                 return web.json_response(TAKEN, status=status, headers=where)
-            dropped = {"host", "content-length"}
-            headers = {k: v for k, v in request.headers.items() if k.lower() not in dropped}
-            async with session.request(
-                request.method, onward + request.path_qs, headers=headers, data=await request.read()
-            ) as told:
-                body = await told.read()
-                return web.Response(body=body, status=told.status, content_type="application/json")
+            return await _forwarded(request, onward)
 
-        async with served(first) as address:
-            yield address
+        with serving(lambda: _application(first)) as port:
+            yield f"http://127.0.0.1:{port}"
+
+
+def _application(handler: Handler) -> web.Application:
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", handler)
+    return application
+
+
+async def _forwarded(request: web.Request, onward: str) -> web.Response:
+    dropped = {"host", "content-length"}
+    headers = {k: v for k, v in request.headers.items() if k.lower() not in dropped}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.request(
+            request.method, onward + request.path_qs, headers=headers, data=await request.read()
+        ) as told,
+    ):
+        body = await told.read()
+        return web.Response(body=body, status=told.status, content_type="application/json")
 
 
 def direct(address: str) -> DirectSession:
@@ -77,17 +74,17 @@ def test_no_session_follows_a_redirect(
 ) -> None:
     arrived = list[str]()
 
-    async def one() -> int:
-        async with redirecting("/v5/position/list", status, arrived, "") as address:
-            session = make(address)
-            try:
-                asked = ReadsOnly(session) if gated else session
-                async with asked.get(f"{address}/v5/position/list") as answer:
-                    return int(answer.status)
-            finally:
-                await session.close()
+    async def one(address: str) -> int:
+        session = make(address)
+        try:
+            asked = ReadsOnly(session) if gated else session
+            async with asked.get(f"{address}/v5/position/list") as answer:
+                return int(answer.status)
+        finally:
+            await session.close()
 
-    assert asyncio.run(one()) == status
+    with redirecting("/v5/position/list", status, arrived, "") as address:
+        assert asyncio.run(one(address)) == status
     assert arrived == []
 
 
@@ -109,14 +106,9 @@ def test_a_redirected_order_reaches_no_second_host_and_is_unknown(
     )  # fmt: skip
     arrived = list[str]()
 
-    async def whole() -> Any:
-        async with redirecting(path, status, arrived, data["loopback_url"]) as address:
-            config = Config.model_validate(data | {"loopback_url": address})
-            return await asyncio.to_thread(
-                run_with, config, lambda opened: _submitted(opened, intent)
-            )
-
-    outcome = asyncio.run(whole())
+    with redirecting(path, status, arrived, data["loopback_url"]) as address:
+        config = Config.model_validate(data | {"loopback_url": address})
+        outcome = run_with(config, lambda opened: _submitted(opened, intent))
     assert arrived == []
     assert isinstance(outcome, Unknown)
     assert "redirect" in outcome.why
@@ -132,13 +124,10 @@ def test_a_redirected_read_is_unanswered_and_says_why(okx_data: dict[str, Any]) 
     async def read(opened: Opened) -> Any:
         return await opened.venues["okx-main"].read()
 
-    async def whole() -> Any:
-        path, onward = "/api/v5/account/positions", okx_data["loopback_url"]
-        async with redirecting(path, 302, arrived, onward) as address:
-            config = Config.model_validate(okx_data | {"loopback_url": address})
-            return await asyncio.to_thread(run_with, config, read)
-
-    reading = asyncio.run(whole())
+    path, onward = "/api/v5/account/positions", okx_data["loopback_url"]
+    with redirecting(path, 302, arrived, onward) as address:
+        config = Config.model_validate(okx_data | {"loopback_url": address})
+        reading = run_with(config, read)
     assert arrived == []
     assert not reading.complete
     assert "a redirect to another address, not followed" in str(reading.missing)
