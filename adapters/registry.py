@@ -72,7 +72,7 @@ def open_venues(
     from allocator.adapters.ccxt.looking import Looking
     from allocator.adapters.ccxt.money import Directory
     from allocator.adapters.ccxt.place import Place
-    from allocator.adapters.ccxt.session import Sessions
+    from allocator.adapters.ccxt.sessions import Sessions
     from allocator.adapters.ccxt.sources import CcxtAccount, CcxtMarkets
 
     if not config.accounts:

@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
-from allocator.adapters.ccxt.session import Sessions
+from allocator.adapters.ccxt.sessions import Sessions
 from allocator.adapters.emulator.crowd import KINDS, crowd, secrets
 from allocator.adapters.emulator.testing import Emulator, running_emulator
 from allocator.models.config import Config

@@ -28,7 +28,8 @@ from dataclasses import dataclass
 
 from allocator.adapters.ccxt.answers import rows
 from allocator.adapters.ccxt.hyperliquid_reads import INFO
-from allocator.adapters.ccxt.session import Login, Sessions
+from allocator.adapters.ccxt.session import Login
+from allocator.adapters.ccxt.sessions import Sessions
 from allocator.models.config import Config
 from allocator.models.errors import VenueError
 

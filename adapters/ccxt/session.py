@@ -1,8 +1,6 @@
-"""One ccxt client per login; what can be shared between them is shared.
+"""A login's ccxt client: what it asks, by whose clock, and what holds its requests back.
 
-Shared: the HTTP session, a venue's budgets (limits by address), its markets, the offset of its
-clock, a pause that it asked of the address. Not shared: keys, limits by user. No action and no read
-of an account is ever retried here.
+No action and no read of an account is ever retried here.
 """
 
 from __future__ import annotations
@@ -13,23 +11,18 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 import ccxt.async_support as exchanges
 
 from allocator.adapters.ccxt.budgets import Budgets, hurry
-from allocator.adapters.ccxt.clients import heard, new_client, secrets_of
+from allocator.adapters.ccxt.clients import heard, secrets_of
 from allocator.adapters.ccxt.failures import Answer, NotSentError, UnansweredError, failure
-from allocator.adapters.ccxt.gate import DirectSession, ReadsOnly, check_loopback
-from allocator.adapters.ccxt.loopback import LoopbackSession
-from allocator.adapters.ccxt.market_list import MarketList, wanted_of
+from allocator.adapters.ccxt.market_list import MarketList
 from allocator.adapters.ccxt.pauses import Holder, bans, check_free, hold, pause_of
-from allocator.adapters.ccxt.secrets import secret
 from allocator.adapters.ccxt.values import JsonObject, moment
 from allocator.adapters.ccxt.windows import offset_ms, set_offset_ms, stamp_ms
-from allocator.models.config import Config, LoginConfig
-from allocator.models.errors import ConfigError
+from allocator.models.config import LoginConfig
 
 CLOCK_AGE_S = 600.0
 CLOCK_TRIES = 3
@@ -50,7 +43,7 @@ class _Told:
 
 
 @dataclass(slots=True)
-class _VenueState:
+class VenueState:
     """What all clients of one venue share."""
 
     budgets: Budgets
@@ -79,7 +72,7 @@ class Login:
         Whether the last signed request that left and ended had no answer from the venue at all.
     """
 
-    def __init__(self, name: str, config: LoginConfig, client: Any, shared: _VenueState) -> None:
+    def __init__(self, name: str, config: LoginConfig, client: Any, shared: VenueState) -> None:
         self.name = name
         self.config = config
         self.client = client
@@ -372,72 +365,3 @@ def _structured(reply: Any, endpoint: str) -> Any:
     if not isinstance(reply, dict | list):
         raise UnansweredError(f"{endpoint}: not JSON: {str(reply)[:80]!r}", silent=True)
     return reply
-
-
-TURNS = 3
-"""Turns of the loop in which closed connections let go of their sockets; a loop that ends at once
-would leave that to the garbage collector."""
-
-
-class Sessions:
-    """The clients of every login of a configuration.
-
-    Parameters
-    ----------
-    config
-        Logins, and whether requests go to a loopback exchange.
-    reads_only
-        Whether nothing but reads may leave.
-    budgets
-        Venues' budgets, by venue, where other sessions of this process draw on them too.
-    """
-
-    def __init__(
-        self, config: Config, *, reads_only: bool, budgets: dict[str, Budgets] | None = None
-    ) -> None:
-        if config.mode == "live" and config.loopback_url:
-            raise ConfigError("mode live and loopback_url exclude each other")
-        base = check_loopback(config.loopback_url) if config.loopback_url else None
-        self._session = LoopbackSession(base) if base else DirectSession()
-        self._reads_only = reads_only
-        # A secret that is not there is told before any client is made: none is left open.
-        for row in config.logins.values():
-            for reference in row.references.values():
-                secret(reference)
-        self._rates = config.rates
-        self._budgets = {} if budgets is None else budgets
-        self._owners = _owners(config)
-        self._wanted = wanted_of(config)
-        self._venues: dict[str, _VenueState] = {}
-        self.logins = {name: self._login(name, row) for name, row in config.logins.items()}
-
-    async def close(self) -> None:
-        """Close every client and the shared session."""
-        await asyncio.gather(*(login.client.close() for login in self.logins.values()))
-        await self._session.close()
-        for _ in range(TURNS):
-            await asyncio.sleep(0)
-
-    def _login(self, name: str, row: LoginConfig) -> Login:
-        session = ReadsOnly(self._session) if self._reads_only else self._session
-        budgets = self._budgets.setdefault(row.venue, Budgets(row.venue, self._rates))
-        markets = MarketList(self._wanted.get(row.venue, frozenset()))
-        shared = self._venues.setdefault(row.venue, _VenueState(budgets, markets))
-        client = new_client(row, session)
-        shared.budgets.bind(client, self._owners.get(name, name), name)
-        login = Login(name, row, client, shared)
-        client.throttler = partial(login.take_turn, client.throttler)
-        return login
-
-
-def _owners(config: Config) -> dict[str, str]:
-    """Name whom a venue counts each login to: the owner of its accounts, or of those it signs for.
-
-    >>> from allocator.models.config import Config
-    >>> _owners(Config())
-    {}
-    """
-    found = dict[str, str]()
-    for row in config.accounts:
-        found.setdefault(config.logins[row.login].master or row.login, row.owner)
-    return found | {row.login: row.owner for row in config.accounts}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from allocator.adapters.ccxt.session import Sessions
+from allocator.adapters.ccxt.sessions import Sessions
 from allocator.adapters.emulator.testing import Emulator, running_emulator
 from allocator.adapters.registry import Opened, open_venues
 from allocator.models.config import Config

@@ -15,7 +15,7 @@ from typing import Any
 
 from allocator.adapters.ccxt.dialects import DIALECTS
 from allocator.adapters.ccxt.place import Place
-from allocator.adapters.ccxt.session import Sessions
+from allocator.adapters.ccxt.sessions import Sessions
 from allocator.adapters.emulator.errors import Refused, VenueError
 from allocator.adapters.emulator.exchange import Exchange, Intent, World
 from allocator.adapters.emulator.market import Instrument

@@ -14,7 +14,8 @@ import pytest
 
 from allocator.adapters.ccxt.clients import CREDENTIALS
 from allocator.adapters.ccxt.failures import NotSentError
-from allocator.adapters.ccxt.session import Login, Sessions
+from allocator.adapters.ccxt.session import Login
+from allocator.adapters.ccxt.sessions import Sessions
 from allocator.adapters.deadline import deadline
 from allocator.models.config import Config
 from allocator.models.errors import VenueError

@@ -9,14 +9,14 @@ from typing import Any, cast
 
 import pytest
 
-from allocator.adapters.ccxt import session
+from allocator.adapters.ccxt import sessions
 from allocator.adapters.ccxt.base import CcxtVenue
 from allocator.adapters.ccxt.binance import FACTS
 from allocator.adapters.ccxt.dialects import DIALECTS
 from allocator.adapters.ccxt.failures import Answer, RefusalError, UnansweredError, failure
 from allocator.adapters.ccxt.money import Directory
 from allocator.adapters.ccxt.secrets import secret
-from allocator.adapters.ccxt.session import Sessions
+from allocator.adapters.ccxt.sessions import Sessions
 from allocator.models.config import Config
 from allocator.models.errors import ConfigError
 from allocator.models.intents import (
@@ -70,13 +70,13 @@ def test_missing_secret_is_told_before_any_client_is_made(
     login = {"venue": "bybit", "key": f"file:{good}", "secret": f"file:{good}"}
     data = {"logins": {"a": login, "b": login | {"secret": f"file:{bad}"}}}
     made: list[object] = []
-    real = session.new_client
+    real = sessions.new_client
 
     def counted(*args: Any) -> Any:
         made.append(args)
         return real(*args)
 
-    monkeypatch.setattr(session, "new_client", counted)
+    monkeypatch.setattr(sessions, "new_client", counted)
 
     async def opening() -> None:
         with pytest.raises(ConfigError, match="bad"):

@@ -20,7 +20,7 @@ from allocator.adapters.ccxt.gate import is_write
 from allocator.adapters.ccxt.joined import Joined
 from allocator.adapters.ccxt.money import Directory
 from allocator.adapters.ccxt.place import Place
-from allocator.adapters.ccxt.session import Sessions
+from allocator.adapters.ccxt.sessions import Sessions
 from allocator.models.config import Config
 from allocator.models.intents import AbsentNow, Finding, Found, OrderIntent, Rejected, Unsure
 from tests.adapters.ccxt import kraken_payloads as kraken

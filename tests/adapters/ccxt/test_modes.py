@@ -14,7 +14,8 @@ from allocator.adapters.ccxt.binance_markets import tiers_of
 from allocator.adapters.ccxt.binance_reads import check_identity
 from allocator.adapters.ccxt.bybit_reads import wallet
 from allocator.adapters.ccxt.place import Place
-from allocator.adapters.ccxt.session import Login, Sessions
+from allocator.adapters.ccxt.session import Login
+from allocator.adapters.ccxt.sessions import Sessions
 from allocator.adapters.ccxt.values import number
 from allocator.adapters.emulator.testing import Emulator, running_emulator
 from allocator.adapters.emulator.world import demo_world

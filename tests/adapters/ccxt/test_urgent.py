@@ -12,7 +12,7 @@ import pytest
 
 from allocator.adapters.ccxt.budgets import HEADROOM, KEPT, Budgets
 from allocator.adapters.ccxt.clients import CREDENTIALS, ON_CHAIN, new_client
-from allocator.adapters.ccxt.session import Sessions
+from allocator.adapters.ccxt.sessions import Sessions
 from allocator.models.config import Config, LoginConfig
 from tests.adapters.ccxt.test_budgets import timed
 
