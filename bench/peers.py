@@ -173,28 +173,7 @@ def by_skfolio(data: Data) -> Vector:
 
 def book_of(data: Data) -> tuple[Snapshot, Mandate]:
     """Write the same problem as a book of one account."""
-    volatility = np.sqrt(np.diag(data.sigma))
     names = [f"A{at:03d}" for at in range(data.count)]
-    tiers = [{"cap": "1000000000", "maintenance": "0.01", "max_leverage": "20"}]
-    instruments = [
-        {
-            "id": f"v:{name}",
-            "kind": "perpetual",
-            "underlying": name,
-            "settle": "USD",
-            "contract_size": "1",
-            "lot": "1",
-            "tick": "0.01",
-            "mark": "1",
-            "bid": "1",
-            "ask": "1",
-            "daily_volume": "1000000000",
-            "daily_volatility": "0.02",
-            "funding": {"rate": "0", "interval_h": "8"},
-            "tiers": tiers,
-        }
-        for name in names
-    ]
     account = {
         "id": "a",
         "venue": "v",
@@ -206,13 +185,46 @@ def book_of(data: Data) -> tuple[Snapshot, Mandate]:
         "balances": {"USD": {"wallet": str(10 * CAPITAL)}},
         "positions": {f"v:{name}": {"quantity": "0", "leverage": "10"} for name in names},
     }
+    snapshot = {
+        "as_of": "2026-11-20T06:30:00Z",
+        "assets": {"USD": {"price": "1"}},
+        "instruments": [_perpetual(name) for name in names],
+        "accounts": [account],
+    }
+    mandate = _mandate(data, names)
+    return Snapshot.model_validate(snapshot), Mandate.model_validate(mandate)
+
+
+def _perpetual(name: str) -> dict[str, object]:
+    """Describe an asset as a contract of one dollar that neither funding nor brackets bind."""
+    return {
+        "id": f"v:{name}",
+        "kind": "perpetual",
+        "underlying": name,
+        "settle": "USD",
+        "contract_size": "1",
+        "lot": "1",
+        "tick": "0.01",
+        "mark": "1",
+        "bid": "1",
+        "ask": "1",
+        "daily_volume": "1000000000",
+        "daily_volatility": "0.02",
+        "funding": {"rate": "0", "interval_h": "8"},
+        "tiers": [{"cap": "1000000000", "maintenance": "0.01", "max_leverage": "20"}],
+    }
+
+
+def _mandate(data: Data, names: list[str]) -> dict[str, object]:
+    """Ask for the step's utility: long only, within the capital, the peers' risk and returns."""
+    volatility = np.sqrt(np.diag(data.sigma))
     correlation = [
         [names[i], names[j], f"{data.sigma[i, j] / volatility[i] / volatility[j]:.12f}"]
         for i in range(data.count)
         for j in range(i)
     ]
     everything = {"of": {"any": True}, "scope": {"portfolio": True}}
-    mandate = {
+    return {
         "targets_default": "zero",
         "limits": [
             {"id": "long only", "measure": "short_notional", "max": "0", **everything},
@@ -233,13 +245,6 @@ def book_of(data: Data) -> tuple[Snapshot, Mandate]:
             "alpha": {f"v:{n}": f"{m:.7f}" for n, m in zip(names, data.mu, strict=True)},
         },
     }
-    snapshot = {
-        "as_of": "2026-11-20T06:30:00Z",
-        "assets": {"USD": {"price": "1"}},
-        "instruments": instruments,
-        "accounts": [account],
-    }
-    return Snapshot.model_validate(snapshot), Mandate.model_validate(mandate)
 
 
 def ours(data: Data) -> dict[str, Any]:

@@ -20,6 +20,13 @@ from allocator.adapters.emulator.wire import Call, Json, plain
 
 MARGIN_MODES = ("cross", "isolated")
 MOST_NAMES = 20
+UNUSED = """
+    availPos baseBal baseBorrowed baseInterest bePx bizRefId bizRefType clSpotInUseAmt deltaBS
+    deltaPA gammaBS gammaPA hedgedPos interest liab liabCcy liqPx maxSpotInUseAmt nonSettleAvgPx
+    optVal pendingCloseOrdLiabVal posCcy quoteBal quoteBorrowed quoteInterest settledPnl
+    spotInUseAmt spotInUseCcy thetaBS thetaPA tradeId vegaBS vegaPA
+    """
+"""Keys of a position that a contract of a margin account leaves empty."""
 CLOSES: frozenset[tuple[Leg, Side]] = frozenset({("long", "sell"), ("short", "buy")})
 
 
@@ -121,71 +128,39 @@ def _position(call: Call, held: margin.Held) -> Json:
     quantity = position.quantity if position.leg == "net" else abs(position.quantity)
     base = held.aside if held.isolated else held.initial
     mark = plain(held.mark)
-    return {
+    empty: dict[str, Json] = dict.fromkeys(UNUSED.split(), "")
+    return empty | {
         "adl": "1",
-        "availPos": "",
         "avgPx": figure(position.entry),
-        "baseBal": "",
-        "baseBorrowed": "",
-        "baseInterest": "",
-        "bePx": "",
-        "bizRefId": "",
-        "bizRefType": "",
         "cTime": str(position.created_ms),
         "ccy": instrument.settle,
-        "clSpotInUseAmt": "",
         "closeOrderAlgo": [],
-        "deltaBS": "",
-        "deltaPA": "",
         "fee": "0",
         "fundingFee": "0",
-        "gammaBS": "",
-        "gammaPA": "",
-        "hedgedPos": "",
         "idxPx": plain(call.exchange.quote(instrument).index),
         "imr": "" if held.isolated else figure(held.initial),
         "instId": instrument.symbol,
         "instType": instrument.market,
-        "interest": "",
         "last": mark,
         "lever": plain(held.leverage),
-        "liab": "",
-        "liabCcy": "",
         "liqPenalty": "0",
-        "liqPx": "",
         "margin": plain(held.aside) if held.isolated else "",
         "markPx": mark,
-        "maxSpotInUseAmt": "",
         "mgnMode": "isolated" if held.isolated else "cross",
         "mgnRatio": figure((base + held.profit) / held.maintenance) if held.maintenance else "",
         "mmr": figure(held.maintenance),
-        "nonSettleAvgPx": "",
         "notionalUsd": figure(held.value * usd),
-        "optVal": "",
-        "pendingCloseOrdLiabVal": "",
         "pnl": figure(position.realised),
         "pos": plain(quantity),
-        "posCcy": "",
         "posId": str(3_000_000_000 + position.created_ms % 1_000_000_000),
         "posSide": position.leg,
-        "quoteBal": "",
-        "quoteBorrowed": "",
-        "quoteInterest": "",
         "realizedPnl": figure(position.realised),
-        "settledPnl": "",
-        "spotInUseAmt": "",
-        "spotInUseCcy": "",
-        "thetaBS": "",
-        "thetaPA": "",
-        "tradeId": "",
         "uTime": str(position.updated_ms),
         "upl": figure(held.profit),
         "uplLastPx": figure(held.profit),
         "uplRatio": figure(held.profit / base) if base else "",
         "uplRatioLastPx": figure(held.profit / base) if base else "",
         "usdPx": plain(usd),
-        "vegaBS": "",
-        "vegaPA": "",
     }
 
 

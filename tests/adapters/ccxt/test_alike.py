@@ -37,6 +37,13 @@ REFUSALS = {
 }
 
 
+def two_equal(recorded: Recorded) -> tuple[TransferIntent, TransferIntent]:
+    first, second = (
+        recorded.transfer().model_copy(update={"client_id": name}) for name in (FIRST, SECOND)
+    )
+    return first, second
+
+
 def transfer(key: str, **changes: Any) -> TransferIntent:
     return TransferIntent.model_validate(
         {"client_id": key, "route": "r", "source": "a", "target": "b", "asset": "USDT",
@@ -101,8 +108,7 @@ def test_of_two_equal_transfers_that_were_taken_neither_is_found_by_the_others_r
 
     async def work(opened: Opened) -> tuple[Any, ...]:
         venue, since = opened.venues[recorded.sends], datetime.now(UTC)
-        first = recorded.transfer().model_copy(update={"client_id": FIRST})
-        second = recorded.transfer().model_copy(update={"client_id": SECOND})
+        first, second = two_equal(recorded)
         acks = (await venue.submit(first), await venue.submit(second))
         return tuple(
             [await venue.find(one, since, ack.venue_id)
@@ -123,8 +129,7 @@ def test_a_transfer_whose_record_is_known_is_no_rival_of_the_next(
 ) -> None:
     async def work(opened: Opened) -> tuple[Any, ...]:
         venue, since = opened.venues[recorded.sends], datetime.now(UTC)
-        first = recorded.transfer().model_copy(update={"client_id": FIRST})
-        second = recorded.transfer().model_copy(update={"client_id": SECOND})
+        first, second = two_equal(recorded)
         ack = await venue.submit(first)
         assert isinstance(ack, Ack)
         before = await venue.find(first, since, ack.venue_id)

@@ -195,86 +195,94 @@ def _gate_terms(fee: Any = "1.5", **chain: Any) -> dict[str, Any]:
     }
 
 
+def _gate(key: str) -> Withdrawn:
+    return Withdrawn(
+        network="TRX",
+        account="spot",
+        sent="POST /api/v4/withdrawals",
+        records="GET /api/v4/wallet/withdrawals",
+        body={
+            "withdraw_order_id": key, "currency": "USDT", "address": ADDRESS,
+            "amount": "22.5", "chain": "TRX",
+        },
+        venue_id="w1879219868",
+        listed=lambda *rows: list(rows),
+        record=gate_record,
+        terms=_gate_terms,
+        failed=("CANCEL", "REJECT"),
+        under_way=("REQUEST", "MANUAL", "EXTPEND", "FAIL", "REVIEW", "CANCELPEND"),
+        refusals=("ADDRESS_NOT_USED", "WITHDRAWAL_OVER_LIMIT", "API_WITHDRAW_DISABLED",
+                  "BALANCE_NOT_ENOUGH"),
+        no=lambda code: Reply({"label": code, "message": "no"}, 400),
+        credited={
+            "GET /api/v4/wallet/deposits": [
+                {"id": "210496", "timestamp": "1790000055", "currency": "USDT",
+                 "address": ADDRESS, "txid": TXID, "amount": "21", "memo": "",
+                 "status": "DONE", "chain": "TRX"}
+            ]
+        },
+    )  # fmt: skip
+
+
+def _bitget(key: str) -> Withdrawn:
+    return Withdrawn(
+        network="TRC20",
+        account="spot",
+        sent="POST /api/v2/spot/wallet/withdrawal",
+        records="GET /api/v2/spot/wallet/withdrawal-records",
+        body={
+            "coin": "USDT", "transferType": "on_chain", "address": ADDRESS, "chain": "TRC20",
+            "size": "22.5", "clientOid": key,
+        },
+        venue_id="1094957867615789056",
+        listed=lambda *rows: bitget_ok(list(rows)),
+        record=bitget_record,
+        terms=lambda fee="1.5", **chain: {
+            "GET /api/v2/spot/public/coins": bitget_coin(withdrawFee=fee, **chain)
+        },
+        failed=("fail",),
+        under_way=("pending",),
+        refusals=("11000", "50101", "13001", "13004", "13212", "40021", "40052", "43012"),
+        no=lambda code: Reply({"code": code, "msg": "no", "requestTime": 1, "data": None}, 400),
+        credited={
+            "GET /api/v2/spot/wallet/deposit-records": bitget_ok(
+                [{"orderId": "1", "tradeId": TXID, "coin": "USDT", "type": "deposit",
+                  "size": "21", "status": "success", "toAddress": ADDRESS, "chain": "TRC20"}]
+            )
+        },
+    )  # fmt: skip
+
+
+def _kucoinfutures(key: str) -> Withdrawn:
+    return Withdrawn(
+        network="trx",
+        account="main",
+        sent="POST /api/v3/withdrawals",
+        records="GET /api/v1/withdrawals",
+        body={
+            "currency": "USDT", "toAddress": ADDRESS, "withdrawType": "ADDRESS",
+            "chain": "trx", "amount": "21", "feeDeductType": "EXTERNAL", "isInner": False,
+            "remark": key,
+        },
+        venue_id="5c2dc64e03aa675aa263f1ac",
+        listed=kucoin_listed,
+        record=kucoin_record,
+        terms=lambda fee="1.5", **chain: {
+            "GET /api/v3/currencies/USDT": kucoin_coin(withdrawalMinFee=fee, **chain)
+        },
+        failed=("FAILURE",),
+        under_way=("REVIEW", "PROCESSING", "WALLET_PROCESSING"),
+        refusals=("200004", "260210", "260325"),
+        no=lambda code: Reply({"code": code, "msg": "no"}),
+        credited={
+            "GET /api/v1/deposits": kucoin_listed(
+                {"currency": "USDT", "status": "SUCCESS", "amount": "21", "address": ADDRESS,
+                 "walletTxId": f"{TXID}@{ADDRESS}"}
+            )
+        },
+    )  # fmt: skip
+
+
 def withdrawn(key: str) -> dict[str, Withdrawn]:
     """Describe all three for a client id."""
-    return {
-        "gate": Withdrawn(
-            network="TRX",
-            account="spot",
-            sent="POST /api/v4/withdrawals",
-            records="GET /api/v4/wallet/withdrawals",
-            body={
-                "withdraw_order_id": key, "currency": "USDT", "address": ADDRESS,
-                "amount": "22.5", "chain": "TRX",
-            },
-            venue_id="w1879219868",
-            listed=lambda *rows: list(rows),
-            record=gate_record,
-            terms=_gate_terms,
-            failed=("CANCEL", "REJECT"),
-            under_way=("REQUEST", "MANUAL", "EXTPEND", "FAIL", "REVIEW", "CANCELPEND"),
-            refusals=("ADDRESS_NOT_USED", "WITHDRAWAL_OVER_LIMIT", "API_WITHDRAW_DISABLED",
-                      "BALANCE_NOT_ENOUGH"),
-            no=lambda code: Reply({"label": code, "message": "no"}, 400),
-            credited={
-                "GET /api/v4/wallet/deposits": [
-                    {"id": "210496", "timestamp": "1790000055", "currency": "USDT",
-                     "address": ADDRESS, "txid": TXID, "amount": "21", "memo": "",
-                     "status": "DONE", "chain": "TRX"}
-                ]
-            },
-        ),
-        "bitget": Withdrawn(
-            network="TRC20",
-            account="spot",
-            sent="POST /api/v2/spot/wallet/withdrawal",
-            records="GET /api/v2/spot/wallet/withdrawal-records",
-            body={
-                "coin": "USDT", "transferType": "on_chain", "address": ADDRESS, "chain": "TRC20",
-                "size": "22.5", "clientOid": key,
-            },
-            venue_id="1094957867615789056",
-            listed=lambda *rows: bitget_ok(list(rows)),
-            record=bitget_record,
-            terms=lambda fee="1.5", **chain: {
-                "GET /api/v2/spot/public/coins": bitget_coin(withdrawFee=fee, **chain)
-            },
-            failed=("fail",),
-            under_way=("pending",),
-            refusals=("11000", "50101", "13001", "13004", "13212", "40021", "40052", "43012"),
-            no=lambda code: Reply({"code": code, "msg": "no", "requestTime": 1, "data": None}, 400),
-            credited={
-                "GET /api/v2/spot/wallet/deposit-records": bitget_ok(
-                    [{"orderId": "1", "tradeId": TXID, "coin": "USDT", "type": "deposit",
-                      "size": "21", "status": "success", "toAddress": ADDRESS, "chain": "TRC20"}]
-                )
-            },
-        ),
-        "kucoinfutures": Withdrawn(
-            network="trx",
-            account="main",
-            sent="POST /api/v3/withdrawals",
-            records="GET /api/v1/withdrawals",
-            body={
-                "currency": "USDT", "toAddress": ADDRESS, "withdrawType": "ADDRESS",
-                "chain": "trx", "amount": "21", "feeDeductType": "EXTERNAL", "isInner": False,
-                "remark": key,
-            },
-            venue_id="5c2dc64e03aa675aa263f1ac",
-            listed=kucoin_listed,
-            record=kucoin_record,
-            terms=lambda fee="1.5", **chain: {
-                "GET /api/v3/currencies/USDT": kucoin_coin(withdrawalMinFee=fee, **chain)
-            },
-            failed=("FAILURE",),
-            under_way=("REVIEW", "PROCESSING", "WALLET_PROCESSING"),
-            refusals=("200004", "260210", "260325"),
-            no=lambda code: Reply({"code": code, "msg": "no"}),
-            credited={
-                "GET /api/v1/deposits": kucoin_listed(
-                    {"currency": "USDT", "status": "SUCCESS", "amount": "21", "address": ADDRESS,
-                     "walletTxId": f"{TXID}@{ADDRESS}"}
-                )
-            },
-        ),
-    }  # fmt: skip
+    return {"gate": _gate(key), "bitget": _bitget(key), "kucoinfutures": _kucoinfutures(key)}
