@@ -253,8 +253,9 @@ class Executor:
     async def _carry(self, run: Run, begin: _Begin, *, resumed: bool = False) -> ExecutionReport:
         """Go through a plan from wherever it stands to its end."""
         journal, shell = run.shell.journal, run.shell
-        sent = journal.history.attempts_since(shell.clock.now() - DAY)
-        shell.recent.load(run.book, sent)
+        since = shell.clock.now() - DAY
+        history = journal.history
+        shell.recent.load(run.book, history.attempts_since(since), history.cancels_since(since))
         course = Course(run.shell.clock.now(), resumed)
         gave_up = False
         try:

@@ -184,7 +184,7 @@ class Orders:
             if quote is None or isinstance(quote, Short):
                 return False
             ready.append(Ready(leg, part, size, quote))
-        await self._requests.pace(legs[0].order.account, len(legs))
+        await self._requests.pace(legs[0].order.account, count=len(legs))
         # One request has one stamp: after it the venue refuses all of its orders or none.
         now = self._shell.clock.now()
         requests = [self._request(row, now) for row in ready]
