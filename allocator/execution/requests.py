@@ -187,7 +187,7 @@ class Requests:
             When a breaker or a freeze stands in the way, or too little is held.
         """
         venue = self._shell.venue(sender(intent))
-        rows = reservations(intent, self._run.book.snapshot)
+        rows = reservations(intent, self._run.book)
         leaving = next((row for row in rows if row.direction == "out"), None)
         held = None if leaving is None else self._held(intent, leaving)
         attempt = self._journal.intend(

@@ -17,6 +17,7 @@ from allocator.models.errors import JournalError, RefusedError
 from allocator.models.intents import Ack, Found, Rejected, TransferIntent, Unknown
 from allocator.models.plan import Plan
 from allocator.models.records import EventRow, ReservationRow
+from allocator.state import Book
 from tests.execution.book import (
     MANDATE,
     START,
@@ -43,7 +44,7 @@ def send_transfer(journal: Journal, held: str | None, intent: TransferIntent) ->
         Place(made.plan_hash, 1, 1, 1),
         intent,
         Decimal(5),
-        reservations(intent, snapshot()),
+        reservations(intent, Book.of(snapshot(), MANDATE)),
         None if held is None else Decimal(held),
     )
 
