@@ -264,6 +264,33 @@ def test_a_secret_that_is_not_there_keeps_nobody_from_ending_a_request(waiting: 
     assert (status, "not reached: " in told) == (0, True), told
 
 
+@pytest.mark.parametrize("against", [True, False])
+@pytest.mark.parametrize("what", ["--price", "--fee"])
+def test_a_price_or_a_fee_that_differs_from_the_venues_is_refused(
+    waiting: Waiting, what: str, *, against: bool
+) -> None:
+    """A mistyped one would be in shortfall and in what the account should hold."""
+    taken(waiting, bought(waiting))
+    found = re.search(r"filled, 0.01 at ([0-9.]+), fees USDT=([0-9.]+)", waiting.resolve()[1])
+    assert found is not None
+    price, fee = map(Decimal, found.groups())
+    end = ("--to", "filled", "--filled", "0.01", *SAID)
+    off = ("--price", str(price - 1)) if what == "--price" else ("--fee", f"USDT={fee + 1}")
+    figure = f" at {price - 1}" if what == "--price" else f", fees USDT={fee + 1}"
+    status, told = waiting.resolve(*end, *off)
+    assert status == 6, told
+    assert f"VENUE_DIFFERS: client_id={CLIENT_ID} told=filled, 0.01{figure}; its venue" in told
+    assert waiting.now().state is State.MANUAL
+    if against:
+        status, told = waiting.resolve(*end, *off, "--against-venue")
+        assert "against its venue, which says: filled, 0.01 at " in waiting.audited()
+    else:
+        same = ("--price", f"{price:f}" if price % 1 else f"{price}.0", "--fee", f"USDT={fee}")
+        status, told = waiting.resolve(*end, *same)
+        assert "order page; its venue says: filled, 0.01 at " in waiting.audited()
+    assert status == 0, told
+
+
 def test_money_is_looked_up_as_well(waiting: Waiting) -> None:
     intent = sent("internal:bybit-main:bybit-a:USDT", "bybit-main", "bybit-a")
     taken(waiting, intent)
