@@ -13,7 +13,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from allocator.execution.asking import LOOK_BACK
-from allocator.execution.attempts import Attempt, quantity, sender
+from allocator.execution.attempts import Attempt, quantity, sender, touched
 from allocator.execution.manual import Verdict
 from allocator.execution.transitions import State
 from allocator.models.base import plain, stamp
@@ -59,10 +59,10 @@ class Word:
 async def ask(config: Config, attempt: Attempt) -> Word:
     """Look a request up at its venue; whatever goes wrong is told and never raised."""
     name = sender(attempt.intent)
+    if all(row.id != name for row in config.accounts):
+        return Word(f"not reached: account {name} is not configured")
     try:
-        async with open_look_ups(config) as accounts:
-            if name not in accounts:
-                return Word(f"not reached: account {name} is not configured")
+        async with open_look_ups(config, touched(attempt.intent)) as accounts:
             account = accounts[name]
             async with asyncio.timeout(LOOK_S):
                 since = attempt.intent_at - LOOK_BACK
