@@ -17,6 +17,9 @@ from allocator.models.canonical import canonical_json
 from allocator.models.records import EventRow, TailRow
 
 GENESIS = "0" * 64
+ATTEMPT, CANCEL = "attempt:", "cancel"
+"""What precedes a client id as a subject, and what is told of one whose cancel is asked for."""
+
 TAIL = 1
 """Key of the one row that tells where the audit ends."""
 

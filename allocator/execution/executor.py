@@ -15,7 +15,7 @@ from allocator.execution.orders import Orders
 from allocator.execution.readings import guard, read_complete
 from allocator.execution.recent import DAY
 from allocator.execution.reconcile import reconcile
-from allocator.execution.recorded import Cycle
+from allocator.execution.recorded import plan_known
 from allocator.execution.recovery import Recovery
 from allocator.execution.release import WAITING, Unit, accounts_of, ready
 from allocator.execution.report import ExecutionReport, Watch, nothing
@@ -202,8 +202,7 @@ class Executor:
             )
         known = history.plan(plan.plan_hash)
         if known is not None:
-            told = _ended_how(history.cycle(known.cycle_id))
-            raise RefusedError(f"PLAN_KNOWN: plan_hash={plan.plan_hash}: {told}")
+            raise RefusedError(plan_known(history.cycle(known.cycle_id)))
 
     def _begin(self, case: Case, slot: str | None) -> Run:
         journal, plan = self._shell.journal, case.plan
@@ -253,8 +252,9 @@ class Executor:
     async def _carry(self, run: Run, begin: _Begin, *, resumed: bool = False) -> ExecutionReport:
         """Go through a plan from wherever it stands to its end."""
         journal, shell = run.shell.journal, run.shell
-        sent = journal.history.attempts_since(shell.clock.now() - DAY)
-        shell.recent.load(run.book, sent)
+        since = shell.clock.now() - DAY
+        history = journal.history
+        shell.recent.load(run.book, history.attempts_since(since), history.cancels_since(since))
         course = Course(run.shell.clock.now(), resumed)
         gave_up = False
         try:
@@ -320,13 +320,6 @@ class Executor:
             run.set_stage(seqs, Stage.SUPERSEDED, why)
         for action in rest:
             run.tell_stage(action, Stage.SUPERSEDED, why)
-
-
-def _ended_how(cycle: Cycle) -> str:
-    """Tell what became of a plan that is on record and done with, and what to do instead."""
-    why = f": {cycle.note}" if cycle.note else ""
-    told = f"it was given up{why}" if why or cycle.status == "superseded" else "it was carried out"
-    return f"{told}; a plan goes once: propose a new one"
 
 
 def _free(transfers: Transfers, unit: Unit) -> bool:

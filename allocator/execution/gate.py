@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import chain
 
-from allocator.execution.attempts import sender, touched
+from allocator.execution.attempts import touched
 from allocator.execution.entries import Place
 from allocator.execution.others import standing_of_others
-from allocator.execution.recent import DAY, HOUR, traded_value
+from allocator.execution.recent import DAY, HOUR, asks, traded_value
 from allocator.execution.run import Run
 from allocator.models.account import OpenOrder
 from allocator.models.base import ZERO
@@ -50,10 +50,10 @@ class Gate:
         self._shell = run.shell
         self._limits = run.shell.controls
 
-    async def pace(self, account: str, count: int = 1) -> None:
+    async def pace(self, accounts: Sequence[str], count: int = 1) -> None:
         """Hold requests back while their account, key or owner has sent too many."""
         for _ in range(MOST_PACED):
-            counts = {row: sent + count - 1 for row, sent in self._counts(account).items()}
+            counts = {row: sent + count - 1 for row, sent in self._counts(accounts).items()}
             if not judge(message_readings(counts), self._limits):
                 return
             await self._shell.pause()
@@ -111,7 +111,7 @@ class Gate:
             recent.since(now - DAY),
         )
         yield from volume_readings(traded_value(run.book, intent), *volumes)
-        yield from message_readings(self._counts(sender(intent)))
+        yield from message_readings(self._counts(asks(intent)))
         match intent:
             case OrderIntent():
                 yield from order_readings(self._facts(place, intent, quote, now))
@@ -124,8 +124,12 @@ class Gate:
                 yield from move_readings(run.book, intent)
                 yield from self._exposures(place, intent, self._signed(intent))
 
-    def _counts(self, account: str) -> dict[Control, int]:
-        """Count requests within the window by account, key and owner."""
+    def _counts(self, accounts: Sequence[str]) -> dict[Control, int]:
+        """Count requests within the window by account, key and owner, the most of any account."""
+        counts = [self._counts_of(name) for name in accounts]
+        return {control: max(row[control] for row in counts) for control in counts[0]}
+
+    def _counts_of(self, account: str) -> dict[Control, int]:
         rows, me = self._run.book.accounts, self._run.book.accounts[account]
         since = self._shell.clock.now() - timedelta(seconds=float(self._limits.message_window_s))
         groups = {

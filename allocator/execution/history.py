@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import Select
 
@@ -174,6 +174,19 @@ class History:
         with self._session() as session:
             rows = session.exec(query.order_by(col(AttemptRow.intent_at)))
             return tuple(of_row(row) for row in rows)
+
+    def cancels_since(self, at: datetime) -> tuple[tuple[datetime, str], ...]:
+        """List when orders were asked to be cancelled at a time or after it, and whose."""
+        # Times of the audit have no index, and it is in their order: its end alone is read.
+        before = select(EventRow.seq).where(EventRow.at < at).order_by(col(EventRow.seq).desc())
+        first = func.coalesce(before.limit(1).scalar_subquery(), 0)
+        id_ = func.substr(EventRow.subject, len(audit.ATTEMPT) + 1)
+        query = select(EventRow.at, AttemptRow.account).join(
+            AttemptRow, col(AttemptRow.client_id) == id_
+        )
+        query = query.where(EventRow.what == audit.CANCEL, col(EventRow.seq) > first)
+        with self._session() as session:
+            return tuple(session.exec(query.order_by(col(EventRow.seq))))
 
     def shortfalls(self, hash_: str | None = None, limit: int = 10_000) -> tuple[Measured, ...]:
         """List what actions came to, of one plan or of all, the latest first."""

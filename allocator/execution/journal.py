@@ -43,6 +43,7 @@ from allocator.execution.entries import (
 )
 from allocator.execution.leader import Lease, check_epoch, fence
 from allocator.execution.office import Office
+from allocator.execution.recorded import cycle_record, plan_known
 from allocator.execution.reservations import Reservation, reserve, set_aside
 from allocator.execution.shortfall import Shortfall
 from allocator.execution.transitions import Stage, State, of_found, of_outcome
@@ -159,8 +160,7 @@ class Journal(Office):
             "text": text_hash(text),
         }
         with self.write() as entry:
-            if entry.session.get(PlanRow, plan.plan_hash) is not None:
-                raise RefusedError(f"PLAN_KNOWN: plan_hash={plan.plan_hash}")
+            _refuse_known(entry.session, plan.plan_hash)
             entry.session.add(
                 PlanRow(
                     plan_hash=plan.plan_hash,
@@ -373,3 +373,10 @@ class Journal(Office):
                 freeze_account(entry, account, why, client_id)
             entry.alert("manual", client_id=client_id, why=why, intent=row.intent_json)
             return attempt
+
+
+def _refuse_known(session: Session, plan_hash: str) -> None:
+    known = session.get(PlanRow, plan_hash)
+    cycle = None if known is None else session.get(CycleRow, known.cycle_id)
+    if cycle is not None:
+        raise RefusedError(plan_known(cycle_record(cycle, plan_hash)))

@@ -84,7 +84,7 @@ class Orders:
         run = self._run
         legs = sorted((leg_of(run.book, order) for order in unit.orders), key=_first)
         pace = pace_of(legs, run.book.policy.max_slice)
-        short = await self._after_refusal(pace)
+        short = await self._after_refusal(pace, pace.parts)
         for part, patient in rounds(pace, lambda: self._filled(legs)):
             if short is not None:
                 break
@@ -96,10 +96,11 @@ class Orders:
         # A leg that is not filled whole, though nothing stood against it, kept to the others' step.
         self._close(legs, "the rest cannot be sent in step" if short is None else short.why)
 
-    async def _after_refusal(self, pace: Pace) -> Short | None:
-        """Tell what was refused before the process ended: it is not asked for again.
+    async def _after_refusal(self, pace: Pace, part: int) -> Short | None:
+        """Tell what was refused in one request with others, or before the process ended.
 
-        The others are brought up to where it stands, as they would have been at once.
+        It is not asked for again. The others are brought up to where it stands, as they are at
+        once when legs go one by one.
         """
         refused = {leg.order.seq: row for leg in pace.legs for row in self._refused(leg)}
         if not refused:
@@ -107,8 +108,8 @@ class Orders:
         ahead = min(self._done(leg) for leg in pace.legs if leg.order.seq in refused)
         for leg in pace.legs:
             if leg.order.seq not in refused:
-                target = self._goal(pace, leg, pace.parts, patient=True, ahead=ahead)
-                await self._fill(leg, pace.parts, pace.parts, target, leads=False)
+                target = self._goal(pace, leg, part, patient=True, ahead=ahead)
+                await self._fill(leg, part, pace.parts, target, leads=False)
         return _short(next(iter(refused.values())))
 
     def _refused(self, leg: Leg) -> tuple[Attempt, ...]:
@@ -141,9 +142,8 @@ class Orders:
 
     async def _part(self, pace: Pace, part: int, *, patient: bool) -> Short | None:
         """Fill one slice of every leg, each in step with what is filled of the others."""
-        ended = await self._together(pace, part, patient=patient)
-        if ended is not None:
-            return ended
+        if await self._together(pace, part, patient=patient):
+            return await self._after_refusal(pace, part)
         ahead, short = ALL, None
         for leg in pace.legs:
             target = self._goal(pace, leg, part, patient=patient, ahead=ahead)
@@ -161,30 +161,35 @@ class Orders:
         filled, held = self._filled(pace.legs), self._held(leg)
         return goal(pace, leg, part, filled, held, patient=patient, ahead=ahead)
 
-    async def _together(self, pace: Pace, part: int, *, patient: bool) -> Short | None:
+    async def _together(self, pace: Pace, part: int, *, patient: bool) -> bool:
         """Send one slice of every leg in one request, where one account's venue takes that.
 
         No leg gets further ahead than a slice; what is not filled is left to the legs' turns.
+
+        Returns
+        -------
+        bool
+            Whether one of them was refused, or ended as badly.
         """
         legs = pace.legs
         accounts = {leg.order.account for leg in legs}
         venue = self._shell.venue(legs[0].order.account)
         able = isinstance(venue, Batching) and _carries(venue.capabilities, legs)
         if len(legs) < 2 or len(accounts) > 1 or not able or self._rests(legs[0], part):
-            return None
+            return False
         ready = list[Ready]()
         for leg in legs:
             size = self._size(leg, self._goal(pace, leg, part, patient=patient))
             quote = await self._quote(leg) if size else None
             if quote is None or isinstance(quote, Short):
-                return None
+                return False
             ready.append(Ready(leg, part, size, quote))
-        await self._requests.pace(legs[0].order.account, len(legs))
+        await self._requests.pace(legs[0].order.account, count=len(legs))
         # One request has one stamp: after it the venue refuses all of its orders or none.
         now = self._shell.clock.now()
         requests = [self._request(row, now) for row in ready]
         sent = await self._sent(self._requests.send_together, requests, pace.parts)
-        return next((_short(row) for row in sent if _ended_badly(row)), None)
+        return any(map(_ended_badly, sent))
 
     async def _fill(
         self, leg: Leg, part: int, parts: int, target: Decimal, *, leads: bool

@@ -7,13 +7,12 @@ restart and no request has to read a day's record again.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from allocator.execution.attempts import Attempt, sender
+from allocator.execution.attempts import Attempt, sender, touched
 from allocator.models.base import ZERO
 from allocator.models.intents import Intent, MoveIntent, OrderIntent, TransferIntent
 from allocator.models.plan import Order
@@ -46,14 +45,23 @@ class Recent:
     def __init__(self) -> None:
         self._rows: list[Past] = []
         self._cycles: dict[str, Volume] = {}
-        self._messages: defaultdict[str, list[datetime]] = defaultdict(list)
+        self._messages: list[tuple[datetime, Collection[str]]] = []
 
-    def load(self, book: Book, attempts: Iterable[Attempt]) -> None:
-        """Begin anew with what the journal knows."""
-        self._rows, self._cycles = [], {}
-        self._messages.clear()
+    def load(
+        self, book: Book, attempts: Iterable[Attempt], cancels: Iterable[tuple[datetime, str]]
+    ) -> None:
+        """Begin anew with what the journal knows.
+
+        Parameters
+        ----------
+        cancels
+            When an order was asked to be cancelled, and of which account.
+        """
+        self._rows, self._cycles, self._messages = [], {}, []
         for row in sorted(attempts, key=lambda row: (row.intent_at, row.client_id)):
             self.add(book, row)
+        self._messages += [(at, (account,)) for at, account in cancels]
+        self._messages.sort(key=lambda row: row[0])
 
     def add(self, book: Book, attempt: Attempt) -> None:
         """Count a request that is about to be sent."""
@@ -66,16 +74,22 @@ class Recent:
         self._rows.append(Past(at, attempt.plan_hash, attempt.seq, intent, _plus(last, one)))
         before = self._cycles.get(attempt.plan_hash, Volume())
         self._cycles[attempt.plan_hash] = _plus(before, one)
-        self.message(sender(intent), at)
+        self.message(asks(intent), at)
 
-    def message(self, account: str, at: datetime) -> None:
+    def message(self, accounts: Collection[str], at: datetime) -> None:
         """Count a request that changes something, cancels among them."""
-        self._messages[account].append(at)
+        if self._messages:
+            at = max(at, self._messages[-1][0])
+        self._messages.append((at, accounts))
 
-    def messages(self, accounts: Iterable[str], since: datetime) -> int:
-        """Count requests of accounts after a time."""
-        return sum(sum(at > since for at in reversed_until(self._messages[name], since))
-                   for name in accounts)  # fmt: skip
+    def messages(self, accounts: Collection[str], since: datetime) -> int:
+        """Count requests of any of these accounts after a time."""
+        count = 0
+        for at, names in reversed(self._messages):
+            if at <= since:
+                break
+            count += any(name in accounts for name in names)
+        return count
 
     def cycle(self, plan_hash: str) -> Volume:
         """Tell what a plan has sent."""
@@ -113,12 +127,9 @@ class Recent:
         return self._rows[bisect_left(self._rows, since, key=lambda row: row.at) :]
 
 
-def reversed_until(rows: list[datetime], since: datetime) -> Iterable[datetime]:
-    """Yield times from the last back to the first that is not after another."""
-    for at in reversed(rows):
-        if at <= since:
-            return
-        yield at
+def asks(intent: Intent) -> tuple[str, ...]:
+    """Name the accounts for which a venue may count a request: a move trades in both of its."""
+    return touched(intent) if isinstance(intent, MoveIntent) else (sender(intent),)
 
 
 def _side(order: OrderIntent | Order) -> tuple[str, str, str]:

@@ -114,6 +114,18 @@ class Alert:
     body: Any
 
 
+def plan_known(cycle: Cycle) -> str:
+    """Tell what became of a plan that is on record, and what to do instead of beginning it."""
+    why = f": {cycle.note}" if cycle.note else ""
+    if cycle.status in ("open", "parked"):
+        told = "it is under way; the next `allocator execute` or cycle takes it up"
+    else:
+        given_up = bool(why) or cycle.status == "superseded"
+        told = f"it was given up{why}" if given_up else "it was carried out"
+        told += "; a plan goes once: propose a new one"
+    return f"PLAN_KNOWN: plan_hash={cycle.plan_hash}: {told}"
+
+
 def cycle_record(row: CycleRow, hash_: str | None) -> Cycle:
     """Read a cycle with the hash of its plan, if it has one."""
     assert row.id is not None

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from allocator.execution.asking import answer, look, window_s
 from allocator.execution.attempts import Attempt, sender, touched
+from allocator.execution.audit import ATTEMPT, CANCEL
 from allocator.execution.entries import Place
 from allocator.execution.gate import Gate, reduces, scopes
 from allocator.execution.readings import read_all
@@ -154,9 +155,9 @@ class Requests:
         self._run.tell(kept)
         return kept
 
-    async def pace(self, account: str, count: int = 1) -> None:
+    async def pace(self, *accounts: str, count: int = 1) -> None:
         """Hold requests back while too many were sent; their time is stamped after that."""
-        await self._gate.pace(account, count)
+        await self._gate.pace(accounts, count)
 
     async def space(self, orders: Sequence[Order], spare: int = 0) -> None:
         """Hold what follows of an order back while its side has had its orders of the window."""
@@ -186,7 +187,7 @@ class Requests:
             When a breaker or a freeze stands in the way, or too little is held.
         """
         venue = self._shell.venue(sender(intent))
-        rows = reservations(intent, self._run.book.snapshot)
+        rows = reservations(intent, self._run.book)
         leaving = next((row for row in rows if row.direction == "out"), None)
         held = None if leaving is None else self._held(intent, leaving)
         attempt = self._journal.intend(
@@ -315,9 +316,9 @@ class Requests:
 
     async def _cancel(self, attempt: Attempt, intent: OrderIntent) -> None:
         """Ask to cancel; whatever the answer, the order is looked up again."""
-        subject, venue = f"attempt:{attempt.client_id}", self._shell.venue(intent.account)
-        self._journal.note(subject, "cancel", filled=str(attempt.filled))
-        self._shell.recent.message(intent.account, self._shell.clock.now())
+        subject, venue = f"{ATTEMPT}{attempt.client_id}", self._shell.venue(intent.account)
+        self._journal.note(subject, CANCEL, filled=str(attempt.filled))
+        self._shell.recent.message((intent.account,), self._shell.clock.now())
         outcome = await answer(self._shell, venue, venue.cancel(intent))
         if isinstance(outcome, Unknown):
             self._journal.note(subject, "cancel_unknown", why=outcome.why)

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal, localcontext
 from typing import Literal
 
 from sqlmodel import Session, col, select
 
 from allocator.execution.transitions import State
-from allocator.models.base import ZERO, plain
+from allocator.models.base import ONE, ZERO, plain
 from allocator.models.errors import RefusedError
 from allocator.models.intents import Intent, MoveIntent, OrderIntent, TransferIntent
 from allocator.models.records import ReservationRow
-from allocator.models.snapshot import Snapshot
-from allocator.state import charge_of
+from allocator.state import Book, charge_of, lawful
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,34 +28,38 @@ class Reservation:
     direction: Literal["out", "in"]
 
 
-def reservations(intent: Intent, snapshot: Snapshot) -> tuple[Reservation, ...]:
+def reservations(intent: Intent, book: Book) -> tuple[Reservation, ...]:
     """Tell what an intent takes and brings.
 
-    Transfers take the amount with its charges, spot orders their worst price or their base;
-    derivatives change collateral only, which the plan's own check covers.
+    Transfers take the amount with its charges, spot orders their worst price with its fee, or
+    their base; derivatives change collateral only, which the plan's own check covers.
     """
     match intent:
         case TransferIntent():
-            route = snapshot.route[intent.route]
+            route = book.routes[intent.route]
             taken = intent.amount + charge_of(route, intent.amount)
             return (
                 Reservation(intent.source, intent.asset, taken, "out"),
                 Reservation(intent.target, intent.asset, intent.amount, "in"),
             )
         case OrderIntent():
-            return _of_order(intent, snapshot)
+            return _of_order(intent, book)
         case MoveIntent():
             return ()
 
 
-def _of_order(intent: OrderIntent, snapshot: Snapshot) -> tuple[Reservation, ...]:
-    instrument = snapshot.instrument[intent.instrument]
+@lawful
+def _of_order(intent: OrderIntent, book: Book) -> tuple[Reservation, ...]:
+    instrument = book.instruments[intent.instrument]
     if not instrument.is_spot or instrument.base is None:
         return ()
-    cash, base = intent.quantity * intent.limit_price, intent.quantity
-    if intent.side == "buy":
-        return (Reservation(intent.account, instrument.cash, cash, "out"),)
-    return (Reservation(intent.account, instrument.base, base, "out"),)
+    if intent.side == "sell":
+        return (Reservation(intent.account, instrument.base, intent.quantity, "out"),)
+    # As the plan was checked: the fee leaves the money that pays. A rebate comes later, if at all.
+    fee = max(ZERO, book.taker(intent.account, intent.instrument))
+    with localcontext(rounding=ROUND_CEILING):
+        cash = intent.quantity * intent.limit_price * (ONE + fee)
+    return (Reservation(intent.account, instrument.cash, cash, "out"),)
 
 
 def set_aside(row: Reservation | ReservationRow) -> dict[str, str]:

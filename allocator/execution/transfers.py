@@ -62,7 +62,8 @@ class Transfers:
             When it is refused before it is sent.
         """
         run = self._run
-        await self._requests.pace(action.source)
+        moves = isinstance(action, PositionMove)
+        await self._requests.pace(action.source, *((action.target,) if moves else ()))
         id_ = client_id(self._journal.lease.name, run.plan.plan_hash, action.seq, 1, 1)
         if isinstance(action, Transfer):
             intent: TransferIntent | MoveIntent = self._transfer(action, id_)

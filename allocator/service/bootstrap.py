@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -99,18 +99,25 @@ async def open_market(
 
 
 @asynccontextmanager
-async def open_look_ups(config: Config) -> AsyncGenerator[Mapping[str, LookUps]]:
-    """Open every account for looking actions up, by name; nothing but reads can leave.
+async def open_look_ups(
+    config: Config, names: Collection[str]
+) -> AsyncGenerator[Mapping[str, LookUps]]:
+    """Open some accounts for looking their actions up, by name; nothing but reads can leave.
 
-    Nobody has to lead for it.
+    Nobody has to lead for it, and of the others no secret is read.
 
     Raises
     ------
     ConfigError
-        When the configuration cannot be used, or a secret is not there.
+        When the configuration cannot be used, or a secret of these accounts is not there.
     """
     need_exchanges()
-    opened = open_venues(config.model_copy(update={"mode": "dry"}), SystemClock())
+    rows = tuple(row for row in config.accounts if row.id in names)
+    mine = {row.login for row in rows}
+    mine |= {config.logins[name].master or name for name in mine}
+    logins = {name: row for name, row in config.logins.items() if name in mine}
+    asked = {"mode": "dry", "accounts": rows, "logins": logins}
+    opened = open_venues(config.model_copy(update=asked), SystemClock())
     try:
         yield opened.look_ups
     finally:

@@ -13,7 +13,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 from allocator.execution.asking import LOOK_BACK
-from allocator.execution.attempts import Attempt, quantity, sender
+from allocator.execution.attempts import Attempt, quantity, sender, touched
+from allocator.execution.manual import Verdict
 from allocator.execution.transitions import State
 from allocator.models.base import plain, stamp
 from allocator.models.config import Config
@@ -58,10 +59,10 @@ class Word:
 async def ask(config: Config, attempt: Attempt) -> Word:
     """Look a request up at its venue; whatever goes wrong is told and never raised."""
     name = sender(attempt.intent)
+    if all(row.id != name for row in config.accounts):
+        return Word(f"not reached: account {name} is not configured")
     try:
-        async with open_look_ups(config) as accounts:
-            if name not in accounts:
-                return Word(f"not reached: account {name} is not configured")
+        async with open_look_ups(config, touched(attempt.intent)) as accounts:
             account = accounts[name]
             async with asyncio.timeout(LOOK_S):
                 since = attempt.intent_at - LOOK_BACK
@@ -93,9 +94,15 @@ def heard(attempt: Attempt, finding: Finding, read_lag_s: Decimal) -> Word:
 
 
 def _found(found: Found) -> str:
-    at = "" if found.average_price is None else f" at {plain(found.average_price)}"
-    fees = ", ".join(f"{asset}={plain(paid)}" for asset, paid in sorted(found.fees.items()))
-    return f"{found.state}, {plain(found.filled)}{at}" + (f", fees {fees}" if fees else "")
+    return _figures(found.state, found.filled, found.average_price, found.fees)
+
+
+def _figures(
+    end: str, filled: Decimal, price: Decimal | None, paid: Mapping[str, Decimal] | None
+) -> str:
+    at = "" if price is None else f" at {plain(price)}"
+    fees = ", ".join(f"{asset}={plain(amount)}" for asset, amount in sorted((paid or {}).items()))
+    return f"{end}, {plain(filled)}{at}" + (f", fees {fees}" if fees else "")
 
 
 def _doubt(attempt: Attempt, absent: AbsentNow, read_lag_s: Decimal) -> str:
@@ -111,13 +118,11 @@ def _doubt(attempt: Attempt, absent: AbsentNow, read_lag_s: Decimal) -> str:
     return ""
 
 
-def held_against(attempt: Attempt, to: State, filled: Decimal, word: Word, *, against: bool) -> str:
+def held_against(attempt: Attempt, verdict: Verdict, word: Word, *, against: bool) -> str:
     """Hold what a person tells of a request's end against its venue's word.
 
     Parameters
     ----------
-    filled
-        Contracts, or asset units that arrived, as the person tells.
     against
         Whether the person's word counts though the venue's differs.
 
@@ -128,8 +133,8 @@ def held_against(attempt: Attempt, to: State, filled: Decimal, word: Word, *, ag
     Raises
     ------
     RefusedError
-        When the order is open at the venue, or the venue surely tells another end or another
-        quantity and `against` is not set.
+        When the order is open at the venue, or the venue surely tells another end, quantity,
+        price or charges and `against` is not set.
     """
     found = word.finding
     if found is None:
@@ -139,20 +144,31 @@ def held_against(attempt: Attempt, to: State, filled: Decimal, word: Word, *, ag
             f"ORDER_OPEN: client_id={attempt.client_id}; its venue says: {word.text}; "
             "cancel it there first"
         )
-    if _agree(attempt, to, filled, found):
+    if _agree(attempt, verdict, found):
         return f"its venue says: {word.text}"
     if not against:
         raise RefusedError(
-            f"VENUE_DIFFERS: client_id={attempt.client_id} told={to}, {plain(filled)}; "
+            f"VENUE_DIFFERS: client_id={attempt.client_id} "
+            f"told={_figures(verdict.to, verdict.filled, verdict.price, verdict.fees)}; "
             f"its venue says: {word.text}; --against-venue ends it all the same"
         )
     return f"against its venue, which says: {word.text}"
 
 
-def _agree(attempt: Attempt, to: State, filled: Decimal, found: Found | AbsentNow) -> bool:
+def _agree(attempt: Attempt, verdict: Verdict, found: Found | AbsentNow) -> bool:
+    """Tell whether a venue's word is a person's: what either does not tell is left out."""
+    to, filled = verdict.to, verdict.filled
     if isinstance(found, AbsentNow):
         return not filled and to in UNFILLED | {State.RETURNED}
+    if None not in (verdict.price, found.average_price) and verdict.price != found.average_price:
+        return False
+    if verdict.fees and found.fees and _charged(verdict.fees) != _charged(found.fees):
+        return False
     return filled == found.filled and to in _ends(attempt, found)
+
+
+def _charged(fees: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    return {asset: paid for asset, paid in fees.items() if paid}
 
 
 def _ends(attempt: Attempt, found: Found) -> frozenset[State]:

@@ -329,18 +329,32 @@ def _spot(base: str) -> dict[str, object]:
     return {key: row[key] for key in row if key not in ("settle", "funding", "tiers")}
 
 
-def test_two_spot_orders_of_a_group_are_not_let_through_for_the_same_money(lite: Engine) -> None:
-    rows = [account("a", "alpha", "0", "30000"), account("b", "beta", "0")]
+def _cash_market(lite: Engine, held: str) -> Desk:
+    rows = [account("a", "alpha", "0", held), account("b", "beta", "0")]
     market = [instrument(BTC_A), instrument(BTC_B), _spot("BTC"), _spot("ETH")]
     coins = {name: {"price": "50000", "underlying": name} for name in ("BTC", "ETH")}
     assets = {"USDT": {"price": "1"}, **coins}
     start = snapshot(accounts=rows, instruments=market, assets=assets)
-    desk = Desk.open(lite, start=start, mandate=WHOLE)
+    return Desk.open(lite, start=start, mandate=WHOLE)
+
+
+@pytest.mark.parametrize(("held", "goes"), [("20110.05", True), ("20110.0499", False)])
+def test_a_spot_order_takes_its_worst_price_and_its_fee(
+    lite: Engine, held: str, *, goes: bool
+) -> None:
+    desk = _cash_market(lite, held)
+    report = desk.run(order(1, "a", "buy", "0.4") | {"instrument": "alpha:BTC/USDT"})
+    assert ("NOT_HELD: account=a asset=USDT needed=20110.05 held=20110.0499" in report.why) != goes
+    assert (report.status == "done") is goes
+
+
+def test_two_spot_orders_of_a_group_are_not_let_through_for_the_same_money(lite: Engine) -> None:
+    desk = _cash_market(lite, "30000")
     buy = order(1, "a", "buy", "0.4", group="g")
     report = desk.run(
         buy | {"instrument": "alpha:BTC/USDT"},
         buy | {"instrument": "alpha:ETH/USDT", "seq": 2},
     )
-    assert "NOT_HELD: account=a asset=USDT needed=20100 held=9989.7999" in report.why
+    assert "NOT_HELD: account=a asset=USDT needed=20110.05 held=9989.7999" in report.why
     assert sum(desk.exchange.received.values()) == 1
     assert [row.stage for row in report.actions] == ["done", "superseded"]

@@ -16,10 +16,20 @@ from allocator.execution.report import ExecutionReport
 from allocator.models.account import OpenOrder
 from allocator.models.errors import RefusedError
 from allocator.models.intents import OrderIntent
-from tests.execution.book import BTC_A, BTC_B, WHOLE, account, instrument, order, snapshot, transfer
+from tests.execution.book import (
+    BTC_A,
+    BTC_B,
+    START,
+    WHOLE,
+    account,
+    instrument,
+    order,
+    snapshot,
+    transfer,
+)
 from tests.execution.desk import CONFIG, Desk, gathered
 from tests.execution.limits import wide
-from tests.execution.test_styles import attempts, run
+from tests.execution.test_styles import Died, attempts, run
 
 SLICED = WHOLE.model_copy(
     update={"policy": WHOLE.policy.model_copy(update={"max_slice": Decimal(10000)})}
@@ -497,3 +507,55 @@ def test_counts_survive_a_restart(lite: Engine) -> None:
     desk.clock.at += timedelta(hours=1)
     desk.start = asyncio.run(gathered(desk))
     assert desk.run(order(1, "a", "buy", "0.3")).status == "done"
+
+
+@pytest.mark.parametrize("dies", [True, False])
+@pytest.mark.parametrize(("most", "goes"), [(3, False), (4, True)])
+def test_cancels_count_after_a_restart(
+    engine: Engine, most: int, *, dies: bool, goes: bool
+) -> None:
+    """An order that rests, its cancel and the order that takes: three requests that change."""
+    desk = Desk.open(engine, mandate=WHOLE)
+    config = CONFIG.model_copy(update={"style": "post_only", "post_only_tries": 1})
+
+    def die(row: Any) -> None:
+        if dies and row.state == "cancelled":
+            raise Died
+
+    desk.watch = die
+    try:
+        assert run(desk, order(1, "a", "buy", "0.1"), config=config).status == "done"
+        assert not dies
+    except Died:
+        desk.watch = lambda row: None
+        resumed = desk.resume()
+        assert resumed is not None
+        assert resumed.status == "done"
+    assert [row.intent.style for _, row in attempts(desk)
+            if isinstance(row.intent, OrderIntent)] == ["post_only", "ioc"]  # fmt: skip
+    [(at, whose)] = desk.journal().history.cancels_since(START)
+    assert whose == "a"
+    assert desk.journal().history.cancels_since(at) == ((at, "a"),)
+    assert desk.journal().history.cancels_since(at + timedelta(microseconds=1)) == ()
+    desk.start = asyncio.run(gathered(desk))
+    desk.controls = wide(messages_account=most, message_window_s=3600)
+    why = desk.run(order(1, "a", "buy", "0.2")).why
+    assert why == ("" if goes else "MESSAGES_ACCOUNT: control=ORD-08 value=4 most=3")
+
+
+@pytest.mark.parametrize("first", [MOVE, order(1, "b", "sell", "0.1")])
+@pytest.mark.parametrize(("limits", "goes"), [
+    ({"messages_account": 1}, False), ({"messages_account": 2, "messages_owner": 2}, True),
+])  # fmt: skip
+def test_a_move_is_a_request_of_both_its_accounts(
+    lite: Engine, first: dict[str, Any], limits: dict[str, int], *, goes: bool
+) -> None:
+    """It trades in both, so that a venue may count it for either."""
+    desk = Desk.open(lite, mandate=WHOLE)
+    assert desk.run(first).status == "done"
+    desk.start = asyncio.run(gathered(desk))
+    desk.controls = wide(message_window_s=3600, **limits)
+    second = order(1, "b", "sell", "0.1") if first is MOVE else MOVE
+    report = desk.run(second)
+    assert ("MESSAGES_ACCOUNT" not in report.why) is goes
+    assert (report.status == "done") is goes

@@ -17,6 +17,7 @@ from allocator.models.errors import JournalError, RefusedError
 from allocator.models.intents import Ack, Found, Rejected, TransferIntent, Unknown
 from allocator.models.plan import Plan
 from allocator.models.records import EventRow, ReservationRow
+from allocator.state import Book
 from tests.execution.book import (
     MANDATE,
     START,
@@ -43,7 +44,7 @@ def send_transfer(journal: Journal, held: str | None, intent: TransferIntent) ->
         Place(made.plan_hash, 1, 1, 1),
         intent,
         Decimal(5),
-        reservations(intent, snapshot()),
+        reservations(intent, Book.of(snapshot(), MANDATE)),
         None if held is None else Decimal(held),
     )
 
@@ -83,8 +84,17 @@ def test_plan_is_carried_out_once(journal: Journal) -> None:
     assert journal.open_cycle("desk", made.plan_hash) is None
     cycle = journal.open_cycle("desk", "another slot")
     assert cycle is not None
-    with pytest.raises(RefusedError, match="PLAN_KNOWN"):
-        journal.record_plan(cycle, made, snapshot(), MANDATE)
+    first = journal.history.unfinished()[0]
+    for status, note, told in (
+        ("open", "", "it is under way; the next `allocator execute` or cycle takes it up"),
+        ("parked", "", "it is under way; the next `allocator execute` or cycle takes it up"),
+        ("ended", "", "it was carried out; a plan goes once: propose a new one"),
+        ("superseded", "odd", "it was given up: odd; a plan goes once: propose a new one"),
+    ):
+        journal.close_cycle(first.id, status, note)
+        with pytest.raises(RefusedError) as refused:
+            journal.record_plan(cycle, made, snapshot(), MANDATE)
+        assert str(refused.value) == f"PLAN_KNOWN: plan_hash={made.plan_hash}: {told}"
 
 
 def test_plan_comes_back_with_what_it_was_made_from(journal: Journal) -> None:

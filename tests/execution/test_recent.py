@@ -22,7 +22,7 @@ def sent(asset: str, amount: str, at: datetime) -> Attempt:
 def in_a_day(now: datetime, *past: Attempt) -> Decimal | None:
     """Tell what transfers of a day come to with one of 10 more."""
     recent = Recent()
-    recent.load(BOOK, past)
+    recent.load(BOOK, past, ())
     asked: TransferIntent = transfer_intent(amount="10")
     readings = transfer_readings(BOOK, asked, recent.since(now - DAY), ["internal"])
     return next(row.value for row in readings if row.control is table.TRANSFER_DAY)

@@ -16,15 +16,16 @@ from allocator.adapters.paper import Behaviour, Fault
 from allocator.execution.attempts import Attempt
 from allocator.execution.journal import Journal
 from allocator.execution.pricing import resting_price, taking_price
-from allocator.execution.report import ExecutionReport
+from allocator.execution.report import ExecutionReport, Progress
 from allocator.execution.transitions import State
 from allocator.models.intents import Capabilities, Finding, Found, OrderIntent, Quote
+from allocator.models.mandate import Mandate
 from allocator.models.plan import Order
 from allocator.models.snapshot import Snapshot
 from allocator.ports import Venue
 from allocator.risk.breaker import Breaker
 from tests.execution import desk as desks
-from tests.execution.book import BTC_A, BTC_B, START, JumpingClock, order, snapshot
+from tests.execution.book import BTC_A, BTC_B, START, JumpingClock, instrument, order, snapshot
 from tests.execution.desk import CONFIG, Desk
 from tests.execution.limits import wide
 
@@ -323,6 +324,53 @@ def test_a_leg_that_was_rejected_in_a_batch_ends_the_group_within_a_slice(lite: 
     assert sizes == [2]
     assert desk.held("a", BTC_A) == D("0.6")
     assert desk.held("a", BTC_B) == 0
+
+
+class Died(BaseException):
+    """The process is gone."""
+
+
+@pytest.mark.parametrize("dies", [True, False])
+@pytest.mark.parametrize("batch_orders", [1, 20])
+def test_legs_end_alike_when_one_was_refused_whether_or_not_they_went_together(
+    lite: Engine, batch_orders: int, *, dies: bool
+) -> None:
+    """The second leg waits two slices for its smallest order, and then is filled in part."""
+    accounts = [row.model_dump(by_alias=True) for row in two_legged().accounts]
+    rows = [instrument(BTC_A), {**instrument(BTC_B), "min_notional": "25000"}]
+    desk = Desk.open(
+        lite,
+        behaviour=Behaviour(capabilities=Capabilities(batch_orders=batch_orders)),
+        start=snapshot(accounts=accounts, instruments=rows),
+        mandate=Mandate.model_validate({"policy": {"max_slice": "15000"}}),
+        faults=[
+            Fault("order", "rejected", nth=3, code="110007"),
+            Fault("order", "partial", nth=4, share=D("0.1")),
+        ],
+    )
+
+    def die(row: Progress) -> None:
+        if dies and row.state == "rejected":
+            raise Died
+
+    desk.watch = die
+    try:
+        report: ExecutionReport | None = run(desk, *both("0.9"), config=CONFIG)
+        assert not dies
+    except Died:
+        desk.watch = lambda row: None
+        report = desk.resume()
+    assert report is not None
+    assert (desk.held("a", BTC_A), desk.held("a", BTC_B)) == (D("0.4"), D("0.6"))
+    why = "110007: ordered by a fault"
+    assert [(row.stage, row.reason) for row in report.actions] == [
+        ("part_done", f"0.3 of 0.9 not filled: {why}; rejected: {why}"),
+        ("part_done", f"0.3 of 0.9 not filled; rejected: {why}"),
+    ]
+    assert [row.state for leg, row in attempts(desk) if leg.instrument == BTC_A] == [
+        State.FILLED, State.FILLED, State.REJECTED,
+    ]  # fmt: skip
+    assert max(desk.exchange.received.values()) == 1
 
 
 def test_a_batch_with_a_leg_that_a_control_blocks_is_not_sent(lite: Engine) -> None:

@@ -78,7 +78,7 @@ def resolve(  # noqa: PLR0913 - each is an option of the command
     Its venue is asked first; without --to that is all, which ends with 5 if the venue cannot say.
     Price and fees are those of all that was filled; what is not told is allowed for. Ends with 6
     for a request that does not wait, without a name or evidence, if a figure does not go with the
-    end, if the order is still open at its venue, or if the venue tells another end or quantity.
+    end, if the order is still open at its venue, or if the venue tells another end or figure.
 
     \b
     Example: allocator resolve ID -c config.yaml
@@ -160,7 +160,7 @@ def _resolve(
     _check_end(found, verdict)
     word = asyncio.run(ask(config, found))
     print(f"its venue says: {word.text}", flush=True)
-    noted = held_against(found, verdict.to, verdict.filled, word, against=against)
+    noted = held_against(found, verdict, word, against=against)
     verdict = replace(verdict, evidence=legible(f"{verdict.evidence}; {noted}"))
     try:
         ended = resolve_attempt(office, client_id, verdict)

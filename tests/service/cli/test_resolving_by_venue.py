@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -259,9 +260,66 @@ def test_a_venue_that_breaks_off_is_unsure(waiting: Waiting) -> None:
 
 def test_a_secret_that_is_not_there_keeps_nobody_from_ending_a_request(waiting: Waiting) -> None:
     waiting.hand_over(bought(waiting))
-    (waiting.shop.path.parent / "keys" / "binance-sub1.key").unlink()
+    (key,) = unread(waiting, "bybit-a")
     status, told = waiting.resolve("--to", "not_executed", *SAID)
-    assert (status, "not reached: " in told) == (0, True), told
+    assert (status, f"not reached: no secret can be read at {key}" in told) == (0, True), told
+
+
+def unread(waiting: Waiting, *accounts: str) -> list[str]:
+    """Take the keys of accounts away; tell where they stood."""
+    config = read_config(waiting.shop.path)
+    rows = [row for row in config.accounts if row.id in accounts]
+    keys = list(dict.fromkeys(config.logins[row.login].key for row in rows))
+    for key in keys:
+        Path(key.removeprefix("file:")).unlink()
+    return keys
+
+
+def test_an_order_is_looked_up_by_the_login_of_its_account_alone(waiting: Waiting) -> None:
+    taken(waiting, bought(waiting))
+    config = read_config(waiting.shop.path)
+    mine = next(config.logins[row.login] for row in config.accounts if row.id == "bybit-a")
+    others = [row.id for row in config.accounts
+              if config.logins[row.login] != mine and row.login != mine.master]  # fmt: skip
+    assert len(unread(waiting, *others)) > 1
+    status, told = waiting.resolve()
+    assert (status, "its venue says: filled, 0.01 at " in told) == (0, True), told
+
+
+def test_money_is_looked_up_by_the_logins_of_both_its_ends(waiting: Waiting) -> None:
+    intent = sent("internal:bybit-main:bybit-a:USDT", "bybit-main", "bybit-a")
+    taken(waiting, intent)
+    unread(waiting, "binance-sub1", "binance-spot")
+    assert "its venue says: settled, 100" in waiting.resolve()[1]
+    unread(waiting, "bybit-a")
+    assert "not reached: no secret can be read at" in waiting.resolve()[1]
+
+
+@pytest.mark.parametrize("against", [True, False])
+@pytest.mark.parametrize("what", ["--price", "--fee"])
+def test_a_price_or_a_fee_that_differs_from_the_venues_is_refused(
+    waiting: Waiting, what: str, *, against: bool
+) -> None:
+    """A mistyped one would be in shortfall and in what the account should hold."""
+    taken(waiting, bought(waiting))
+    found = re.search(r"filled, 0.01 at ([0-9.]+), fees USDT=([0-9.]+)", waiting.resolve()[1])
+    assert found is not None
+    price, fee = map(Decimal, found.groups())
+    end = ("--to", "filled", "--filled", "0.01", *SAID)
+    off = ("--price", str(price - 1)) if what == "--price" else ("--fee", f"USDT={fee + 1}")
+    figure = f" at {price - 1}" if what == "--price" else f", fees USDT={fee + 1}"
+    status, told = waiting.resolve(*end, *off)
+    assert status == 6, told
+    assert f"VENUE_DIFFERS: client_id={CLIENT_ID} told=filled, 0.01{figure}; its venue" in told
+    assert waiting.now().state is State.MANUAL
+    if against:
+        status, told = waiting.resolve(*end, *off, "--against-venue")
+        assert "against its venue, which says: filled, 0.01 at " in waiting.audited()
+    else:
+        same = ("--price", f"{price:f}" if price % 1 else f"{price}.0", "--fee", f"USDT={fee}")
+        status, told = waiting.resolve(*end, *same)
+        assert "order page; its venue says: filled, 0.01 at " in waiting.audited()
+    assert status == 0, told
 
 
 def test_money_is_looked_up_as_well(waiting: Waiting) -> None:
