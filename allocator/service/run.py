@@ -413,6 +413,8 @@ class Service:
             if self.believes_time():
                 await self._notifier.watch(self._leader_at, started, now)
                 await self._notifier.stuck(self.trying.stuck(leader_at, now))
+            breaking = self.trying.breaking()
+            await self._notifier.breaking(breaking and f"{self.live.holder}: {breaking}")
             if self.live.leads:
                 self.vigil.watch(now)
                 await self._notifier.deliver(

@@ -21,7 +21,7 @@ from allocator.service.mandates import Unreadable, Version
 from allocator.service.marked import Marked
 from allocator.service.monitor.history import Group
 from allocator.service.monitor.marks import AccountMark, Marks
-from allocator.service.notify import NOBODY, STUCK
+from allocator.service.notify import BREAKING, NOBODY, STUCK
 from allocator.service.scheduler.due import next_fire
 from allocator.service.scheduler.slots import Slot, executing
 from allocator.service.snapshots import MissingError
@@ -399,6 +399,8 @@ class Views:
             yield UNFIT
         if service.trying.stuck(leader_at, now):
             yield STUCK
+        if service.trying.breaking():
+            yield BREAKING
         unreadable = self._unreadable()
         if unreadable:
             yield unreadable
