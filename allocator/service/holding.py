@@ -9,14 +9,8 @@ from typing import Any
 
 from allocator.models.mandate import Mandate
 from allocator.models.service import TriggerRule
-from allocator.service.mandates import Mandates, Unreadable, Version
+from allocator.service.mandates import REMEDY, Mandates, Unreadable, Version
 from allocator.service.states import States
-
-REMEDY = (
-    "publish another version (its draft on the Health page, POST /v1/mandates, or allocator config "
-    "draft and config publish): nothing is planned until then"
-)
-"""What to do about a mandate that holds and cannot be read."""
 
 log = logging.getLogger(__name__)
 
