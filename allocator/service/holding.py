@@ -52,12 +52,16 @@ class Holding:
             self._tell_unknown(holds)
 
     def look(self, unreadable: Unreadable | None) -> None:
-        """Take in whether what holds can be read; where not, it is alerted once."""
+        """Take in whether what holds can be read; where not, it is logged and alerted once."""
+        before = self._states.stands("mandate_unreadable")
         if unreadable is None:
+            if before:
+                log.info("the mandate that holds can be read again")
             self._states.take("mandate_unreadable", "")
             return
         why, version = unreadable.why, unreadable.version
-        log.error("the mandate that holds cannot be read", extra={"why": why, "do": REMEDY})
+        if why != before:
+            log.error("the mandate that holds cannot be read", extra={"why": why, "do": REMEDY})
         self._states.take("mandate_unreadable", why, version=str(version), why=why, do=REMEDY)
 
     def _tell_unknown(self, holds: Version) -> None:

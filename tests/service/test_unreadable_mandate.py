@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -169,3 +170,24 @@ def test_nobody_approves_or_hands_on_a_plan_whose_mandate_cannot_be_read(
         )
         assert (answer.status_code, answer.json()["code"]) == (409, "MANDATE_UNREADABLE")
     assert place.post(f"/v1/plans/{plan}/reject", {"reason": "no"}, "bob").status_code == 200
+
+
+def test_looks_log_what_cannot_be_read_only_as_it_changes(
+    lite: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = Service(config(tmp_path), lite)
+    service._take_mandate()
+    spoil(lite)
+
+    def logged() -> int:
+        return sum("cannot be read" in row.getMessage() for row in caplog.records)
+
+    caplog.set_level(logging.INFO)
+    found = service.mandates.holds()
+    assert isinstance(found, Unreadable)
+    for unreadable, times in ((found, 1), (found, 1), (replace(found, why="x"), 2), (None, 2)):
+        service.holding.look(unreadable)
+        assert logged() == times
+    service.holding.look(found)
+    assert (logged(), len(told(service))) == (3, 3)
+    assert any("can be read again" in row.getMessage() for row in caplog.records)
