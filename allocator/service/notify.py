@@ -76,7 +76,11 @@ STATES = frozenset(
 """Topics that tell a change of state: each is told, however like an earlier one it reads. Between
 two halts somebody has resumed, so the second is news."""
 
-SAME = {"slots_missed": ("cause",), "repair_unavailing": ("trigger", "of", "why")}
+SAME = {
+    "slots_missed": ("cause",),
+    "slot_failed": ("of", "why"),
+    "repair_unavailing": ("trigger", "of", "why"),
+}
 """Facts by which an alert is the same as another, of topics whose other facts are of one time."""
 
 COUNTED = {"slots_missed": "slots"}

@@ -49,7 +49,7 @@ from allocator.service.monitor.outcomes import Outcomes
 from allocator.service.notify import Notifier, Send
 from allocator.service.outbox import Outbox
 from allocator.service.retention import Retention
-from allocator.service.scheduler.slots import Asked, Slots
+from allocator.service.scheduler.slots import Asked, Slots, head_of
 from allocator.service.scheduler.timer import Timer
 from allocator.service.scheduler.worker import Worker
 from allocator.service.snapshots import Snapshots
@@ -326,7 +326,7 @@ class Service:
     def _ended(self, name: str, cause: str, status: str, note: str) -> None:
         self.metrics.slot(status)
         if status == "failed":
-            self._tell("slot_failed", {"cause": cause, "why": note})
+            self._tell("slot_failed", {"of": head_of(name), "cause": cause, "why": note})
         elif status == "missed":
             self._alert_missed(cause, 1, name, note)
         log.info("slot ended", extra={"slot": name, "status": status, "note": note})

@@ -27,6 +27,7 @@ from allocator.service.notify import (
 )
 from allocator.service.outbox import Outbox
 from allocator.service.run import Service
+from allocator.service.scheduler.slots import again, named_at
 from allocator.service.telemetry import Redactor
 from tests.execution.book import START, JumpingClock
 from tests.service.sites import config
@@ -519,3 +520,27 @@ def test_an_instance_alone_that_cannot_lead_tells_why_within_a_minute(
     service.beats.beat("other", leads=True, at=clock.at)
     asyncio.run(service._alert(START))
     assert [title for title, _ in got[1:]] == ["desk: no instance can lead: that is over"]
+
+
+def test_a_slot_of_the_same_trigger_that_fails_for_the_same_is_told_once(
+    lite: Engine, tmp_path: Path
+) -> None:
+    clock, got = JumpingClock(), list[str]()
+
+    def send(_title: str, text: str) -> bool:
+        got.append(text)
+        return True
+
+    service = Service(config(tmp_path), lite, clock=clock, send=send)
+    for of, figure, why, count in (
+        ("used cap", "1.2", "venue down", 1),
+        ("used cap", "1.3", "venue down", 1),
+        ("used cap", "1.3", "too old", 2),
+        ("used other", "1.3", "too old", 3),
+    ):
+        clock.at += timedelta(minutes=1)
+        cause = f"trigger used: utilisation cap {figure} above 1"
+        service._ended(again(named_at(of, clock.at)), cause, "failed", why)
+        asyncio.run(service._notifier.deliver(clock.now()))
+        assert len(got) == count
+    assert "trigger used: utilisation cap 1.2 above 1" in got[0]
