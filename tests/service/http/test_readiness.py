@@ -16,11 +16,11 @@ from structlog.contextvars import bound_contextvars, get_contextvars
 
 from allocator.models.api import Health
 from allocator.service.clock import Leaps
+from allocator.service.condition import UNBELIEVED
 from allocator.service.http import readiness
 from allocator.service.http.readiness import Readiness
 from allocator.service.http.server import serving
 from allocator.service.notify import NOBODY
-from allocator.service.views import UNBELIEVED
 from tests.service.sites import Place
 
 WELL = Health(ok=True, version="1")
