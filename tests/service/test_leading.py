@@ -72,13 +72,13 @@ def test_leads_that_break_off_at_once_are_told_as_no_lead(
             clock.at = START + timedelta(seconds=second)
             await leads_twice_more()
             assert service.beats.leader_at(clock.now()) is None
-            await service._alert(START)
+            await service.telling.alert(START)
         assert got == ["desk: no instance can lead", "desk: the scheduler has not ticked"]
         with lite.begin() as connection:
             connection.execute(text("ALTER TABLE slot_away RENAME TO slot"))
         while service.beats.leader_at(clock.now()) is None:
             await asyncio.sleep(0.01)
-        await service._alert(START)
+        await service.telling.alert(START)
         service.stop()
         await leading
 
@@ -103,13 +103,13 @@ def test_a_leader_that_loses_its_lead_for_a_moment_is_not_dead(
     service.live.leads = True
     clock.at += timedelta(hours=1)
     service._beat(clock.now())
-    asyncio.run(service._alert(START))
+    asyncio.run(service.telling.alert(START))
     service.live.leads = False
     for _ in range(11):
         clock.at += timedelta(seconds=10)
         assert got == []
         service._beat(clock.now())
-        asyncio.run(service._alert(START))
+        asyncio.run(service.telling.alert(START))
     assert got == ["desk: the scheduler has not ticked"]
 
 
@@ -240,7 +240,7 @@ def test_an_instance_whose_leads_break_off_tells_it_once_and_that_it_is_over(
         service.trying.worked()
         clock.at += timedelta(seconds=2)
         service.trying.failed(FencedError("FENCED: epoch=1 latest=2"))
-        asyncio.run(service._alert(START))
+        asyncio.run(service.telling.alert(START))
     ((title, words),) = got
     assert title == "desk: leads break off"
     assert words.startswith(f"{service.live.holder}: 3 leads broke off within 15 minutes, ")
@@ -248,5 +248,5 @@ def test_an_instance_whose_leads_break_off_tells_it_once_and_that_it_is_over(
     service.trying.leads()
     service.trying.worked()
     clock.at += timedelta(seconds=HOLDS_S)
-    asyncio.run(service._alert(START))
+    asyncio.run(service.telling.alert(START))
     assert [row[0] for row in got[1:]] == ["desk: leads break off: that is over"]
