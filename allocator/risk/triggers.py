@@ -32,6 +32,13 @@ SAYS: Mapping[str, Decimal] = {
 
 Figures = Mapping[str, Decimal | None]
 
+Rests = Mapping[Key, timedelta]
+"""How long after its last firing a line may fire at the earliest, where that is not told by its
+cooldown alone."""
+
+NO_REST = timedelta()
+NO_RESTS: Rests = {}
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -100,8 +107,20 @@ def released(rule: TriggerRule, value: Decimal) -> bool:
     return value >= back if rule.falls else value <= back
 
 
-def step(rule: TriggerRule, line: Line, value: Decimal | None, now: datetime) -> tuple[Line, bool]:
-    """Take one more figure in; tell what to remember, and whether the trigger fires."""
+def step(
+    rule: TriggerRule,
+    line: Line,
+    value: Decimal | None,
+    now: datetime,
+    rest: timedelta = NO_REST,
+) -> tuple[Line, bool]:
+    """Take one more figure in; tell what to remember, and whether the trigger fires.
+
+    Parameters
+    ----------
+    rest
+        How long after its last firing it may fire at the earliest, however short its cooldown.
+    """
     if value is None:
         return replace(line, since=None), False
     if not line.armed and not released(rule, value) and not rule.repeat:
@@ -109,7 +128,7 @@ def step(rule: TriggerRule, line: Line, value: Decimal | None, now: datetime) ->
     if not over(rule, value):
         return replace(line, since=None, armed=line.armed or released(rule, value)), False
     since = now if line.since is None else min(line.since, now)
-    if now - since < _seconds(rule.persist_s) or not _cool(rule, line, now):
+    if now - since < _seconds(rule.persist_s) or not _cool(rule, line, now, rest):
         return replace(line, since=since), False
     return Line(since=None, armed=False, fired_at=now), True
 
@@ -117,13 +136,16 @@ def step(rule: TriggerRule, line: Line, value: Decimal | None, now: datetime) ->
 def rearm(lines: Mapping[Key, Line], keys: Iterable[Key]) -> dict[Key, Line]:
     """Arm again what fired and was not mended: it may fire while it never came back.
 
-    The cooldown still holds.
+    The cooldown still holds, and what else it rests for.
     """
     return {**lines, **{key: replace(lines[key], armed=True) for key in keys}}
 
 
 def watch(
-    rules: tuple[TriggerRule, ...], lines: Mapping[Key, Line], seen: Observation
+    rules: tuple[TriggerRule, ...],
+    lines: Mapping[Key, Line],
+    seen: Observation,
+    rests: Rests = NO_RESTS,
 ) -> tuple[dict[Key, Line], tuple[Firing, ...]]:
     """Take an observation in for every rule; tell what to remember, and what fires.
 
@@ -132,12 +154,14 @@ def watch(
     out, firings = dict(lines), list[Firing]()
     for rule in rules:
         if rule.on == "venue":
-            firings += _heard(rule, out, seen)
-        firings += _seen(rule, out, seen)
+            firings += _heard(rule, out, seen, rests)
+        firings += _seen(rule, out, seen, rests)
     return out, tuple(firings)
 
 
-def _heard(rule: TriggerRule, out: dict[Key, Line], seen: Observation) -> Iterator[Firing]:
+def _heard(
+    rule: TriggerRule, out: dict[Key, Line], seen: Observation, rests: Rests
+) -> Iterator[Firing]:
     """Take in what venues say; steps that one has gone up at once fire as one, the gravest."""
     ends = tuple(SAYS)
     known = {row.partition(" ")[0] for name, row in out if name == rule.id and row.endswith(ends)}
@@ -147,8 +171,8 @@ def _heard(rule: TriggerRule, out: dict[Key, Line], seen: Observation) -> Iterat
         fired = False
         for end, beyond in SAYS.items():
             key, asked = (rule.id, f"{name}{end}"), {"threshold": beyond, "release": None}
-            line = out.get(key, Line())
-            out[key], fires = step(rule.model_copy(update=asked), line, value, seen.at)
+            line, rest = out.get(key, Line()), rests.get(key, NO_REST)
+            out[key], fires = step(rule.model_copy(update=asked), line, value, seen.at, rest)
             if fired:
                 out[key] = Line(armed=False, fired_at=seen.at)
             fired = fired or fires
@@ -156,7 +180,9 @@ def _heard(rule: TriggerRule, out: dict[Key, Line], seen: Observation) -> Iterat
             yield Firing(rule, name, value, told.words)
 
 
-def _seen(rule: TriggerRule, out: dict[Key, Line], seen: Observation) -> Iterator[Firing]:
+def _seen(
+    rule: TriggerRule, out: dict[Key, Line], seen: Observation, rests: Rests
+) -> Iterator[Firing]:
     """Take in the figures of a rule.
 
     The silence of a venue whose own word has fired tells nothing more: it waits until that ends.
@@ -165,7 +191,7 @@ def _seen(rule: TriggerRule, out: dict[Key, Line], seen: Observation) -> Iterato
     for subject in sorted(_subjects(rule, out, figures)):
         value, key = figures.get(subject), (rule.id, subject)
         before = out.get(key, Line())
-        line, fires = step(rule, before, value, seen.at)
+        line, fires = step(rule, before, value, seen.at, rests.get(key, NO_REST))
         if fires and rule.on == "venue" and _told(rule, subject, out, seen):
             line, fires = replace(before, since=min(before.since or seen.at, seen.at)), False
         out[key] = line
@@ -193,14 +219,14 @@ def _subjects(rule: TriggerRule, lines: Mapping[Key, Line], figures: Figures) ->
     return remembered | figures.keys()
 
 
-def _cool(rule: TriggerRule, line: Line, now: datetime) -> bool:
+def _cool(rule: TriggerRule, line: Line, now: datetime, rest: timedelta) -> bool:
     """Tell whether a trigger may fire again.
 
     A firing of the future was stamped by a clock that was ahead: waiting for it would silence the
     trigger until then.
     """
-    fired_at = line.fired_at
-    return fired_at is None or fired_at > now or now - fired_at >= _seconds(rule.cooldown_s)
+    fired_at, wait = line.fired_at, max(rest, _seconds(rule.cooldown_s))
+    return fired_at is None or fired_at > now or now - fired_at >= wait
 
 
 def _seconds(value: Decimal) -> timedelta:

@@ -24,7 +24,7 @@ from allocator.risk.approvals import standing
 from allocator.service import telemetry
 from allocator.service.cycle import PROPOSER
 from allocator.service.live import Live
-from allocator.service.mandates import Mandates, Unreadable, Version
+from allocator.service.mandates import Mandates, Unreadable, UnreadableError, Version
 from allocator.service.monitor.monitor import Monitor
 from allocator.service.reading import Reading, read_book
 from allocator.service.repairs import NOTHING_BROKEN, repairing
@@ -127,8 +127,8 @@ class Cycles:
     async def settle(self) -> None:
         """Settle what a slot that broke off has left open, and go on with its plan if that is safe.
 
-        A plan for a mandate that no longer holds is given up and planned anew, and so is one of
-        which nobody can tell.
+        A plan for a mandate that no longer holds, or cannot be read, is given up and planned anew,
+        and so is one of which nobody can tell.
 
         Raises
         ------
@@ -294,6 +294,9 @@ class Cycles:
             if found is not None:
                 self._ports.mandates.check_holds(found.mandate, found.at)
                 self._ports.words.check(found.plan, found.snapshot, found.mandate)
+        except UnreadableError:
+            # Nothing can be planned in its place either.
+            raise
         except RefusedError as error:
             shut = isinstance(error, VenueShutError)
             self._again(slot, "a venue shut" if shut else MANDATE_CHANGED)

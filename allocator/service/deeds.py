@@ -30,9 +30,9 @@ def judge(site: Site, plan_hash: str, who: str, verdict: Judged, reason: str) ->
     MissingError
         When there is no such plan.
     RefusedError
-        When it can no longer be approved (its snapshot is too old, another mandate holds, a venue
-        has shut, it was rejected or begun, or needs nobody), this person may not, or tells no
-        reason.
+        When it can no longer be approved (its snapshot is too old, another mandate holds or the one
+        that does cannot be read, a venue has shut, it was rejected or begun, or needs nobody), this
+        person may not, or tells no reason.
     """
     need_reason(reason)
     found, _ = site.views.proposal(plan_hash)
@@ -84,8 +84,8 @@ def execute(site: Site, plan_hash: str, who: str) -> api.SlotView:
     MissingError
         When there is no such plan.
     RefusedError
-        When it may not go, has nothing to do, is for a mandate that no longer holds or a venue
-        that has shut, or was asked for before.
+        When it may not go, has nothing to do, is for a mandate that no longer holds or cannot be
+        read or a venue that has shut, or was asked for before.
     """
     service = site.service
     found, _ = site.views.proposal(plan_hash)

@@ -9,14 +9,8 @@ from typing import Any
 
 from allocator.models.mandate import Mandate
 from allocator.models.service import TriggerRule
-from allocator.service.mandates import Mandates, Unreadable, Version
+from allocator.service.mandates import REMEDY, Mandates, Unreadable, Version
 from allocator.service.states import States
-
-REMEDY = (
-    "publish another version (its draft on the Health page, POST /v1/mandates, or allocator config "
-    "draft and config publish): nothing is planned until then"
-)
-"""What to do about a mandate that holds and cannot be read."""
 
 log = logging.getLogger(__name__)
 
@@ -58,12 +52,16 @@ class Holding:
             self._tell_unknown(holds)
 
     def look(self, unreadable: Unreadable | None) -> None:
-        """Take in whether what holds can be read; where not, it is alerted once."""
+        """Take in whether what holds can be read; where not, it is logged and alerted once."""
+        before = self._states.stands("mandate_unreadable")
         if unreadable is None:
+            if before:
+                log.info("the mandate that holds can be read again")
             self._states.take("mandate_unreadable", "")
             return
         why, version = unreadable.why, unreadable.version
-        log.error("the mandate that holds cannot be read", extra={"why": why, "do": REMEDY})
+        if why != before:
+            log.error("the mandate that holds cannot be read", extra={"why": why, "do": REMEDY})
         self._states.take("mandate_unreadable", why, version=str(version), why=why, do=REMEDY)
 
     def _tell_unknown(self, holds: Version) -> None:

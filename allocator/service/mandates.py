@@ -26,6 +26,21 @@ from allocator.service.snapshots import Snapshots
 CONFIGURED = "configuration"
 """Author of what came from the configuration's own mandate."""
 
+REMEDY = (
+    "publish another version (its draft on the Health page, POST /v1/mandates, or allocator config "
+    "draft and config publish): nothing is planned until then"
+)
+"""What to do about a mandate that holds and cannot be read."""
+
+MOST_WHY = 500
+"""Characters of why it cannot be read that stand in a refusal, before what to do."""
+
+
+class UnreadableError(RefusedError):
+    """The mandate that holds cannot be read, so nobody can tell what may go under it."""
+
+    code = "MANDATE_UNREADABLE"
+
 
 @dataclass(frozen=True, slots=True)
 class Version:
@@ -149,16 +164,20 @@ class Mandates:
         Raises
         ------
         JournalError
-            When what holds now is another, and cannot be read.
+            When what holds now cannot be read, be it what the plan was made for or not.
         """
         rows, made_for = self._rows(), mandate_hash(mandate)
         holds = next((row for row in rows if row.status == "published"), None)
-        if holds is None or holds.published_at is None or holds.mandate_hash == made_for:
+        if holds is None or holds.published_at is None:
+            return None
+        # Whatever its row is called by: a plan's own copy is no mandate, if nobody can read that.
+        now = _version(holds)
+        if now.hash == made_for:
             return None
         # By hashes alone: an old version that this release cannot read any more holds up nothing.
         retired = [row.mandate_hash for row in rows if row.status == "retired"]
         later = bool(retired) and holds.published_at > at
-        return _version(holds) if later or made_for in retired else None
+        return now if later or made_for in retired else None
 
     def check_holds(self, mandate: Mandate, at: datetime) -> None:
         """Refuse a plan that was made for what no longer holds; parameters as of `after`.
@@ -167,8 +186,14 @@ class Mandates:
         ------
         RefusedError
             When another version has been published since: it has to be planned anew.
+        UnreadableError
+            When the version that holds cannot be read: nothing goes until another is published.
         """
-        holds = self.after(mandate, at)
+        try:
+            holds = self.after(mandate, at)
+        except JournalError as error:
+            why = str(error)[:MOST_WHY]
+            raise UnreadableError(f"{UnreadableError.code}: {why}; {REMEDY}") from error
         if holds is not None:
             raise RefusedError(
                 f"MANDATE_RETIRED: version={holds.version} published_by={holds.published_by} "

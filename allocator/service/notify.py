@@ -36,6 +36,7 @@ MOST_TRIED = 20
 NOBODY = "no address is configured: alerts are only logged"
 
 STUCK = "no instance can lead"
+BREAKING = "leads break off"
 
 WORDS = {
     "approval_wanted": "a plan waits for approval",
@@ -75,7 +76,11 @@ STATES = frozenset(
 """Topics that tell a change of state: each is told, however like an earlier one it reads. Between
 two halts somebody has resumed, so the second is news."""
 
-SAME = {"slots_missed": ("cause",), "repair_unavailing": ("trigger", "of", "why")}
+SAME = {
+    "slots_missed": ("cause",),
+    "slot_failed": ("of", "why"),
+    "repair_unavailing": ("trigger", "of", "why"),
+}
 """Facts by which an alert is the same as another, of topics whose other facts are of one time."""
 
 COUNTED = {"slots_missed": "slots"}
@@ -166,7 +171,7 @@ class Notifier:
         self._told = dict[str, datetime]()
         self._untold = Counter[str]()
         self._dead_since: datetime | None = None
-        self._stuck = False
+        self._standing = set[str]()
         self._logged: int | None = None
         # As it is tried again it reads the same, so that nobody who took it gets it twice.
         self._folded: Folded | None = None
@@ -270,11 +275,22 @@ class Notifier:
 
         Nothing that waits in the outbox is delivered then: only a leader does so.
         """
-        head = f"{self._name}: {STUCK}"
-        if why and not self._stuck:
-            self._stuck = await self._tell(head, why)
-        elif not why and self._stuck:
-            self._stuck = False
+        await self._stands(STUCK, why)
+
+    async def breaking(self, why: str) -> None:
+        """Tell everybody once that leads break off, and once that it is over; empty: it is well.
+
+        A lead that breaks off may end before it has delivered anything.
+        """
+        await self._stands(BREAKING, why)
+
+    async def _stands(self, what: str, why: str) -> None:
+        head = f"{self._name}: {what}"
+        if why and what not in self._standing:
+            if await self._tell(head, why):
+                self._standing.add(what)
+        elif not why and what in self._standing:
+            self._standing.remove(what)
             await self._tell(f"{head}: that is over", "all is well")
 
     async def test(self) -> bool:

@@ -49,11 +49,12 @@ from allocator.service.monitor.outcomes import Outcomes
 from allocator.service.notify import Notifier, Send
 from allocator.service.outbox import Outbox
 from allocator.service.retention import Retention
-from allocator.service.scheduler.slots import Asked, Slots
+from allocator.service.scheduler.slots import Asked, Slots, head_of
 from allocator.service.scheduler.timer import Timer
 from allocator.service.scheduler.worker import Worker
 from allocator.service.snapshots import Snapshots
 from allocator.service.telemetry import Redactor
+from allocator.service.telling import Telling
 from allocator.service.threads import to_its_end
 from allocator.service.tidying import Tidying
 from allocator.service.trying import Trying
@@ -63,7 +64,6 @@ from allocator.service.words import Words
 if TYPE_CHECKING:
     from allocator.adapters.ccxt.budgets import Budgets
 
-NOTIFY_S = 5.0
 TIDY_S = 3600.0
 TIDY_STEPS = 3
 """How much faster than time goes by tidying may catch up after a pause."""
@@ -126,7 +126,6 @@ class Service:
         self.enter: Callable[[str], str] = lambda _name: "/login"
         self.stopping = asyncio.Event()
         self._wake = asyncio.Event()
-        self._leader_at: datetime | None = None
         self._tidying = Tidying(
             self.store.folder / "database.tidied", TIDY_STEPS * timedelta(seconds=TIDY_S)
         )
@@ -141,8 +140,11 @@ class Service:
             steady=self.steady,
         )
         self.outbox = Outbox(engine, self.office)
-        self._notifier = Notifier(
-            self.outbox, config.service.alerts, send, redactor or Redactor(), self.portfolio
+        self.telling = Telling(
+            self,
+            Notifier(
+                self.outbox, config.service.alerts, send, redactor or Redactor(), self.portfolio
+            ),
         )
 
     def stop(self) -> None:
@@ -170,7 +172,7 @@ class Service:
             stack.enter_context(timer.running())
             for part in beside:
                 await stack.enter_async_context(asynccontextmanager(part)(self))
-            notifying = asyncio.create_task(self._notify())
+            notifying = asyncio.create_task(self.telling.run())
             stack.push_async_callback(_end, notifying)
             await self._lead_when_possible()
 
@@ -326,7 +328,7 @@ class Service:
     def _ended(self, name: str, cause: str, status: str, note: str) -> None:
         self.metrics.slot(status)
         if status == "failed":
-            self._tell("slot_failed", {"cause": cause, "why": note})
+            self._tell("slot_failed", {"of": head_of(name), "cause": cause, "why": note})
         elif status == "missed":
             self._alert_missed(cause, 1, name, note)
         log.info("slot ended", extra={"slot": name, "status": status, "note": note})
@@ -386,41 +388,6 @@ class Service:
         self._tidying.keep(until or self.retention.first(now))
         if dropped:
             log.info("database tidied", extra={"dropped": str(dropped)})
-
-    async def _notify(self) -> None:
-        """Deliver alerts as the leader; watch the leader's ticks as everybody else."""
-        started = self.clock.now()
-        while True:
-            started = await self._alert(started)
-            await asyncio.sleep(NOTIFY_S)
-
-    async def _alert(self, started: datetime) -> datetime:
-        """Deliver and watch once; tells since when ticks are awaited.
-
-        A machine may start with its clock ahead: that time would not come for long.
-        """
-        now = self.clock.now()
-        started = min(started, now)
-        leader_at = self._leader_at
-        try:
-            leader_at = self.beats.leader_at(now)
-            # One that leads no more takes its sign back: it led until then all the same.
-            self._leader_at = leader_at or (self._leader_at and min(self._leader_at, now))
-        except Exception:
-            # People have to hear of it all the same: the last tick that was seen grows old.
-            log.exception("ticks cannot be read")
-        try:
-            if self.believes_time():
-                await self._notifier.watch(self._leader_at, started, now)
-                await self._notifier.stuck(self.trying.stuck(leader_at, now))
-            if self.live.leads:
-                self.vigil.watch(now)
-                await self._notifier.deliver(
-                    now, between_runs=not self.live.busy, believed=self.believes_time()
-                )
-        except Exception:
-            log.exception("alerts could not be delivered")
-        return started
 
 
 async def _end(task: asyncio.Task[None]) -> None:

@@ -24,9 +24,13 @@ class States:
         self._tell = tell
         self._states = dict[str, str]()
 
+    def stands(self, topic: str) -> str:
+        """Tell how something stood when it was last told; empty: well."""
+        return self._states.get(topic, "")
+
     def take(self, topic: str, state: str, **facts: str) -> None:
         """Take in how something stands, and alert where that is new; empty: all is well."""
-        if state == self._states.get(topic, ""):
+        if state == self.stands(topic):
             return
         if state:
             try:

@@ -43,7 +43,8 @@ async def take_up(executor: Executor, history: History, mandates: Mandates) -> T
 
     A plan that was made for a mandate which no longer holds is given up: what is in flight is
     followed to its end, and nothing new is sent. So is one where the record does not tell what it
-    was made for: what was sent is settled whatever is the matter with mandates.
+    was made for, or what holds cannot be read: what was sent is settled whatever is the matter with
+    mandates.
 
     Raises
     ------

@@ -13,12 +13,24 @@ STUCK_S = 60.0
 LASTS_S = 15.0
 """Seconds after which a lead is one though its first slot goes on still: it may be long."""
 
+LEADS = 3
+WITHIN_S = 900.0
+"""Leads that may break off within so many seconds before it is told, though each did something."""
+
+HOLDS_S = 300.0
+"""Seconds after which a lead holds: those that broke off before it count no more."""
+
+BROKE_OFF = (
+    "{count} leads broke off within {minutes:.0f} minutes, the last by {why}; what breaks them off "
+    "stands in the log: mend that, or stop this instance where another can lead"
+)
+
 MOST_WHY = 500
 """Characters of the reason that is told."""
 
 
 class Trying:
-    """Remembers since when an instance has failed to lead.
+    """Remembers since when an instance has failed to lead, and which leads of it broke off.
 
     Parameters
     ----------
@@ -32,6 +44,8 @@ class Trying:
         self._led_s: float | None = None
         self._worked = False
         self._why = ""
+        self._broke = tuple[float, ...]()
+        self._broke_by = ""
 
     def begins(self) -> None:
         """Take in that it tries now."""
@@ -53,15 +67,38 @@ class Trying:
         return self._steady() - self._led_s < LASTS_S
 
     def follows(self) -> None:
-        """Take in that another leads."""
+        """Take in that another leads; once it has been so for long, its leads hold."""
         self._since_s = None
+        if self._broke and self._steady() - self._broke[-1] >= WITHIN_S:
+            self._broke = ()
 
     def failed(self, error: Exception) -> None:
         """Take in why it cannot lead, or leads no more."""
         self._why = f"{type(error).__name__}: {error}"[:MOST_WHY]
         if self._since_s is None:
             self._since_s = self._steady()
+        if self._led_s is not None and not self.unproven:
+            self._break_off()
         self._led_s, self._worked = None, False
+
+    def _break_off(self) -> None:
+        """Count a lead that was one: those that came to nothing are told as no lead."""
+        now_s, before = self._steady(), () if self._holds else self._broke
+        if len(before) < LEADS:
+            before = tuple(at_s for at_s in before if now_s - at_s <= WITHIN_S)
+        # As many as are told of stay, until a lead holds.
+        self._broke, self._broke_by = (*before, now_s)[-LEADS:], self._why
+
+    @property
+    def _holds(self) -> bool:
+        led_s = self._led_s
+        return led_s is not None and self._steady() - led_s >= HOLDS_S
+
+    def breaking(self) -> str:
+        """Say why leads break off, of an instance that leads now and then; empty: a lead holds."""
+        if len(self._broke) < LEADS or self._holds:
+            return ""
+        return BROKE_OFF.format(count=LEADS, minutes=WITHIN_S / 60, why=self._broke_by)
 
     def stuck(self, leader_at: datetime | None, now: datetime) -> str:
         """Say why nobody leads, once it has failed for a while; empty: somebody does, or may soon.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -11,17 +10,15 @@ from typing import TYPE_CHECKING, Literal
 from allocator.execution.recorded import Proposal
 from allocator.execution.summary import outcome
 from allocator.models import api
-from allocator.models.base import stamp
 from allocator.models.plan import Plan
 from allocator.models.records import CycleRow, EventRow, PlanRow, ProposalRow
 from allocator.risk.approvals import Standing, standing, turnover_of
 from allocator.service.anchors import known_heads
-from allocator.service.clock import HELD_S
+from allocator.service.condition import Condition
 from allocator.service.mandates import Unreadable, Version
 from allocator.service.marked import Marked
 from allocator.service.monitor.history import Group
 from allocator.service.monitor.marks import AccountMark, Marks
-from allocator.service.notify import NOBODY, STUCK
 from allocator.service.scheduler.due import next_fire
 from allocator.service.scheduler.slots import Slot, executing
 from allocator.service.snapshots import MissingError
@@ -33,24 +30,6 @@ if TYPE_CHECKING:
 
 KNOWN = 64
 """Proposals that are kept read."""
-
-UNFIT = "the mandate does not fit the book: exposures or limits are not watched"
-
-UNBELIEVED = (
-    f"the clock was set: no slot begins until it has stood for {HELD_S:.0f} s, a repair only where "
-    "the venues' clocks agree with it"
-)
-
-UNREADABLE = (
-    "mandate version {version} cannot be read, and holds: nothing is planned until somebody has "
-    "published another version"
-)
-
-HELD_FOR_S = 1.0
-"""Seconds for which it is kept whether the mandate that holds can be read."""
-
-LATE_LOOKS = 5
-"""Looks at the book that may fail before the leader is not of use: one may be slow."""
 
 
 class Views:
@@ -67,7 +46,7 @@ class Views:
         self._history = service.office.history
         self._proposal = lru_cache(KNOWN)(self._read_proposal)
         self._marked = Marked(service)
-        self._held: tuple[int | None, float, str] = None, float("-inf"), ""
+        self._condition = Condition(service)
 
     # The book
 
@@ -364,76 +343,8 @@ class Views:
     # Whether all is well
 
     def health(self) -> api.Health:
-        """Tell whether this instance is of use: schema, ticks, a leader at its work."""
-        from allocator import __version__
-        from allocator.execution import schema
-
-        service, faults = self._service, list[str]()
-        if schema.current(service.engine) != schema.head():
-            faults.append("the database is not at this release's schema")
-        most_s = float(service.config.service.alerts.dead_man_s)
-        now = service.clock.now()
-        ages: Mapping[str, datetime | None] = {
-            "this instance": service.live.ticked_at,
-            "a leader": service.beats.leader_at(now),
-        }
-        for who, at in ages.items():
-            if at is None:
-                faults.append(f"{who} has not ticked yet")
-            elif (now - at).total_seconds() > most_s:
-                faults.append(f"{who} last ticked at {stamp(at)}")
-        faults += filter(None, (self._unmarked(now), service.vigil.hangs()))
-        ok = not faults
-        faults += self._besides(ages["a leader"], now)
-        notes = () if service.config.service.alerts.to else (NOBODY,)
-        return api.Health(ok=ok, version=__version__, faults=tuple(faults), notes=notes)
-
-    def _besides(self, leader_at: datetime | None, now: datetime) -> Iterator[str]:
-        """Say what is the matter and makes the instance no less of use.
-
-        One that is not ready is not reached: halts and verdicts are taken all the same, margins
-        are watched, and another mandate has to be published here. Strangers may ask: no names.
-        """
-        service, marks = self._service, self._service.live.marks
-        if marks is not None and marks.unfit:
-            yield UNFIT
-        if service.trying.stuck(leader_at, now):
-            yield STUCK
-        unreadable = self._unreadable()
-        if unreadable:
-            yield unreadable
-        if not service.believes_time():
-            yield UNBELIEVED
-
-    def _unreadable(self) -> str:
-        """Say that what holds cannot be read; empty: it can.
-
-        It may be large, and anybody may ask: it is read once a second, and once another holds.
-        """
-        mandates, now_s = self._service.mandates, self._service.steady()
-        key, (kept, at_s, told) = mandates.number_of_holding(), self._held
-        if key != kept or not 0 <= now_s - at_s < HELD_FOR_S:
-            holds = mandates.holds()
-            told = ""
-            if isinstance(holds, Unreadable):
-                told = UNREADABLE.format(version=holds.version)
-            self._held = key, now_s, told
-        return told
-
-    def _unmarked(self, now: datetime) -> str:
-        """Say since when this leader has not marked the book; empty: it has, or need not."""
-        live, config = self._service.live, self._service.config
-        if live.led_at is None or not config.service.poll_s:
-            return ""
-        since = live.led_at if live.marks is None else max(live.led_at, live.marks.at)
-        most_s = LATE_LOOKS * config.service.poll_s + config.gather.deadline_s
-        if since > now:
-            # A clock that was ahead told it, and would hide any silence until then.
-            silent_s = self._service.vigil.unlooked_s() or 0.0
-            words = f"the leader has not marked the book for {silent_s:.0f} s"
-            return words if silent_s > most_s else ""
-        late = (now - since).total_seconds() > most_s
-        return f"the leader has not marked the book since {stamp(since)}" if late else ""
+        """Tell whether this instance is of use."""
+        return self._condition.health()
 
 
 def _sends(mode: Literal["dry", "loopback", "live"], *, live: bool) -> bool:

@@ -191,3 +191,18 @@ def test_plan_of_which_nobody_can_tell_what_it_was_made_for_is_settled_and_given
     assert cycle.status == "superseded"
     assert "what it was made for cannot be told from the mandates" in cycle.note
     assert room.office.history.open_attempts() == ()
+
+
+def test_parked_plan_is_settled_and_given_up_once_its_own_mandate_cannot_be_read(
+    lite: Engine,
+) -> None:
+    room = Room(lite, mandate=Mandate.model_validate(SLICED))
+    parked(room, 3)
+    before = held(room)
+    with lite.begin() as connection:
+        connection.execute(text("UPDATE mandate_version SET mandate_json = '{' WHERE version = 1"))
+    asyncio.run(room.cycles.settle())
+    assert held(room) == before
+    (cycle,) = room.office.history.cycles()
+    assert (cycle.status, "mandate version 1" in cycle.note) == ("superseded", True)
+    assert room.office.history.open_attempts() == ()

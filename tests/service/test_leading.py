@@ -12,7 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from allocator.execution.leader import FencedError
 from allocator.service.run import Service
-from allocator.service.trying import LASTS_S, STUCK_S, Trying
+from allocator.service.trying import HOLDS_S, LASTS_S, STUCK_S, WITHIN_S, Trying
 from tests.execution.book import START, JumpingClock
 from tests.service.sites import config
 
@@ -72,13 +72,13 @@ def test_leads_that_break_off_at_once_are_told_as_no_lead(
             clock.at = START + timedelta(seconds=second)
             await leads_twice_more()
             assert service.beats.leader_at(clock.now()) is None
-            await service._alert(START)
+            await service.telling.alert(START)
         assert got == ["desk: no instance can lead", "desk: the scheduler has not ticked"]
         with lite.begin() as connection:
             connection.execute(text("ALTER TABLE slot_away RENAME TO slot"))
         while service.beats.leader_at(clock.now()) is None:
             await asyncio.sleep(0.01)
-        await service._alert(START)
+        await service.telling.alert(START)
         service.stop()
         await leading
 
@@ -103,13 +103,13 @@ def test_a_leader_that_loses_its_lead_for_a_moment_is_not_dead(
     service.live.leads = True
     clock.at += timedelta(hours=1)
     service._beat(clock.now())
-    asyncio.run(service._alert(START))
+    asyncio.run(service.telling.alert(START))
     service.live.leads = False
     for _ in range(11):
         clock.at += timedelta(seconds=10)
         assert got == []
         service._beat(clock.now())
-        asyncio.run(service._alert(START))
+        asyncio.run(service.telling.alert(START))
     assert got == ["desk: the scheduler has not ticked"]
 
 
@@ -163,3 +163,90 @@ def test_a_lead_that_is_fenced_before_it_did_anything_is_none() -> None:
     desk.trying.leads()
     desk.trying.worked()
     assert not desk.trying.stuck(None, START)
+
+
+class Turns(Tries):
+    """An instance whose leads break off after their first step."""
+
+    def breaks_off(self, after_s: float) -> str:
+        """Lead for a while and lead no more; tells what is said then."""
+        self.trying.begins()
+        self.trying.leads()
+        self.trying.worked()
+        self.at_s += after_s
+        self.trying.failed(OSError("disk full"))
+        return self.trying.breaking()
+
+    def follows(self, for_s: float) -> str:
+        """Let another lead for a while."""
+        self.at_s += for_s
+        self.trying.begins()
+        self.trying.follows()
+        return self.trying.breaking()
+
+
+def test_leads_that_do_a_step_and_break_off_by_turns_are_told() -> None:
+    desk = Turns()
+    assert [desk.breaks_off(1), desk.follows(60), desk.breaks_off(LASTS_S)] == ["", "", ""]
+    told = desk.breaks_off(1)
+    assert told.startswith("3 leads broke off within 15 minutes, the last by OSError: disk full; ")
+    assert "the log" in told
+    assert not desk.trying.stuck(None, START), "a step was done within a minute"
+    assert desk.tries(2 * WITHIN_S, leads=False)
+    assert desk.trying.breaking() == told, "no lead has held since"
+
+
+def test_leads_that_broke_off_are_over_once_one_holds() -> None:
+    desk = Turns()
+    assert any([desk.breaks_off(1) for _ in range(3)])
+    desk.trying.begins()
+    desk.trying.leads()
+    desk.trying.worked()
+    desk.at_s += HOLDS_S - 1
+    assert desk.trying.breaking()
+    desk.at_s += 1
+    assert not desk.trying.breaking()
+    desk.trying.failed(OSError("disk full"))
+    assert [bool(desk.breaks_off(1)) for _ in range(2)] == [False, True], "it counts anew"
+
+
+def test_leads_that_broke_off_are_over_once_others_have_led_for_long() -> None:
+    desk = Turns()
+    assert any([desk.breaks_off(1) for _ in range(3)])
+    assert desk.follows(WITHIN_S - 1)
+    assert not desk.follows(1)
+
+
+def test_leads_that_seldom_break_off_are_not_told() -> None:
+    desk = Turns()
+    assert not any(desk.breaks_off(WITHIN_S) for _ in range(9))
+    desk = Turns()
+    assert not any(desk.breaks_off(1) + desk.follows(WITHIN_S / 2) for _ in range(9))
+
+
+def test_an_instance_whose_leads_break_off_tells_it_once_and_that_it_is_over(
+    lite: Engine, tmp_path: Path
+) -> None:
+    clock, got = JumpingClock(), list[tuple[str, str]]()
+
+    def send(title: str, text: str) -> bool:
+        got.append((title, text))
+        return True
+
+    service = Service(config(tmp_path), lite, clock=clock, send=send)
+    for _ in range(5):
+        service.trying.begins()
+        service.trying.leads()
+        service.trying.worked()
+        clock.at += timedelta(seconds=2)
+        service.trying.failed(FencedError("FENCED: epoch=1 latest=2"))
+        asyncio.run(service.telling.alert(START))
+    ((title, words),) = got
+    assert title == "desk: leads break off"
+    assert words.startswith(f"{service.live.holder}: 3 leads broke off within 15 minutes, ")
+    assert "the last by FencedError: FENCED: epoch=1 latest=2; " in words
+    service.trying.leads()
+    service.trying.worked()
+    clock.at += timedelta(seconds=HOLDS_S)
+    asyncio.run(service.telling.alert(START))
+    assert [row[0] for row in got[1:]] == ["desk: leads break off: that is over"]

@@ -27,6 +27,7 @@ from allocator.service.notify import (
 )
 from allocator.service.outbox import Outbox
 from allocator.service.run import Service
+from allocator.service.scheduler.slots import again, named_at
 from allocator.service.telemetry import Redactor
 from tests.execution.book import START, JumpingClock
 from tests.service.sites import config
@@ -114,7 +115,7 @@ def test_dead_man_is_told_although_the_instance_began_with_its_clock_ahead(
     service = Service(config(tmp_path, service=alerts), lite, clock=clock, send=send)
     began = clock.now() + timedelta(days=300)
     for _ in range(30):
-        began = asyncio.run(service._alert(began))
+        began = asyncio.run(service.telling.alert(began))
         clock.at += timedelta(seconds=5)
     assert sent == ["desk: the scheduler has not ticked"]
 
@@ -234,7 +235,7 @@ def test_slots_that_nothing_ran_are_told_by_the_notifier(lite: Engine, tmp_path:
     for timer in timers:
         timer.tick()
     service.beats.beat("leader", leads=True, at=clock.now())
-    asyncio.run(service._alert(START))
+    asyncio.run(service.telling.alert(START))
     (text,) = got
     assert "slots were missed: cause schedule minute" in text
     assert "slots 199" in text, "100 of 200 are written down, and the last of these is run"
@@ -431,12 +432,12 @@ def test_dead_man_is_told_while_the_database_does_not_answer(lite: Engine, tmp_p
     clock = JumpingClock()
     service = Service(config(tmp_path), lite, clock=clock, send=send)
     service.beats.beat("leader", leads=True, at=clock.now())
-    asyncio.run(service._alert(START))
+    asyncio.run(service.telling.alert(START))
     with lite.begin() as connection:
         connection.execute(text("ALTER TABLE heartbeat RENAME TO gone"))
     clock.at += timedelta(seconds=901)
     for _ in range(2):
-        asyncio.run(service._alert(START))
+        asyncio.run(service.telling.alert(START))
     assert got == ["desk: the scheduler has not ticked"]
 
 
@@ -513,9 +514,33 @@ def test_an_instance_alone_that_cannot_lead_tells_why_within_a_minute(
         clock.at = START + timedelta(seconds=second)
         service.trying.begins()
         service.trying.failed(OSError("no key"))
-        asyncio.run(service._alert(START))
+        asyncio.run(service.telling.alert(START))
         assert bool(got) == (second > 60)
     assert got == [("desk: no instance can lead", "OSError: no key")]
     service.beats.beat("other", leads=True, at=clock.at)
-    asyncio.run(service._alert(START))
+    asyncio.run(service.telling.alert(START))
     assert [title for title, _ in got[1:]] == ["desk: no instance can lead: that is over"]
+
+
+def test_a_slot_of_the_same_trigger_that_fails_for_the_same_is_told_once(
+    lite: Engine, tmp_path: Path
+) -> None:
+    clock, got = JumpingClock(), list[str]()
+
+    def send(_title: str, text: str) -> bool:
+        got.append(text)
+        return True
+
+    service = Service(config(tmp_path), lite, clock=clock, send=send)
+    for of, figure, why, count in (
+        ("used cap", "1.2", "venue down", 1),
+        ("used cap", "1.3", "venue down", 1),
+        ("used cap", "1.3", "too old", 2),
+        ("used other", "1.3", "too old", 3),
+    ):
+        clock.at += timedelta(minutes=1)
+        cause = f"trigger used: utilisation cap {figure} above 1"
+        service._ended(again(named_at(of, clock.at)), cause, "failed", why)
+        asyncio.run(service.telling._notifier.deliver(clock.now()))
+        assert len(got) == count
+    assert "trigger used: utilisation cap 1.2 above 1" in got[0]

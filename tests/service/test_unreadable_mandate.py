@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,18 +14,26 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
+from allocator.execution.leader import next_epoch
+from allocator.models.errors import RefusedError
 from allocator.models.mandate import Mandate
+from allocator.service.cycles import request
 from allocator.service.mandates import Mandates, Unreadable, Version
 from allocator.service.run import Service
+from allocator.service.scheduler.slots import executing
+from allocator.service.scheduler.worker import Worker
 from tests.execution.book import START
-from tests.service.rooms import Room
-from tests.service.sites import MANDATE, Place, config
+from tests.service.rooms import CAP, SOMEBODY, Room
+from tests.service.sites import MANDATE, Place, config, snapshot
 
 
 def spoil(engine: Engine) -> None:
     """Let nobody read what the first version says."""
     with engine.begin() as connection:
         connection.execute(text("UPDATE mandate_version SET mandate_json = '{' WHERE version = 1"))
+
+
+REFUSED = "MANDATE_UNREADABLE: UNREADABLE: mandate version 1: .*; publish another version"
 
 
 def told(service: Service) -> list[Any]:
@@ -108,3 +118,76 @@ def test_what_cannot_be_read_is_told_once_by_looks_and_planned_under_after_anoth
     asyncio.run(room.cycles.look())
     assert room.live.unreadable is None
     assert room.work(name="t").status == "done"
+
+
+@pytest.mark.parametrize("kind", ["plan", "repair"])
+def test_approved_plan_is_refused_once_the_mandate_that_holds_cannot_be_read(
+    lite: Engine, kind: str
+) -> None:
+    mandate = Mandate.model_validate({**MANDATE, "limits": [CAP]})
+    room = Room(lite, SOMEBODY, start=snapshot("1"), mandate=mandate)
+    plan = room.work(kind).plan_hash
+    assert plan is not None
+    room.office.judge(plan, "ann", "approved", "")
+    due = len(room.slots.with_status("due"))
+    spoil(lite)
+    with pytest.raises(RefusedError, match=REFUSED):
+        room.work("execute", "e", plan)
+    assert room.office.history.cycles() == ()
+    assert len(room.slots.with_status("due")) == due + 1, "nothing can be planned anew by then"
+
+
+def test_refusal_of_a_plan_whose_mandate_cannot_be_read_is_written_down(lite: Engine) -> None:
+    room, ended = Room(lite, SOMEBODY), list[tuple[str, str]]()
+    plan = room.work().plan_hash
+    assert plan is not None
+    room.office.judge(plan, "ann", "approved", "")
+    room.slots.add(request("ann", "execute", room.clock.now(), plan))
+    spoil(lite)
+    worker = Worker(
+        room.slots, next_epoch(lite, "desk", "t", START), room.clock, graces={},
+        work=room.cycles.work, wake=asyncio.Event(),
+        ended=lambda name, _cause, status, note: ended.append((status, note)),
+    )  # fmt: skip
+    while asyncio.run(worker.step()):
+        pass
+    slot = room.slots.named(executing(plan))
+    assert slot is not None
+    assert (slot.status, re.search(REFUSED, slot.note) is not None) == ("failed", True)
+    assert (slot.status, slot.note) in ended, "so that it is alerted"
+
+
+def test_nobody_approves_or_hands_on_a_plan_whose_mandate_cannot_be_read(
+    lite: Engine, tmp_path: Path
+) -> None:
+    place = Place(lite, tmp_path)
+    place.gather()
+    (plan,) = place.site.views.plan_hashes(1)
+    spoil(lite)
+    for path in ("approve", "execute"):
+        answer = place.post(
+            f"/v1/plans/{plan}/{path}", {"reason": "fine"} if path == "approve" else None
+        )
+        assert (answer.status_code, answer.json()["code"]) == (409, "MANDATE_UNREADABLE")
+    assert place.post(f"/v1/plans/{plan}/reject", {"reason": "no"}, "bob").status_code == 200
+
+
+def test_looks_log_what_cannot_be_read_only_as_it_changes(
+    lite: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = Service(config(tmp_path), lite)
+    service._take_mandate()
+    spoil(lite)
+
+    def logged() -> int:
+        return sum("cannot be read" in row.getMessage() for row in caplog.records)
+
+    caplog.set_level(logging.INFO)
+    found = service.mandates.holds()
+    assert isinstance(found, Unreadable)
+    for unreadable, times in ((found, 1), (found, 1), (replace(found, why="x"), 2), (None, 2)):
+        service.holding.look(unreadable)
+        assert logged() == times
+    service.holding.look(found)
+    assert (logged(), len(told(service))) == (3, 3)
+    assert any("can be read again" in row.getMessage() for row in caplog.records)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Engine
@@ -45,6 +45,7 @@ class Lines:
         at: datetime,
         heard: Heard | None = None,
         alerts: Sequence[tuple[str, Mapping[str, str]]] = (),
+        told: Collection[Firing] | None = None,
     ) -> None:
         """Keep what changed and was heard; write slots and alerts of what fired, in one go.
 
@@ -52,6 +53,8 @@ class Lines:
         ----------
         alerts
             Topics and facts of what is alerted beside what fired.
+        told
+            Which of what fired is alerted; None: all of it.
 
         Raises
         ------
@@ -81,7 +84,8 @@ class Lines:
             self.memory.write(session, heard, at)
             for firing in firings:
                 write(session, self._portfolio, slot_of(firing, at))
-                entry.alert("trigger", what=firing.name)
+                if told is None or firing in told:
+                    entry.alert("trigger", what=firing.name)
             for topic, facts in alerts:
                 entry.alert(topic, **facts)
             entry.finish()

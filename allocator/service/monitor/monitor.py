@@ -22,6 +22,7 @@ from allocator.service.monitor.marks import Marks, bare, marks_of, observation
 from allocator.service.monitor.memory import Heard
 from allocator.service.monitor.outcomes import Lost, Outcomes
 from allocator.service.monitor.profit import Flows, Moment, Profit, moment, profit
+from allocator.service.monitor.resting import Failed, counted, news, rests
 from allocator.service.repairs import broken
 from allocator.service.states import States, Tell
 from allocator.state import Book
@@ -88,6 +89,7 @@ class Monitor:
         self._moving = set[str]()
         # What urgent triggers saw of funding last, and the others, which rest during a cycle.
         self._rates = lines.memory.rates()
+        self._failed: Failed = {}
         self._reckoned: tuple[tuple[Snapshot, Mandate], bool] | None = None
         self.latest: Marks | None = None
 
@@ -159,16 +161,19 @@ class Monitor:
         known, looking = self._lines.read(), (True,) if busy else (True, False)
         seen = {urgent: self._seen(marks, urgent=urgent) for urgent in looking}
         lost = self._lost(known, seen[True], broken)
+        failed = counted(self._failed, lost, self._of_kind(urgent=True), known, seen[True])
         after, firings = rearm(known, [row.key for row in lost]), tuple[Firing, ...]()
         for urgent in looking:
-            after, found = watch(self._of_kind(urgent=urgent), after, seen[urgent])
+            after, found = watch(self._of_kind(urgent=urgent), after, seen[urgent], rests(failed))
             firings += found
         rates = {urgent: {**self._rates[urgent], **marks.funding} for urgent in looking}
         changed = {urgent: row for urgent, row in rates.items() if row != self._rates[urgent]}
         heard = Heard(marks.statuses, changed)
         alerts = [row.alert for row in lost if row.alert is not None]
-        self._lines.keep(self._lease, known, after, firings, marks.at, heard, alerts)
+        told = news(firings, failed, known, after)
+        self._lines.keep(self._lease, known, after, firings, marks.at, heard, alerts, told)
         self._rates |= rates
+        self._failed = failed
         if firings:
             self._fired(firings)
         return firings

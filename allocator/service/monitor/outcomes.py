@@ -78,7 +78,7 @@ class Lost:
         if not self.why:
             return None
         rule, subject = self.key
-        facts = {"trigger": rule, "of": _fired_as(subject), "why": self.why, "plan": self.plan}
+        facts = {"trigger": rule, "of": fired_as(subject), "why": self.why, "plan": self.plan}
         facts |= {"note": self.note, "cause": self.cause}
         return "repair_unavailing", {name: value for name, value in facts.items() if value}
 
@@ -134,7 +134,7 @@ class Outcomes:
                 continue
             if not _rested(line.fired_at, now):
                 continue
-            slot = self._last(firing_name(rule, _fired_as(subject), line.fired_at))
+            slot = self._last(firing_name(rule, fired_as(subject), line.fired_at))
             if slot is None:
                 continue
             if slot.status in ("failed", "missed"):
@@ -270,6 +270,6 @@ def _rested(since: datetime | None, now: datetime) -> bool:
     return since is not None and abs(now - since) >= LEAST_REST
 
 
-def _fired_as(subject: str) -> str:
+def fired_as(subject: str) -> str:
     """Tell the subject of the firing: what remembers a venue's words fires for the venue."""
     return next((subject.removesuffix(end) for end in SAYS if subject.endswith(end)), subject)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,8 +27,9 @@ Status = Literal["due", "running", "done", "failed", "missed", "skipped"]
 CALLED_BACK = "called back by {by}"
 """Note of a slot that somebody has called back."""
 
-
 AGAIN = " again"
+TIMED = re.compile(r" \d{4}-\d\d-\d\dT\S+(?: again)*$")
+"""The end of a slot's name that tells its time, and that it takes another's place."""
 
 LONGEST_HEAD = 160
 """Characters of a slot's name before its time: a name has 200, and what follows tells it apart."""
@@ -36,6 +38,15 @@ LONGEST_HEAD = 160
 def named_at(head: str, at: datetime) -> str:
     """Name a slot by what asks for it and when; a long head is cut, never the time."""
     return f"{head[:LONGEST_HEAD]} {stamp(at)}"
+
+
+def head_of(name: str) -> str:
+    """Tell what asks for a slot by its name, without when and how often.
+
+    >>> head_of("used cap 2026-11-20T08:00:00Z again"), head_of("execute 1234")
+    ('used cap', 'execute 1234')
+    """
+    return TIMED.sub("", name)
 
 
 def again(name: str) -> str:

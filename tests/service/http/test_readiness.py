@@ -16,11 +16,11 @@ from structlog.contextvars import bound_contextvars, get_contextvars
 
 from allocator.models.api import Health
 from allocator.service.clock import Leaps
+from allocator.service.condition import UNBELIEVED
 from allocator.service.http import readiness
 from allocator.service.http.readiness import Readiness
 from allocator.service.http.server import serving
 from allocator.service.notify import NOBODY
-from allocator.service.views import UNBELIEVED
 from tests.service.sites import Place
 
 WELL = Health(ok=True, version="1")
@@ -157,6 +157,15 @@ def test_that_nobody_can_lead_is_told_before_the_last_sign_is_old(place: Place) 
         assert (told["ok"], told["faults"]) == (True, faults)
     place.service.trying.worked()
     assert place.get("/readyz", None).json()["faults"] == []
+
+
+def test_leads_that_break_off_are_told_beside_what_is_ready(place: Place) -> None:
+    for faults in ([], [], ["leads break off"]):
+        place.service.trying.leads()
+        place.service.trying.worked()
+        place.service.trying.failed(OSError("no key"))
+        told = place.get("/readyz", None).json()
+        assert (told["ok"], told["faults"]) == (True, faults)
 
 
 def test_what_holds_is_read_once_a_second_however_often_somebody_asks(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import OperationalError
 
 from allocator.adapters.paper.faults import Fault
 from allocator.execution.transitions import Stage
@@ -248,3 +250,57 @@ def test_nothing_is_told_of_plans_where_nothing_can_be_sent(lite: Engine, tmp_pa
     watch = Watch(lite, tmp_path, dry=True, start=halted())
     watch.at(0, 2, 11)
     assert (watch.fired, watch.told()) == ([0], [])
+
+
+def test_repairs_that_keep_failing_are_tried_ever_more_seldom_and_told_once(
+    lite: Engine, tmp_path: Path
+) -> None:
+    watch = Watch(lite, tmp_path, rule={"cooldown_s": "0"})
+    watch.room.exchange.faults.add(Fault("order", "rejected", times=999))
+    watch.at(*range(62))
+    gaps = [after - before for before, after in pairwise(watch.fired)]
+    assert gaps == [1, 2, 4, 8, 15, 15, 15]
+    assert len(watch.told("trigger")) == 1
+    whys = {(row["trigger"], row["of"], row["why"]) for row in watch.told()}
+    assert len(whys) == 1, "so that it is told once while it lasts"
+
+
+def test_repairs_that_fail_are_tried_soon_again_once_what_they_were_for_was_mended(
+    lite: Engine, tmp_path: Path
+) -> None:
+    watch = Watch(lite, tmp_path, rule={"cooldown_s": "0"})
+    watch.room.exchange.faults.add(Fault("order", "rejected", times=999))
+    watch.at(*range(10))
+    assert watch.fired == [0, 1, 3, 7]
+    held = watch.room.exchange.holdings["a"].holding("alpha:BTC/USDT:USDT")
+    whole = held.quantity
+    held.quantity = whole / 4
+    watch.at(10)
+    held.quantity = whole
+    watch.at(*range(11, 16))
+    assert watch.fired == [0, 1, 3, 7, 11, 12, 14]
+    assert len(watch.told("trigger")) == 2
+
+
+def test_a_trigger_that_is_told_to_repeat_does_so_after_each_cooldown(
+    lite: Engine, tmp_path: Path
+) -> None:
+    watch = Watch(lite, tmp_path, rule={"cooldown_s": "120", "repeat": True})
+    watch.room.exchange.faults.add(Fault("order", "rejected", times=999))
+    watch.at(*range(13))
+    assert watch.fired == [0, 2, 4, 6, 8, 10, 12]
+    assert len(watch.told("trigger")) == 7
+
+
+def test_a_failure_that_could_not_be_written_down_counts_once(lite: Engine, tmp_path: Path) -> None:
+    watch = Watch(lite, tmp_path, rule={"cooldown_s": "0"})
+    watch.room.exchange.faults.add(Fault("order", "rejected", times=999))
+    watch.at(0)
+    with lite.begin() as session:
+        session.execute(text("ALTER TABLE outbox RENAME TO outbox_away"))
+    with pytest.raises(OperationalError):
+        watch.at(1)
+    with lite.begin() as session:
+        session.execute(text("ALTER TABLE outbox_away RENAME TO outbox"))
+    watch.at(2, 3, 4)
+    assert watch.fired == [0, 2, 4]
