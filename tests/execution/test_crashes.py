@@ -43,10 +43,10 @@ def test_crash_at_any_point_of_a_quiet_plan_loses_and_doubles_nothing(
     assert sweep(scratch, Story(1, quiet=True)) > 40
 
 
-@pytest.mark.parametrize("seed", range(32))
+@pytest.mark.parametrize("seed", range(50))
 def test_crash_at_any_point_loses_and_doubles_nothing(scratch: Scratch, seed: int) -> None:
-    """Beside other faults; in every second story those who take up what was left die as well."""
-    sweep(scratch, Story(seed), nested=seed % 2 == 0)
+    """Beside other faults; in every eighth story those who take up what was left die as well."""
+    sweep(scratch, Story(seed), nested=seed % 8 == 0)
 
 
 @pytest.mark.soak
