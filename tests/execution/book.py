@@ -97,6 +97,9 @@ MANDATE = Mandate.model_validate({"policy": {"max_slice": "20000"}})
 WHOLE = Mandate.model_validate({"policy": {"max_slice": "1000000"}})
 """Orders are sent whole, so that a request is as large as its action."""
 
+SLICED = Mandate.model_validate({"policy": {"max_slice": "10000"}})
+"""They are sent in slices of 0.2 contracts."""
+
 
 def order(seq: int, name: str, side: str, quantity: str, **over: Any) -> dict[str, Any]:
     venue = {"a": BTC_A, "b": BTC_B}[name]
