@@ -10,7 +10,7 @@ from itertools import chain
 from allocator.execution.attempts import touched
 from allocator.execution.entries import Place
 from allocator.execution.others import standing_of_others
-from allocator.execution.recent import DAY, HOUR, asks, traded_value
+from allocator.execution.recent import DAY, HOUR, Recent, asks, traded_value
 from allocator.execution.run import Run
 from allocator.models.account import OpenOrder
 from allocator.models.base import ZERO
@@ -77,8 +77,8 @@ class Gate:
         window = timedelta(seconds=float(self._limits.repeat_window_s))
         until = self._shell.clock.now() + window
         while self._shell.clock.now() <= until:
-            since = self._shell.clock.now() - window
-            sent = [self._shell.recent.same_side(row, since) + spare for row in orders]
+            since, recent = self._shell.clock.now() - window, self._recent()
+            sent = [recent.same_side(row, since) + spare for row in orders]
             rows = [repeated_reading(n, row.account) for n, row in zip(sent, orders, strict=True)]
             if not judge(rows, self._limits):
                 return
@@ -104,7 +104,7 @@ class Gate:
 
     def _readings(self, place: Place, intent: Intent, quote: Quote | None) -> Iterator[Reading]:
         run, now = self._run, self._shell.clock.now()
-        recent = self._shell.recent
+        recent = self._recent()
         volumes = (
             recent.cycle(place.plan_hash),
             recent.since(now - HOUR),
@@ -124,6 +124,12 @@ class Gate:
                 yield from move_readings(run.book, intent)
                 yield from self._exposures(place, intent, self._signed(intent))
 
+    def _recent(self) -> Recent:
+        """Tell what was sent, as of now."""
+        recent = self._shell.recent
+        recent.by(self._shell.clock.now())
+        return recent
+
     def _counts(self, accounts: Sequence[str]) -> dict[Control, int]:
         """Count requests within the window by account, key and owner, the most of any account."""
         counts = [self._counts_of(name) for name in accounts]
@@ -132,20 +138,20 @@ class Gate:
     def _counts_of(self, account: str) -> dict[Control, int]:
         rows, me = self._run.book.accounts, self._run.book.accounts[account]
         since = self._shell.clock.now() - timedelta(seconds=float(self._limits.message_window_s))
+        recent = self._recent()
         groups = {
             table.MESSAGES_ACCOUNT: (me.id,),
             table.MESSAGES_LOGIN: [r.id for r in rows.values() if r.login and r.login == me.login],
             table.MESSAGES_OWNER: [r.id for r in rows.values() if r.owner == me.owner],
         }
         return {
-            control: self._shell.recent.messages(names or (me.id,), since)
-            for control, names in groups.items()
+            control: recent.messages(names or (me.id,), since) for control, names in groups.items()
         }
 
     def _facts(
         self, place: Place, intent: OrderIntent, quote: Quote | None, now: datetime
     ) -> OrderFacts:
-        run, limits, recent = self._run, self._limits, self._shell.recent
+        run, limits, recent = self._run, self._limits, self._recent()
         row = run.book.instruments[intent.instrument]
         marks: Sequence[Decimal] = ()
         if quote is not None:

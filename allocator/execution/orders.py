@@ -14,17 +14,18 @@ from allocator.execution.attempts import Attempt
 from allocator.execution.client_ids import client_id
 from allocator.execution.endings import close
 from allocator.execution.entries import Place
-from allocator.execution.pricing import beyond_worst, resting_price, taking_price
+from allocator.execution.pricing import beyond_worst, resting_price, taking_price, within_means
 from allocator.execution.readings import guard
 from allocator.execution.release import WAITING, Unit
 from allocator.execution.requests import Requests
 from allocator.execution.run import Abort, Run
 from allocator.execution.slices import ALL, Leg, Pace, goal, leg_of, pace_of, rounds, sendable
 from allocator.execution.transitions import Stage, State
-from allocator.models.base import ZERO, plain
+from allocator.models.base import ONE, ZERO, plain
 from allocator.models.errors import RefusedError, VenueError
 from allocator.models.intents import Capabilities, OrderIntent, Quote
 from allocator.ports import Batching
+from allocator.state import lawful
 
 T = TypeVar("T")
 
@@ -331,6 +332,7 @@ class Orders:
             price = resting_price(order, ready.quote)
         else:
             price = taking_price(order, ready.quote, tick, config.collar_bps)
+            price = self._within_means(ready, price)
         intent = OrderIntent(
             client_id=client_id(lease, run.plan.plan_hash, order.seq, ready.part, number),
             account=order.account,
@@ -343,6 +345,18 @@ class Orders:
             stamped_at=self._shell.clock.now() if now is None else now,
         )
         return Place(run.plan.plan_hash, order.seq, ready.part, number), intent, ready.quote
+
+    @lawful
+    def _within_means(self, ready: Ready, price: Decimal) -> Decimal:
+        """Price a purchase for cash by what its account holds; derivatives as they are."""
+        order, row = ready.leg.order, ready.leg.instrument
+        if not row.is_spot or order.side == "sell":
+            return price
+        held = self._run.expected().wallet(order.account, row.cash).value
+        # As the fee is reserved: a rebate comes later, if at all.
+        fee = max(ZERO, self._run.book.taker(order.account, order.instrument))
+        each = held / (ready.quantity * (ONE + fee))
+        return within_means(price, ready.quote, row.tick, each)
 
 
 def _ended_badly(attempt: Attempt) -> bool:

@@ -46,6 +46,30 @@ def taking_price(order: Order, quote: Quote, tick: Decimal, collar_bps: Decimal 
 
 
 @lawful
+def within_means(price: Decimal, quote: Quote, tick: Decimal, each: Decimal) -> Decimal:
+    """Lower the worst price of a purchase to what money for it is there; the ask at the least.
+
+    A plan spends what the ask takes, and a purchase with all the money of an account has none for
+    the collar beyond it.
+
+    Parameters
+    ----------
+    each
+        Money for one contract, without the fee on it.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> at = datetime(2026, 11, 20, tzinfo=UTC)
+    >>> quote, tick = Quote(instrument="i", bid=99, ask=100, mark=100, at=at), Decimal("0.1")
+    >>> [str(within_means(Decimal(110), quote, tick, Decimal(each)))
+    ...  for each in (200, "103.98", 50)]
+    ['110', '103.9', '100']
+    """
+    return min(price, max(quote.ask, _down(each, tick)))
+
+
+@lawful
 def resting_price(order: Order, quote: Quote) -> Decimal:
     """Price an order that rests: on the best price of its own side, within the worst."""
     if order.side == "buy":

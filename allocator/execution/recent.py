@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -63,11 +63,24 @@ class Recent:
         self._messages += [(at, (account,)) for at, account in cancels]
         self._messages.sort(key=lambda row: row[0])
 
+    def by(self, now: datetime) -> None:
+        """Take what a clock that was ahead has stamped as sent now: it ages like anything else.
+
+        Left where it stands it would be of every window for as long as the clock was ahead.
+        """
+        for at in reversed(range(len(self._rows))):
+            if self._rows[at].at <= now:
+                break
+            self._rows[at] = replace(self._rows[at], at=now)
+        for at in reversed(range(len(self._messages))):
+            if self._messages[at][0] <= now:
+                break
+            self._messages[at] = (now, self._messages[at][1])
+
     def add(self, book: Book, attempt: Attempt) -> None:
         """Count a request that is about to be sent."""
         intent, at = attempt.intent, attempt.intent_at
-        if self._rows and at < self._rows[-1].at:
-            at = self._rows[-1].at
+        self.by(at)
         moved = transferred_value(book, intent)
         one = Volume(traded_value(book, intent), moved or ZERO, 1, int(moved is None))
         last = self._rows[-1].total if self._rows else Volume()
@@ -78,8 +91,7 @@ class Recent:
 
     def message(self, accounts: Collection[str], at: datetime) -> None:
         """Count a request that changes something, cancels among them."""
-        if self._messages:
-            at = max(at, self._messages[-1][0])
+        self.by(at)
         self._messages.append((at, accounts))
 
     def messages(self, accounts: Collection[str], since: datetime) -> int:

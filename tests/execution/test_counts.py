@@ -185,3 +185,37 @@ def test_a_move_is_a_request_of_both_its_accounts(
     report = desk.run(second)
     assert ("MESSAGES_ACCOUNT" not in report.why) is goes
     assert (report.status == "done") is goes
+
+
+@pytest.mark.parametrize("limits", [
+    {"messages_account": 2, "message_window_s": 1},
+    {"repeats": 2, "repeat_window_s": 60},
+    {"actions_hour": 4},
+], ids=lambda row: next(iter(row)))  # fmt: skip
+def test_what_a_clock_ahead_stamped_counts_as_of_now_once_it_is_right(
+    engine: Engine, limits: dict[str, int]
+) -> None:
+    """It ages from then on, and does not block for as long as the clock was ahead."""
+    desk = Desk.open(engine, mandate=SLICED)
+    right = desk.clock.now()
+    desk.clock.at = right + timedelta(hours=1)
+    desk.start = asyncio.run(gathered(desk))
+    assert desk.run(order(1, "a", "sell", "0.1", reduce_only=True)).status == "done"
+    desk.clock.at = right
+    desk.start = asyncio.run(gathered(desk))
+    desk.controls = wide(**limits)
+    report = desk.run(order(1, "a", "sell", "0.6", reduce_only=True))
+    assert (report.status, report.why) == ("done", "")
+    assert desk.journal().history.breakers() == ()
+
+
+def test_what_a_clock_ahead_stamped_is_counted(lite: Engine) -> None:
+    desk = Desk.open(lite, mandate=WHOLE)
+    right = desk.clock.now()
+    desk.clock.at = right + timedelta(hours=1)
+    desk.start = asyncio.run(gathered(desk))
+    assert desk.run(order(1, "a", "buy", "0.1")).status == "done"
+    desk.clock.at = right
+    desk.start = asyncio.run(gathered(desk))
+    desk.controls = wide(actions_hour=1)
+    assert "ACTIONS_HOUR" in desk.run(order(1, "a", "buy", "0.2")).why

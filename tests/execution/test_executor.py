@@ -10,7 +10,7 @@ from allocator.adapters.paper import Behaviour, Fault
 from allocator.execution.manual import Verdict, resolve
 from allocator.execution.report import Progress
 from allocator.execution.transitions import Stage, State
-from allocator.models.intents import Capabilities
+from allocator.models.intents import Capabilities, OrderIntent
 from tests.execution.book import (
     BTC_A,
     BTC_B,
@@ -25,6 +25,7 @@ from tests.execution.book import (
     transfer,
 )
 from tests.execution.desk import Desk
+from tests.execution.test_styles import attempts
 
 
 def test_plan_is_carried_out_in_the_order_it_needs(engine: Engine) -> None:
@@ -338,14 +339,32 @@ def _cash_market(lite: Engine, held: str) -> Desk:
     return Desk.open(lite, start=start, mandate=WHOLE)
 
 
-@pytest.mark.parametrize(("held", "goes"), [("20110.05", True), ("20110.0499", False)])
-def test_a_spot_order_takes_its_worst_price_and_its_fee(
-    lite: Engine, held: str, *, goes: bool
+@pytest.mark.parametrize(
+    ("held", "worst"),
+    [
+        ("30000", "50250"),
+        ("20110.05", "50250"),
+        ("20110.0499", "50249.9"),
+        ("20010.2001", "50000.5"),
+    ],
+)
+def test_a_spot_order_goes_with_the_money_that_the_ask_and_its_fee_take(
+    lite: Engine, held: str, worst: str
 ) -> None:
+    """Its worst price is what the money allows, so that a plan may spend all of it."""
     desk = _cash_market(lite, held)
     report = desk.run(order(1, "a", "buy", "0.4") | {"instrument": "alpha:BTC/USDT"})
-    assert ("NOT_HELD: account=a asset=USDT needed=20110.05 held=20110.0499" in report.why) != goes
-    assert (report.status == "done") is goes
+    assert (report.status, report.why) == ("done", "")
+    (intent,) = (row.intent for _, row in attempts(desk))
+    assert isinstance(intent, OrderIntent)
+    assert intent.limit_price == Decimal(worst)
+
+
+def test_a_spot_order_without_the_money_for_the_ask_and_its_fee_is_not_sent(lite: Engine) -> None:
+    desk = _cash_market(lite, "20010.2")
+    buy = order(1, "a", "buy", "0.4") | {"instrument": "alpha:BTC/USDT"}
+    assert "NOT_HELD: account=a asset=USDT needed=20010.2001 held=20010.2" in desk.run(buy).why
+    assert not desk.exchange.received
 
 
 def test_two_spot_orders_of_a_group_are_not_let_through_for_the_same_money(lite: Engine) -> None:
@@ -355,6 +374,6 @@ def test_two_spot_orders_of_a_group_are_not_let_through_for_the_same_money(lite:
         buy | {"instrument": "alpha:BTC/USDT"},
         buy | {"instrument": "alpha:ETH/USDT", "seq": 2},
     )
-    assert "NOT_HELD: account=a asset=USDT needed=20110.05 held=9989.7999" in report.why
+    assert "NOT_HELD: account=a asset=USDT needed=20010.2001 held=9989.7999" in report.why
     assert sum(desk.exchange.received.values()) == 1
     assert [row.stage for row in report.actions] == ["done", "superseded"]
