@@ -160,15 +160,32 @@ def _agree(attempt: Attempt, verdict: Verdict, found: Found | AbsentNow) -> bool
     to, filled = verdict.to, verdict.filled
     if isinstance(found, AbsentNow):
         return not filled and to in UNFILLED | {State.RETURNED}
-    if None not in (verdict.price, found.average_price) and verdict.price != found.average_price:
+    price, known = verdict.price, found.average_price
+    if price is not None and known is not None and not _reads_as(price, known):
         return False
-    if verdict.fees and found.fees and _charged(verdict.fees) != _charged(found.fees):
-        return False
+    if verdict.fees and found.fees:
+        told, charged = _charged(verdict.fees), _charged(found.fees)
+        if told.keys() != charged.keys():
+            return False
+        if not all(_reads_as(paid, charged[asset]) for asset, paid in told.items()):
+            return False
     return filled == found.filled and to in _ends(attempt, found)
 
 
 def _charged(fees: Mapping[str, Decimal]) -> dict[str, Decimal]:
     return {asset: paid for asset, paid in fees.items() if paid}
+
+
+def _reads_as(told: Decimal, known: Decimal) -> bool:
+    """Tell whether a person may have read a figure so: a venue's page shows it rounded.
+
+    >>> [_reads_as(Decimal(told), Decimal("50012.3333333"))
+    ...  for told in ("50012.33", "50012.3333333", "50012", "50012.34", "50012.330")]
+    [True, True, True, False, False]
+    """
+    exponent = told.as_tuple().exponent
+    shown = min(exponent, 0) if isinstance(exponent, int) else 0
+    return abs(told - known) <= Decimal((0, (5,), shown - 1))
 
 
 def _ends(attempt: Attempt, found: Found) -> frozenset[State]:

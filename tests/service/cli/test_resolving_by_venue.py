@@ -316,7 +316,9 @@ def test_a_price_or_a_fee_that_differs_from_the_venues_is_refused(
         status, told = waiting.resolve(*end, *off, "--against-venue")
         assert "against its venue, which says: filled, 0.01 at " in waiting.audited()
     else:
-        same = ("--price", f"{price:f}" if price % 1 else f"{price}.0", "--fee", f"USDT={fee}")
+        shown = round(fee, 2)
+        assert shown != fee
+        same = ("--price", f"{price:f}" if price % 1 else f"{price}.0", "--fee", f"USDT={shown}")
         status, told = waiting.resolve(*end, *same)
         assert "order page; its venue says: filled, 0.01 at " in waiting.audited()
     assert status == 0, told
