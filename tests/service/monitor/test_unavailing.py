@@ -439,3 +439,18 @@ def test_repairs_that_make_progress_are_no_failures_in_a_row(lite: Engine, tmp_p
     watch.at(*range(9))
     assert watch.fired == [0, 2, 4, 6, 8], "a minute after each has ended"
     assert len(watch.told("trigger")) == 1, "that it is tried again is told with what became of it"
+
+
+def test_another_instance_holds_what_an_earlier_one_fired_against_what_it_sees_first(
+    lite: Engine, tmp_path: Path
+) -> None:
+    roomy = mandate(limits=[{**LIMIT, "max": "200000"}])
+    rule = {"threshold": "0.2", "release": "0.1", "cooldown_s": "0"}
+    watch = Watch(lite, tmp_path, mandate=roomy, rule=rule)
+    watch.at(0, 2)
+    watch.monitor._tries = {}
+    watch.at(3)
+    assert watch.fired == [0]
+    worsen(watch, "2")
+    watch.at(4)
+    assert watch.fired == [0, 4]
