@@ -7,7 +7,6 @@ import asyncio
 import pytest
 from sqlalchemy import Engine, text
 
-from allocator.execution.leader import next_epoch
 from allocator.models.mandate import Mandate
 from allocator.service.cycles import request
 from allocator.service.scheduler.slots import Asked, Slot, again, executing
@@ -25,8 +24,7 @@ class Desk:
         assert plan is not None
         self.plan = plan
         self.room.office.judge(plan, "ann", "approved", "")
-        lease = next_epoch(engine, "desk", "w", self.room.clock.now())
-        self.room.cycles._ports.executor._shell.journal._lease = lease
+        lease = self.room.cycles._ports.executor._shell.journal._lease
         self.worker = Worker(
             self.room.slots, lease, self.room.clock, graces={},
             work=self.room.cycles.work, wake=asyncio.Event(),
