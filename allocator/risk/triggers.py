@@ -3,7 +3,7 @@
 A trigger watches one figure of one subject (an underlying, an account, a limit...). It is armed,
 and over its line or not. It fires once it has been over its line for `persist_s` and its last
 firing is `cooldown_s` ago; then it is disarmed until the figure has come back to `release`, or, of
-an urgent one, until what it started has come to nothing or to a part. A figure that is not
+an urgent one, until what it started did not mend it, or not for good. A figure that is not
 known neither fires nor arms, and interrupts what had to persist.
 
 A trigger on venues watches two things of each: for how long it was not read whole, against the
@@ -35,6 +35,12 @@ Figures = Mapping[str, Decimal | None]
 Rests = Mapping[Key, timedelta]
 """How long after its last firing a line may fire at the earliest, where that is not told by its
 cooldown alone."""
+
+CLEARLY = Decimal("0.1")
+"""Of how far one figure is beyond the threshold: by so much another is clearly graver, ..."""
+
+AT_LEAST = Decimal("0.05")
+"""... and by so much of the threshold at least, since figures near it waver."""
 
 NO_REST = timedelta()
 NO_RESTS: Rests = {}
@@ -105,6 +111,19 @@ def released(rule: TriggerRule, value: Decimal) -> bool:
     """Tell whether a figure has come back far enough to arm the trigger again."""
     back = rule.threshold if rule.release is None else rule.release
     return value >= back if rule.falls else value <= back
+
+
+def graver(rule: TriggerRule, value: Decimal, than: Decimal) -> bool:
+    """Tell whether a figure is clearly graver than another.
+
+    The silence of a venue is never: it grows by itself.
+    """
+    if rule.on == "venue":
+        return False
+    more, beyond = value - than, than - rule.threshold
+    if rule.falls:
+        more, beyond = -more, -beyond
+    return more > max(CLEARLY * beyond, AT_LEAST * abs(rule.threshold))
 
 
 def step(

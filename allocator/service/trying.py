@@ -13,11 +13,14 @@ STUCK_S = 60.0
 LASTS_S = 15.0
 """Seconds after which a lead is one though its first slot goes on still: it may be long."""
 
-LEADS = 3
 WITHIN_S = 900.0
+TOO_OFTEN = (3, WITHIN_S), (6, 3600.0)
 """Leads that may break off within so many seconds before it is told, though each did something."""
 
-HOLDS_S = 300.0
+MOST = max(count for count, _ in TOO_OFTEN)
+"""Leads that are remembered."""
+
+HOLDS_S = WITHIN_S
 """Seconds after which a lead holds: those that broke off before it count no more."""
 
 BROKE_OFF = (
@@ -45,7 +48,7 @@ class Trying:
         self._worked = False
         self._why = ""
         self._broke = tuple[float, ...]()
-        self._broke_by = ""
+        self._told = ""
 
     def begins(self) -> None:
         """Take in that it tries now."""
@@ -70,7 +73,7 @@ class Trying:
         """Take in that another leads; once it has been so for long, its leads hold."""
         self._since_s = None
         if self._broke and self._steady() - self._broke[-1] >= WITHIN_S:
-            self._broke = ()
+            self._broke, self._told = (), ""
 
     def failed(self, error: Exception) -> None:
         """Take in why it cannot lead, or leads no more."""
@@ -83,11 +86,14 @@ class Trying:
 
     def _break_off(self) -> None:
         """Count a lead that was one: those that came to nothing are told as no lead."""
-        now_s, before = self._steady(), () if self._holds else self._broke
-        if len(before) < LEADS:
-            before = tuple(at_s for at_s in before if now_s - at_s <= WITHIN_S)
-        # As many as are told of stay, until a lead holds.
-        self._broke, self._broke_by = (*before, now_s)[-LEADS:], self._why
+        if self._holds:
+            self._broke, self._told = (), ""
+        now_s = self._steady()
+        self._broke = (*self._broke, now_s)[-MOST:]
+        for count, within_s in TOO_OFTEN:
+            if sum(now_s - at_s <= within_s for at_s in self._broke) >= count:
+                self._told = BROKE_OFF.format(count=count, minutes=within_s / 60, why=self._why)
+                return
 
     @property
     def _holds(self) -> bool:
@@ -96,9 +102,7 @@ class Trying:
 
     def breaking(self) -> str:
         """Say why leads break off, of an instance that leads now and then; empty: a lead holds."""
-        if len(self._broke) < LEADS or self._holds:
-            return ""
-        return BROKE_OFF.format(count=LEADS, minutes=WITHIN_S / 60, why=self._broke_by)
+        return "" if self._holds else self._told
 
     def stuck(self, leader_at: datetime | None, now: datetime) -> str:
         """Say why nobody leads, once it has failed for a while; empty: somebody does, or may soon.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from allocator.models.service import FALLING, TriggerRule
 from allocator.models.status import VenueState, VenueStatus
-from allocator.risk.triggers import Line, Observation, over, step, watch
+from allocator.risk.triggers import Line, Observation, graver, over, step, watch
 
 START = datetime(2026, 11, 20, 8, tzinfo=UTC)
 TINY = Decimal("0.000001")
@@ -266,3 +266,27 @@ def test_a_rule_of_one_venue_hears_no_other() -> None:
 
 def test_rules_on_other_figures_do_not_hear_venues() -> None:
     assert says(rule("drift"), "mm") == []
+
+
+@pytest.mark.parametrize(
+    ("on", "threshold", "than", "value", "clearly"),
+    [
+        ("utilisation", "1", "1.6", "1.66", False),
+        ("utilisation", "1", "1.6", "1.67", True),
+        ("utilisation", "1", "1.01", "1.06", False),
+        ("utilisation", "1", "1.01", "1.07", True),
+        ("utilisation", "1", "1.6", "1.2", False),
+        ("margin_ratio", "1.5", "1.1", "1.03", False),
+        ("margin_ratio", "1.5", "1.1", "1.02", True),
+        ("margin_ratio", "1.5", "1.1", "1.4", False),
+        ("pnl", "-500", "-600", "-630", True),
+        ("drift", "0", "100", "109", False),
+        ("drift", "0", "100", "111", True),
+        ("venue", "60", "61", "6000", False),
+    ],
+)
+def test_a_figure_is_clearly_graver_by_a_tenth_of_the_way_beyond_the_threshold(
+    on: str, threshold: str, than: str, value: str, clearly: bool
+) -> None:
+    rule = TriggerRule.model_validate({"id": "x", "on": on, "threshold": threshold})
+    assert graver(rule, Decimal(value), Decimal(than)) == clearly

@@ -221,7 +221,28 @@ def test_leads_that_seldom_break_off_are_not_told() -> None:
     desk = Turns()
     assert not any(desk.breaks_off(WITHIN_S) for _ in range(9))
     desk = Turns()
-    assert not any(desk.breaks_off(1) + desk.follows(WITHIN_S / 2) for _ in range(9))
+    assert not any(desk.breaks_off(1) + desk.follows(WITHIN_S - 1) for _ in range(9))
+
+
+@pytest.mark.parametrize(
+    ("led_s", "follows_s", "nth", "said"),
+    [
+        (301, 0, 3, "3 leads broke off within 15 minutes"),
+        (200, 300, 6, "6 leads broke off within 60 minutes"),
+        (1, 700, 6, "6 leads broke off within 60 minutes"),
+        (600, 60, 6, "6 leads broke off within 60 minutes"),
+    ],
+)
+def test_leads_that_break_off_more_slowly_are_told_as_well(
+    led_s: float, follows_s: float, nth: int, said: str
+) -> None:
+    desk, told = Turns(), list[str]()
+    for _ in range(nth):
+        told.append(desk.breaks_off(led_s))
+        desk.follows(follows_s)
+    assert not any(told[:-1])
+    assert told[-1].startswith(said)
+    assert desk.trying.breaking() == told[-1], "until one holds"
 
 
 def test_an_instance_whose_leads_break_off_tells_it_once_and_that_it_is_over(
@@ -248,5 +269,6 @@ def test_an_instance_whose_leads_break_off_tells_it_once_and_that_it_is_over(
     service.trying.leads()
     service.trying.worked()
     clock.at += timedelta(seconds=HOLDS_S)
+    service.beats.beat(service.live.holder, leads=True, at=clock.now())
     asyncio.run(service.telling.alert(START))
     assert [row[0] for row in got[1:]] == ["desk: leads break off: that is over"]

@@ -22,7 +22,7 @@ from allocator.service.monitor.marks import Marks, bare, marks_of, observation
 from allocator.service.monitor.memory import Heard
 from allocator.service.monitor.outcomes import Lost, Outcomes
 from allocator.service.monitor.profit import Flows, Moment, Profit, moment, profit
-from allocator.service.monitor.resting import Failed, counted, news, rests
+from allocator.service.monitor.resting import Tries, anew, fired, looked, news, rests
 from allocator.service.repairs import broken
 from allocator.service.states import States, Tell
 from allocator.state import Book
@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 
 ANY = datetime(1970, 1, 1, tzinfo=UTC)
 """In the place of the time of a book that is held against another."""
+
+Ground = tuple[Mandate | None, frozenset[tuple[str, datetime]]]
+"""What repairs stand on: the mandate, and which halts are over."""
 
 MOST_NAMED = 5
 """Files that an alert names."""
@@ -89,7 +92,8 @@ class Monitor:
         self._moving = set[str]()
         # What urgent triggers saw of funding last, and the others, which rest during a cycle.
         self._rates = lines.memory.rates()
-        self._failed: Failed = {}
+        self._tries: Tries = {}
+        self._ground: Ground = (None, frozenset())
         self._reckoned: tuple[tuple[Snapshot, Mandate], bool] | None = None
         self.latest: Marks | None = None
 
@@ -131,7 +135,7 @@ class Monitor:
         self._base = self._base.after(marks.at, marks.equity, earned, believed=self._believed())
         self._bases.keep(self._lease, self._base, marks.at)
         self.latest = marks
-        firings = self._watch(marks, lambda: self._is_broken(snapshot, mandate), busy=busy)
+        firings = self._watch(marks, snapshot, mandate, busy=busy)
         self._states.take("mandate_unfit", marks.unfit, why=marks.unfit)
         self._write(marks)
         return firings
@@ -156,24 +160,29 @@ class Monitor:
         self._base = self._base.owing(out, moments)
         return out
 
-    def _watch(self, marks: Marks, broken: Callable[[], bool], *, busy: bool) -> tuple[Firing, ...]:
+    def _watch(
+        self, marks: Marks, snapshot: Snapshot, mandate: Mandate | None, *, busy: bool
+    ) -> tuple[Firing, ...]:
         """Look at the triggers of either kind, each beside the rates that it saw last."""
         known, looking = self._lines.read(), (True,) if busy else (True, False)
         seen = {urgent: self._seen(marks, urgent=urgent) for urgent in looking}
-        lost = self._lost(known, seen[True], broken)
-        failed = counted(self._failed, lost, self._of_kind(urgent=True), known, seen[True])
+        ground = self._stands_on(mandate)
+        tries = self._tries if ground == self._ground else anew(self._tries)
+        lost = self._lost(known, seen[True])
+        tries = looked(tries, lost, self._of_kind(urgent=True), known, seen[True])
+        lost = self._wanted(lost, tries, lambda: self._is_broken(snapshot, mandate))
         after, firings = rearm(known, [row.key for row in lost]), tuple[Firing, ...]()
         for urgent in looking:
-            after, found = watch(self._of_kind(urgent=urgent), after, seen[urgent], rests(failed))
+            after, found = watch(self._of_kind(urgent=urgent), after, seen[urgent], rests(tries))
             firings += found
         rates = {urgent: {**self._rates[urgent], **marks.funding} for urgent in looking}
         changed = {urgent: row for urgent, row in rates.items() if row != self._rates[urgent]}
         heard = Heard(marks.statuses, changed)
         alerts = [row.alert for row in lost if row.alert is not None]
-        told = news(firings, failed, known, after)
+        told = news(firings, tries, known, after)
         self._lines.keep(self._lease, known, after, firings, marks.at, heard, alerts, told)
         self._rates |= rates
-        self._failed = failed
+        self._tries, self._ground = fired(tries, told), ground
         if firings:
             self._fired(firings)
         return firings
@@ -190,30 +199,54 @@ class Monitor:
     def _of_kind(self, *, urgent: bool) -> tuple[TriggerRule, ...]:
         return tuple(row for row in self._rules if row.urgent == urgent)
 
-    def _lost(
-        self, known: Mapping[Key, Line], seen: Observation, broken: Callable[[], bool]
-    ) -> tuple[Lost, ...]:
+    def _stands_on(self, mandate: Mandate | None) -> Ground:
+        """Tell what repairs stand on; what cannot be told is as it was."""
+        before, resumed = self._ground
+        if self._outcomes is not None:
+            try:
+                resumed = self._outcomes.resumed()
+            except Exception:
+                log.exception("which halts are over cannot be told")
+        return (before if mandate is None else mandate), resumed
+
+    def _lost(self, known: Mapping[Key, Line], seen: Observation) -> tuple[Lost, ...]:
         """Tell which firings did not mend what they fired on, and it has not come back by itself.
 
-        One that found nothing broken asks for no more until something is. What cannot be told
-        must not silence the rest.
+        What cannot be told must not silence the rest.
         """
         if self._outcomes is None or not self._believed():
             return ()
         try:
             rows = tuple(self._outcomes.lost(self._rules, known, seen.at))
-            if any(row.idle for row in rows) and not broken():
-                rows = tuple(row for row in rows if not row.idle)
         except Exception:
             log.exception("what triggers have started cannot be told")
             return ()
         if rows:
             waits, _ = watch(self._of_kind(urgent=True), known, seen)
             rows = tuple(row for row in rows if not waits[row.key].armed)
-        for row in rows:
+        return rows
+
+    def _wanted(
+        self, lost: tuple[Lost, ...], tries: Tries, broken: Callable[[], bool]
+    ) -> tuple[Lost, ...]:
+        """Pick what is to be tried again.
+
+        What found nothing broken, or mended all of it, asks for no more until something is broken
+        again, or the figure is clearly graver.
+        """
+        worse = {key for key, row in tries.items() if row.worse}
+        idle = [row for row in lost if row.idle and row.key not in worse]
+        try:
+            asked = bool(idle) and broken()
+        except Exception:
+            log.exception("whether something is broken cannot be told")
+            asked = False
+        if not asked:
+            lost = tuple(row for row in lost if row not in idle)
+        for row in lost:
             told = {"trigger": row.key, "plan": row.plan, "why": row.why}
             log.warning("an urgent repair did not mend it: it is tried again", extra=told)
-        return rows
+        return lost
 
     def _is_broken(self, snapshot: Snapshot, mandate: Mandate | None) -> bool:
         """Tell whether there is something to repair; a mandate that does not fit tells none.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from allocator.models.plan import Plan
 from allocator.models.records import CycleRow, PlanRow
 from allocator.models.service import TriggerRule
 from allocator.risk.approvals import standing
+from allocator.risk.breaker import Breaker
 from allocator.risk.triggers import SAYS, Key, Line
 from allocator.service.monitor.lines import firing_name
 from allocator.service.repairs import NOTHING_BROKEN
@@ -45,7 +47,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A firing that came to nothing, or to a part of what was wanted.
+    """A firing that came to nothing, or to a part of what was wanted, or did not last.
 
     Attributes
     ----------
@@ -57,9 +59,14 @@ class Lost:
     note
         What the record says beside that.
     idle
-        Whether nothing was broken that could be repaired: it is lost once something is.
+        Whether nothing was broken that could be repaired, or all of it was: it is lost once
+        something is broken, or the figure is clearly graver.
     expired
         Whether nobody let the plan go in time.
+    acted
+        Whether something was filled or moved.
+    slot
+        How the slot itself failed.
     """
 
     key: Key
@@ -69,6 +76,13 @@ class Lost:
     note: str = ""
     idle: bool = False
     expired: bool = False
+    acted: bool = False
+    slot: str = ""
+
+    @property
+    def by(self) -> str:
+        """What it came to nothing by: words without figures, by which one cause is another's."""
+        return re.sub(r"\d+", "", "expired" if self.expired else self.why or self.slot)
 
     @property
     def alert(self) -> tuple[str, Mapping[str, str]] | None:
@@ -126,7 +140,9 @@ class Outcomes:
     ) -> Iterator[Lost]:
         """Yield firings of urgent triggers that wait for their figure, and did not mend it.
 
-        Whether the figure has come back meanwhile, or something is broken, is not looked at.
+        What was mended whole is among them, as idle: its figure may stay short of the release,
+        and grow again. Whether the figure has come back meanwhile, or something is broken, is not
+        looked at.
         """
         urgent = {rule.id for rule in rules if rule.urgent}
         for (rule, subject), line in lines.items():
@@ -138,11 +154,18 @@ class Outcomes:
             if slot is None:
                 continue
             if slot.status in ("failed", "missed"):
-                yield Lost((rule, subject), slot.cause)
+                # What follows the code tells times and figures.
+                how = f"{slot.status} {slot.note.partition(':')[0]}"
+                yield Lost((rule, subject), slot.cause, slot=how)
             elif slot.status == "done" and not self._dry:
                 found = self._undone((rule, subject), slot, now)
                 if found is not None:
                     yield found
+
+    def resumed(self) -> frozenset[tuple[str, datetime]]:
+        """Tell which scopes were halted and act again, and since when."""
+        rows = self._history.breakers()
+        return frozenset((row.scope, row.at) for row in rows if row.state is Breaker.ACTIVE)
 
     def _last(self, name: str) -> Slot | None:
         """Find the slot that a firing has come to: one that was overtaken has a successor.
@@ -214,9 +237,9 @@ class Outcomes:
             elif left:
                 why = LEAVES.format(left=left)
             else:
-                # It merely takes time to show.
-                return None
-        return Lost(key, slot.cause, plan_hash, why, cycle.note)
+                return Lost(key, slot.cause, plan_hash, idle=True)
+        acted = any(row.filled for row in self._history.attempts(plan_hash))
+        return Lost(key, slot.cause, plan_hash, why, cycle.note, acted=acted)
 
     def _proposed(self, key: Key, slot: Slot, plan_hash: str, now: datetime) -> Lost | None:
         """Tell what is wanting of a plan that was not begun."""

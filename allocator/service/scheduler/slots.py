@@ -15,7 +15,7 @@ from allocator.execution.database import READ_ONLY
 from allocator.execution.leader import Lease, fence
 from allocator.models.base import stamp
 from allocator.models.errors import JournalError
-from allocator.models.records import CycleRow
+from allocator.models.records import CycleRow, PlanRow
 from allocator.models.service_records import PauseRow, SlotRow
 
 Kind = Literal["plan", "repair", "execute"]
@@ -234,10 +234,12 @@ class Slots:
             return True
 
     def ask_again(self, asked: Asked) -> bool:
-        """Let a slot that was called back before it began be due again; False: it is no such.
+        """Let a slot be due again that came to nothing; False: it is no such.
 
-        Where somebody else than the asker called it back, only he may ask for it again. One that
-        began, or failed, stays as it is: something may have come of it.
+        That is one that was called back before it began: where somebody else than the asker did
+        so, only he may ask for it again. And an execution that failed before its plan was begun,
+        in whose place nothing was planned: what stood in the way may have passed. Of one whose
+        plan was begun something may have come.
         """
         query = (
             select(SlotRow)
@@ -246,12 +248,11 @@ class Slots:
         )
         with Session(self._engine) as session, session.begin():
             row = session.exec(query).first()
-            if row is None or row.status != "skipped" or row.began_at is not None:
-                return False
-            if row.note not in {CALLED_BACK.format(by=who) for who in (row.source, asked.source)}:
+            if row is None or not (_called_back(row, asked.source) or _unbegun(session, row)):
                 return False
             row.source, row.cause, row.due_at = asked.source, asked.cause, asked.due_at
             row.status, row.note, row.ended_at = asked.status, asked.note, None
+            row.epoch = row.began_at = None
             session.add(row)
             return True
 
@@ -312,6 +313,25 @@ def write(session: Session, portfolio: str, asked: Asked) -> bool:
         .on_conflict_do_nothing()
     )
     return session.connection().execute(statement.returning(col(SlotRow.id))).first() is not None
+
+
+def _called_back(row: SlotRow, asker: str) -> bool:
+    """Tell whether a slot was called back before it began, and the asker may undo that."""
+    if row.status != "skipped" or row.began_at is not None:
+        return False
+    return row.note in {CALLED_BACK.format(by=who) for who in (row.source, asker)}
+
+
+def _unbegun(session: Session, row: SlotRow) -> bool:
+    """Tell whether an execution failed before its plan was begun, and nothing took its place."""
+    if (row.kind, row.status) != ("execute", "failed"):
+        return False
+    successor = select(SlotRow.id).where(
+        SlotRow.portfolio == row.portfolio, SlotRow.name == again(row.name)
+    )
+    if session.exec(successor).first() is not None:
+        return False
+    return session.get(PlanRow, row.plan_hash) is None
 
 
 def _row(session: Session, slot: Slot) -> SlotRow:

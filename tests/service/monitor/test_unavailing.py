@@ -2,80 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from decimal import Decimal
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import OperationalError
 
 from allocator.adapters.paper.faults import Fault
 from allocator.execution.transitions import Stage
 from allocator.models.mandate import Mandate
-from allocator.models.service import TriggerRule
 from allocator.models.snapshot import Snapshot
 from allocator.service.monitor import monitor as watching
-from allocator.service.monitor.monitor import Monitor
-from allocator.service.monitor.outcomes import Outcomes
 from allocator.service.repairs import broken
-from allocator.service.scheduler.worker import Worker
 from tests.execution.book import START
-from tests.service.rooms import EVERYBODY, Room
-from tests.service.sites import MANDATE, snapshot
-
-LIMIT = {"id": "cap", "measure": "gross_notional", "scope": {"portfolio": True}, "max": "30000"}
-RULE = {"id": "used", "on": "utilisation", "threshold": "1", "release": "0.9", "urgent": True}
-
-
-def mandate(**changes: Any) -> Mandate:
-    """Hold what is held, below a cap."""
-    return Mandate.model_validate(
-        {**MANDATE, "targets": [], "targets_default": "hold", "limits": [LIMIT], **changes}
-    )
-
-
-class Watch:
-    """A room whose monitor has one urgent trigger, and a worker."""
-
-    def __init__(self, engine: Engine, folder: Path, **changes: Any) -> None:
-        rule = {**RULE, **changes.pop("rule", {})}
-        what = {"mandate": mandate(), "start": snapshot("1"), **changes}
-        self.room = Room(engine, EVERYBODY, folder=folder, **what)
-        monitor = self.room.cycles._monitor
-        assert monitor is not None
-        self.monitor: Monitor = monitor
-        monitor._rules = (TriggerRule.model_validate(rule),)
-        history = self.room.office.history
-        dry = bool(changes.get("dry"))
-        monitor._outcomes = Outcomes(self.room.slots, history, EVERYBODY, dry=dry)
-        self.worker = Worker(
-            self.room.slots, monitor._lease, self.room.clock, graces={},
-            work=self.room.cycles.work, wake=asyncio.Event(),
-        )  # fmt: skip
-
-    def at(self, *minutes: float) -> None:
-        """Look at each of these minutes, and carry out what fell due."""
-
-        async def go() -> None:
-            for minute in minutes:
-                self.room.clock.at = max(self.room.clock.at, START + timedelta(minutes=minute))
-                await self.room.cycles.look()
-                while await self.worker.step():
-                    pass
-
-        asyncio.run(go())
-
-    @property
-    def fired(self) -> list[int]:
-        rows = [row for row in self.room.slots.recent() if row.origin == "trigger"]
-        return [round((row.due_at - START).total_seconds() / 60) for row in reversed(rows)]
-
-    def told(self, topic: str = "repair_unavailing") -> list[Any]:
-        return [row.body for row in self.room.office.history.alerts() if row.topic == topic]
+from tests.service.monitor.watch import LIMIT, Watch, mandate
+from tests.service.sites import snapshot
 
 
 def test_a_repair_that_was_carried_out_in_part_is_told_and_tried_again(
@@ -191,11 +133,11 @@ def test_whether_something_is_broken_is_reckoned_once_for_the_same_book(
     watch.at(5, 6)
     assert len(reckoned) == 2, "another book"
     now = watch.room.clock.now()
-    tight = watch.room.mandates.draft(mandate(), "ann", "", now)
-    watch.room.mandates.publish(tight.version, "bob", now)
+    other = watch.room.mandates.draft(mandate(limits=[{**LIMIT, "max": "59000"}]), "ann", "", now)
+    watch.room.mandates.publish(other.version, "bob", now)
     watch.at(11)
     assert len(reckoned) == 3, "another mandate"
-    assert watch.fired == [0, 11]
+    assert watch.fired == [0]
 
 
 def test_what_came_back_by_now_is_not_told(lite: Engine, tmp_path: Path) -> None:
@@ -250,57 +192,3 @@ def test_nothing_is_told_of_plans_where_nothing_can_be_sent(lite: Engine, tmp_pa
     watch = Watch(lite, tmp_path, dry=True, start=halted())
     watch.at(0, 2, 11)
     assert (watch.fired, watch.told()) == ([0], [])
-
-
-def test_repairs_that_keep_failing_are_tried_ever_more_seldom_and_told_once(
-    lite: Engine, tmp_path: Path
-) -> None:
-    watch = Watch(lite, tmp_path, rule={"cooldown_s": "0"})
-    watch.room.exchange.faults.add(Fault("order", "rejected", times=999))
-    watch.at(*range(62))
-    gaps = [after - before for before, after in pairwise(watch.fired)]
-    assert gaps == [1, 2, 4, 8, 15, 15, 15]
-    assert len(watch.told("trigger")) == 1
-    whys = {(row["trigger"], row["of"], row["why"]) for row in watch.told()}
-    assert len(whys) == 1, "so that it is told once while it lasts"
-
-
-def test_repairs_that_fail_are_tried_soon_again_once_what_they_were_for_was_mended(
-    lite: Engine, tmp_path: Path
-) -> None:
-    watch = Watch(lite, tmp_path, rule={"cooldown_s": "0"})
-    watch.room.exchange.faults.add(Fault("order", "rejected", times=999))
-    watch.at(*range(10))
-    assert watch.fired == [0, 1, 3, 7]
-    held = watch.room.exchange.holdings["a"].holding("alpha:BTC/USDT:USDT")
-    whole = held.quantity
-    held.quantity = whole / 4
-    watch.at(10)
-    held.quantity = whole
-    watch.at(*range(11, 16))
-    assert watch.fired == [0, 1, 3, 7, 11, 12, 14]
-    assert len(watch.told("trigger")) == 2
-
-
-def test_a_trigger_that_is_told_to_repeat_does_so_after_each_cooldown(
-    lite: Engine, tmp_path: Path
-) -> None:
-    watch = Watch(lite, tmp_path, rule={"cooldown_s": "120", "repeat": True})
-    watch.room.exchange.faults.add(Fault("order", "rejected", times=999))
-    watch.at(*range(13))
-    assert watch.fired == [0, 2, 4, 6, 8, 10, 12]
-    assert len(watch.told("trigger")) == 7
-
-
-def test_a_failure_that_could_not_be_written_down_counts_once(lite: Engine, tmp_path: Path) -> None:
-    watch = Watch(lite, tmp_path, rule={"cooldown_s": "0"})
-    watch.room.exchange.faults.add(Fault("order", "rejected", times=999))
-    watch.at(0)
-    with lite.begin() as session:
-        session.execute(text("ALTER TABLE outbox RENAME TO outbox_away"))
-    with pytest.raises(OperationalError):
-        watch.at(1)
-    with lite.begin() as session:
-        session.execute(text("ALTER TABLE outbox_away RENAME TO outbox"))
-    watch.at(2, 3, 4)
-    assert watch.fired == [0, 2, 4]
