@@ -113,18 +113,25 @@ class Journal(Office):
     # Cycles and plans
 
     def open_cycle(self, portfolio: str, slot: str) -> int | None:
-        """Begin a cycle; None when the slot has had its cycle."""
+        """Begin a cycle; None when the slot has had its cycle.
+
+        One that broke off before it had a plan begins anew: nothing can have come of it.
+        """
         with self.write() as entry:
             same = select(CycleRow).where(CycleRow.portfolio == portfolio, CycleRow.slot == slot)
-            if entry.session.exec(same).first() is not None:
+            row = entry.session.exec(same).first()
+            if row is None:
+                row = CycleRow(
+                    portfolio=portfolio,
+                    slot=slot,
+                    status="open",
+                    epoch=entry.epoch,
+                    opened_at=entry.at,
+                )
+            elif entry.session.exec(select(PlanRow).where(PlanRow.cycle_id == row.id)).first():
                 return None
-            row = CycleRow(
-                portfolio=portfolio,
-                slot=slot,
-                status="open",
-                epoch=entry.epoch,
-                opened_at=entry.at,
-            )
+            row.status, row.epoch, row.opened_at = "open", entry.epoch, entry.at
+            row.ended_at, row.note = None, ""
             entry.session.add(row)
             entry.session.flush()
             entry.event(f"cycle:{row.id}", "opened", portfolio=portfolio, slot=slot)

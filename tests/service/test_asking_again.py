@@ -62,6 +62,26 @@ def test_what_failed_for_a_passing_reading_is_asked_for_again_and_carried_out(
     assert desk.room.office.history.verify() == ()
 
 
+def test_what_failed_between_its_cycle_and_its_plan_is_carried_out_when_asked_for_again(
+    lite: Engine,
+) -> None:
+    desk = Desk(lite)
+    full = "CREATE TRIGGER full BEFORE INSERT ON plan BEGIN SELECT RAISE(ABORT, 'full'); END"
+    with lite.begin() as session:
+        session.execute(text(full))
+    assert desk.asks()
+    assert desk.works().status == "failed"
+    assert len(desk.room.office.history.cycles()) == 1
+    with lite.begin() as session:
+        session.execute(text("DROP TRIGGER full"))
+    assert desk.asks()
+    done = desk.works()
+    assert (done.status, done.note) == ("done", "done")
+    assert [row.status for row in desk.room.office.history.cycles()] == ["ended"]
+    assert desk.room.exchange.received
+    assert desk.room.office.history.verify() == ()
+
+
 def test_what_failed_once_its_plan_was_begun_is_not_asked_for_again(lite: Engine) -> None:
     desk = Desk(lite)
     assert desk.asks()

@@ -173,9 +173,11 @@ class Slots:
         return next(iter(self._all(query)), None)
 
     def had_cycle(self, name: str) -> bool:
-        """Tell whether a slot has become a cycle: it gets no second one."""
-        query = select(CycleRow.id).where(
-            CycleRow.portfolio == self.portfolio, CycleRow.slot == name
+        """Tell whether a slot has become a cycle with a plan: it gets no second one."""
+        query = (
+            select(PlanRow.plan_hash)
+            .join(CycleRow, col(CycleRow.id) == PlanRow.cycle_id)
+            .where(CycleRow.portfolio == self.portfolio, CycleRow.slot == name)
         )
         with Session(self.reads) as session:
             return session.exec(query).first() is not None
