@@ -6,11 +6,12 @@ restart and no request has to read a day's record again.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import chain
 
 from allocator.execution.attempts import Attempt, sender, touched
 from allocator.models.base import ZERO
@@ -36,16 +37,29 @@ class Past:
     plan_hash: str
     seq: int
     intent: Intent
+    volume: Volume
     total: Volume
 
 
+Message = tuple[datetime, Collection[str]]
+"""When a request was sent, and the accounts that it may count for."""
+
+
 class Recent:
-    """Requests of the last day, in order."""
+    """Requests of the last day, in order.
+
+    What a clock that was ahead has stamped is kept apart, and counts from when it was first seen to
+    be ahead: by its stamp it would be of every window for as long as the clock was ahead.
+    """
 
     def __init__(self) -> None:
         self._rows: list[Past] = []
+        self._messages: list[Message] = []
         self._cycles: dict[str, Volume] = {}
-        self._messages: list[tuple[datetime, Collection[str]]] = []
+        self._ahead: list[Past] = []
+        self._messages_ahead: list[Message] = []
+        self._first_seen: dict[datetime, datetime] = {}
+        self._now: datetime | None = None
 
     def load(
         self, book: Book, attempts: Iterable[Attempt], cancels: Iterable[tuple[datetime, str]]
@@ -58,50 +72,48 @@ class Recent:
             When an order was asked to be cancelled, and of which account.
         """
         self._rows, self._cycles, self._messages = [], {}, []
+        self._ahead, self._messages_ahead = [], []
         for row in sorted(attempts, key=lambda row: (row.intent_at, row.client_id)):
             self.add(book, row)
         self._messages += [(at, (account,)) for at, account in cancels]
         self._messages.sort(key=lambda row: row[0])
 
     def by(self, now: datetime) -> None:
-        """Take what a clock that was ahead has stamped as sent now: it ages like anything else.
-
-        Left where it stands it would be of every window for as long as the clock was ahead.
-        """
-        for at in reversed(range(len(self._rows))):
-            if self._rows[at].at <= now:
-                break
-            self._rows[at] = replace(self._rows[at], at=now)
-        for at in reversed(range(len(self._messages))):
-            if self._messages[at][0] <= now:
-                break
-            self._messages[at] = (now, self._messages[at][1])
+        """Take in what time it is."""
+        self._now = now
+        while self._rows and self._rows[-1].at > now:
+            self._ahead.append(self._rows.pop())
+        while self._messages and self._messages[-1][0] > now:
+            self._messages_ahead.append(self._messages.pop())
+        stamps = [row.at for row in self._ahead] + [at for at, _ in self._messages_ahead]
+        known = self._first_seen
+        self._first_seen = {at: min(known.get(at, now), now) for at in stamps}
 
     def add(self, book: Book, attempt: Attempt) -> None:
         """Count a request that is about to be sent."""
         intent, at = attempt.intent, attempt.intent_at
-        self.by(at)
+        if self._rows:
+            at = max(at, self._rows[-1].at)
         moved = transferred_value(book, intent)
         one = Volume(traded_value(book, intent), moved or ZERO, 1, int(moved is None))
         last = self._rows[-1].total if self._rows else Volume()
-        self._rows.append(Past(at, attempt.plan_hash, attempt.seq, intent, _plus(last, one)))
+        self._rows.append(Past(at, attempt.plan_hash, attempt.seq, intent, one, _plus(last, one)))
         before = self._cycles.get(attempt.plan_hash, Volume())
         self._cycles[attempt.plan_hash] = _plus(before, one)
         self.message(asks(intent), at)
 
     def message(self, accounts: Collection[str], at: datetime) -> None:
         """Count a request that changes something, cancels among them."""
-        self.by(at)
+        if self._messages:
+            at = max(at, self._messages[-1][0])
         self._messages.append((at, accounts))
 
     def messages(self, accounts: Collection[str], since: datetime) -> int:
         """Count requests of any of these accounts after a time."""
-        count = 0
-        for at, names in reversed(self._messages):
-            if at <= since:
-                break
-            count += any(name in accounts for name in names)
-        return count
+        first = bisect_right(self._messages, since, key=lambda row: row[0])
+        ahead = [row for row in self._messages_ahead if self._counts_from(row[0]) > since]
+        rows = chain(self._messages[first:], ahead)
+        return sum(any(name in accounts for name in names) for _, names in rows)
 
     def cycle(self, plan_hash: str) -> Volume:
         """Tell what a plan has sent."""
@@ -109,11 +121,13 @@ class Recent:
 
     def since(self, at: datetime) -> Volume:
         """Tell what was sent at a time or after it."""
-        first = bisect_left(self._rows, at, key=lambda row: row.at)
-        if first == len(self._rows):
-            return Volume()
-        before = self._rows[first - 1].total if first else Volume()
-        return _minus(self._rows[-1].total, before)
+        first, out = bisect_left(self._rows, at, key=lambda row: row.at), Volume()
+        if first < len(self._rows):
+            before = self._rows[first - 1].total if first else Volume()
+            out = _minus(self._rows[-1].total, before)
+        for row in self._ahead_since(at):
+            out = _plus(out, row.volume)
+        return out
 
     def same_side(self, order: OrderIntent | Order, since: datetime) -> int:
         """Count orders for the same side of the same instrument in the same account."""
@@ -132,11 +146,21 @@ class Recent:
             if (row.plan_hash, row.seq) == action or not isinstance(other, OrderIntent):
                 continue
             if _side(other) == _side(intent) and _size(other) == _size(intent):
-                return Decimal(str((now - row.at).total_seconds()))
+                return Decimal(str((now - self._counts_from(row.at)).total_seconds()))
         return None
 
     def _after(self, since: datetime) -> list[Past]:
-        return self._rows[bisect_left(self._rows, since, key=lambda row: row.at) :]
+        first = bisect_left(self._rows, since, key=lambda row: row.at)
+        return [*self._rows[first:], *self._ahead_since(since)]
+
+    def _ahead_since(self, since: datetime) -> list[Past]:
+        return [row for row in self._ahead if self._counts_from(row.at) >= since]
+
+    def _counts_from(self, stamp: datetime) -> datetime:
+        """Tell since when a request counts; a clock that was only set back once has its stamp."""
+        if self._now is None or stamp <= self._now:
+            return stamp
+        return self._first_seen.get(stamp, stamp)
 
 
 def asks(intent: Intent) -> tuple[str, ...]:

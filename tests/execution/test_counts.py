@@ -209,13 +209,18 @@ def test_what_a_clock_ahead_stamped_counts_as_of_now_once_it_is_right(
     assert desk.journal().history.breakers() == ()
 
 
-def test_what_a_clock_ahead_stamped_is_counted(lite: Engine) -> None:
+def test_what_a_clock_ahead_stamped_is_counted_for_an_hour_and_no_longer(lite: Engine) -> None:
+    """From plan to plan, as each counts anew what the journal knows."""
     desk = Desk.open(lite, mandate=WHOLE)
     right = desk.clock.now()
-    desk.clock.at = right + timedelta(hours=1)
+    desk.clock.at = right + timedelta(hours=10)
     desk.start = asyncio.run(gathered(desk))
     assert desk.run(order(1, "a", "buy", "0.1")).status == "done"
-    desk.clock.at = right
-    desk.start = asyncio.run(gathered(desk))
     desk.controls = wide(actions_hour=1)
-    assert "ACTIONS_HOUR" in desk.run(order(1, "a", "buy", "0.2")).why
+    executor = desk.executor()
+    for minutes, goes in ((0, False), (30, False), (59, False), (61, True)):
+        desk.clock.at = right + timedelta(minutes=minutes)
+        desk.start = asyncio.run(gathered(desk))
+        made = desk.plan(order(1, "a", "buy", f"0.{minutes + 100}"))
+        report = asyncio.run(executor.run(made, desk.start, desk.mandate))
+        assert ("ACTIONS_HOUR" not in report.why) is goes, minutes
