@@ -352,7 +352,9 @@ class Orders:
         order, row = ready.leg.order, ready.leg.instrument
         if not row.is_spot or order.side == "sell":
             return price
-        held = self._run.expected().wallet(order.account, row.cash).value
+        held = self._requests.means(order.account, row.cash)
+        if held is None:
+            return price
         # As the fee is reserved: a rebate comes later, if at all.
         fee = max(ZERO, self._run.book.taker(order.account, order.instrument))
         each = held / (ready.quantity * (ONE + fee))
@@ -372,7 +374,12 @@ def _style(attempt: Attempt) -> str:
 
 
 def _carries(can: Capabilities, legs: Sequence[Leg]) -> bool:
-    """Tell whether one request takes an order of each leg."""
+    """Tell whether one request takes an order of each leg.
+
+    Purchases for cash go one by one: each is priced by what the one before has left.
+    """
+    if sum(leg.instrument.is_spot and leg.order.side == "buy" for leg in legs) > 1:
+        return False
     return can.batch_orders >= len(legs)
 
 

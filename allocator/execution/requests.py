@@ -204,17 +204,22 @@ class Requests:
         return self._keep(attempt)
 
     def _held(self, intent: Intent, leaving: Reservation) -> Decimal | None:
-        """Tell what an account holds of what leaves it; None: not known.
+        """Tell what an account holds of what leaves it; None: not known."""
+        if isinstance(intent, OrderIntent):
+            return self.means(leaving.account, leaving.asset)
+        seen = self._run.seen.get(leaving.account)
+        return None if seen is None else seen.wallets.get(leaving.asset, ZERO)
+
+    def means(self, account: str, asset: str) -> Decimal | None:
+        """Tell what an account has to trade with; None: not known.
 
         Between the slices of a group nobody reads it: what the fills since have spent is gone.
         """
-        seen = self._run.seen.get(leaving.account)
+        seen = self._run.seen.get(account)
         if seen is None:
             return None
-        held = seen.wallets.get(leaving.asset, ZERO)
-        if not isinstance(intent, OrderIntent):
-            return held
-        return min(held, self._run.expected().wallet(leaving.account, leaving.asset).value)
+        held = seen.wallets.get(asset, ZERO)
+        return min(held, self._run.expected().wallet(account, asset).value)
 
     def _held_up(self, attempt: Attempt, window: Decimal) -> bool:
         """Whether so much of the window is over that the venue might take it too late."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -10,11 +11,12 @@ from allocator.adapters.paper import Behaviour, Fault
 from allocator.execution.manual import Verdict, resolve
 from allocator.execution.report import Progress
 from allocator.execution.transitions import Stage, State
-from allocator.models.intents import Capabilities, OrderIntent
+from allocator.models.intents import Capabilities, Found, OrderIntent
 from tests.execution.book import (
     BTC_A,
     BTC_B,
     FUNDED,
+    SLICED,
     START,
     SWITCH,
     WHOLE,
@@ -330,13 +332,13 @@ def _spot(base: str) -> dict[str, object]:
     return {key: row[key] for key in row if key not in ("settle", "funding", "tiers")}
 
 
-def _cash_market(lite: Engine, held: str) -> Desk:
+def _cash_market(lite: Engine, held: str, behaviour: Behaviour | None = None) -> Desk:
     rows = [account("a", "alpha", "0", held), account("b", "beta", "0")]
     market = [instrument(BTC_A), instrument(BTC_B), _spot("BTC"), _spot("ETH")]
     coins = {name: {"price": "50000", "underlying": name} for name in ("BTC", "ETH")}
     assets = {"USDT": {"price": "1"}, **coins}
     start = snapshot(accounts=rows, instruments=market, assets=assets)
-    return Desk.open(lite, start=start, mandate=WHOLE)
+    return Desk.open(lite, start=start, mandate=WHOLE, behaviour=behaviour or Behaviour())
 
 
 @pytest.mark.parametrize(
@@ -365,6 +367,38 @@ def test_a_spot_order_without_the_money_for_the_ask_and_its_fee_is_not_sent(lite
     buy = order(1, "a", "buy", "0.4") | {"instrument": "alpha:BTC/USDT"}
     assert "NOT_HELD: account=a asset=USDT needed=20010.2001 held=20010.2" in desk.run(buy).why
     assert not desk.exchange.received
+
+
+def test_slices_for_cash_go_though_fees_are_told_late(
+    lite: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the account was seen to hold counts, where the fees of a fill are not known yet."""
+    desk = _cash_market(lite, "20010.3")
+    desk.mandate = SLICED
+    venue = desk.venues["a"]
+    find = venue.find
+
+    async def without_fees(*args: Any) -> Any:
+        found = await find(*args)
+        return found.model_copy(update={"fees": {}}) if isinstance(found, Found) else found
+
+    monkeypatch.setattr(venue, "find", without_fees)
+    report = desk.run(order(1, "a", "buy", "0.4") | {"instrument": "alpha:BTC/USDT"})
+    assert (report.status, report.why) == ("done", "")
+
+
+@pytest.mark.parametrize("batch_orders", [1, 20])
+def test_purchases_of_a_group_may_spend_all_the_cash_together(
+    lite: Engine, batch_orders: int
+) -> None:
+    able = Behaviour(capabilities=Capabilities(batch_orders=batch_orders))
+    desk = _cash_market(lite, "40025", able)
+    buy = order(1, "a", "buy", "0.4", group="g")
+    report = desk.run(
+        buy | {"instrument": "alpha:BTC/USDT"},
+        buy | {"instrument": "alpha:ETH/USDT", "seq": 2},
+    )
+    assert (report.status, report.why) == ("done", "")
 
 
 def test_two_spot_orders_of_a_group_are_not_let_through_for_the_same_money(lite: Engine) -> None:
