@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -38,6 +38,9 @@ ENDS: Mapping[str, frozenset[State]] = {
     "returned": frozenset({State.RETURNED}),
 }
 """The ends that each word of a venue means; what is not here has not ended."""
+
+PRICE_SHARE, FEE_SHARE = Decimal("0.001"), Decimal("0.01")
+"""Of a price and of a charge: by so much a person's may differ from the venue's by rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,31 +164,52 @@ def _agree(attempt: Attempt, verdict: Verdict, found: Found | AbsentNow) -> bool
     if isinstance(found, AbsentNow):
         return not filled and to in UNFILLED | {State.RETURNED}
     price, known = verdict.price, found.average_price
-    if price is not None and known is not None and not _reads_as(price, known):
+    if price is not None and known is not None and not _reads_as(price, known, PRICE_SHARE):
         return False
     if verdict.fees and found.fees:
         told, charged = _charged(verdict.fees), _charged(found.fees)
         if told.keys() != charged.keys():
             return False
-        if not all(_reads_as(paid, charged[asset]) for asset, paid in told.items()):
+        if not all(_reads_as(paid, charged[asset], FEE_SHARE) for asset, paid in told.items()):
             return False
     return filled == found.filled and to in _ends(attempt, found)
+
+
+def exact(attempt: Attempt, verdict: Verdict, word: Word) -> Verdict:
+    """Put the venue's own price and charges in the place of those that a person read off it."""
+    found = word.finding
+    if not isinstance(found, Found) or not _agree(attempt, verdict, found):
+        return verdict
+    if verdict.price is not None and found.average_price is not None:
+        verdict = replace(verdict, price=found.average_price)
+    if verdict.fees and found.fees:
+        verdict = replace(verdict, fees=found.fees)
+    return verdict
 
 
 def _charged(fees: Mapping[str, Decimal]) -> dict[str, Decimal]:
     return {asset: paid for asset, paid in fees.items() if paid}
 
 
-def _reads_as(told: Decimal, known: Decimal) -> bool:
+def _reads_as(told: Decimal, known: Decimal, share: Decimal) -> bool:
     """Tell whether a person may have read a figure so: a venue's page shows it rounded.
 
-    >>> [_reads_as(Decimal(told), Decimal("50012.3333333"))
+    Parameters
+    ----------
+    share
+        Of the figure, by which it may differ at the most.
+
+    Examples
+    --------
+    >>> [_reads_as(Decimal(told), Decimal("50012.3333333"), PRICE_SHARE)
     ...  for told in ("50012.33", "50012.3333333", "50012", "50012.34", "50012.330")]
     [True, True, True, False, False]
+    >>> _reads_as(Decimal(1), Decimal("0.6"), FEE_SHARE)
+    False
     """
     exponent = told.as_tuple().exponent
     shown = min(exponent, 0) if isinstance(exponent, int) else 0
-    return abs(told - known) <= Decimal((0, (5,), shown - 1))
+    return abs(told - known) <= min(Decimal((0, (5,), shown - 1)), share * abs(known))
 
 
 def _ends(attempt: Attempt, found: Found) -> frozenset[State]:

@@ -153,7 +153,7 @@ def _resolve(
 ) -> None:
     from allocator.execution.entries import need_evidence
     from allocator.execution.manual import resolve as resolve_attempt
-    from allocator.service.venue_word import ask, held_against
+    from allocator.service.venue_word import ask, exact, held_against
 
     need_evidence(verdict.operator, verdict.evidence)
     found = _waiting(office, client_id)
@@ -161,6 +161,7 @@ def _resolve(
     word = asyncio.run(ask(config, found))
     print(f"its venue says: {word.text}", flush=True)
     noted = held_against(found, verdict, word, against=against)
+    verdict = exact(found, verdict, word)
     verdict = replace(verdict, evidence=legible(f"{verdict.evidence}; {noted}"))
     try:
         ended = resolve_attempt(office, client_id, verdict)

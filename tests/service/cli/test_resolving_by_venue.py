@@ -321,6 +321,7 @@ def test_a_price_or_a_fee_that_differs_from_the_venues_is_refused(
         same = ("--price", f"{price:f}" if price % 1 else f"{price}.0", "--fee", f"USDT={shown}")
         status, told = waiting.resolve(*end, *same)
         assert "order page; its venue says: filled, 0.01 at " in waiting.audited()
+        assert waiting.now().fees == {"USDT": fee}, "the venue's own, not as it was read"
     assert status == 0, told
 
 
