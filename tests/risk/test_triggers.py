@@ -282,6 +282,9 @@ def test_rules_on_other_figures_do_not_hear_venues() -> None:
         ("pnl", "-500", "-600", "-630", True),
         ("drift", "0", "100", "109", False),
         ("drift", "0", "100", "111", True),
+        ("drift", "0", "100", "100", False),
+        ("drift", "0", "0", "0", False),
+        ("pnl", "0", "-1", "-1", False),
         ("venue", "60", "61", "6000", False),
     ],
 )

@@ -8,7 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from allocator.models.service import TriggerRule
-from allocator.risk.triggers import Firing, Key, Line, Observation, graver, watch
+from allocator.risk.triggers import Firing, Key, Line, Observation, graver, over, watch
 from allocator.service.monitor.outcomes import Lost, fired_as
 
 LEAST, MOST = timedelta(minutes=1), timedelta(minutes=5)
@@ -28,16 +28,21 @@ class Try:
     told
         Whether people know that it is tried again: then the next firing is no news.
     figure
-        At the last firing that was news, or at the last progress since; None: not known. Of what
-        another instance fired it is the first that was seen.
+        The gravest at a firing that was told; None: not known, since another instance fired it.
+        It never falls, since a figure that wavers would be news each time it is up again.
+    best
+        The least grave since the last firing that was told: what is clearly below it is progress,
+        and once only.
     worse
-        Whether the figure is clearly graver than that.
+        Whether the figure is clearly graver than `figure`, or than the threshold if that is not
+        known: what fires twice after another instance took over is better than what never does.
     """
 
     times: int = 0
     by: str = ""
     told: bool = False
     figure: Decimal | None = None
+    best: Decimal | None = None
     worse: bool = False
 
     def failed(self, by: str) -> Try:
@@ -46,12 +51,15 @@ class Try:
         return replace(self, times=times, by=by, told=True)
 
     def seen(self, rule: TriggerRule, value: Decimal | None) -> Try:
-        """Hold it against the figure of now: one that is clearly graver is news, and rests not."""
-        if self.figure is None or value is None:
-            return replace(self, figure=value if self.figure is None else self.figure, worse=False)
-        if graver(rule, value, self.figure):
-            return replace(self, times=0, told=False, worse=True)
-        return replace(self, worse=False)
+        """Hold it against the figure of now: one that is clearly graver is news, and rests not.
+
+        That alone forgets nothing: the figure may be back before anything fires.
+        """
+        if value is None:
+            return replace(self, worse=False)
+        base = rule.threshold if self.figure is None else self.figure
+        worse = over(rule, value) and graver(rule, value, base)
+        return replace(self, best=value if self.best is None else self.best, worse=worse)
 
 
 Tries = Mapping[Key, Try]
@@ -93,8 +101,8 @@ def _came_to(before: Try, lost: Lost, rule: TriggerRule, value: Decimal | None) 
     """Take in what one firing came to: what did something, or made it better, has not failed."""
     if lost.idle:
         return replace(before, times=0, by="", told=False)
-    if value is not None and before.figure is not None and graver(rule, before.figure, value):
-        return replace(before, times=0, by="", told=True, figure=value)
+    if value is not None and before.best is not None and graver(rule, before.best, value):
+        return replace(before, times=0, by="", told=True, best=value)
     if lost.acted:
         return replace(before, times=0, by="", told=True)
     return before.failed(lost.by)
@@ -108,10 +116,12 @@ def anew(tries: Tries) -> dict[Key, Try]:
 def rests(tries: Tries) -> dict[Key, timedelta]:
     """Tell how long after its last firing each may fire again, whatever its cooldown.
 
+    What is clearly graver does not rest.
+
     >>> [str(rests({("used", ""): Try(times)})["used", ""]) for times in (1, 2, 3, 4, 99)]
     ['0:01:00', '0:02:00', '0:04:00', '0:05:00', '0:05:00']
     """
-    failed = {key: row.times for key, row in tries.items() if row.times}
+    failed = {key: row.times for key, row in tries.items() if row.times and not row.worse}
     doubled = {key: LEAST * 2 ** min(times - 1, 9) for key, times in failed.items()}
     return {key: min(rest, MOST) for key, rest in doubled.items()}
 
@@ -121,15 +131,23 @@ def news(
 ) -> tuple[Firing, ...]:
     """Pick the firings that are told: not those that only try again what has failed.
 
-    That it is tried again is told with what became of it. A venue that goes a step further has a
-    line for that, which has not failed.
+    What is clearly graver is told. That it is tried again is told with what became of it. A venue
+    that goes a step further has a line for that, which has not failed.
     """
     fired = [key for key, row in after.items() if row.fired_at != before.get(key, Line()).fired_at]
-    new = {(key[0], fired_as(key[1])) for key in fired if not tries.get(key, Try()).told}
+    rows = {key: tries.get(key, Try()) for key in fired}
+    new = {(key[0], fired_as(key[1])) for key, row in rows.items() if row.worse or not row.told}
     return tuple(row for row in firings if (row.rule.id, row.subject) in new)
 
 
 def fired(tries: Tries, told: Collection[Firing]) -> dict[Key, Try]:
-    """Remember the figures of firings that are told: later ones are held against them."""
-    new = [row for row in told if row.rule.urgent and not (row.rule.repeat or row.says)]
-    return {**tries, **{(row.rule.id, row.subject): Try(figure=row.value) for row in new}}
+    """Begin anew with firings that are told: later figures are held against the gravest of them."""
+    out = dict(tries)
+    for row in told:
+        if row.rule.urgent and not (row.rule.repeat or row.says):
+            key = (row.rule.id, row.subject)
+            before = out.get(key, Try()).figure
+            known = (row.value,) if before is None else (row.value, before)
+            figure = min(known) if row.rule.falls else max(known)
+            out[key] = Try(figure=figure, best=row.value)
+    return out

@@ -11,8 +11,11 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError
 
 from allocator.adapters.paper.faults import Fault
+from allocator.models.service import TriggerRule
 from allocator.risk.breaker import Breaker
-from tests.service.monitor.watch import LIMIT, Watch, mandate, worsen
+from allocator.risk.triggers import Firing
+from allocator.service.monitor.resting import Try, fired
+from tests.service.monitor.watch import LIMIT, RULE, Watch, mandate, worsen
 
 
 def test_repairs_that_keep_failing_are_tried_ever_more_seldom_and_told_once(
@@ -198,16 +201,108 @@ def test_repairs_that_make_progress_are_no_failures_in_a_row(lite: Engine, tmp_p
     assert len(watch.told("trigger")) == 1, "that it is tried again is told with what became of it"
 
 
-def test_another_instance_holds_what_an_earlier_one_fired_against_what_it_sees_first(
+@pytest.mark.parametrize("every", [2, 3, 4])
+def test_a_figure_that_wavers_is_neither_tried_more_often_nor_told_again(
+    lite: Engine, tmp_path: Path, every: int
+) -> None:
+    watch = Watch(lite, tmp_path, rule={"cooldown_s": "0"})
+    watch.room.exchange.faults.add(Fault("order", "rejected", times=999))
+    held = watch.room.exchange.holdings["a"].holding("alpha:BTC/USDT:USDT")
+    whole = held.quantity
+    for minute in range(31):
+        held.quantity = whole if minute % every else whole * Decimal("1.05")
+        watch.at(minute)
+    assert len(watch.told("trigger")) == 1
+    assert len(watch.fired) <= 10
+    gaps = [after - before for before, after in pairwise(watch.fired)]
+    assert gaps[-2:] == [5, 5]
+
+
+def test_a_figure_that_wavers_upwards_is_told_once_more_and_rests_again(
     lite: Engine, tmp_path: Path
 ) -> None:
+    watch = Watch(lite, tmp_path, rule={"cooldown_s": "0"})
+    watch.room.exchange.faults.add(Fault("order", "rejected", times=999))
+    held = watch.room.exchange.holdings["a"].holding("alpha:BTC/USDT:USDT")
+    whole = held.quantity
+    for minute in range(31):
+        held.quantity = whole * Decimal("1.05") if minute % 3 == 2 else whole
+        watch.at(minute)
+    assert len(watch.told("trigger")) == 2
+    assert len(watch.fired) <= 12
+
+
+def test_a_figure_that_dipped_is_held_against_the_gravest_and_rests_ever_longer(
+    lite: Engine, tmp_path: Path
+) -> None:
+    watch = Watch(lite, tmp_path, rule={"cooldown_s": "0"})
+    watch.room.exchange.faults.add(Fault("order", "rejected", times=999))
+    watch.at(*range(8))
+    worsen(watch, "0.8")
+    watch.at(*range(8, 21))
+    assert watch.fired == [0, 1, 3, 7, 8, 9, 11, 15, 20], "what became better counts once"
+    worsen(watch, "1.25")
+    watch.at(21, 22, 23)
+    assert watch.fired[-1] == 20
+    assert len(watch.told("trigger")) == 1
+
+
+@pytest.mark.parametrize(
+    ("falls", "before", "value", "figure"),
+    [(False, "3", "2", "3"), (False, "2", "3", "3"), (True, "3", "2", "2"), (True, "2", "3", "2")],
+)
+def test_the_gravest_figure_that_was_told_is_remembered(
+    falls: bool, before: str, value: str, figure: str
+) -> None:
+    on, threshold = ("margin_ratio", "9") if falls else ("utilisation", "1")
+    rule = TriggerRule.model_validate({**RULE, "on": on, "threshold": threshold, "release": None})
+    assert rule.falls == falls
+    tries = {("used", "cap"): Try(times=3, by="it", told=True, figure=Decimal(before))}
+    (row,) = fired(tries, [Firing(rule, "cap", Decimal(value))]).values()
+    assert (row.figure, row.times, row.told) == (Decimal(figure), 0, False)
+
+
+def another(engine: Engine, folder: Path) -> Watch:
+    """Let another instance take over what was fired on, and mended whole, beyond its line."""
     roomy = mandate(limits=[{**LIMIT, "max": "200000"}])
     rule = {"threshold": "0.2", "release": "0.1", "cooldown_s": "0"}
-    watch = Watch(lite, tmp_path, mandate=roomy, rule=rule)
+    watch = Watch(engine, folder, mandate=roomy, rule=rule)
     watch.at(0, 2)
     watch.monitor._tries = {}
-    watch.at(3)
-    assert watch.fired == [0]
+    return watch
+
+
+def test_another_instance_fires_once_more_on_what_is_clearly_over_its_line(
+    lite: Engine, tmp_path: Path
+) -> None:
+    watch = another(lite, tmp_path)
+    watch.at(3, 4, 5, 9)
+    assert watch.fired == [0, 3]
     worsen(watch, "2")
+    watch.at(10, 11, 12)
+    assert watch.fired == [0, 3, 10]
+    assert len(watch.told("trigger")) == 3
+
+
+def test_what_grew_before_another_instance_saw_it_is_told(lite: Engine, tmp_path: Path) -> None:
+    watch = another(lite, tmp_path)
+    worsen(watch, "2")
+    watch.at(3, 4, 5)
+    assert watch.fired == [0, 3]
+    assert len(watch.told("trigger")) == 2
+
+
+def test_another_instance_waits_for_the_release_of_what_it_finds_below_its_line(
+    lite: Engine, tmp_path: Path
+) -> None:
+    watch = another(lite, tmp_path)
+    worsen(watch, "0.6")
+    watch.at(3)
+    worsen(watch, "1.3")
     watch.at(4)
-    assert watch.fired == [0, 4]
+    worsen(watch, "1.06")
+    watch.at(5, 6)
+    assert watch.fired == [0], "hardly over its line"
+    worsen(watch, "1.2")
+    watch.at(7)
+    assert watch.fired == [0, 7]
