@@ -15,14 +15,13 @@ from allocator.models.service import TriggerRule
 from allocator.risk.breaker import Breaker
 from allocator.risk.triggers import Firing
 from allocator.service.monitor.resting import Try, fired
-from tests.service.monitor.watch import LIMIT, RULE, Watch, mandate, worsen
+from tests.service.monitor.watch import LIMIT, RULE, Watch, mandate, refusing, worsen
 
 
 def test_repairs_that_keep_failing_are_tried_ever_more_seldom_and_told_once(
     lite: Engine, tmp_path: Path
 ) -> None:
-    watch = Watch(lite, tmp_path, rule={"cooldown_s": "0"})
-    watch.room.exchange.faults.add(Fault("order", "rejected", times=999))
+    watch = refusing(lite, tmp_path, 999)
     watch.at(*range(62))
     gaps = [after - before for before, after in pairwise(watch.fired)]
     assert gaps[:3] == [1, 2, 4]
@@ -35,8 +34,7 @@ def test_repairs_that_keep_failing_are_tried_ever_more_seldom_and_told_once(
 def test_repairs_that_fail_are_tried_soon_again_once_what_they_were_for_was_mended(
     lite: Engine, tmp_path: Path
 ) -> None:
-    watch = Watch(lite, tmp_path, rule={"cooldown_s": "0"})
-    watch.room.exchange.faults.add(Fault("order", "rejected", times=999))
+    watch = refusing(lite, tmp_path, 999)
     watch.at(*range(10))
     assert watch.fired == [0, 1, 3, 7]
     held = watch.room.exchange.holdings["a"].holding("alpha:BTC/USDT:USDT")
@@ -60,8 +58,7 @@ def test_a_trigger_that_is_told_to_repeat_does_so_after_each_cooldown(
 
 
 def test_a_failure_that_could_not_be_written_down_counts_once(lite: Engine, tmp_path: Path) -> None:
-    watch = Watch(lite, tmp_path, rule={"cooldown_s": "0"})
-    watch.room.exchange.faults.add(Fault("order", "rejected", times=999))
+    watch = refusing(lite, tmp_path, 999)
     watch.at(0)
     with lite.begin() as session:
         session.execute(text("ALTER TABLE outbox RENAME TO outbox_away"))
@@ -110,8 +107,7 @@ def test_a_figure_that_is_clearly_graver_than_when_it_fired_fires_though_nothing
 def test_a_figure_that_becomes_clearly_graver_fires_at_once_and_is_told(
     lite: Engine, tmp_path: Path
 ) -> None:
-    watch = Watch(lite, tmp_path, rule={"cooldown_s": "0"})
-    watch.room.exchange.faults.add(Fault("order", "rejected", times=4))
+    watch = refusing(lite, tmp_path, 4)
     watch.at(*range(9))
     assert watch.fired == [0, 1, 3, 7]
     worsen(watch, "3")
@@ -124,8 +120,7 @@ def test_a_figure_that_becomes_clearly_graver_fires_at_once_and_is_told(
 def test_a_figure_that_creeps_is_told_though_no_step_of_it_is_clear(
     lite: Engine, tmp_path: Path
 ) -> None:
-    watch = Watch(lite, tmp_path, rule={"cooldown_s": "0"})
-    watch.room.exchange.faults.add(Fault("order", "rejected", times=999))
+    watch = refusing(lite, tmp_path, 999)
     for minute in range(16):
         watch.at(minute)
         worsen(watch, "1.01")
@@ -134,8 +129,7 @@ def test_a_figure_that_creeps_is_told_though_no_step_of_it_is_clear(
 
 
 def test_what_fails_in_another_way_is_tried_soon_again(lite: Engine, tmp_path: Path) -> None:
-    watch = Watch(lite, tmp_path, rule={"cooldown_s": "0"})
-    watch.room.exchange.faults.add(Fault("order", "rejected", times=999))
+    watch = refusing(lite, tmp_path, 999)
     watch.at(*range(8))
     assert watch.fired == [0, 1, 3, 7]
     whole = watch.room.exchange.instruments
@@ -149,8 +143,7 @@ def test_what_fails_in_another_way_is_tried_soon_again(lite: Engine, tmp_path: P
 def test_repairs_that_failed_are_tried_soon_under_another_mandate(
     lite: Engine, tmp_path: Path
 ) -> None:
-    watch = Watch(lite, tmp_path, rule={"cooldown_s": "0"})
-    watch.room.exchange.faults.add(Fault("order", "rejected", times=999))
+    watch = refusing(lite, tmp_path, 999)
     watch.at(*range(9))
     assert watch.fired == [0, 1, 3, 7]
     now = watch.room.clock.now()
@@ -205,8 +198,7 @@ def test_repairs_that_make_progress_are_no_failures_in_a_row(lite: Engine, tmp_p
 def test_a_figure_that_wavers_is_neither_tried_more_often_nor_told_again(
     lite: Engine, tmp_path: Path, every: int
 ) -> None:
-    watch = Watch(lite, tmp_path, rule={"cooldown_s": "0"})
-    watch.room.exchange.faults.add(Fault("order", "rejected", times=999))
+    watch = refusing(lite, tmp_path, 999)
     held = watch.room.exchange.holdings["a"].holding("alpha:BTC/USDT:USDT")
     whole = held.quantity
     for minute in range(31):
@@ -221,8 +213,7 @@ def test_a_figure_that_wavers_is_neither_tried_more_often_nor_told_again(
 def test_a_figure_that_wavers_upwards_is_told_once_more_and_rests_again(
     lite: Engine, tmp_path: Path
 ) -> None:
-    watch = Watch(lite, tmp_path, rule={"cooldown_s": "0"})
-    watch.room.exchange.faults.add(Fault("order", "rejected", times=999))
+    watch = refusing(lite, tmp_path, 999)
     held = watch.room.exchange.holdings["a"].holding("alpha:BTC/USDT:USDT")
     whole = held.quantity
     for minute in range(31):
@@ -235,8 +226,7 @@ def test_a_figure_that_wavers_upwards_is_told_once_more_and_rests_again(
 def test_a_figure_that_dipped_is_held_against_the_gravest_and_rests_ever_longer(
     lite: Engine, tmp_path: Path
 ) -> None:
-    watch = Watch(lite, tmp_path, rule={"cooldown_s": "0"})
-    watch.room.exchange.faults.add(Fault("order", "rejected", times=999))
+    watch = refusing(lite, tmp_path, 999)
     watch.at(*range(8))
     worsen(watch, "0.8")
     watch.at(*range(8, 21))

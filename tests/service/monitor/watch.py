@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from allocator.adapters.paper.faults import Fault
 from allocator.models.mandate import Mandate
 from allocator.models.service import TriggerRule
 from allocator.service.monitor.monitor import Monitor
@@ -73,3 +74,10 @@ class Watch:
 def worsen(watch: Watch, times: str) -> None:
     """Multiply what is held."""
     watch.room.exchange.holdings["a"].holding("alpha:BTC/USDT:USDT").quantity *= Decimal(times)
+
+
+def refusing(engine: Engine, folder: Path, times: int) -> Watch:
+    """Watch without a cooldown while the venue refuses so many orders."""
+    watch = Watch(engine, folder, rule={"cooldown_s": "0"})
+    watch.room.exchange.faults.add(Fault("order", "rejected", times=times))
+    return watch
