@@ -38,6 +38,8 @@ IDLE_S = 20
 LOOK_S = 0.5
 """How often a process looks whether the one that it works for is there."""
 
+WARNINGS = "PYTHONWARNINGS"
+
 
 @contextmanager
 def ready(
@@ -91,9 +93,48 @@ def ready(
         return
     more: dict[str, Any] = {}
     if name == "loky":
+        _start_trackers()
         end = {"initializer": end_with, "initargs": (os.getpid(),)}
         more = {"idle_worker_timeout": IDLE_S, **end}
     yield {"backend": name, "n_jobs": 1 if backend == "serial" else jobs, **more}
+
+
+@contextmanager
+def deaf_to_interrupts() -> Generator[None]:
+    """Start workers that no interrupt reaches, not even before `end_with` has run in them.
+
+    The mask is inherited by every process and thread that is started meanwhile; an interrupt that
+    comes meanwhile is answered at the end.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_trackers() -> None:
+    """Start the processes that clear away the semaphores that are left over, without their words.
+
+    A sweep that is interrupted or killed may leave some; they remove them all and warn of each, on
+    the standard error of a command that has said already how far it came. Python's own, which is
+    started with the first worker, would let interrupts through again as it is started.
+    """
+    trackers: list[Any] = [
+        import_module("joblib.externals.loky.backend.resource_tracker"),
+        import_module("multiprocessing.resource_tracker"),
+    ]
+    before = os.environ.get(WARNINGS)
+    quiet = "ignore:resource_tracker:UserWarning"
+    os.environ[WARNINGS] = quiet if before is None else f"{before},{quiet}"
+    try:
+        for tracker in trackers:
+            tracker.ensure_running()
+    finally:
+        if before is None:
+            del os.environ[WARNINGS]
+        else:
+            os.environ[WARNINGS] = before
 
 
 def _told_to_joblib() -> set[str]:

@@ -15,7 +15,7 @@ from typing import Any
 from allocator.models.canonical import canonical_json
 from allocator.models.errors import InputError
 from allocator.models.scenario import Depth
-from allocator.whatif.backends import ready
+from allocator.whatif.backends import deaf_to_interrupts, ready
 from allocator.whatif.grid import MOST_POINTS, Point, Study
 from allocator.whatif.ledger import Ledger
 from allocator.whatif.points import Row, solve
@@ -195,7 +195,9 @@ def _solved(
             while some := list(itertools.islice(tasks, ROUND * jobs)):
                 yield from joblib.Parallel(batch_size=1)(some)
         else:
-            yield from parallel(tasks)
+            with deaf_to_interrupts():
+                solved = parallel(tasks)
+            yield from solved
 
 
 def _tasks(points: Sequence[Point], jobs: int) -> Iterator[Sequence[Point]]:

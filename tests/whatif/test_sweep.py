@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +20,7 @@ from allocator.whatif.ledger import Ledger
 from allocator.whatif.reader import load_recipe
 from allocator.whatif.sweep import POINTS_FILE, Sweep
 from allocator.whatif.sweep_tables import chosen, heat_table, page, points_table, summary
-from tests.whatif.grids import CRASH, GRID, with_grid
-
-ROOT = Path(__file__).parents[2]
+from tests.whatif.grids import CRASH, GRID, python, with_grid
 
 
 @pytest.fixture(scope="module")
@@ -80,18 +75,6 @@ if __name__ == "__main__":
     (tmp_path / "run.py").write_text(code)
     run = python(str(tmp_path / "run.py"), str(with_grid(tmp_path)))
     assert run.stdout.split() == ["True", "6"], run.stderr
-
-
-def python(*args: str, alone: bool = False) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [sys.executable, *args],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=env,
-        start_new_session=alone,
-    )
 
 
 @pytest.mark.parametrize("one_by_one", [True, False])
@@ -152,64 +135,6 @@ allocator.sweep(sys.argv[1], backend="serial", out=sys.argv[2], watch=watch)
     assert allocator.sweep(with_grid(tmp_path), backend="serial", out=out).resumed == 6
 
 
-def test_a_sweep_that_is_asked_to_end_takes_its_workers_along(tmp_path: Path) -> None:
-    """The command asks itself when it has kept its first point; a worker would hold the pipe."""
-    code = """
-import os, signal, sys
-import allocator.whatif.sweep as home
-from allocator.service.cli.main import run
-original = home.Ledger.append
-def append(self, rows):
-    original(self, rows)
-    os.kill(os.getpid(), signal.SIGTERM)
-home.Ledger.append = append
-sys.exit(run(["sweep", sys.argv[1], "--backend", "processes", "-j", "2", "--out", sys.argv[2]]))
-"""
-    (tmp_path / "run.py").write_text(code)
-    run = python(str(tmp_path / "run.py"), str(with_grid(tmp_path)), str(tmp_path / "out"))
-    assert run.returncode == 128 + signal.SIGTERM, run.stderr
-    again = allocator.sweep(with_grid(tmp_path), backend="serial", out=tmp_path / "out")
-    assert again.resumed >= 1
-
-
-def test_a_worker_leaves_an_interrupt_to_the_sweep(tmp_path: Path) -> None:
-    """Wherever it stands as the group is interrupted: at its work, or between."""
-    code = """
-import signal
-import joblib
-from allocator.whatif.backends import ready
-with ready("processes", 2, None, None) as config, joblib.parallel_config(**config):
-    asked = joblib.delayed(signal.getsignal)(signal.SIGINT)
-    print({*joblib.Parallel()([asked] * 4)} == {signal.SIG_IGN})
-"""
-    (tmp_path / "run.py").write_text(code)
-    run = python(str(tmp_path / "run.py"), alone=True)
-    assert (run.stdout, run.stderr) == ("True\n", "")
-
-
-def test_an_interrupted_sweep_ends_with_one_line_and_goes_on(tmp_path: Path) -> None:
-    """The whole group is interrupted, as by Ctrl-C, when the first point is kept."""
-    code = """
-import os, signal, sys
-import allocator.whatif.sweep as home
-from allocator.service.cli.main import run
-original = home.Ledger.append
-def append(self, rows):
-    original(self, rows)
-    os.killpg(0, signal.SIGINT)
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background ignores it
-home.Ledger.append = append
-sys.exit(run(["sweep", sys.argv[1], "--backend", "processes", "-j", "2", "--out", sys.argv[2]]))
-"""
-    (tmp_path / "run.py").write_text(code)
-    file, out = str(with_grid(tmp_path)), str(tmp_path / "out")
-    run = python(str(tmp_path / "run.py"), file, out, alone=True)
-    again = allocator.sweep(file, backend="serial", out=out)
-    assert again.resumed >= 1
-    told = f"stopped after {again.resumed} of 6 points; the same command goes on\n"
-    assert (run.returncode, run.stdout, run.stderr) == (130, "", told)
-
-
 def test_a_grid_larger_than_anybody_would_wait_for_is_refused_unless_told(tmp_path: Path) -> None:
     axis = ", ".join(map(str, range(400)))
     grid = f"\ngrid:\n  mandate.policy.order_cost: [{axis}]\n"
@@ -230,21 +155,6 @@ def test_a_grid_is_valid_with_the_number_of_its_points(
     for name in ("validate", "sweep"):
         assert command([name, str(file), "--most-points", "5"]) == 2
         assert "grid: a grid of 6 points, 5 at most" in capsys.readouterr().err
-
-
-def test_a_worker_that_waits_on_its_own_pipe_ends_with_a_killed_sweep() -> None:
-    """What it was told of its work is cut short; until it ends it holds the pipe of this test."""
-    code = """
-import os, signal
-from allocator.whatif.backends import end_with
-inner, outer = os.pipe()
-parent = os.getpid()
-if os.fork() == 0:
-    end_with(parent)
-    os.read(inner, 1)
-os.kill(parent, signal.SIGKILL)
-"""
-    assert python("-c", code).returncode == -signal.SIGKILL
 
 
 def test_a_torn_last_line_is_cut_off_and_decided_again(done: Sweep, tmp_path: Path) -> None:
