@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
 
 from allocator.models.mandate import Mandate
 from allocator.service.monitor.marks import marks_of
