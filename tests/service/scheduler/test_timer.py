@@ -22,12 +22,15 @@ class Desk:
     """A timer over a database that can be made to refuse new slots."""
 
     def __init__(self, engine: Engine, *schedules: Schedule) -> None:
-        self.engine, self.clock = engine, JumpingClock()
+        self.engine, self.clock, self.schedules = engine, JumpingClock(), schedules
         self.slots = Slots(engine, "desk")
         self.told = list[Asked]()
         self.beats = list[datetime]()
-        self.timer = Timer(
-            schedules,
+        self.timer = self.start()
+
+    def start(self) -> Timer:
+        return Timer(
+            self.schedules,
             self.slots,
             self.clock,
             wake=asyncio.Event().set,
@@ -90,3 +93,21 @@ def test_missed_slots_that_were_written_down_are_told_though_the_next_was_not(
     assert desk.tick() == 1
     assert len(desk.told) == 4, "and only once"
     assert [row.status for row in desk.slots.with_status("due")] == ["due"]
+
+
+def test_slots_that_fell_due_in_a_pause_are_neither_missed_nor_run_after_a_restart(
+    lite: Engine,
+) -> None:
+    desk = Desk(lite, DAILY)
+    desk.tick(timedelta(hours=1))
+    desk.slots.pause("daily", "ann", "a holiday", desk.clock.now())
+    for _ in range(3):
+        assert desk.tick(timedelta(days=1)) == 0
+    desk.clock.at += timedelta(seconds=30)
+    desk.slots.resume("daily", desk.clock.now())
+    later = Desk(lite, DAILY)
+    later.clock.at = desk.clock.at + timedelta(seconds=30)
+    later.timer = later.start()
+    assert later.tick() == 0
+    assert later.told == []
+    assert later.tick(timedelta(days=1)) == 1, "and the schedule goes on"
