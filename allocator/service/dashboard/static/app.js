@@ -121,6 +121,19 @@
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
   paintAll();
 
+  // A page left open must not pass old figures off as new ones.
+  let renewed = new Date();
+  function told(whole) {
+    const note = document.getElementById("stale");
+    if (!note) return;
+    if (whole) renewed = new Date();
+    else note.textContent = "This page cannot be renewed: it is as it was at "
+      + renewed.toISOString().slice(0, 19).replace("T", " ") + " UTC.";
+    note.hidden = whole;
+  }
+  document.addEventListener("htmx:after:request", (event) => told(event.detail.ctx.response.status < 400));
+  document.addEventListener("htmx:error", () => told(false));
+
   function turn() {
     const dark = root.dataset.theme ? root.dataset.theme === "dark"
       : matchMedia("(prefers-color-scheme: dark)").matches;
