@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from shutil import which
 from typing import Any
@@ -13,8 +14,11 @@ import pytest
 import uvicorn
 from sqlalchemy import Engine
 
+from allocator.models.mandate import Mandate
+from allocator.models.snapshot import Snapshot
 from allocator.service.http.server import listen
-from tests.service.sites import Place
+from allocator.service.monitor.marks import marks_of
+from tests.service.sites import MANDATE, Place, snapshot
 
 
 @pytest.fixture
@@ -26,8 +30,8 @@ def place(lite: Engine, tmp_path: Path) -> Iterator[Place]:
     made.site.jobs.close()
 
 
-@pytest.fixture
-def served(place: Place) -> Iterator[str]:
+@contextmanager
+def serving(place: Place) -> Generator[str]:
     opened = listen("127.0.0.1", 0)
     config = uvicorn.Config(
         place.app, log_config=None, lifespan="off", access_log=False, timeout_graceful_shutdown=5
@@ -39,6 +43,12 @@ def served(place: Place) -> Iterator[str]:
     server.should_exit = True
     thread.join(120)
     opened.close()
+
+
+@pytest.fixture
+def served(place: Place) -> Iterator[str]:
+    with serving(place) as address:
+        yield address
 
 
 @pytest.fixture
@@ -90,3 +100,31 @@ def test_a_page_whose_session_has_ended_asks_to_log_in(
     place.site.tokens.revoke("alice", place.clock.now())
     page.clock.run_for(16_000)
     page.wait_for_url("**/login", timeout=10_000)
+
+
+MARKUP = "<b id=pwn>x</b>"
+
+
+def test_names_are_no_markup_in_what_charts_tell(lite: Engine, tmp_path: Path, page: Any) -> None:
+    accounts = [
+        {"id": MARKUP, "login": "x", "wallet": "unified", "owner": "fund"},
+        {"id": "b", "login": "y", "wallet": "usdm", "owner": "fund"},
+    ]
+    place = Place(lite, tmp_path, accounts=accounts)
+    data = snapshot("1").model_dump(mode="json")
+    data["accounts"][0]["id"] = MARKUP
+    row = Snapshot.model_validate(data)
+    place.service.live.marks = marks_of(row, Mandate.model_validate(MANDATE))
+    with place.client, serving(place) as address:
+        page.goto(address + place.service.enter("alice"))
+        page.goto(f"{address}/exposure")
+        page.wait_for_selector(".chart svg")
+        box = page.locator(".chart").first.bounding_box()
+        for share in (0.2, 0.3, 0.4, 0.5):
+            page.mouse.move(box["x"] + share * box["width"], box["y"] + 0.4 * box["height"])
+            page.clock.run_for(500)
+            if page.get_by_text("USD", exact=False).filter(has_text=MARKUP).count():
+                break
+        assert page.locator("#pwn").count() == 0
+        assert f"{MARKUP} ·" in page.locator(".chart").first.inner_text()
+    place.site.jobs.close()
