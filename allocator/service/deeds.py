@@ -209,7 +209,7 @@ def unpause(site: Site, schedule: str, who: str) -> tuple[api.ScheduleView, ...]
         When there is no such schedule.
     """
     _known(site, schedule)
-    site.service.slots.resume(schedule)
+    site.service.slots.resume(schedule, site.service.clock.now())
     site.service.office.note(f"schedule:{schedule}", "resumed", by=who)
     return site.views.schedules()
 

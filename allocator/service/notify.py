@@ -59,7 +59,7 @@ WORDS = {
     "history_failed": "marks are not kept: the history has a gap",
     "history_set_aside": "marks could not be read",
     "mandate_unfit": "the mandate does not fit the book: exposures or limits are not watched",
-    "limit_unknown": "a trigger watches a limit that the mandate has not: it never fires",
+    "limit_unknown": "a trigger watches no limit of the book: it never fires",
     "look_failed": "the book cannot be marked: triggers are not watched",
     "slot_hangs": "a slot hangs: none after it begins",
     "clock_set": "the clock was set: no slot falls due or begins until it has stood "

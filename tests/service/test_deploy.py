@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from allocator.service.cli.configs import init
 from allocator.service.metrics import Metrics, Reading
 from allocator.service.monitor.marks import marks_of
 from tests.execution.book import START
@@ -206,6 +207,17 @@ def test_compose_gives_both_instances_a_dashboard_that_takes_forms() -> None:
     head = (DEPLOY / "compose.yaml").read_text().partition("\nname:")[0]
     assert "service.http.host: 0.0.0.0" in head
     assert "origin" not in head
+
+
+def test_compose_hands_the_service_all_that_init_writes_for_its_owner_alone(
+    tmp_path: Path,
+) -> None:
+    init(tmp_path)
+    (written,) = (path for path in tmp_path.iterdir() if path.stat().st_mode & 0o077 == 0)
+    head = (DEPLOY / "compose.yaml").read_text().partition("\nname:")[0]
+    uid = re.findall(r"^USER (\d+)$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
+    handed = re.findall(rf"chown -R {uid[0]} (\S+)", head)
+    assert any(Path("config", written.name).is_relative_to(place) for place in handed)
 
 
 def test_image_does_not_run_as_root_and_may_write_its_volume() -> None:

@@ -30,7 +30,10 @@ def install(app: FastAPI, site: Site) -> Sessions:
         app.include_router(part.router)
 
     @app.exception_handler(LoginWantedError)
-    def log_in(_request: Request, _error: LoginWantedError) -> Response:
+    def log_in(request: Request, _error: LoginWantedError) -> Response:
+        if "HX-Request" in request.headers:
+            # A page that renews a part of itself would put nothing in its place.
+            return Response(status_code=204, headers={"HX-Redirect": "/login"})
         return RedirectResponse("/login", 303)
 
     return sessions

@@ -18,6 +18,7 @@ from allocator.models.base import ZERO, Num, Value, json_value
 from allocator.models.canonical import canonical_json
 from allocator.models.service_records import BaseRow
 from allocator.service.monitor.profit import Earned, Moment, Profit
+from allocator.service.monitor.told import Told, told_since
 
 FILE = "base.json"
 """Where earlier releases kept it, in the folder of the marks."""
@@ -41,7 +42,10 @@ class Base(Value):
         What was earned and is not known to be in the history of marks, by account: it is kept
         here before it is written there, and a crash in between neither loses nor doubles it.
     day, earned
-        Profit of the book since midnight UTC of that day.
+        Profit of the book since midnight UTC of that day, without what people told that came from
+        outside.
+    heard
+        Line of the audit up to which that was taken in; None: it never was.
     """
 
     moments: Mapping[str, Moment] = Field(default_factory=dict[str, Moment])
@@ -49,6 +53,7 @@ class Base(Value):
     highest: Num | None = None
     day: str = ""
     earned: Num = ZERO
+    heard: int | None = None
 
     def after(
         self,
@@ -77,6 +82,11 @@ class Base(Value):
                 "highest": highest,
             }
         )
+
+    def without(self, told: Told) -> Base:
+        """Leave out of the day's profit what people told that came from outside."""
+        earned = self.earned - told.amounts.get(self.day, ZERO)
+        return self.model_copy(update={"earned": earned, "heard": told.upto})
 
     def owing(self, earned: Mapping[str, Profit], now: Mapping[str, Moment]) -> Base:
         """Go on from new moments, and owe the history what was earned until then."""
@@ -120,6 +130,10 @@ class Bases:
         except ValidationError:
             log.warning("base of the marks cannot be read: profit begins anew", exc_info=True)
             return Base()
+
+    def told(self, base: Base) -> Told:
+        """Read what people told since of money from outside."""
+        return told_since(self._engine, self._portfolio, base.heard)
 
     def keep(self, lease: Lease, base: Base, at: datetime) -> None:
         """Keep it.

@@ -37,6 +37,10 @@ UNFIT = (AllocatorError, ArithmeticError, LookupError)
 
 NOT_READ = "could not be read when the book was gathered"
 
+BEYOND = Decimal(1000)
+"""Share of a limit that is exceeded where no fraction tells it: of a bound of nothing, or of an
+equity that is gone. It is beyond every threshold, since nothing that watches may be silent then."""
+
 
 class AccountMark(Value):
     """An account at one moment, numeraire.
@@ -105,7 +109,7 @@ class LimitMark(Value):
     used
         In the limit's own unit; of leverage a ratio.
     share
-        Fraction of the limit that is used; None where it cannot be said.
+        Fraction of the limit that is used; `BEYOND` where it is exceeded and none tells how far.
     """
 
     limit: str
@@ -325,16 +329,16 @@ def _bounds(meter: Meter, state: State) -> list[LimitMark]:
                 bound=bound,
                 used=_told(used),
                 cap=cap,
-                share=_told(_share(used, cap, bound)),
+                share=_told(_share(used, cap, bound, exceeded=excess > 0)),
             )
         )
     return out
 
 
-def _share(used: Decimal | None, cap: Decimal, bound: str) -> Decimal | None:
+def _share(used: Decimal | None, cap: Decimal, bound: str, *, exceeded: bool) -> Decimal:
     over, under = (cap, used) if bound == "min" else (used, cap)
     if over is None or under is None or under <= 0:
-        return None
+        return BEYOND if exceeded else ZERO
     return over / under
 
 

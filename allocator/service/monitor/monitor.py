@@ -133,6 +133,7 @@ class Monitor:
         marks = marks_of(snapshot, mandate, missing, statuses)
         earned = self._earn(bare(snapshot), missing)
         self._base = self._base.after(marks.at, marks.equity, earned, believed=self._believed())
+        self._base = self._base.without(self._bases.told(self._base))
         self._bases.keep(self._lease, self._base, marks.at)
         self.latest = marks
         firings = self._watch(marks, snapshot, mandate, busy=busy)

@@ -27,6 +27,9 @@ Status = Literal["due", "running", "done", "failed", "missed", "skipped"]
 CALLED_BACK = "called back by {by}"
 """Note of a slot that somebody has called back."""
 
+RESUMED = "what fell due since {at} is not made up for"
+"""Note of the slot that ends a pause."""
+
 AGAIN = " again"
 TIMED = re.compile(r" \d{4}-\d\d-\d\dT\S+(?: again)*$")
 """The end of a slot's name that tells its time, and that it takes another's place."""
@@ -269,12 +272,17 @@ class Slots:
                     )
                 )
 
-    def resume(self, schedule: str) -> None:
-        """Let a paused schedule go on."""
+    def resume(self, schedule: str, now: datetime) -> None:
+        """Let a paused schedule go on.
+
+        The end of the pause is written down as a slot of it, by which an instance that starts
+        knows that what fell due before is neither missed nor made up for.
+        """
         with Session(self._engine) as session, session.begin():
             row = session.get(PauseRow, (self.portfolio, schedule))
             if row is not None:
                 session.delete(row)
+                write(session, self.portfolio, _end_of_pause(row, now))
 
     def paused(self) -> dict[str, str]:
         """Name the schedules that rest, with who paused them and why."""
@@ -315,6 +323,19 @@ def write(session: Session, portfolio: str, asked: Asked) -> bool:
         .on_conflict_do_nothing()
     )
     return session.connection().execute(statement.returning(col(SlotRow.id))).first() is not None
+
+
+def _end_of_pause(row: PauseRow, now: datetime) -> Asked:
+    return Asked(
+        name=named_at(f"{row.schedule} resumed", now),
+        source=row.schedule,
+        origin="schedule",
+        kind="plan",
+        cause=f"schedule {row.schedule} was resumed",
+        due_at=now,
+        status="skipped",
+        note=RESUMED.format(at=stamp(row.at)),
+    )
 
 
 def _called_back(row: SlotRow, asker: str) -> bool:

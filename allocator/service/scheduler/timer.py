@@ -82,17 +82,29 @@ class Timer:
             # What was reached by a clock that was ahead must not be waited for.
             after = min(self._after[schedule.id], now)
             rows = due(schedule, after, now)
+            if schedule.id not in paused:
+                count += self._add(rows)
+            # Only now: what could not be written down falls due again at the next tick.
             self._after[schedule.id] = rows[-1].due_at if rows else after
-            if schedule.id in paused:
-                continue
-            new = [row for row in rows if self._slots.add(row)]
-            count += len(new)
-            late = [row for row in new if row.status == "missed"]
-            if late:
-                self._tell(late)
         self._beat(now)
         if count:
             self._wake()
+        return count
+
+    def _add(self, rows: Sequence[Asked]) -> int:
+        """Write slots down; returns how many are new. Those that were missed are told.
+
+        Also where a later one cannot be written: the next time they are new no more.
+        """
+        count, late = 0, list[Asked]()
+        try:
+            for row in rows:
+                if self._slots.add(row):
+                    count += 1
+                    late += [row] if row.status == "missed" else []
+        finally:
+            if late:
+                self._tell(late)
         return count
 
     def _believes(self, now: datetime) -> bool:

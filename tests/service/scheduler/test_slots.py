@@ -74,7 +74,7 @@ def test_pause_is_kept_with_its_reason(engine: Engine) -> None:
     slots.pause("hourly", "alice", "maintenance", NOW)
     slots.pause("hourly", "bob", "again", NOW)
     assert slots.paused() == {"hourly": "alice: maintenance"}
-    slots.resume("hourly")
+    slots.resume("hourly", NOW)
     assert slots.paused() == {}
 
 

@@ -136,7 +136,7 @@ def test_paused_schedule_has_no_slots_and_makes_none_up_later(bench: Bench) -> N
     bench.slots.pause("often", "alice", "", START)
     bench.clock.at += timedelta(seconds=600)
     assert bench.timer.tick() == 0
-    bench.slots.resume("often")
+    bench.slots.resume("often", bench.clock.at)
     assert bench.timer.tick() == 0
     bench.clock.at += timedelta(seconds=60)
     assert bench.timer.tick() == 1

@@ -13,6 +13,8 @@
     return value.toLocaleString("en", { maximumFractionDigits: size < 10 ? 2 : 0 });
   };
   const full = (value) => value.toLocaleString("en", { maximumFractionDigits: 2 });
+  // A tooltip is markup, and names in it are anybody's.
+  const safe = (text) => String(text).replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
   const FONT = 'system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif';
   const timeAxis = () => axis({ type: "time", splitLine: { show: false }, splitNumber: 4,
     axisLabel: { color: colour("--soft"), hideOverlap: true, fontSize: 11 } });
@@ -43,7 +45,7 @@
       return {
         grid: { ...grid, bottom: 56 },
         tooltip: tip({ formatter: (p) =>
-          `${d.columns[p.data[0]]} · ${d.rows[p.data[1]]}<br><b>${full(p.data[2])}</b> USD` }),
+          `${safe(d.columns[p.data[0]])} · ${safe(d.rows[p.data[1]])}<br><b>${full(p.data[2])}</b> USD` }),
         xAxis: axis({ type: "category", data: d.columns, splitLine: { show: false },
           axisLabel: { color: colour("--soft"), interval: 0, rotate: d.columns.length > 6 ? 25 : 0 } }),
         yAxis: axis({ type: "category", inverse: true, data: d.rows, splitLine: { show: false } }),
@@ -72,7 +74,7 @@
     }),
     sankey: (d) => ({
       tooltip: tip({ formatter: (p) => p.dataType === "edge"
-        ? `${p.data.source} ${p.data.target}<br>${p.data.what}: <b>${full(p.value)}</b> USD` : p.name }),
+        ? `${safe(p.data.source)} ${safe(p.data.target)}<br>${safe(p.data.what)}: <b>${full(p.value)}</b> USD` : safe(p.name) }),
       series: [{ type: "sankey", left: 8, right: 120, top: 10, bottom: 10, nodeGap: 14, draggable: false,
         data: d.nodes.map((n) => ({ name: n.name, label: { formatter: n.label } })), links: d.links,
         color: [colour("--bar"), colour("--accent"), colour("--good"), colour("--warn")],
@@ -92,7 +94,7 @@
       const shade = (state) => ["filled", "settled", "done"].includes(state) ? colour("--good")
         : ["rejected", "unknown", "manual", "cancelled", "expired", "not_executed"].includes(state) ? colour("--bad") : colour("--warn");
       return {
-        grid: { ...grid, bottom: 26 }, tooltip: tip({ formatter: (p) => `${p.data.value[3]}: <b>${p.data.value[2]}</b><br>${p.data.value[0]}` }),
+        grid: { ...grid, bottom: 26 }, tooltip: tip({ formatter: (p) => `${safe(p.data.value[3])}: <b>${safe(p.data.value[2])}</b><br>${safe(p.data.value[0])}` }),
         xAxis: timeAxis(),
         yAxis: axis({ type: "value", name: "action", minInterval: 1, inverse: true, min: 0 }),
         series: [{ type: "scatter", symbolSize: 12, data: d.points.map((p) => ({ value: p, itemStyle: { color: shade(p[2]) } })) }],
@@ -120,6 +122,19 @@
   addEventListener("resize", () => charts.forEach((chart) => chart.resize()));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
   paintAll();
+
+  // A page left open must not pass old figures off as new ones.
+  let renewed = new Date();
+  function told(whole) {
+    const note = document.getElementById("stale");
+    if (!note) return;
+    if (whole) renewed = new Date();
+    else note.textContent = "This page cannot be renewed: it is as it was at "
+      + renewed.toISOString().slice(0, 19).replace("T", " ") + " UTC.";
+    note.hidden = whole;
+  }
+  document.addEventListener("htmx:after:request", (event) => told(event.detail.ctx.response.status < 400));
+  document.addEventListener("htmx:error", () => told(false));
 
   function turn() {
     const dark = root.dataset.theme ? root.dataset.theme === "dark"

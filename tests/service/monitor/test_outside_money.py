@@ -1,0 +1,58 @@
+"""Money from outside that people tell of is no profit and hides no loss from triggers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from allocator.execution.office import Office
+from allocator.execution.outside import PAID
+from allocator.service.monitor.base import Bases
+from tests.execution.book import START, JumpingClock
+from tests.service.monitor.watched import Watched
+
+
+def tell(watched: Watched, amount: str, minute: float, portfolio: str = "desk") -> None:
+    """Leave what `allocator paid` leaves in the audit."""
+    clock = JumpingClock()
+    clock.at = START + timedelta(minutes=minute)
+    with Office(watched.engine, portfolio, clock).write() as entry:
+        facts: Mapping[str, Any] = {"amount": amount, "day": f"{clock.at:%Y-%m-%d}"}
+        entry.event(f"portfolio:{portfolio}", PAID, **facts)
+
+
+def earned(watched: Watched) -> Decimal:
+    return Bases(watched.engine, "desk", watched.folder).read().earned
+
+
+def test_a_deposit_that_was_told_hides_no_loss(watched: Watched) -> None:
+    watched.look(0)
+    tell(watched, "10000", 1)
+    assert "loss" in watched.look(2, wallet="109000")
+    assert earned(watched) == -1000
+
+
+def test_a_withdrawal_that_is_told_once_it_was_seen_is_no_loss(watched: Watched) -> None:
+    watched.look(0)
+    watched.look(1, wallet="90000")
+    tell(watched, "-10000", 2)
+    watched.look(3, wallet="90000")
+    assert earned(watched) == 0
+    watched.monitor = watched.start()
+    watched.look(4, wallet="90000")
+    assert earned(watched) == 0, "it is counted once, whoever leads"
+
+
+def test_what_was_told_of_another_day_or_book_or_before_the_first_look_changes_nothing(
+    watched: Watched,
+) -> None:
+    tell(watched, "500", 0)
+    watched.look(1)
+    tell(watched, "700", 2, portfolio="other")
+    tell(watched, "900", 3)
+    watched.look(1440)
+    assert earned(watched) == 0
+    watched.look(1441)
+    assert earned(watched) == 0
