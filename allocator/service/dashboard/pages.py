@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from allocator.models import api
 from allocator.models.errors import InputError
+from allocator.models.what_if import WhatIfResult
 from allocator.service.beats import GONE
 from allocator.service.dashboard import charts
 from allocator.service.dashboard.asked import case_asked
@@ -133,9 +134,9 @@ def what_if_page(
 def _what_if(here: Visit, job: str | None, asked: str) -> HTMLResponse:
     site = here.site
     work = site.jobs.get(job) if job else None
-    found: api.WhatIfResult | None = None
+    found: WhatIfResult | None = None
     if work is not None and work.status == "done":
-        found = api.WhatIfResult.model_validate(work.result)
+        found = WhatIfResult.model_validate(work.result)
     rows = () if found is None else found.decided
     marks = site.views.marks()
     return here.page(
