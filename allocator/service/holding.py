@@ -9,7 +9,8 @@ from typing import Any
 
 from allocator.models.mandate import Mandate
 from allocator.models.service import TriggerRule
-from allocator.service.mandates import REMEDY, Mandates, Unreadable, Version
+from allocator.service.mandate_versions import Unreadable, Version
+from allocator.service.mandates import REMEDY, Mandates
 from allocator.service.states import States
 
 log = logging.getLogger(__name__)

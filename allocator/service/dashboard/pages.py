@@ -21,7 +21,7 @@ from allocator.service.dashboard.visits import Acting, Looking, Visit
 from allocator.service.http.deciding import what_if
 from allocator.service.http.site import Site
 from allocator.service.mandate_changes import changes
-from allocator.service.mandates import Unreadable, Version
+from allocator.service.mandate_versions import Unreadable, Version
 from allocator.service.monitor.history import Group
 from allocator.service.monitor.profit import PARTS
 from allocator.service.snapshots import MissingError
