@@ -9,6 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy import Engine
+
 from allocator.adapters.registry import open_venues
 from allocator.execution import schema
 from allocator.execution.database import sqlite_path
@@ -64,6 +66,20 @@ class Desk:
     lease: Lease
     words: Words
     mandates: Mandates
+
+
+def open_database(config: Config) -> Engine:
+    """Open the database and bring it to this release's schema.
+
+    Raises
+    ------
+    RefusedError
+        When it is another installation's.
+    """
+    engine = patient_connect(config.database)
+    schema.upgrade(engine)
+    bind(engine, config.installation, SystemClock().now())
+    return engine
 
 
 def need_exchanges() -> None:

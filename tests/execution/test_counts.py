@@ -21,9 +21,10 @@ from tests.execution.book import (
     WHOLE,
     order,
 )
+from tests.execution.crashes import Crash
 from tests.execution.desk import CONFIG, Desk, gathered
 from tests.execution.limits import wide
-from tests.execution.test_styles import Died, attempts, run
+from tests.execution.working import attempts, run
 
 MOVE = {"seq": 1, "kind": "move", "from": "a", "to": "b", "instrument": BTC_A, "quantity": "0.2"}
 
@@ -146,13 +147,13 @@ def test_cancels_count_after_a_restart(
 
     def die(row: Any) -> None:
         if dies and row.state == "cancelled":
-            raise Died
+            raise Crash
 
     desk.watch = die
     try:
         assert run(desk, order(1, "a", "buy", "0.1"), config=config).status == "done"
         assert not dies
-    except Died:
+    except Crash:
         desk.watch = lambda row: None
         resumed = desk.resume()
         assert resumed is not None

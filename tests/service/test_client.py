@@ -2,12 +2,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from allocator.client import ApiError, Client
@@ -34,15 +32,6 @@ class Carrier(httpx2.BaseTransport):
             raise httpx2.ReadError("the answer was lost")
         headers = {"content-type": answer.headers.get("content-type", "")}
         return httpx2.Response(answer.status_code, content=answer.content, headers=headers)
-
-
-@pytest.fixture
-def place(lite: Engine, tmp_path: Path) -> Iterator[Place]:
-    made = Place(lite, tmp_path)
-    made.gather()
-    with made.client:
-        yield made
-    made.site.jobs.close()
 
 
 @pytest.fixture

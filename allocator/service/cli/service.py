@@ -79,9 +79,11 @@ async def _run(config: Config, *, serve: bool) -> None:
     from allocator.adapters.ccxt.budgets import Budgets
     from allocator.adapters.ccxt.secrets import secret
     from allocator.models.books import book_config
+    from allocator.service.bootstrap import open_database
     from allocator.service.database import database_errors, passwords
     from allocator.service.notify import apprise_sender
-    from allocator.service.run import Service, open_database, stop_on_signals
+    from allocator.service.run import Service
+    from allocator.service.signals import stop_on_signals
     from allocator.service.telemetry import Redactor, configure
 
     addresses = [secret(row).get_secret_value() for row in config.service.alerts.to]

@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from allocator.models import api
 from allocator.models.errors import InputError
+from allocator.models.what_if import WhatIfResult
 from allocator.service.beats import GONE
 from allocator.service.dashboard import charts
 from allocator.service.dashboard.asked import case_asked
@@ -20,7 +21,7 @@ from allocator.service.dashboard.visits import Acting, Looking, Visit
 from allocator.service.http.deciding import what_if
 from allocator.service.http.site import Site
 from allocator.service.mandate_changes import changes
-from allocator.service.mandates import Unreadable, Version
+from allocator.service.mandate_versions import Unreadable, Version
 from allocator.service.monitor.history import Group
 from allocator.service.monitor.profit import PARTS
 from allocator.service.snapshots import MissingError
@@ -133,9 +134,9 @@ def what_if_page(
 def _what_if(here: Visit, job: str | None, asked: str) -> HTMLResponse:
     site = here.site
     work = site.jobs.get(job) if job else None
-    found: api.WhatIfResult | None = None
+    found: WhatIfResult | None = None
     if work is not None and work.status == "done":
-        found = api.WhatIfResult.model_validate(work.result)
+        found = WhatIfResult.model_validate(work.result)
     rows = () if found is None else found.decided
     marks = site.views.marks()
     return here.page(
