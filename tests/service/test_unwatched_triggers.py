@@ -15,7 +15,7 @@ BOOK: dict[str, Any] = {"id": "one", "accounts": ["a", "b"], "database": "sqlite
 
 
 def test_triggers_without_a_monitor_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match="poll_s is 0.*loss"):
+    with pytest.raises(ValidationError, match=r"poll_s is 0.*loss"):
         config(tmp_path, service={"poll_s": "0", "triggers": [LOSS]})
     assert config(tmp_path, service={"poll_s": "0"}).service.triggers == ()
     assert config(tmp_path, service={"poll_s": "30", "triggers": [LOSS]}).service.triggers
@@ -23,6 +23,6 @@ def test_triggers_without_a_monitor_are_refused(tmp_path: Path) -> None:
 
 def test_triggers_of_a_book_without_a_monitor_are_refused(tmp_path: Path) -> None:
     apart: dict[str, Any] = {"mandate": {}, "service": {"poll_s": "0"}}
-    with pytest.raises(ValidationError, match="poll_s is 0.*loss"):
+    with pytest.raises(ValidationError, match=r"poll_s is 0.*loss"):
         config(tmp_path, books=[{**BOOK, "triggers": [LOSS]}], **apart)
     assert config(tmp_path, books=[BOOK], **apart).books
