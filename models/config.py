@@ -13,7 +13,7 @@ from allocator.models.books import BookConfig, book_problems_of
 from allocator.models.controls import ApprovalConfig, ControlsConfig
 from allocator.models.mandate import Mandate
 from allocator.models.pools import Pool, pool_problems
-from allocator.models.service import ServiceConfig, unwatched
+from allocator.models.service import ServiceConfig, check_looks, unwatched
 from allocator.models.snapshot import MoveRule, Route
 
 Mode = Literal["dry", "loopback", "live"]
@@ -288,6 +288,7 @@ class Config(Value):
         for rules, mine in apart or [(self.service.triggers, {row.id for row in self.accounts})]:
             logins = {row.login for row in self.accounts if row.id in mine}
             venues = {row.venue for name, row in self.logins.items() if name in logins}
+            check_looks(self.service.poll_s, rules)
             problems += unwatched(rules, mine, venues)
         if problems:
             raise ValueError("; ".join(problems))

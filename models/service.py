@@ -224,7 +224,7 @@ class ServiceConfig(Value):
     Attributes
     ----------
     poll_s
-        Seconds between two marks of the monitor; 0: no monitor.
+        Seconds between two marks of the monitor; 0: no monitor, and no triggers.
     retry_s
         Seconds after which an instance that does not lead tries again.
     """
@@ -242,6 +242,7 @@ class ServiceConfig(Value):
     def _names_differ(self) -> ServiceConfig:
         check_ids(self.schedules, self.triggers)
         check_rests(self.triggers)
+        check_looks(self.poll_s, self.triggers)
         return self
 
 
@@ -274,6 +275,22 @@ def check_rests(triggers: Iterable[TriggerRule]) -> None:
                 f"trigger {row.id}: with repeat, cooldown_s is at least {LEAST_REPEAT_S}: it would "
                 "ask for a cycle at every look for as long as the figure is beyond the threshold"
             )
+
+
+def check_looks(poll_s: Decimal, triggers: Iterable[TriggerRule]) -> None:
+    """Refuse triggers where no monitor looks at them: a cycle does so at the urgent ones alone.
+
+    Raises
+    ------
+    ValueError
+        When there are some.
+    """
+    names = ", ".join(row.id for row in triggers)
+    if names and not poll_s:
+        raise ValueError(
+            f"poll_s is 0, so nothing looks at triggers and they never fire: {names}; give it "
+            "seconds, or leave them out"
+        )
 
 
 def unwatched(

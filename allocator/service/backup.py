@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import inspect
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DatabaseError
 
 from allocator.execution.copies import copy_database
 from allocator.execution.database import connect, sqlite_path
@@ -82,7 +83,10 @@ def restore(url: str, source: Path) -> int:
             raise RefusedError(f"{there} is there already: move it away first")
     if not source.exists():
         raise StaleError(f"there is no backup at {source}")
-    count = _lines(f"sqlite:///{source}")
+    try:
+        count = _lines(f"sqlite:///{source}")
+    except DatabaseError as error:
+        raise StaleError(f"the backup at {source} cannot be read: {error.orig}") from error
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(path.name + ".draft")
     make_private(draft)

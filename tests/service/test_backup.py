@@ -171,3 +171,18 @@ def own_database(url: str, name: str) -> str:
         connection.execute(text(f"CREATE DATABASE {name}"))
     engine.dispose()
     return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.mark.parametrize("part", ["junk", "short", "empty"])
+def test_what_is_no_backup_is_refused_in_words_and_nothing_is_put_back(
+    url: str, tmp_path: Path, part: str
+) -> None:
+    whole = tmp_path / "whole.backup"
+    backup(url, whole)
+    source, target = tmp_path / "a.backup", tmp_path / "new" / "journal.db"
+    kept = {"junk": b"no database " * 900, "short": whole.read_bytes()[:20_000], "empty": b""}
+    source.write_bytes(kept[part])
+    with pytest.raises(StaleError, match=r"a\.backup.*cannot be read"):
+        restore(f"sqlite:///{target}", source)
+    assert not target.exists()
+    assert source.read_bytes() == kept[part]

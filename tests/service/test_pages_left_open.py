@@ -67,8 +67,20 @@ def page() -> Iterator[Any]:
 
 def renew(page: Any, path: str) -> None:
     """Let the page ask for itself again."""
-    with page.expect_event("requestfinished", lambda row: row.url.endswith(path)):
+
+    def same(row: Any) -> bool:
+        return bool(row.url.endswith(path))
+
+    with page.expect_event("requestfinished", same):
         page.clock.run_for(16_000)
+
+
+def breaks(route: Any) -> None:
+    route.abort()
+
+
+def errs(route: Any) -> None:
+    route.fulfill(status=503, body="{}")
 
 
 @pytest.mark.parametrize("name", ["book", "exposure", "runs"])
@@ -78,12 +90,12 @@ def test_a_page_that_cannot_be_renewed_says_so_until_it_can(
     page.goto(served + place.service.enter("alice"))
     page.goto(f"{served}/{name}")
     assert not page.locator("#stale").is_visible()
-    page.route(f"**/{name}", lambda route: route.abort())
+    page.route(f"**/{name}", breaks)
     with page.expect_event("requestfailed"):
         page.clock.run_for(16_000)
     page.wait_for_selector("#stale", state="visible")
     page.unroute(f"**/{name}")
-    page.route(f"**/{name}", lambda route: route.fulfill(status=503, body="{}"))
+    page.route(f"**/{name}", errs)
     renew(page, f"/{name}")
     assert page.locator("#stale").is_visible()
     page.unroute(f"**/{name}")

@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.exceptions import HTTPException
 
 from allocator.models.api import Scope
 from allocator.models.errors import AllocatorError
@@ -113,7 +114,7 @@ async def _once(
     written = writes.begin()
     try:
         response = await handler(request)
-    except (AllocatorError, RequestValidationError, ProblemError):
+    except (AllocatorError, RequestValidationError, HTTPException):
         # It was refused: nothing was done, so the key may be used again. Whatever else went
         # wrong leaves the key taken: somebody has to look what became of the request.
         await run_in_threadpool(site.replies.forget, asking.name, key)

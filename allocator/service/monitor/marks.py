@@ -38,8 +38,9 @@ UNFIT = (AllocatorError, ArithmeticError, LookupError)
 NOT_READ = "could not be read when the book was gathered"
 
 BEYOND = Decimal(1000)
-"""Share of a limit that is exceeded where no fraction tells it: of a bound of nothing, or of an
-equity that is gone. It is beyond every threshold, since nothing that watches may be silent then."""
+"""Beyond every threshold. Share of a limit that is exceeded where no fraction tells it: of a bound
+of nothing, or of an equity that is gone, for nothing that watches may be silent then. And what
+triggers see of the margin of an account that needs none."""
 
 
 class AccountMark(Value):
@@ -342,6 +343,14 @@ def _share(used: Decimal | None, cap: Decimal, bound: str, *, exceeded: bool) ->
     return over / under
 
 
+def _safe(figure: Decimal | None) -> Decimal:
+    """Tell the figure of an account that was read; of one that nothing can liquidate a high one.
+
+    It is known: a trigger that has fired on such an account arms again.
+    """
+    return BEYOND if figure is None else figure
+
+
 def observation(
     marks: Marks,
     *,
@@ -375,8 +384,8 @@ def observation(
         marks.at,
         {
             "drift": {row.underlying: row.beyond for row in marks.exposures},
-            "margin_ratio": {row.account: row.ratio for row in marks.accounts},
-            "liquidation_distance": {row.account: row.distance for row in marks.accounts},
+            "margin_ratio": {row.account: _safe(row.ratio) for row in marks.accounts},
+            "liquidation_distance": {row.account: _safe(row.distance) for row in marks.accounts},
             "pnl": {"book": day_start},
             "drawdown": {"book": fallen},
             "utilisation": shares,
