@@ -142,14 +142,25 @@ def approve(  # noqa: PLR0913 - each is an option of the command
         if before.status == "expired":
             raise RefusedError(f"EXPIRED: plan_hash={hash_} at={stamp(before.expires_at)}")
         if not reject:
-            found = office.history.proposal(hash_)
-            assert found is not None
-            with mandates_of(loaded) as mandates:
-                mandates.check_holds(found.mandate, found.at)
-            with words_of(loaded) as words:
-                words.check(found.plan, found.snapshot, found.mandate)
+            _check_still(office, loaded, hash_)
         office.judge(hash_, who, "rejected" if reject else "approved", reason)
         _tell(standing_of(office, loaded, hash_))
+
+
+def _check_still(office: Office, config: Config, plan_hash: str) -> None:
+    """Hold a proposed plan against the mandate that holds by now, and venues' latest words.
+
+    Raises
+    ------
+    RefusedError
+        When another mandate holds, or a venue of it has shut.
+    """
+    found = office.history.proposal(plan_hash)
+    assert found is not None
+    with mandates_of(config) as mandates:
+        mandates.check_holds(found.mandate, found.at)
+    with words_of(config) as words:
+        words.check(found.plan, found.snapshot, found.mandate)
 
 
 def whole_hash(office: Office, start: str) -> str:
