@@ -240,7 +240,8 @@ class Executor:
             for row in expected.breaks(readings[name])
             if name in names or (name, row.what) in purses
         ]
-        run.set_baseline({name: row for name, row in readings.items() if name in names})
+        mine = {name: row for name, row in readings.items() if name in names}
+        run.hold(mine)
         unclear = exposed(run.book.snapshot.assets, now.unclear)
         if unclear and not only_reduces(run.book, run.plan):
             raise OutsideChange(f"where this is is not known: {unclear}")
@@ -248,6 +249,8 @@ class Executor:
         if breaks:
             told = "; ".join(str(row) for row in breaks)
             raise OutsideChange(f"the book is not the snapshot's: {told}")
+        # Once it has passed, not before: a start that finds it on record goes on with the plan.
+        run.set_baseline(mine)
 
     async def _carry(self, run: Run, begin: _Begin, *, resumed: bool = False) -> ExecutionReport:
         """Go through a plan from wherever it stands to its end."""

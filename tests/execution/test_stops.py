@@ -295,3 +295,24 @@ def test_a_plan_is_not_taken_up_with_readings_of_different_times(
     assert report is not None
     assert ("EPOCH_SPREAD_S" in report.why) is not goes
     assert (len(desk.exchange.received) > 2) is goes
+
+
+@pytest.mark.parametrize("end", [Crash, asyncio.CancelledError])
+def test_a_plan_that_broke_off_before_its_book_was_checked_is_not_taken_up(
+    lite: Engine, end: type[BaseException]
+) -> None:
+    """What was read before the end is no proof that it is what the plan was made for."""
+    desk = Desk.open(lite)
+    desk.exchange.trade_elsewhere("b", BTC_B, Decimal("0.3"))
+    asked = desk.venues["a"].server_time
+
+    async def ends() -> Any:
+        raise end
+
+    desk.venues["a"].server_time = ends  # type: ignore[method-assign]
+    with pytest.raises(end):
+        desk.run(*SWITCH)
+    desk.venues["a"].server_time = asked  # type: ignore[method-assign]
+    report = desk.resume()
+    assert report is not None
+    assert (report.status, desk.exchange.received) == ("superseded", {})
