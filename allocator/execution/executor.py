@@ -302,8 +302,10 @@ class Executor:
             if unit is None:
                 if not transfers.under_way():
                     return
+                await self._switches.leave(())
                 await run.shell.pause(transfers.next_look_s())
                 continue
+            await self._switches.leave({row.account for row in unit.orders})
             await guard(run, unit.accounts)
             first = unit.actions[0]
             if isinstance(first, Transfer | PositionMove):

@@ -292,6 +292,7 @@ class Orders:
 
     async def _take(self, leg: Leg, part: int, parts: int, quantity: Decimal) -> Short | None:
         """Send one request that takes if the market stands within the worst price."""
+        await self._requests.renew(leg.order.account)
         quote = await self._quote(leg)
         if isinstance(quote, Short):
             return quote

@@ -175,6 +175,10 @@ class Requests:
         """Have everything cancelled should we fall silent; False: the venue would not."""
         return await self._switches.arm(place, intent)
 
+    async def renew(self, account: str) -> None:
+        """Keep the venue's switch from running out while an order takes, not rests."""
+        await self._switches.renew(account)
+
     def _keep(self, attempt: Attempt) -> Attempt:
         return self._run.keep(attempt)
 
