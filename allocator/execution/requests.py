@@ -55,7 +55,7 @@ class Absence:
     last: datetime | None = None
 
     def add(self, at: datetime) -> None:
-        """Count an answer, by the venue's clock."""
+        """Count an answer, by the venue's clock or ours, whichever is behind."""
         if at <= self.not_before:
             return
         if self.last is None or at >= self.last + self.spacing:
@@ -347,7 +347,9 @@ class Requests:
             if isinstance(finding, Found):
                 return await self.take(attempt, finding)
             if isinstance(finding, AbsentNow):
-                absence.add(finding.venue_time)
+                # The fence is by our clock and the window by the venue's, which may have come
+                # apart since they were compared: both have to be past it.
+                absence.add(min(finding.venue_time, shell.clock.now()))
             if absence.enough and await self._books_agree(attempt):
                 why = f"absent {NEGATIVES} times after its fence, and the account agrees"
                 return self._keep(self._journal.mark(attempt.client_id, State.NOT_EXECUTED, why))
