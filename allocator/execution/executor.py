@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
+from functools import cache, partial
 
 from allocator.execution.admission import Case, Rules, admit, only_reduces, still_approved
 from allocator.execution.clocks import check_clocks
 from allocator.execution.endings import close
 from allocator.execution.expectation import of_snapshot
+from allocator.execution.history import History
 from allocator.execution.journal import Journal
 from allocator.execution.orders import Orders
 from allocator.execution.readings import guard, read_complete
@@ -35,11 +37,12 @@ from allocator.execution.whereabouts import (
 from allocator.models.base import stamp
 from allocator.models.config import ExecutionConfig
 from allocator.models.controls import ApprovalConfig, ControlsConfig
-from allocator.models.errors import RefusedError
+from allocator.models.errors import JournalError, RefusedError
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan, PositionMove, Transfer
 from allocator.models.snapshot import Snapshot
 from allocator.ports import Clock, Venue
+from allocator.state import Book
 
 _Begin = Callable[[Run], Awaitable[None]]
 
@@ -257,7 +260,8 @@ class Executor:
         journal, shell = run.shell.journal, run.shell
         since = shell.clock.now() - DAY
         history = journal.history
-        shell.recent.load(run.book, history.attempts_since(since), history.cancels_since(since))
+        sent, cancels = history.attempts_since(since), history.cancels_since(since)
+        shell.recent.load(run.book, sent, cancels, cache(partial(_made_for, history)))
         course = Course(run.shell.clock.now(), resumed)
         gave_up = False
         try:
@@ -325,6 +329,15 @@ class Executor:
             run.set_stage(seqs, Stage.SUPERSEDED, why)
         for action in rest:
             run.tell_stage(action, Stage.SUPERSEDED, why)
+
+
+def _made_for(history: History, plan_hash: str) -> Book | None:
+    """Read the book that a plan was made for; one that cannot be read ends no other plan."""
+    try:
+        record = history.plan(plan_hash)
+    except JournalError:
+        return None
+    return None if record is None else Book.of(record.snapshot, record.mandate)
 
 
 def _free(transfers: Transfers, unit: Unit) -> bool:
