@@ -138,6 +138,56 @@ def test_a_clock_that_was_set_makes_no_window_shorter(lite: Engine, behind_s: in
     assert sent.state is not State.NOT_EXECUTED, sent.reason
 
 
+def in_a_minute(clock: JumpingClock) -> None:
+    """Let nobody wait for longer than that, whatever the clock says."""
+    slept, sleep = 0.0, clock.sleep
+
+    async def counted(seconds: float) -> None:
+        nonlocal slept
+        slept += seconds
+        assert slept < 60
+        await sleep(seconds)
+
+    clock.sleep = counted  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("state", ["sending", "acked"])
+def test_a_clock_that_was_set_back_leaves_no_order_standing_for_longer(
+    lite: Engine, state: str
+) -> None:
+    desk = Desk.open(lite)
+    in_a_minute(desk.clock)
+    venue = standing(desk)
+
+    def set_back(row: Progress) -> None:
+        if row.state == state:
+            desk.watch = lambda _: None
+            desk.clock.at -= timedelta(hours=1)
+
+    desk.watch = set_back
+    report = desk.run(order(1, "a", "sell", "0.5"))
+    assert (report.actions[0].state, venue.cancels > 0) == (State.CANCELLED, True)
+
+
+@pytest.mark.parametrize("state", ["sending", "unknown"])
+def test_a_clock_that_was_set_back_leaves_no_outcome_open_for_longer(
+    lite: Engine, state: str
+) -> None:
+    desk = Desk.open(lite, faults=[Fault("order", "lost_before")])
+    in_a_minute(desk.clock)
+
+    def set_back(row: Progress) -> None:
+        if row.state == state:
+            desk.watch = lambda _: None
+            desk.clock.at -= timedelta(hours=1)
+            desk.exchange.clock.by += timedelta(hours=1)  # type: ignore[attr-defined]
+
+    desk.exchange.clock = Ahead(desk.clock)
+    desk.watch = set_back
+    report = desk.run(order(1, "a", "sell", "0.5"))
+    assert report.actions[0].state == State.NOT_EXECUTED
+
+
 def test_absence_of_what_the_venue_shows_late_is_not_believed(lite: Engine) -> None:
     able = Capabilities(read_lag_s=Decimal(3), moves=True)
     behaviour = Behaviour(visible_after_s=Decimal(3), capabilities=able)
