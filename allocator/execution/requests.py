@@ -263,6 +263,9 @@ class Requests:
         except JournalError as error:
             if error.code == "FENCED":
                 raise
+            if isinstance(attempt.intent, OrderIntent):
+                # What is told of it cannot be, so nobody knows that it does not stand there.
+                await self._cancel(attempt, attempt.intent)
             return self._keep(self._journal.hand_over(attempt.client_id, str(error)))
 
     async def _arrived(self, attempt: Attempt) -> bool:

@@ -284,6 +284,32 @@ def test_nothing_goes_to_an_operator_that_was_not_cancelled(lite: Engine, blind:
     assert (report.actions[0].stage == "manual") is blind
 
 
+class TakesBack(Standing):
+    """Tells of a fill once, and of none from then on."""
+
+    told = False
+
+    async def find(self, intent: Intent, since: datetime, venue_id: str | None = None) -> Finding:
+        found = await super().find(intent, since, venue_id)
+        assert isinstance(found, Found)
+        if not self.told:
+            self.told = True
+            return found.model_copy(update={"state": "partial", "filled": Decimal("0.2")})
+        return found
+
+
+def test_an_order_whose_fills_are_taken_back_is_cancelled_before_anybody_looks(
+    lite: Engine,
+) -> None:
+    desk = Desk.open(lite)
+    venue = TakesBack(desk.venues["a"])
+    desk.venues = {**desk.venues, "a": venue}
+    report = desk.run(order(1, "a", "sell", "0.5"))
+    assert report.actions[0].stage == "manual"
+    assert "FILLS_TAKEN_BACK" in report.actions[0].reason
+    assert venue.cancels == 1
+
+
 @pytest.mark.parametrize("row", ["post_only_timeout_s", "order_timeout_s"])
 @pytest.mark.parametrize("seconds", ["30", "60"])
 def test_an_order_does_not_rest_until_its_end_is_unknown(row: str, seconds: str) -> None:
