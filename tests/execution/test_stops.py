@@ -316,3 +316,25 @@ def test_a_plan_that_broke_off_before_its_book_was_checked_is_not_taken_up(
     report = desk.resume()
     assert report is not None
     assert (report.status, desk.exchange.received) == ("superseded", {})
+
+
+def test_a_break_at_the_end_freezes_though_the_process_died_over_it(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    read = desk.venues["a"].read
+
+    async def dies() -> Any:
+        raise Crash
+
+    def meddle(row: Progress) -> None:
+        if (row.seq, row.state) == (1, "done"):
+            desk.exchange.holdings["a"].wallet("USDT").add(Decimal(-500))
+            desk.venues["a"].read = dies  # type: ignore[method-assign]
+
+    desk.watch = meddle
+    with pytest.raises(Crash):
+        desk.run(order(1, "a", "sell", "0.5"))
+    desk.venues["a"].read = read  # type: ignore[method-assign]
+    report = desk.resume()
+    assert report is not None
+    assert (report.status, [row.what for row in report.breaks]) == ("done", ["USDT"])
+    assert report.frozen.keys() == {"a"}
