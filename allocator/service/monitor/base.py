@@ -37,7 +37,8 @@ class Base(Value):
     moments
         By account, as it was last read.
     highest
-        The highest equity of the book, moved along with what was paid in or out.
+        The highest equity of the book. What goes from one of its accounts to another changes it
+        by nothing.
     owed
         What was earned and is not known to be in the history of marks, by account: it is kept
         here before it is written there, and a crash in between neither loses nor doubles it.
@@ -72,8 +73,7 @@ class Base(Value):
         """
         day = f"{at:%Y-%m-%d}" if believed or not self.day else self.day
         total = sum((row.total for row in earned.values()), ZERO)
-        paid_in = sum((row.flows for row in earned.values()), ZERO)
-        before = None if self.highest is None else self.highest + paid_in
+        before = self.highest
         highest = before if worth is None else max(worth, before or worth)
         return self.model_copy(
             update={

@@ -58,6 +58,8 @@ class Ledger:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine.execution_options(**{READ_ONLY: True})
         self._open = dict[str, tuple[Entry, ...]]()
+        self._sent = dict[str, tuple[State, TransferIntent]]()
+        self._stepped = dict[str, TransferIntent]()
         self._line: int | None = None
         self._ahead = frozenset[str]()
         self._totals = defaultdict[tuple[str, Part, str], Decimal](Decimal)
@@ -66,14 +68,37 @@ class Ledger:
         """Name accounts with a request under way, as of the last reading."""
         return {account for rows in self._open.values() for account, *_ in rows}
 
+    def under_way(self) -> dict[str, Decimal]:
+        """Tell the units by asset that were on their way at the last reading or just before it.
+
+        What ended between the last two readings is among them: wallets that were read meanwhile may
+        lack it.
+        """
+        out = defaultdict[str, Decimal](Decimal)
+        sent = {name: intent for name, (_, intent) in self._sent.items()}
+        for intent in {**sent, **self._stepped}.values():
+            out[intent.asset] += intent.amount
+        return dict(out)
+
+    def clear(self) -> bool:
+        """Tell whether wallets that were read between the last two readings hold nothing twice.
+
+        What leaves and arrives meanwhile may have been seen at both ends.
+        """
+        asked = (State.IN_TRANSIT, State.MANUAL)
+        return not self._stepped and all(state in asked for state, _ in self._sent.values())
+
     def read(self) -> dict[str, Flows]:
         """Tell the sums so far, by account."""
         with Session(self._engine) as session:
             upto = session.exec(select(func.max(EventRow.seq))).one() or 0
             rows = list(_changed(session, self._line, upto))
             later = _named(session, upto)
+        first, self._stepped = self._line is None, {}
         for row in rows:
             self._take(of_row(row))
+        if first:
+            self._stepped = {}
         # These may have been read as they are after that line: they will be read once more.
         self._ahead = frozenset(row.client_id for row in rows if row.client_id in later)
         self._line = upto
@@ -84,6 +109,11 @@ class Ledger:
         name = attempt.client_id
         if name in self._ahead and name not in self._open:
             return
+        self._sent.pop(name, None)
+        if isinstance(attempt.intent, TransferIntent):
+            self._stepped[name] = attempt.intent
+            if not attempt.final:
+                self._sent[name] = attempt.state, attempt.intent
         for account, part, asset, amount in self._open.pop(name, ()):
             self._totals[account, part, asset] -= amount
         found = tuple(entries(attempt))

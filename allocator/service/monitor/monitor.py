@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from allocator.execution.leader import Lease
+from allocator.models.base import ZERO
 from allocator.models.errors import InputError
 from allocator.models.mandate import Mandate
 from allocator.models.service import TriggerRule
@@ -18,8 +19,9 @@ from allocator.service.monitor.base import Bases
 from allocator.service.monitor.flows import Ledger
 from allocator.service.monitor.history import MarkStore
 from allocator.service.monitor.lines import Lines
-from allocator.service.monitor.marks import Marks, bare, marks_of, observation
+from allocator.service.monitor.marks import Marks, bare, marks_of, worth_of
 from allocator.service.monitor.memory import Heard
+from allocator.service.monitor.observed import drawdown, observation
 from allocator.service.monitor.outcomes import Lost, Outcomes
 from allocator.service.monitor.profit import Flows, Moment, Profit, moment, profit
 from allocator.service.monitor.resting import Tries, anew, fired, looked, news, rests
@@ -90,6 +92,7 @@ class Monitor:
         self._read_at = dict[str, datetime]()
         self._known: Mapping[str, Flows] | None = None
         self._moving = set[str]()
+        self._under_way = ZERO
         # What urgent triggers saw of funding last, and the others, which rest during a cycle.
         self._rates = lines.memory.rates()
         self._tries: Tries = {}
@@ -131,8 +134,12 @@ class Monitor:
             When another leads by now.
         """
         marks = marks_of(snapshot, mandate, missing, statuses)
-        earned = self._earn(bare(snapshot), missing)
-        self._base = self._base.after(marks.at, marks.equity, earned, believed=self._believed())
+        book = bare(snapshot)
+        earned = self._earn(book, missing)
+        self._under_way = worth_of(book, self._ledger.under_way())
+        # A peak of what was counted twice would never be reached again.
+        peak = marks.equity if self._ledger.clear() else None
+        self._base = self._base.after(marks.at, peak, earned, believed=self._believed())
         self._base = self._base.without(self._bases.told(self._base))
         self._bases.keep(self._lease, self._base, marks.at)
         self.latest = marks
@@ -193,7 +200,7 @@ class Monitor:
             marks,
             rates=self._rates[urgent],
             day_start=self._base.earned,
-            highest=self._base.highest,
+            fallen=drawdown(marks.equity, self._base.highest, self._under_way),
             venue_ages_s=self._ages(marks),
         )
 
