@@ -80,6 +80,19 @@ class Ledger:
             out[intent.asset] += intent.amount
         return dict(out)
 
+    def doubtful(self, account: str) -> dict[str, Decimal]:
+        """Tell the units by asset that an account may have sent without the sums knowing of it.
+
+        What ended between the last two readings is among them: its receiver may lack it.
+        """
+        left = {name for name, (state, _) in self._sent.items() if state in LEFT}
+        sent = {name: intent for name, (_, intent) in self._sent.items() if name not in left}
+        out = defaultdict[str, Decimal](Decimal)
+        for intent in {**sent, **self._stepped}.values():
+            if intent.source == account:
+                out[intent.asset] += intent.amount
+        return dict(out)
+
     def clear(self) -> bool:
         """Tell whether wallets that were read between the last two readings hold nothing twice.
 

@@ -93,6 +93,8 @@ class Monitor:
         self._known: Mapping[str, Flows] | None = None
         self._moving = set[str]()
         self._under_way = ZERO
+        # What accounts earned that are not at rest: it is in no mark yet.
+        self._at_work = ZERO
         # What urgent triggers saw of funding last, and the others, which rest during a cycle.
         self._rates = lines.memory.rates()
         self._tries: Tries = {}
@@ -152,19 +154,26 @@ class Monitor:
         """Reckon what accounts earned since they were last at rest.
 
         An account through which something went while it was read, or goes still, is left for
-        the next mark: nobody can say whether its wallets show it already.
+        the next mark: nobody can say whether its wallets show it already. What it has earned until
+        now is told to triggers all the same, for it may be at work, or wait for a person, for long:
+        without what it may have sent, so that no transfer is taken for a loss.
         """
         flows, out, moments = self._ledger.read(), dict[str, Profit](), dict[str, Moment]()
         known = flows if self._known is None else self._known
         moving = self._moving | self._ledger.unsettled()
         moving |= {name for name in flows if flows[name] != known.get(name)}
-        for name in book.accounts.keys() - moving - missing.keys():
+        self._at_work = ZERO
+        for name in book.accounts.keys() - missing.keys():
             now = moment(book, name, flows.get(name, Flows()))
             before = self._base.moments.get(name)
             if before is not None:
                 # Where the clock was put back no time has passed, but what was earned was.
                 out[name] = profit(before.model_copy(update={"at": min(before.at, now.at)}), now)
-            moments[name] = now
+            if name not in moving:
+                moments[name] = now
+            elif name in out:
+                self._at_work += out.pop(name).total
+                self._at_work += worth_of(book, self._ledger.doubtful(name))
         self._base = self._base.owing(out, moments)
         return out
 
@@ -199,7 +208,7 @@ class Monitor:
         return observation(
             marks,
             rates=self._rates[urgent],
-            day_start=self._base.earned,
+            day_start=self._base.earned + self._at_work,
             fallen=drawdown(marks.equity, self._base.highest, self._under_way),
             venue_ages_s=self._ages(marks),
         )

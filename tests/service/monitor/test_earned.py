@@ -214,6 +214,9 @@ def test_account_through_which_something_goes_waits_for_the_next_mark(watched: W
         def under_way(self) -> dict[str, Decimal]:
             return {}
 
+        def doubtful(self, _account: str) -> dict[str, Decimal]:
+            return {}
+
         def clear(self) -> bool:
             return True
 
