@@ -39,6 +39,8 @@ class Base(Value):
     highest
         The highest equity of the book. What goes from one of its accounts to another changes it
         by nothing.
+    members
+        Equity of each account of the book when it was last read whole, which the peak is of.
     owed
         What was earned and is not known to be in the history of marks, by account: it is kept
         here before it is written there, and a crash in between neither loses nor doubles it.
@@ -52,18 +54,41 @@ class Base(Value):
     moments: Mapping[str, Moment] = Field(default_factory=dict[str, Moment])
     owed: Mapping[str, Earned] = Field(default_factory=dict[str, Earned])
     highest: Num | None = None
+    members: Mapping[str, Num] = Field(default_factory=dict[str, Num])
     day: str = ""
     earned: Num = ZERO
     heard: int | None = None
 
-    def after(
-        self,
-        at: datetime,
-        worth: Decimal | None,
-        earned: Mapping[str, Profit],
-        *,
-        believed: bool = True,
-    ) -> Base:
+    def of(self, accounts: Collection[str]) -> Base:
+        """Go on without what is not among the accounts of the book.
+
+        What happens to an account while it is out is nothing that the book earns.
+        """
+        return self.model_copy(
+            update={
+                "moments": {name: row for name, row in self.moments.items() if name in accounts}
+            }
+        )
+
+    def risen(self, members: Mapping[str, Decimal]) -> Base:
+        """Raise the peak by a reading of the whole book.
+
+        It moves along with accounts that came into the book or were taken out of it since: they
+        bring no profit and leave no loss.
+
+        Parameters
+        ----------
+        members
+            Equity by account.
+        """
+        worth, highest = sum(members.values(), ZERO), self.highest
+        if highest is not None and self.members:
+            highest += sum((v for name, v in members.items() if name not in self.members), ZERO)
+            highest -= sum((v for name, v in self.members.items() if name not in members), ZERO)
+        highest = worth if highest is None else max(worth, highest)
+        return self.model_copy(update={"highest": highest, "members": members})
+
+    def after(self, at: datetime, earned: Mapping[str, Profit], *, believed: bool = True) -> Base:
         """Take in what was earned by all accounts until a time.
 
         Parameters
@@ -73,13 +98,10 @@ class Base(Value):
         """
         day = f"{at:%Y-%m-%d}" if believed or not self.day else self.day
         total = sum((row.total for row in earned.values()), ZERO)
-        before = self.highest
-        highest = before if worth is None else max(worth, before or worth)
         return self.model_copy(
             update={
                 "day": day,
                 "earned": total + (self.earned if self.day == day else ZERO),
-                "highest": highest,
             }
         )
 

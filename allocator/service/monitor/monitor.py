@@ -137,11 +137,13 @@ class Monitor:
         """
         marks = marks_of(snapshot, mandate, missing, statuses)
         book = bare(snapshot)
+        self._base = self._base.of(self._venues.keys() | book.accounts.keys() | missing.keys())
         earned = self._earn(book, missing)
         self._under_way = worth_of(book, self._ledger.under_way())
-        # A peak of what was counted twice would never be reached again.
-        peak = marks.equity if self._ledger.clear() else None
-        self._base = self._base.after(marks.at, peak, earned, believed=self._believed())
+        self._base = self._base.after(marks.at, earned, believed=self._believed())
+        if marks.whole and self._ledger.clear():
+            # A peak of what was counted twice would never be reached again.
+            self._base = self._base.risen({row.account: row.equity for row in marks.accounts})
         self._base = self._base.without(self._bases.told(self._base))
         self._bases.keep(self._lease, self._base, marks.at)
         self.latest = marks
@@ -209,9 +211,14 @@ class Monitor:
             marks,
             rates=self._rates[urgent],
             day_start=self._base.earned + self._at_work,
-            fallen=drawdown(marks.equity, self._base.highest, self._under_way),
+            fallen=drawdown(marks.equity, self._peak(marks), self._under_way),
             venue_ages_s=self._ages(marks),
         )
+
+    def _peak(self, marks: Marks) -> Decimal | None:
+        """Tell the peak of these accounts; None: it is of others, and not known yet of these."""
+        same = self._base.members.keys() == {row.account for row in marks.accounts}
+        return self._base.highest if same else None
 
     def _of_kind(self, *, urgent: bool) -> tuple[TriggerRule, ...]:
         return tuple(row for row in self._rules if row.urgent == urgent)
