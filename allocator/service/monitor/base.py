@@ -47,6 +47,8 @@ class Base(Value):
     day, earned
         Profit of the book since midnight UTC of that day, without what people told that came from
         outside.
+    outside
+        What people told of that day that came from outside (negative: left), numeraire.
     heard
         Line of the audit up to which that was taken in; None: it never was.
     """
@@ -57,6 +59,7 @@ class Base(Value):
     members: Mapping[str, Num] = Field(default_factory=dict[str, Num])
     day: str = ""
     earned: Num = ZERO
+    outside: Num = ZERO
     heard: int | None = None
 
     def of(self, accounts: Collection[str]) -> Base:
@@ -98,17 +101,34 @@ class Base(Value):
         """
         day = f"{at:%Y-%m-%d}" if believed or not self.day else self.day
         total = sum((row.total for row in earned.values()), ZERO)
-        return self.model_copy(
-            update={
-                "day": day,
-                "earned": total + (self.earned if self.day == day else ZERO),
-            }
-        )
+        if self.day != day:
+            fresh = {"day": day, "earned": total, "outside": ZERO, "highest": self.peak}
+            return self.model_copy(update=fresh)
+        return self.model_copy(update={"earned": total + self.earned})
+
+    @property
+    def peak(self) -> Decimal | None:
+        """Equity that a drawdown is reckoned from: the highest without what left the book that day.
+
+        Whether that was in it still when it was the highest is not known before the day is over.
+        """
+        return None if self.highest is None else self.highest + min(self.outside, ZERO)
 
     def without(self, told: Told) -> Base:
-        """Leave out of the day's profit what people told that came from outside."""
-        earned = self.earned - told.amounts.get(self.day, ZERO)
-        return self.model_copy(update={"earned": earned, "heard": told.upto})
+        """Leave out what people told that came from outside, or left.
+
+        The day's profit lacks it, and the peak what left: else that were a drawdown for good.
+        """
+        today = told.amounts.get(self.day, ZERO)
+        before = sum((v for day, v in told.amounts.items() if day != self.day), ZERO)
+        return self.model_copy(
+            update={
+                "earned": self.earned - today,
+                "outside": self.outside + today,
+                "highest": None if self.highest is None else self.highest + min(before, ZERO),
+                "heard": told.upto,
+            }
+        )
 
     def owing(self, earned: Mapping[str, Profit], now: Mapping[str, Moment]) -> Base:
         """Go on from new moments, and owe the history what was earned until then."""
