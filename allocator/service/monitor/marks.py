@@ -14,6 +14,7 @@ from pydantic import Field
 from allocator.exposure import goals, present
 from allocator.limits import Meter, meters_of
 from allocator.margin import liquidation_distances, margin_ratio
+from allocator.models.account import Position
 from allocator.models.base import ZERO, Num, Utc, Value
 from allocator.models.errors import AllocatorError
 from allocator.models.mandate import Mandate
@@ -50,7 +51,7 @@ class AccountMark(Value):
     unrealised
         Profit of open positions that is not in the wallet.
     gross
-        Sum of the absolute notionals of its positions.
+        Sum of the absolute notionals of its positions; in hedge mode both legs count.
     leverage
         Gross over equity; None where equity is not positive.
     distance
@@ -254,8 +255,7 @@ def _account(book: Book, state: State, name: str) -> AccountMark:
     worth = equity(book, state, name)
     needed = total_requirement(book, state, name)
     gross = sum(
-        (abs(q) * book.units[i].notional for (a, i), q in book.quantity.items() if a == name),
-        ZERO,
+        (_contracts(place) * book.units[i].notional for i, place in row.positions.items()), ZERO
     )
     gains = sum((g * book.price(c) for (a, c), g in book.gains.items() if a == name), ZERO)
     moves = [abs(m) for m in liquidation_distances(book, state, name).values() if m is not None]
@@ -273,6 +273,11 @@ def _account(book: Book, state: State, name: str) -> AccountMark:
         leverage=_told(gross / worth if worth > 0 else None),
         distance=_told(min(moves, default=None)),
     )
+
+
+def _contracts(place: Position) -> Decimal:
+    """Count contracts, both legs of a hedged pair."""
+    return abs(place.net) if place.legs is None else place.legs.long + place.legs.short
 
 
 def _told(value: Decimal | None) -> Decimal | None:
