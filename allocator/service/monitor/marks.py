@@ -20,6 +20,7 @@ from allocator.models.errors import AllocatorError
 from allocator.models.mandate import Mandate
 from allocator.models.snapshot import Snapshot
 from allocator.models.status import VenueStatus
+from allocator.service.monitor.apart import apart
 from allocator.state import (
     Book,
     State,
@@ -54,9 +55,12 @@ class AccountMark(Value):
         Sum of the absolute notionals of its positions; in hedge mode both legs count.
     leverage
         Gross over equity; None where equity is not positive.
+    ratio
+        Collateral over maintenance margin of the worst pool; a position with a margin of its own
+        is one.
     distance
-        Nearest price move, as a positive fraction, at which collateral equals maintenance
-        margin; None: no move does it.
+        Nearest price move, as a positive fraction, at which collateral of a pool equals
+        maintenance margin; None: no move does it.
     """
 
     account: str
@@ -259,6 +263,9 @@ def _account(book: Book, state: State, name: str) -> AccountMark:
     )
     gains = sum((g * book.price(c) for (a, c), g in book.gains.items() if a == name), ZERO)
     moves = [abs(m) for m in liquidation_distances(book, state, name).values() if m is not None]
+    alone = tuple(apart(book.snapshot, row))
+    moves += [found.distance for found in alone if found.distance is not None]
+    ratios = [margin_ratio(book, state, name), *(found.ratio for found in alone)]
     return AccountMark(
         account=name,
         owner=row.owner,
@@ -268,7 +275,7 @@ def _account(book: Book, state: State, name: str) -> AccountMark:
         unrealised=published(gains),
         initial=published(needed.initial),
         maintenance=published(needed.maintenance),
-        ratio=_told(margin_ratio(book, state, name)),
+        ratio=_told(min((ratio for ratio in ratios if ratio is not None), default=None)),
         gross=published(gross),
         leverage=_told(gross / worth if worth > 0 else None),
         distance=_told(min(moves, default=None)),
