@@ -29,7 +29,8 @@ mostly passed, and would keep people from what is so now."""
 
 PATIENCE = timedelta(seconds=60)
 MOST_TRIES = 12
-"""How often an address that takes no alert is tried, where another took it: about a minute."""
+"""How often in a row an address that takes no alert is tried, where another took it: about a
+minute."""
 MOST_TRIED = 20
 """Alerts under trial that are remembered."""
 
@@ -116,29 +117,38 @@ def _sender(box: Any) -> Send:
 class Addresses:
     """Sends to several addresses, to each what it has not got yet.
 
-    An address that takes nothing is tried again for a while, and then given up if another has
-    taken it: it must neither repeat an alert to the others nor hold back those that follow.
+    An address that takes nothing is tried again for a while. After that no digest waits for it
+    that another has taken: it must neither repeat an alert to the others nor hold back those that
+    follow.
     """
 
     def __init__(self, sends: Sequence[Send]) -> None:
         self._sends = tuple(sends)
-        self._tries = OrderedDict[tuple[str, str], tuple[int, set[int]]]()
+        self._got = OrderedDict[tuple[str, str], set[int]]()
+        # How often in a row each took nothing, whatever it was: what waits grows meanwhile, and is
+        # another text each time.
+        self._failed = Counter[int]()
 
     def __call__(self, title: str, text: str) -> bool:
         """Send; tell whether it is not to be tried again."""
-        tries, got = self._tries.pop((title, text), (0, set[int]()))
+        got = self._got.pop((title, text), set[int]())
         for number, send in enumerate(self._sends, 1):
-            if number not in got and _took(send, title, text):
+            if number in got:
+                continue
+            if _took(send, title, text):
                 got.add(number)
+                self._failed[number] = 0
+            else:
+                self._failed[number] += 1
         missing = [n for n in range(1, len(self._sends) + 1) if n not in got]
         if not missing:
             return True
         log.error("alert was not taken", extra={"addresses": missing, "of": len(self._sends)})
-        if got and tries + 1 >= MOST_TRIES:
+        if got and all(self._failed[number] >= MOST_TRIES for number in missing):
             return True
-        self._tries[title, text] = tries + 1, got
-        while len(self._tries) > MOST_TRIED:
-            self._tries.popitem(last=False)
+        self._got[title, text] = got
+        while len(self._got) > MOST_TRIED:
+            self._got.popitem(last=False)
         return False
 
 
@@ -265,9 +275,9 @@ class Notifier:
             words = f"no tick since {stamp(last_tick or started)}"
             if await self._tell(f"{self._name}: {WORDS['dead_man']}", words):
                 self._dead_since = now
-        elif not dead and self._dead_since is not None:
+        over = not dead and self._dead_since is not None
+        if over and await self._tell(f"{self._name}: the scheduler ticks again", "all is well"):
             self._dead_since = None
-            await self._tell(f"{self._name}: the scheduler ticks again", "all is well")
         return dead
 
     async def stuck(self, why: str) -> None:
@@ -286,12 +296,11 @@ class Notifier:
 
     async def _stands(self, what: str, why: str) -> None:
         head = f"{self._name}: {what}"
-        if why and what not in self._standing:
-            if await self._tell(head, why):
-                self._standing.add(what)
-        elif not why and what in self._standing:
+        if why and what not in self._standing and await self._tell(head, why):
+            self._standing.add(what)
+        over = not why and what in self._standing
+        if over and await self._tell(f"{head}: that is over", "all is well"):
             self._standing.remove(what)
-            await self._tell(f"{head}: that is over", "all is well")
 
     async def test(self) -> bool:
         """Send a test to everybody."""

@@ -14,12 +14,13 @@ from pydantic import Field
 from allocator.exposure import goals, present
 from allocator.limits import Meter, meters_of
 from allocator.margin import liquidation_distances, margin_ratio
+from allocator.models.account import Position
 from allocator.models.base import ZERO, Num, Utc, Value
 from allocator.models.errors import AllocatorError
 from allocator.models.mandate import Mandate
 from allocator.models.snapshot import Snapshot
 from allocator.models.status import VenueStatus
-from allocator.risk.triggers import Observation
+from allocator.service.monitor.apart import apart
 from allocator.state import (
     Book,
     State,
@@ -51,12 +52,15 @@ class AccountMark(Value):
     unrealised
         Profit of open positions that is not in the wallet.
     gross
-        Sum of the absolute notionals of its positions.
+        Sum of the absolute notionals of its positions; in hedge mode both legs count.
     leverage
         Gross over equity; None where equity is not positive.
+    ratio
+        Collateral over maintenance margin of the worst pool; a position with a margin of its own
+        is one.
     distance
-        Nearest price move, as a positive fraction, at which collateral equals maintenance
-        margin; None: no move does it.
+        Nearest price move, as a positive fraction, at which collateral of a pool equals
+        maintenance margin; None: no move does it.
     """
 
     account: str
@@ -217,6 +221,13 @@ def bare(snapshot: Snapshot) -> Book:
     return Book.of(snapshot, Mandate())
 
 
+@lawful
+def worth_of(book: Book, units: Mapping[str, Decimal]) -> Decimal:
+    """Value units by asset, numeraire; an asset without a price is worth nothing."""
+    known = book.snapshot.assets
+    return sum((u * book.price(c) for c, u in units.items() if c in known), ZERO)
+
+
 def _by_mandate(
     snapshot: Snapshot, mandate: Mandate | None, unread: Collection[str]
 ) -> tuple[tuple[ExposureMark, ...], tuple[LimitMark, ...], str]:
@@ -248,11 +259,13 @@ def _account(book: Book, state: State, name: str) -> AccountMark:
     worth = equity(book, state, name)
     needed = total_requirement(book, state, name)
     gross = sum(
-        (abs(q) * book.units[i].notional for (a, i), q in book.quantity.items() if a == name),
-        ZERO,
+        (_contracts(place) * book.units[i].notional for i, place in row.positions.items()), ZERO
     )
     gains = sum((g * book.price(c) for (a, c), g in book.gains.items() if a == name), ZERO)
     moves = [abs(m) for m in liquidation_distances(book, state, name).values() if m is not None]
+    alone = tuple(apart(book.snapshot, row))
+    moves += [found.distance for found in alone if found.distance is not None]
+    ratios = [margin_ratio(book, state, name), *(found.ratio for found in alone)]
     return AccountMark(
         account=name,
         owner=row.owner,
@@ -262,11 +275,16 @@ def _account(book: Book, state: State, name: str) -> AccountMark:
         unrealised=published(gains),
         initial=published(needed.initial),
         maintenance=published(needed.maintenance),
-        ratio=_told(margin_ratio(book, state, name)),
+        ratio=_told(min((ratio for ratio in ratios if ratio is not None), default=None)),
         gross=published(gross),
         leverage=_told(gross / worth if worth > 0 else None),
         distance=_told(min(moves, default=None)),
     )
+
+
+def _contracts(place: Position) -> Decimal:
+    """Count contracts, both legs of a hedged pair."""
+    return abs(place.net) if place.legs is None else place.legs.long + place.legs.short
 
 
 def _told(value: Decimal | None) -> Decimal | None:
@@ -341,60 +359,3 @@ def _share(used: Decimal | None, cap: Decimal, bound: str, *, exceeded: bool) ->
     if over is None or under is None or under <= 0:
         return BEYOND if exceeded else ZERO
     return over / under
-
-
-def _safe(figure: Decimal | None) -> Decimal:
-    """Tell the figure of an account that was read; of one that nothing can liquidate a high one.
-
-    It is known: a trigger that has fired on such an account arms again.
-    """
-    return BEYOND if figure is None else figure
-
-
-def observation(
-    marks: Marks,
-    *,
-    rates: Mapping[str, Decimal],
-    day_start: Decimal | None,
-    highest: Decimal | None,
-    venue_ages_s: Mapping[str, Decimal],
-) -> Observation:
-    """Turn marks into the figures that triggers watch.
-
-    Parameters
-    ----------
-    rates
-        Funding rates that a jump is reckoned from, by instrument.
-    day_start, highest
-        Profit of the book, numeraire: since midnight UTC, and equity's peak without what was
-        paid in or out; None: not known.
-    venue_ages_s
-        Seconds since each venue was last read whole.
-    """
-    worth = marks.equity
-    fallen = None
-    if worth is not None and highest is not None and highest > 0:
-        fallen = max(ZERO, (highest - worth) / highest)
-    shares = dict[str, Decimal | None]()
-    for row in marks.limits:
-        held = shares.get(row.limit)
-        if row.share is not None and (held is None or row.share > held):
-            shares[row.limit] = row.share
-    return Observation(
-        marks.at,
-        {
-            "drift": {row.underlying: row.beyond for row in marks.exposures},
-            "margin_ratio": {row.account: _safe(row.ratio) for row in marks.accounts},
-            "liquidation_distance": {row.account: _safe(row.distance) for row in marks.accounts},
-            "pnl": {"book": day_start},
-            "drawdown": {"book": fallen},
-            "utilisation": shares,
-            "venue": dict(venue_ages_s),
-            "funding": {
-                name: abs(rate - rates[name])
-                for name, rate in marks.funding.items()
-                if name in rates
-            },
-        },
-        marks.statuses,
-    )
