@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.requests import ClientDisconnect
 
 from allocator.models.api import Scope
 from allocator.models.errors import AllocatorError
@@ -24,7 +25,6 @@ from allocator.service.http.tokens import Principal
 
 KEY = "Idempotency-Key"
 LONGEST_KEY = 200
-LARGEST_BODY = 8_000_000
 
 UNAVAILABLE = (DBAPIError, PoolTimeoutError)
 """How a database fails a request."""
@@ -99,9 +99,10 @@ async def _once(
     if not key or len(key) > LONGEST_KEY or not key.isprintable():
         detail = f"a POST needs the header {KEY}: 1 to {LONGEST_KEY} printable characters"
         raise ProblemError(400, "IDEMPOTENCY_KEY_WANTED", detail)
-    body = await request.body()
-    if len(body) > LARGEST_BODY:
-        raise ProblemError(413, "TOO_LARGE", f"a body has {LARGEST_BODY} bytes at most")
+    try:
+        body = await request.body()
+    except ClientDisconnect as error:
+        raise ProblemError(400, "CUT_OFF", "the request broke off within its body") from error
     target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     site = site_of(request)
     asked = request_hash(request.method, target, body)

@@ -12,6 +12,7 @@ from allocator.service.dashboard.installation import install
 from allocator.service.http import acting, events, problems, routes
 from allocator.service.http.lanes import Lanes
 from allocator.service.http.site import Site
+from allocator.service.http.sizes import Sizes
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -53,6 +54,7 @@ def create(site: Site) -> FastAPI:
         return response
 
     app.add_middleware(Lanes)
+    app.add_middleware(Sizes)
     return app
 
 
