@@ -93,7 +93,9 @@ def execute(site: Served, asking: Executes, plan_hash: PlanHash) -> api.SlotView
     return deeds.execute(site, plan_hash, asking.name)
 
 
-@router.post("/plans/{plan_hash}/frontier", status_code=202, openapi_extra=_KEY)
+@router.post(
+    "/plans/{plan_hash}/frontier", status_code=202, openapi_extra=_KEY, responses=responses(429)
+)
 def frontier(
     site: Served,
     _asking: Plans,
@@ -114,14 +116,14 @@ def cancel(site: Served, asking: Stops, plan_hash: PlanHash) -> api.SlotView:
     return deeds.cancel(site, plan_hash, asking.name)
 
 
-@router.post("/what-if", status_code=202, openapi_extra=_KEY)
+@router.post("/what-if", status_code=202, openapi_extra=_KEY, responses=responses(429))
 def post_what_if(site: Served, _asking: Plans, body: bodies.WhatIfRequest) -> api.JobView:
     """Begin to decide cases beside the book as it is."""
     site.service.snapshots.latest()
     return site.jobs.start("what-if", lambda watch: what_if(site, body.cases, watch))
 
 
-@router.post("/sweeps", status_code=202, openapi_extra=_KEY)
+@router.post("/sweeps", status_code=202, openapi_extra=_KEY, responses=responses(429))
 def post_sweep(site: Served, _asking: Plans, body: bodies.SweepRequest) -> api.JobView:
     """Begin to decide every point of a grid on the book as it is."""
     site.service.snapshots.latest()
