@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from allocator.models.config import Config
 from allocator.service.http.tokens import Principal, Tokens
 
 COOKIE = "allocator_session"
+"""The beginning of the cookie's name."""
+
 LASTS = timedelta(hours=12)
 MOST = 1000
 
@@ -29,10 +33,27 @@ class Session:
     until: datetime
 
 
-class Sessions:
-    """Sessions by the random id in the cookie."""
+def cookie_of(config: Config) -> str:
+    """Name the cookie of a service.
 
-    def __init__(self, tokens: Tokens) -> None:
+    Browsers tell the cookies of one host apart by their names alone: the books of a host, each at
+    its own port, would put theirs in one another's place.
+    """
+    told = f"{config.installation}\n{config.service.http.port}"
+    return f"{COOKIE}_{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+
+
+class Sessions:
+    """Sessions by the random id in the cookie.
+
+    Attributes
+    ----------
+    cookie
+        What the cookie is called.
+    """
+
+    def __init__(self, tokens: Tokens, cookie: str = COOKIE) -> None:
+        self.cookie = cookie
         self._tokens = tokens
         self._sessions = dict[str, Session]()
         self._codes = dict[str, str]()
