@@ -37,7 +37,8 @@ def create(site: Site) -> FastAPI:
     )
     app.state.site = site
     problems.install(app)
-    for router in (routes.open_routes, routes.router, acting.router, events.router):
+    parts = routes.open_routes, routes.router, acting.router, acting.long_router, events.router
+    for router in parts:
         app.include_router(router)
     sessions = install(app, site)
     site.service.enter = lambda name: f"/enter?code={sessions.code(name)}"

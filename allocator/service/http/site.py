@@ -14,6 +14,7 @@ from allocator.models.api import JobView
 from allocator.models.base import Value, json_value
 from allocator.models.errors import AllocatorError, RefusedError
 from allocator.service.http import writes
+from allocator.service.http.few import Few
 from allocator.service.http.once import Replies
 from allocator.service.http.problems import ProblemError
 from allocator.service.http.readiness import Readiness
@@ -122,6 +123,7 @@ class Site:
         self.replies = Replies(service.engine)
         writes.watch(service.engine)
         self.jobs = Jobs()
+        self.few = Few()
         self.readiness = Readiness(self.views.health)
         self.verification = Verification(self.views.audit_check)
 
