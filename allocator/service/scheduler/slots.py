@@ -17,7 +17,9 @@ from allocator.execution.leader import Lease, fence
 from allocator.models.base import stamp
 from allocator.models.errors import JournalError
 from allocator.models.records import CycleRow, PlanRow
+from allocator.models.service import Schedule
 from allocator.models.service_records import PauseRow, SlotRow
+from allocator.service.scheduler.definitions import definition, starts
 
 Kind = Literal["plan", "repair", "execute"]
 Origin = Literal["schedule", "trigger", "person", "again"]
@@ -157,6 +159,13 @@ class Slots:
         )
         with Session(self.reads) as session:
             return session.exec(query).first()
+
+    def starts(self, schedules: Sequence[Schedule], now: datetime) -> dict[str, datetime]:
+        """Tell from when on the slots of schedules count; a changed one begins anew."""
+        latest = {row.id: self.last_due(row.id, now) for row in schedules}
+        told = {row.id: definition(row) for row in schedules}
+        with Session(self._engine) as session, session.begin():
+            return starts(session, self.portfolio, told, latest, now)
 
     def with_status(self, *statuses: Status) -> tuple[Slot, ...]:
         """List slots that stand so, the oldest first."""

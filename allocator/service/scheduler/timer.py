@@ -71,8 +71,7 @@ class Timer:
         self._leaps = leaps
         self._leapt = leapt
         self._untold = dict[str, list[Asked]]()
-        started = clock.now()
-        self._after = {row.id: slots.last_due(row.id, started) or started for row in schedules}
+        self._after = slots.starts(schedules, clock.now())
 
     def tick(self) -> int:
         """Write down what fell due; returns how many slots are new."""
