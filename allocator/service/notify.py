@@ -29,7 +29,8 @@ mostly passed, and would keep people from what is so now."""
 
 PATIENCE = timedelta(seconds=60)
 MOST_TRIES = 12
-"""How often an address that takes no alert is tried, where another took it: about a minute."""
+"""How often in a row an address that takes no alert is tried, where another took it: about a
+minute."""
 MOST_TRIED = 20
 """Alerts under trial that are remembered."""
 
@@ -116,29 +117,38 @@ def _sender(box: Any) -> Send:
 class Addresses:
     """Sends to several addresses, to each what it has not got yet.
 
-    An address that takes nothing is tried again for a while, and then given up if another has
-    taken it: it must neither repeat an alert to the others nor hold back those that follow.
+    An address that takes nothing is tried again for a while. After that no digest waits for it
+    that another has taken: it must neither repeat an alert to the others nor hold back those that
+    follow.
     """
 
     def __init__(self, sends: Sequence[Send]) -> None:
         self._sends = tuple(sends)
-        self._tries = OrderedDict[tuple[str, str], tuple[int, set[int]]]()
+        self._got = OrderedDict[tuple[str, str], set[int]]()
+        # How often in a row each took nothing, whatever it was: what waits grows meanwhile, and is
+        # another text each time.
+        self._failed = Counter[int]()
 
     def __call__(self, title: str, text: str) -> bool:
         """Send; tell whether it is not to be tried again."""
-        tries, got = self._tries.pop((title, text), (0, set[int]()))
+        got = self._got.pop((title, text), set[int]())
         for number, send in enumerate(self._sends, 1):
-            if number not in got and _took(send, title, text):
+            if number in got:
+                continue
+            if _took(send, title, text):
                 got.add(number)
+                self._failed[number] = 0
+            else:
+                self._failed[number] += 1
         missing = [n for n in range(1, len(self._sends) + 1) if n not in got]
         if not missing:
             return True
         log.error("alert was not taken", extra={"addresses": missing, "of": len(self._sends)})
-        if got and tries + 1 >= MOST_TRIES:
+        if got and all(self._failed[number] >= MOST_TRIES for number in missing):
             return True
-        self._tries[title, text] = tries + 1, got
-        while len(self._tries) > MOST_TRIED:
-            self._tries.popitem(last=False)
+        self._got[title, text] = got
+        while len(self._got) > MOST_TRIED:
+            self._got.popitem(last=False)
         return False
 
 

@@ -181,3 +181,21 @@ def test_an_instance_alone_that_cannot_lead_tells_why_within_a_minute(
     service.beats.beat("other", leads=True, at=clock.at)
     asyncio.run(service.telling.alert(START))
     assert [title for title, _ in taken.got[1:]] == ["desk: no instance can lead: that is over"]
+
+
+def test_an_address_that_takes_nothing_repeats_no_alert_to_the_other(lite: Engine) -> None:
+    got, box = list[str](), Box(lite)
+
+    def takes(_title: str, text: str) -> bool:
+        got.append(text)
+        return True
+
+    box.notifier._send = Addresses([takes, lambda _title, _text: False])
+    for minute in range(30):
+        box.alert("trigger", what=f"trigger number {minute}.")
+        for _ in range(6):
+            box.clock.at += timedelta(seconds=5)
+            box.deliver()
+    heard = [sum(f"number {minute}." in text for text in got) for minute in range(30)]
+    assert max(heard) <= 3
+    assert box.outbox.count() <= 1

@@ -37,13 +37,18 @@ class Base(Value):
     moments
         By account, as it was last read.
     highest
-        The highest equity of the book, moved along with what was paid in or out.
+        The highest equity of the book. What goes from one of its accounts to another changes it
+        by nothing.
+    members
+        Equity of each account of the book when it was last read whole, which the peak is of.
     owed
         What was earned and is not known to be in the history of marks, by account: it is kept
         here before it is written there, and a crash in between neither loses nor doubles it.
     day, earned
         Profit of the book since midnight UTC of that day, without what people told that came from
         outside.
+    outside
+        What people told of that day that came from outside (negative: left), numeraire.
     heard
         Line of the audit up to which that was taken in; None: it never was.
     """
@@ -51,18 +56,42 @@ class Base(Value):
     moments: Mapping[str, Moment] = Field(default_factory=dict[str, Moment])
     owed: Mapping[str, Earned] = Field(default_factory=dict[str, Earned])
     highest: Num | None = None
+    members: Mapping[str, Num] = Field(default_factory=dict[str, Num])
     day: str = ""
     earned: Num = ZERO
+    outside: Num = ZERO
     heard: int | None = None
 
-    def after(
-        self,
-        at: datetime,
-        worth: Decimal | None,
-        earned: Mapping[str, Profit],
-        *,
-        believed: bool = True,
-    ) -> Base:
+    def of(self, accounts: Collection[str]) -> Base:
+        """Go on without what is not among the accounts of the book.
+
+        What happens to an account while it is out is nothing that the book earns.
+        """
+        return self.model_copy(
+            update={
+                "moments": {name: row for name, row in self.moments.items() if name in accounts}
+            }
+        )
+
+    def risen(self, members: Mapping[str, Decimal]) -> Base:
+        """Raise the peak by a reading of the whole book.
+
+        It moves along with accounts that came into the book or were taken out of it since: they
+        bring no profit and leave no loss.
+
+        Parameters
+        ----------
+        members
+            Equity by account.
+        """
+        worth, highest = sum(members.values(), ZERO), self.highest
+        if highest is not None and self.members:
+            highest += sum((v for name, v in members.items() if name not in self.members), ZERO)
+            highest -= sum((v for name, v in self.members.items() if name not in members), ZERO)
+        highest = worth if highest is None else max(worth, highest)
+        return self.model_copy(update={"highest": highest, "members": members})
+
+    def after(self, at: datetime, earned: Mapping[str, Profit], *, believed: bool = True) -> Base:
         """Take in what was earned by all accounts until a time.
 
         Parameters
@@ -72,21 +101,34 @@ class Base(Value):
         """
         day = f"{at:%Y-%m-%d}" if believed or not self.day else self.day
         total = sum((row.total for row in earned.values()), ZERO)
-        paid_in = sum((row.flows for row in earned.values()), ZERO)
-        before = None if self.highest is None else self.highest + paid_in
-        highest = before if worth is None else max(worth, before or worth)
-        return self.model_copy(
-            update={
-                "day": day,
-                "earned": total + (self.earned if self.day == day else ZERO),
-                "highest": highest,
-            }
-        )
+        if self.day != day:
+            fresh = {"day": day, "earned": total, "outside": ZERO, "highest": self.peak}
+            return self.model_copy(update=fresh)
+        return self.model_copy(update={"earned": total + self.earned})
+
+    @property
+    def peak(self) -> Decimal | None:
+        """Equity that a drawdown is reckoned from: the highest without what left the book that day.
+
+        Whether that was in it still when it was the highest is not known before the day is over.
+        """
+        return None if self.highest is None else self.highest + min(self.outside, ZERO)
 
     def without(self, told: Told) -> Base:
-        """Leave out of the day's profit what people told that came from outside."""
-        earned = self.earned - told.amounts.get(self.day, ZERO)
-        return self.model_copy(update={"earned": earned, "heard": told.upto})
+        """Leave out what people told that came from outside, or left.
+
+        The day's profit lacks it, and the peak what left: else that were a drawdown for good.
+        """
+        today = told.amounts.get(self.day, ZERO)
+        before = sum((v for day, v in told.amounts.items() if day != self.day), ZERO)
+        return self.model_copy(
+            update={
+                "earned": self.earned - today,
+                "outside": self.outside + today,
+                "highest": None if self.highest is None else self.highest + min(before, ZERO),
+                "heard": told.upto,
+            }
+        )
 
     def owing(self, earned: Mapping[str, Profit], now: Mapping[str, Moment]) -> Base:
         """Go on from new moments, and owe the history what was earned until then."""

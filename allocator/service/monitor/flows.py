@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func
 from sqlmodel import Session, col, select
 
 from allocator.execution.attempts import Attempt, of_row, sender, touched
+from allocator.execution.audit import ATTEMPT
 from allocator.execution.database import READ_ONLY
 from allocator.execution.transitions import State
 from allocator.models.base import ZERO
 from allocator.models.intents import MoveIntent, OrderIntent, TransferIntent
-from allocator.models.records import AttemptRow
+from allocator.models.records import AttemptRow, EventRow
 from allocator.service.monitor.profit import Flows
 
 Part = Literal["moved", "fees", "fills"]
@@ -25,6 +25,9 @@ Entry = tuple[str, Part, str, Decimal]
 
 LEFT = frozenset({State.ACKED, State.IN_TRANSIT, State.SETTLED})
 """States of a transfer in which its amount has left the sender."""
+
+MOST_NAMED = 500
+"""Requests that one query names."""
 
 
 def entries(attempt: Attempt) -> Iterator[Entry]:
@@ -46,39 +49,84 @@ def entries(attempt: Attempt) -> Iterator[Entry]:
 
 
 class Ledger:
-    """Adds the journal's requests up by account; each read takes in only what changed."""
+    """Adds the journal's requests up by account; each read takes in only what changed.
+
+    What changed is told by the audit, whose lines are numbered: times are of clocks, which are set
+    and differ from one machine to the next.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine.execution_options(**{READ_ONLY: True})
         self._open = dict[str, tuple[Entry, ...]]()
-        self._edge = set[str]()
-        self._until: datetime | None = None
+        self._sent = dict[str, tuple[State, TransferIntent]]()
+        self._stepped = dict[str, TransferIntent]()
+        self._line: int | None = None
+        self._ahead = frozenset[str]()
         self._totals = defaultdict[tuple[str, Part, str], Decimal](Decimal)
 
     def unsettled(self) -> set[str]:
         """Name accounts with a request under way, as of the last reading."""
         return {account for rows in self._open.values() for account, *_ in rows}
 
+    def under_way(self) -> dict[str, Decimal]:
+        """Tell the units by asset that were on their way at the last reading or just before it.
+
+        What ended between the last two readings is among them: wallets that were read meanwhile may
+        lack it.
+        """
+        out = defaultdict[str, Decimal](Decimal)
+        sent = {name: intent for name, (_, intent) in self._sent.items()}
+        for intent in {**sent, **self._stepped}.values():
+            out[intent.asset] += intent.amount
+        return dict(out)
+
+    def doubtful(self, account: str) -> dict[str, Decimal]:
+        """Tell the units by asset that an account may have sent without the sums knowing of it.
+
+        What ended between the last two readings is among them: its receiver may lack it.
+        """
+        left = {name for name, (state, _) in self._sent.items() if state in LEFT}
+        sent = {name: intent for name, (_, intent) in self._sent.items() if name not in left}
+        out = defaultdict[str, Decimal](Decimal)
+        for intent in {**sent, **self._stepped}.values():
+            if intent.source == account:
+                out[intent.asset] += intent.amount
+        return dict(out)
+
+    def clear(self) -> bool:
+        """Tell whether wallets that were read between the last two readings hold nothing twice.
+
+        What leaves and arrives meanwhile may have been seen at both ends.
+        """
+        asked = (State.IN_TRANSIT, State.MANUAL)
+        return not self._stepped and all(state in asked for state, _ in self._sent.values())
+
     def read(self) -> dict[str, Flows]:
         """Tell the sums so far, by account."""
-        query = select(AttemptRow).order_by(col(AttemptRow.updated_at))
-        if self._until is not None:
-            query = query.where(col(AttemptRow.updated_at) >= self._until)
         with Session(self._engine) as session:
-            rows = session.exec(query).all()
-            for row in rows:
-                self._take(of_row(row), row.updated_at)
+            upto = session.exec(select(func.max(EventRow.seq))).one() or 0
+            rows = list(_changed(session, self._line, upto))
+            later = _named(session, upto)
+        first, self._stepped = self._line is None, {}
+        for row in rows:
+            self._take(of_row(row))
+        if first:
+            self._stepped = {}
+        # These may have been read as they are after that line: they will be read once more.
+        self._ahead = frozenset(row.client_id for row in rows if row.client_id in later)
+        self._line = upto
         return self._flows()
 
-    def _take(self, attempt: Attempt, at: datetime) -> None:
+    def _take(self, attempt: Attempt) -> None:
         """Replace what a request had added; one that has ended is not kept any longer."""
         name = attempt.client_id
-        if name in self._edge and attempt.final:
+        if name in self._ahead and name not in self._open:
             return
-        if self._until is None or at > self._until:
-            self._until, self._edge = at, set()
-        if attempt.final:
-            self._edge.add(name)
+        self._sent.pop(name, None)
+        if isinstance(attempt.intent, TransferIntent):
+            self._stepped[name] = attempt.intent
+            if not attempt.final:
+                self._sent[name] = attempt.state, attempt.intent
         for account, part, asset, amount in self._open.pop(name, ()):
             self._totals[account, part, asset] -= amount
         found = tuple(entries(attempt))
@@ -108,3 +156,26 @@ class Ledger:
             )
             for name in moved.keys() | fees.keys() | fills.keys()
         }
+
+
+def _changed(session: Session, after: int | None, upto: int) -> Iterator[AttemptRow]:
+    """Read the requests that changed in these lines of the audit; None: all that there are."""
+    if after is None:
+        yield from session.exec(select(AttemptRow))
+        return
+    names = sorted(_named(session, after, upto))
+    for first in range(0, len(names), MOST_NAMED):
+        some = names[first : first + MOST_NAMED]
+        yield from session.exec(select(AttemptRow).where(col(AttemptRow.client_id).in_(some)))
+
+
+def _named(session: Session, after: int, upto: int | None = None) -> frozenset[str]:
+    """Name the requests that the audit says were stepped after a line, up to another one."""
+    query = select(EventRow.subject).where(
+        col(EventRow.seq) > after,
+        col(EventRow.subject).startswith(ATTEMPT),
+        EventRow.what == "state",
+    )
+    if upto is not None:
+        query = query.where(col(EventRow.seq) <= upto)
+    return frozenset(row.removeprefix(ATTEMPT) for row in session.exec(query))

@@ -19,7 +19,6 @@ from allocator.models.errors import AllocatorError
 from allocator.models.mandate import Mandate
 from allocator.models.snapshot import Snapshot
 from allocator.models.status import VenueStatus
-from allocator.risk.triggers import Observation
 from allocator.state import (
     Book,
     State,
@@ -217,6 +216,13 @@ def bare(snapshot: Snapshot) -> Book:
     return Book.of(snapshot, Mandate())
 
 
+@lawful
+def worth_of(book: Book, units: Mapping[str, Decimal]) -> Decimal:
+    """Value units by asset, numeraire; an asset without a price is worth nothing."""
+    known = book.snapshot.assets
+    return sum((u * book.price(c) for c, u in units.items() if c in known), ZERO)
+
+
 def _by_mandate(
     snapshot: Snapshot, mandate: Mandate | None, unread: Collection[str]
 ) -> tuple[tuple[ExposureMark, ...], tuple[LimitMark, ...], str]:
@@ -341,60 +347,3 @@ def _share(used: Decimal | None, cap: Decimal, bound: str, *, exceeded: bool) ->
     if over is None or under is None or under <= 0:
         return BEYOND if exceeded else ZERO
     return over / under
-
-
-def _safe(figure: Decimal | None) -> Decimal:
-    """Tell the figure of an account that was read; of one that nothing can liquidate a high one.
-
-    It is known: a trigger that has fired on such an account arms again.
-    """
-    return BEYOND if figure is None else figure
-
-
-def observation(
-    marks: Marks,
-    *,
-    rates: Mapping[str, Decimal],
-    day_start: Decimal | None,
-    highest: Decimal | None,
-    venue_ages_s: Mapping[str, Decimal],
-) -> Observation:
-    """Turn marks into the figures that triggers watch.
-
-    Parameters
-    ----------
-    rates
-        Funding rates that a jump is reckoned from, by instrument.
-    day_start, highest
-        Profit of the book, numeraire: since midnight UTC, and equity's peak without what was
-        paid in or out; None: not known.
-    venue_ages_s
-        Seconds since each venue was last read whole.
-    """
-    worth = marks.equity
-    fallen = None
-    if worth is not None and highest is not None and highest > 0:
-        fallen = max(ZERO, (highest - worth) / highest)
-    shares = dict[str, Decimal | None]()
-    for row in marks.limits:
-        held = shares.get(row.limit)
-        if row.share is not None and (held is None or row.share > held):
-            shares[row.limit] = row.share
-    return Observation(
-        marks.at,
-        {
-            "drift": {row.underlying: row.beyond for row in marks.exposures},
-            "margin_ratio": {row.account: _safe(row.ratio) for row in marks.accounts},
-            "liquidation_distance": {row.account: _safe(row.distance) for row in marks.accounts},
-            "pnl": {"book": day_start},
-            "drawdown": {"book": fallen},
-            "utilisation": shares,
-            "venue": dict(venue_ages_s),
-            "funding": {
-                name: abs(rate - rates[name])
-                for name, rate in marks.funding.items()
-                if name in rates
-            },
-        },
-        marks.statuses,
-    )

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from allocator.execution.leader import Lease
+from allocator.models.base import ZERO
 from allocator.models.errors import InputError
 from allocator.models.mandate import Mandate
 from allocator.models.service import TriggerRule
@@ -18,8 +19,9 @@ from allocator.service.monitor.base import Bases
 from allocator.service.monitor.flows import Ledger
 from allocator.service.monitor.history import MarkStore
 from allocator.service.monitor.lines import Lines
-from allocator.service.monitor.marks import Marks, bare, marks_of, observation
+from allocator.service.monitor.marks import Marks, bare, marks_of, worth_of
 from allocator.service.monitor.memory import Heard
+from allocator.service.monitor.observed import drawdown, observation
 from allocator.service.monitor.outcomes import Lost, Outcomes
 from allocator.service.monitor.profit import Flows, Moment, Profit, moment, profit
 from allocator.service.monitor.resting import Tries, anew, fired, looked, news, rests
@@ -90,6 +92,9 @@ class Monitor:
         self._read_at = dict[str, datetime]()
         self._known: Mapping[str, Flows] | None = None
         self._moving = set[str]()
+        self._under_way = ZERO
+        # What accounts earned that are not at rest: it is in no mark yet.
+        self._at_work = ZERO
         # What urgent triggers saw of funding last, and the others, which rest during a cycle.
         self._rates = lines.memory.rates()
         self._tries: Tries = {}
@@ -131,8 +136,14 @@ class Monitor:
             When another leads by now.
         """
         marks = marks_of(snapshot, mandate, missing, statuses)
-        earned = self._earn(bare(snapshot), missing)
-        self._base = self._base.after(marks.at, marks.equity, earned, believed=self._believed())
+        book = bare(snapshot)
+        self._base = self._base.of(self._venues.keys() | book.accounts.keys() | missing.keys())
+        earned = self._earn(book, missing)
+        self._under_way = worth_of(book, self._ledger.under_way())
+        self._base = self._base.after(marks.at, earned, believed=self._believed())
+        if marks.whole and self._ledger.clear():
+            # A peak of what was counted twice would never be reached again.
+            self._base = self._base.risen({row.account: row.equity for row in marks.accounts})
         self._base = self._base.without(self._bases.told(self._base))
         self._bases.keep(self._lease, self._base, marks.at)
         self.latest = marks
@@ -145,19 +156,26 @@ class Monitor:
         """Reckon what accounts earned since they were last at rest.
 
         An account through which something went while it was read, or goes still, is left for
-        the next mark: nobody can say whether its wallets show it already.
+        the next mark: nobody can say whether its wallets show it already. What it has earned until
+        now is told to triggers all the same, for it may be at work, or wait for a person, for long:
+        without what it may have sent, so that no transfer is taken for a loss.
         """
         flows, out, moments = self._ledger.read(), dict[str, Profit](), dict[str, Moment]()
         known = flows if self._known is None else self._known
         moving = self._moving | self._ledger.unsettled()
         moving |= {name for name in flows if flows[name] != known.get(name)}
-        for name in book.accounts.keys() - moving - missing.keys():
+        self._at_work = ZERO
+        for name in book.accounts.keys() - missing.keys():
             now = moment(book, name, flows.get(name, Flows()))
             before = self._base.moments.get(name)
             if before is not None:
                 # Where the clock was put back no time has passed, but what was earned was.
                 out[name] = profit(before.model_copy(update={"at": min(before.at, now.at)}), now)
-            moments[name] = now
+            if name not in moving:
+                moments[name] = now
+            elif name in out:
+                self._at_work += out.pop(name).total
+                self._at_work += worth_of(book, self._ledger.doubtful(name))
         self._base = self._base.owing(out, moments)
         return out
 
@@ -192,10 +210,15 @@ class Monitor:
         return observation(
             marks,
             rates=self._rates[urgent],
-            day_start=self._base.earned,
-            highest=self._base.highest,
+            day_start=self._base.earned + self._at_work,
+            fallen=drawdown(marks.equity, self._peak(marks), self._under_way),
             venue_ages_s=self._ages(marks),
         )
+
+    def _peak(self, marks: Marks) -> Decimal | None:
+        """Tell the peak of these accounts; None: it is of others, and not known yet of these."""
+        same = self._base.members.keys() == {row.account for row in marks.accounts}
+        return self._base.peak if same else None
 
     def _of_kind(self, *, urgent: bool) -> tuple[TriggerRule, ...]:
         return tuple(row for row in self._rules if row.urgent == urgent)

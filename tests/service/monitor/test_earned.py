@@ -211,6 +211,15 @@ def test_account_through_which_something_goes_waits_for_the_next_mark(watched: W
         def unsettled(self) -> set[str]:
             return set(self.moving)
 
+        def under_way(self) -> dict[str, Decimal]:
+            return {}
+
+        def doubtful(self, _account: str) -> dict[str, Decimal]:
+            return {}
+
+        def clear(self) -> bool:
+            return True
+
     told = Told()
     watched.monitor._ledger = told  # type: ignore[assignment]
     watched.look(0)

@@ -8,7 +8,8 @@ import pytest
 
 from allocator.models.mandate import Mandate
 from allocator.models.service import TriggerRule
-from allocator.service.monitor.marks import marks_of, observation
+from allocator.service.monitor.marks import marks_of
+from allocator.service.monitor.observed import observation
 from tests.service.monitor.watched import Watched, snapshot
 
 
@@ -29,7 +30,7 @@ def test_a_trigger_fires_again_on_an_account_that_was_flat_in_between(
 
 def test_an_account_that_was_not_read_is_neither_safe_nor_near() -> None:
     marks = marks_of(snapshot(a="0"), Mandate(), {"b": "timeout"})
-    seen = observation(marks, rates={}, day_start=None, highest=None, venue_ages_s={})
+    seen = observation(marks, rates={}, day_start=None, fallen=None, venue_ages_s={})
     for kind in ("margin_ratio", "liquidation_distance"):
         figures = seen.figures[kind]  # type: ignore[index]
         assert "b" not in figures

@@ -14,7 +14,8 @@ from allocator.execution.history import History
 from allocator.execution.leader import FencedError
 from allocator.models.mandate import Mandate
 from allocator.models.service import TriggerRule
-from allocator.service.monitor.marks import marks_of, observation
+from allocator.service.monitor.marks import marks_of
+from allocator.service.monitor.observed import observation
 from tests.execution.book import START
 from tests.service.monitor.watched import (
     BTC,
@@ -49,7 +50,7 @@ def test_account_that_was_not_read_has_no_figures() -> None:
     assert marks.equity is None
     assert marks.exposures == ()
     assert marks.limits == ()
-    seen = observation(marks, rates={}, day_start=None, highest=None, venue_ages_s={})
+    seen = observation(marks, rates={}, day_start=None, fallen=None, venue_ages_s={})
     assert seen.figures["pnl"] == {"book": None}
 
 

@@ -56,3 +56,40 @@ def test_what_was_told_of_another_day_or_book_or_before_the_first_look_changes_n
     assert earned(watched) == 0
     watched.look(1441)
     assert earned(watched) == 0
+
+
+def test_a_withdrawal_that_is_told_once_it_was_seen_is_no_drawdown_for_good(
+    watched: Watched,
+) -> None:
+    watched.look(0)
+    assert "fall" in watched.look(1, wallet="90000")
+    tell(watched, "-10000", 2)
+    assert watched.look(3, wallet="90000") == []
+    assert "fall" not in watched.look(20, wallet="88200"), "1,800 of 190,000"
+    watched.monitor = watched.start()
+    assert "fall" in watched.look(21, wallet="87900"), "2,100 of 190,000"
+
+
+def test_a_withdrawal_that_is_told_before_it_leaves_is_no_drawdown(watched: Watched) -> None:
+    watched.look(0)
+    tell(watched, "-10000", 1)
+    assert "fall" not in watched.look(2)
+    assert "fall" not in watched.look(3, wallet="90000")
+    assert "fall" in watched.look(4, wallet="87900")
+
+
+def test_a_withdrawal_of_yesterday_is_no_drawdown_today(watched: Watched) -> None:
+    watched.look(0)
+    tell(watched, "-10000", 1)
+    watched.look(2, wallet="90000")
+    assert "fall" not in watched.look(1440, wallet="90000")
+    assert watched.monitor._base.highest == 190000
+    assert "fall" in watched.look(1441, wallet="87900")
+
+
+def test_what_came_and_left_again_lowers_no_peak(watched: Watched) -> None:
+    watched.look(0)
+    tell(watched, "10000", 1)
+    watched.look(2)
+    tell(watched, "-10000", 3)
+    assert "fall" in watched.look(4, wallet="97900")

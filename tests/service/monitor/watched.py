@@ -51,7 +51,12 @@ TINY = Decimal("1e-9")
 
 
 def snapshot(
-    at: datetime = START, *, a: str = "1", wallet: str = "100000", rate: str = "0.0001"
+    at: datetime = START,
+    *,
+    a: str = "1",
+    wallet: str = "100000",
+    other: str = "100000",
+    rate: str = "0.0001",
 ) -> Snapshot:
     rows = [instrument(BTC), instrument("beta:BTC/USDT:USDT")]
     for row in rows:
@@ -61,7 +66,7 @@ def snapshot(
             "as_of": at,
             "assets": {"USDT": {"price": "1"}, "BTC": {"price": "50000", "underlying": "BTC"}},
             "instruments": rows,
-            "accounts": [pool("a", "alpha", a, wallet), pool("b", "beta", "-1")],
+            "accounts": [pool("a", "alpha", a, wallet), pool("b", "beta", "-1", other)],
         }
     )
 
