@@ -174,15 +174,9 @@ def run_now(site: Site, schedule: str, who: str) -> api.SlotView:
     paused = site.service.slots.paused().get(schedule)
     if paused is not None:
         raise RefusedError(f"SCHEDULE_PAUSED: id={schedule} by={paused}; resume it first")
-    waiting = site.service.slots.with_status("due")
-    mine = (row for row in waiting if (row.origin, row.source, row.kind) == ("person", who, "plan"))
-    before = next(mine, None)
-    if before is not None:
-        return slot_view(before)
-    asked = request(who, "plan", site.service.clock.now())
-    site.service.slots.add(asked)
+    asked = site.service.slots.add_one(request(who, "plan", site.service.clock.now()))
     site.service.wake()
-    return _slot(site, asked.name)
+    return slot_view(asked)
 
 
 def pause(site: Site, schedule: str, who: str, reason: str) -> tuple[api.ScheduleView, ...]:

@@ -332,8 +332,9 @@ class Service:
     def _missed(self, rows: Sequence[Asked]) -> None:
         """Tell that slots fell due while nothing ran them; in one alert a schedule."""
         count = sum(1 + row.before for row in rows)
-        self.metrics.slot("missed", count)
         self._alert_missed(rows[-1].cause, count, rows[-1].name, rows[-1].note)
+        # Only now: what could not be alerted is told, and counted, anew.
+        self.metrics.slot("missed", count)
 
     def _alert_missed(self, cause: str, count: int, latest: str, why: str) -> None:
         facts = {"cause": cause, "slots": count, "latest": latest, "why": why}

@@ -193,6 +193,33 @@ def test_slots_that_nothing_ran_are_told_by_the_notifier(lite: Engine, tmp_path:
     assert counted("allocator_slots_total", {"status": "missed"}) == 199
 
 
+def test_missed_slots_whose_alert_was_not_written_are_alerted_and_counted_once(
+    lite: Engine, tmp_path: Path
+) -> None:
+    taken, clock = Taken(), JumpingClock()
+    service = Service(config(tmp_path), lite, clock=clock, send=taken.send)
+    service.live.leads = True
+    service.wake = lambda: None  # type: ignore[method-assign]
+    timer = service.timer()
+    full = "BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
+    with lite.begin() as connection:
+        connection.exec_driver_sql(f"CREATE TRIGGER full BEFORE INSERT ON outbox {full}")
+    clock.at += timedelta(hours=5)
+    timer.tick()
+    with lite.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER full")
+    clock.at += timedelta(seconds=5)
+    timer.tick()
+    timer.tick()
+    service.beats.beat("leader", leads=True, at=clock.now())
+    asyncio.run(service.telling.alert(START))
+    (told,) = taken.texts
+    assert "slots were missed: cause schedule hourly" in told
+    counted = service.metrics.registry.get_sample_value
+    missed = [row for row in service.slots.recent() if row.status == "missed"]
+    assert counted("allocator_slots_total", {"status": "missed"}) == len(missed)
+
+
 def test_trigger_of_a_limit_that_the_mandate_has_not_is_told_at_the_start(
     lite: Engine, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine
 from contextlib import nullcontext, suppress
 from typing import Annotated, Any, ClassVar
@@ -26,6 +27,8 @@ from allocator.service.http.tokens import Principal
 
 KEY = "Idempotency-Key"
 LONGEST_KEY = 200
+WRITTEN_KEY = "^[!-~]+$"
+"""How a key is written, as OpenAPI tells it: what a header carries unchanged on every way."""
 
 UNAVAILABLE = (DBAPIError, PoolTimeoutError)
 """How a database fails a request."""
@@ -111,8 +114,8 @@ async def _once(request: Request, handler: Handler, *, long: bool) -> Response:
     # What asks the database does so in threads: the loop answers others meanwhile.
     asking = await run_in_threadpool(principal_of, request, given)
     key = request.headers.get(KEY, "")
-    if not key or len(key) > LONGEST_KEY or not key.isprintable():
-        detail = f"a POST needs the header {KEY}: 1 to {LONGEST_KEY} printable characters"
+    if len(key) > LONGEST_KEY or not re.fullmatch(WRITTEN_KEY, key):
+        detail = f"a POST needs the header {KEY}: 1 to {LONGEST_KEY} of the characters ! to ~"
         raise ProblemError(400, "IDEMPOTENCY_KEY_WANTED", detail)
     try:
         body = await request.body()

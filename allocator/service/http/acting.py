@@ -14,7 +14,15 @@ from allocator.models.scenario import Along
 from allocator.models.snapshot import Snapshot
 from allocator.risk.breaker import Breaker
 from allocator.service import deeds
-from allocator.service.http.access import KEY, LongRoute, OnceRoute, Served, need
+from allocator.service.http.access import (
+    KEY,
+    LONGEST_KEY,
+    WRITTEN_KEY,
+    LongRoute,
+    OnceRoute,
+    Served,
+    need,
+)
 from allocator.service.http.deciding import frontier_of, plan_for, sweep_of, what_if
 from allocator.service.http.problems import responses
 from allocator.service.http.routes import Named, PlanHash
@@ -29,7 +37,12 @@ _KEY = {
             "in": "header",
             "required": True,
             "description": "Names the request: a second one under it acts no second time.",
-            "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
+            "schema": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": LONGEST_KEY,
+                "pattern": WRITTEN_KEY,
+            },
         }
     ]
 }

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -113,19 +114,55 @@ def test_slot_that_a_dead_leader_had_begun_is_taken_over(lite: Engine) -> None:
     assert second.statuses() == [("x", "done")]
 
 
-def test_missed_slots_that_cannot_be_told_cost_a_tick_nothing(
+def test_missed_slots_that_cannot_be_told_are_told_at_a_later_tick_and_cost_it_nothing(
     lite: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock, bench = JumpingClock(), Bench(lite, JumpingClock())
+    told, failing = list[tuple[int, str]](), True
 
-    def fails(_rows: object) -> None:
-        raise OSError("no outbox today")
+    def tell(rows: Sequence[Asked]) -> None:
+        if failing:
+            raise OSError("no outbox today")
+        told.append((sum(1 + row.before for row in rows), rows[-1].name))
 
     timer = Timer(
-        (OFTEN,), bench.slots, clock, wake=bench.wake.set, beat=bench.beats.append, missed=fails
+        (OFTEN,), bench.slots, clock, wake=bench.wake.set, beat=bench.beats.append, missed=tell
     )
     clock.at += timedelta(seconds=600)
     assert timer.tick() == 10
     assert bench.beats == [clock.at]
     assert bench.wake.is_set()
     assert caplog.messages == ["missed slots were not told"]
+    clock.at += timedelta(seconds=300)
+    assert timer.tick() == 5
+    failing = False
+    clock.at += timedelta(seconds=5)
+    assert timer.tick() == 0
+    latest = next(row for row in bench.slots.recent() if row.status == "missed")
+    assert told == [(9 + 4, latest.name)], "all of them, once and together"
+    clock.at += timedelta(seconds=5)
+    timer.tick()
+    assert len(told) == 1
+    assert bench.beats[-1] == clock.at
+
+
+def test_what_cannot_be_told_of_one_schedule_is_told_of_another(lite: Engine) -> None:
+    clock, bench, told = JumpingClock(), Bench(lite, JumpingClock()), list[str]()
+
+    def tell(rows: Sequence[Asked]) -> None:
+        if rows[0].source == "often":
+            raise OSError("no outbox today")
+        told.append(rows[0].source)
+
+    other = OFTEN.model_copy(update={"id": "other"})
+    timer = Timer(
+        (OFTEN, other),
+        bench.slots,
+        clock,
+        wake=bench.wake.set,
+        beat=bench.beats.append,
+        missed=tell,
+    )
+    clock.at += timedelta(seconds=600)
+    timer.tick()
+    assert told == ["other"]
