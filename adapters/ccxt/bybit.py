@@ -357,9 +357,17 @@ def _is_move(row: JsonObject, source: Place, intent: MoveIntent, trace: Trace) -
 
 
 def _found_move(row: JsonObject) -> Found:
+    """Read how a move ended.
+
+    Raises
+    ------
+    VenueError
+        While it has not: it is asked after again.
+    """
     status = text(row, "status")
-    done = status == "Filled"
-    state = MOVE_STATES.get(status, "in_transit")
+    if status not in MOVE_STATES:
+        raise VenueError(f"a position move is told as {status}")
+    done, state = status == "Filled", MOVE_STATES[status]
     return Found.model_validate(
         {
             "venue_id": text(row, "blockTradeId"),

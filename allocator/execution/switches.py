@@ -73,8 +73,10 @@ class Switches:
 
     async def renew(self, account: str) -> None:
         """Tell the venue again in time where nothing rests just now, if the switch is set."""
-        if self._shell.armed.get(account, LONG_AGO) != LONG_AGO and self._is_due(account):
-            await self._set(account)
+        known = self._shell.armed.get(account, LONG_AGO) != LONG_AGO
+        if known and self._is_due(account) and not isinstance(await self._set(account), Ack):
+            # Asked anew at each request that takes, it would hold up every one.
+            self._shell.armed[account] = LONG_AGO
 
     async def take_back(self) -> None:
         """Take back every switch that nothing needs: where no order may stand in the market.

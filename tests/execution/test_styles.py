@@ -218,6 +218,31 @@ def test_no_switch_runs_out_while_a_plan_goes_on_elsewhere(
         assert mine[-1:] == [] or mine[-1][1] == 0
 
 
+def test_a_switch_that_is_not_renewed_holds_no_further_request_up(lite: Engine) -> None:
+    """A venue that hangs takes its time at each: it is asked once until something rests."""
+    behaviour = Behaviour(depth={BTC_A: D("0.02")}, capabilities=SWITCH)
+    desk = Desk.open(lite, behaviour=behaviour)
+    desk.controls = wide(dead_man_s=5)
+    venue: Any = desk.venues["a"]
+    cancel_after, asked = venue.cancel_after, list[str]()
+
+    async def dies(seconds: int) -> Any:
+        nonlocal asked
+        if desk.exchange.received and seconds:
+            records: list[Any] = [*desk.exchange.records.values()]
+            asked += [row.intent.style for row in records[-1:] if row.ended]
+            desk.exchange.faults.add(Fault("dead_man", "error"))
+        return await cancel_after(seconds)
+
+    venue.cancel_after = dies
+    config = RESTING.model_copy(update={"post_only_tries": 1})
+    report = run(desk, order(2, "a", "sell", "0.4", reduce_only=True), config=config)
+    assert report.actions[0].filled > D("0.1")
+    takes = [intent for intent, _ in attempts(desk) if intent.style == "ioc"]
+    assert len(takes) > 10
+    assert len(asked) <= 1
+
+
 def test_silence_ends_what_rests(lite: Engine) -> None:
     desk = Desk.open(lite, behaviour=Behaviour(capabilities=SWITCH))
     venue: Any = desk.venues["a"]

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from allocator.adapters.ccxt import base
+from allocator.adapters.emulator.bybit import positions
 from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.registry import Opened
+from allocator.execution.transitions import State, of_found
 from allocator.models.config import Config
 from allocator.models.intents import (
     AbsentNow,
@@ -237,6 +239,31 @@ def test_a_position_moves_between_members_and_is_found_by_its_id(run: Run, bybit
             assert (found.state, found.filled) == ("settled", 1)
         assert (await venue.read()).position(LINEAR) == 2
         assert (await opened.venues["bybit-b"].read()).position(LINEAR) == 1
+
+    run(bybit, work)
+
+
+def test_a_position_that_is_still_being_moved_is_asked_after_again(
+    run: Run, bybit: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A move is on its way in no state of ours: told as such it would go to an operator at once."""
+    moved = MoveIntent(client_id=ID, source="bybit-main", target="bybit-b", instrument=LINEAR,
+                       side="buy", quantity=Decimal(1), price=Decimal(64000))  # fmt: skip
+    told = positions._moved
+
+    def processing(*asked: Any) -> Any:
+        return {**told(*asked), "status": "Processing"}
+
+    async def work(opened: Opened) -> None:
+        venue = opened.venues["bybit-main"]
+        ack = await venue.submit(moved)
+        assert isinstance(ack, Ack)
+        with monkeypatch.context() as early:
+            early.setattr(positions, "_moved", processing)
+            assert isinstance(await venue.find(moved, ago(5), ack.venue_id), Unsure)
+        found = await venue.find(moved, ago(5), ack.venue_id)
+        assert isinstance(found, Found)
+        assert of_found("move", found, moved.quantity, Decimal(0)) is State.SETTLED
 
     run(bybit, work)
 
