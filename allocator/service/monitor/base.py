@@ -17,6 +17,7 @@ from allocator.execution.leader import Lease, fence
 from allocator.models.base import ZERO, Num, Value, json_value
 from allocator.models.canonical import canonical_json
 from allocator.models.service_records import BaseRow
+from allocator.service.monitor.peak import Peak
 from allocator.service.monitor.profit import OUTSIDE, Earned, Moment, Profit
 from allocator.service.monitor.told import Told, told_since
 
@@ -39,6 +40,8 @@ class Base(Value):
     highest
         The highest equity of the book. What goes from one of its accounts to another changes it
         by nothing.
+    course
+        How the day came to it: what people tell came from outside moves what was before.
     members
         Equity of each account of the book when it was last read whole, which the peak is of.
     owed
@@ -48,8 +51,6 @@ class Base(Value):
     day, earned
         Profit of the book since midnight UTC of that day, without what people told that came from
         outside.
-    outside
-        What people told of that day that came from outside (negative: left), numeraire.
     heard
         Line of the audit up to which that was taken in; None: it never was.
     """
@@ -57,10 +58,10 @@ class Base(Value):
     moments: Mapping[str, Moment] = Field(default_factory=dict[str, Moment])
     owed: Mapping[str, Earned] = Field(default_factory=dict[str, Earned])
     highest: Num | None = None
+    course: Peak = Peak()
     members: Mapping[str, Num] = Field(default_factory=dict[str, Num])
     day: str = ""
     earned: Num = ZERO
-    outside: Num = ZERO
     heard: int | None = None
 
     def of(self, accounts: Collection[str]) -> Base:
@@ -85,12 +86,21 @@ class Base(Value):
         members
             Equity by account.
         """
-        worth, highest = sum(members.values(), ZERO), self.highest
-        if highest is not None and self.members:
-            highest += sum((v for name, v in members.items() if name not in self.members), ZERO)
-            highest -= sum((v for name, v in self.members.items() if name not in members), ZERO)
-        highest = worth if highest is None else max(worth, highest)
-        return self.model_copy(update={"highest": highest, "members": members})
+        worth, before = sum(members.values(), ZERO), sum(self.members.values(), ZERO)
+        course, first = self._course(), not self.members
+        if not first:
+            moved = sum((v for name, v in members.items() if name not in self.members), ZERO)
+            moved -= sum((v for name, v in self.members.items() if name not in members), ZERO)
+            course, before = course.moved(moved), before + moved
+        course = course.read(worth, ZERO if first else worth - before)
+        return self._on(course).model_copy(update={"members": members})
+
+    def _course(self) -> Peak:
+        """Tell the day's peak; an earlier release kept the highest equity alone."""
+        return self.course if self.course.stretches else Peak.of(self.highest)
+
+    def _on(self, course: Peak) -> Base:
+        return self.model_copy(update={"course": course, "highest": course.highest})
 
     def after(self, at: datetime, earned: Mapping[str, Profit], *, believed: bool = True) -> Base:
         """Take in what was earned by all accounts until a time.
@@ -103,39 +113,34 @@ class Base(Value):
         day = f"{at:%Y-%m-%d}" if believed or not self.day else self.day
         total = sum((row.total for row in earned.values()), ZERO)
         if self.day != day:
-            fresh = {"day": day, "earned": total, "outside": ZERO, "highest": self.peak}
-            return self.model_copy(update=fresh)
+            fresh = {"day": day, "earned": total}
+            return self._on(self._course().over()).model_copy(update=fresh)
         return self.model_copy(update={"earned": total + self.earned})
 
     @property
     def peak(self) -> Decimal | None:
-        """Equity that a drawdown is reckoned from: the highest without what left the book that day.
-
-        Whether that was in it still when it was the highest is not known before the day is over.
-        """
-        return None if self.highest is None else self.highest + min(self.outside, ZERO)
+        """Equity that a drawdown is reckoned from."""
+        return self._course().known
 
     def without(self, told: Told, at: datetime) -> Base:
         """Leave out what people told that came from outside, or left.
 
-        The day's profit lacks it, and the peak what left: else that were a drawdown for good. In
-        the history it is a flow, which the wallets that it came into showed as something else.
+        The day's profit lacks it, and the peak moves along. In the history it is a flow, which the
+        wallets that it came into showed as something else.
         """
-        today = sum((amount for day, amount in told.payments if day == self.day), ZERO)
-        before, owed = told.total - today, dict(self.owed)
+        course, today, owed = self._course(), ZERO, dict(self.owed)
+        for day, amount in told.payments:
+            if day == self.day:
+                course, today = course.told(amount), today + amount
+            else:
+                # Its readings are no longer told apart: what came is in them, or will be.
+                course = course.moved(min(amount, ZERO))
         if told.payments:
             # The time of the mark that takes it in first tells it from what is told later.
             known = owed.get(OUTSIDE, Earned(since=at, profit=Profit()))
             owed[OUTSIDE] = known.plus(Profit(other=-told.total, flows=told.total))
-        return self.model_copy(
-            update={
-                "earned": self.earned - today,
-                "outside": self.outside + today,
-                "highest": None if self.highest is None else self.highest + min(before, ZERO),
-                "owed": owed,
-                "heard": told.upto,
-            }
-        )
+        fresh = {"earned": self.earned - today, "owed": owed, "heard": told.upto}
+        return self._on(course).model_copy(update=fresh)
 
     def owing(self, earned: Mapping[str, Profit], now: Mapping[str, Moment]) -> Base:
         """Go on from new moments, and owe the history what was earned until then."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from allocator.execution.office import Office
 from allocator.execution.outside import PAID
-from allocator.service.monitor.base import Bases
+from allocator.service.monitor.base import Base, Bases
 from tests.execution.book import START, JumpingClock
 from tests.service.monitor.watched import Watched
 
@@ -93,3 +93,76 @@ def test_what_came_and_left_again_lowers_no_peak(watched: Watched) -> None:
     watched.look(2)
     tell(watched, "-10000", 3)
     assert "fall" in watched.look(4, wallet="97900")
+
+
+def test_a_deposit_that_is_told_once_it_was_seen_hides_no_drawdown(watched: Watched) -> None:
+    watched.look(0)
+    watched.look(1, wallet="99000")
+    watched.look(2, wallet="109000")
+    tell(watched, "10000", 3)
+    assert "fall" not in watched.look(4, wallet="109000"), "1,000 of 210,000"
+    watched.monitor = watched.start()
+    assert "fall" in watched.look(5, wallet="107500"), "2,500 of 210,000"
+
+
+def test_a_deposit_that_is_told_before_it_comes_hides_no_drawdown_and_is_none(
+    watched: Watched,
+) -> None:
+    watched.look(0)
+    tell(watched, "10000", 1)
+    assert "fall" not in watched.look(2, wallet="99000")
+    assert "fall" not in watched.look(3, wallet="109000")
+    assert "fall" in watched.look(4, wallet="107500")
+
+
+def test_a_peak_of_the_day_before_a_deposit_came_counts_with_it(watched: Watched) -> None:
+    for minute, wallet in enumerate(("100000", "105000", "104000", "114000")):
+        watched.look(minute, wallet=wallet)
+    tell(watched, "10000", 4)
+    watched.look(5, wallet="113500")
+    assert watched.monitor._base.highest == 215000
+    watched.look(6, wallet="116000")
+    assert watched.monitor._base.highest == 216000, "what was earned since raises it as ever"
+
+
+def test_money_that_came_and_then_left_moves_the_peak_each_time(watched: Watched) -> None:
+    watched.look(0)
+    watched.look(1, wallet="110000")
+    watched.look(2, wallet="103000")
+    tell(watched, "10000", 3)
+    tell(watched, "-7000", 3)
+    watched.look(4, wallet="103000")
+    assert watched.monitor._base.highest == 203000
+
+
+def test_a_deposit_in_parts_moves_the_peaks_of_earlier_days_once_its_day_is_over(
+    watched: Watched,
+) -> None:
+    watched.look(0)
+    watched.look(1, wallet="99000")
+    tell(watched, "10000", 2)
+    watched.look(3, wallet="104500")
+    watched.look(4, wallet="109000")
+    assert watched.monitor._base.highest == 209000
+    watched.look(1440, wallet="109000")
+    assert watched.monitor._base.highest == 210000
+
+
+def test_a_deposit_of_yesterday_moves_no_peak_of_today(watched: Watched) -> None:
+    watched.look(0)
+    tell(watched, "10000", 1)
+    watched.look(2, wallet="110000")
+    watched.look(1440, wallet="110000")
+    watched.look(1441, wallet="110000")
+    assert watched.monitor._base.highest == 210000
+
+
+def test_a_base_of_an_earlier_release_keeps_its_peak(watched: Watched) -> None:
+    old = Base.model_validate_json('{"highest": "200000", "day": "2026-11-20", "heard": 0}')
+    bases = Bases(watched.engine, "desk", watched.folder)
+    bases.keep(watched.monitor._lease, old, START)
+    watched.monitor = watched.start()
+    watched.look(0, wallet="99000")
+    watched.look(1, wallet="109000")
+    tell(watched, "10000", 2)
+    assert "fall" in watched.look(3, wallet="107500")
