@@ -217,6 +217,9 @@ def test_account_through_which_something_goes_waits_for_the_next_mark(watched: W
         def doubtful(self, _account: str) -> dict[str, Decimal]:
             return {}
 
+        def sends(self, _account: str) -> bool:
+            return False
+
         def clear(self) -> bool:
             return True
 
