@@ -6,7 +6,7 @@ refuses everything but reads. In mode ``live`` only accounts marked ``live`` can
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from allocator.ports import Clock, LookUps, MarketData, Venue
 
 if TYPE_CHECKING:
     from allocator.adapters.ccxt.budgets import Budgets
+    from allocator.adapters.ccxt.place import Place
 
 FUTURES = frozenset({"usdm", "coinm"})
 """Wallets of which a venue may count the requests together."""
@@ -73,7 +74,6 @@ def open_venues(
     from allocator.adapters.ccxt.money import Directory
     from allocator.adapters.ccxt.place import Place
     from allocator.adapters.ccxt.sessions import Sessions
-    from allocator.adapters.ccxt.sources import CcxtAccount, CcxtMarkets
 
     if not config.accounts:
         raise ConfigError("no accounts are configured")
@@ -92,16 +92,7 @@ def open_venues(
     directory = Directory(
         places, DIALECTS, config.addresses, routes={row.id: row for row in config.routes}
     )
-    by_venue = dict[str, list[Place]]()
-    for place in places.values():
-        by_venue.setdefault(place.venue, []).append(place)
-    market = Gatherer(
-        config,
-        [CcxtMarkets(rows, DIALECTS[venue]) for venue, rows in by_venue.items()],
-        [CcxtAccount(place, DIALECTS[place.venue], config.logins) for place in places.values()],
-        clock,
-        told,
-    )
+    market = _gatherer(config, places.values(), clock, told)
     every = {name: CcxtVenue(place, directory, clock) for name, place in places.items()}
     venues: dict[str, Venue] = {
         name: every[name]
@@ -110,6 +101,26 @@ def open_venues(
     }
     look_ups = {name: Looking(venue) for name, venue in every.items()}
     return Opened(market, venues, look_ups, sessions.close)
+
+
+def _gatherer(
+    config: Config, places: Collection[Place], clock: Clock, told: Mapping[str, Told] | None
+) -> Gatherer:
+    """Gather public data by venue, and accounts one by one."""
+    from allocator.adapters.ccxt.dialects import DIALECTS
+    from allocator.adapters.ccxt.place import Place
+    from allocator.adapters.ccxt.sources import CcxtAccount, CcxtMarkets
+
+    by_venue = dict[str, list[Place]]()
+    for place in places:
+        by_venue.setdefault(place.venue, []).append(place)
+    return Gatherer(
+        config,
+        [CcxtMarkets(rows, DIALECTS[venue]) for venue, rows in by_venue.items()],
+        [CcxtAccount(place, DIALECTS[place.venue], config.logins) for place in places],
+        clock,
+        told,
+    )
 
 
 def _check_pools(config: Config) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -14,17 +14,6 @@ from allocator.models.plan import Plan
 
 Scope = Literal["read", "plan", "approve", "execute"]
 SCOPES: tuple[Scope, ...] = ("read", "plan", "approve", "execute")
-
-Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
-"""One line of text."""
-
-Reason = Annotated[
-    str, Field(min_length=1, max_length=2000, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")
-]
-"""Why somebody does something; never blank."""
-
-Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-"""sha256, hex."""
 
 
 class Fault(Value):
@@ -377,59 +366,3 @@ class JobView(Value):
     expected: int | None = None
     detail: str = ""
     result: Any = None
-
-
-# What if
-
-
-class SweepResult(Value):
-    """What came of each point, in the order of the grid, on the book as it was read at a time."""
-
-    as_of: Utc
-    results_hash: str
-    rows: tuple[Any, ...]
-
-
-class Decided(Value):
-    """What a case came to.
-
-    Attributes
-    ----------
-    error
-        Why it makes no sensible problem; empty: it does.
-    done
-        What is done to the book, in words, in the order it is done.
-    remarks
-        What the book then has that no plan shows, such as a position above its cap.
-    wrong
-        What did not come out as the case expects.
-    """
-
-    name: str
-    error: str = ""
-    done: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()
-    wrong: tuple[str, ...] = ()
-    status: str = ""
-    actions: int = 0
-    total: Num | None = None
-    do_nothing: Num | None = None
-    shortfall: Num | None = None
-    worst_ratio: Num | None = None
-    plan: Plan | None = None
-
-
-class WhatIfResult(Value):
-    """The book as it is, then each case.
-
-    Attributes
-    ----------
-    as_of
-        When the book was read that is decided.
-    age_s
-        How long ago that was when the deciding began.
-    """
-
-    as_of: Utc
-    age_s: Num
-    decided: tuple[Decided, ...]

@@ -8,11 +8,21 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from allocator.models.api import Hash, Line, Reason
 from allocator.models.base import Value
 from allocator.models.mandate import Mandate
 from allocator.models.scenario import Depth
 from allocator.models.snapshot import Snapshot
+
+Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""One line of text."""
+
+Reason = Annotated[
+    str, Field(min_length=1, max_length=2000, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")
+]
+"""Why somebody does something; never blank."""
+
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""sha256, hex."""
 
 MOST_POINTS = 500
 """Points of a sweep on request; larger ones are for `allocator sweep`."""

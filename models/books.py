@@ -10,7 +10,13 @@ from pydantic import Field, model_validator
 
 from allocator.models.base import Name, Value
 from allocator.models.mandate import Mandate
-from allocator.models.service import Schedule, TriggerRule, check_ids, check_rests
+from allocator.models.service import (
+    Schedule,
+    ServiceConfig,
+    TriggerRule,
+    check_ids,
+    check_rests,
+)
 
 if TYPE_CHECKING:
     from allocator.models.config import Config
@@ -123,17 +129,6 @@ def book_config(config: Config, name: str) -> Config:
     used = {account.login for account in mine}
     used |= {master for login in used if (master := config.logins[login].master) is not None}
     routes = tuple(route for route in config.routes if route.source in row.accounts)
-    http = config.service.http.model_copy(update={"port": port_of(config, name)})
-    history = config.service.history
-    kept = {"folder": f"{history.folder}/{name}"}
-    if history.anchors is not None:
-        kept["anchors"] = f"{history.anchors}.{name}"
-    service = {
-        "schedules": row.schedules,
-        "triggers": row.triggers,
-        "http": http,
-        "history": history.model_copy(update=kept),
-    }
     changes = {
         "installation": f"{config.installation}-{name}",
         "database": row.database,
@@ -147,7 +142,24 @@ def book_config(config: Config, name: str) -> Config:
         },
         "moves": tuple(move for move in config.moves if move.source in row.accounts),
         "mandate": row.mandate,
-        "service": config.service.model_copy(update=service),
+        "service": _service(config, row),
         "books": (),
     }
     return config.model_copy(update=changes)
+
+
+def _service(config: Config, row: BookConfig) -> ServiceConfig:
+    """Give one book an address, a folder and a file of heads of its own."""
+    http = config.service.http.model_copy(update={"port": port_of(config, row.id)})
+    history = config.service.history
+    kept = {"folder": f"{history.folder}/{row.id}"}
+    if history.anchors is not None:
+        kept["anchors"] = f"{history.anchors}.{row.id}"
+    return config.service.model_copy(
+        update={
+            "schedules": row.schedules,
+            "triggers": row.triggers,
+            "http": http,
+            "history": history.model_copy(update=kept),
+        }
+    )

@@ -70,6 +70,17 @@ class PauseRow(Record, table=True):
     at: datetime = Field(sa_type=UtcTime)
 
 
+class DefinitionRow(Record, table=True):
+    """When a schedule's slots fall due by the configuration, and since when it says so."""
+
+    __tablename__ = "schedule_definition"
+
+    portfolio: str = Field(primary_key=True, max_length=200)
+    schedule: str = Field(primary_key=True, max_length=200)
+    definition: str = Field(sa_column=Column(Text, nullable=False))
+    since: datetime = Field(sa_type=UtcTime)
+
+
 class TriggerRow(Record, table=True):
     """What a trigger remembers of one subject."""
 

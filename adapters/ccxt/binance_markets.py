@@ -64,12 +64,7 @@ class _Host:
 
 async def instruments(place: Place, wanted: Collection[str]) -> tuple[Instrument, ...]:
     """Read markets by instrument id; one that the venue does not have is left out."""
-    known = place.login.client.markets
-    markets = [
-        place.login.market(place.symbol(name))
-        for name in sorted(wanted)
-        if place.symbol(name) in known
-    ]
+    markets = place.listed(wanted)
     names = sorted({wallet_of(market) for market in markets})
     hosts = dict(
         zip(names, await asyncio.gather(*(_Host.read(place, name) for name in names)), strict=True)

@@ -14,7 +14,7 @@ from functools import partial
 from allocator.adapters.ccxt import binance_books, binance_waiting
 from allocator.adapters.ccxt.answers import distinct, rows
 from allocator.adapters.ccxt.failures import NotSentError
-from allocator.adapters.ccxt.pairs import check_sign
+from allocator.adapters.ccxt.pairs import check_sign, netted
 from allocator.adapters.ccxt.place import Place, flag, reduces, sided, text
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.ccxt.waiting import Waiting, together
@@ -175,14 +175,11 @@ def instrument_id(place: Place, row: JsonObject) -> str:
     return place.named(text(row, "symbol"), KINDS[place.config.wallet])
 
 
-@exactly
 def net_positions(place: Place, legs: list[JsonObject]) -> dict[str, Decimal]:
     """Add legs up by instrument; a short leg's amount is negative already."""
-    held = dict[str, Decimal]()
-    for row in legs:
-        name = instrument_id(place, row)
-        held[name] = held.get(name, ZERO) + (number(text(row, "positionAmt")) or ZERO)
-    return held
+    return netted(
+        (instrument_id(place, row), number(text(row, "positionAmt")) or ZERO) for row in legs
+    )
 
 
 async def open_orders(place: Place) -> tuple[OpenOrder, ...]:

@@ -18,6 +18,7 @@ from functools import partial
 from allocator.adapters.ccxt.answers import distinct, listed, single
 from allocator.adapters.ccxt.dust import Leftover
 from allocator.adapters.ccxt.failures import UnansweredError
+from allocator.adapters.ccxt.pairs import netted
 from allocator.adapters.ccxt.place import Place, sided, text, unsigned
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject, number
@@ -184,14 +185,9 @@ def instrument_of(place: Place, row: JsonObject) -> str:
     return place.named(text(row, "symbol").upper(), "linear")
 
 
-@exactly
 def net_positions(place: Place, rows: list[JsonObject]) -> dict[str, Decimal]:
     """Add positions up by instrument, legs to their difference."""
-    held = dict[str, Decimal]()
-    for row in rows:
-        name = instrument_of(place, row)
-        held[name] = held.get(name, ZERO) + signed(row)
-    return held
+    return netted((instrument_of(place, row), signed(row)) for row in rows)
 
 
 async def standing_orders(place: Place) -> tuple[OpenOrder, ...]:

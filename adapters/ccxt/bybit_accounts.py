@@ -14,6 +14,7 @@ from allocator.adapters.ccxt.bybit_reads import (
     CATEGORIES,
     category,
     funding_wallet,
+    instrument_of,
     net_positions,
     open_orders,
     pages,
@@ -249,9 +250,7 @@ def _positions(
     }
     legs = dict[str, list[JsonObject]]()
     for name, row in rows:
-        instrument = place.instrument(text(row, "symbol"), name)
-        if instrument is None:
-            raise VenueError(f"a position in an unknown market: {row.get('symbol')}")
+        instrument = instrument_of(place, row, name)
         legs.setdefault(instrument, []).append(row)
     for instrument, pair in legs.items():
         found[instrument] = pair_of(

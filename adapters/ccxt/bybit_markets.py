@@ -32,12 +32,7 @@ async def _tickers(place: Place, name: str) -> dict[str, JsonObject]:
 
 async def instruments(place: Place, wanted: Collection[str]) -> tuple[Instrument, ...]:
     """Read markets by instrument id; one that the venue does not have is left out."""
-    login = place.login
-    markets = [
-        login.market(place.symbol(name))
-        for name in sorted(wanted)
-        if place.symbol(name) in login.client.markets
-    ]
+    markets = place.listed(wanted)
     names = sorted({category(market) for market in markets})
     tickers = dict(
         zip(names, await asyncio.gather(*(_tickers(place, name) for name in names)), strict=True)

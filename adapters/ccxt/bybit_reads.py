@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from allocator.adapters.ccxt.answers import distinct, listed
 from allocator.adapters.ccxt.failures import UnansweredError
+from allocator.adapters.ccxt.pairs import netted
 from allocator.adapters.ccxt.place import Place, flag, sided, text, unsigned
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject, number
@@ -137,16 +138,23 @@ def signed(row: JsonObject) -> Decimal:
     return -size if side == "Sell" else size
 
 
-@exactly
+def instrument_of(place: Place, row: JsonObject, kind: str) -> str:
+    """Name the instrument of a position.
+
+    Raises
+    ------
+    VenueError
+        When it is not among the markets.
+    """
+    instrument = place.instrument(text(row, "symbol"), kind)
+    if instrument is None:
+        raise VenueError(f"a position in an unknown market: {row.get('symbol')}")
+    return instrument
+
+
 def net_positions(place: Place, rows: list[tuple[str, JsonObject]]) -> dict[str, Decimal]:
     """Add positions up by instrument, the two legs of hedge mode to their difference."""
-    held = dict[str, Decimal]()
-    for name, row in rows:
-        instrument = place.instrument(text(row, "symbol"), KINDS[name])
-        if instrument is None:
-            raise VenueError(f"a position in an unknown market: {row.get('symbol')}")
-        held[instrument] = held.get(instrument, ZERO) + signed(row)
-    return held
+    return netted((instrument_of(place, row, KINDS[name]), signed(row)) for name, row in rows)
 
 
 async def unified(place: Place) -> JsonObject:

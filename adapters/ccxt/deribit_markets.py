@@ -39,12 +39,7 @@ async def _ticker(place: Place, market: JsonObject) -> JsonObject:
 
 async def instruments(place: Place, wanted: Collection[str]) -> tuple[Instrument, ...]:
     """Read markets by instrument id; one that the venue does not have is left out."""
-    known = place.login.client.markets
-    markets = [
-        place.login.market(place.symbol(name))
-        for name in sorted(wanted)
-        if place.symbol(name) in known
-    ]
+    markets = place.listed(wanted)
     tickers = await asyncio.gather(*(_ticker(place, market) for market in markets))
     return tuple(
         _instrument(place, market, ticker) for market, ticker in zip(markets, tickers, strict=True)

@@ -11,16 +11,14 @@ between trading accounts", "Transfer between main and sub accounts", "Transfer s
 labels) and are replayed from it.
 Whether the venue refuses a second order with the same `text` is not documented: it is taken not to.
 How soon a read shows a write is not documented either: two seconds are assumed.
-Withdrawals are in `gateio_funds`. Not covered: unified and portfolio-margin accounts, delivery,
-options and spot trading. Risk limits are the contract's tiers, by user and contract; what else the
-venue bounds over several users is not told by any page read here.
+Orders are worded and looked up in `gateio_orders`, withdrawals in `gateio_funds`. Not covered:
+unified and portfolio-margin accounts, delivery, options and spot trading. Risk limits are the
+contract's tiers, by user and contract; what else the venue bounds over several users is not told by
+any page read here.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
 from collections.abc import Sequence
 from decimal import Decimal
 from itertools import zip_longest
@@ -30,14 +28,13 @@ from allocator.adapters.ccxt.answers import listed
 from allocator.adapters.ccxt.batches import of_request, told_each
 from allocator.adapters.ccxt.dialect import Deposit, Facts, Trace
 from allocator.adapters.ccxt.failures import NotSentError, RefusalError
-from allocator.adapters.ccxt.fills import fees_of
+from allocator.adapters.ccxt.gateio_orders import batch_entry, find_order, text_id, worded
 from allocator.adapters.ccxt.gateio_reads import pages, settle
 from allocator.adapters.ccxt.lacking import SendsNoMoves
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.reads import ReadsAccounts, ReadsMarkets
 from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.adapters.ccxt.withdrawing import Withdraws
-from allocator.adapters.exact import exactly
 from allocator.models.base import ZERO, plain
 from allocator.models.errors import VenueError
 from allocator.models.intents import (
@@ -48,7 +45,6 @@ from allocator.models.intents import (
     TransferIntent,
 )
 
-STYLES = {"ioc": "ioc", "post_only": "poc"}
 WALLETS = {"spot": "spot", "usdm": "futures", "coinm": "futures"}
 TRANSFER_STATES: dict[str, FoundState] = {
     "SUCCESS": "settled",
@@ -94,17 +90,6 @@ OF_REQUEST = FACTS.formal | FACTS.stale
 """Labels of the form, the key and the deadline of a request: no order of it is carried out."""
 
 
-def text_id(client_id: str) -> str:
-    """Fit a client id into `text`: ``t-`` and at most 28 letters, digits, ``_``, ``-`` or ``.``.
-
-    >>> text_id("0123456789abcdef0123456789abcdef")
-    't-aerukz4jvpg66ajdivtytk6n54'
-    """
-    whole = re.fullmatch(r"[0-9a-fA-F]{32}", client_id)
-    raw = bytes.fromhex(client_id) if whole else hashlib.sha256(client_id.encode()).digest()[:16]
-    return "t-" + base64.b32encode(raw).decode().rstrip("=").lower()
-
-
 class Gate(ReadsAccounts, ReadsMarkets, Withdraws, SendsNoMoves):
     """The classic account of each user: its spot wallet and its two futures wallets."""
 
@@ -148,7 +133,7 @@ class Gate(ReadsAccounts, ReadsMarkets, Withdraws, SendsNoMoves):
     async def send_order(self, place: Place, intent: OrderIntent) -> str:
         """Send a limit order; the sign of its size is its side."""
         endpoint = "private_futures_post_settle_orders"
-        reply = await place.login.call(endpoint, _worded(place, intent), intent.stamped_at)
+        reply = await place.login.call(endpoint, worded(place, intent), intent.stamped_at)
         return text(reply, "id")
 
     async def send_orders(
@@ -159,48 +144,18 @@ class Gate(ReadsAccounts, ReadsMarkets, Withdraws, SendsNoMoves):
         When the form of one is wrong, none of them is carried out.
         """
         endpoint = "private_futures_post_settle_batch_orders"
-        bodies = [_worded(place, intent) for intent in intents]
+        bodies = [worded(place, intent) for intent in intents]
         try:
             reply = await place.login.call(endpoint, bodies, intents[0].stamped_at)
         except RefusalError as error:
             raise of_request(error, OF_REQUEST) from error
         names = [text_id(intent.client_id) for intent in intents]
-        entries = [_entry(*row) for row in zip_longest(listed(reply, endpoint), names)]
+        entries = [batch_entry(*row) for row in zip_longest(listed(reply, endpoint), names)]
         return told_each(names, entries, "text", "id")
 
     async def find_order(self, place: Place, intent: OrderIntent, trace: Trace) -> Found | None:
         """Look an order up by its `text`: single for 60 s after its end, then open and past."""
-        row = await self._single(place, intent, trace) or await self._among(place, intent, trace)
-        if row is None:
-            return None
-        return _found_order(
-            row, str(place.market(intent.instrument)["settle"]), await _fee(place, row)
-        )
-
-    async def _single(self, place: Place, intent: OrderIntent, trace: Trace) -> JsonObject | None:
-        name = trace.venue_id or text_id(intent.client_id)
-        asked = {"settle": settle(place), "order_id": name}
-        try:
-            row = await place.login.call("private_futures_get_settle_orders_order_id", asked)
-        except RefusalError as error:
-            if error.code != "ORDER_NOT_FOUND":
-                raise
-            return None
-        if row.get("text") != text_id(intent.client_id):
-            raise VenueError(f"asked for order {name}, told of {row.get('text')}")
-        found: JsonObject = row
-        return found
-
-    async def _among(self, place: Place, intent: OrderIntent, trace: Trace) -> JsonObject | None:
-        common = {"settle": settle(place), "contract": place.market(intent.instrument)["id"]}
-        for endpoint, asked in (
-            ("private_futures_get_settle_orders", {"status": "open"}),
-            ("private_futures_get_settle_orders_timerange", {"from": trace.since_ms // 1000}),
-        ):
-            for row in await pages(place.login, endpoint, {**common, **asked}):
-                if row.get("text") == text_id(intent.client_id):
-                    return row
-        return None
+        return await find_order(place, intent, trace)
 
     async def cancel_order(self, place: Place, intent: OrderIntent) -> str:
         """Cancel by `text`."""
@@ -268,36 +223,6 @@ class Gate(ReadsAccounts, ReadsMarkets, Withdraws, SendsNoMoves):
         ]  # fmt: skip
 
 
-def _worded(place: Place, intent: OrderIntent) -> JsonObject:
-    """Word a limit order; the sign of its size is its side.
-
-    The settle currency is for the path, and the client leaves it in each of several orders.
-    """
-    whole = intent.quantity == intent.quantity.to_integral_value()
-    size = -intent.quantity if intent.side == "sell" else intent.quantity
-    return {
-        "settle": settle(place),
-        "contract": place.market(intent.instrument)["id"],
-        "size": int(size) if whole else plain(size),
-        "price": plain(intent.limit_price),
-        "tif": STYLES[intent.style],
-        "text": text_id(intent.client_id),
-        "reduce_only": intent.reduce_only,
-    }
-
-
-def _entry(row: object, name: str | None) -> JsonObject:
-    """Write a row of the answer to several orders as `told_each` reads it; empty: it is neither."""
-    if not isinstance(row, dict):
-        return {}
-    if row.get("succeeded") is True:
-        return {"text": row.get("text"), "id": row.get("id")}
-    nameless = row.get("text") in (None, "", name) and not row.get("id")
-    if row.get("succeeded") is False and nameless:
-        return {"code": row.get("label"), "msg": row.get("detail")}
-    return {}
-
-
 async def _send_within(source: Place, target: Place, intent: TransferIntent) -> str:
     futures = target if source.config.wallet == "spot" else source
     body = {
@@ -360,48 +285,3 @@ def _found_transfer(row: JsonObject, intent: TransferIntent) -> Found:
     state = TRANSFER_STATES[status]
     filled = intent.amount if state == "settled" else ZERO
     return Found(venue_id=text(row, "tx_id"), state=state, filled=filled)
-
-
-async def _fee(place: Place, row: JsonObject) -> Decimal:
-    """Add up the fees of an order's fills: the order itself tells rates only."""
-    filled = _filled(row)
-    if not filled:
-        return ZERO
-    asked = {"settle": settle(place), "contract": text(row, "contract"), "order": text(row, "id")}
-    fills = await pages(place.login, "private_futures_get_settle_my_trades", asked)
-    parts = [(_size(fill, "size"), "", number(text(fill, "fee"))) for fill in fills]
-    return fees_of(filled, parts).get("", ZERO)
-
-
-@exactly
-def _filled(row: JsonObject) -> Decimal:
-    return _size(row, "size") - _size(row, "left")
-
-
-def _size(row: JsonObject, key: str) -> Decimal:
-    """Read a size, whose sign is its side."""
-    return abs(number(text(row, key)) or ZERO)
-
-
-@exactly
-def _found_order(row: JsonObject, coin: str, fee: Decimal) -> Found:
-    size, left = _size(row, "size"), _size(row, "left")
-    ended = row.get("finish_time")
-    seconds = number(ended if ended else text(row, "create_time")) or ZERO
-    return Found(
-        venue_id=text(row, "id"),
-        state=_state(row, size, left),
-        filled=size - left,
-        average_price=number(row.get("fill_price")) or None,
-        fees={coin: fee} if fee else {},
-        venue_time=moment(int(seconds * 1000)),
-    )
-
-
-def _state(row: JsonObject, size: Decimal, left: Decimal) -> FoundState:
-    status = text(row, "status")
-    if status == "open":
-        return "open" if left == size else "partial"
-    if status == "finished":
-        return "filled" if row.get("finish_as") == "filled" else "cancelled"
-    raise VenueError(f"order status {status} is not known")

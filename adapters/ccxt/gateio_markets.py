@@ -35,11 +35,7 @@ async def _tickers(place: Place, settle: str) -> dict[str, JsonObject]:
 
 async def instruments(place: Place, wanted: Collection[str]) -> tuple[Instrument, ...]:
     """Read markets by instrument id; one that the venue does not have is left out."""
-    known = place.login.client.markets
-    markets = [
-        known[place.symbol(name)] for name in sorted(wanted)
-        if place.symbol(name) in known and known[place.symbol(name)]["swap"]
-    ]  # fmt: skip
+    markets = [market for market in place.listed(wanted) if market["swap"]]
     return tuple(await asyncio.gather(*(_read(place, market) for market in markets)))
 
 

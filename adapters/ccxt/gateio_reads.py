@@ -13,7 +13,7 @@ from decimal import Decimal
 from allocator.adapters.ccxt.answers import distinct, listed
 from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.listing import READINGS, by_name
-from allocator.adapters.ccxt.pairs import check_sign
+from allocator.adapters.ccxt.pairs import check_sign, netted
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject, number
@@ -172,12 +172,8 @@ def instrument_of(place: Place, row: JsonObject) -> str:
     return place.named(text(row, "contract"), KINDS[place.config.wallet])
 
 
-@exactly
 def net_positions(place: Place, rows: list[JsonObject]) -> dict[str, Decimal]:
     """Add positions up by instrument, legs to their difference; pairs without any are left out."""
-    held = dict[str, Decimal]()
-    for row in rows:
-        if number(text(row, "size")):
-            name = instrument_of(place, row)
-            held[name] = held.get(name, ZERO) + signed(row)
-    return held
+    return netted(
+        (instrument_of(place, row), signed(row)) for row in rows if number(text(row, "size"))
+    )

@@ -62,8 +62,7 @@ async def _tables(place: Place) -> dict[str, list[JsonObject]]:
 
 async def instruments(place: Place, wanted: Collection[str]) -> tuple[Instrument, ...]:
     """Read markets by instrument id; one that the venue does not have is left out."""
-    known = place.login.client.markets
-    markets = [known[place.symbol(n)] for n in sorted(wanted) if place.symbol(n) in known]
+    markets = place.listed(wanted)
     if not markets:
         return ()
     contexts, tables = await asyncio.gather(_contexts(place), _tables(place))

@@ -45,11 +45,7 @@ def is_flexible(market: JsonObject) -> bool:
 
 async def instruments(place: Place, wanted: Collection[str]) -> tuple[Instrument, ...]:
     """Read markets by instrument id; those of other wallets are left out."""
-    known = place.login.client.markets
-    markets = [
-        known[place.symbol(name)] for name in sorted(wanted)
-        if place.symbol(name) in known and is_flexible(known[place.symbol(name)])
-    ]  # fmt: skip
+    markets = [market for market in place.listed(wanted) if is_flexible(market)]
     told = await tickers(place)
     return tuple(_instrument(place, market, told) for market in markets)
 

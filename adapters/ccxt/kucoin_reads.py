@@ -19,7 +19,7 @@ from allocator.adapters.ccxt.answers import distinct, listed, single
 from allocator.adapters.ccxt.dust import Leftover
 from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.listing import agreed
-from allocator.adapters.ccxt.pairs import check_sign
+from allocator.adapters.ccxt.pairs import check_sign, netted
 from allocator.adapters.ccxt.place import Place, flag, reduces, sided, text
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject, number
@@ -219,14 +219,9 @@ def instrument_of(place: Place, row: JsonObject) -> str:
     return place.named(text(row, "symbol"), "linear")
 
 
-@exactly
 def net_positions(place: Place, rows: list[JsonObject]) -> dict[str, Decimal]:
     """Add positions up by instrument, legs to their difference."""
-    net = dict[str, Decimal]()
-    for row in rows:
-        name = instrument_of(place, row)
-        net[name] = net.get(name, ZERO) + signed(row)
-    return net
+    return netted((instrument_of(place, row), signed(row)) for row in rows)
 
 
 async def standing_orders(place: Place) -> tuple[OpenOrder, ...]:

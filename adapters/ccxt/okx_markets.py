@@ -83,12 +83,9 @@ async def _told(place: Place, kind: str, markets: list[JsonObject]) -> _Told:
 
 async def instruments(place: Place, wanted: Collection[str]) -> tuple[Instrument, ...]:
     """Read markets by instrument id; one that the venue does not have is left out."""
-    login = place.login
     by_kind = dict[str, list[JsonObject]]()
-    for name in sorted(wanted):
-        if place.symbol(name) in login.client.markets:
-            market = login.market(place.symbol(name))
-            by_kind.setdefault(kind_of(market), []).append(market)
+    for market in place.listed(wanted):
+        by_kind.setdefault(kind_of(market), []).append(market)
     told = await asyncio.gather(*(_told(place, kind, found) for kind, found in by_kind.items()))
     return tuple(
         _instrument(place, market, about)

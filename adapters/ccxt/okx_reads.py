@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from allocator.adapters.ccxt.answers import distinct
 from allocator.adapters.ccxt.failures import UnansweredError
-from allocator.adapters.ccxt.pairs import check_sign
+from allocator.adapters.ccxt.pairs import check_sign, netted
 from allocator.adapters.ccxt.place import Place, reduces, sided, text
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject, number
@@ -160,14 +160,9 @@ def signed(row: JsonObject) -> Decimal:
     return -abs(size) if row.get("posSide") == "short" else size
 
 
-@exactly
 def net_positions(place: Place, found: list[JsonObject]) -> dict[str, Decimal]:
     """Add positions up by instrument, the two legs of long/short mode to their difference."""
-    held = dict[str, Decimal]()
-    for row in found:
-        instrument = instrument_of(place, row)
-        held[instrument] = held.get(instrument, ZERO) + signed(row)
-    return held
+    return netted((instrument_of(place, row), signed(row)) for row in found)
 
 
 async def trading_account(place: Place) -> JsonObject:

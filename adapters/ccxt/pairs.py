@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -46,6 +46,15 @@ class Held:
     unrealised: Decimal
     apart: Decimal | None
     leverage: Decimal | None
+
+
+@exactly
+def netted(rows: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
+    """Add signed contracts up by instrument, the two legs of a pair to their difference."""
+    net = dict[str, Decimal]()
+    for name, quantity in rows:
+        net[name] = net.get(name, ZERO) + quantity
+    return net
 
 
 @exactly

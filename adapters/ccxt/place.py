@@ -105,10 +105,14 @@ class Place:
             for market, row in zip(markets, found, strict=True)
         }  # fmt: skip
 
+    def listed(self, wanted: Collection[str]) -> list[JsonObject]:
+        """List the markets of instruments by id; one that the venue does not have is left out."""
+        known = self.login.client.markets
+        return [known[self.symbol(name)] for name in sorted(wanted) if self.symbol(name) in known]
+
     def perpetuals(self, wanted: Collection[str], settle: str) -> list[JsonObject]:
         """List the perpetuals settled in a coin among instruments; others are left out."""
-        known = self.login.client.markets
-        found = (known[self.symbol(name)] for name in sorted(wanted) if self.symbol(name) in known)
+        found = self.listed(wanted)
         return [market for market in found if market["swap"] and market["settle"] == settle]
 
 

@@ -8,10 +8,10 @@ from decimal import Decimal
 
 from allocator.adapters.emulator.binance.signing import READ, TRADE_FUTURES, TRADE_SPOT, TRANSFER
 from allocator.adapters.emulator.exchange import World
-from allocator.adapters.emulator.records import ZERO, ApiKey, Balance, Leverage, Position, User
+from allocator.adapters.emulator.opened import opened
+from allocator.adapters.emulator.records import ApiKey, Balance, Leverage, User
 from allocator.adapters.emulator.world import demo_world
 
-OPENED_MS = 1_790_000_000_000
 FIRST = 40_000_001
 
 
@@ -67,8 +67,7 @@ def crowd(size: int) -> World:
         ),
         positions=(
             *demo.positions,
-            *(Position(_id(venue, i), f"{venue}:{kind.instrument}", "net", kind.quantity,
-                       Decimal(63_500), ZERO, OPENED_MS, OPENED_MS)
+            *(opened(_id(venue, i), f"{venue}:{kind.instrument}", kind.quantity, "63500")
               for venue, kind, i in places),
         ),
         leverages=(

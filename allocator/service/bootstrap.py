@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Collection, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from sqlalchemy import Engine
 
 from allocator.adapters.registry import open_venues
 from allocator.execution import schema
@@ -64,6 +66,20 @@ class Desk:
     lease: Lease
     words: Words
     mandates: Mandates
+
+
+def open_database(config: Config) -> Engine:
+    """Open the database and bring it to this release's schema.
+
+    Raises
+    ------
+    RefusedError
+        When it is another installation's.
+    """
+    engine = patient_connect(config.database)
+    schema.upgrade(engine)
+    bind(engine, config.installation, SystemClock().now())
+    return engine
 
 
 def need_exchanges() -> None:
@@ -164,49 +180,58 @@ async def _desk(
 ) -> AsyncGenerator[Desk]:
     need_exchanges()
     clock = SystemClock()
-    path = sqlite_path(config.database)
+    with (
+        _bound(config.database, portfolio, clock) as engine,
+        lead(engine, portfolio, holder, clock.now()) as lease,
+    ):
+        words = Words(Memory(engine, portfolio), config.gather)
+        told = words.memory.told()
+        opened = open_venues(config, clock, budgets=budgets, told=told)
+        try:
+            history = History(engine)
+            anchors = Anchors(anchor_file(config.service.history), history, clock)
+            executor = Executor(
+                Journal(engine, lease, clock),
+                opened.venues,
+                clock,
+                release=verify,
+                config=config.execution,
+                controls=config.controls,
+                approval=config.approval,
+                max_age_s=config.gather.max_age_s,
+                watch=watch,
+                ended=anchors.keep,
+            )
+            office = Office(engine, portfolio, clock)
+            try:
+                yield Desk(
+                    config,
+                    opened.market,
+                    opened.venues,
+                    executor,
+                    history,
+                    office,
+                    lease,
+                    words,
+                    Mandates(engine, portfolio, config),
+                )
+            finally:
+                anchors.keep()
+        finally:
+            await opened.close()
+
+
+@contextmanager
+def _bound(url: str, portfolio: str, clock: SystemClock) -> Generator[Engine]:
+    """Open a database at this release's schema, a portfolio's and nobody else's."""
+    path = sqlite_path(url)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-    engine = patient_connect(config.database)
+    engine = patient_connect(url)
     try:
         schema.upgrade(engine)
         bind(engine, portfolio, clock.now())
-        with lead(engine, portfolio, holder, clock.now()) as lease:
-            words = Words(Memory(engine, portfolio), config.gather)
-            told = words.memory.told()
-            opened = open_venues(config, clock, budgets=budgets, told=told)
-            try:
-                history = History(engine)
-                anchors = Anchors(anchor_file(config.service.history), history, clock)
-                executor = Executor(
-                    Journal(engine, lease, clock),
-                    opened.venues,
-                    clock,
-                    release=verify,
-                    config=config.execution,
-                    controls=config.controls,
-                    approval=config.approval,
-                    max_age_s=config.gather.max_age_s,
-                    watch=watch,
-                    ended=anchors.keep,
-                )
-                office = Office(engine, portfolio, clock)
-                try:
-                    yield Desk(
-                        config,
-                        opened.market,
-                        opened.venues,
-                        executor,
-                        history,
-                        office,
-                        lease,
-                        words,
-                        Mandates(engine, portfolio, config),
-                    )
-                finally:
-                    anchors.keep()
-            finally:
-                await opened.close()
+        yield engine
     finally:
         engine.dispose()
 

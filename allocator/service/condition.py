@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from allocator.models import api
 from allocator.models.base import stamp
 from allocator.service.clock import HELD_S
-from allocator.service.mandates import Unreadable
+from allocator.service.mandate_versions import Unreadable
 from allocator.service.notify import BREAKING, NOBODY, STUCK
 
 if TYPE_CHECKING:

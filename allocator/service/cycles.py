@@ -24,7 +24,8 @@ from allocator.risk.approvals import standing
 from allocator.service import telemetry
 from allocator.service.cycle import PROPOSER
 from allocator.service.live import Live
-from allocator.service.mandates import Mandates, Unreadable, UnreadableError, Version
+from allocator.service.mandate_versions import Unreadable, Version
+from allocator.service.mandates import Mandates, UnreadableError
 from allocator.service.monitor.monitor import Monitor
 from allocator.service.reading import Reading, read_book
 from allocator.service.repairs import NOTHING_BROKEN, repairing

@@ -32,7 +32,7 @@ def judge(site: Site, plan_hash: str, who: str, verdict: Judged, reason: str) ->
     RefusedError
         When it can no longer be approved (its snapshot is too old, another mandate holds or the one
         that does cannot be read, a venue has shut, it was rejected or begun, or needs nobody), this
-        person may not, or tells no reason.
+        person may not, or not any more, or tells no reason.
     """
     need_reason(reason)
     found, _ = site.views.proposal(plan_hash)
@@ -46,6 +46,8 @@ def judge(site: Site, plan_hash: str, who: str, verdict: Judged, reason: str) ->
                 f"expires_at={stands.expires_at.isoformat()}"
             )
     site.service.office.judge(plan_hash, who, verdict, reason)
+    if verdict == "approved":
+        site.tokens.check_not_revoked(who, site.service.clock.now())
     return site.views.summary(plan_hash)
 
 
@@ -172,15 +174,9 @@ def run_now(site: Site, schedule: str, who: str) -> api.SlotView:
     paused = site.service.slots.paused().get(schedule)
     if paused is not None:
         raise RefusedError(f"SCHEDULE_PAUSED: id={schedule} by={paused}; resume it first")
-    waiting = site.service.slots.with_status("due")
-    mine = (row for row in waiting if (row.origin, row.source, row.kind) == ("person", who, "plan"))
-    before = next(mine, None)
-    if before is not None:
-        return slot_view(before)
-    asked = request(who, "plan", site.service.clock.now())
-    site.service.slots.add(asked)
+    asked = site.service.slots.add_one(request(who, "plan", site.service.clock.now()))
     site.service.wake()
-    return _slot(site, asked.name)
+    return slot_view(asked)
 
 
 def pause(site: Site, schedule: str, who: str, reason: str) -> tuple[api.ScheduleView, ...]:

@@ -193,10 +193,12 @@ def _started(
 
 async def _serve(config: Config, log: TextIO, tell: Callable[[str, str], None]) -> None:
     from allocator.models.api import SCOPES
+    from allocator.service.bootstrap import open_database
     from allocator.service.cycles import request
     from allocator.service.http.server import serving
     from allocator.service.http.tokens import Tokens
-    from allocator.service.run import Service, open_database, stop_on_signals
+    from allocator.service.run import Service
+    from allocator.service.signals import stop_on_signals
     from allocator.service.telemetry import Redactor, configure
 
     configure(Redactor(), stream=log)

@@ -10,7 +10,8 @@ from typing import Any
 from allocator.models.errors import JournalError
 from allocator.models.mandate import PLAN_MEASURES, Mandate
 from allocator.models.service import TriggerRule
-from allocator.service.mandates import REMEDY, Mandates, Unreadable, Version
+from allocator.service.mandate_versions import Unreadable, Version
+from allocator.service.mandates import REMEDY, Mandates
 from allocator.service.states import States
 
 NO_SUCH = "the mandate has no limit {limit}"

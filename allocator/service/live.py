@@ -12,7 +12,7 @@ from datetime import datetime
 
 from allocator.execution.report import Progress
 from allocator.models.snapshot import Snapshot
-from allocator.service.mandates import Unreadable
+from allocator.service.mandate_versions import Unreadable
 from allocator.service.monitor.marks import Marks
 
 MOST_PROGRESS = 500

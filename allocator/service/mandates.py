@@ -14,13 +14,14 @@ from allocator.execution.database import READ_ONLY
 from allocator.execution.entries import Entry
 from allocator.execution.office import write
 from allocator.models.base import json_value
-from allocator.models.canonical import canonical_json, mandate_hash, mandate_text_hash
+from allocator.models.canonical import canonical_json, mandate_hash
 from allocator.models.config import Config
 from allocator.models.errors import JournalError, RefusedError
 from allocator.models.mandate import Mandate
 from allocator.models.service_records import MandateRow
 from allocator.risk.approvals import person
 from allocator.service.fitting import Fitting
+from allocator.service.mandate_versions import Unreadable, Version, listed, version_of
 from allocator.service.snapshots import Snapshots
 
 CONFIGURED = "configuration"
@@ -40,54 +41,6 @@ class UnreadableError(RefusedError):
     """The mandate that holds cannot be read, so nobody can tell what may go under it."""
 
     code = "MANDATE_UNREADABLE"
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """One version; fields as in `MandateRow`.
-
-    Attributes
-    ----------
-    unchecked
-        What could not be checked as it was drafted or published just now; empty: nothing.
-    """
-
-    version: int
-    status: str
-    hash: str
-    mandate: Mandate
-    note: str
-    author: str
-    created_at: datetime
-    published_by: str | None
-    published_at: datetime | None
-    unchecked: str = ""
-
-    @property
-    def why(self) -> str:
-        """What is the matter with it: nothing."""
-        return ""
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """One version of which the record does not tell what it says; fields as of `Version`.
-
-    Attributes
-    ----------
-    why
-        What is the matter with it.
-    """
-
-    version: int
-    status: str
-    hash: str
-    note: str
-    author: str
-    created_at: datetime
-    published_by: str | None
-    published_at: datetime | None
-    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +85,12 @@ class Mandates:
             When it is not what was hashed, or cannot be read. Other versions are not looked at.
         """
         holds = self._published()
-        return None if holds is None else _version(holds)
+        return None if holds is None else version_of(holds)
 
     def holds(self) -> Version | Unreadable | None:
         """Tell the version that holds, whether it can be read or not; None: none does."""
         holds = self._published()
-        return None if holds is None else _listed(holds)
+        return None if holds is None else listed(holds)
 
     def number_of_holding(self) -> int | None:
         """Tell the number of the version that holds, without reading it; None: none does."""
@@ -171,7 +124,7 @@ class Mandates:
         if holds is None or holds.published_at is None:
             return None
         # Whatever its row is called by: a plan's own copy is no mandate, if nobody can read that.
-        now = _version(holds)
+        now = version_of(holds)
         if now.hash == made_for:
             return None
         # By hashes alone: an old version that this release cannot read any more holds up nothing.
@@ -202,7 +155,7 @@ class Mandates:
 
     def all(self) -> tuple[Version | Unreadable, ...]:
         """List versions, the latest first; those that cannot be read hide none of the others."""
-        return tuple(_listed(row) for row in self._rows())
+        return tuple(listed(row) for row in self._rows())
 
     def one(self, version: int) -> Version | None:
         """Tell a version; None: there is none of that number.
@@ -213,7 +166,7 @@ class Mandates:
             When it is not what was hashed, or cannot be read.
         """
         row = next((row for row in self._rows() if row.version == version), None)
-        return None if row is None else _version(row)
+        return None if row is None else version_of(row)
 
     def _rows(self) -> tuple[MandateRow, ...]:
         query = (
@@ -241,7 +194,7 @@ class Mandates:
         """
         unchecked = self.fitting.check(mandate)
         with self._write(now) as entry:
-            return replace(_version(self._new(entry, mandate, author, note)), unchecked=unchecked)
+            return replace(version_of(self._new(entry, mandate, author, note)), unchecked=unchecked)
 
     def publish(self, version: int, by: str, now: datetime, seen: Seen | None = None) -> Version:
         """Let a draft hold from the next cycle on; what held before is retired.
@@ -262,7 +215,7 @@ class Mandates:
             When it does not fit the book as it is by now; see `Fitting.check`.
         """
         found = next((row for row in self._rows() if row.version == version), None)
-        unchecked = "" if found is None else self.fitting.check(_version(found).mandate)
+        unchecked = "" if found is None else self.fitting.check(version_of(found).mandate)
         with self._write(now) as entry:
             rows = entry.session.exec(
                 select(MandateRow).where(MandateRow.portfolio == self._portfolio).with_for_update()
@@ -277,7 +230,7 @@ class Mandates:
             self._publish(entry, row, by)
             facts = {"author": row.author, "by": by, "note": row.note}
             entry.alert("mandate_published", version=version, **facts)
-            return replace(_version(row), unchecked=unchecked)
+            return replace(version_of(row), unchecked=unchecked)
 
     def from_config(
         self, mandate: Mandate, now: datetime
@@ -297,13 +250,13 @@ class Mandates:
             if holds is None:
                 row = self._new(entry, mandate, CONFIGURED, "first start")
                 self._publish(entry, row, CONFIGURED)
-                return _version(row), None
+                return version_of(row), None
             configured = [row for row in rows if row.author == CONFIGURED]
-            read = [row for row in map(_listed, (holds, *configured[-1:])) if not row.why]
+            read = [row for row in map(listed, (holds, *configured[-1:])) if not row.why]
             if mandate_hash(mandate) in {row.hash for row in read}:
-                return _listed(holds), None
+                return listed(holds), None
             row = self._new(entry, mandate, CONFIGURED, "the configuration changed")
-            return _listed(holds), _version(row)
+            return listed(holds), version_of(row)
 
     def _write(self, now: datetime) -> AbstractContextManager[Entry]:
         return write(self._engine, self._portfolio, lambda: now)
@@ -363,49 +316,3 @@ def _check_seen(row: MandateRow, rows: Iterable[MandateRow], seen: Seen | None) 
 
 def _subject(row: MandateRow) -> str:
     return f"mandate:{row.portfolio}:{row.version}"
-
-
-def _listed(row: MandateRow) -> Version | Unreadable:
-    try:
-        return _version(row)
-    except JournalError as error:
-        return Unreadable(
-            version=row.version,
-            status=row.status,
-            hash=row.mandate_hash,
-            note=row.note,
-            author=row.author,
-            created_at=row.created_at,
-            published_by=row.published_by,
-            published_at=row.published_at,
-            why=str(error),
-        )
-
-
-def _version(row: MandateRow) -> Version:
-    """Read a version back.
-
-    Raises
-    ------
-    JournalError
-        When it is not what was hashed, or this release does not know what it says.
-    """
-    try:
-        same = mandate_text_hash(row.mandate_json) == row.mandate_hash
-        mandate = Mandate.model_validate_json(row.mandate_json) if same else None
-    except (ValueError, TypeError, LookupError) as error:
-        told = " ".join(str(error).split())
-        raise JournalError(f"UNREADABLE: mandate version {row.version}: {told}") from error
-    if mandate is None:
-        raise JournalError(f"MANDATE_CHANGED: version={row.version}: it is not what was hashed")
-    return Version(
-        version=row.version,
-        status=row.status,
-        hash=row.mandate_hash,
-        mandate=mandate,
-        note=row.note,
-        author=row.author,
-        created_at=row.created_at,
-        published_by=row.published_by,
-        published_at=row.published_at,
-    )

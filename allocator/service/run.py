@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -23,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine
 
-from allocator.execution import schema
 from allocator.execution.leader import FencedError, NotLeaderError
 from allocator.execution.office import Office
 from allocator.models.config import Config
@@ -31,13 +29,11 @@ from allocator.ports import Clock
 from allocator.risk.triggers import Firing
 from allocator.service.agreeing import Agreeing
 from allocator.service.beats import Beats
-from allocator.service.binding import bind
 from allocator.service.bootstrap import Desk, open_desk
 from allocator.service.clock import Leaps, SystemClock, steady_s
 from allocator.service.cycles import Cycles, Ports
 from allocator.service.holding import Holding
 from allocator.service.live import Live, new_holder
-from allocator.service.lookup import patient_connect
 from allocator.service.mandates import Mandates
 from allocator.service.metrics import Metrics
 from allocator.service.monitor.base import Bases
@@ -336,8 +332,9 @@ class Service:
     def _missed(self, rows: Sequence[Asked]) -> None:
         """Tell that slots fell due while nothing ran them; in one alert a schedule."""
         count = sum(1 + row.before for row in rows)
-        self.metrics.slot("missed", count)
         self._alert_missed(rows[-1].cause, count, rows[-1].name, rows[-1].note)
+        # Only now: what could not be alerted is told, and counted, anew.
+        self.metrics.slot("missed", count)
 
     def _alert_missed(self, cause: str, count: int, latest: str, why: str) -> None:
         facts = {"cause": cause, "slots": count, "latest": latest, "why": why}
@@ -398,29 +395,3 @@ async def _end(task: asyncio.Task[None]) -> None:
 
 Beside = Callable[[Service], AsyncGenerator[None]]
 """Something that runs with a service, as the generator of a context manager."""
-
-
-def open_database(config: Config) -> Engine:
-    """Open the database and bring it to this release's schema.
-
-    Raises
-    ------
-    RefusedError
-        When it is another installation's.
-    """
-    engine = patient_connect(config.database)
-    schema.upgrade(engine)
-    bind(engine, config.installation, SystemClock().now())
-    return engine
-
-
-def stop_on_signals(*services: Service) -> None:
-    """Let SIGTERM and SIGINT ask for a graceful stop; must be called in the event loop."""
-
-    def stop() -> None:
-        for service in services:
-            service.stop()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)

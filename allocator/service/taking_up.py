@@ -9,7 +9,8 @@ from allocator.execution.executor import Executor
 from allocator.execution.history import History
 from allocator.execution.report import ExecutionReport
 from allocator.models.errors import AllocatorError
-from allocator.service.mandates import Mandates, Version
+from allocator.service.mandate_versions import Version
+from allocator.service.mandates import Mandates
 
 MANDATE_CHANGED = "another mandate was published"
 MOST_WHY = 500

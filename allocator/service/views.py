@@ -15,7 +15,7 @@ from allocator.models.records import CycleRow, EventRow, PlanRow, ProposalRow
 from allocator.risk.approvals import Standing, standing, turnover_of
 from allocator.service.anchors import known_heads
 from allocator.service.condition import Condition
-from allocator.service.mandates import Unreadable, Version
+from allocator.service.mandate_versions import Unreadable, Version
 from allocator.service.marked import Marked
 from allocator.service.monitor.history import Group
 from allocator.service.monitor.marks import AccountMark, Marks

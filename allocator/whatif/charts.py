@@ -131,7 +131,6 @@ def heat(
     """
     shown = {at: number(value) for at, value in cells.items()}
     known = [value for value in shown.values() if value is not None]
-    low, high = min(known, default=0.0), max(known, default=0.0)
     told = "; ".join(
         f"{columns[0]} {columns[1][i]}, {rows[0]} {rows[1][j]}: {value}"
         for (i, j), value in sorted(shown.items())
@@ -149,17 +148,7 @@ def heat(
                 "nameGap": 28,
             },
             "yAxis": {"type": "category", "data": list(rows[1]), "name": rows[0]},
-            "visualMap": {
-                "show": high > low,
-                "precision": 0 if high - low >= 20 else 2,
-                "min": low,
-                "max": high if high > low else low + 1,
-                "calculable": True,
-                "orient": "horizontal",
-                "left": "center",
-                "bottom": 0,
-                "inRange": {"color": WARMING[::-1] if scarce else WARMING},
-            },
+            "visualMap": _warming(known, scarce=scarce),
             "series": [
                 {
                     "type": "heatmap",
@@ -174,6 +163,22 @@ def heat(
         f"{heading}. {told}",
         height=160 + 34 * max(4, len(rows[1])),
     )
+
+
+def _warming(known: Sequence[float], *, scarce: bool) -> dict[str, Any]:
+    """Colour figures from the least to the greatest."""
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    return {
+        "show": high > low,
+        "precision": 0 if high - low >= 20 else 2,
+        "min": low,
+        "max": high if high > low else low + 1,
+        "calculable": True,
+        "orient": "horizontal",
+        "left": "center",
+        "bottom": 0,
+        "inRange": {"color": WARMING[::-1] if scarce else WARMING},
+    }
 
 
 def brief(value: float | None) -> str:

@@ -28,7 +28,7 @@ from tests.execution.book import (
 )
 from tests.execution.desk import CONFIG, Desk
 from tests.execution.limits import wide
-from tests.execution.test_styles import attempts, run
+from tests.execution.working import attempts, run
 
 SELL = order(1, "a", "sell", "0.2", reduce_only=True)
 BUY = order(1, "a", "buy", "0.2")

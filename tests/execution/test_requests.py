@@ -1,4 +1,4 @@
-"""Orders that a venue leaves standing, answers that never come, and clocks that stop."""
+"""Orders that a venue leaves standing, absences that are believed, and clocks that stop."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -14,77 +13,23 @@ from sqlalchemy import Engine
 
 from allocator.adapters.paper import Behaviour, Fault
 from allocator.adapters.paper.records import OrderRecord
-from allocator.execution import asking
+from allocator.execution.report import Progress
 from allocator.execution.requests import Absence
 from allocator.execution.transitions import State
 from allocator.models.config import ExecutionConfig
-from allocator.models.errors import VenueError
 from allocator.models.intents import (
-    AccountReading,
-    Ack,
     Capabilities,
     Finding,
     Found,
     Intent,
-    OrderIntent,
     Outcome,
-    Quote,
-    Rejected,
     TransferIntent,
     Unknown,
     Unsure,
 )
-from allocator.ports import Venue
 from tests.execution.book import BTC_A, ROUTES, START, JumpingClock, order, snapshot, transfer
 from tests.execution.desk import CONFIG, Desk
-
-
-class Standing:
-    """Leaves every order standing until it is cancelled; fills some of it before."""
-
-    def __init__(self, venue: Venue, filled: str = "0", ends: bool = True) -> None:
-        self._venue, self._filled, self._ends = venue, Decimal(filled), ends
-        self.cancels = 0
-
-    @property
-    def account(self) -> str:
-        return self._venue.account
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return self._venue.capabilities
-
-    async def server_time(self) -> datetime:
-        return await self._venue.server_time()
-
-    async def submit(self, intent: Intent) -> Outcome:
-        return Ack(venue_id="s1")
-
-    async def find(self, intent: Intent, since: datetime, venue_id: str | None = None) -> Finding:
-        assert venue_id == "s1"
-        state = "partial" if self._filled else "open"
-        if self.cancels and self._ends:
-            state = "cancelled"
-        return Found.model_validate({"venue_id": "s1", "state": state, "filled": self._filled})
-
-    async def cancel(self, intent: OrderIntent) -> Outcome:
-        self.cancels += 1
-        return Ack(venue_id="s1")
-
-    async def read(self) -> AccountReading:
-        return await self._venue.read()
-
-    async def quote(self, instrument: str) -> Quote:
-        return await self._venue.quote(instrument)
-
-    async def close(self) -> None:
-        await self._venue.close()
-
-
-def standing(desk: Desk, **how: object) -> Standing:
-    venue = Standing(desk.venues["a"], **how)  # type: ignore[arg-type]
-    desk.venues = {**desk.venues, "a": venue}
-    return venue
+from tests.execution.standing import Standing, standing
 
 
 def test_order_that_stands_is_cancelled_in_time(lite: Engine) -> None:
@@ -119,85 +64,6 @@ def test_fills_that_cannot_be_go_to_an_operator(lite: Engine, filled: str) -> No
     assert "OVERFILLED" in report.actions[0].reason
 
 
-class Silent(Standing):
-    """Never answers a request, and fails in ways no port allows."""
-
-    async def submit(self, intent: Intent) -> Outcome:
-        await self._venue.submit(intent)
-        raise RuntimeError("a bug that shows a key: hunter2")
-
-    async def find(self, intent: Intent, since: datetime, venue_id: str | None = None) -> Finding:
-        return await self._venue.find(intent, since, venue_id)
-
-
-def test_adapter_that_fails_leaves_an_unknown_outcome(lite: Engine) -> None:
-    desk = Desk.open(lite)
-    desk.venues = {**desk.venues, "a": Silent(desk.venues["a"])}
-    report = desk.run(order(1, "a", "sell", "0.5"))
-    assert report.status == "done"
-    assert set(desk.exchange.received.values()) == {1}
-    told = [str(row.facts) for row in desk.journal().history.events()]
-    assert any("RuntimeError" in row for row in told)
-    assert not any("hunter2" in row for row in told)
-
-
-class Hanging(Standing):
-    """Answers no question: its connection hangs and has no deadline."""
-
-    def __init__(self, venue: Venue, question: str) -> None:
-        super().__init__(venue)
-        self._question = question
-
-    async def read(self) -> AccountReading:
-        if self._question == "read":
-            await asyncio.Event().wait()
-        return await self._venue.read()
-
-    async def quote(self, instrument: str) -> Quote:
-        if self._question == "quote":
-            await asyncio.Event().wait()
-        return await self._venue.quote(instrument)
-
-
-@pytest.mark.parametrize(
-    ("question", "reason"),
-    [("read", "not read completely: a (no answer in time)"), ("quote", "no answer in time")],
-)
-def test_adapter_that_hangs_holds_up_no_plan(
-    lite: Engine, monkeypatch: pytest.MonkeyPatch, question: str, reason: str
-) -> None:
-    monkeypatch.setattr(asking, "QUESTION_S", 0.01)
-    desk = Desk.open(lite)
-    desk.venues = {**desk.venues, "a": Hanging(desk.venues["a"], question)}
-    report = desk.run(order(1, "a", "sell", "0.5"))
-    assert reason in report.actions[0].reason
-    assert not desk.exchange.received
-
-
-def test_adapter_that_fails_to_read_has_read_nothing(lite: Engine) -> None:
-    class Failing(Standing):
-        async def read(self) -> AccountReading:
-            raise RuntimeError("a bug that shows a key: hunter2")
-
-    desk = Desk.open(lite)
-    desk.venues = {**desk.venues, "a": Failing(desk.venues["a"])}
-    report = desk.run(order(1, "a", "sell", "0.5"))
-    assert "not read completely: a (the adapter failed: RuntimeError)" in report.actions[0].reason
-    assert "hunter2" not in str(report)
-
-
-def test_adapter_that_fails_to_tell_prices_leaves_no_cycle_open(lite: Engine) -> None:
-    class Failing(Standing):
-        async def quote(self, instrument: str) -> Quote:
-            raise KeyError("bid")
-
-    desk = Desk.open(lite)
-    desk.venues = {**desk.venues, "a": Failing(desk.venues["a"])}
-    report = desk.run(order(1, "a", "sell", "0.5"))
-    assert "the adapter failed: KeyError" in report.actions[0].reason
-    assert not desk.journal().history.unfinished()
-
-
 class Stalling(JumpingClock):
     """Stops the process for a while whenever it is asked the time of an intent."""
 
@@ -225,6 +91,101 @@ def test_negatives_count_only_after_the_fence_and_spaced() -> None:
         absence.add(START + timedelta(seconds=after_s))
         assert absence.count == count
         assert absence.enough is (count >= 3)
+
+
+class Ahead(JumpingClock):
+    """A venue's clock, which ours may fall behind while a plan goes on."""
+
+    def __init__(self, ours: JumpingClock) -> None:
+        super().__init__()
+        self._ours = ours
+        self.by = timedelta()
+
+    def now(self) -> datetime:
+        return self._ours.now() + self.by
+
+
+@pytest.mark.parametrize("behind_s", [60, -60])
+def test_a_clock_that_was_set_makes_no_window_shorter(lite: Engine, behind_s: int) -> None:
+    """A venue's window goes by its own clock, the fence that stands for it by ours."""
+    desk = Desk.open(lite, faults=[Fault("transfer", "late", delay_s=Decimal(4))])
+    clock = Ahead(desk.clock)
+    desk.exchange.clock = clock
+
+    def set_(row: Progress) -> None:
+        if (row.seq, row.state) == (1, "done"):
+            clock.by = timedelta(seconds=behind_s)
+            desk.clock.at -= clock.by
+
+    desk.watch = set_
+    venue = desk.venues["a"]
+    submit = venue.submit
+
+    async def stamped(intent: Intent) -> Outcome:
+        """Stamp it by the venue's clock, as adapters do that have measured it anew."""
+        assert intent.stamped_at is not None
+        return await submit(intent.model_copy(update={"stamped_at": intent.stamped_at + clock.by}))
+
+    venue.submit = stamped  # type: ignore[method-assign]
+    first = order(1, "a", "sell", "0.4", reduce_only=True)
+    report = desk.run(first, transfer(2, "1000", after=[1]))
+    history = desk.journal().history
+    [sent] = [row for row in history.attempts(report.plan_hash) if row.kind == "transfer"]
+    for _ in range(10):
+        asyncio.run(desk.clock.sleep(0.5))
+        desk.exchange.now()
+    assert desk.exchange.effects[sent.client_id] == 1
+    assert sent.state is not State.NOT_EXECUTED, sent.reason
+
+
+def in_a_minute(clock: JumpingClock) -> None:
+    """Let nobody wait for longer than that, whatever the clock says."""
+    slept, sleep = 0.0, clock.sleep
+
+    async def counted(seconds: float) -> None:
+        nonlocal slept
+        slept += seconds
+        assert slept < 60
+        await sleep(seconds)
+
+    clock.sleep = counted  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("state", ["sending", "acked"])
+def test_a_clock_that_was_set_back_leaves_no_order_standing_for_longer(
+    lite: Engine, state: str
+) -> None:
+    desk = Desk.open(lite)
+    in_a_minute(desk.clock)
+    venue = standing(desk)
+
+    def set_back(row: Progress) -> None:
+        if row.state == state:
+            desk.watch = lambda _: None
+            desk.clock.at -= timedelta(hours=1)
+
+    desk.watch = set_back
+    report = desk.run(order(1, "a", "sell", "0.5"))
+    assert (report.actions[0].state, venue.cancels > 0) == (State.CANCELLED, True)
+
+
+@pytest.mark.parametrize("state", ["sending", "unknown"])
+def test_a_clock_that_was_set_back_leaves_no_outcome_open_for_longer(
+    lite: Engine, state: str
+) -> None:
+    desk = Desk.open(lite, faults=[Fault("order", "lost_before")])
+    in_a_minute(desk.clock)
+
+    def set_back(row: Progress) -> None:
+        if row.state == state:
+            desk.watch = lambda _: None
+            desk.clock.at -= timedelta(hours=1)
+            desk.exchange.clock.by += timedelta(hours=1)  # type: ignore[attr-defined]
+
+    desk.exchange.clock = Ahead(desk.clock)
+    desk.watch = set_back
+    report = desk.run(order(1, "a", "sell", "0.5"))
+    assert report.actions[0].state == State.NOT_EXECUTED
 
 
 def test_absence_of_what_the_venue_shows_late_is_not_believed(lite: Engine) -> None:
@@ -323,6 +284,32 @@ def test_nothing_goes_to_an_operator_that_was_not_cancelled(lite: Engine, blind:
     assert (report.actions[0].stage == "manual") is blind
 
 
+class TakesBack(Standing):
+    """Tells of a fill once, and of none from then on."""
+
+    told = False
+
+    async def find(self, intent: Intent, since: datetime, venue_id: str | None = None) -> Finding:
+        found = await super().find(intent, since, venue_id)
+        assert isinstance(found, Found)
+        if not self.told:
+            self.told = True
+            return found.model_copy(update={"state": "partial", "filled": Decimal("0.2")})
+        return found
+
+
+def test_an_order_whose_fills_are_taken_back_is_cancelled_before_anybody_looks(
+    lite: Engine,
+) -> None:
+    desk = Desk.open(lite)
+    venue = TakesBack(desk.venues["a"])
+    desk.venues = {**desk.venues, "a": venue}
+    report = desk.run(order(1, "a", "sell", "0.5"))
+    assert report.actions[0].stage == "manual"
+    assert "FILLS_TAKEN_BACK" in report.actions[0].reason
+    assert venue.cancels == 1
+
+
 @pytest.mark.parametrize("row", ["post_only_timeout_s", "order_timeout_s"])
 @pytest.mark.parametrize("seconds", ["30", "60"])
 def test_an_order_does_not_rest_until_its_end_is_unknown(row: str, seconds: str) -> None:
@@ -330,97 +317,6 @@ def test_an_order_does_not_rest_until_its_end_is_unknown(row: str, seconds: str)
     with pytest.raises(ValidationError, match=f"{row}: below unknown_deadline_s"):
         ExecutionConfig.model_validate(given)
     assert ExecutionConfig.model_validate({**given, row: "29.9"})
-
-
-class Breaking:
-    """An adapter whose look-ups fail in a way no port allows, until it is mended."""
-
-    broken = True
-
-    def __init__(self, venue: Venue) -> None:
-        self._venue = venue
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._venue, name)
-
-    async def find(self, *asked: Any) -> Finding:
-        if self.broken:
-            raise KeyError("orderStatus")
-        return await self._venue.find(*asked)
-
-
-@pytest.mark.parametrize("lost", ["lost_after", "lost_before"])
-def test_an_adapter_that_breaks_while_it_looks_is_unsure(lite: Engine, lost: str) -> None:
-    desk = Desk.open(lite, faults=[Fault("order", lost)])  # type: ignore[arg-type]
-    venue = Breaking(desk.venues["a"])
-    desk.venues = {**desk.venues, "a": venue}  # type: ignore[dict-item]
-    report = desk.run(order(1, "a", "sell", "0.4", reduce_only=True))
-    assert report.actions[0].stage == "manual"
-    assert set(report.frozen) == {"a"}
-
-
-def test_a_look_up_that_is_cancelled_is_cancelled(lite: Engine) -> None:
-    desk = Desk.open(lite)
-
-    class Ending(Breaking):
-        async def find(self, *_asked: Any) -> Finding:
-            raise asyncio.CancelledError
-
-    desk.venues = {**desk.venues, "a": Ending(desk.venues["a"])}  # type: ignore[dict-item]
-    with pytest.raises(asyncio.CancelledError):
-        desk.run(order(1, "a", "sell", "0.4", reduce_only=True))
-
-
-def _says(desk: Desk, words: str) -> dict[str, tuple[str, Any]]:
-    """Name what answers in these words, and how, by kind of answer."""
-
-    async def refuse(intent: Intent) -> Outcome:
-        return Rejected(code="51000", message=words)
-
-    async def unknown(intent: Intent) -> Outcome:
-        return Unknown(why=words)
-
-    async def read() -> AccountReading:
-        return AccountReading(account="a", at=desk.clock.now(), complete=False, missing=(words,))
-
-    async def quote(instrument: str) -> Quote:
-        raise VenueError(words)
-
-    return {
-        "refused": ("submit", refuse),
-        "unknown": ("submit", unknown),
-        "unread": ("read", read),
-        "prices": ("quote", quote),
-    }
-
-
-@pytest.mark.parametrize("odd", ["\x00", "\ud83d"], ids=["nul", "half"])
-@pytest.mark.parametrize("kind", ["refused", "unknown", "unread", "prices"])
-def test_words_of_a_venue_that_no_database_holds_end_nothing(
-    engine: Engine, kind: str, odd: str
-) -> None:
-    desk = Desk.open(engine)
-    name, answer = _says(desk, f"bad {odd} gateway")[kind]
-    setattr(desk.venues["a"], name, answer)
-    report = desk.run(order(1, "a", "buy", "0.2"))
-    assert report.status != "done"
-    history = desk.journal().history
-    assert history.unfinished() == ()
-    assert history.verify() == ()
-
-
-def test_an_id_that_the_record_does_not_hold_is_an_unknown_outcome(engine: Engine) -> None:
-    desk = Desk.open(engine)
-    submit = desk.venues["a"].submit
-
-    async def long(intent: Intent) -> Outcome:
-        await submit(intent)
-        return Ack(venue_id="7" * 201)
-
-    desk.venues["a"].submit = long
-    assert desk.run(order(1, "a", "buy", "0.2")).status == "done"
-    assert desk.held("a", BTC_A) == Decimal("1.2")
-    assert desk.journal().history.verify() == ()
 
 
 def test_a_transfer_says_what_the_plan_has_for_its_charges(lite: Engine) -> None:

@@ -25,6 +25,7 @@ from tests.execution.book import (
     order,
     transfer,
 )
+from tests.execution.crashes import Crash
 from tests.execution.desk import Desk
 from tests.execution.limits import wide
 
@@ -182,10 +183,6 @@ def test_money_of_a_plan_given_up_is_followed_to_its_end(lite: Engine) -> None:
     assert desk.journal().history.open_attempts() == ()
 
 
-class Died(BaseException):
-    """The process is gone."""
-
-
 @pytest.mark.parametrize("last", ["acked", "in_transit", "settled"])
 def test_plan_that_died_during_its_transfer_goes_on(lite: Engine, last: str) -> None:
     desk = Desk.open(lite)
@@ -193,10 +190,10 @@ def test_plan_that_died_during_its_transfer_goes_on(lite: Engine, last: str) -> 
 
     def die(row: Progress) -> None:
         if row.state == last:
-            raise Died
+            raise Crash
 
     desk.watch = die
-    with pytest.raises(Died):
+    with pytest.raises(Crash):
         asyncio.run(desk.executor().run(made, desk.start, desk.mandate))
     desk.watch = lambda row: None
     desk.clock.at += timedelta(seconds=30)
@@ -213,10 +210,10 @@ def test_what_was_refused_before_the_process_died_is_not_asked_for_again(lite: E
 
     def die(row: Progress) -> None:
         if row.state == "rejected":
-            raise Died
+            raise Crash
 
     desk.watch = die
-    with pytest.raises(Died):
+    with pytest.raises(Crash):
         asyncio.run(desk.executor().run(made, desk.start, desk.mandate))
     desk.watch = lambda row: None
     resumed = desk.resume()
@@ -241,14 +238,14 @@ def test_legs_end_alike_when_one_was_refused_whether_or_not_the_process_died(
 
     def die(row: Progress) -> None:
         if dies and row.state == "rejected":
-            raise Died
+            raise Crash
 
     desk.watch = die
     made = desk.plan(*SWITCH)
     try:
         asyncio.run(desk.executor().run(made, desk.start, desk.mandate))
         assert not dies
-    except Died:
+    except Crash:
         desk.watch = lambda row: None
         desk.resume()
     filled = {"a": ("0.3", "0.3"), "b": ("0.4", "0.3")}[refused]
@@ -298,3 +295,46 @@ def test_a_plan_is_not_taken_up_with_readings_of_different_times(
     assert report is not None
     assert ("EPOCH_SPREAD_S" in report.why) is not goes
     assert (len(desk.exchange.received) > 2) is goes
+
+
+@pytest.mark.parametrize("end", [Crash, asyncio.CancelledError])
+def test_a_plan_that_broke_off_before_its_book_was_checked_is_not_taken_up(
+    lite: Engine, end: type[BaseException]
+) -> None:
+    """What was read before the end is no proof that it is what the plan was made for."""
+    desk = Desk.open(lite)
+    desk.exchange.trade_elsewhere("b", BTC_B, Decimal("0.3"))
+    asked = desk.venues["a"].server_time
+
+    async def ends() -> Any:
+        raise end
+
+    desk.venues["a"].server_time = ends  # type: ignore[method-assign]
+    with pytest.raises(end):
+        desk.run(*SWITCH)
+    desk.venues["a"].server_time = asked  # type: ignore[method-assign]
+    report = desk.resume()
+    assert report is not None
+    assert (report.status, desk.exchange.received) == ("superseded", {})
+
+
+def test_a_break_at_the_end_freezes_though_the_process_died_over_it(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    read = desk.venues["a"].read
+
+    async def dies() -> Any:
+        raise Crash
+
+    def meddle(row: Progress) -> None:
+        if (row.seq, row.state) == (1, "done"):
+            desk.exchange.holdings["a"].wallet("USDT").add(Decimal(-500))
+            desk.venues["a"].read = dies  # type: ignore[method-assign]
+
+    desk.watch = meddle
+    with pytest.raises(Crash):
+        desk.run(order(1, "a", "sell", "0.5"))
+    desk.venues["a"].read = read  # type: ignore[method-assign]
+    report = desk.resume()
+    assert report is not None
+    assert (report.status, [row.what for row in report.breaks]) == ("done", ["USDT"])
+    assert report.frozen.keys() == {"a"}

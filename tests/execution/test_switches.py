@@ -36,14 +36,9 @@ from tests.execution.crashes import (
 )
 from tests.execution.desk import CONFIG, Desk, let_through
 from tests.execution.limits import NOBODY, wide
+from tests.execution.working import RESTING, SINGLE
 
-RESTING = CONFIG.model_copy(update={"style": "post_only", "post_only_tries": 2})
-SINGLE = order(1, "a", "sell", "0.4", reduce_only=True)
 SWITCH = Capabilities(dead_man_s=Decimal(10))
-
-
-class Died(BaseException):
-    """The process is gone."""
 
 
 class Exchange:
@@ -63,7 +58,7 @@ class Exchange:
             self.stood.append(any(not row.ended for row in records))
             arm(account, seconds)
             if self.dies:
-                raise Died
+                raise Crash
 
         self.desk.exchange.arm = seen  # type: ignore[method-assign]
 
@@ -95,10 +90,10 @@ def test_a_start_sets_the_switch_anew_where_an_order_stands_and_takes_it_back_af
 
     def die(row: Any) -> None:
         if row.state == "acked":
-            raise Died
+            raise Crash
 
     at.desk.watch = die
-    with pytest.raises(Died):
+    with pytest.raises(Crash):
         at.run()
     at.desk.watch = lambda row: None
     assert at.set_for == {"a"}
@@ -115,7 +110,7 @@ def test_a_start_sets_the_switch_anew_where_an_order_stands_and_takes_it_back_af
 def test_a_start_takes_back_a_switch_whose_order_was_never_sent(lite: Engine) -> None:
     at = Exchange(lite)
     at.dies = True
-    with pytest.raises(Died):
+    with pytest.raises(Crash):
         at.run()
     at.dies = False
     assert at.set_for == {"a"}
@@ -130,7 +125,7 @@ def test_a_start_takes_back_a_switch_whose_order_was_never_sent(lite: Engine) ->
 def test_a_plan_given_up_by_a_start_leaves_no_switch_set(lite: Engine) -> None:
     at = Exchange(lite)
     at.dies = True
-    with pytest.raises(Died):
+    with pytest.raises(Crash):
         at.run()
     at.dies = False
     asyncio.run(at.executor().give_up("halted"))
@@ -164,7 +159,7 @@ def test_a_venue_that_did_not_take_a_switch_back_is_asked_again_by_the_next_star
 ) -> None:
     at = Exchange(lite)
     at.dies = True
-    with pytest.raises(Died):
+    with pytest.raises(Crash):
         at.run()
     at.dies = False
     venue: Any = at.desk.venues["a"]

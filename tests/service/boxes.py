@@ -18,6 +18,25 @@ from allocator.service.telemetry import Redactor
 from tests.execution.book import START, JumpingClock
 
 
+class Taken:
+    """Takes every alert, and keeps it by title and text."""
+
+    def __init__(self) -> None:
+        self.got = list[tuple[str, str]]()
+
+    @property
+    def titles(self) -> list[str]:
+        return [title for title, _ in self.got]
+
+    @property
+    def texts(self) -> list[str]:
+        return [text for _, text in self.got]
+
+    def send(self, title: str, text: str) -> bool:
+        self.got.append((title, text))
+        return True
+
+
 class Box:
     """Where alerts arrive."""
 

@@ -1,4 +1,7 @@
-"""Databases for the service's tests, the same as the journal's, and a loopback exchange."""
+"""Databases for the service's tests, the same as the journal's, a loopback exchange, a site."""
+
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -6,6 +9,7 @@ from sqlalchemy import Engine
 from tests.adapters.ccxt.conftest import emulator
 from tests.execution.conftest import engine, journal, lite, new_journal, postgres_url
 from tests.service.rooms import Room
+from tests.service.sites import Place
 
 __all__ = ["emulator", "engine", "journal", "lite", "new_journal", "postgres_url"]
 
@@ -13,3 +17,13 @@ __all__ = ["emulator", "engine", "journal", "lite", "new_journal", "postgres_url
 @pytest.fixture
 def room(lite: Engine) -> Room:
     return Room(lite)
+
+
+@pytest.fixture
+def place(lite: Engine, tmp_path: Path) -> Iterator[Place]:
+    """A site with one gathered book and one proposal that waits for one person."""
+    made = Place(lite, tmp_path)
+    made.gather()
+    with made.client:
+        yield made
+    made.site.jobs.close()

@@ -13,10 +13,9 @@ from allocator.execution.history import History
 from allocator.models.errors import RefusedError
 from allocator.models.mandate import Mandate
 from allocator.service.binding import bind, bound_to
-from allocator.service.bootstrap import open_desk
+from allocator.service.bootstrap import open_database, open_desk
 from allocator.service.cli.main import run
 from allocator.service.mandates import Mandates
-from allocator.service.run import open_database
 from tests.execution.book import START
 from tests.service.sites import MANDATE, config
 

@@ -30,7 +30,10 @@ from tests.service.record import ROOT
 TAKES_OVER_S = 30
 """Stated time: the next try (`retry_s`), opening the venues, the first tick as leader."""
 
-SLOT_S = 10
+SLOT_S = 30
+"""A cycle asks Binance for some five hundred of the 2,400 units of its minute, and each leader that
+is killed asks for some more: slots that came six times a minute would fail by name in the sixth."""
+
 KILLS = int(os.environ.get("ALLOCATOR_FAILOVERS", "3"))
 SERVICE = f"""
 service:

@@ -14,6 +14,7 @@ from allocator.execution.leader import FencedError
 from allocator.service.run import Service
 from allocator.service.trying import HOLDS_S, LASTS_S, STUCK_S, WITHIN_S, Trying
 from tests.execution.book import START, JumpingClock
+from tests.service.boxes import Taken
 from tests.service.sites import config
 
 
@@ -47,14 +48,9 @@ def test_an_instance_whose_connections_are_all_in_use_tries_again(
 def test_leads_that_break_off_at_once_are_told_as_no_lead(
     lite: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    clock, got = JumpingClock(), list[str]()
-
-    def send(title: str, _text: str) -> bool:
-        got.append(title)
-        return True
-
+    clock, taken = JumpingClock(), Taken()
     asked = {"retry_s": "0.01", "poll_s": "0", "alerts": {"to": ["env:X"], "dead_man_s": 100}}
-    service = Service(config(tmp_path, service=asked), lite, clock=clock, send=send)
+    service = Service(config(tmp_path, service=asked), lite, clock=clock, send=taken.send)
     with lite.begin() as connection:
         connection.execute(text("ALTER TABLE slot RENAME TO slot_away"))
 
@@ -73,7 +69,7 @@ def test_leads_that_break_off_at_once_are_told_as_no_lead(
             await leads_twice_more()
             assert service.beats.leader_at(clock.now()) is None
             await service.telling.alert(START)
-        assert got == ["desk: no instance can lead", "desk: the scheduler has not ticked"]
+        assert taken.titles == ["desk: no instance can lead", "desk: the scheduler has not ticked"]
         with lite.begin() as connection:
             connection.execute(text("ALTER TABLE slot_away RENAME TO slot"))
         while service.beats.leader_at(clock.now()) is None:
@@ -83,7 +79,7 @@ def test_leads_that_break_off_at_once_are_told_as_no_lead(
         await leading
 
     asyncio.run(asyncio.wait_for(go(), 60))
-    assert sorted(got[2:]) == [
+    assert sorted(taken.titles[2:]) == [
         "desk: no instance can lead: that is over",
         "desk: the scheduler ticks again",
     ]
@@ -92,14 +88,9 @@ def test_leads_that_break_off_at_once_are_told_as_no_lead(
 def test_a_leader_that_loses_its_lead_for_a_moment_is_not_dead(
     lite: Engine, tmp_path: Path
 ) -> None:
-    clock, got = JumpingClock(), list[str]()
-
-    def send(title: str, _text: str) -> bool:
-        got.append(title)
-        return True
-
+    clock, taken = JumpingClock(), Taken()
     asked = {"alerts": {"to": ["env:X"], "dead_man_s": 100}}
-    service = Service(config(tmp_path, service=asked), lite, clock=clock, send=send)
+    service = Service(config(tmp_path, service=asked), lite, clock=clock, send=taken.send)
     service.live.leads = True
     clock.at += timedelta(hours=1)
     service._beat(clock.now())
@@ -107,10 +98,10 @@ def test_a_leader_that_loses_its_lead_for_a_moment_is_not_dead(
     service.live.leads = False
     for _ in range(11):
         clock.at += timedelta(seconds=10)
-        assert got == []
+        assert taken.titles == []
         service._beat(clock.now())
         asyncio.run(service.telling.alert(START))
-    assert got == ["desk: the scheduler has not ticked"]
+    assert taken.titles == ["desk: the scheduler has not ticked"]
 
 
 class Tries:
@@ -248,13 +239,8 @@ def test_leads_that_break_off_more_slowly_are_told_as_well(
 def test_an_instance_whose_leads_break_off_tells_it_once_and_that_it_is_over(
     lite: Engine, tmp_path: Path
 ) -> None:
-    clock, got = JumpingClock(), list[tuple[str, str]]()
-
-    def send(title: str, text: str) -> bool:
-        got.append((title, text))
-        return True
-
-    service = Service(config(tmp_path), lite, clock=clock, send=send)
+    clock, taken = JumpingClock(), Taken()
+    service = Service(config(tmp_path), lite, clock=clock, send=taken.send)
     for _ in range(5):
         service.trying.begins()
         service.trying.leads()
@@ -262,7 +248,7 @@ def test_an_instance_whose_leads_break_off_tells_it_once_and_that_it_is_over(
         clock.at += timedelta(seconds=2)
         service.trying.failed(FencedError("FENCED: epoch=1 latest=2"))
         asyncio.run(service.telling.alert(START))
-    ((title, words),) = got
+    ((title, words),) = taken.got
     assert title == "desk: leads break off"
     assert words.startswith(f"{service.live.holder}: 3 leads broke off within 15 minutes, ")
     assert "the last by FencedError: FENCED: epoch=1 latest=2; " in words
@@ -271,4 +257,4 @@ def test_an_instance_whose_leads_break_off_tells_it_once_and_that_it_is_over(
     clock.at += timedelta(seconds=HOLDS_S)
     service.beats.beat(service.live.holder, leads=True, at=clock.now())
     asyncio.run(service.telling.alert(START))
-    assert [row[0] for row in got[1:]] == ["desk: leads break off: that is over"]
+    assert [row[0] for row in taken.got[1:]] == ["desk: leads break off: that is over"]

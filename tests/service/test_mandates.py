@@ -12,7 +12,8 @@ from allocator.execution.history import History
 from allocator.models.errors import ConfigError, JournalError, RefusedError, SnapshotError
 from allocator.models.mandate import Mandate, Target
 from allocator.service.fitting import UNCHECKED
-from allocator.service.mandates import CONFIGURED, Mandates, Unreadable, Version
+from allocator.service.mandate_versions import Unreadable, Version
+from allocator.service.mandates import CONFIGURED, Mandates
 from allocator.service.snapshots import GATHERED, Snapshots
 from tests.execution.book import START
 from tests.service.sites import config, snapshot

@@ -19,7 +19,7 @@ from allocator.service.run import Service
 from allocator.service.scheduler.slots import again, named_at
 from allocator.service.telemetry import Redactor
 from tests.execution.book import START, JumpingClock
-from tests.service.boxes import Box
+from tests.service.boxes import Box, Taken
 from tests.service.sites import config
 
 
@@ -65,19 +65,14 @@ def test_what_was_told_by_a_clock_ahead_silences_nothing_once_it_is_right(box: B
 def test_dead_man_is_told_although_the_instance_began_with_its_clock_ahead(
     lite: Engine, tmp_path: Path
 ) -> None:
-    clock, sent = JumpingClock(), list[str]()
+    clock, taken = JumpingClock(), Taken()
     alerts = {"alerts": {"to": ["env:X"], "dead_man_s": 100}}
-
-    def send(title: str, _text: str) -> bool:
-        sent.append(title)
-        return True
-
-    service = Service(config(tmp_path, service=alerts), lite, clock=clock, send=send)
+    service = Service(config(tmp_path, service=alerts), lite, clock=clock, send=taken.send)
     began = clock.now() + timedelta(days=300)
     for _ in range(30):
         began = asyncio.run(service.telling.alert(began))
         clock.at += timedelta(seconds=5)
-    assert sent == ["desk: the scheduler has not ticked"]
+    assert taken.titles == ["desk: the scheduler has not ticked"]
 
 
 def test_what_may_be_told_again_is_not_remembered_for_ever(box: Box) -> None:
@@ -178,16 +173,11 @@ def test_alert_that_did_not_get_through_is_tried_again(box: Box) -> None:
 
 
 def test_slots_that_nothing_ran_are_told_by_the_notifier(lite: Engine, tmp_path: Path) -> None:
-    got, clock = list[str](), JumpingClock()
-
-    def send(_title: str, text: str) -> bool:
-        got.append(text)
-        return True
-
+    taken, clock = Taken(), JumpingClock()
     minute = {"id": "minute", "every_s": "60", "grace_s": "90"}
     place = config(tmp_path)
     schedules = {"service": {**json.loads(place.service.model_dump_json()), "schedules": [minute]}}
-    service = Service(config(tmp_path, **schedules), lite, clock=clock, send=send)
+    service = Service(config(tmp_path, **schedules), lite, clock=clock, send=taken.send)
     service.live.leads = True
     service.wake = lambda: None  # type: ignore[method-assign]
     timers = [service.timer() for _ in range(2)]
@@ -196,11 +186,38 @@ def test_slots_that_nothing_ran_are_told_by_the_notifier(lite: Engine, tmp_path:
         timer.tick()
     service.beats.beat("leader", leads=True, at=clock.now())
     asyncio.run(service.telling.alert(START))
-    (text,) = got
+    (text,) = taken.texts
     assert "slots were missed: cause schedule minute" in text
     assert "slots 199" in text, "100 of 200 are written down, and the last of these is run"
     counted = service.metrics.registry.get_sample_value
     assert counted("allocator_slots_total", {"status": "missed"}) == 199
+
+
+def test_missed_slots_whose_alert_was_not_written_are_alerted_and_counted_once(
+    lite: Engine, tmp_path: Path
+) -> None:
+    taken, clock = Taken(), JumpingClock()
+    service = Service(config(tmp_path), lite, clock=clock, send=taken.send)
+    service.live.leads = True
+    service.wake = lambda: None  # type: ignore[method-assign]
+    timer = service.timer()
+    full = "BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
+    with lite.begin() as connection:
+        connection.exec_driver_sql(f"CREATE TRIGGER full BEFORE INSERT ON outbox {full}")
+    clock.at += timedelta(hours=5)
+    timer.tick()
+    with lite.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER full")
+    clock.at += timedelta(seconds=5)
+    timer.tick()
+    timer.tick()
+    service.beats.beat("leader", leads=True, at=clock.now())
+    asyncio.run(service.telling.alert(START))
+    (told,) = taken.texts
+    assert "slots were missed: cause schedule hourly" in told
+    counted = service.metrics.registry.get_sample_value
+    missed = [row for row in service.slots.recent() if row.status == "missed"]
+    assert counted("allocator_slots_total", {"status": "missed"}) == len(missed)
 
 
 def test_trigger_of_a_limit_that_the_mandate_has_not_is_told_at_the_start(
@@ -327,13 +344,8 @@ def test_secret_is_in_no_alert(box: Box) -> None:
 def test_a_slot_of_the_same_trigger_that_fails_for_the_same_is_told_once(
     lite: Engine, tmp_path: Path
 ) -> None:
-    clock, got = JumpingClock(), list[str]()
-
-    def send(_title: str, text: str) -> bool:
-        got.append(text)
-        return True
-
-    service = Service(config(tmp_path), lite, clock=clock, send=send)
+    clock, taken = JumpingClock(), Taken()
+    service = Service(config(tmp_path), lite, clock=clock, send=taken.send)
     for of, figure, why, count in (
         ("used cap", "1.2", "venue down", 1),
         ("used cap", "1.3", "venue down", 1),
@@ -344,5 +356,5 @@ def test_a_slot_of_the_same_trigger_that_fails_for_the_same_is_told_once(
         cause = f"trigger used: utilisation cap {figure} above 1"
         service._ended(again(named_at(of, clock.at)), cause, "failed", why)
         asyncio.run(service.telling._notifier.deliver(clock.now()))
-        assert len(got) == count
-    assert "trigger used: utilisation cap 1.2 above 1" in got[0]
+        assert len(taken.texts) == count
+    assert "trigger used: utilisation cap 1.2 above 1" in taken.texts[0]

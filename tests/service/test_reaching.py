@@ -26,7 +26,7 @@ from allocator.service.notify import (
 from allocator.service.run import Service
 from allocator.service.telemetry import Redactor
 from tests.execution.book import START, JumpingClock
-from tests.service.boxes import Box
+from tests.service.boxes import Box, Taken
 from tests.service.sites import config
 
 
@@ -94,14 +94,9 @@ def test_alert_that_nobody_took_is_tried_until_somebody_does(box: Box) -> None:
 
 
 def test_dead_man_is_told_while_the_database_does_not_answer(lite: Engine, tmp_path: Path) -> None:
-    got = list[str]()
-
-    def send(title: str, _text: str) -> bool:
-        got.append(title)
-        return True
-
+    taken = Taken()
     clock = JumpingClock()
-    service = Service(config(tmp_path), lite, clock=clock, send=send)
+    service = Service(config(tmp_path), lite, clock=clock, send=taken.send)
     service.beats.beat("leader", leads=True, at=clock.now())
     asyncio.run(service.telling.alert(START))
     with lite.begin() as connection:
@@ -109,7 +104,7 @@ def test_dead_man_is_told_while_the_database_does_not_answer(lite: Engine, tmp_p
     clock.at += timedelta(seconds=901)
     for _ in range(2):
         asyncio.run(service.telling.alert(START))
-    assert got == ["desk: the scheduler has not ticked"]
+    assert taken.titles == ["desk: the scheduler has not ticked"]
 
 
 @pytest.fixture
@@ -174,23 +169,18 @@ def test_that_nobody_can_lead_is_told_once_and_that_it_is_over(box: Box) -> None
 def test_an_instance_alone_that_cannot_lead_tells_why_within_a_minute(
     lite: Engine, tmp_path: Path
 ) -> None:
-    clock, got = JumpingClock(), list[tuple[str, str]]()
-
-    def send(title: str, text: str) -> bool:
-        got.append((title, text))
-        return True
-
-    service = Service(config(tmp_path), lite, clock=clock, send=send)
+    clock, taken = JumpingClock(), Taken()
+    service = Service(config(tmp_path), lite, clock=clock, send=taken.send)
     for second in (0, 30, 59, 61, 90):
         clock.at = START + timedelta(seconds=second)
         service.trying.begins()
         service.trying.failed(OSError("no key"))
         asyncio.run(service.telling.alert(START))
-        assert bool(got) == (second > 60)
-    assert got == [("desk: no instance can lead", "OSError: no key")]
+        assert bool(taken.got) == (second > 60)
+    assert taken.got == [("desk: no instance can lead", "OSError: no key")]
     service.beats.beat("other", leads=True, at=clock.at)
     asyncio.run(service.telling.alert(START))
-    assert [title for title, _ in got[1:]] == ["desk: no instance can lead: that is over"]
+    assert [title for title, _ in taken.got[1:]] == ["desk: no instance can lead: that is over"]
 
 
 def test_an_address_that_takes_nothing_repeats_no_alert_to_the_other(lite: Engine) -> None:

@@ -4,30 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import Engine
 
 from allocator.execution.journal import Journal
 from allocator.execution.leader import next_epoch
 from allocator.service.beats import FORGOTTEN, GONE
 from tests.service.sites import Place
-from tests.service.test_dashboard import log_in
-
-
-@pytest.fixture
-def place(lite: Engine, tmp_path: Path) -> Any:
-    made = Place(lite, tmp_path)
-    made.gather()
-    with made.client:
-        yield made
-    made.site.jobs.close()
-
-
-def words(page: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+from tests.service.visitor import log_in, words
 
 
 def journal(place: Place, holder: str = "leader") -> Journal:

@@ -18,7 +18,8 @@ from allocator.execution.leader import next_epoch
 from allocator.models.errors import RefusedError
 from allocator.models.mandate import Mandate
 from allocator.service.cycles import request
-from allocator.service.mandates import Mandates, Unreadable, Version
+from allocator.service.mandate_versions import Unreadable, Version
+from allocator.service.mandates import Mandates
 from allocator.service.run import Service
 from allocator.service.scheduler.slots import executing
 from allocator.service.scheduler.worker import Worker

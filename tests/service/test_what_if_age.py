@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,22 +12,9 @@ from sqlalchemy import Engine
 from allocator.models.mandate import Mandate
 from allocator.service.monitor.marks import marks_of
 from tests.service.sites import MANDATE, Place, snapshot
-from tests.service.test_dashboard import answered, log_in, send
+from tests.service.visitor import answered, log_in, send, words
 
 HOLDS = Mandate.model_validate(MANDATE)
-
-
-@pytest.fixture
-def place(lite: Engine, tmp_path: Path) -> Any:
-    made = Place(lite, tmp_path)
-    made.gather()
-    with made.client:
-        yield made
-    made.site.jobs.close()
-
-
-def words(page: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
 
 
 def asked(place: Place) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,15 +26,6 @@ def say(engine: Engine, state: VenueState, venue: str = "alpha") -> None:
     word = VenueStatus(state=state, note="an upgrade")
     with Session(engine) as session, session.begin():
         Memory(engine, "desk").write(session, Heard({venue: word}), AT)
-
-
-@pytest.fixture
-def place(lite: Engine, tmp_path: Path) -> Iterator[Place]:
-    made = Place(lite, tmp_path)
-    made.gather()
-    with made.client:
-        yield made
-    made.site.jobs.close()
 
 
 def waiting(place: Place) -> str:

@@ -17,20 +17,19 @@ from allocator.adapters.emulator.binance.signing import (
 )
 from allocator.adapters.emulator.exchange import Chain
 from allocator.adapters.emulator.market import Depth, Instrument, Tier
+from allocator.adapters.emulator.opened import opened
 from allocator.adapters.emulator.records import (
     ZERO,
     Address,
     ApiKey,
     Balance,
     Leverage,
-    Position,
     User,
 )
 
 MAIN, SUB = "binance:20000001", "binance:20000002"
 D = Decimal
 LISTED_MS = 1_569_398_400_000
-OPENED_MS = 1_790_000_000_000
 
 USERS = (
     User(MAIN, "binance", "20000001", "binance-main", "binance-main@fund-one.example", "fund-one"),
@@ -101,18 +100,10 @@ BALANCES = (
     Balance(SUB, "spot", "USDT", D(8000)),
     Balance(SUB, "usdm", "USDT", D(16000)),
 )
-
-
-def _position(user: str, instrument: str, quantity: str, entry: str) -> Position:
-    return Position(
-        user, f"binance:{instrument}", "net", D(quantity), D(entry), ZERO, OPENED_MS, OPENED_MS
-    )
-
-
 POSITIONS = (
-    _position(MAIN, "usdm:BTCUSDT", "6", "63500"),
-    _position(MAIN, "coinm:BTCUSD_PERP", "-1200", "62500"),
-    _position(SUB, "usdm:ETHUSDT", "-60", "3050"),
+    opened(MAIN, "binance:usdm:BTCUSDT", "6", "63500"),
+    opened(MAIN, "binance:coinm:BTCUSD_PERP", "-1200", "62500"),
+    opened(SUB, "binance:usdm:ETHUSDT", "-60", "3050"),
 )
 LEVERAGES = (
     Leverage(MAIN, "binance:usdm:BTCUSDT", D(20)),

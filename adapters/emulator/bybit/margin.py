@@ -22,6 +22,7 @@ from allocator.adapters.emulator.market import (
     value,
 )
 from allocator.adapters.emulator.records import ZERO, Order, Position
+from allocator.adapters.emulator.resting import initial_of, locked_by
 
 UNIFIED = "UNIFIED"
 FUND = "FUND"
@@ -220,30 +221,9 @@ def _coin(
         wallet=exchange.ledger.amount(user, UNIFIED, coin),
         profit=sum((p.profit for p in mine), ZERO),
         position_initial=sum((p.initial for p in mine), ZERO),
-        order_initial=sum((_order_initial(exchange, o, coin) for o in orders), ZERO),
+        order_initial=sum((initial_of(exchange, o, coin) for o in orders), ZERO),
         maintenance=sum((p.maintenance for p in mine), ZERO),
-        locked=sum((_locked(exchange, o, coin) for o in orders), ZERO),
+        locked=sum((locked_by(exchange, o, coin) for o in orders), ZERO),
         realised=sum(realised, ZERO),
         usd=exchange.ledger.coin_usd(coin),
     )
-
-
-def _order_initial(exchange: Exchange, order: Order, coin: str) -> Decimal:
-    instrument = exchange.instruments[order.instrument]
-    if instrument.payoff == "spot" or instrument.settle != coin or order.reduce_only:
-        return ZERO
-    intent = Intent(
-        order.user, instrument, order.side, order.remaining, order.price, False, order.leg
-    )
-    price = order.price or order.mark_at_creation
-    worth = abs(value(instrument, opening(exchange, intent), price))
-    return worth / exchange.leverage(order.user, instrument)
-
-
-def _locked(exchange: Exchange, order: Order, coin: str) -> Decimal:
-    instrument = exchange.instruments[order.instrument]
-    if instrument.payoff != "spot" or order.price is None:
-        return ZERO
-    if order.side == "buy":
-        return order.remaining * order.price if instrument.quote == coin else ZERO
-    return order.remaining if instrument.base == coin else ZERO

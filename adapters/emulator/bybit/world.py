@@ -8,20 +8,19 @@ from decimal import Decimal
 
 from allocator.adapters.emulator.exchange import Chain
 from allocator.adapters.emulator.market import Depth, Instrument, Tier
+from allocator.adapters.emulator.opened import opened
 from allocator.adapters.emulator.records import (
     ZERO,
     Address,
     ApiKey,
     Balance,
     Leverage,
-    Position,
     User,
 )
 
 MAIN, SUB_A, SUB_B = "bybit:10000001", "bybit:10000002", "bybit:10000003"
 D = Decimal
 LISTED_MS = 1_585_526_400_000
-OPENED_MS = 1_790_000_000_000
 
 USERS = (
     User(MAIN, "bybit", "10000001", "bybit-main", "main@fund-one.example", "fund-one"),
@@ -110,26 +109,11 @@ BALANCES = (
     Balance(SUB_B, "UNIFIED", "USDT", D(20000)),
     Balance(SUB_B, "UNIFIED", "BTC", D("0.8")),
 )
-
-
-def _position(user: str, instrument: str, quantity: str, entry: str) -> Position:
-    return Position(
-        user,
-        f"bybit:{instrument}",
-        "net",
-        D(quantity),
-        D(entry),
-        ZERO,
-        OPENED_MS,
-        OPENED_MS,
-    )
-
-
 POSITIONS = (
-    _position(MAIN, "linear:BTCUSDT", "3", "63200"),
-    _position(SUB_A, "linear:BTCUSDT", "-10", "63400"),
-    _position(SUB_B, "linear:ETHUSDT", "40", "3000"),
-    _position(SUB_B, "inverse:BTCUSD", "-30000", "62000"),
+    opened(MAIN, "bybit:linear:BTCUSDT", "3", "63200"),
+    opened(SUB_A, "bybit:linear:BTCUSDT", "-10", "63400"),
+    opened(SUB_B, "bybit:linear:ETHUSDT", "40", "3000"),
+    opened(SUB_B, "bybit:inverse:BTCUSD", "-30000", "62000"),
 )
 LEVERAGES = (
     Leverage(MAIN, "bybit:linear:BTCUSDT", D(10)),

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from allocator.adapters.emulator.exchange import Chain
 from allocator.adapters.emulator.market import Depth, Instrument, Tier
+from allocator.adapters.emulator.opened import opened
 from allocator.adapters.emulator.options import Option
 from allocator.adapters.emulator.records import (
     ZERO,
@@ -16,14 +17,12 @@ from allocator.adapters.emulator.records import (
     ApiKey,
     Balance,
     Leverage,
-    Position,
     User,
 )
 
 MAIN, SUB_A, SUB_B = "deribit:5001", "deribit:5002", "deribit:5003"
 CROSS = frozenset({SUB_B})
 D = Decimal
-OPENED_MS = 1_790_000_000_000
 LISTED_MS = 1_534_242_287_000
 EXPIRES_MS = 1_908_864_000_000
 """28 June 2030, 08:00 UTC."""
@@ -103,22 +102,14 @@ BALANCES = (
     Balance(SUB_B, "main", "ETH", D(20)),
     Balance(SUB_B, "main", "USDC", D(10000)),
 )
-
-
-def _position(user: str, name: str, quantity: str, entry: str) -> Position:
-    return Position(
-        user, f"deribit:{name}", "net", D(quantity), D(entry), ZERO, OPENED_MS, OPENED_MS
-    )
-
-
 POSITIONS = (
-    _position(MAIN, "future:BTC-PERPETUAL", "-6000", "63000"),
-    _position(MAIN, "future:BTC_USDC-PERPETUAL", "1500", "62500"),
-    _position(MAIN, "option:BTC-28JUN30-70000-C", "4", "0.15"),
-    _position(SUB_A, "future:BTC_USDC-PERPETUAL", "-400", "65000"),
-    _position(SUB_B, "option:BTC-28JUN30-60000-P", "-3", "0.11"),
-    _position(SUB_B, "option:BTC_USDC-28JUN30-70000-C", "-20", "8000"),
-    _position(SUB_B, "future:ETH-PERPETUAL", "25000", "3000"),
+    opened(MAIN, "deribit:future:BTC-PERPETUAL", "-6000", "63000"),
+    opened(MAIN, "deribit:future:BTC_USDC-PERPETUAL", "1500", "62500"),
+    opened(MAIN, "deribit:option:BTC-28JUN30-70000-C", "4", "0.15"),
+    opened(SUB_A, "deribit:future:BTC_USDC-PERPETUAL", "-400", "65000"),
+    opened(SUB_B, "deribit:option:BTC-28JUN30-60000-P", "-3", "0.11"),
+    opened(SUB_B, "deribit:option:BTC_USDC-28JUN30-70000-C", "-20", "8000"),
+    opened(SUB_B, "deribit:future:ETH-PERPETUAL", "25000", "3000"),
 )
 LEVERAGES: tuple[Leverage, ...] = ()
 CHAINS = (

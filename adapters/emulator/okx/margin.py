@@ -19,6 +19,7 @@ from allocator.adapters.emulator.exchange import Exchange, Intent, opening
 from allocator.adapters.emulator.market import EIGHT, Instrument, counted, profit, tier_of, value
 from allocator.adapters.emulator.okx.words import setting
 from allocator.adapters.emulator.records import ZERO, Order, Position
+from allocator.adapters.emulator.resting import initial_of, locked_by
 
 TRADING, FUNDING = "18", "6"
 SPOT, FUTURES, MULTI = 1, 2, 3
@@ -248,29 +249,8 @@ def _coin(
         cross_profit=sum((p.profit for p in cross), ZERO),
         isolated_profit=sum((p.profit for p in mine if p.isolated), ZERO),
         initial=sum((p.initial for p in cross), ZERO),
-        order_initial=sum((_order_initial(exchange, o, coin) for o in orders), ZERO),
+        order_initial=sum((initial_of(exchange, o, coin) for o in orders), ZERO),
         maintenance=sum((p.maintenance for p in cross), ZERO),
-        locked=sum((_locked(exchange, o, coin) for o in orders), ZERO),
+        locked=sum((locked_by(exchange, o, coin) for o in orders), ZERO),
         usd=exchange.ledger.coin_usd(coin),
     )
-
-
-def _order_initial(exchange: Exchange, order: Order, coin: str) -> Decimal:
-    instrument = exchange.instruments[order.instrument]
-    if instrument.payoff == "spot" or instrument.settle != coin or order.reduce_only:
-        return ZERO
-    intent = Intent(
-        order.user, instrument, order.side, order.remaining, order.price, False, order.leg
-    )
-    price = order.price or order.mark_at_creation
-    worth = abs(value(instrument, opening(exchange, intent), price))
-    return worth / exchange.leverage(order.user, instrument)
-
-
-def _locked(exchange: Exchange, order: Order, coin: str) -> Decimal:
-    instrument = exchange.instruments[order.instrument]
-    if instrument.payoff != "spot" or order.price is None:
-        return ZERO
-    if order.side == "buy":
-        return order.remaining * order.price if instrument.quote == coin else ZERO
-    return order.remaining if instrument.base == coin else ZERO

@@ -8,20 +8,19 @@ from decimal import Decimal
 
 from allocator.adapters.emulator.exchange import Chain
 from allocator.adapters.emulator.market import Depth, Instrument, Tier
+from allocator.adapters.emulator.opened import opened
 from allocator.adapters.emulator.records import (
     ZERO,
     Address,
     ApiKey,
     Balance,
     Leverage,
-    Position,
     User,
 )
 
 MAIN, SUB_A, SUB_B = "okx:30000001", "okx:30000002", "okx:30000003"
 D = Decimal
 LISTED_MS = 1_611_907_686_000
-OPENED_MS = 1_790_000_000_000
 TRADING, FUNDING = "18", "6"
 
 USERS = (
@@ -110,18 +109,10 @@ BALANCES = (
     Balance(SUB_B, TRADING, "USDT", D(30000)),
     Balance(SUB_B, TRADING, "ETH", D(6)),
 )
-
-
-def _position(user: str, symbol: str, quantity: str, entry: str) -> Position:
-    return Position(
-        user, f"okx:SWAP:{symbol}", "net", D(quantity), D(entry), ZERO, OPENED_MS, OPENED_MS
-    )
-
-
 POSITIONS = (
-    _position(MAIN, "BTC-USDT-SWAP", "250", "63500"),
-    _position(SUB_A, "BTC-USDT-SWAP", "-90", "63800"),
-    _position(SUB_B, "ETH-USDT-SWAP", "120", "3050"),
+    opened(MAIN, "okx:SWAP:BTC-USDT-SWAP", "250", "63500"),
+    opened(SUB_A, "okx:SWAP:BTC-USDT-SWAP", "-90", "63800"),
+    opened(SUB_B, "okx:SWAP:ETH-USDT-SWAP", "120", "3050"),
 )
 LEVERAGES = (
     Leverage(MAIN, "okx:SWAP:BTC-USDT-SWAP", D(10)),

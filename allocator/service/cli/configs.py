@@ -17,7 +17,8 @@ from allocator.service.cli.output import Format, OutputOption, write_csv, write_
 from allocator.service.private import write_private
 
 if TYPE_CHECKING:
-    from allocator.service.mandates import Mandates, Version
+    from allocator.service.mandate_versions import Version
+    from allocator.service.mandates import Mandates
 
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", help="A configuration file.", show_default=False)
@@ -159,7 +160,7 @@ def publish(
     from datetime import UTC, datetime
 
     from allocator.service.mandate_changes import changes
-    from allocator.service.mandates import Unreadable, Version
+    from allocator.service.mandate_versions import Unreadable, Version
 
     with _mandates(config) as mandates:
         # What held may be unreadable: that is when another one is wanted most.
@@ -205,15 +206,10 @@ def versions(config: ConfigOption, *, output: OutputOption = Format.TABLE) -> No
 
 @contextmanager
 def _mandates(path: Path) -> Generator[Mandates]:
-    from allocator.execution import schema
-    from allocator.service.binding import bind
     from allocator.service.bootstrap import read_config
-    from allocator.service.cli.records import open_database
-    from allocator.service.clock import SystemClock
+    from allocator.service.cli.records import own_database
     from allocator.service.mandates import Mandates
 
     loaded = read_config(path)
-    with open_database(loaded.database, None, create=True) as engine:
-        schema.upgrade(engine)
-        bind(engine, loaded.installation, SystemClock().now())
+    with own_database(loaded) as engine:
         yield Mandates(engine, loaded.installation, loaded)

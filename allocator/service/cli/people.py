@@ -14,7 +14,7 @@ import typer
 
 from allocator.models.base import exact, legible, plain, stamp
 from allocator.models.errors import RefusedError, StaleError
-from allocator.service.cli.records import open_database
+from allocator.service.cli.records import open_database, own_database
 
 if TYPE_CHECKING:
     from allocator.execution.office import Office
@@ -65,16 +65,12 @@ def open_office(config: Config) -> Generator[Office]:
 
     What was said is in the audit, whose head is kept elsewhere as it is after a cycle.
     """
-    from allocator.execution import schema
     from allocator.execution.office import Office
     from allocator.service.anchors import Anchors, anchor_file
-    from allocator.service.binding import bind
     from allocator.service.clock import SystemClock
 
-    with open_database(config.database, None, create=True) as engine:
-        schema.upgrade(engine)
+    with own_database(config) as engine:
         clock = SystemClock()
-        bind(engine, config.installation, clock.now())
         office = Office(engine, config.installation, clock)
         before = office.history.head()
         try:
@@ -142,14 +138,25 @@ def approve(  # noqa: PLR0913 - each is an option of the command
         if before.status == "expired":
             raise RefusedError(f"EXPIRED: plan_hash={hash_} at={stamp(before.expires_at)}")
         if not reject:
-            found = office.history.proposal(hash_)
-            assert found is not None
-            with mandates_of(loaded) as mandates:
-                mandates.check_holds(found.mandate, found.at)
-            with words_of(loaded) as words:
-                words.check(found.plan, found.snapshot, found.mandate)
+            _check_still(office, loaded, hash_)
         office.judge(hash_, who, "rejected" if reject else "approved", reason)
         _tell(standing_of(office, loaded, hash_))
+
+
+def _check_still(office: Office, config: Config, plan_hash: str) -> None:
+    """Hold a proposed plan against the mandate that holds by now, and venues' latest words.
+
+    Raises
+    ------
+    RefusedError
+        When another mandate holds, or a venue of it has shut.
+    """
+    found = office.history.proposal(plan_hash)
+    assert found is not None
+    with mandates_of(config) as mandates:
+        mandates.check_holds(found.mandate, found.at)
+    with words_of(config) as words:
+        words.check(found.plan, found.snapshot, found.mandate)
 
 
 def whole_hash(office: Office, start: str) -> str:

@@ -79,9 +79,11 @@ async def _run(config: Config, *, serve: bool) -> None:
     from allocator.adapters.ccxt.budgets import Budgets
     from allocator.adapters.ccxt.secrets import secret
     from allocator.models.books import book_config
+    from allocator.service.bootstrap import open_database
     from allocator.service.database import database_errors, passwords
     from allocator.service.notify import apprise_sender
-    from allocator.service.run import Service, open_database, stop_on_signals
+    from allocator.service.run import Service
+    from allocator.service.signals import stop_on_signals
     from allocator.service.telemetry import Redactor, configure
 
     addresses = [secret(row).get_secret_value() for row in config.service.alerts.to]
@@ -239,14 +241,9 @@ def _loaded(path: Path, *, whole: bool = False) -> Config:
 
 @contextmanager
 def _tokens(path: Path) -> Generator[Tokens]:
-    from allocator.execution import schema
-    from allocator.service.binding import bind
-    from allocator.service.cli.records import open_database
-    from allocator.service.clock import SystemClock
+    from allocator.service.cli.records import own_database
     from allocator.service.http.tokens import Tokens
 
     loaded = _loaded(path)
-    with open_database(loaded.database, None, create=True) as engine:
-        schema.upgrade(engine)
-        bind(engine, loaded.installation, SystemClock().now())
+    with own_database(loaded) as engine:
         yield Tokens(engine, loaded.installation)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from allocator.models import api
 from allocator.models.plan import COST_PARTS, Order, Plan, PositionMove, Transfer
 from allocator.models.snapshot import Snapshot
+from allocator.models.what_if import Decided
 from allocator.state.units import notional_per_contract
 
 
@@ -106,7 +107,7 @@ def timeline(rows: Sequence[api.AttemptView]) -> dict[str, Any]:
     return {"kind": "timeline", "points": points}
 
 
-def cases(rows: Sequence[api.Decided]) -> dict[str, Any]:
+def cases(rows: Sequence[Decided]) -> dict[str, Any]:
     """Set what-if cases side by side by total cost."""
     found = [[row.name, float(row.total)] for row in rows if row.total is not None]
     return {"kind": "bars", "rows": found, "unit": "USD"}

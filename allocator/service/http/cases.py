@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from allocator.models.api import Decided
 from allocator.models.base import json_value
 from allocator.models.bodies import Case
 from allocator.models.errors import AllocatorError, InputError, Problem
 from allocator.models.mandate import Mandate
 from allocator.models.snapshot import Snapshot
+from allocator.models.what_if import Decided
 from allocator.whatif.recipe import Recipe
 
 PARTS = ("version", "name", "description", "override", "shock", "expect")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from allocator.models.api import SweepResult, WhatIfResult
 from allocator.models.base import Value
 from allocator.models.bodies import Case, PlanRequest, SweepRequest
 from allocator.models.errors import RefusedError, SnapshotError
@@ -14,6 +13,7 @@ from allocator.models.plan import Plan
 from allocator.models.refusals import book_problems
 from allocator.models.scenario import Along
 from allocator.models.snapshot import Snapshot
+from allocator.models.what_if import SweepResult, WhatIfResult
 from allocator.service.http.cases import decided, decided_case, source_of
 from allocator.service.http.site import Site, Watch
 from allocator.service.snapshots import MissingError

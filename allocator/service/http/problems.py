@@ -71,60 +71,64 @@ def of_error(error: AllocatorError) -> ProblemDetails:
 
 def install(app: FastAPI) -> None:
     """Answer every error of an application as problem+json."""
-
-    @app.exception_handler(AllocatorError)
-    def ours(_request: Request, error: AllocatorError) -> Response:
-        problem = of_error(error)
-        if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            log.error("request failed", exc_info=error)
-        return respond(problem)
-
-    def unreachable(_request: Request, error: Exception) -> Response:
-        # In one line: whoever asks meets it, and a trace of each would drown everything else.
-        log.error("request failed: the database cannot be used: %s", str(error).partition("\n")[0])
-        detail = "the database cannot be used now; nothing is known of what was asked"
-        return respond(
-            ProblemDetails(
-                title="Service Unavailable", status=503, detail=detail, code="DATABASE_UNAVAILABLE"
-            )
-        )
-
+    app.exception_handler(AllocatorError)(_ours)
     for kind in (OperationalError, InterfaceError, PoolTimeoutError):
-        app.add_exception_handler(kind, unreachable)
+        app.add_exception_handler(kind, _unreachable)
+    app.exception_handler(RequestValidationError)(_invalid)
+    app.exception_handler(HTTPException)(_theirs)
+    app.add_exception_handler(Exception, _unforeseen)
 
-    @app.exception_handler(RequestValidationError)
-    def invalid(_request: Request, error: RequestValidationError) -> Response:
-        faults = tuple(
-            Fault(path=".".join(map(str, row["loc"])), what=str(row["msg"]))
-            for row in error.errors()[:MOST_FAULTS]
-        )
-        return respond(
-            ProblemDetails(
-                title="Unprocessable Entity",
-                status=422,
-                detail="the request is not as it has to be",
-                code="INVALID_REQUEST",
-                faults=faults,
-            )
-        )
 
-    @app.exception_handler(HTTPException)
-    def theirs(_request: Request, error: HTTPException) -> Response:
-        code = error.code if isinstance(error, ProblemError) else ""
-        phrase = HTTPStatus(error.status_code).phrase
-        problem = ProblemDetails(
-            title=phrase,
-            status=error.status_code,
-            detail=str(error.detail),
-            code=code or phrase.upper().replace(" ", "_"),
-        )
-        return respond(problem, dict(error.headers or {}))
-
-    @app.exception_handler(Exception)
-    def unforeseen(_request: Request, error: Exception) -> Response:
+def _ours(_request: Request, error: AllocatorError) -> Response:
+    problem = of_error(error)
+    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("request failed", exc_info=error)
-        problem = ProblemDetails(title="Internal Server Error", status=500, code="INTERNAL")
-        return respond(problem)
+    return respond(problem)
+
+
+def _unreachable(_request: Request, error: Exception) -> Response:
+    # In one line: whoever asks meets it, and a trace of each would drown everything else.
+    log.error("request failed: the database cannot be used: %s", str(error).partition("\n")[0])
+    detail = "the database cannot be used now; nothing is known of what was asked"
+    return respond(
+        ProblemDetails(
+            title="Service Unavailable", status=503, detail=detail, code="DATABASE_UNAVAILABLE"
+        )
+    )
+
+
+def _invalid(_request: Request, error: RequestValidationError) -> Response:
+    faults = tuple(
+        Fault(path=".".join(map(str, row["loc"])), what=str(row["msg"]))
+        for row in error.errors()[:MOST_FAULTS]
+    )
+    return respond(
+        ProblemDetails(
+            title="Unprocessable Entity",
+            status=422,
+            detail="the request is not as it has to be",
+            code="INVALID_REQUEST",
+            faults=faults,
+        )
+    )
+
+
+def _theirs(_request: Request, error: HTTPException) -> Response:
+    code = error.code if isinstance(error, ProblemError) else ""
+    phrase = HTTPStatus(error.status_code).phrase
+    problem = ProblemDetails(
+        title=phrase,
+        status=error.status_code,
+        detail=str(error.detail),
+        code=code or phrase.upper().replace(" ", "_"),
+    )
+    return respond(problem, dict(error.headers or {}))
+
+
+def _unforeseen(_request: Request, error: Exception) -> Response:
+    log.error("request failed", exc_info=error)
+    problem = ProblemDetails(title="Internal Server Error", status=500, code="INTERNAL")
+    return respond(problem)
 
 
 def written_as(media: str, *statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -17,7 +17,7 @@ from allocator.execution.leader import Lease, fence
 from allocator.models.base import ZERO, Num, Value, json_value
 from allocator.models.canonical import canonical_json
 from allocator.models.service_records import BaseRow
-from allocator.service.monitor.profit import Earned, Moment, Profit
+from allocator.service.monitor.profit import OUTSIDE, Earned, Moment, Profit
 from allocator.service.monitor.told import Told, told_since
 
 FILE = "base.json"
@@ -42,8 +42,9 @@ class Base(Value):
     members
         Equity of each account of the book when it was last read whole, which the peak is of.
     owed
-        What was earned and is not known to be in the history of marks, by account: it is kept
-        here before it is written there, and a crash in between neither loses nor doubles it.
+        What was earned and is not known to be in the history of marks, by account (`OUTSIDE`: what
+        people told that came from outside, as a flow, out of what was earned): it is kept here
+        before it is written there, and a crash in between neither loses nor doubles it.
     day, earned
         Profit of the book since midnight UTC of that day, without what people told that came from
         outside.
@@ -143,18 +144,24 @@ class Base(Value):
         """
         return None if self.highest is None else self.highest + min(self.outside, ZERO)
 
-    def without(self, told: Told) -> Base:
+    def without(self, told: Told, at: datetime) -> Base:
         """Leave out what people told that came from outside, or left.
 
-        The day's profit lacks it, and the peak what left: else that were a drawdown for good.
+        The day's profit lacks it, and the peak what left: else that were a drawdown for good. In
+        the history it is a flow, which the wallets that it came into showed as something else.
         """
-        today = told.amounts.get(self.day, ZERO)
-        before = sum((v for day, v in told.amounts.items() if day != self.day), ZERO)
+        today = sum((amount for day, amount in told.payments if day == self.day), ZERO)
+        before, owed = told.total - today, dict(self.owed)
+        if told.payments:
+            # The time of the mark that takes it in first tells it from what is told later.
+            known = owed.get(OUTSIDE, Earned(since=at, profit=Profit()))
+            owed[OUTSIDE] = known.plus(Profit(other=-told.total, flows=told.total))
         return self.model_copy(
             update={
                 "earned": self.earned - today,
                 "outside": self.outside + today,
                 "highest": None if self.highest is None else self.highest + min(before, ZERO),
+                "owed": owed,
                 "heard": told.upto,
             }
         )
@@ -164,7 +171,7 @@ class Base(Value):
         owed = dict(self.owed)
         for name, row in earned.items():
             before = owed.get(name, Earned(since=self.moments[name].at, profit=Profit()))
-            owed[name] = before.model_copy(update={"profit": before.profit.plus(row)})
+            owed[name] = before.plus(row)
         return self.model_copy(update={"moments": {**self.moments, **now}, "owed": owed})
 
     def paid(self, accounts: Collection[str]) -> Base:

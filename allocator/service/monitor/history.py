@@ -19,7 +19,7 @@ from allocator.models.errors import StaleError
 from allocator.service.monitor.bundles import Bundles
 from allocator.service.monitor.files import ASIDE, join, put, set_aside, sound, torn
 from allocator.service.monitor.marks import Marks
-from allocator.service.monitor.profit import PARTS, Earned
+from allocator.service.monitor.profit import OUTSIDE, PARTS, Earned
 from allocator.service.tidying import Tidying
 
 Group = Literal["account", "owner", "venue", "book"]
@@ -77,15 +77,19 @@ EQUITY = (
     "CASE WHEN whole THEN sum(equity) END AS equity, "
     "CASE WHEN whole THEN sum(maintenance) END AS maintenance, "
     "CASE WHEN whole THEN min(ratio) END AS ratio, count(*) AS accounts "
-    "FROM marks GROUP BY 1, 2 ORDER BY 1, 2"
+    "FROM marks WHERE state <> 'told' GROUP BY 1, 2 ORDER BY 1, 2"
 )
-"""An account that was not read is a row without figures: the sum over its group is not known."""
+"""An account that was not read is a row without figures: the sum over its group is not known. What
+people told is of no account."""
 
 EXPOSURES = "SELECT marked_at, group_name AS name, exposure, target, band FROM marks ORDER BY 1, 2"
 ABSENT: Mapping[str, Any] = {
     "state": "unread",
     **dict.fromkeys((*_TIMES["accounts"], *_FIGURES["accounts"])),
 }
+FROM_OUTSIDE: Mapping[str, Any] = {
+    **ABSENT, "state": "told", **dict.fromkeys(("account", "owner", "venue"), OUTSIDE)
+}  # fmt: skip
 Rows = Sequence[Mapping[str, Any]]
 
 log = logging.getLogger(__name__)
@@ -127,7 +131,7 @@ class MarkStore:
         Parameters
         ----------
         earned
-            By account, since the mark that it is reckoned from.
+            By account, since the mark that it is reckoned from; `OUTSIDE`: what people told.
         """
         for table, rows in _rows(marks, earned).items():
             if rows:
@@ -316,6 +320,8 @@ def _rows(marks: Marks, earned: Mapping[str, Earned]) -> dict[str, Rows]:
         for row in marks.accounts
     ]
     accounts += [{**ABSENT, **row.model_dump()} for row in marks.absent]
+    if OUTSIDE in earned:
+        accounts.append({**FROM_OUTSIDE, **_parts(earned[OUTSIDE])})
     limits: list[dict[str, Any]] = [
         {**row.model_dump(), "limit_id": row.limit} for row in marks.limits
     ]

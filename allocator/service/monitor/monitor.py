@@ -23,7 +23,7 @@ from allocator.service.monitor.marks import Marks, bare, marks_of, worth_of
 from allocator.service.monitor.memory import Heard
 from allocator.service.monitor.observed import drawdown, observation
 from allocator.service.monitor.outcomes import Lost, Outcomes
-from allocator.service.monitor.profit import Flows, Moment, Profit, moment, profit
+from allocator.service.monitor.profit import OUTSIDE, Flows, Moment, Profit, moment, profit
 from allocator.service.monitor.resting import Tries, anew, fired, looked, news, rests
 from allocator.service.repairs import broken
 from allocator.service.states import States, Tell
@@ -145,7 +145,7 @@ class Monitor:
         if marks.whole and self._ledger.clear():
             # A peak of what was counted twice would never be reached again.
             self._base = self._base.risen({row.account: row.equity for row in marks.accounts})
-        self._base = self._base.without(self._bases.told(self._base))
+        self._base = self._base.without(self._bases.told(self._base), marks.at)
         self._bases.keep(self._lease, self._base, marks.at)
         self.latest = marks
         firings = self._watch(marks, snapshot, mandate, busy=busy)
@@ -305,7 +305,7 @@ class Monitor:
         fault, why = "", ""
         try:
             self._store.write(marks, self._base.owed)
-            self._base = self._base.paid([row.account for row in marks.accounts])
+            self._base = self._base.paid([OUTSIDE, *(row.account for row in marks.accounts)])
             if self._tidied_on != marks.at.date() and self._believed():
                 self._tidy(marks)
         except Exception as error:

@@ -26,6 +26,10 @@ from allocator.state import Book, lawful, published
 
 PARTS = ("realised", "unrealised", "funding", "fees", "revaluation", "other")
 
+OUTSIDE = "(outside)"
+"""In the place of an account, of money that people told came from outside: into which it came
+nobody told."""
+
 
 class Flows(Value):
     """What the journal says went through an account so far, units by asset.
@@ -106,6 +110,10 @@ class Earned(Value):
 
     since: Utc
     profit: Profit
+
+    def plus(self, more: Profit) -> Earned:
+        """Add what was earned since."""
+        return self.model_copy(update={"profit": self.profit.plus(more)})
 
 
 @lawful

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 
 from sqlalchemy import Engine, func
@@ -13,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from allocator.execution.database import READ_ONLY
 from allocator.execution.outside import PAID
-from allocator.models.base import exact
+from allocator.models.base import ZERO, exact
 from allocator.models.records import EventRow
 
 
@@ -25,12 +23,17 @@ class Told:
     ----------
     upto
         The audit's last line by now.
-    amounts
-        What came (negative: left), numeraire, by day.
+    payments
+        What came (negative: left), in order: the day, and an amount in the numeraire.
     """
 
     upto: int
-    amounts: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
+    payments: tuple[tuple[str, Decimal], ...] = ()
+
+    @property
+    def total(self) -> Decimal:
+        """All that came, less what left."""
+        return sum((amount for _, amount in self.payments), ZERO)
 
 
 def told_since(engine: Engine, portfolio: str, line: int | None) -> Told:
@@ -45,7 +48,5 @@ def told_since(engine: Engine, portfolio: str, line: int | None) -> Told:
             col(EventRow.seq) > line,
             col(EventRow.seq) <= last,
         )
-        out = defaultdict[str, Decimal](Decimal)
-        for facts in map(json.loads, session.exec(query)):
-            out[facts["day"]] += exact(facts["amount"])
-    return Told(last, out)
+        facts = map(json.loads, session.exec(query.order_by(col(EventRow.seq))))
+        return Told(last, tuple((row["day"], exact(row["amount"])) for row in facts))

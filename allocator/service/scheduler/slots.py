@@ -11,12 +11,15 @@ from typing import Any, Literal
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
+from allocator.execution.audit import alone
 from allocator.execution.database import READ_ONLY
 from allocator.execution.leader import Lease, fence
 from allocator.models.base import stamp
 from allocator.models.errors import JournalError
 from allocator.models.records import CycleRow, PlanRow
+from allocator.models.service import Schedule
 from allocator.models.service_records import PauseRow, SlotRow
+from allocator.service.scheduler.definitions import definition, starts
 
 Kind = Literal["plan", "repair", "execute"]
 Origin = Literal["schedule", "trigger", "person", "again"]
@@ -121,6 +124,26 @@ class Slots:
         with Session(self._engine) as session, session.begin():
             return write(session, self.portfolio, asked)
 
+    def add_one(self, asked: Asked) -> Slot:
+        """Write down what a person asks for; what he asked for so and has not begun is the same.
+
+        Looked up and written by one at a time: of requests that come at once each found none.
+        """
+        of_portfolio = select(SlotRow).where(SlotRow.portfolio == self.portfolio)
+        same = of_portfolio.where(
+            SlotRow.origin == asked.origin,
+            SlotRow.source == asked.source,
+            SlotRow.kind == asked.kind,
+            SlotRow.status == "due",
+        ).order_by(col(SlotRow.due_at), col(SlotRow.id))
+        with Session(self._engine) as session, session.begin():
+            alone(session)
+            row = session.exec(same).first()
+            if row is None:
+                write(session, self.portfolio, asked)
+                row = session.exec(of_portfolio.where(SlotRow.name == asked.name)).one()
+            return _slot(row)
+
     def last_due(self, schedule: str, until: datetime) -> datetime | None:
         """Tell the latest slot of a schedule up to a time; None: it had none by then."""
         query = (
@@ -136,6 +159,13 @@ class Slots:
         )
         with Session(self.reads) as session:
             return session.exec(query).first()
+
+    def starts(self, schedules: Sequence[Schedule], now: datetime) -> dict[str, datetime]:
+        """Tell from when on the slots of schedules count; a changed one begins anew."""
+        latest = {row.id: self.last_due(row.id, now) for row in schedules}
+        told = {row.id: definition(row) for row in schedules}
+        with Session(self._engine) as session, session.begin():
+            return starts(session, self.portfolio, told, latest, now)
 
     def with_status(self, *statuses: Status) -> tuple[Slot, ...]:
         """List slots that stand so, the oldest first."""
@@ -193,11 +223,12 @@ class Slots:
         FencedError
             When another leads by now.
         JournalError
-            When it has ended, or this leader has begun it.
+            When it has ended or was called back, or this leader has begun it.
         """
         with Session(self._engine) as session, session.begin():
             fence(session, lease)
-            row = _row(session, slot)
+            # Held until this ends: somebody may just be calling it back.
+            row = _row(session, slot, held=True)
             mine = row.status == "running" and row.epoch == lease.epoch
             if mine or row.status not in ("due", "running"):
                 raise JournalError(f"SLOT_BEGUN: slot={row.name} status={row.status}")
@@ -357,8 +388,8 @@ def _unbegun(session: Session, row: SlotRow) -> bool:
     return session.get(PlanRow, row.plan_hash) is None
 
 
-def _row(session: Session, slot: Slot) -> SlotRow:
-    row = session.get(SlotRow, slot.id)
+def _row(session: Session, slot: Slot, *, held: bool = False) -> SlotRow:
+    row = session.get(SlotRow, slot.id, with_for_update=held)
     if row is None:
         raise JournalError(f"NO_SLOT: id={slot.id}")
     return row

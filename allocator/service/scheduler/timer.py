@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -69,15 +70,27 @@ class Timer:
         self._missed = missed
         self._leaps = leaps
         self._leapt = leapt
-        started = clock.now()
-        self._after = {row.id: slots.last_due(row.id, started) or started for row in schedules}
+        self._untold = dict[str, list[Asked]]()
+        self._after = slots.starts(schedules, clock.now())
 
     def tick(self) -> int:
         """Write down what fell due; returns how many slots are new."""
-        now, count = self._clock.now(), 0
+        now = self._clock.now()
         if not self._believes(now):
             return 0
-        paused = self._slots.paused()
+        try:
+            count = self._write(now)
+        finally:
+            # Also where something could not be written: what was is new no more the next time.
+            self._tell()
+        self._beat(now)
+        if count:
+            self._wake()
+        return count
+
+    def _write(self, now: datetime) -> int:
+        """Write what fell due down; returns how many slots are new."""
+        count, paused = 0, self._slots.paused()
         for schedule in self._schedules:
             # What was reached by a clock that was ahead must not be waited for.
             after = min(self._after[schedule.id], now)
@@ -86,25 +99,16 @@ class Timer:
                 count += self._add(rows)
             # Only now: what could not be written down falls due again at the next tick.
             self._after[schedule.id] = rows[-1].due_at if rows else after
-        self._beat(now)
-        if count:
-            self._wake()
         return count
 
     def _add(self, rows: Sequence[Asked]) -> int:
-        """Write slots down; returns how many are new. Those that were missed are told.
-
-        Also where a later one cannot be written: the next time they are new no more.
-        """
-        count, late = 0, list[Asked]()
-        try:
-            for row in rows:
-                if self._slots.add(row):
-                    count += 1
-                    late += [row] if row.status == "missed" else []
-        finally:
-            if late:
-                self._tell(late)
+        """Write slots down; returns how many are new. Those that were missed are to be told."""
+        count = 0
+        for row in rows:
+            if self._slots.add(row):
+                count += 1
+                if row.status == "missed":
+                    self._untold.setdefault(row.source, []).append(row)
         return count
 
     def _believes(self, now: datetime) -> bool:
@@ -120,12 +124,20 @@ class Timer:
                 log.exception("a leap of the clock was not told")
         return believed
 
-    def _tell(self, late: Sequence[Asked]) -> None:
-        """Tell of missed slots; what goes wrong there must not cost the tick its sign of life."""
-        try:
-            self._missed(late)
-        except Exception:
-            log.exception("missed slots were not told")
+    def _tell(self) -> None:
+        """Tell of missed slots; what goes wrong there must not cost the tick its sign of life.
+
+        What was not told waits for the next tick, as one slot a schedule, which stands for all.
+        """
+        for source, late in list(self._untold.items()):
+            try:
+                self._missed(late)
+            except Exception:
+                log.exception("missed slots were not told")
+                before = sum(1 + row.before for row in late) - 1
+                self._untold[source] = [replace(late[-1], before=before)]
+            else:
+                del self._untold[source]
 
     @contextmanager
     def running(self) -> Generator[None]:

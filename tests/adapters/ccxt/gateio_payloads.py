@@ -10,7 +10,7 @@ history); those of its positions contradict each other and were replaced.
 
 from typing import Any
 
-from allocator.adapters.ccxt.gateio import text_id
+from allocator.adapters.ccxt.gateio_orders import text_id
 from allocator.adapters.emulator.wire import Reply
 from tests.adapters.ccxt import withdrawal_payloads
 from tests.adapters.ccxt.recorded import KEY, Recorded, Refusals

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from allocator.adapters.ccxt.gateio import FACTS, text_id
+from allocator.adapters.ccxt.gateio import FACTS
+from allocator.adapters.ccxt.gateio_orders import text_id
 from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.emulator.wire import Reply
 from allocator.models.config import Config

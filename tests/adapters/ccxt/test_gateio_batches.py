@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from allocator.adapters.ccxt.gateio import FACTS, MOST_ORDERS, OF_REQUEST, text_id
+from allocator.adapters.ccxt.gateio import FACTS, MOST_ORDERS, OF_REQUEST
+from allocator.adapters.ccxt.gateio_orders import text_id
 from allocator.models.config import Config
 from allocator.models.intents import Ack, OrderIntent, Rejected
 from tests.adapters.ccxt import gateio_payloads as gate

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from allocator.adapters.emulator.okx.world import MAIN, OPENED_MS
+from allocator.adapters.emulator.okx.world import MAIN
+from allocator.adapters.emulator.opened import OPENED_MS
 from allocator.adapters.emulator.records import ZERO, Balance, Position
 from allocator.adapters.emulator.testing import Emulator, running_emulator
 from allocator.adapters.emulator.world import demo_world

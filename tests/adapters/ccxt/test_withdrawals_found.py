@@ -1,6 +1,5 @@
 """Withdrawals from Gate, Bitget and KuCoin by payload replay: looked up by our key."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,19 +12,14 @@ from tests.adapters.ccxt import withdrawal_payloads as pages
 from tests.adapters.ccxt.recorded import KEY
 from tests.adapters.ccxt.withdrawing import (
     SINCE,
-    VENUES,
     Played,
+    each_played,
     withdrawal,
     withdrawing,
 )
 
 D = Decimal
-
-
-@pytest.fixture(params=list(VENUES))
-def played(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Played]:
-    with withdrawing(request.param, monkeypatch) as found:
-        yield found
+played = each_played
 
 
 def test_a_withdrawal_is_found_by_its_key_and_is_under_way_until_it_arrives(

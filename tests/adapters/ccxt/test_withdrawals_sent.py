@@ -1,7 +1,6 @@
 """Withdrawals from Gate, Bitget and KuCoin by payload replay: sent once, within their terms."""
 
 import json
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -14,21 +13,16 @@ from tests.adapters.ccxt import withdrawal_payloads as pages
 from tests.adapters.ccxt.conftest import run_with
 from tests.adapters.ccxt.recorded import KEY
 from tests.adapters.ccxt.withdrawing import (
-    VENUES,
     WORDS,
     Played,
     configured,
+    each_played,
     withdrawal,
     withdrawing,
 )
 
 D = Decimal
-
-
-@pytest.fixture(params=list(VENUES))
-def played(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Played]:
-    with withdrawing(request.param, monkeypatch) as found:
-        yield found
+played = each_played
 
 
 def test_what_is_asked_for_lets_the_amount_arrive_and_bears_the_key(played: Played) -> None:

@@ -75,3 +75,12 @@ def withdrawing(name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Played]:
     words = WORDS[name]
     with playing(VENUES[name], monkeypatch) as (venue, emulator, config):
         yield Played(words, venue, emulator, configured(config, words))
+
+
+@pytest.fixture(params=list(VENUES))
+def each_played(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Played]:
+    """Play each venue; a module takes it by a name of its own."""
+    with withdrawing(request.param, monkeypatch) as found:
+        yield found

@@ -79,11 +79,15 @@ def test_request_that_the_database_failed_after_it_wrote_keeps_its_key(place: Pl
     assert place.post(cancel, None, key="k").json()["code"] == "IDEMPOTENCY_KEY_PENDING"
 
 
-@pytest.mark.parametrize("key", ["", "x" * 201])
-def test_post_without_a_key_is_refused(place: Place, key: str) -> None:
-    headers = place.headers("alice") | {"Idempotency-Key": key}
+@pytest.mark.parametrize(
+    "key", [b"", b"x" * 201, b"a b", b"\xe9", "\u00e9".encode(), b"a\x7f", b"a\tb"]
+)
+def test_post_without_a_key_as_it_is_described_is_refused(place: Place, key: bytes) -> None:
+    headers = {name: value.encode() for name, value in place.headers("alice").items()}
+    headers |= {"Idempotency-Key": key}
     response = place.client.post("/v1/halt", json={"reason": "x"}, headers=headers)
     assert (response.status_code, response.json()["code"]) == (400, "IDEMPOTENCY_KEY_WANTED")
+    assert response.headers["content-type"] == "application/problem+json"
     assert place.site.views.breakers() == ()
 
 

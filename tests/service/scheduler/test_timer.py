@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from allocator.models.service import Schedule
 from allocator.service.scheduler.slots import Asked, Slots
 from allocator.service.scheduler.timer import Timer
-from tests.execution.book import JumpingClock
+from tests.execution.book import START, JumpingClock
 
 DAILY = Schedule(id="daily", cron="0 9 * * *")
 FULL = "BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
@@ -21,8 +21,8 @@ FULL = "BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
 class Desk:
     """A timer over a database that can be made to refuse new slots."""
 
-    def __init__(self, engine: Engine, *schedules: Schedule) -> None:
-        self.engine, self.clock, self.schedules = engine, JumpingClock(), schedules
+    def __init__(self, engine: Engine, *schedules: Schedule, at: datetime = START) -> None:
+        self.engine, self.clock, self.schedules = engine, JumpingClock(at), schedules
         self.slots = Slots(engine, "desk")
         self.told = list[Asked]()
         self.beats = list[datetime]()
@@ -111,3 +111,66 @@ def test_slots_that_fell_due_in_a_pause_are_neither_missed_nor_run_after_a_resta
     assert later.tick() == 0
     assert later.told == []
     assert later.tick(timedelta(days=1)) == 1, "and the schedule goes on"
+
+
+HOURLY = Schedule(id="daily", cron="0 * * * *")
+"""What became of `DAILY` when somebody edited the configuration."""
+
+
+def restarted(desk: Desk, later: timedelta, *schedules: Schedule) -> Desk:
+    """Start another instance over the same database, after a time in which none ran."""
+    return Desk(desk.engine, *schedules, at=desk.clock.at + later)
+
+
+def test_a_schedule_that_was_changed_begins_anew_at_the_restart(engine: Engine) -> None:
+    desk = Desk(engine, DAILY)
+    desk.tick(timedelta(hours=1))
+    changed = restarted(desk, timedelta(hours=6, seconds=10), HOURLY)
+    assert changed.tick() == 0, "none is run for a time before the change, nor missed"
+    assert changed.told == []
+    assert changed.tick(timedelta(hours=1)) == 1, "and the schedule goes on"
+
+
+def test_what_falls_due_after_a_change_is_missed_though_no_slot_was_written_since(
+    engine: Engine,
+) -> None:
+    desk = Desk(engine, DAILY)
+    desk.tick(timedelta(hours=1))
+    changed = restarted(desk, timedelta(minutes=10), HOURLY)
+    later = restarted(changed, timedelta(hours=3), HOURLY)
+    later.tick()
+    assert [row.status for row in later.told] == ["missed"] * 3
+
+
+def test_a_schedule_that_says_the_same_in_other_words_goes_on(lite: Engine) -> None:
+    desk = Desk(lite, Schedule.model_validate({"id": "x", "every_s": "3600"}))
+    desk.tick(timedelta(hours=1))
+    other = Schedule.model_validate({"id": "x", "every_s": "3.6E3"})
+    same = restarted(desk, timedelta(hours=2), other)
+    assert same.tick() == 2
+
+
+def test_a_schedule_that_was_taken_out_and_put_back_begins_anew(lite: Engine) -> None:
+    desk = Desk(lite, DAILY)
+    desk.tick(timedelta(hours=1))
+    without = restarted(desk, timedelta(hours=1))
+    back = restarted(without, timedelta(days=9), DAILY)
+    assert back.tick() == 0
+    assert back.tick(timedelta(days=1)) == 1
+
+
+def test_a_schedule_goes_on_over_the_upgrade_that_remembers_what_it_says(lite: Engine) -> None:
+    desk = Desk(lite, DAILY)
+    desk.tick(timedelta(hours=1))
+    with lite.begin() as connection:
+        connection.execute(text("DELETE FROM schedule_definition"))
+    later = restarted(desk, timedelta(days=2), DAILY)
+    assert later.tick() == 2
+
+
+def test_a_change_at_a_clock_that_was_ahead_hides_nothing(lite: Engine) -> None:
+    desk = Desk(lite, DAILY)
+    desk.tick(timedelta(hours=1))
+    ahead = restarted(desk, timedelta(days=365), HOURLY)
+    right = restarted(ahead, timedelta(days=-365), HOURLY)
+    assert right.tick(timedelta(hours=1)) == 1
