@@ -12,8 +12,10 @@ the same key, so that it acts once; a call that was refused is never repeated.
 
 from __future__ import annotations
 
+import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
@@ -23,7 +25,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from allocator.models import api, bodies
 from allocator.models.base import json_value, stamp
-from allocator.models.errors import AllocatorError, StaleError
+from allocator.models.errors import AllocatorError, ConfigError, StaleError
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan
 from allocator.models.scenario import Along
@@ -32,6 +34,9 @@ from allocator.models.snapshot import Snapshot
 T = TypeVar("T")
 Group = Literal["account", "owner", "venue", "book"]
 TRIES = 3
+
+TOKEN = re.compile(r"[!-~]+")
+"""How a token is written: anything else would stand in a header's refusal, and so in logs."""
 
 
 class ApiError(AllocatorError):
@@ -58,9 +63,14 @@ class Client:
     url
         Scheme, host and port.
     token
-        A token of `allocator token make`.
+        A token of `allocator token make`; spaces and ends of lines around it do not count.
     transport
         How requests go out; None: over the network.
+
+    Raises
+    ------
+    ConfigError
+        When the token is none.
     """
 
     def __init__(
@@ -71,6 +81,9 @@ class Client:
         timeout_s: float = 30.0,
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
+        token = token.strip()
+        if not TOKEN.fullmatch(token):
+            raise ConfigError("the token is none: one line as `allocator token make` printed it")
         self._http = httpx2.Client(
             base_url=url,
             headers={"Authorization": f"Bearer {token}"},
@@ -273,18 +286,30 @@ class Client:
 
     def ready(self) -> api.Health:
         """Tell whether the instance is of use."""
-        response = self._http.get("/readyz")
-        return api.Health.model_validate_json(response.content)
+        with self._answering():
+            response = self._http.get("/readyz")
+        return _read(response, api.Health)
 
     def events(
         self, after: int | None = None, for_s: float | None = None
     ) -> Iterator[tuple[str, Any]]:
-        """Follow the audit and executions: pairs of kind and data, as they happen."""
+        """Follow the audit and executions: pairs of kind and data, as they happen.
+
+        Raises
+        ------
+        ApiError
+            When the service refuses.
+        StaleError
+            When it does not answer, or breaks off.
+        """
         import json
 
         query = {"after": after, "for_s": for_s}
         params = {key: value for key, value in query.items() if value is not None}
-        with self._http.stream("GET", "/v1/events", params=params) as response:
+        with (
+            self._answering(),
+            self._http.stream("GET", "/v1/events", params=params) as response,
+        ):
             if response.is_error:
                 response.read()
                 raise _error(response)
@@ -329,24 +354,40 @@ class Client:
         """
         for left in reversed(range(TRIES)):
             try:
-                response = self._http.request(
-                    method, path, params=params, json=json, headers=headers
-                )
-            except httpx2.TransportError as error:
+                with self._answering():
+                    response = self._http.request(
+                        method, path, params=params, json=json, headers=headers
+                    )
+            except StaleError:
                 if not left:
-                    raise StaleError(f"{self._http.base_url} does not answer: {error}") from error
+                    raise
                 continue
             if response.is_error:
                 raise _error(response)
             return response
         raise AssertionError  # the loop always returns or raises
 
+    @contextmanager
+    def _answering(self) -> Generator[None]:
+        """Tell that no answer came."""
+        try:
+            yield
+        except httpx2.TransportError as error:
+            where = _shown(self._http.base_url)
+            raise StaleError(f"{where} does not answer: {error}") from error
+
+
+def _shown(url: httpx2.URL) -> str:
+    """Write an address without who asks and by which password."""
+    return str(url.copy_with(username="", password=""))
+
 
 def _read(response: httpx2.Response, kind: type[T]) -> T:
     try:
         return TypeAdapter(kind).validate_json(response.content)
     except ValidationError as error:
-        raise StaleError(f"{response.url}: not the answer of this release: {error}") from error
+        where = _shown(response.url)
+        raise StaleError(f"{where}: not the answer of this release: {error}") from error
 
 
 def _error(response: httpx2.Response) -> ApiError:

@@ -4,14 +4,36 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from allocator.execution.run import Abort, Run, Shell
 from allocator.models.base import ZERO
 from allocator.models.errors import RefusedError, VenueError
 from allocator.models.intents import AccountReading
+from allocator.ports import Clock
 from allocator.risk import table
 from allocator.risk.control import Reading, judge
+
+
+class Onward:
+    """Our clock, going on from where it stood if it is set back: what waits by it waits no longer.
+
+    Parameters
+    ----------
+    since
+        A time that it has told before.
+    """
+
+    def __init__(self, clock: Clock, since: datetime) -> None:
+        self._clock, self._last, self._back = clock, since, timedelta()
+
+    def now(self) -> datetime:
+        """Tell the time as if nobody had set it back."""
+        told = self._clock.now()
+        self._back += max(timedelta(), self._last - told)
+        self._last = told
+        return told + self._back
 
 
 async def check_clocks(run: Run, readings: Mapping[str, AccountReading]) -> None:

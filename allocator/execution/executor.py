@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
+from functools import cache, partial
 
 from allocator.execution.admission import Case, Rules, admit, only_reduces, still_approved
 from allocator.execution.clocks import check_clocks
 from allocator.execution.endings import close
 from allocator.execution.expectation import of_snapshot
+from allocator.execution.history import History
 from allocator.execution.journal import Journal
 from allocator.execution.orders import Orders
 from allocator.execution.readings import guard, read_complete
@@ -35,11 +37,12 @@ from allocator.execution.whereabouts import (
 from allocator.models.base import stamp
 from allocator.models.config import ExecutionConfig
 from allocator.models.controls import ApprovalConfig, ControlsConfig
-from allocator.models.errors import RefusedError
+from allocator.models.errors import JournalError, RefusedError
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan, PositionMove, Transfer
 from allocator.models.snapshot import Snapshot
 from allocator.ports import Clock, Venue
+from allocator.state import Book
 
 _Begin = Callable[[Run], Awaitable[None]]
 
@@ -240,7 +243,8 @@ class Executor:
             for row in expected.breaks(readings[name])
             if name in names or (name, row.what) in purses
         ]
-        run.set_baseline({name: row for name, row in readings.items() if name in names})
+        mine = {name: row for name, row in readings.items() if name in names}
+        run.hold(mine)
         unclear = exposed(run.book.snapshot.assets, now.unclear)
         if unclear and not only_reduces(run.book, run.plan):
             raise OutsideChange(f"where this is is not known: {unclear}")
@@ -248,13 +252,16 @@ class Executor:
         if breaks:
             told = "; ".join(str(row) for row in breaks)
             raise OutsideChange(f"the book is not the snapshot's: {told}")
+        # Once it has passed, not before: a start that finds it on record goes on with the plan.
+        run.set_baseline(mine)
 
     async def _carry(self, run: Run, begin: _Begin, *, resumed: bool = False) -> ExecutionReport:
         """Go through a plan from wherever it stands to its end."""
         journal, shell = run.shell.journal, run.shell
         since = shell.clock.now() - DAY
         history = journal.history
-        shell.recent.load(run.book, history.attempts_since(since), history.cancels_since(since))
+        sent, cancels = history.attempts_since(since), history.cancels_since(since)
+        shell.recent.load(run.book, sent, cancels, cache(partial(_made_for, history)))
         course = Course(run.shell.clock.now(), resumed)
         gave_up = False
         try:
@@ -299,8 +306,10 @@ class Executor:
             if unit is None:
                 if not transfers.under_way():
                     return
+                await self._switches.leave(())
                 await run.shell.pause(transfers.next_look_s())
                 continue
+            await self._switches.leave({row.account for row in unit.orders})
             await guard(run, unit.accounts)
             first = unit.actions[0]
             if isinstance(first, Transfer | PositionMove):
@@ -320,6 +329,15 @@ class Executor:
             run.set_stage(seqs, Stage.SUPERSEDED, why)
         for action in rest:
             run.tell_stage(action, Stage.SUPERSEDED, why)
+
+
+def _made_for(history: History, plan_hash: str) -> Book | None:
+    """Read the book that a plan was made for; one that cannot be read ends no other plan."""
+    try:
+        record = history.plan(plan_hash)
+    except JournalError:
+        return None
+    return None if record is None else Book.of(record.snapshot, record.mandate)
 
 
 def _free(transfers: Transfers, unit: Unit) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from allocator.execution.asking import read_quote
 from allocator.execution.attempts import Attempt
 from allocator.execution.client_ids import client_id
+from allocator.execution.clocks import Onward
 from allocator.execution.endings import close
 from allocator.execution.entries import Place
 from allocator.execution.pricing import beyond_worst, resting_price, taking_price, within_means
@@ -197,7 +198,8 @@ class Orders:
     ) -> Short | None:
         """Fill a leg up to a quantity; a request for the rest has a new id and a new price."""
         run, shell = self._run, self._shell
-        until = shell.clock.now() + timedelta(seconds=float(shell.config.order_timeout_s))
+        clock = Onward(shell.clock, shell.clock.now())
+        until = clock.now() + timedelta(seconds=float(shell.config.order_timeout_s))
         missed: Short | None = None
         while True:
             quantity = self._size(leg, target)
@@ -206,7 +208,7 @@ class Orders:
                 over = part >= parts and rest > ZERO and not self._size(leg, leg.order.quantity)
                 return Short(f"{plain(rest)} is below the smallest order") if over else None
             if missed is not None:
-                if missed.over or shell.clock.now() >= until:
+                if missed.over or clock.now() >= until:
                     return missed
                 shell.check_stop()
                 await shell.pause()
@@ -217,7 +219,7 @@ class Orders:
                     if missed.over:
                         return missed
                     continue
-                until = shell.clock.now() + timedelta(seconds=float(shell.config.order_timeout_s))
+                until = clock.now() + timedelta(seconds=float(shell.config.order_timeout_s))
                 shell.check_stop()
                 continue
             missed = await self._take(leg, part, parts, quantity)
@@ -292,6 +294,7 @@ class Orders:
 
     async def _take(self, leg: Leg, part: int, parts: int, quantity: Decimal) -> Short | None:
         """Send one request that takes if the market stands within the worst price."""
+        await self._requests.renew(leg.order.account)
         quote = await self._quote(leg)
         if isinstance(quote, Short):
             return quote

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from allocator.execution.asking import read_account
 from allocator.execution.attempts import Attempt
+from allocator.execution.clocks import Onward
 from allocator.execution.expectation import Break
 from allocator.execution.returns import expected_after, returned
 from allocator.execution.run import Abort, OutsideChange, Run, Shell
@@ -33,14 +34,14 @@ async def read_complete(shell: Shell, accounts: Iterable[str]) -> dict[str, Acco
     Abort
         When one stays incomplete.
     """
-    names = sorted(set(accounts))
-    until = shell.clock.now() + timedelta(seconds=float(PATIENCE_S))
+    names, clock = sorted(set(accounts)), Onward(shell.clock, shell.clock.now())
+    until = clock.now() + timedelta(seconds=float(PATIENCE_S))
     while True:
         rows = await read_all(shell, names)
         missing = [name for name, row in rows.items() if not row.complete]
         if not missing:
             return rows
-        if shell.clock.now() >= until:
+        if clock.now() >= until:
             # One cause tells enough: a venue that is down fails in every part of every account.
             causes = [cause for name in missing for cause in rows[name].missing]
             first = f" ({causes[0]})" if causes else ""
@@ -63,6 +64,7 @@ async def differences(run: Run, accounts: Iterable[str]) -> tuple[Break, ...]:
         When an account cannot be read completely.
     """
     names = sorted(set(accounts) & set(run.baseline))
+    clock = Onward(run.shell.clock, run.shell.clock.now())
     until: datetime | None = None
     back: tuple[Attempt, ...] = ()
     while True:
@@ -73,7 +75,7 @@ async def differences(run: Run, accounts: Iterable[str]) -> tuple[Break, ...]:
         if not breaks:
             return ()
         known, back = back, await returned(run, names)
-        now = run.shell.clock.now()
+        now = clock.now()
         if until is None:
             until = now + timedelta(seconds=float(lag_s(run.shell, names)))
         if now >= until and back == known:

@@ -7,7 +7,7 @@ restart and no request has to read a day's record again.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -41,6 +41,9 @@ class Past:
     total: Volume
 
 
+MadeFor = Callable[[str], Book | None]
+"""Tells the book that a plan was made for, by the plan's hash; None: it is not known."""
+
 Message = tuple[datetime, Collection[str]]
 """When a request was sent, and the accounts that it may count for."""
 
@@ -62,7 +65,11 @@ class Recent:
         self._now: datetime | None = None
 
     def load(
-        self, book: Book, attempts: Iterable[Attempt], cancels: Iterable[tuple[datetime, str]]
+        self,
+        book: Book,
+        attempts: Iterable[Attempt],
+        cancels: Iterable[tuple[datetime, str]],
+        made_for: MadeFor = lambda _plan: None,
     ) -> None:
         """Begin anew with what the journal knows.
 
@@ -70,11 +77,13 @@ class Recent:
         ----------
         cancels
             When an order was asked to be cancelled, and of which account.
+        made_for
+            Tells the book of an earlier plan, for instruments that this one no longer has.
         """
         self._rows, self._cycles, self._messages = [], {}, []
         self._ahead, self._messages_ahead = [], []
         for row in sorted(attempts, key=lambda row: (row.intent_at, row.client_id)):
-            self.add(book, row)
+            self.add(_book_of(row, book, made_for), row)
         self._messages += [(at, (account,)) for at, account in cancels]
         self._messages.sort(key=lambda row: row[0])
 
@@ -190,11 +199,19 @@ def _minus(a: Volume, b: Volume) -> Volume:
     )  # fmt: skip
 
 
+def _book_of(attempt: Attempt, book: Book, made_for: MadeFor) -> Book:
+    """Choose the book that tells what an attempt was worth."""
+    intent = attempt.intent
+    if isinstance(intent, TransferIntent) or intent.instrument in book.instruments:
+        return book
+    return made_for(attempt.plan_hash) or book
+
+
 @lawful
 def traded_value(book: Book, intent: Intent) -> Decimal:
     """Value an order or a move at the book's prices, numeraire; zero for a transfer.
 
-    An instrument that the book no longer has is valued at the price it was asked at.
+    An instrument that the book does not have is valued at the price it was asked at.
     """
     match intent:
         case TransferIntent():

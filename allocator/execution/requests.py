@@ -11,6 +11,7 @@ from decimal import Decimal
 from allocator.execution.asking import answer, look, window_s
 from allocator.execution.attempts import Attempt, sender, touched
 from allocator.execution.audit import ATTEMPT, CANCEL
+from allocator.execution.clocks import Onward
 from allocator.execution.entries import Place
 from allocator.execution.gate import Gate, reduces, scopes
 from allocator.execution.readings import read_all
@@ -55,7 +56,7 @@ class Absence:
     last: datetime | None = None
 
     def add(self, at: datetime) -> None:
-        """Count an answer, by the venue's clock."""
+        """Count an answer, by the venue's clock or ours, whichever is behind."""
         if at <= self.not_before:
             return
         if self.last is None or at >= self.last + self.spacing:
@@ -175,6 +176,10 @@ class Requests:
         """Have everything cancelled should we fall silent; False: the venue would not."""
         return await self._switches.arm(place, intent)
 
+    async def renew(self, account: str) -> None:
+        """Keep the venue's switch from running out while an order takes, not rests."""
+        await self._switches.renew(account)
+
     def _keep(self, attempt: Attempt) -> Attempt:
         return self._run.keep(attempt)
 
@@ -258,6 +263,9 @@ class Requests:
         except JournalError as error:
             if error.code == "FENCED":
                 raise
+            if isinstance(attempt.intent, OrderIntent):
+                # What is told of it cannot be, so nobody knows that it does not stand there.
+                await self._cancel(attempt, attempt.intent)
             return self._keep(self._journal.hand_over(attempt.client_id, str(error)))
 
     async def _arrived(self, attempt: Attempt) -> bool:
@@ -274,7 +282,8 @@ class Requests:
 
     async def _follow(self, attempt: Attempt) -> Attempt:
         """Follow what the venue took until it ends; cancel what is left of an order in time."""
-        config, clock = self._shell.config, self._shell.clock
+        config = self._shell.config
+        clock = Onward(self._shell.clock, attempt.intent_at)
         begun = clock.now()
         end = begun + timedelta(seconds=float(config.unknown_deadline_s))
         cancel_at = _cancel_at(attempt, begun, config)
@@ -330,9 +339,9 @@ class Requests:
 
     async def _resolve(self, attempt: Attempt) -> Attempt:
         """Learn what became of a request whose outcome nobody told."""
-        shell = self._shell
+        shell, clock = self._shell, Onward(self._shell.clock, attempt.intent_at)
         lag = shell.venue(sender(attempt.intent)).capabilities.read_lag_s
-        deadline = max(attempt.fence_at, shell.clock.now())
+        deadline = max(attempt.fence_at, clock.now())
         deadline += timedelta(seconds=float(shell.config.unknown_deadline_s))
         absence = Absence(
             not_before=attempt.fence_at + timedelta(seconds=float(shell.clock_skew_s + lag)),
@@ -343,11 +352,13 @@ class Requests:
             if isinstance(finding, Found):
                 return await self.take(attempt, finding)
             if isinstance(finding, AbsentNow):
-                absence.add(finding.venue_time)
+                # The fence is by our clock and the window by the venue's, which may have come
+                # apart since they were compared: both have to be past it.
+                absence.add(min(finding.venue_time, clock.now()))
             if absence.enough and await self._books_agree(attempt):
                 why = f"absent {NEGATIVES} times after its fence, and the account agrees"
                 return self._keep(self._journal.mark(attempt.client_id, State.NOT_EXECUTED, why))
-            if shell.clock.now() >= deadline:
+            if clock.now() >= deadline:
                 why = f"nobody could say in time what became of it ({attempt.reason})"
                 return await self._hand_over(attempt, why)
             await shell.pause(min(lag, Decimal(1)))

@@ -186,6 +186,10 @@ class Run:
         """Keep what the accounts hold before anything is done."""
         data: dict[str, Any] = {name: json_value(row) for name, row in sorted(readings.items())}
         self.shell.journal.set_baseline(self.plan.plan_hash, data)
+        self.hold(readings)
+
+    def hold(self, readings: Mapping[str, AccountReading]) -> None:
+        """Go by what the accounts hold, which is not on record yet."""
         self.baseline, self.seen = dict(readings), dict(readings)
 
     @property

@@ -7,7 +7,7 @@ still be counting down: it sets those anew whose orders stand, and takes the oth
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
 from allocator.execution.asking import answer
@@ -71,16 +71,34 @@ class Switches:
         if self._is_due(account):
             await self._set(account)
 
+    async def renew(self, account: str) -> None:
+        """Tell the venue again in time where nothing rests just now, if the switch is set."""
+        if self._shell.armed.get(account, LONG_AGO) != LONG_AGO and self._is_due(account):
+            await self._set(account)
+
     async def take_back(self) -> None:
         """Take back every switch that nothing needs: where no order may stand in the market.
 
         All are asked at once, so that dead venues take the time of one. Those that do not answer
         keep their switches, which then find nothing to cancel, and are asked again the next time.
         """
-        if not self._shell.armed:
+        await self._take_back(tuple(self._shell.armed))
+
+    async def leave(self, but: Collection[str]) -> None:
+        """Take back the switches of accounts that a plan is done with for now, all but some.
+
+        A switch that ran out while we go on elsewhere would cancel what somebody has placed there
+        by hand. Who was asked in vain is asked again at the end: he would hold up every step.
+        """
+        armed = self._shell.armed
+        done = tuple(name for name, at in armed.items() if name not in but and at != LONG_AGO)
+        await self._take_back(done)
+
+    async def _take_back(self, names: Sequence[str]) -> None:
+        if not names:
             return
         standing = self._standing()
-        accounts = [name for name in self._shell.armed if name not in standing]
+        accounts = [name for name in names if name not in standing]
         outcomes = await asyncio.gather(*(self._tell(name, 0) for name in accounts))
         for account, outcome in zip(accounts, outcomes, strict=True):
             if isinstance(outcome, Ack):
@@ -101,9 +119,11 @@ class Switches:
         return int(max(seconds, least))
 
     def _is_due(self, account: str) -> bool:
-        """Whether a switch is to be set: never set, or a third of its time is over."""
+        """Whether a switch is to be set: never set, or a third of its time may be over."""
         armed = self._shell.armed.get(account, LONG_AGO)
-        return self._shell.clock.now() >= armed + timedelta(seconds=self._asked_s(account) / 3)
+        due = armed + timedelta(seconds=self._asked_s(account) / 3)
+        # Of one that was set in the future, by a clock that was set back, nobody can tell.
+        return not armed <= self._shell.clock.now() < due
 
     async def _set(self, account: str) -> Outcome:
         asked, began = self._asked_s(account), self._shell.clock.now()

@@ -32,7 +32,7 @@ def judge(site: Site, plan_hash: str, who: str, verdict: Judged, reason: str) ->
     RefusedError
         When it can no longer be approved (its snapshot is too old, another mandate holds or the one
         that does cannot be read, a venue has shut, it was rejected or begun, or needs nobody), this
-        person may not, or tells no reason.
+        person may not, or not any more, or tells no reason.
     """
     need_reason(reason)
     found, _ = site.views.proposal(plan_hash)
@@ -46,6 +46,8 @@ def judge(site: Site, plan_hash: str, who: str, verdict: Judged, reason: str) ->
                 f"expires_at={stands.expires_at.isoformat()}"
             )
     site.service.office.judge(plan_hash, who, verdict, reason)
+    if verdict == "approved":
+        site.tokens.check_not_revoked(who, site.service.clock.now())
     return site.views.summary(plan_hash)
 
 

@@ -275,9 +275,9 @@ class Notifier:
             words = f"no tick since {stamp(last_tick or started)}"
             if await self._tell(f"{self._name}: {WORDS['dead_man']}", words):
                 self._dead_since = now
-        elif not dead and self._dead_since is not None:
+        over = not dead and self._dead_since is not None
+        if over and await self._tell(f"{self._name}: the scheduler ticks again", "all is well"):
             self._dead_since = None
-            await self._tell(f"{self._name}: the scheduler ticks again", "all is well")
         return dead
 
     async def stuck(self, why: str) -> None:
@@ -296,12 +296,11 @@ class Notifier:
 
     async def _stands(self, what: str, why: str) -> None:
         head = f"{self._name}: {what}"
-        if why and what not in self._standing:
-            if await self._tell(head, why):
-                self._standing.add(what)
-        elif not why and what in self._standing:
+        if why and what not in self._standing and await self._tell(head, why):
+            self._standing.add(what)
+        over = not why and what in self._standing
+        if over and await self._tell(f"{head}: that is over", "all is well"):
             self._standing.remove(what)
-            await self._tell(f"{head}: that is over", "all is well")
 
     async def test(self) -> bool:
         """Send a test to everybody."""

@@ -16,10 +16,14 @@ from allocator.models.errors import RefusedError
 from allocator.models.intents import OrderIntent
 from tests.execution.book import (
     BTC_A,
+    BTC_B,
     SLICED,
     START,
     WHOLE,
+    account,
+    instrument,
     order,
+    snapshot,
 )
 from tests.execution.crashes import Crash
 from tests.execution.desk import CONFIG, Desk, gathered
@@ -134,6 +138,25 @@ def test_counts_survive_a_restart(lite: Engine) -> None:
     desk.clock.at += timedelta(hours=1)
     desk.start = asyncio.run(gathered(desk))
     assert desk.run(order(1, "a", "buy", "0.3")).status == "done"
+
+
+@pytest.mark.parametrize(("most", "goes"), [("105000", True), ("104999", False)])
+def test_what_was_traded_in_an_instrument_that_is_gone_counts_at_its_contracts_worth(
+    lite: Engine, most: str, *, goes: bool
+) -> None:
+    large = [instrument(BTC_A) | {"contract_size": "10"}, instrument(BTC_B)]
+    desk = Desk.open(lite, mandate=WHOLE, start=snapshot(instruments=large))
+    assert desk.run(order(1, "a", "sell", "0.2", reduce_only=True)).status == "done"
+    left = account("b", "beta", "-1")
+    left["positions"].pop(BTC_A)
+    start = snapshot(instruments=large[1:], accounts=[left], routes=[], moves=[])
+    later = Desk.open(lite, mandate=WHOLE, start=start)
+    later.clock.at = desk.clock.at
+    later.start = asyncio.run(gathered(later))
+    later.controls = wide(turnover_hour=most)
+    report = later.run(order(1, "b", "buy", "0.1", reduce_only=True))
+    assert (report.status == "done") is goes, report.why
+    assert goes or "TURNOVER_HOUR: control=EXP-13 value=105000" in report.why
 
 
 @pytest.mark.parametrize("dies", [True, False])

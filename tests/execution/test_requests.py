@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from allocator.adapters.paper import Behaviour, Fault
 from allocator.adapters.paper.records import OrderRecord
+from allocator.execution.report import Progress
 from allocator.execution.requests import Absence
 from allocator.execution.transitions import State
 from allocator.models.config import ExecutionConfig
@@ -90,6 +91,101 @@ def test_negatives_count_only_after_the_fence_and_spaced() -> None:
         absence.add(START + timedelta(seconds=after_s))
         assert absence.count == count
         assert absence.enough is (count >= 3)
+
+
+class Ahead(JumpingClock):
+    """A venue's clock, which ours may fall behind while a plan goes on."""
+
+    def __init__(self, ours: JumpingClock) -> None:
+        super().__init__()
+        self._ours = ours
+        self.by = timedelta()
+
+    def now(self) -> datetime:
+        return self._ours.now() + self.by
+
+
+@pytest.mark.parametrize("behind_s", [60, -60])
+def test_a_clock_that_was_set_makes_no_window_shorter(lite: Engine, behind_s: int) -> None:
+    """A venue's window goes by its own clock, the fence that stands for it by ours."""
+    desk = Desk.open(lite, faults=[Fault("transfer", "late", delay_s=Decimal(4))])
+    clock = Ahead(desk.clock)
+    desk.exchange.clock = clock
+
+    def set_(row: Progress) -> None:
+        if (row.seq, row.state) == (1, "done"):
+            clock.by = timedelta(seconds=behind_s)
+            desk.clock.at -= clock.by
+
+    desk.watch = set_
+    venue = desk.venues["a"]
+    submit = venue.submit
+
+    async def stamped(intent: Intent) -> Outcome:
+        """Stamp it by the venue's clock, as adapters do that have measured it anew."""
+        assert intent.stamped_at is not None
+        return await submit(intent.model_copy(update={"stamped_at": intent.stamped_at + clock.by}))
+
+    venue.submit = stamped  # type: ignore[method-assign]
+    first = order(1, "a", "sell", "0.4", reduce_only=True)
+    report = desk.run(first, transfer(2, "1000", after=[1]))
+    history = desk.journal().history
+    [sent] = [row for row in history.attempts(report.plan_hash) if row.kind == "transfer"]
+    for _ in range(10):
+        asyncio.run(desk.clock.sleep(0.5))
+        desk.exchange.now()
+    assert desk.exchange.effects[sent.client_id] == 1
+    assert sent.state is not State.NOT_EXECUTED, sent.reason
+
+
+def in_a_minute(clock: JumpingClock) -> None:
+    """Let nobody wait for longer than that, whatever the clock says."""
+    slept, sleep = 0.0, clock.sleep
+
+    async def counted(seconds: float) -> None:
+        nonlocal slept
+        slept += seconds
+        assert slept < 60
+        await sleep(seconds)
+
+    clock.sleep = counted  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("state", ["sending", "acked"])
+def test_a_clock_that_was_set_back_leaves_no_order_standing_for_longer(
+    lite: Engine, state: str
+) -> None:
+    desk = Desk.open(lite)
+    in_a_minute(desk.clock)
+    venue = standing(desk)
+
+    def set_back(row: Progress) -> None:
+        if row.state == state:
+            desk.watch = lambda _: None
+            desk.clock.at -= timedelta(hours=1)
+
+    desk.watch = set_back
+    report = desk.run(order(1, "a", "sell", "0.5"))
+    assert (report.actions[0].state, venue.cancels > 0) == (State.CANCELLED, True)
+
+
+@pytest.mark.parametrize("state", ["sending", "unknown"])
+def test_a_clock_that_was_set_back_leaves_no_outcome_open_for_longer(
+    lite: Engine, state: str
+) -> None:
+    desk = Desk.open(lite, faults=[Fault("order", "lost_before")])
+    in_a_minute(desk.clock)
+
+    def set_back(row: Progress) -> None:
+        if row.state == state:
+            desk.watch = lambda _: None
+            desk.clock.at -= timedelta(hours=1)
+            desk.exchange.clock.by += timedelta(hours=1)  # type: ignore[attr-defined]
+
+    desk.exchange.clock = Ahead(desk.clock)
+    desk.watch = set_back
+    report = desk.run(order(1, "a", "sell", "0.5"))
+    assert report.actions[0].state == State.NOT_EXECUTED
 
 
 def test_absence_of_what_the_venue_shows_late_is_not_believed(lite: Engine) -> None:
@@ -186,6 +282,32 @@ def test_nothing_goes_to_an_operator_that_was_not_cancelled(lite: Engine, blind:
     assert isinstance(first, OrderRecord)
     assert first.ended
     assert (report.actions[0].stage == "manual") is blind
+
+
+class TakesBack(Standing):
+    """Tells of a fill once, and of none from then on."""
+
+    told = False
+
+    async def find(self, intent: Intent, since: datetime, venue_id: str | None = None) -> Finding:
+        found = await super().find(intent, since, venue_id)
+        assert isinstance(found, Found)
+        if not self.told:
+            self.told = True
+            return found.model_copy(update={"state": "partial", "filled": Decimal("0.2")})
+        return found
+
+
+def test_an_order_whose_fills_are_taken_back_is_cancelled_before_anybody_looks(
+    lite: Engine,
+) -> None:
+    desk = Desk.open(lite)
+    venue = TakesBack(desk.venues["a"])
+    desk.venues = {**desk.venues, "a": venue}
+    report = desk.run(order(1, "a", "sell", "0.5"))
+    assert report.actions[0].stage == "manual"
+    assert "FILLS_TAKEN_BACK" in report.actions[0].reason
+    assert venue.cancels == 1
 
 
 @pytest.mark.parametrize("row", ["post_only_timeout_s", "order_timeout_s"])

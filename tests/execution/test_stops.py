@@ -295,3 +295,46 @@ def test_a_plan_is_not_taken_up_with_readings_of_different_times(
     assert report is not None
     assert ("EPOCH_SPREAD_S" in report.why) is not goes
     assert (len(desk.exchange.received) > 2) is goes
+
+
+@pytest.mark.parametrize("end", [Crash, asyncio.CancelledError])
+def test_a_plan_that_broke_off_before_its_book_was_checked_is_not_taken_up(
+    lite: Engine, end: type[BaseException]
+) -> None:
+    """What was read before the end is no proof that it is what the plan was made for."""
+    desk = Desk.open(lite)
+    desk.exchange.trade_elsewhere("b", BTC_B, Decimal("0.3"))
+    asked = desk.venues["a"].server_time
+
+    async def ends() -> Any:
+        raise end
+
+    desk.venues["a"].server_time = ends  # type: ignore[method-assign]
+    with pytest.raises(end):
+        desk.run(*SWITCH)
+    desk.venues["a"].server_time = asked  # type: ignore[method-assign]
+    report = desk.resume()
+    assert report is not None
+    assert (report.status, desk.exchange.received) == ("superseded", {})
+
+
+def test_a_break_at_the_end_freezes_though_the_process_died_over_it(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    read = desk.venues["a"].read
+
+    async def dies() -> Any:
+        raise Crash
+
+    def meddle(row: Progress) -> None:
+        if (row.seq, row.state) == (1, "done"):
+            desk.exchange.holdings["a"].wallet("USDT").add(Decimal(-500))
+            desk.venues["a"].read = dies  # type: ignore[method-assign]
+
+    desk.watch = meddle
+    with pytest.raises(Crash):
+        desk.run(order(1, "a", "sell", "0.5"))
+    desk.venues["a"].read = read  # type: ignore[method-assign]
+    report = desk.resume()
+    assert report is not None
+    assert (report.status, [row.what for row in report.breaks]) == ("done", ["USDT"])
+    assert report.frozen.keys() == {"a"}

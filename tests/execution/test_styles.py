@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from allocator.models.intents import Capabilities, Finding, Found, OrderIntent, 
 from allocator.models.plan import Order
 from allocator.ports import Venue
 from allocator.risk.breaker import Breaker
-from tests.execution.book import BTC_A, BTC_B, START, order
+from tests.execution.book import BTC_A, BTC_B, START, order, transfer
 from tests.execution.desk import CONFIG, Desk
 from tests.execution.limits import wide
 from tests.execution.working import RESTING, SINGLE, attempts, run
@@ -192,6 +193,29 @@ def test_the_switch_stays_armed_while_an_order_may_stand_in_the_market(lite: Eng
     assert [row.state for row in desk.journal().history.open_attempts()] == []
     assert desk.journal().history.frozen().keys() == {"a"}
     assert desk.exchange._silent_at.keys() == {"a"}
+
+
+@pytest.mark.parametrize("then", [[transfer(1, "1000")], [order(3, "b", "buy", "0.8")]])
+def test_no_switch_runs_out_while_a_plan_goes_on_elsewhere(
+    lite: Engine, then: list[dict[str, Any]]
+) -> None:
+    """It would cancel what somebody has placed by hand in an account that we are done with."""
+    behaviour = Behaviour(depth={BTC_B: D("0.02")}, capabilities=SWITCH)
+    desk = Desk.open(lite, behaviour=behaviour)
+    desk.controls = wide(dead_man_s=5)
+    told, arm = list[tuple[str, int, float]](), desk.exchange.arm
+
+    def seen(account: str, seconds: int) -> None:
+        told.append((account, seconds, desk.clock.now().timestamp()))
+        arm(account, seconds)
+
+    desk.exchange.arm = seen  # type: ignore[method-assign]
+    report = run(desk, order(2, "a", "sell", "0.2", reduce_only=True), *then)
+    assert report.status == "done", report.why
+    for name in desk.venues:
+        mine = [row for row in told if row[0] == name]
+        assert all(late[2] - soon[2] < 10 for soon, late in pairwise(mine) if soon[1])
+        assert mine[-1:] == [] or mine[-1][1] == 0
 
 
 def test_silence_ends_what_rests(lite: Engine) -> None:

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from allocator.client import ApiError, Client
 from allocator.models import bodies
-from allocator.models.errors import StaleError
+from allocator.models.errors import ConfigError, StaleError
 from tests.service.sites import Place
 
 
@@ -114,3 +114,35 @@ def test_what_if_is_a_job(desk: Client) -> None:
     (listed,) = desk.jobs()
     assert (listed.id, listed.kind, listed.result) == (job.id, "what-if", None)
     assert desk.frontier(desk.plans()[0].plan_hash, points=2).kind == "frontier"
+
+
+def test_token_that_is_none_is_refused_and_not_told() -> None:
+    for token in ("alc_secret\nvalue", "alc_secré", "alc_\ud800", "", " "):
+        with pytest.raises(ConfigError, match="token") as caught:
+            Client("http://127.0.0.1:9", token)
+        assert "alc_" not in str(caught.value)
+        assert caught.value.__cause__ is None
+
+
+def test_token_as_it_was_read_from_its_file_is_good(place: Place, carrier: Carrier) -> None:
+    with Client("http://testserver", f"{place.tokens['alice']}\n", transport=carrier) as client:
+        assert client.jobs() == ()
+
+
+def test_password_of_an_address_is_not_told(place: Place, carrier: Carrier) -> None:
+    url = "http://al:canary-word@testserver"
+    with Client(url, place.tokens["alice"], transport=carrier) as client:
+        carrier.loses = 3
+        with pytest.raises(StaleError, match="testserver does not answer") as caught:
+            client.book()
+        assert "canary" not in str(caught.value)
+
+
+def test_service_that_does_not_answer_is_stale_however_it_is_asked(
+    desk: Client, carrier: Carrier
+) -> None:
+    carrier.loses = 2
+    with pytest.raises(StaleError, match="does not answer"):
+        desk.ready()
+    with pytest.raises(StaleError, match="does not answer"):
+        list(desk.events(for_s=0))

@@ -199,3 +199,29 @@ def test_an_address_that_takes_nothing_repeats_no_alert_to_the_other(lite: Engin
     heard = [sum(f"number {minute}." in text for text in got) for minute in range(30)]
     assert max(heard) <= 3
     assert box.outbox.count() <= 1
+
+
+def test_that_it_is_over_is_told_once_somebody_takes_it(box: Box) -> None:
+    box.watch(101)
+    asyncio.run(box.notifier.stuck("no database"))
+    over = ["desk: the scheduler ticks again", "desk: no instance can lead: that is over"]
+    heard = list[list[str]]()
+    for works in (False, False, True, True):
+        box.works = works
+        box.got.clear()
+        box.watch(1)
+        asyncio.run(box.notifier.stuck(""))
+        heard.append([title for title, _ in box.got])
+    assert heard == [over, over, over, []]
+
+
+def test_what_is_so_again_before_its_end_was_told_is_no_news(box: Box) -> None:
+    box.watch(101)
+    box.works = False
+    box.watch(1)
+    box.works = True
+    box.got.clear()
+    box.watch(101)
+    assert box.got == []
+    box.watch(1)
+    assert [title for title, _ in box.got] == ["desk: the scheduler ticks again"]

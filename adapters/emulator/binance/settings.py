@@ -27,15 +27,15 @@ SUCCESS: dict[str, Json] = {"code": 200, "msg": "success"}
 
 def brackets(call: Call) -> Json:
     """Return the tiers: notional in USDT for USD-M, quantity in the base coin for COIN-M."""
-    build = _notional_brackets if call.host == FAPI else _quantity_brackets
-    return [{"symbol": i.symbol, "brackets": build(i)} for i in instruments_of(call)]
+    what = "notional" if call.host == FAPI else "qty"
+    return [{"symbol": i.symbol, "brackets": _brackets(i, what)} for i in instruments_of(call)]
 
 
 def pair_brackets(call: Call) -> Json:
     """Return the COIN-M tiers in the older form, by pair."""
     asked = call.text("pair")
     return [
-        {"pair": pair(i), "brackets": _quantity_brackets(i)}
+        {"pair": pair(i), "brackets": _brackets(i, "qty")}
         for i in instruments_of(call)
         if asked in {"", pair(i)}
     ]
@@ -142,7 +142,8 @@ def _check_leverage(call: Call, instrument: Instrument, chosen: Decimal, cap: De
         raise error(-2028, "Leverage is smaller than permitted: insufficient margin balance.")
 
 
-def _notional_brackets(instrument: Instrument) -> list[Json]:
+def _brackets(instrument: Instrument, what: str) -> list[Json]:
+    """Return the tiers; `what` they are bounded in begins the names of both bounds."""
     rows: list[Json] = []
     floor = Decimal(0)
     for number, tier in enumerate(instrument.tiers, 1):
@@ -150,26 +151,8 @@ def _notional_brackets(instrument: Instrument) -> list[Json]:
             {
                 "bracket": number,
                 "initialLeverage": int(tier.max_leverage),
-                "notionalCap": int(tier.cap),
-                "notionalFloor": int(floor),
-                "maintMarginRatio": float(tier.maintenance),
-                "cum": float(tier.deduction),
-            }
-        )
-        floor = tier.cap
-    return rows
-
-
-def _quantity_brackets(instrument: Instrument) -> list[Json]:
-    rows: list[Json] = []
-    floor = Decimal(0)
-    for number, tier in enumerate(instrument.tiers, 1):
-        rows.append(
-            {
-                "bracket": number,
-                "initialLeverage": int(tier.max_leverage),
-                "qtyCap": int(tier.cap),
-                "qtyFloor": int(floor),
+                f"{what}Cap": int(tier.cap),
+                f"{what}Floor": int(floor),
                 "maintMarginRatio": float(tier.maintenance),
                 "cum": float(tier.deduction),
             }

@@ -1,5 +1,6 @@
 """The account: key and sub-accounts, mode, balances, fees, collateral."""
 
+from collections.abc import Collection
 from decimal import Decimal
 
 from allocator.adapters.emulator.bybit import margin
@@ -18,29 +19,13 @@ def query_api(call: Call) -> Json:
     key = call.exchange.ledger.keys[call.key]
     user = call.exchange.ledger.users[call.user]
     may = set(key.permissions)
-    wallet = ["AccountTransfer"] if "transfer" in may else []
-    wallet += ["SubMemberTransfer"] if "sub" in may else []
-    wallet += ["Withdraw"] if "withdraw" in may else []
-    trade = "trade" in may
     return {
         "id": uid(call.user),
         "note": user.name,
         "apiKey": key.key,
         "readOnly": 0 if may else 1,
         "secret": "",
-        "permissions": {
-            "ContractTrade": ["Order", "Position"] if trade else [],
-            "Spot": ["SpotTrade"] if trade else [],
-            "Wallet": list[Json](wallet),
-            "Options": [],
-            "Derivatives": ["DerivativesTrade"] if trade else [],
-            "CopyTrading": [],
-            "BlockTrade": [],
-            "Exchange": [],
-            "NFT": [],
-            "Affiliate": [],
-            "Earn": [],
-        },
+        "permissions": _permissions(may),
         "ips": ["*"],
         "type": 1,
         "deadlineDay": 90,
@@ -58,6 +43,27 @@ def query_api(call: Call) -> Json:
         "parentUid": "0" if user.parent is None else uid(user.parent),
         "kycLevel": "LEVEL_DEFAULT",
         "kycRegion": "",
+    }
+
+
+def _permissions(may: Collection[str]) -> Json:
+    """Return a key's rights in the venue's words."""
+    wallet = ["AccountTransfer"] if "transfer" in may else []
+    wallet += ["SubMemberTransfer"] if "sub" in may else []
+    wallet += ["Withdraw"] if "withdraw" in may else []
+    trade = "trade" in may
+    return {
+        "ContractTrade": ["Order", "Position"] if trade else [],
+        "Spot": ["SpotTrade"] if trade else [],
+        "Wallet": list[Json](wallet),
+        "Options": [],
+        "Derivatives": ["DerivativesTrade"] if trade else [],
+        "CopyTrading": [],
+        "BlockTrade": [],
+        "Exchange": [],
+        "NFT": [],
+        "Affiliate": [],
+        "Earn": [],
     }
 
 

@@ -206,15 +206,10 @@ def versions(config: ConfigOption, *, output: OutputOption = Format.TABLE) -> No
 
 @contextmanager
 def _mandates(path: Path) -> Generator[Mandates]:
-    from allocator.execution import schema
-    from allocator.service.binding import bind
     from allocator.service.bootstrap import read_config
-    from allocator.service.cli.records import open_database
-    from allocator.service.clock import SystemClock
+    from allocator.service.cli.records import own_database
     from allocator.service.mandates import Mandates
 
     loaded = read_config(path)
-    with open_database(loaded.database, None, create=True) as engine:
-        schema.upgrade(engine)
-        bind(engine, loaded.installation, SystemClock().now())
+    with own_database(loaded) as engine:
         yield Mandates(engine, loaded.installation, loaded)

@@ -14,7 +14,7 @@ import typer
 
 from allocator.models.base import exact, legible, plain, stamp
 from allocator.models.errors import RefusedError, StaleError
-from allocator.service.cli.records import open_database
+from allocator.service.cli.records import open_database, own_database
 
 if TYPE_CHECKING:
     from allocator.execution.office import Office
@@ -65,16 +65,12 @@ def open_office(config: Config) -> Generator[Office]:
 
     What was said is in the audit, whose head is kept elsewhere as it is after a cycle.
     """
-    from allocator.execution import schema
     from allocator.execution.office import Office
     from allocator.service.anchors import Anchors, anchor_file
-    from allocator.service.binding import bind
     from allocator.service.clock import SystemClock
 
-    with open_database(config.database, None, create=True) as engine:
-        schema.upgrade(engine)
+    with own_database(config) as engine:
         clock = SystemClock()
-        bind(engine, config.installation, clock.now())
         office = Office(engine, config.installation, clock)
         before = office.history.head()
         try:

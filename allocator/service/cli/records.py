@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from allocator.execution.history import History
     from allocator.execution.recorded import Cycle
+    from allocator.models.config import Config
     from allocator.service.anchors import Kept
 
 DatabaseOption = Annotated[
@@ -75,6 +76,27 @@ def open_database(
             yield engine
         finally:
             engine.dispose()
+
+
+@contextmanager
+def own_database(config: Config) -> Generator[Engine]:
+    """Open a configuration's database, at this release's schema and its installation's.
+
+    Raises
+    ------
+    RefusedError
+        When it is another installation's.
+    ConfigError, StaleError
+        As `open_database`.
+    """
+    from allocator.execution import schema
+    from allocator.service.binding import bind
+    from allocator.service.clock import SystemClock
+
+    with open_database(config.database, None, create=True) as engine:
+        schema.upgrade(engine)
+        bind(engine, config.installation, SystemClock().now())
+        yield engine
 
 
 @history.callback()

@@ -241,14 +241,9 @@ def _loaded(path: Path, *, whole: bool = False) -> Config:
 
 @contextmanager
 def _tokens(path: Path) -> Generator[Tokens]:
-    from allocator.execution import schema
-    from allocator.service.binding import bind
-    from allocator.service.cli.records import open_database
-    from allocator.service.clock import SystemClock
+    from allocator.service.cli.records import own_database
     from allocator.service.http.tokens import Tokens
 
     loaded = _loaded(path)
-    with open_database(loaded.database, None, create=True) as engine:
-        schema.upgrade(engine)
-        bind(engine, loaded.installation, SystemClock().now())
+    with own_database(loaded) as engine:
         yield Tokens(engine, loaded.installation)

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from allocator.service.dashboard.sessions import COOKIE, LASTS
+from allocator.service.dashboard.sessions import LASTS, Sessions
 from allocator.service.dashboard.visits import Acting, check_origin
 from allocator.service.http.site import Site
 
@@ -51,8 +51,8 @@ def _begun(request: Request, key: str) -> Response:
     origin = request.app.state.site.service.config.service.http.origin or str(request.url)
     out = RedirectResponse("/book", 303)
     out.set_cookie(
-        COOKIE, key, int(LASTS.total_seconds()), httponly=True, samesite="strict",
-        secure=origin.startswith("https"),
+        _sessions(request).cookie, key, int(LASTS.total_seconds()), httponly=True,
+        samesite="strict", secure=origin.startswith("https"),
     )  # fmt: skip
     return out
 
@@ -60,7 +60,13 @@ def _begun(request: Request, key: str) -> Response:
 @router.post("/logout")
 def logout(request: Request, _here: Acting) -> Response:
     """End the session."""
-    request.app.state.sessions.end(request.cookies.get(COOKIE))
+    sessions = _sessions(request)
+    sessions.end(request.cookies.get(sessions.cookie))
     out = RedirectResponse("/login", 303)
-    out.delete_cookie(COOKIE)
+    out.delete_cookie(sessions.cookie)
     return out
+
+
+def _sessions(request: Request) -> Sessions:
+    found: Sessions = request.app.state.sessions
+    return found

@@ -15,6 +15,7 @@ from allocator.models.scenario import Along
 from allocator.service import deeds
 from allocator.service.dashboard.visits import Acting, Text
 from allocator.service.http.deciding import frontier_of
+from allocator.service.http.problems import ProblemError
 from allocator.service.mandates import Seen
 from allocator.service.snapshots import MissingError
 
@@ -66,9 +67,12 @@ def frontier(here: Acting, plan_hash: str, along: Annotated[Along, Form()] = "ac
     """Begin to compute a frontier."""
     here.need("plan")
     here.site.views.proposal(plan_hash)
-    job = here.site.jobs.start(
-        "frontier", lambda watch: frontier_of(here.site, plan_hash, along, 9, watch)
-    )
+    try:
+        job = here.site.jobs.start(
+            "frontier", lambda watch: frontier_of(here.site, plan_hash, along, 9, watch)
+        )
+    except ProblemError as error:
+        return _refused(f"/plan/{plan_hash}", error.detail)
     return RedirectResponse(f"/plan/{plan_hash}?job={job.id}#frontier", 303)
 
 
@@ -125,5 +129,9 @@ def _did(target: str, deed: Callable[[], object]) -> Response:
     except MissingError:
         raise
     except AllocatorError as error:
-        return RedirectResponse(f"{target}?{urlencode({'refused': str(error)[:300]})}", 303)
+        return _refused(target, str(error))
     return RedirectResponse(target, 303)
+
+
+def _refused(target: str, why: str) -> Response:
+    return RedirectResponse(f"{target}?{urlencode({'refused': why[:300]})}", 303)

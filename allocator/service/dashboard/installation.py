@@ -10,7 +10,7 @@ from fastapi.staticfiles import StaticFiles
 
 from allocator.service.dashboard import entrance, forms, pages
 from allocator.service.dashboard.render import Renderer
-from allocator.service.dashboard.sessions import Sessions
+from allocator.service.dashboard.sessions import Sessions, cookie_of
 from allocator.service.dashboard.visits import LoginWantedError
 from allocator.service.http.site import Site
 
@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 
 def install(app: FastAPI, site: Site) -> Sessions:
     """Put the dashboard beside the API."""
-    app.state.sessions = sessions = Sessions(site.tokens)
+    app.state.sessions = sessions = Sessions(site.tokens, cookie_of(site.service.config))
     app.state.render = Renderer(HERE / "templates")
     app.mount(
         "/static",

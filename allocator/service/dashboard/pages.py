@@ -19,6 +19,7 @@ from allocator.service.dashboard import charts
 from allocator.service.dashboard.asked import case_asked
 from allocator.service.dashboard.visits import Acting, Looking, Visit
 from allocator.service.http.deciding import what_if
+from allocator.service.http.problems import ProblemError
 from allocator.service.http.site import Site
 from allocator.service.mandate_changes import changes
 from allocator.service.mandate_versions import Unreadable, Version
@@ -214,10 +215,16 @@ async def what_if_form(request: Request, here: Acting) -> Response:
         # In a thread: the loop answers others while a text is read.
         case = await run_in_threadpool(case_asked, {**asked, "scenario": text})
     except InputError as error:
-        shown = replace(here, refused=str(error))
-        page = await run_in_threadpool(_what_if, shown, None, text)
-        page.status_code = 422
-        return page
+        return await run_in_threadpool(_refused, here, text, str(error), 422)
     await run_in_threadpool(here.site.service.snapshots.latest)
-    job = here.site.jobs.start("what-if", lambda watch: what_if(here.site, (case,), watch))
+    try:
+        job = here.site.jobs.start("what-if", lambda watch: what_if(here.site, (case,), watch))
+    except ProblemError as error:
+        return await run_in_threadpool(_refused, here, text, error.detail, error.status_code)
     return RedirectResponse(f"/what-if?{urlencode({'job': job.id, 'scenario': text})}", 303)
+
+
+def _refused(here: Visit, text: str, why: str, status: int) -> HTMLResponse:
+    page = _what_if(replace(here, refused=why), None, text)
+    page.status_code = status
+    return page

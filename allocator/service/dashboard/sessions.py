@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import secrets
+import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from allocator.models.config import Config
 from allocator.service.http.tokens import Principal, Tokens
 
 COOKIE = "allocator_session"
+"""The beginning of the cookie's name."""
+
 LASTS = timedelta(hours=12)
 MOST = 1000
+
+MOST_OF_ONE = 20
+"""Sessions of one name: whoever comes in more often ends his own oldest, and nobody else's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +37,31 @@ class Session:
     until: datetime
 
 
-class Sessions:
-    """Sessions by the random id in the cookie."""
+def cookie_of(config: Config) -> str:
+    """Name the cookie of a service.
 
-    def __init__(self, tokens: Tokens) -> None:
+    Browsers tell the cookies of one host apart by their names alone: the books of a host, each at
+    its own port, would put theirs in one another's place.
+    """
+    told = f"{config.installation}\n{config.service.http.port}"
+    return f"{COOKIE}_{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+
+
+class Sessions:
+    """Sessions by the random id in the cookie.
+
+    Attributes
+    ----------
+    cookie
+        What the cookie is called.
+    """
+
+    def __init__(self, tokens: Tokens, cookie: str = COOKIE) -> None:
+        self.cookie = cookie
         self._tokens = tokens
         self._sessions = dict[str, Session]()
         self._codes = dict[str, str]()
+        self._lock = threading.Lock()
 
     def code(self, name: str) -> str:
         """Make a code that begins one session of a principal, once."""
@@ -55,11 +81,17 @@ class Sessions:
 
     def begin(self, name: str, now: datetime) -> str:
         """Begin a session; returns its id."""
-        self._sessions = {key: row for key, row in self._sessions.items() if row.until > now}
-        while len(self._sessions) >= MOST:
-            self._sessions.pop(next(iter(self._sessions)))
         made = secrets.token_urlsafe(32)
-        self._sessions[made] = Session(name, secrets.token_urlsafe(32), now + LASTS)
+        session = Session(name, secrets.token_urlsafe(32), now + LASTS)
+        with self._lock:
+            kept = {key: row for key, row in self._sessions.items() if row.until > now}
+            mine = [key for key, row in kept.items() if row.name == name]
+            for key in mine[: max(0, len(mine) - MOST_OF_ONE + 1)]:
+                del kept[key]
+            while len(kept) >= MOST:
+                del kept[next(iter(kept))]
+            kept[made] = session
+            self._sessions = kept
         return made
 
     def find(self, key: str | None, now: datetime) -> tuple[Session, Principal] | None:
@@ -72,7 +104,8 @@ class Sessions:
 
     def end(self, key: str | None) -> None:
         """End a session."""
-        self._sessions.pop(key or "", None)
+        with self._lock:
+            self._sessions.pop(key or "", None)
 
 
 def same(given: str, wanted: str) -> bool:

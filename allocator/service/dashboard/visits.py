@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from allocator.models import api
 from allocator.models.api import Scope
 from allocator.service.dashboard.render import Renderer
-from allocator.service.dashboard.sessions import COOKIE, Session, same
+from allocator.service.dashboard.sessions import Session, Sessions, same
 from allocator.service.http.problems import ProblemError
 from allocator.service.http.site import Site
 from allocator.service.http.tokens import Principal
@@ -67,7 +67,9 @@ class LoginWantedError(Exception):
 def visit(request: Request) -> Visit:
     """Find who looks."""
     state = request.app.state
-    found = state.sessions.find(request.cookies.get(COOKIE), state.site.service.clock.now())
+    sessions: Sessions = state.sessions
+    key = request.cookies.get(sessions.cookie)
+    found = sessions.find(key, state.site.service.clock.now())
     if found is None:
         raise LoginWantedError
     refused = request.query_params.get("refused", "")[:300]

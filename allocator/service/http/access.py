@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
-from typing import Annotated, Any
+from contextlib import nullcontext, suppress
+from typing import Annotated, Any, ClassVar
 
 from fastapi import Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -15,6 +15,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from allocator.models.api import Scope
 from allocator.models.errors import AllocatorError
@@ -29,10 +30,10 @@ LONGEST_KEY = 200
 WRITTEN_KEY = "^[!-~]+$"
 """How a key is written, as OpenAPI tells it: what a header carries unchanged on every way."""
 
-LARGEST_BODY = 8_000_000
-
 UNAVAILABLE = (DBAPIError, PoolTimeoutError)
 """How a database fails a request."""
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 _bearer = HTTPBearer(auto_error=False, description="A token of `allocator token make`.")
 
@@ -80,23 +81,35 @@ def need(*any_of: Scope) -> Callable[[Principal], Principal]:
 
 
 class OnceRoute(APIRoute):
-    """A route whose POSTs need an idempotency key and act once under it."""
+    """A route whose POSTs need an idempotency key and act once under it.
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    Attributes
+    ----------
+    long
+        Whether they take long: then few are worked on at once.
+    """
+
+    long: ClassVar[bool] = False
+
+    def get_route_handler(self) -> Handler:
         """Wrap the handler."""
         handler = super().get_route_handler()
 
         async def once(request: Request) -> Response:
             if request.method != "POST":
                 return await handler(request)
-            return await _once(request, handler)
+            return await _once(request, handler, long=self.long)
 
         return once
 
 
-async def _once(
-    request: Request, handler: Callable[[Request], Coroutine[Any, Any, Response]]
-) -> Response:
+class LongRoute(OnceRoute):
+    """A route whose POSTs take long."""
+
+    long = True
+
+
+async def _once(request: Request, handler: Handler, *, long: bool) -> Response:
     given = await _bearer(request)
     # What asks the database does so in threads: the loop answers others meanwhile.
     asking = await run_in_threadpool(principal_of, request, given)
@@ -104,14 +117,20 @@ async def _once(
     if len(key) > LONGEST_KEY or not re.fullmatch(WRITTEN_KEY, key):
         detail = f"a POST needs the header {KEY}: 1 to {LONGEST_KEY} of the characters ! to ~"
         raise ProblemError(400, "IDEMPOTENCY_KEY_WANTED", detail)
-    body = await request.body()
-    if len(body) > LARGEST_BODY:
-        raise ProblemError(413, "TOO_LARGE", f"a body has {LARGEST_BODY} bytes at most")
+    try:
+        body = await request.body()
+    except ClientDisconnect as error:
+        raise ProblemError(400, "CUT_OFF", "the request broke off within its body") from error
+    async with site_of(request).few.place() if long else nullcontext():
+        return await _answer(request, handler, asking.name, key, body)
+
+
+async def _answer(request: Request, handler: Handler, name: str, key: str, body: bytes) -> Response:
     target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     site = site_of(request)
     asked = request_hash(request.method, target, body)
     now = site.service.clock.now()
-    known = await run_in_threadpool(site.replies.begin, asking.name, key, asked, now)
+    known = await run_in_threadpool(site.replies.begin, name, key, asked, now)
     if known is not None:
         headers = {"Idempotent-Replay": "true"}
         return Response(known.body, known.status, headers, media_type="application/json")
@@ -121,15 +140,15 @@ async def _once(
     except (AllocatorError, RequestValidationError, HTTPException):
         # It was refused: nothing was done, so the key may be used again. Whatever else went
         # wrong leaves the key taken: somebody has to look what became of the request.
-        await run_in_threadpool(site.replies.forget, asking.name, key)
+        await run_in_threadpool(site.replies.forget, name, key)
         raise
     except UNAVAILABLE:
         # The database failed it before anything was committed: that was rolled back.
         if not written:
             with suppress(*UNAVAILABLE):
-                await run_in_threadpool(site.replies.forget, asking.name, key)
+                await run_in_threadpool(site.replies.forget, name, key)
         raise
     text = bytes(response.body).decode()
     reply = Reply(response.status_code, text)
-    await run_in_threadpool(site.replies.keep, asking.name, key, reply)
+    await run_in_threadpool(site.replies.keep, name, key, reply)
     return response

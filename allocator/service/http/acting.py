@@ -18,6 +18,7 @@ from allocator.service.http.access import (
     KEY,
     LONGEST_KEY,
     WRITTEN_KEY,
+    LongRoute,
     OnceRoute,
     Served,
     need,
@@ -53,13 +54,21 @@ router = APIRouter(
     tags=["act"],
 )
 
+long_router = APIRouter(
+    prefix="/v1",
+    route_class=LongRoute,
+    responses=responses(400, 401, 403, 404, 409, 413, 422, 429),
+    tags=["act"],
+)
+"""What takes long: it is decided, or held against all of the book."""
+
 Plans = Annotated[Principal, Depends(need("plan"))]
 Approves = Annotated[Principal, Depends(need("approve"))]
 Executes = Annotated[Principal, Depends(need("execute"))]
 Stops = Annotated[Principal, Depends(need("plan", "approve", "execute"))]
 
 
-@router.post("/snapshots", status_code=201, openapi_extra=_KEY)
+@long_router.post("/snapshots", status_code=201, openapi_extra=_KEY)
 def post_snapshot(site: Served, asking: Plans, snapshot: Snapshot) -> api.SnapshotView:
     """Store a snapshot to plan on; it is never what the service itself gathered."""
     problems = book_problems(snapshot, deeds.EMPTY)
@@ -68,7 +77,7 @@ def post_snapshot(site: Served, asking: Plans, snapshot: Snapshot) -> api.Snapsh
     return site.service.snapshots.keep(snapshot, f"posted by {asking.name}")
 
 
-@router.post("/plans", status_code=201, openapi_extra=_KEY)
+@long_router.post("/plans", status_code=201, openapi_extra=_KEY)
 def post_plan(site: Served, asking: Plans, body: bodies.PlanRequest) -> Plan:
     """Decide; nothing is sent."""
     plan, _ = plan_for(site, body, asking.name)
@@ -105,7 +114,9 @@ def execute(site: Served, asking: Executes, plan_hash: PlanHash) -> api.SlotView
     return deeds.execute(site, plan_hash, asking.name)
 
 
-@router.post("/plans/{plan_hash}/frontier", status_code=202, openapi_extra=_KEY)
+@router.post(
+    "/plans/{plan_hash}/frontier", status_code=202, openapi_extra=_KEY, responses=responses(429)
+)
 def frontier(
     site: Served,
     _asking: Plans,
@@ -126,14 +137,14 @@ def cancel(site: Served, asking: Stops, plan_hash: PlanHash) -> api.SlotView:
     return deeds.cancel(site, plan_hash, asking.name)
 
 
-@router.post("/what-if", status_code=202, openapi_extra=_KEY)
+@router.post("/what-if", status_code=202, openapi_extra=_KEY, responses=responses(429))
 def post_what_if(site: Served, _asking: Plans, body: bodies.WhatIfRequest) -> api.JobView:
     """Begin to decide cases beside the book as it is."""
     site.service.snapshots.latest()
     return site.jobs.start("what-if", lambda watch: what_if(site, body.cases, watch))
 
 
-@router.post("/sweeps", status_code=202, openapi_extra=_KEY)
+@router.post("/sweeps", status_code=202, openapi_extra=_KEY, responses=responses(429))
 def post_sweep(site: Served, _asking: Plans, body: bodies.SweepRequest) -> api.JobView:
     """Begin to decide every point of a grid on the book as it is."""
     site.service.snapshots.latest()
@@ -176,7 +187,7 @@ def resume(site: Served, asking: Approves, body: bodies.Resume) -> tuple[api.Bre
     return site.views.breakers()
 
 
-@router.post("/mandates", status_code=201, openapi_extra=_KEY)
+@long_router.post("/mandates", status_code=201, openapi_extra=_KEY)
 def draft(site: Served, asking: Plans, body: bodies.MandateDraft) -> api.MandateView:
     """Write a draft of the mandate; it holds once somebody publishes it."""
     return deeds.draft(site, body.mandate, asking.name, body.note)

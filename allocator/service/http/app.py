@@ -12,6 +12,7 @@ from allocator.service.dashboard.installation import install
 from allocator.service.http import acting, events, problems, routes
 from allocator.service.http.lanes import Lanes
 from allocator.service.http.site import Site
+from allocator.service.http.sizes import Sizes
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -36,7 +37,8 @@ def create(site: Site) -> FastAPI:
     )
     app.state.site = site
     problems.install(app)
-    for router in (routes.open_routes, routes.router, acting.router, events.router):
+    parts = routes.open_routes, routes.router, acting.router, acting.long_router, events.router
+    for router in parts:
         app.include_router(router)
     sessions = install(app, site)
     site.service.enter = lambda name: f"/enter?code={sessions.code(name)}"
@@ -53,6 +55,7 @@ def create(site: Site) -> FastAPI:
         return response
 
     app.add_middleware(Lanes)
+    app.add_middleware(Sizes)
     return app
 
 

@@ -14,7 +14,9 @@ from allocator.models.api import JobView
 from allocator.models.base import Value, json_value
 from allocator.models.errors import AllocatorError, RefusedError
 from allocator.service.http import writes
+from allocator.service.http.few import Few
 from allocator.service.http.once import Replies
+from allocator.service.http.problems import ProblemError
 from allocator.service.http.readiness import Readiness
 from allocator.service.http.tokens import Tokens
 from allocator.service.http.verification import Verification
@@ -25,6 +27,11 @@ from allocator.service.views import Views
 MOST_JOBS = 100
 WORKERS = 2
 
+MOST_UNDER_WAY = 20
+"""Long work that is done or waits for its turn; more is refused, and told when to ask again."""
+
+AGAIN_S = 10
+
 log = logging.getLogger(__name__)
 
 Watch = Callable[[int, int | None], None]
@@ -32,7 +39,7 @@ Watch = Callable[[int, int | None], None]
 
 
 class Jobs:
-    """Long work beside requests; the latest are kept."""
+    """Long work beside requests; what is under way and the latest of the rest are kept."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="job")
@@ -41,9 +48,20 @@ class Jobs:
         self._closed = threading.Event()
 
     def start(self, kind: str, work: Callable[[Watch], Value]) -> JobView:
-        """Begin something; what it comes to is asked for later."""
+        """Begin something; what it comes to is asked for later.
+
+        Raises
+        ------
+        ProblemError
+            429 where too much is under way already.
+        """
         job = JobView(id=secrets.token_hex(8), kind=kind, status="running")
-        self._put(job)
+        with self._lock:
+            if sum(row.status == "running" for row in self._jobs.values()) >= MOST_UNDER_WAY:
+                detail = f"TOO_MANY_JOBS: {MOST_UNDER_WAY} are under way; ask again later"
+                headers = {"Retry-After": str(AGAIN_S)}
+                raise ProblemError(429, "TOO_MANY_JOBS", detail, headers)
+            self._jobs[job.id] = job
 
         def watch(done: int, expected: int | None) -> None:
             if self._closed.is_set():
@@ -90,8 +108,9 @@ class Jobs:
     def _put(self, job: JobView) -> None:
         with self._lock:
             self._jobs[job.id] = job
-            while len(self._jobs) > MOST_JOBS:
-                self._jobs.popitem(last=False)
+            ended = [row.id for row in self._jobs.values() if row.status != "running"]
+            for name in ended[: max(0, len(self._jobs) - MOST_JOBS)]:
+                del self._jobs[name]
 
 
 class Site:
@@ -104,6 +123,7 @@ class Site:
         self.replies = Replies(service.engine)
         writes.watch(service.engine)
         self.jobs = Jobs()
+        self.few = Few()
         self.readiness = Readiness(self.views.health)
         self.verification = Verification(self.views.audit_check)
 

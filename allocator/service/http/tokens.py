@@ -110,6 +110,24 @@ class Tokens:
                 entry.event(f"token:{name}", "revoked")
             _take_back(entry, name)
 
+    def check_not_revoked(self, name: str, now: datetime) -> None:
+        """Take back what was approved under a name while its token was being revoked.
+
+        Whoever revokes it takes back what was said by then; this is for what is said just after.
+
+        Raises
+        ------
+        RefusedError
+            When the token is revoked.
+        """
+        with Session(self._reads) as session:
+            row = session.get(TokenRow, name)
+            if row is None or row.revoked_at is None:
+                return
+        with self._write(now) as entry:
+            _take_back(entry, name)
+        raise RefusedError(f"TOKEN_REVOKED: name={name}")
+
     def _write(self, now: datetime) -> AbstractContextManager[Entry]:
         return write(self._engine, self._portfolio, lambda: now)
 

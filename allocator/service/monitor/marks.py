@@ -14,11 +14,13 @@ from pydantic import Field
 from allocator.exposure import goals, present
 from allocator.limits import Meter, meters_of
 from allocator.margin import liquidation_distances, margin_ratio
+from allocator.models.account import Position
 from allocator.models.base import ZERO, Num, Utc, Value
 from allocator.models.errors import AllocatorError
 from allocator.models.mandate import Mandate
 from allocator.models.snapshot import Snapshot
 from allocator.models.status import VenueStatus
+from allocator.service.monitor.apart import apart
 from allocator.state import (
     Book,
     State,
@@ -50,12 +52,15 @@ class AccountMark(Value):
     unrealised
         Profit of open positions that is not in the wallet.
     gross
-        Sum of the absolute notionals of its positions.
+        Sum of the absolute notionals of its positions; in hedge mode both legs count.
     leverage
         Gross over equity; None where equity is not positive.
+    ratio
+        Collateral over maintenance margin of the worst pool; a position with a margin of its own
+        is one.
     distance
-        Nearest price move, as a positive fraction, at which collateral equals maintenance
-        margin; None: no move does it.
+        Nearest price move, as a positive fraction, at which collateral of a pool equals
+        maintenance margin; None: no move does it.
     """
 
     account: str
@@ -254,11 +259,13 @@ def _account(book: Book, state: State, name: str) -> AccountMark:
     worth = equity(book, state, name)
     needed = total_requirement(book, state, name)
     gross = sum(
-        (abs(q) * book.units[i].notional for (a, i), q in book.quantity.items() if a == name),
-        ZERO,
+        (_contracts(place) * book.units[i].notional for i, place in row.positions.items()), ZERO
     )
     gains = sum((g * book.price(c) for (a, c), g in book.gains.items() if a == name), ZERO)
     moves = [abs(m) for m in liquidation_distances(book, state, name).values() if m is not None]
+    alone = tuple(apart(book.snapshot, row))
+    moves += [found.distance for found in alone if found.distance is not None]
+    ratios = [margin_ratio(book, state, name), *(found.ratio for found in alone)]
     return AccountMark(
         account=name,
         owner=row.owner,
@@ -268,11 +275,16 @@ def _account(book: Book, state: State, name: str) -> AccountMark:
         unrealised=published(gains),
         initial=published(needed.initial),
         maintenance=published(needed.maintenance),
-        ratio=_told(margin_ratio(book, state, name)),
+        ratio=_told(min((ratio for ratio in ratios if ratio is not None), default=None)),
         gross=published(gross),
         leverage=_told(gross / worth if worth > 0 else None),
         distance=_told(min(moves, default=None)),
     )
+
+
+def _contracts(place: Position) -> Decimal:
+    """Count contracts, both legs of a hedged pair."""
+    return abs(place.net) if place.legs is None else place.legs.long + place.legs.short
 
 
 def _told(value: Decimal | None) -> Decimal | None:

@@ -223,11 +223,12 @@ class Slots:
         FencedError
             When another leads by now.
         JournalError
-            When it has ended, or this leader has begun it.
+            When it has ended or was called back, or this leader has begun it.
         """
         with Session(self._engine) as session, session.begin():
             fence(session, lease)
-            row = _row(session, slot)
+            # Held until this ends: somebody may just be calling it back.
+            row = _row(session, slot, held=True)
             mine = row.status == "running" and row.epoch == lease.epoch
             if mine or row.status not in ("due", "running"):
                 raise JournalError(f"SLOT_BEGUN: slot={row.name} status={row.status}")
@@ -387,8 +388,8 @@ def _unbegun(session: Session, row: SlotRow) -> bool:
     return session.get(PlanRow, row.plan_hash) is None
 
 
-def _row(session: Session, slot: Slot) -> SlotRow:
-    row = session.get(SlotRow, slot.id)
+def _row(session: Session, slot: Slot, *, held: bool = False) -> SlotRow:
+    row = session.get(SlotRow, slot.id, with_for_update=held)
     if row is None:
         raise JournalError(f"NO_SLOT: id={slot.id}")
     return row

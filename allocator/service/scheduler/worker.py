@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from allocator.execution.leader import FencedError, Lease
-from allocator.models.errors import AllocatorError
+from allocator.models.errors import AllocatorError, JournalError
 from allocator.ports import Clock
 from allocator.service.scheduler.due import PAUSED, choose
 from allocator.service.scheduler.slots import Slot, Slots, Status
@@ -137,8 +137,16 @@ class Worker:
             return None
 
     async def _run(self, slot: Slot) -> None:
-        now, self._fresh = self._clock.now(), False
-        self._slots.claim(self._lease, slot, now)
+        now = self._clock.now()
+        try:
+            self._slots.claim(self._lease, slot, now)
+        except FencedError:
+            raise
+        except JournalError as error:
+            # Somebody called it back since it was chosen: that costs nobody the lead.
+            log.info("slot is not begun", extra={"slot": slot.name, "why": str(error)})
+            return
+        self._fresh = False
         # Whatever breaks off from here on may leave a request open or legs apart.
         self._settle_at, self._wait_s = now, BACKOFF_S[0]
         result = await self._carry_out(slot)

@@ -172,6 +172,32 @@ def fixtures(recorded: Recorded) -> tuple[Any, Any, Any]:
     return played, venue, config
 
 
+def emulated(recorded: Recorded) -> tuple[Any, Any, Any, Any]:
+    """Make a module's fixtures: those of `fixtures`, and the emulator that stands behind them.
+
+    To be named ``played``, ``venue``, ``emulator`` and ``config`` there.
+    """
+
+    @pytest.fixture
+    def played(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Replay, Emulator, Config]]:
+        with playing(recorded, monkeypatch) as found:
+            yield found
+
+    @pytest.fixture
+    def venue(played: tuple[Replay, Emulator, Config]) -> Replay:
+        return played[0]
+
+    @pytest.fixture
+    def emulator(played: tuple[Replay, Emulator, Config]) -> Emulator:
+        return played[1]
+
+    @pytest.fixture
+    def config(played: tuple[Replay, Emulator, Config]) -> Config:
+        return played[2]
+
+    return played, venue, emulator, config
+
+
 def gathered(config: Config) -> Any:
     """Gather everything."""
     return run_with(config, lambda opened: opened.market.gather())

@@ -6,7 +6,6 @@ says. A resting or filled order bears its `cloid` (nktkas/hyperliquid, issue 3).
 """
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from allocator.models.config import Config
 from allocator.models.intents import AbsentNow, Ack, Found, OrderIntent, Rejected
 from tests.adapters.ccxt import hyperliquid_payloads as hyperliquid
 from tests.adapters.ccxt.conftest import run_with
-from tests.adapters.ccxt.recorded import playing
+from tests.adapters.ccxt.recorded import emulated
 from tests.adapters.ccxt.replay import BROKEN, Replay
 from tests.adapters.ccxt.together import answered, codes, sent
 from tests.adapters.ccxt.wording import READERS
@@ -27,30 +26,10 @@ from tests.adapters.contract_subjects import ago
 RECORDED = hyperliquid.RECORDED
 ETH = "hyperliquid:ETH/USDC:USDC"
 BATCH = RECORDED.order
+played, venue, emulator, config = emulated(RECORDED)
 ONE, TWO, THREE = (f"{number:032x}" for number in (1, 2, 3))
 FUNDS, LATE = "Insufficient margin to place order", "Post only order would have immediately matched"
 TICK = "Price must be divisible by tick size"
-
-
-@pytest.fixture
-def played(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Replay, Emulator, Config]]:
-    with playing(RECORDED, monkeypatch) as found:
-        yield found
-
-
-@pytest.fixture
-def venue(played: tuple[Replay, Emulator, Config]) -> Replay:
-    return played[0]
-
-
-@pytest.fixture
-def emulator(played: tuple[Replay, Emulator, Config]) -> Emulator:
-    return played[1]
-
-
-@pytest.fixture
-def config(played: tuple[Replay, Emulator, Config]) -> Config:
-    return played[2]
 
 
 def intents(*names: str, **other: Any) -> list[OrderIntent]:

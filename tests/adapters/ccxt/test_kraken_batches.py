@@ -9,7 +9,6 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -24,7 +23,7 @@ from allocator.models.config import Config
 from allocator.models.intents import AbsentNow, Ack, Found, OrderIntent, Rejected
 from tests.adapters.ccxt import kraken_payloads as kraken
 from tests.adapters.ccxt.conftest import run_with
-from tests.adapters.ccxt.recorded import playing
+from tests.adapters.ccxt.recorded import emulated
 from tests.adapters.ccxt.replay import Replay
 from tests.adapters.ccxt.together import answered, codes, sent
 from tests.adapters.contract_subjects import ago
@@ -32,28 +31,8 @@ from tests.adapters.contract_subjects import ago
 RECORDED = kraken.RECORDED
 ETH = "krakenfutures:ETH/USD:USD"
 BATCH = f"POST {kraken.V3}/batchorder"
+played, venue, emulator, config = emulated(RECORDED)
 ONE, TWO, THREE = (f"{number:032x}" for number in (1, 2, 3))
-
-
-@pytest.fixture
-def played(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Replay, Emulator, Config]]:
-    with playing(RECORDED, monkeypatch) as found:
-        yield found
-
-
-@pytest.fixture
-def venue(played: tuple[Replay, Emulator, Config]) -> Replay:
-    return played[0]
-
-
-@pytest.fixture
-def emulator(played: tuple[Replay, Emulator, Config]) -> Emulator:
-    return played[1]
-
-
-@pytest.fixture
-def config(played: tuple[Replay, Emulator, Config]) -> Config:
-    return played[2]
 
 
 def intents(*names: str, **other: Any) -> list[OrderIntent]:

@@ -1,10 +1,10 @@
-"""A running emulator, the real client on it, and a raw signed caller beside it."""
+"""The real client on an emulator, and a raw signed caller beside it."""
 
 import asyncio
 import http.client
 import json
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -14,7 +14,7 @@ import pytest
 from allocator.adapters.ccxt.loopback import LoopbackSession
 from allocator.adapters.emulator.binance.signing import sign
 from allocator.adapters.emulator.clock import Clock
-from allocator.adapters.emulator.testing import Emulator, running_emulator
+from allocator.adapters.emulator.testing import Emulator
 
 
 @dataclass
@@ -22,12 +22,6 @@ class Answer:
     status: int
     headers: dict[str, str]
     body: Any
-
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with running_emulator() as running:
-        yield running
 
 
 @pytest.fixture

@@ -1,24 +1,18 @@
-"""A running emulator, and a raw signed caller beside the real client."""
+"""A raw signed caller beside the real client."""
 
-import http.client
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
 from allocator.adapters.emulator.bybit.venue import signature
-from allocator.adapters.emulator.testing import Emulator, running_emulator
+from allocator.adapters.emulator.testing import Emulator
+from tests.adapters.emulator.asking import answered
 
 Raw = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with running_emulator() as running:
-        yield running
 
 
 @pytest.fixture
@@ -55,15 +49,7 @@ def call_on(port: int) -> Raw:
             "X-BAPI-RECV-WINDOW": "5000",
             "X-BAPI-SIGN": signature(secret or f"{login}-secret", payload),
         }
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        try:
-            connection.request(method, f"{path}?{query}" if query else path, body or None, headers)
-            response = connection.getresponse()
-            text = response.read().decode()
-        finally:
-            connection.close()
-        answer: dict[str, Any] = json.loads(text)
-        answer["status"] = response.status
-        return answer
+        target = f"{path}?{query}" if query else path
+        return answered(port, method, target, headers, body)
 
     return call

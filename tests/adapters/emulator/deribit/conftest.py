@@ -1,26 +1,19 @@
-"""A running emulator, and a raw signed caller beside the real client."""
+"""A raw signed caller beside the real client."""
 
-import http.client
 import itertools
-import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
 
 from allocator.adapters.emulator.deribit.signing import signed
-from allocator.adapters.emulator.testing import Emulator, running_emulator
+from allocator.adapters.emulator.testing import Emulator
+from tests.adapters.emulator.asking import answered
 
 Raw = Callable[..., dict[str, Any]]
 NONCES = itertools.count(1)
-
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with running_emulator() as running:
-        yield running
 
 
 @pytest.fixture
@@ -55,15 +48,6 @@ def call_on(port: int) -> Raw:
         sig = signed(secret or f"{login}-secret", stamp, nonce, f"GET\n{path}\n\n")
         told = f"deri-hmac-sha256 id={login}-key,ts={stamp},sig={sig},nonce={nonce}"
         headers = {"X-Orig-Host": "www.deribit.com", "Authorization": header or told}
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        try:
-            connection.request("GET", path, None, headers)
-            response = connection.getresponse()
-            text = response.read().decode()
-        finally:
-            connection.close()
-        answer: dict[str, Any] = json.loads(text)
-        answer["status"] = response.status
-        return answer
+        return answered(port, "GET", path, headers)
 
     return call

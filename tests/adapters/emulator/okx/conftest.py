@@ -1,8 +1,7 @@
-"""A running emulator, and a raw signed caller beside the real client."""
+"""A raw signed caller beside the real client."""
 
-import http.client
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -10,15 +9,10 @@ from urllib.parse import urlencode
 import pytest
 
 from allocator.adapters.emulator.okx.venue import signature
-from allocator.adapters.emulator.testing import Emulator, running_emulator
+from allocator.adapters.emulator.testing import Emulator
+from tests.adapters.emulator.asking import answered
 
 Raw = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with running_emulator() as running:
-        yield running
 
 
 @pytest.fixture
@@ -63,16 +57,7 @@ def call_on(port: int) -> Raw:
             ),
             **(headers or {}),
         }
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        try:
-            told = {name: value for name, value in sent.items() if value is not None}
-            connection.request(method, target, body or None, told)
-            response = connection.getresponse()
-            text = response.read().decode()
-        finally:
-            connection.close()
-        answer: dict[str, Any] = json.loads(text)
-        answer["status"] = response.status
-        return answer
+        told = {name: value for name, value in sent.items() if value is not None}
+        return answered(port, method, target, told, body)
 
     return call
