@@ -51,6 +51,9 @@ class Base(Value):
     day, earned
         Profit of the book since midnight UTC of that day, without what people told that came from
         outside.
+    working, carried
+        What accounts that are not at rest had earned since they were, at the last look and at the
+        last one before that day: it is profit of the days before.
     heard
         Line of the audit up to which that was taken in; None: it never was.
     """
@@ -62,6 +65,8 @@ class Base(Value):
     members: Mapping[str, Num] = Field(default_factory=dict[str, Num])
     day: str = ""
     earned: Num = ZERO
+    working: Mapping[str, Num] = Field(default_factory=dict[str, Num])
+    carried: Mapping[str, Num] = Field(default_factory=dict[str, Num])
     heard: int | None = None
 
     def of(self, accounts: Collection[str]) -> Base:
@@ -69,9 +74,11 @@ class Base(Value):
 
         What happens to an account while it is out is nothing that the book earns.
         """
+        parts = {"moments": self.moments, "working": self.working, "carried": self.carried}
         return self.model_copy(
             update={
-                "moments": {name: row for name, row in self.moments.items() if name in accounts}
+                part: {name: row for name, row in rows.items() if name in accounts}
+                for part, rows in parts.items()
             }
         )
 
@@ -102,20 +109,41 @@ class Base(Value):
     def _on(self, course: Peak) -> Base:
         return self.model_copy(update={"course": course, "highest": course.highest})
 
-    def after(self, at: datetime, earned: Mapping[str, Profit], *, believed: bool = True) -> Base:
+    def after(
+        self,
+        at: datetime,
+        earned: Mapping[str, Profit],
+        working: Mapping[str, Decimal],
+        *,
+        believed: bool = True,
+    ) -> Base:
         """Take in what was earned by all accounts until a time.
 
         Parameters
         ----------
+        working
+            By accounts that are not at rest, where nothing may be on its way that is not known.
         believed
             Whether the clock is: else no day ends by it, for its loss would be forgotten.
         """
         day = f"{at:%Y-%m-%d}" if believed or not self.day else self.day
-        total = sum((row.total for row in earned.values()), ZERO)
-        if self.day != day:
-            fresh = {"day": day, "earned": total}
-            return self._on(self._course().over()).model_copy(update=fresh)
-        return self.model_copy(update={"earned": total + self.earned})
+        ends = self.day != day
+        carried = self.working if ends else self.carried
+        total = sum((row.total - carried.get(name, ZERO) for name, row in earned.items()), ZERO)
+        kept = {name: v for name, v in self.working.items() if name not in earned}
+        told = {
+            "day": day,
+            "earned": total if ends else self.earned + total,
+            "working": {**kept, **working},
+            "carried": {name: v for name, v in carried.items() if name not in earned},
+        }
+        before = self._on(self._course().over()) if ends else self
+        return before.model_copy(update=told)
+
+    def today(self, working: Mapping[str, Decimal]) -> Decimal:
+        """Tell the profit of the day, with that of accounts that are not at rest."""
+        since = (v - self.carried.get(name, ZERO) for name, v in working.items())
+        return self.earned + sum(since, ZERO)
 
     @property
     def peak(self) -> Decimal | None:

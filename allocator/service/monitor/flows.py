@@ -93,6 +93,11 @@ class Ledger:
                 out[intent.asset] += intent.amount
         return dict(out)
 
+    def sends(self, account: str) -> bool:
+        """Tell whether a transfer of an account is under way, or was between two readings."""
+        sent = (*(intent for _, intent in self._sent.values()), *self._stepped.values())
+        return any(account in (row.source, row.target) for row in sent)
+
     def clear(self) -> bool:
         """Tell whether wallets that were read between the last two readings hold nothing twice.
 

@@ -225,13 +225,18 @@ class MarkStore:
     def _ask(
         self, table: str, query: str, since: datetime, until: datetime, by: Group | None = None
     ) -> list[dict[str, Any]]:
+        """Ask the marks of an interval.
+
+        The day after it is read as well: a mark of it may tell again, after a restart, what one of
+        the interval has told, and then is the one that counts.
+        """
         import duckdb
 
         values: dict[str, Any] = {"since": since, "until": until}
         if by is not None:
             values["by"] = _checked(by)
         for last in (False, True):
-            files = self._files(table, since, until)
+            files = self._files(table, since, until + timedelta(days=1))
             if not files:
                 return []
             try:

@@ -94,7 +94,7 @@ class Monitor:
         self._moving = set[str]()
         self._under_way = ZERO
         # What accounts earned that are not at rest: it is in no mark yet.
-        self._at_work = ZERO
+        self._at_work = dict[str, Decimal]()
         # What urgent triggers saw of funding last, and the others, which rest during a cycle.
         self._rates = lines.memory.rates()
         self._tries: Tries = {}
@@ -140,7 +140,8 @@ class Monitor:
         self._base = self._base.of(self._venues.keys() | book.accounts.keys() | missing.keys())
         earned = self._earn(book, missing)
         self._under_way = worth_of(book, self._ledger.under_way())
-        self._base = self._base.after(marks.at, earned, believed=self._believed())
+        sure = {name: v for name, v in self._at_work.items() if not self._ledger.sends(name)}
+        self._base = self._base.after(marks.at, earned, sure, believed=self._believed())
         if marks.whole and self._ledger.clear():
             # A peak of what was counted twice would never be reached again.
             self._base = self._base.risen({row.account: row.equity for row in marks.accounts})
@@ -164,7 +165,7 @@ class Monitor:
         known = flows if self._known is None else self._known
         moving = self._moving | self._ledger.unsettled()
         moving |= {name for name in flows if flows[name] != known.get(name)}
-        self._at_work = ZERO
+        self._at_work = {}
         for name in book.accounts.keys() - missing.keys():
             now = moment(book, name, flows.get(name, Flows()))
             before = self._base.moments.get(name)
@@ -174,8 +175,8 @@ class Monitor:
             if name not in moving:
                 moments[name] = now
             elif name in out:
-                self._at_work += out.pop(name).total
-                self._at_work += worth_of(book, self._ledger.doubtful(name))
+                doubtful = worth_of(book, self._ledger.doubtful(name))
+                self._at_work[name] = out.pop(name).total + doubtful
         self._base = self._base.owing(out, moments)
         return out
 
@@ -210,14 +211,14 @@ class Monitor:
         return observation(
             marks,
             rates=self._rates[urgent],
-            day_start=self._base.earned + self._at_work,
+            day_start=self._base.today(self._at_work),
             fallen=drawdown(marks.equity, self._peak(marks), self._under_way),
             venue_ages_s=self._ages(marks),
         )
 
     def _peak(self, marks: Marks) -> Decimal | None:
         """Tell the peak of these accounts; None: it is of others, and not known yet of these."""
-        same = self._base.members.keys() == {row.account for row in marks.accounts}
+        same = set(self._base.members) == {row.account for row in marks.accounts}
         return self._base.peak if same else None
 
     def _of_kind(self, *, urgent: bool) -> tuple[TriggerRule, ...]:

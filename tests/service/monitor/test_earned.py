@@ -217,6 +217,9 @@ def test_account_through_which_something_goes_waits_for_the_next_mark(watched: W
         def doubtful(self, _account: str) -> dict[str, Decimal]:
             return {}
 
+        def sends(self, _account: str) -> bool:
+            return False
+
         def clear(self) -> bool:
             return True
 
@@ -282,3 +285,21 @@ def test_what_was_earned_and_paid_in_is_the_change_of_equity_of_every_group(
         for found in watched.monitor._store.profit(by, *EVER):  # type: ignore[arg-type]
             earned = sum((found[part] or ZERO for part in (*PARTS, "flows")), ZERO)
             assert abs(earned - wanted.get(found["name"], ZERO)) <= TINY, (by, found)
+
+
+def test_what_was_told_again_after_midnight_is_of_one_day_alone(watched: Watched) -> None:
+    """A restart does not know that the last mark was kept, and tells it again with the next."""
+    day = timedelta(days=1)
+    midnight = START.replace(hour=0) + day
+    minutes = (midnight - START) / timedelta(minutes=1)
+    watched.look(minutes - 2)
+    watched.look(minutes - 1, wallet="99000")
+    watched.monitor = watched.start()
+    watched.look(minutes + 1, wallet="98900")
+    store = MarkStore(watched.folder)
+    second = timedelta(seconds=1)
+    days = (midnight - day, midnight - second), (midnight - second, midnight + day)
+    rows = [row for since, until in days for row in store.profit("book", since, until)]
+    assert sum(row[part] or 0 for row in rows for part in PARTS) == -1100
+    (whole,) = store.profit("book", midnight - day, midnight + day)
+    assert sum(whole[part] for part in PARTS) == -1100

@@ -25,7 +25,7 @@ from tests.execution.book import (
 )
 from tests.service.monitor.watched import MANDATE, Watched, snapshot
 
-SENT = "2" * 32
+SENT, DAY = "2" * 32, 1440
 
 
 @pytest.fixture
@@ -143,3 +143,31 @@ def test_no_transfer_is_a_loss_whatever_is_seen_of_it(
     row = snapshot(START + timedelta(minutes=1), **wallets[seen])
     assert watched.monitor.take(row, MANDATE, {}) == ()
     assert watched.monitor._base.highest == 200000
+
+
+@pytest.mark.parametrize("rests", [False, True])
+def test_what_an_account_at_work_lost_yesterday_is_no_loss_of_today(
+    watched: Watched, sending: Journal, rests: bool
+) -> None:
+    sending.found(SENT, _found("settled", "10000"))
+    made = recorded(sending, order(1, "a", "buy", "0.5"))
+    intend(sending, made, order_intent())
+    look(watched, 1, wallet="89999", other="110000")
+    assert look(watched, 2, wallet="89300", other="110000") == ["loss"]
+    watched.monitor = watched.start()
+    assert look(watched, DAY, wallet="89300", other="110000") == []
+    if rests:
+        sending.outcome("1" * 32, Rejected(code="no", message="no"))
+    assert look(watched, DAY + 1, wallet="89300", other="110000") == []
+    assert "loss" in look(watched, DAY + 2, wallet="88700", other="110000")
+    assert watched.monitor._base.earned == (-600 if rests else 0)
+
+
+def test_what_an_account_at_work_lost_while_nobody_looked_is_of_today(
+    watched: Watched, sending: Journal
+) -> None:
+    sending.found(SENT, _found("settled", "10000"))
+    made = recorded(sending, order(1, "a", "buy", "0.5"))
+    intend(sending, made, order_intent())
+    assert look(watched, 1, wallet="89999", other="110000") == []
+    assert "loss" in look(watched, DAY, wallet="89300", other="110000")
