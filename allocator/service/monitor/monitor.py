@@ -218,7 +218,7 @@ class Monitor:
 
     def _peak(self, marks: Marks) -> Decimal | None:
         """Tell the peak of these accounts; None: it is of others, and not known yet of these."""
-        same = self._base.members.keys() == {row.account for row in marks.accounts}
+        same = set(self._base.members) == {row.account for row in marks.accounts}
         return self._base.peak if same else None
 
     def _of_kind(self, *, urgent: bool) -> tuple[TriggerRule, ...]:
