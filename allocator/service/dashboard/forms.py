@@ -13,7 +13,7 @@ from allocator.models.api import Scope
 from allocator.models.errors import AllocatorError
 from allocator.models.scenario import Along
 from allocator.service import deeds
-from allocator.service.dashboard.visits import Acting, Text
+from allocator.service.dashboard.visits import Acting, PlanNamed, Text
 from allocator.service.http.deciding import frontier_of
 from allocator.service.http.problems import ProblemError
 from allocator.service.mandates import Seen
@@ -32,7 +32,7 @@ MAY: dict[str, tuple[Scope, ...]] = {
 
 
 @router.post("/plan/{plan_hash}/approve")
-def approve(here: Acting, plan_hash: str, reason: Text = "") -> Response:
+def approve(here: Acting, plan_hash: PlanNamed, reason: Text = "") -> Response:
     """Approve a plan."""
     here.need("approve")
     return _did(f"/plan/{plan_hash}", lambda: deeds.judge(
@@ -40,7 +40,7 @@ def approve(here: Acting, plan_hash: str, reason: Text = "") -> Response:
 
 
 @router.post("/plan/{plan_hash}/reject")
-def reject(here: Acting, plan_hash: str, reason: Text = "") -> Response:
+def reject(here: Acting, plan_hash: PlanNamed, reason: Text = "") -> Response:
     """Reject a plan."""
     here.need("approve")
     return _did(f"/plan/{plan_hash}", lambda: deeds.judge(
@@ -48,7 +48,7 @@ def reject(here: Acting, plan_hash: str, reason: Text = "") -> Response:
 
 
 @router.post("/plan/{plan_hash}/retract")
-def retract(here: Acting, plan_hash: str, reason: Text = "") -> Response:
+def retract(here: Acting, plan_hash: PlanNamed, reason: Text = "") -> Response:
     """Take an approval back."""
     here.need("approve")
     return _did(f"/plan/{plan_hash}", lambda: deeds.retract(
@@ -56,14 +56,16 @@ def retract(here: Acting, plan_hash: str, reason: Text = "") -> Response:
 
 
 @router.post("/plan/{plan_hash}/execute")
-def execute(here: Acting, plan_hash: str) -> Response:
+def execute(here: Acting, plan_hash: PlanNamed) -> Response:
     """Ask for a plan to be carried out."""
     here.need("execute")
     return _did(f"/plan/{plan_hash}", lambda: deeds.execute(here.site, plan_hash, here.who.name))
 
 
 @router.post("/plan/{plan_hash}/frontier")
-def frontier(here: Acting, plan_hash: str, along: Annotated[Along, Form()] = "actions") -> Response:
+def frontier(
+    here: Acting, plan_hash: PlanNamed, along: Annotated[Along, Form()] = "actions"
+) -> Response:
     """Begin to compute a frontier."""
     here.need("plan")
     here.site.views.proposal(plan_hash)

@@ -17,7 +17,7 @@ from allocator.models.what_if import WhatIfResult
 from allocator.service.beats import GONE
 from allocator.service.dashboard import charts
 from allocator.service.dashboard.asked import case_asked
-from allocator.service.dashboard.visits import Acting, Looking, Visit
+from allocator.service.dashboard.visits import Acting, Looking, PlanNamed, Visit
 from allocator.service.http.deciding import what_if
 from allocator.service.http.problems import ProblemError
 from allocator.service.http.site import Site
@@ -72,7 +72,7 @@ def latest_plan(here: Looking) -> HTMLResponse:
 
 
 @router.get("/plan/{plan_hash}")
-def plan(here: Looking, plan_hash: str, job: str | None = None) -> HTMLResponse:
+def plan(here: Looking, plan_hash: PlanNamed, job: str | None = None) -> HTMLResponse:
     """Show a plan: before and after, what moves, what it costs, what binds, who let it go."""
     return _plan(here, plan_hash, job)
 

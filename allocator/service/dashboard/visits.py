@@ -8,9 +8,11 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Form, Request
 from fastapi.responses import HTMLResponse
+from pydantic import AfterValidator
 
 from allocator.models import api
 from allocator.models.api import Scope
+from allocator.models.base import legible
 from allocator.service.dashboard.render import Renderer
 from allocator.service.dashboard.sessions import Session, Sessions, same
 from allocator.service.http.problems import ProblemError
@@ -110,4 +112,8 @@ def check_origin(request: Request) -> None:
 
 Looking = Annotated[Visit, Depends(visit)]
 Acting = Annotated[Visit, Depends(acting)]
-Text = Annotated[str, Form(max_length=2000)]
+Text = Annotated[str, Form(max_length=2000), AfterValidator(legible)]
+"""Words of a person; what no database keeps of them must not keep a halt from being written."""
+
+PlanNamed = Annotated[str, AfterValidator(legible)]
+"""What an address calls a plan."""

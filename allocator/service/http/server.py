@@ -15,14 +15,17 @@ from contextvars import copy_context
 from threading import Thread
 
 import uvicorn
+from fastapi import FastAPI
 
 from allocator.models.errors import ConfigError
 from allocator.service.http.app import create
+from allocator.service.http.connections import bounded, most_open
 from allocator.service.http.site import Site
 from allocator.service.run import Service
 
 GRACE_S = 5
-BACKLOG = 128
+BACKLOG = 32
+"""Connections that wait to be taken in; the loop takes so many at once, before any is closed."""
 
 log = logging.getLogger(__name__)
 
@@ -56,20 +59,27 @@ def listen(host: str, port: int) -> socket.socket:
     return made
 
 
-async def serving(service: Service) -> AsyncGenerator[None]:
-    """Serve while the block runs; whoever is still waited for by the database is left behind."""
-    http = service.config.service.http
-    site = Site(service)
-    opened = listen(http.host, http.port)
+def server_of(app: FastAPI, protocol: type[asyncio.Protocol]) -> uvicorn.Server:
+    """Make the server of an application."""
     config = uvicorn.Config(
-        create(site),
+        app,
+        http=protocol,
+        backlog=BACKLOG,
         log_config=None,
         lifespan="off",
         timeout_graceful_shutdown=GRACE_S,
         server_header=False,
         access_log=False,
     )
-    server = _Server(config)
+    return _Server(config)
+
+
+async def serving(service: Service) -> AsyncGenerator[None]:
+    """Serve while the block runs; whoever is still waited for by the database is left behind."""
+    http = service.config.service.http
+    site = Site(service)
+    opened = listen(http.host, http.port)
+    server = server_of(create(site), bounded(most_open()))
     # Its logs bear what is bound here: of several books, which one it serves.
     thread = Thread(
         target=copy_context().run, args=(_serve, server, opened), name="http", daemon=True
@@ -87,7 +97,7 @@ async def serving(service: Service) -> AsyncGenerator[None]:
         await asyncio.to_thread(site.jobs.close)
 
 
-def _serve(server: _Server, opened: socket.socket) -> None:
+def _serve(server: uvicorn.Server, opened: socket.socket) -> None:
     try:
         asyncio.run(server.serve([opened]))
     except Exception:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from allocator.execution.audit import alone
@@ -293,8 +295,8 @@ class Slots:
             return True
 
     def pause(self, schedule: str, by: str, reason: str, now: datetime) -> None:
-        """Let a schedule rest until it is resumed."""
-        with Session(self._engine) as session, session.begin():
+        """Let a schedule rest until it is resumed; whoever pauses it first stands for it."""
+        with suppress(IntegrityError), Session(self._engine) as session, session.begin():
             row = session.get(PauseRow, (self.portfolio, schedule))
             if row is None:
                 session.add(
