@@ -83,6 +83,8 @@ class Shell:
         What was sent and seen before, as the controls need it.
     armed
         When the dead man's switch of an account was set last.
+    ended
+        Client ids of transfers that wait for an operator and were told as over before.
     clock_skew_s
         Seconds by which a venue's clock may differ from ours.
     """
@@ -97,6 +99,7 @@ class Shell:
     recent: Recent = field(default_factory=Recent)
     armed: dict[str, datetime] = field(default_factory=dict[str, datetime])
     marks: Marks = field(default_factory=Marks)
+    ended: set[str] = field(default_factory=set[str])
     clock_skew_s: Decimal = Decimal(1)
 
     def venue(self, account: str) -> Venue:

@@ -24,6 +24,9 @@ from allocator.models.intents import Found, TransferIntent
 from allocator.models.market import Asset
 from allocator.models.snapshot import Snapshot
 
+ENDS = ("settled", "returned")
+"""How a venue tells that a transfer is over."""
+
 
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
@@ -37,17 +40,25 @@ class Whereabouts:
         Over, whatever the record still says.
     unclear
         Nobody can say: the venue gave no clear answer, or an operator has to find out.
+    ended
+        Of those that wait for an operator, which are over by the venue's word: their money is in a
+        wallet, whatever he finds.
+    new
+        Client ids of those of them that were not told so before: a wallet that was read just now
+        may lack their money.
     """
 
     coming: tuple[Attempt, ...] = ()
     arrived: tuple[Attempt, ...] = ()
     returned: tuple[Attempt, ...] = ()
     unclear: tuple[Attempt, ...] = ()
+    ended: tuple[Attempt, ...] = ()
+    new: frozenset[str] = frozenset()
 
     @property
     def over(self) -> frozenset[str]:
-        """Client ids of those that have ended."""
-        return frozenset(row.client_id for row in (*self.arrived, *self.returned))
+        """Client ids of those that have ended, and that no earlier reading knows to have."""
+        return frozenset(row.client_id for row in (*self.arrived, *self.returned)) | self.new
 
     @property
     def purses(self) -> frozenset[tuple[str, str]]:
@@ -57,27 +68,37 @@ class Whereabouts:
 
 
 async def whereabouts(shell: Shell) -> Whereabouts:
-    """Ask the venues about every transfer that the record has on its way; nothing is written."""
+    """Ask the venues about every transfer that has no end in the record; nothing is written."""
     sent = [
         row
         for row in shell.journal.history.with_state(State.IN_TRANSIT, State.MANUAL)
         if isinstance(row.intent, TransferIntent)
     ]
     places = await asyncio.gather(*(_place(shell, row) for row in sent))
+    told = tuple(zip(sent, places, strict=True))
+    waits = tuple(row for row in sent if row.state is State.MANUAL)
 
     def those(place: str) -> tuple[Attempt, ...]:
-        return tuple(row for row, found in zip(sent, places, strict=True) if found == place)
+        return tuple(row for row, found in told if found == place and row not in waits)
 
-    return Whereabouts(*map(those, ("in_transit", "settled", "returned", "unclear")))
+    ended = tuple(row for row, found in told if found in ENDS and row in waits)
+    new = frozenset(row.client_id for row in ended) - shell.ended
+    shell.ended.update(new)
+    return Whereabouts(
+        coming=those("in_transit"),
+        arrived=those("settled"),
+        returned=those("returned"),
+        unclear=(*those("unclear"), *waits),
+        ended=ended,
+        new=new,
+    )
 
 
 async def _place(shell: Shell, attempt: Attempt) -> str:
-    if attempt.state is State.MANUAL:
-        return "unclear"
     if sender(attempt.intent) not in shell.venues:
         return "in_transit"  # nobody is here to ask: the record's word counts
     finding = await look(shell, attempt)
-    if isinstance(finding, Found) and finding.state in ("in_transit", "settled", "returned"):
+    if isinstance(finding, Found) and finding.state in ("in_transit", *ENDS):
         return finding.state
     return "unclear"
 

@@ -18,8 +18,9 @@ def with_record(snapshot: Snapshot, history: History, money: Whereabouts | None 
 
     An account that stands still until an operator has looked at it is frozen. What was sent and
     has not arrived is in flight to its receiver, so that nobody plans as if it were lost; so is
-    what a venue took on and an operator looks for: that it never left is the rarer case, and no
-    plan that enlarges an exposure goes before he has found it (`allocator.execution.admission`).
+    what a venue took on and an operator looks for, unless it is over by the venue's word: that it
+    never left is the rarer case, and no plan that enlarges an exposure goes before he has found it
+    (`allocator.execution.admission`).
 
     Parameters
     ----------
@@ -27,7 +28,12 @@ def with_record(snapshot: Snapshot, history: History, money: Whereabouts | None 
         What the venues told of money under way after the snapshot was gathered; None: nobody
         asked, and the record's word counts.
     """
-    late = [row for row in history.with_state(State.MANUAL) if row.venue_id is not None]
+    over = {row.client_id for row in money.ended} if money is not None else set[str]()
+    late = [
+        row
+        for row in history.with_state(State.MANUAL)
+        if row.venue_id is not None and row.client_id not in over
+    ]
     coming = history.with_state(State.IN_TRANSIT) if money is None else money.coming
     return overlaid(snapshot, history.frozen(), (*coming, *late))
 

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Engine
 
 from allocator.adapters.paper import Fault
+from allocator.adapters.paper.records import TransferRecord
 from allocator.adapters.paper.venue import PaperMarket
 from allocator.decide import decide
 from allocator.execution.history import History
@@ -49,8 +50,10 @@ class Silent:
 
     desk: Desk
     late: timedelta = timedelta()
+    gathers: int = 0
 
     async def gather(self) -> Gathered:
+        self.gathers += 1
         self.desk.clock.at += self.late
         gathered = await PaperMarket(self.desk.exchange).gather()
         rows = tuple(row.model_copy(update={"in_flight": ()}) for row in gathered.snapshot.accounts)
@@ -173,6 +176,25 @@ def test_money_that_waits_for_an_operator_is_not_bought_again(lite: Engine) -> N
     assert decide(seen.snapshot, COINS).actions == ()
     assert worth(Book.of(seen.snapshot, COINS)) == before
     assert "waits for an operator: `allocator resolve" in seen.unclear
+
+
+@pytest.mark.parametrize("comes_back", [False, True])
+def test_money_that_an_operator_has_not_looked_for_is_counted_once_when_it_ends(
+    lite: Engine, comes_back: bool
+) -> None:
+    desk = desk_of(lite, Fault("transfer", "stuck"))
+    before = worth(Book.of(desk.start, COINS))
+    desk.run(SENT)
+    (record,) = (r for r in desk.exchange.records.values() if isinstance(r, TransferRecord))
+    record.due, record.comes_back = desk.clock.at + timedelta(seconds=1), comes_back
+    executor, record_of, late = desk.executor(), History(desk.engine), timedelta(seconds=2)
+    for gathers in (2, 1, 1):
+        market = Silent(desk, late)
+        seen = asyncio.run(read_book(market, executor, record_of))
+        assert coins_of(seen.snapshot) == FIVE
+        assert worth(Book.of(seen.snapshot, COINS)) == before
+        assert "waits for an operator: `allocator resolve" in seen.unclear
+        assert market.gathers == gathers
 
 
 def test_no_exposure_is_enlarged_while_part_of_it_waits_for_an_operator(lite: Engine) -> None:
