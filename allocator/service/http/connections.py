@@ -38,7 +38,7 @@ def bounded(most: int, head_s: float = HEAD_S) -> type[asyncio.Protocol]:
     silent = dict[Any, None]()
     count = 0
 
-    class Bounded(Base):
+    class Bounded(Base):  # type: ignore[misc]
         """One connection."""
 
         def connection_made(self, transport: asyncio.Transport) -> None:
