@@ -38,7 +38,7 @@ def bounded(most: int, head_s: float = HEAD_S) -> type[asyncio.Protocol]:
     silent = dict[Any, None]()
     count = 0
 
-    class Bounded(Base):  # type: ignore[misc]  # the server picks it as it starts
+    class Bounded(Base):  # type: ignore[misc]
         """One connection."""
 
         def connection_made(self, transport: asyncio.Transport) -> None:
