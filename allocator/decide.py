@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pydantic import ValidationError
+
 from allocator.minimise import search
 from allocator.minimise.choose import choose
 from allocator.minimise.explain import explained
 from allocator.minimise.preview import Relaxed, relaxed
 from allocator.minimise.solvers import ExactSolver, exactly
-from allocator.models.errors import SnapshotError, SolverError
+from allocator.models.errors import Problem, SnapshotError, SolverError
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan
 from allocator.models.refusals import book_problems
@@ -53,6 +55,15 @@ def known(snapshot: Snapshot, mandate: Mandate) -> Book:
 
 
 def _decided(book: Book, exact: ExactSolver, memory: Memory, *, full: bool = True) -> Plan:
+    try:
+        return _planned(book, exact, memory, full=full)
+    except ValidationError as error:
+        # Each figure was one that can be told; a product of some, in the plan, is none.
+        what = f"a book of figures that no plan can hold ({error.errors()[0]['msg']})"
+        raise SnapshotError([Problem(("snapshot",), what)]) from error
+
+
+def _planned(book: Book, exact: ExactSolver, memory: Memory, *, full: bool) -> Plan:
     solver = exactly(exact)
     try:
         found = search(arrays_of(book), solver, memory, cases=full)  # relaxation, bound, support

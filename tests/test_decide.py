@@ -16,7 +16,7 @@ import pytest
 
 import allocator
 from allocator.decide import Engine, decide
-from allocator.models.errors import SolverError
+from allocator.models.errors import SnapshotError, SolverError
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan
 from allocator.models.scenario import Scenario
@@ -276,3 +276,14 @@ def test_the_public_names_are_exactly_those_that_are_promised() -> None:
     assert (allocator.Mandate, allocator.Snapshot) == (Mandate, Snapshot)
     with pytest.raises(AttributeError):
         _ = allocator.nothing_like_it
+
+
+def test_a_book_of_figures_that_no_plan_can_hold_is_refused_in_words(tmp_path: Path) -> None:
+    """Each is one that can be told; what they come to together is none."""
+    text = (ROOT / "scenarios" / "crash-with-withdrawals-halted.yaml").read_text()
+    path = tmp_path / "beyond.yaml"
+    path.write_text(text.replace("BTC: -25%", 'BTC: "1e39%"'))
+    scenario = load_scenario(path)
+    told = "snapshot: a book of figures that no plan can hold .*no market has a number like 1"
+    with pytest.raises(SnapshotError, match=told):
+        decide(scenario.snapshot, scenario.mandate)

@@ -112,19 +112,22 @@ def by_osqp(problem: Separable) -> Raw | None:
     low = np.concatenate([problem.row_low, problem.low])
     high = np.concatenate([problem.row_high, problem.high])
     solver = osqp.OSQP()
-    solver.setup(
-        sp.csc_matrix(sp.diags_array(problem.p)),
-        problem.c,
-        sp.csc_matrix(A),
-        low,
-        high,
-        verbose=False,
-        eps_abs=1e-8,
-        eps_rel=1e-8,
-        max_iter=50_000,
-        adaptive_rho=1,
-        adaptive_rho_interval=50,
-    )
+    try:
+        solver.setup(
+            sp.csc_matrix(sp.diags_array(problem.p)),
+            problem.c,
+            sp.csc_matrix(A),
+            low,
+            high,
+            verbose=False,
+            eps_abs=1e-8,
+            eps_rel=1e-8,
+            max_iter=50_000,
+            adaptive_rho=1,
+            adaptive_rho_interval=50,
+        )
+    except osqp.OSQPException:
+        return None  # it refuses figures of 1e30 and more, which it takes for none
     result = solver.solve(raise_error=False)
     if result.info.status not in ("solved", "solved inaccurate", "maximum iterations reached"):
         return None
