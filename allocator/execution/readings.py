@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -13,6 +12,7 @@ from allocator.execution.clocks import Onward
 from allocator.execution.expectation import Break
 from allocator.execution.returns import expected_after, returned
 from allocator.execution.run import Abort, OutsideChange, Run, Shell
+from allocator.execution.together import together
 from allocator.models.intents import AccountReading
 
 PATIENCE_S = Decimal(10)
@@ -22,7 +22,7 @@ PATIENCE_S = Decimal(10)
 async def read_all(shell: Shell, accounts: Iterable[str]) -> dict[str, AccountReading]:
     """Read accounts at the same time, complete or not."""
     names = sorted(set(accounts))
-    rows = await asyncio.gather(*(read_account(shell, name) for name in names))
+    rows = await together(read_account(shell, name) for name in names)
     return dict(zip(names, rows, strict=True))
 
 

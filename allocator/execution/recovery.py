@@ -11,6 +11,7 @@ from allocator.execution.endings import close
 from allocator.execution.readings import guard
 from allocator.execution.requests import Requests
 from allocator.execution.run import Abort, Run, Shell
+from allocator.execution.together import together
 from allocator.execution.transfers import Transfers
 from allocator.execution.transitions import Stage, State
 from allocator.models.plan import Order
@@ -63,7 +64,7 @@ class Recovery:
             async with at_once:
                 run.tell(await requests[run.plan.plan_hash].settle(attempt))
 
-        await asyncio.gather(*(settle(run, attempt) for run, attempt in unsettled))
+        await together(settle(run, attempt) for run, attempt in unsettled)
         for hash_, run in runs.items():
             if hash_ not in active:
                 await self._close(run)

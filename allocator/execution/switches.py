@@ -6,7 +6,6 @@ still be counting down: it sets those anew whose orders stand, and takes the oth
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +13,7 @@ from allocator.execution.asking import answer
 from allocator.execution.attempts import sender
 from allocator.execution.entries import Place
 from allocator.execution.run import Shell
+from allocator.execution.together import together
 from allocator.execution.transitions import OPEN_STATES, State
 from allocator.models.base import ONE, ZERO
 from allocator.models.intents import Ack, OrderIntent, Outcome
@@ -101,7 +101,7 @@ class Switches:
             return
         standing = self._standing()
         accounts = [name for name in names if name not in standing]
-        outcomes = await asyncio.gather(*(self._tell(name, 0) for name in accounts))
+        outcomes = await together(self._tell(name, 0) for name in accounts)
         for account, outcome in zip(accounts, outcomes, strict=True):
             if isinstance(outcome, Ack):
                 del self._shell.armed[account]

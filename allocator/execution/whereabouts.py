@@ -7,7 +7,6 @@ read: what is on its way then was not in them, and what has ended by then may ha
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,6 +16,7 @@ from allocator.execution.asking import look
 from allocator.execution.attempts import Attempt, sender
 from allocator.execution.expectation import Expected, may_have_cost
 from allocator.execution.run import Shell
+from allocator.execution.together import together
 from allocator.execution.transitions import State
 from allocator.models.account import InFlight
 from allocator.models.base import plain
@@ -74,7 +74,7 @@ async def whereabouts(shell: Shell) -> Whereabouts:
         for row in shell.journal.history.with_state(State.IN_TRANSIT, State.MANUAL)
         if isinstance(row.intent, TransferIntent)
     ]
-    places = await asyncio.gather(*(_place(shell, row) for row in sent))
+    places = await together(_place(shell, row) for row in sent)
     told = tuple(zip(sent, places, strict=True))
     waits = tuple(row for row in sent if row.state is State.MANUAL)
 

@@ -19,8 +19,9 @@ from allocator.adapters.paper import open_paper
 from allocator.execution.attempts import Attempt
 from allocator.execution.client_ids import client_id
 from allocator.execution.entries import Place
+from allocator.execution.leader import FencedError, next_epoch
 from allocator.execution.transitions import State
-from allocator.models.intents import OrderIntent
+from allocator.models.intents import Found, OrderIntent
 from allocator.models.snapshot import Snapshot
 from tests.execution.book import (
     BTC_A,
@@ -128,6 +129,39 @@ def settled(engine: Engine, count: int) -> tuple[float, float]:
 def test_a_start_settles_everything_that_is_open_at_the_same_time(lite: Engine) -> None:
     _, waited = settled(lite, 40)
     assert waited < 15
+
+
+def test_a_look_up_that_fails_ends_the_others_and_its_error_is_told_as_it_is(
+    lite: Engine,
+) -> None:
+    """Nothing goes on asking venues, and writing, on its own once a start has failed."""
+    desk, before = left_open(lite, 2)
+    first, second = (row.intent.account for row in before.values()
+                     if isinstance(row.intent, OrderIntent))  # fmt: skip
+    begun, ended = asyncio.Event(), list[str]()
+
+    async def followed(*_asked: Any) -> Any:
+        await begun.wait()
+        next_epoch(lite, "desk", "other", desk.clock.now())
+        return Found(venue_id="x", state="cancelled")
+
+    async def stands(*_asked: Any) -> Any:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(second)
+
+    for name, find in ((first, followed), (second, stands)):
+        venue: Any = desk.venues[name]
+        venue.find = find
+
+    async def start() -> None:
+        with pytest.raises(FencedError):
+            await desk.executor().resume()
+        assert ended == [second]
+
+    asyncio.run(start())
 
 
 @pytest.mark.soak
