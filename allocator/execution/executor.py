@@ -27,6 +27,7 @@ from allocator.execution.summary import Course, outcome, summarise
 from allocator.execution.switches import Switches
 from allocator.execution.transfers import Transfers
 from allocator.execution.transitions import Stage, State
+from allocator.execution.waits import pause
 from allocator.execution.whereabouts import (
     Whereabouts,
     ended_since,
@@ -307,7 +308,7 @@ class Executor:
                 if not transfers.under_way():
                     return
                 await self._switches.leave(())
-                await run.shell.pause(transfers.next_look_s())
+                await pause(run.shell, transfers.next_look_s())
                 continue
             await self._switches.leave({row.account for row in unit.orders})
             await guard(run, unit.accounts)

@@ -12,6 +12,7 @@ from allocator.execution.entries import Place
 from allocator.execution.others import standing_of_others
 from allocator.execution.recent import DAY, HOUR, Recent, asks, traded_value
 from allocator.execution.run import Run
+from allocator.execution.waits import pause
 from allocator.models.account import OpenOrder
 from allocator.models.base import ZERO
 from allocator.models.errors import RefusedError
@@ -56,7 +57,7 @@ class Gate:
             counts = {row: sent + count - 1 for row, sent in self._counts(accounts).items()}
             if not judge(message_readings(counts), self._limits):
                 return
-            await self._shell.pause()
+            await pause(self._shell)
 
     async def space(self, orders: Sequence[Order], spare: int = 0) -> None:
         """Hold what follows of an order back while its side has had its orders of the window.
@@ -83,7 +84,7 @@ class Gate:
             if not judge(rows, self._limits):
                 return
             self._shell.check_stop()
-            await self._shell.pause()
+            await pause(self._shell)
 
     def check(self, place: Place, intent: Intent, quote: Quote | None) -> None:
         """Refuse a request that a control blocks; the refusal is on record when this raises.

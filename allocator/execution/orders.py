@@ -22,6 +22,7 @@ from allocator.execution.requests import Requests
 from allocator.execution.run import Abort, Run
 from allocator.execution.slices import ALL, Leg, Pace, goal, leg_of, pace_of, rounds, sendable
 from allocator.execution.transitions import Stage, State
+from allocator.execution.waits import pause
 from allocator.models.base import ONE, ZERO, plain
 from allocator.models.errors import RefusedError, VenueError
 from allocator.models.intents import Capabilities, OrderIntent, Quote
@@ -211,7 +212,7 @@ class Orders:
                 if missed.over or clock.now() >= until:
                     return missed
                 shell.check_stop()
-                await shell.pause()
+                await pause(shell)
             await self._before_next(leg, part)
             if leads and self._rests(leg, part):
                 missed = await self._rest(leg, part, parts, quantity)
@@ -235,7 +236,7 @@ class Orders:
             await self._requests.space((leg.order,))
         if any(row.part == part for row in before):
             account = leg.order.account
-            await self._shell.pause(self._shell.venue(account).capabilities.read_lag_s)
+            await pause(self._shell, self._shell.venue(account).capabilities.read_lag_s)
             await guard(self._run, (account,))
 
     def _size(self, leg: Leg, target: Decimal) -> Decimal:

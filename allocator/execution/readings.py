@@ -13,6 +13,7 @@ from allocator.execution.expectation import Break
 from allocator.execution.returns import expected_after, returned
 from allocator.execution.run import Abort, OutsideChange, Run, Shell
 from allocator.execution.together import together
+from allocator.execution.waits import pause
 from allocator.models.intents import AccountReading
 
 PATIENCE_S = Decimal(10)
@@ -47,7 +48,7 @@ async def read_complete(shell: Shell, accounts: Iterable[str]) -> dict[str, Acco
             first = f" ({causes[0]})" if causes else ""
             rest = f" and {len(causes) - 1} more" if len(causes) > 1 else ""
             raise Abort(f"not read completely: {', '.join(missing)}{first}{rest}")
-        await shell.pause()
+        await pause(shell)
 
 
 def lag_s(shell: Shell, accounts: Iterable[str]) -> Decimal:
@@ -80,7 +81,7 @@ async def differences(run: Run, accounts: Iterable[str]) -> tuple[Break, ...]:
             until = now + timedelta(seconds=float(lag_s(run.shell, names)))
         if now >= until and back == known:
             return breaks
-        await run.shell.pause()
+        await pause(run.shell)
 
 
 async def guard(run: Run, accounts: Iterable[str]) -> None:

@@ -20,6 +20,7 @@ from allocator.execution.returns import expected_after, returned
 from allocator.execution.run import Run
 from allocator.execution.switches import Switches
 from allocator.execution.transitions import Stage, State
+from allocator.execution.waits import pause
 from allocator.models.base import ZERO
 from allocator.models.config import ExecutionConfig
 from allocator.models.errors import JournalError, RefusedError
@@ -301,9 +302,10 @@ class Requests:
                     await self._cancel(attempt, attempt.intent)
                     cancel_at = now + timedelta(seconds=float(config.order_timeout_s))
                     self._cancelled.add(attempt.client_id)
-                else:
+                elif attempt.client_id not in self._cancelled:
+                    # What is to go is not kept: should no cancel be heard, the switch ends it.
                     await self._switches.keep(attempt.intent)
-            await self._shell.pause()
+            await pause(self._shell)
 
     async def _hand_over(self, attempt: Attempt, why: str) -> Attempt:
         """Give an attempt to an operator; an order is cancelled and looked up once more before."""
@@ -361,7 +363,7 @@ class Requests:
             if clock.now() >= deadline:
                 why = f"nobody could say in time what became of it ({attempt.reason})"
                 return await self._hand_over(attempt, why)
-            await shell.pause(min(lag, Decimal(1)))
+            await pause(shell, min(lag, Decimal(1)))
 
     async def _books_agree(self, attempt: Attempt) -> bool:
         """Whether its accounts hold what they should if it had not happened."""

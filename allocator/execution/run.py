@@ -83,6 +83,8 @@ class Shell:
         What was sent and seen before, as the controls need it.
     armed
         When the dead man's switch of an account was set last.
+    asking
+        Accounts whose switch is being set just now, by whoever waits beside us.
     ended
         Client ids of transfers that wait for an operator and were told as over before.
     clock_skew_s
@@ -98,6 +100,7 @@ class Shell:
     controls: ControlsConfig
     recent: Recent = field(default_factory=Recent)
     armed: dict[str, datetime] = field(default_factory=dict[str, datetime])
+    asking: set[str] = field(default_factory=set[str])
     marks: Marks = field(default_factory=Marks)
     ended: set[str] = field(default_factory=set[str])
     clock_skew_s: Decimal = Decimal(1)
@@ -125,10 +128,6 @@ class Shell:
         """
         if self.stopping.is_set():
             raise Parked
-
-    async def pause(self, at_least: Decimal = Decimal(0)) -> None:
-        """Wait until the next look at a venue."""
-        await self.clock.sleep(float(max(self.config.poll_s, at_least)))
 
 
 @dataclass(slots=True)

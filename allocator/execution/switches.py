@@ -6,6 +6,7 @@ still be counting down: it sets those anew whose orders stand, and takes the oth
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -73,10 +74,34 @@ class Switches:
 
     async def renew(self, account: str) -> None:
         """Tell the venue again in time where nothing rests just now, if the switch is set."""
-        known = self._shell.armed.get(account, LONG_AGO) != LONG_AGO
-        if known and self._is_due(account) and not isinstance(await self._set(account), Ack):
+        if account in self._known():
+            await self._renew(account)
+
+    async def renew_all(self) -> None:
+        """Tell again in time every venue whose switch is set and where nothing of ours stands.
+
+        Whether what stands is to be kept is for whoever follows it to say: a switch that strikes
+        is one more way to be rid of it.
+        """
+        due = [account for account in self._known() if self._is_due(account)]
+        if due:
+            standing = self._standing()
+            await together(self._renew(account) for account in due if account not in standing)
+
+    def next_s(self) -> float:
+        """Tell in how many seconds the first of the switches is due."""
+        now = self._shell.clock.now()
+        due = [self._due_at(account) for account in self._known()]
+        return min(((at - now).total_seconds() for at in due), default=math.inf)
+
+    async def _renew(self, account: str) -> None:
+        if self._is_due(account) and not isinstance(await self._set(account), Ack):
             # Asked anew at each request that takes, it would hold up every one.
             self._shell.armed[account] = LONG_AGO
+
+    def _known(self) -> tuple[str, ...]:
+        """Name the accounts whose switch was set at a known time."""
+        return tuple(name for name, at in self._shell.armed.items() if at != LONG_AGO)
 
     async def take_back(self) -> None:
         """Take back every switch that nothing needs: where no order may stand in the market.
@@ -92,9 +117,7 @@ class Switches:
         A switch that ran out while we go on elsewhere would cancel what somebody has placed there
         by hand. Who was asked in vain is asked again at the end: he would hold up every step.
         """
-        armed = self._shell.armed
-        done = tuple(name for name, at in armed.items() if name not in but and at != LONG_AGO)
-        await self._take_back(done)
+        await self._take_back([name for name in self._known() if name not in but])
 
     async def _take_back(self, names: Sequence[str]) -> None:
         if not names:
@@ -123,16 +146,24 @@ class Switches:
     def _is_due(self, account: str) -> bool:
         """Whether a switch is to be set: never set, or a third of its time may be over."""
         armed = self._shell.armed.get(account, LONG_AGO)
-        due = armed + timedelta(seconds=self._asked_s(account) / 3)
         # Of one that was set in the future, by a clock that was set back, nobody can tell.
-        return not armed <= self._shell.clock.now() < due
+        due = not armed <= self._shell.clock.now() < self._due_at(account)
+        return due and account not in self._shell.asking
+
+    def _due_at(self, account: str) -> datetime:
+        armed = self._shell.armed.get(account, LONG_AGO)
+        return armed + timedelta(seconds=self._asked_s(account) / 3)
 
     async def _set(self, account: str) -> Outcome:
         asked, began = self._asked_s(account), self._shell.clock.now()
         if account not in self._shell.armed:
             self._journal.note(_subject(account), ARMED, seconds=asked)
             self._shell.armed[account] = LONG_AGO
-        outcome = await self._tell(account, asked)
+        self._shell.asking.add(account)
+        try:
+            outcome = await self._tell(account, asked)
+        finally:
+            self._shell.asking.discard(account)
         if isinstance(outcome, Ack):
             # It may have counted from when it was asked; one that did not answer stays due.
             self._shell.armed[account] = began

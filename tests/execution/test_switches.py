@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from allocator.adapters.paper import Behaviour, Fault, PaperVenue
+from allocator.adapters.paper import Fault
 from allocator.execution.database import connect
 from allocator.execution.executor import Executor
 from allocator.execution.leader import FencedError, next_epoch
@@ -34,53 +34,10 @@ from tests.execution.crashes import (
     fresh,
     template,
 )
-from tests.execution.desk import CONFIG, Desk, let_through
+from tests.execution.desk import CONFIG, let_through
 from tests.execution.limits import NOBODY, wide
+from tests.execution.switched import Exchange, armed_at
 from tests.execution.working import RESTING, SINGLE
-
-SWITCH = Capabilities(dead_man_s=Decimal(10))
-
-
-class Exchange:
-    """A desk whose exchange has a switch, and what its switch was told."""
-
-    def __init__(self, engine: Engine, *faults: Fault, able: Capabilities = SWITCH) -> None:
-        self.desk = Desk.open(engine, behaviour=Behaviour(capabilities=able), faults=faults)
-        self.desk.controls = wide(dead_man_s=5)
-        self.told = list[int]()
-        self.stood = list[bool]()
-        self.dies = False
-        arm = self.desk.exchange.arm
-
-        def seen(account: str, seconds: int) -> None:
-            self.told.append(seconds)
-            records: list[Any] = [*self.desk.exchange.records.values()]
-            self.stood.append(any(not row.ended for row in records))
-            arm(account, seconds)
-            if self.dies:
-                raise Crash
-
-        self.desk.exchange.arm = seen  # type: ignore[method-assign]
-
-    def executor(self, config: Any = RESTING) -> Any:
-        executor = self.desk.executor()
-        object.__setattr__(executor._shell, "config", config)
-        return executor
-
-    def run(self) -> ExecutionReport:
-        made = self.desk.plan(SINGLE)
-        report: ExecutionReport = asyncio.run(
-            self.executor().run(made, self.desk.start, self.desk.mandate)
-        )
-        return report
-
-    def resume(self) -> ExecutionReport | None:
-        report: ExecutionReport | None = asyncio.run(self.executor().resume())
-        return report
-
-    @property
-    def set_for(self) -> set[str]:
-        return {*self.desk.exchange._silent_at}
 
 
 def test_a_start_sets_the_switch_anew_where_an_order_stands_and_takes_it_back_after(
@@ -208,22 +165,6 @@ def test_a_venue_that_never_answers_holds_nothing_up(lite: Engine, call: str) ->
     else:
         refused = [row.facts["codes"] for row in events if row.what == "refused"]
         assert refused == [["DEAD_MAN"]]
-
-
-def armed_at(at: Exchange, took_s: float = 0) -> list[float]:
-    """Note when the switch is asked to be set, seconds from now; each answer takes so long."""
-    times, venue, start = list[float](), at.desk.venues["a"], at.desk.clock.now()
-    assert isinstance(venue, PaperVenue)
-    cancel_after = venue.cancel_after
-
-    async def timed(seconds: int) -> Outcome:
-        if seconds:
-            times.append((at.desk.clock.now() - start).total_seconds())
-            at.desk.clock.at += timedelta(seconds=took_s)
-        return await cancel_after(seconds)
-
-    venue.cancel_after = timed  # type: ignore[method-assign]
-    return times
 
 
 def test_an_order_is_priced_and_stamped_after_its_switch_is_set(lite: Engine) -> None:
