@@ -35,6 +35,8 @@ How to read it:
 - **Repeats** (ORD-07) are there against a runaway. What follows of an order that was begun, its
   slices and its tries alike, is held back until the window has room; the first request of another
   order that finds none is refused, and its account halted.
+- **Requests** (ORD-08 to ORD-10) are held back until the window has room. Cancels and the
+  venues' dead man's switches count among them, and are themselves never held back nor refused.
 - **Counts per cycle, hour and day** (EXP-15 to EXP-17) are of what was sent: every slice and every
   try, not the lines of a plan, and no cancels. A plan is not begun whose slices alone need more
   than its cycle may send: raise the mandate's `max_slice` or `actions_cycle`; tries beyond that may

@@ -76,7 +76,8 @@ class ControlsConfig(Value):
         of an order that was begun waits for room; the first request of another one that finds
         none halts the account.
     messages_account, messages_login, messages_owner, message_window_s
-        Most requests that change something within the window.
+        Most requests that change something within the window. Cancels and the dead man's switch
+        count, and are never held back themselves.
     position_value
         Most value of one position with its working orders.
     gross_account, gross_owner, gross_venue, gross_portfolio

@@ -286,6 +286,7 @@ class Orders:
             return quote
         if not await self._requests.arm(place, intent):
             return None
+        await self._requests.pace(leg.order.account)
         # The switch may have been slow: prices and stamp of what is sent have to be young.
         again = await self._quote(leg)
         if isinstance(again, Short):

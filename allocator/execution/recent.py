@@ -61,6 +61,7 @@ class Recent:
         self._cycles: dict[str, Volume] = {}
         self._ahead: list[Past] = []
         self._messages_ahead: list[Message] = []
+        self._unwritten: list[Message] = []
         self._first_seen: dict[datetime, datetime] = {}
         self._now: datetime | None = None
 
@@ -85,6 +86,9 @@ class Recent:
         for row in sorted(attempts, key=lambda row: (row.intent_at, row.client_id)):
             self.add(_book_of(row, book, made_for), row)
         self._messages += [(at, (account,)) for at, account in cancels]
+        last = max((at for at, _ in self._unwritten), default=None)
+        self._unwritten = [row for row in self._unwritten if last and row[0] > last - DAY]
+        self._messages += self._unwritten
         self._messages.sort(key=lambda row: row[0])
 
     def by(self, now: datetime) -> None:
@@ -111,11 +115,20 @@ class Recent:
         self._cycles[attempt.plan_hash] = _plus(before, one)
         self.message(asks(intent), at)
 
-    def message(self, accounts: Collection[str], at: datetime) -> None:
-        """Count a request that changes something, cancels among them."""
+    def message(self, accounts: Collection[str], at: datetime, *, written: bool = True) -> None:
+        """Count a request that changes something, cancels among them.
+
+        Parameters
+        ----------
+        written
+            Whether the journal knows of it; what it does not is kept from plan to plan here, and
+            is not counted after a restart.
+        """
         if self._messages:
             at = max(at, self._messages[-1][0])
         self._messages.append((at, accounts))
+        if not written:
+            self._unwritten.append((at, accounts))
 
     def messages(self, accounts: Collection[str], since: datetime) -> int:
         """Count requests of any of these accounts after a time."""

@@ -145,14 +145,17 @@ class Switches:
 
     def _is_due(self, account: str) -> bool:
         """Whether a switch is to be set: never set, or a third of its time may be over."""
-        armed = self._shell.armed.get(account, LONG_AGO)
-        # Of one that was set in the future, by a clock that was set back, nobody can tell.
-        due = not armed <= self._shell.clock.now() < self._due_at(account)
+        due = self._shell.clock.now() >= self._due_at(account)
         return due and account not in self._shell.asking
 
     def _due_at(self, account: str) -> datetime:
-        armed = self._shell.armed.get(account, LONG_AGO)
-        return armed + timedelta(seconds=self._asked_s(account) / 3)
+        """Tell when a switch is due; a clock that is set back adds at most another third.
+
+        By as much as it was set back, if that is less than the time since the switch was set; else
+        the switch was set in the future, of which nobody can tell, and is due at once.
+        """
+        armed, now = self._shell.armed.get(account, LONG_AGO), self._shell.clock.now()
+        return now if armed > now else armed + timedelta(seconds=self._asked_s(account) / 3)
 
     async def _set(self, account: str) -> Outcome:
         asked, began = self._asked_s(account), self._shell.clock.now()
@@ -174,6 +177,8 @@ class Switches:
         assert isinstance(venue, DeadMan)
         # A switch that is set anew is not written down: nothing else would stop an earlier leader.
         self._journal.check_lead()
+        # Counted as a venue counts it, so that orders make room for it; never held back for them.
+        self._shell.recent.message((account,), self._shell.clock.now(), written=False)
         return await answer(self._shell, venue, venue.cancel_after(seconds))
 
 

@@ -337,3 +337,47 @@ def test_a_leader_that_was_followed_takes_no_switch_back(engine: Engine) -> None
     with pytest.raises(FencedError):
         asyncio.run(executor._switches.take_back())
     assert at.told == []
+
+
+@pytest.mark.parametrize(("apart_s", "due"), [
+    (-3600, True), (-0.001, True), (0, False), (3.3, False), (3.4, True), (3600, True),
+])  # fmt: skip
+def test_a_switch_is_due_after_a_third_of_its_time_and_at_once_if_dated_ahead(
+    lite: Engine, apart_s: float, due: bool
+) -> None:
+    """A clock that was set back tells of no switch how long ago it was set."""
+    at = Exchange(lite)
+    shell = at.executor()._shell
+    now = at.desk.clock.now()
+    shell.armed["a"] = now - timedelta(seconds=apart_s)
+    switches = Switches(shell)
+    assert switches.must_arm("a") is due
+    assert (switches.next_s() <= 0) is due
+    asyncio.run(switches.renew_all())
+    assert at.told == ([10] if due else [])
+    if due:
+        assert shell.armed["a"] == now
+
+
+def test_the_switch_counts_among_the_requests_of_its_account(lite: Engine) -> None:
+    at = Exchange(lite)
+    executor, begun = at.executor(), at.desk.clock.now()
+    made = at.desk.plan(SINGLE)
+    assert asyncio.run(executor.run(made, at.desk.start, at.desk.mandate)).status == "done"
+    history = at.desk.journal().history
+    sent, cancels = report_attempts(at), history.cancels_since(begun)
+    assert len(at.told) > 2
+    known = executor._shell.recent.messages(["a"], begun - timedelta(seconds=1))
+    assert known == len(sent) + len(cancels) + len(at.told)
+    # The record does not have them; the next plan of this process counts them all the same.
+    executor._shell.recent.load(None, [], [])
+    assert executor._shell.recent.messages(["a"], begun - timedelta(seconds=1)) == len(at.told)
+
+
+def test_no_limit_of_requests_refuses_the_switch_or_an_order_for_it(lite: Engine) -> None:
+    at = Exchange(lite)
+    at.desk.controls = wide(dead_man_s=5, messages_account=1, messages_owner=1)
+    report = at.run()
+    assert report.status == "done", report.why
+    assert any(row.intent.style == "post_only" for row in report_attempts(at))
+    assert at.desk.journal().history.breakers() == ()
