@@ -258,11 +258,8 @@ class Executor:
 
     async def _carry(self, run: Run, begin: _Begin, *, resumed: bool = False) -> ExecutionReport:
         """Go through a plan from wherever it stands to its end."""
-        journal, shell = run.shell.journal, run.shell
-        since = shell.clock.now() - DAY
-        history = journal.history
-        sent, cancels = history.attempts_since(since), history.cancels_since(since)
-        shell.recent.load(run.book, sent, cancels, cache(partial(_made_for, history)))
+        journal = run.shell.journal
+        _count_anew(run)
         course = Course(run.shell.clock.now(), resumed)
         gave_up = False
         try:
@@ -330,6 +327,16 @@ class Executor:
             run.set_stage(seqs, Stage.SUPERSEDED, why)
         for action in rest:
             run.tell_stage(action, Stage.SUPERSEDED, why)
+
+
+def _count_anew(run: Run) -> None:
+    """Count what the record has of the last day, for the controls."""
+    shell, now = run.shell, run.shell.clock.now()
+    history = shell.journal.history
+    sent, cancels = history.attempts_since(now - DAY), history.cancels_since(now - DAY)
+    last = max((*(row.intent_at for row in sent), *(at for at, _ in cancels)), default=now)
+    written = history.written_by(now) if last > now else {}
+    shell.recent.load(run.book, sent, cancels, cache(partial(_made_for, history)), written)
 
 
 def _made_for(history: History, plan_hash: str) -> Book | None:

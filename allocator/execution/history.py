@@ -188,6 +188,28 @@ class History:
         with self._session() as session:
             return tuple(session.exec(query.order_by(col(EventRow.seq))))
 
+    def written_by(self, now: datetime) -> dict[datetime, datetime]:
+        """Tell by when what is stamped later than now was written, by its stamp.
+
+        A clock that was ahead has stamped it. The audit is in the order of writing, so what follows
+        there under a stamp that has come bounds it; now, where nothing does.
+        """
+        first = select(func.min(EventRow.seq)).where(EventRow.at > now).scalar_subquery()
+        query = select(EventRow.at, EventRow.subject).where(EventRow.seq >= first)
+        with self._session() as session:
+            rows = session.exec(query.order_by(col(EventRow.seq).desc())).all()
+            sent = select(AttemptRow).where(AttemptRow.intent_at > now)
+            stamps = {f"{audit.ATTEMPT}{r.client_id}": r.intent_at for r in session.exec(sent)}
+        known, out, begun = now, dict[datetime, datetime](), dict[datetime, datetime]()
+        for at, subject in rows:
+            if at <= now:
+                known = min(known, at)
+            else:
+                out.setdefault(at, known)
+            if subject in stamps:  # the first line of several says when it was sent
+                begun[stamps[subject]] = known
+        return out | begun
+
     def shortfalls(self, hash_: str | None = None, limit: int = 10_000) -> tuple[Measured, ...]:
         """List what actions came to, of one plan or of all, the latest first."""
         query = select(ShortfallRow).order_by(col(ShortfallRow.id).desc()).limit(limit)

@@ -7,7 +7,7 @@ restart and no request has to read a day's record again.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -52,7 +52,10 @@ class Recent:
     """Requests of the last day, in order.
 
     What a clock that was ahead has stamped is kept apart, and counts from when it was first seen to
-    be ahead: by its stamp it would be of every window for as long as the clock was ahead.
+    be ahead, or was written by the order of the audit if that is earlier: by its stamp it would be
+    of every window for as long as the clock was ahead. Once that time has come it counts by its
+    stamp again, as it may be now's clock that was wrong: to count twice refuses too much, never too
+    little.
     """
 
     def __init__(self) -> None:
@@ -71,6 +74,7 @@ class Recent:
         attempts: Iterable[Attempt],
         cancels: Iterable[tuple[datetime, str]],
         made_for: MadeFor = lambda _plan: None,
+        written: Mapping[datetime, datetime] | None = None,
     ) -> None:
         """Begin anew with what the journal knows.
 
@@ -80,9 +84,13 @@ class Recent:
             When an order was asked to be cancelled, and of which account.
         made_for
             Tells the book of an earlier plan, for instruments that this one no longer has.
+        written
+            By when what a clock ahead has stamped was written, by its stamp.
         """
         self._rows, self._cycles, self._messages = [], {}, []
         self._ahead, self._messages_ahead = [], []
+        for stamp, at in (written or {}).items():
+            self._first_seen[stamp] = min(self._first_seen.get(stamp, at), at)
         for row in sorted(attempts, key=lambda row: (row.intent_at, row.client_id)):
             self.add(_book_of(row, book, made_for), row)
         self._messages += [(at, (account,)) for at, account in cancels]

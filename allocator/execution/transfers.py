@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from allocator.execution.asking import look, read_quote
@@ -36,6 +36,7 @@ class Transfers:
         self._run = run
         self._requests = requests
         self._journal = run.shell.journal
+        self._written = dict[str, datetime]()
 
     def may_start(self, action: Transfer) -> bool:
         """Whether a transfer may be sent beside those under way.
@@ -113,8 +114,19 @@ class Transfers:
     def next_look_s(self) -> Decimal:
         """Tell how long to wait before the next look: the longer they take, the longer."""
         now = self._run.shell.clock.now()
-        waited = [(now - row.intent_at).total_seconds() for row in self.under_way()]
+        waited = [(now - self._sent_at(row)).total_seconds() for row in self.under_way()]
         return min(MOST_WAIT_S, Decimal(str(min(waited, default=0))) / 10)
+
+    def _sent_at(self, attempt: Attempt) -> datetime:
+        """Tell when money was sent; of what a clock ahead stamped, by when it was written.
+
+        By its stamp it would be late only once the time by which the clock was ahead is over too.
+        """
+        now, id_ = self._run.shell.clock.now(), attempt.client_id
+        if attempt.intent_at > now and id_ not in self._written:
+            written = self._journal.history.written_by(now)
+            self._written[id_] = written.get(attempt.intent_at, now)
+        return min(attempt.intent_at, self._written.get(id_, attempt.intent_at))
 
     async def follow(self) -> None:
         """Look at every transfer under way once; one that is late goes to an operator."""
@@ -124,7 +136,8 @@ class Transfers:
             now = attempt
             if isinstance(finding, Found):
                 now = await self._requests.take(attempt, finding)
-            late = attempt.intent_at + timedelta(seconds=float(shell.config.transfer_timeout_s))
+            longest = timedelta(seconds=float(shell.config.transfer_timeout_s))
+            late = self._sent_at(attempt) + longest
             if now.state is State.IN_TRANSIT and shell.clock.now() >= late:
                 late_ = self._journal.hand_over(attempt.client_id, "did not arrive in time")
                 now = self._run.keep(late_)

@@ -233,9 +233,12 @@ def test_what_a_clock_ahead_stamped_counts_as_of_now_once_it_is_right(
     assert desk.journal().history.breakers() == ()
 
 
-def test_what_a_clock_ahead_stamped_is_counted_for_an_hour_and_no_longer(lite: Engine) -> None:
-    """From plan to plan, as each counts anew what the journal knows."""
-    desk = Desk.open(lite, mandate=WHOLE)
+@pytest.mark.parametrize("restarts", [False, True])
+def test_what_a_clock_ahead_stamped_is_counted_for_an_hour_and_no_longer(
+    engine: Engine, *, restarts: bool
+) -> None:
+    """From plan to plan and from start to start, as each counts anew what the journal knows."""
+    desk = Desk.open(engine, mandate=WHOLE)
     right = desk.clock.now()
     desk.clock.at = right + timedelta(hours=10)
     desk.start = asyncio.run(gathered(desk))
@@ -246,5 +249,6 @@ def test_what_a_clock_ahead_stamped_is_counted_for_an_hour_and_no_longer(lite: E
         desk.clock.at = right + timedelta(minutes=minutes)
         desk.start = asyncio.run(gathered(desk))
         made = desk.plan(order(1, "a", "buy", f"0.{minutes + 100}"))
+        executor = desk.executor() if restarts else executor
         report = asyncio.run(executor.run(made, desk.start, desk.mandate))
         assert ("ACTIONS_HOUR" not in report.why) is goes, minutes

@@ -194,3 +194,31 @@ def test_no_crash_leaves_an_action_of_a_plan_that_was_given_up_working(
     desk.resume()
     assert desk.stages() == {1: "done", 2: "superseded"}
     assert desk.journal().history.verify() == ()
+
+
+def test_a_transfer_that_a_clock_ahead_stamped_is_late_by_the_right_one(engine: Engine) -> None:
+    """Each start looks once, and none begins to count anew."""
+    slow = [{**row, "latency_s": "1000000"} for row in ROUTES]
+    desk = Desk.open(engine, start=snapshot(routes=slow))
+    right = desk.clock.now()
+    desk.clock.at = right + timedelta(hours=10)
+    desk.start = snapshot(routes=slow, as_of=desk.clock.at)
+
+    def die(row: Any) -> None:
+        if row.state == "in_transit":
+            raise Crash
+
+    desk.watch = die
+    with pytest.raises(Crash):
+        desk.run(transfer(1, "1000"))
+    desk.watch = lambda row: None
+    for minutes, state in (
+        (1, "in_transit"),
+        (6, "in_transit"),
+        (10, "in_transit"),
+        (12, "manual"),
+    ):
+        desk.clock.at = right + timedelta(minutes=minutes)
+        desk.resume()
+        history = desk.journal().history
+        assert [row.state for row in history.attempts_since(right)] == [state], minutes
