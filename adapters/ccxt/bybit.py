@@ -259,7 +259,7 @@ class Bybit(ReadsAccounts, ReadsMarkets, ReadsNetworks):
             "rows",
         )
         return [
-            deposit_by(row, address="toAddress")
+            deposit_by(row, address="toAddress", venue_id="id")
             for row in rows
             if row.get("txID") == txid and str(row.get("status")) == "3"
         ]

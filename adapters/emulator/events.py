@@ -22,9 +22,10 @@ COUNTDOWN = "countdown"
 def catch_up(exchange: Exchange) -> None:
     """Carry out everything that fell due up to now."""
     now_ms = exchange.clock.now_ms()
-    for withdrawal in exchange.ledger.withdrawals.by("status", "pending"):
-        if withdrawal.due_ms <= now_ms:
-            _arrive(exchange, withdrawal)
+    for status in ("pending", "sent"):
+        for withdrawal in exchange.ledger.withdrawals.by("status", status):
+            if withdrawal.due_ms <= now_ms:
+                _arrive(exchange, withdrawal)
     for transfer in exchange.ledger.transfers.by("status", "pending"):
         if transfer.due_ms <= now_ms:
             exchange.ledger.credit(

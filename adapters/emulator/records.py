@@ -211,11 +211,16 @@ class Withdrawal:
     fee: Decimal
     address: str
     tag: str
-    status: Literal["pending", "done"]
+    status: Literal["pending", "sent", "done"]
     txid: str
     seq: int
     time_ms: int
     due_ms: int
+
+    @property
+    def left(self) -> bool:
+        """Whether it is on its chain; it arrives no earlier."""
+        return self.status != "pending"
 
 
 @dataclass(frozen=True, slots=True)

@@ -306,7 +306,7 @@ def _transferred(done: Transfer) -> dict[str, Json]:
 
 
 def _withdrawn(done: Withdrawal) -> Json:
-    over = done.status == "done"
+    over = done.left
     return {
         "coin": done.coin,
         "chain": done.chain,
