@@ -214,11 +214,7 @@ class Gate(ReadsAccounts, ReadsMarkets, Withdraws, SendsNoMoves):
         return Found(venue_id=intent.client_id, state=state, filled=filled)
 
     async def deposits(self, target: Place, asset: str, txid: str) -> list[Deposit]:
-        """List what of a transaction was credited, by its hash and the record's own id.
-
-        The model DepositRecord calls the record's address and chain those of a withdrawal: whose
-        they are of a deposit no page says.
-        """
+        """List what of a transaction was credited; see `gateio_funds`."""
         reply = await target.login.call("private_wallet_get_deposits", {"currency": asset})
         rows = listed(reply, "deposits")
         return [
