@@ -16,7 +16,7 @@ from decimal import Decimal
 from allocator.adapters.ccxt.dialect import Deposit, Withdrawal
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
-from allocator.models.base import plain
+from allocator.models.base import ZERO, plain
 from allocator.models.config import AddressConfig
 from allocator.models.errors import VenueError
 from allocator.models.intents import TransferIntent
@@ -30,11 +30,26 @@ def deposit_by(  # noqa: PLR0913 - a word for each field
     tag: str = "tag",
     network: str = "chain",
     venue_id: str | None = None,
+    fee: str | None = None,
 ) -> Deposit:
-    """Read the record of a deposit by a venue's words for its fields."""
+    """Read the record of a deposit by a venue's words for its fields.
+
+    Parameters
+    ----------
+    fee
+        What the venue keeps of a deposit. No page says whether its amount is before or after that:
+        it is taken off, so that no more is taken for arrived than did arrive.
+    """
     address, tag, network = (str(row.get(key) or "") for key in (address, tag, network))
     name = "" if venue_id is None else str(row.get(venue_id) or "")
-    return Deposit(number(row.get(amount)), address, tag, network, name)
+    kept = ZERO if fee is None else number(row.get(fee)) or ZERO
+    return Deposit(_less(number(row.get(amount)), kept), address, tag, network, name)
+
+
+@exactly
+def _less(amount: Decimal | None, kept: Decimal) -> Decimal | None:
+    """Take off what the venue kept; what it may have given besides is not told as arrived."""
+    return None if amount is None else amount - max(kept, ZERO)
 
 
 def arrived_as(  # noqa: PLR0913 - both ends of one withdrawal

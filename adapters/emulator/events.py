@@ -88,7 +88,10 @@ def _arrive(exchange: Exchange, withdrawal: Withdrawal) -> None:
     if not found:
         return
     home = found[0]
-    ledger.credit(home.user, home.wallet, withdrawal.coin, withdrawal.amount)
+    there = (exchange.venue_of(home.user).name, home.coin, home.chain)
+    chains = exchange.world.chains
+    fee = sum((c.deposit_fee for c in chains if (c.venue, c.coin, c.name) == there), Decimal(0))
+    ledger.credit(home.user, home.wallet, withdrawal.coin, withdrawal.amount - fee)
     seq = ledger.next("deposit")
     ledger.deposits.put(
         Deposit(
@@ -103,6 +106,7 @@ def _arrive(exchange: Exchange, withdrawal: Withdrawal) -> None:
             txid=withdrawal.txid,
             seq=seq,
             time_ms=withdrawal.due_ms,
+            fee=fee,
         )
     )
 

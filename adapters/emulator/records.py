@@ -225,7 +225,7 @@ class Withdrawal:
 
 @dataclass(frozen=True, slots=True)
 class Deposit:
-    """Coins that arrived from an address outside the venue."""
+    """Coins that arrived from an address outside the venue; `fee` of them was not credited."""
 
     id: str
     user: str
@@ -238,6 +238,7 @@ class Deposit:
     txid: str
     seq: int
     time_ms: int
+    fee: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)

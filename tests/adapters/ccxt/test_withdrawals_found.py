@@ -96,6 +96,36 @@ def test_another_deposit_of_the_same_transaction_settles_nothing(
     assert played.find(words.venue_id).state == "settled"
 
 
+def test_an_equal_deposit_of_another_transaction_settles_nothing(played: Played) -> None:
+    words, table, other = played.words, played.venue.table, "f" * 64
+    table[words.records] = words.listed(words.record(KEY))
+    table |= credited(words, {"txid": other, "tradeId": other, "walletTxId": f"{other}@x"})
+    assert played.find(words.venue_id).state == "in_transit"
+
+
+@pytest.mark.parametrize(
+    ("amount", "fee", "finding"),
+    [
+        ("21", "0", "settled"),
+        ("21.5", "0.5", "settled"),
+        ("21", "0.000001", "unsure"),
+        ("20.9", "-0.1", "unsure"),
+        ("21", "-0.1", "settled"),
+        ("21", "", "settled"),
+        ("21", "much", "in_transit"),
+    ],
+)
+def test_what_kucoin_keeps_of_a_deposit_has_not_arrived(
+    monkeypatch: pytest.MonkeyPatch, amount: str, fee: str, finding: str
+) -> None:
+    with withdrawing("kucoinfutures", monkeypatch) as played:
+        words = played.words
+        played.venue.table[words.records] = words.listed(words.record(KEY))
+        played.venue.table |= credited(words, {"amount": amount, "fee": fee})
+        told = played.find(words.venue_id)
+        assert getattr(told, "state", told.finding) == finding
+
+
 @pytest.mark.parametrize("deposits", [1, 2])
 def test_of_two_equal_withdrawals_in_one_transaction_each_may_have_arrived_as_any_deposit(
     played: Played, deposits: int
