@@ -136,6 +136,9 @@ class Found(Value):
         Of the fills; None: not filled, or not told.
     fees
         Charges so far by asset (units, positive is paid).
+    arrivals
+        Names of deposits that a settled transfer may have arrived as, each one's for good; one of
+        them settled it, and it settles no other. Empty: its venue does not tell.
     """
 
     finding: Literal["found"] = "found"
@@ -145,6 +148,7 @@ class Found(Value):
     average_price: Num | None = None
     fees: Mapping[str, Num] = Field(default_factory=dict[str, Num])
     venue_time: Utc | None = None
+    arrivals: tuple[VenueId, ...] = ()
 
 
 class AbsentNow(Value):

@@ -106,6 +106,8 @@ class AttemptRow(Record, table=True):
         After this the venue refuses the request: intent time plus receive window.
     filled
         Contracts, or asset units that arrived.
+    settled_by
+        The deposit that a transfer arrived as; None: not told.
     """
 
     __tablename__ = "attempt"
@@ -132,6 +134,7 @@ class AttemptRow(Record, table=True):
     fees_json: str = Field(default="{}", sa_column=Column(Text, nullable=False))
     reason: str = Field(default="", sa_column=Column(Text, nullable=False))
     updated_at: datetime = Field(sa_type=UtcTime)
+    settled_by: str | None = Field(default=None, max_length=200, index=True, unique=True)
 
 
 class EventRow(Record, table=True):

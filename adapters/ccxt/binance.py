@@ -257,7 +257,7 @@ class Binance(ReadsAccounts, ReadsMarkets, ReadsNetworks):
             )
         )
         return [
-            deposit_by(row, tag="addressTag", network="network")
+            deposit_by(row, tag="addressTag", network="network", venue_id="id")
             for row in found
             if row.get("txId") == txid and str(row.get("status")) in CREDITED
         ]

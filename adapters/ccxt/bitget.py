@@ -180,7 +180,7 @@ class Bitget(ReadsAccounts, ReadsMarkets, Withdraws, SendsNoMoves):
         asked = {"coin": asset, "startTime": now_ms - WEEK_MS, "endTime": now_ms, "limit": 100}
         rows = rows_of(await target.login.call(endpoint, asked), endpoint)
         return [
-            deposit_by(row, amount="size", address="toAddress")
+            deposit_by(row, amount="size", address="toAddress", venue_id="orderId")
             for row in rows
             if row.get("tradeId") == txid and row.get("status") == "success"
         ]

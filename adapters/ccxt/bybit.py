@@ -1,7 +1,8 @@
 """Bybit v5, unified account: facts, and how actions are sent and looked up.
 
 Sources: the venue's pages v5/order/create-order, v5/order/open-order, v5/order/order-list,
-v5/asset/transfer/unitransfer, v5/asset/withdraw, v5/position/move-position, v5/error.
+v5/asset/transfer/unitransfer, v5/asset/withdraw, v5/asset/deposit/deposit-record,
+v5/position/move-position, v5/position/move-position-history, v5/error.
 Calls go through ccxt's implicit methods, so that nothing but what stands here is in a request.
 """
 
@@ -251,7 +252,7 @@ class Bybit(ReadsAccounts, ReadsMarkets, ReadsNetworks):
         )
 
     async def deposits(self, target: Place, asset: str, txid: str) -> list[Deposit]:
-        """List what of a transaction was credited; 3 is the venue's word for success."""
+        """List what of a transaction was credited, less its fee; 3 is the word for success."""
         rows = await pages(
             target.login,
             "private_get_v5_asset_deposit_query_record",
@@ -259,7 +260,7 @@ class Bybit(ReadsAccounts, ReadsMarkets, ReadsNetworks):
             "rows",
         )
         return [
-            deposit_by(row, address="toAddress")
+            deposit_by(row, address="toAddress", venue_id="id", fee="depositFee")
             for row in rows
             if row.get("txID") == txid and str(row.get("status")) == "3"
         ]

@@ -1,86 +1,111 @@
-"""Deposits that withdrawals of ours arrived as: which is whose.
+"""Deposits that withdrawals of ours arrived as: which may be whose.
 
 A venue may put several withdrawals into one transaction, so that its id alone says of none that it
-arrived. Amount and address tell, and two that are equal have a deposit each; what this process
-settled is remembered for that, what another one did is not.
+arrived. Amount and address tell, and two that are equal have a deposit each. Which deposit settled
+which is not known here: every one that may be a withdrawal's is told by a name that stays the same,
+and whoever keeps the record lets each settle one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from allocator.adapters.ccxt.dialect import Deposit, Withdrawal
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
-from allocator.models.base import plain
+from allocator.models.base import ZERO, plain
 from allocator.models.config import AddressConfig
 from allocator.models.errors import VenueError
 from allocator.models.intents import TransferIntent
 
 
-def deposit_by(
+def deposit_by(  # noqa: PLR0913 - a word for each field
     row: JsonObject,
     *,
     amount: str = "amount",
     address: str = "address",
     tag: str = "tag",
     network: str = "chain",
+    venue_id: str | None = None,
+    fee: str | None = None,
 ) -> Deposit:
-    """Read the record of a deposit by a venue's words for its fields."""
+    """Read the record of a deposit by a venue's words for its fields.
+
+    Parameters
+    ----------
+    fee
+        What the venue keeps of a deposit. No page says whether its amount is before or after that:
+        it is taken off, so that no more is taken for arrived than did arrive.
+    """
     address, tag, network = (str(row.get(key) or "") for key in (address, tag, network))
-    return Deposit(number(row.get(amount)), address, tag, network)
+    name = "" if venue_id is None else str(row.get(venue_id) or "")
+    kept = ZERO if fee is None else number(row.get(fee)) or ZERO
+    return Deposit(_less(number(row.get(amount)), kept), address, tag, network, name)
 
 
-@dataclass(slots=True)
-class Arrivals:
-    """Which withdrawal each credited amount of a transaction was taken for, by client id."""
+@exactly
+def _less(amount: Decimal | None, kept: Decimal) -> Decimal | None:
+    """Take off what the venue kept; what it may have given besides is not told as arrived."""
+    return None if amount is None else amount - max(kept, ZERO)
 
-    taken: dict[tuple[str, str], dict[str, Decimal]] = field(
-        default_factory=dict[tuple[str, str], dict[str, Decimal]]
-    )
 
-    def settle(  # noqa: PLR0913 - both ends of one withdrawal
-        self,
-        sent: Withdrawal,
-        found: Sequence[Deposit],
-        address: AddressConfig,
-        intent: TransferIntent,
-        target: str,
-        *,
-        one_venue: bool,
-    ) -> bool:
-        """Tell whether a withdrawal was credited by the deposits of its transaction.
+def arrived_as(  # noqa: PLR0913 - both ends of one withdrawal
+    sent: Withdrawal,
+    found: Sequence[Deposit],
+    address: AddressConfig,
+    intent: TransferIntent,
+    target: str,
+    *,
+    one_venue: bool,
+) -> tuple[str, ...]:
+    """Name the deposits of a withdrawal's transaction that it may have arrived as.
 
-        Parameters
-        ----------
-        target
-            The venue that receives.
-        one_venue
-            Whether it is the sending one as well, so that a network has one name at both.
+    Parameters
+    ----------
+    target
+        The venue that receives.
+    one_venue
+        Whether it is the sending one as well, so that a network has one name at both.
 
-        Raises
-        ------
-        VenueError
-            When something else was credited, or what was is another withdrawal of the same amount.
-        """
-        if not found:
-            return False
-        fitting = [row for row in found if _is_ours(row, sent, address, intent, one_venue)]
-        taken = self.taken.setdefault((target, sent.txid or ""), {})
-        others = [amount for name, amount in taken.items() if name != intent.client_id]
-        for row in fitting:
-            same = sum(one.amount == row.amount for one in fitting)
-            if row.amount is not None and others.count(row.amount) < same:
-                taken[intent.client_id] = row.amount
-                return True
+    Returns
+    -------
+    Names as `Found.arrivals` has them; empty: nothing of it was credited yet.
+
+    Raises
+    ------
+    VenueError
+        When something else was credited.
+    """
+    rows = _named(found, target, sent.txid or "")
+    ours = (name for name, row in rows if _is_ours(row, sent, address, intent, one_venue))
+    names = tuple(dict.fromkeys(ours))
+    if found and not names:
         credited = ", ".join(_told(row, intent.asset) for row in found)
-        why = ", which another withdrawal was settled by" if fitting else ""
         raise VenueError(
-            f"transaction {sent.txid} of withdrawal {sent.venue_id} was credited as {credited}"
-            f"{why}, and {plain(intent.amount)} {intent.asset} to {address.address} were to arrive"
+            f"transaction {sent.txid} of withdrawal {sent.venue_id} was credited as {credited}, "
+            f"and {plain(intent.amount)} {intent.asset} to {address.address} were to arrive"
         )
+    return names
+
+
+def _named(found: Sequence[Deposit], target: str, txid: str) -> Iterator[tuple[str, Deposit]]:
+    """Name deposits by the venue's own ids, else by all that is told of them.
+
+    Of those that are told alike nobody can say which is which, and nobody has to: they are
+    numbered, so that there are as many names as deposits.
+    """
+    alike = Counter[str]()
+    for row in found:
+        if row.venue_id:
+            yield f"{target} {row.venue_id}", row
+            continue
+        amount = "" if row.amount is None else plain(row.amount)
+        told = "\n".join((txid, amount, row.address.casefold(), row.tag, row.network))
+        alike[told] += 1
+        yield f"{target} {hashlib.sha256(told.encode()).hexdigest()} {alike[told]}", row
 
 
 @exactly

@@ -133,12 +133,15 @@ class Deposit:
         Asset units; None: the record does not tell them.
     address, tag, network
         Where it arrived, in the receiving venue's words; empty: the record does not tell.
+    venue_id
+        The venue's own id of this deposit and no other; empty: it has none.
     """
 
     amount: Decimal | None
     address: str = ""
     tag: str = ""
     network: str = ""
+    venue_id: str = ""
 
 
 class Dialect(Protocol):

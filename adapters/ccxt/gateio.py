@@ -214,11 +214,11 @@ class Gate(ReadsAccounts, ReadsMarkets, Withdraws, SendsNoMoves):
         return Found(venue_id=intent.client_id, state=state, filled=filled)
 
     async def deposits(self, target: Place, asset: str, txid: str) -> list[Deposit]:
-        """List what of a transaction was credited; no page says whose address a record tells."""
+        """List what of a transaction was credited; see `gateio_funds`."""
         reply = await target.login.call("private_wallet_get_deposits", {"currency": asset})
         rows = listed(reply, "deposits")
         return [
-            Deposit(number(row.get("amount")))
+            Deposit(number(row.get("amount")), venue_id=str(row.get("id") or ""))
             for row in rows if row.get("txid") == txid and row.get("status") == "DONE"
         ]  # fmt: skip
 

@@ -1,8 +1,9 @@
 """Gate v4: withdrawals, sent and looked up, and what networks ask for them.
 
 Sources: the venue's pages "Withdraw", "Get withdrawal records", "Query withdrawal status", "Query
-chains supported for specified currency", "Query withdrawal address whitelist" (model SavedAddress)
-and its table of labels (API v4, as copied on 27 May 2026).
+chains supported for specified currency", "Query withdrawal address whitelist" (model SavedAddress),
+"Get deposit records" (model DepositRecord, as its own client's repository gate/gateapi-python
+describes it) and its table of labels (API v4, as copied on 27 May 2026).
 
 * The amount that is asked for includes the fee, which no page says: of 9 USDT with a fee of 2 that
   left, 7 were sent (ccxt, pull request 17071). Were the fee charged besides, as much more would
@@ -13,6 +14,9 @@ and its table of labels (API v4, as copied on 27 May 2026).
   asked for by it. Whether a second withdrawal with the same one is refused is not told by any page.
 * An address has to stand in the user's address book for the same network, verified, with the same
   tag: that is read before each withdrawal.
+* A deposit is a withdrawal's by ``txid``, the transaction's hash, which both records have, and by
+  its amount; its own ``id`` tells it from an equal one. ``address`` and ``chain`` are described as
+  those of a withdrawal: whose they are of a deposit no page says, so nothing is held against them.
 * ``FAIL`` is a failure on its chain that waits to be confirmed: nothing came back yet. ``INVALID``
   and ``BCODE``, which the page "Withdraw" alone names, say nothing that is relied on.
 """

@@ -214,11 +214,11 @@ class KuCoin(ReadsAccounts, ReadsMarkets, Withdraws, SendsNoMoves):
         return _found_transfer(same[0], intent) if same else None
 
     async def deposits(self, target: Place, asset: str, txid: str) -> list[Deposit]:
-        """List what of a transaction was credited to the main wallet."""
+        """List what of a transaction was credited to the main wallet, less its fee."""
         asked = {"currency": asset, "status": "SUCCESS"}
         rows = await pages(target.login, "private_get_deposits", asked)
         return [
-            deposit_by(row, tag="memo")
+            deposit_by(row, tag="memo", fee="fee")
             for row in rows
             if str(row.get("walletTxId") or "").split("@")[0] == txid
         ]

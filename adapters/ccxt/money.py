@@ -14,7 +14,7 @@ from datetime import datetime
 
 from allocator.adapters.ccxt.alike import Alike
 from allocator.adapters.ccxt.budgets import hurry
-from allocator.adapters.ccxt.deposits import Arrivals
+from allocator.adapters.ccxt.deposits import arrived_as
 from allocator.adapters.ccxt.dialect import Deposit, Dialect, Trace, leads
 from allocator.adapters.ccxt.failures import NotSentError
 from allocator.adapters.ccxt.place import Place
@@ -34,8 +34,6 @@ class Directory:
     ----------
     alike
         What was sent without a key, over every account: some records do not tell the ends.
-    arrivals
-        Which deposits withdrawals were settled by, over every venue.
     routes
         What each address is registered for, by the route's id.
     """
@@ -44,7 +42,6 @@ class Directory:
     dialects: Mapping[str, Dialect]
     addresses: Mapping[str, AddressConfig]
     alike: Alike = field(default_factory=Alike)
-    arrivals: Arrivals = field(default_factory=Arrivals)
     routes: Mapping[str, Route] = field(default_factory=dict[str, Route])
 
     def place(self, account: str) -> Place:
@@ -161,9 +158,10 @@ class Money:
             return None
         check_same(sent, address, intent)
         found = await self._deposits(target, intent.asset, sent.txid)
-        arrived = self.directory.arrivals.settle(
+        arrivals = arrived_as(
             sent, found, address, intent, target.venue, one_venue=target.venue == self.venue
         )
+        arrived = bool(arrivals)
         if sent.failed and arrived:
             raise VenueError(f"withdrawal {sent.venue_id} failed, and its transaction arrived")
         return Found(
@@ -172,6 +170,7 @@ class Money:
             filled=intent.amount if arrived else ZERO,
             fees={intent.asset: sent.fee} if sent.fee else {},
             venue_time=sent.at,
+            arrivals=arrivals,
         )
 
     async def _deposits(self, target: Place, asset: str, txid: str | None) -> Sequence[Deposit]:

@@ -154,7 +154,7 @@ async def deposits(target: Place, asset: str, txid: str) -> list[Deposit]:
     asked = {"ccy": asset, "txId": txid}
     found = rows(await target.login.call("private_get_asset_deposit_history", asked))
     return [
-        deposit_by(row, amount="amt", address="to")
+        deposit_by(row, amount="amt", address="to", venue_id="depId")
         for row in found
         if row.get("txId") == txid and text(row, "state") in CREDITED
     ]

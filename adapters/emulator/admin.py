@@ -10,6 +10,7 @@
 | POST /__emulator__/price | {coin, usd} | moves the index and the marks |
 | POST /__emulator__/funding | {instrument, rate} | sets the next funding rate |
 | POST /__emulator__/clock | {advance_ms} | moves time; dues are carried out |
+| POST /__emulator__/together | {txid} | sends what waits to leave in one transaction |
 | POST /__emulator__/faults | {rules: [...]} | replaces the fault rules |
 | POST /__emulator__/notice | {venue, state, ...} | what a venue tells of itself |
 | POST /__emulator__/waiting | {user, instrument, ...} | adds an order that waits for a trigger |
@@ -18,7 +19,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from decimal import Decimal
 
 from pydantic import TypeAdapter
@@ -117,6 +118,15 @@ def _clock(exchange: Exchange, params: dict[str, Json]) -> Json:
     return {"now_ms": exchange.clock.now_ms()}
 
 
+def _together(exchange: Exchange, params: dict[str, Json]) -> Json:
+    """Send every withdrawal that waits in one transaction; each arrives when it is due."""
+    ledger, txid = exchange.ledger, str(params["txid"])
+    pending = tuple(ledger.withdrawals.by("status", "pending"))
+    for row in pending:
+        ledger.withdrawals.put(replace(row, txid=txid, status="sent"))
+    return {"withdrawals": len(pending)}
+
+
 def _faults(exchange: Exchange, params: dict[str, Json]) -> Json:
     rules = TypeAdapter(list[Rule]).validate_python(params.get("rules", []))
     exchange.faults.rules = [Rule(Fault(r.kind), *_rest(r)) for r in rules]
@@ -155,6 +165,7 @@ ROUTES: dict[tuple[str, str], Callable[[Exchange, dict[str, Json]], Json]] = {
     ("POST", "price"): _price,
     ("POST", "funding"): _funding,
     ("POST", "clock"): _clock,
+    ("POST", "together"): _together,
     ("POST", "faults"): _faults,
     ("POST", "notice"): _notice,
     ("POST", "waiting"): _waiting,

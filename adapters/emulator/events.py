@@ -22,9 +22,10 @@ COUNTDOWN = "countdown"
 def catch_up(exchange: Exchange) -> None:
     """Carry out everything that fell due up to now."""
     now_ms = exchange.clock.now_ms()
-    for withdrawal in exchange.ledger.withdrawals.by("status", "pending"):
-        if withdrawal.due_ms <= now_ms:
-            _arrive(exchange, withdrawal)
+    for status in ("pending", "sent"):
+        for withdrawal in exchange.ledger.withdrawals.by("status", status):
+            if withdrawal.due_ms <= now_ms:
+                _arrive(exchange, withdrawal)
     for transfer in exchange.ledger.transfers.by("status", "pending"):
         if transfer.due_ms <= now_ms:
             exchange.ledger.credit(
@@ -87,7 +88,10 @@ def _arrive(exchange: Exchange, withdrawal: Withdrawal) -> None:
     if not found:
         return
     home = found[0]
-    ledger.credit(home.user, home.wallet, withdrawal.coin, withdrawal.amount)
+    there = (exchange.venue_of(home.user).name, home.coin, home.chain)
+    chains = exchange.world.chains
+    fee = sum((c.deposit_fee for c in chains if (c.venue, c.coin, c.name) == there), Decimal(0))
+    ledger.credit(home.user, home.wallet, withdrawal.coin, withdrawal.amount - fee)
     seq = ledger.next("deposit")
     ledger.deposits.put(
         Deposit(
@@ -102,6 +106,7 @@ def _arrive(exchange: Exchange, withdrawal: Withdrawal) -> None:
             txid=withdrawal.txid,
             seq=seq,
             time_ms=withdrawal.due_ms,
+            fee=fee,
         )
     )
 

@@ -40,7 +40,10 @@ PRECISION = 34
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A network a coin travels on, as one venue offers it. `name` is the venue's own word."""
+    """A network a coin travels on, as one venue offers it. `name` is the venue's own word.
+
+    What arrives is credited less `deposit_fee`.
+    """
 
     venue: str
     coin: str
@@ -51,6 +54,7 @@ class Chain:
     deposit_min: Decimal
     decimals: int
     confirmations: int
+    deposit_fee: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)

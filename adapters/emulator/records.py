@@ -211,16 +211,21 @@ class Withdrawal:
     fee: Decimal
     address: str
     tag: str
-    status: Literal["pending", "done"]
+    status: Literal["pending", "sent", "done"]
     txid: str
     seq: int
     time_ms: int
     due_ms: int
 
+    @property
+    def left(self) -> bool:
+        """Whether it is on its chain; it arrives no earlier."""
+        return self.status != "pending"
+
 
 @dataclass(frozen=True, slots=True)
 class Deposit:
-    """Coins that arrived from an address outside the venue."""
+    """Coins that arrived from an address outside the venue; `fee` of them was not credited."""
 
     id: str
     user: str
@@ -233,6 +238,7 @@ class Deposit:
     txid: str
     seq: int
     time_ms: int
+    fee: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,7 @@ def _attempts(session: Session, told: Told) -> Iterator[str]:
             "average_price": price,
             "fees": row.fees_json,
             "why": row.reason,
+            "settled_by": row.settled_by,
         }
         yield from _differ(subject, stands, says)
         if row.intent_hash != stands["request"]:

@@ -38,6 +38,8 @@ class Attempt:
         Charges so far, units by asset.
     stepped_at
         When it was last written down; None: not yet.
+    settled_by
+        The deposit that a transfer arrived as; None: not told.
     """
 
     plan_hash: str
@@ -54,6 +56,7 @@ class Attempt:
     fees: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
     reason: str = ""
     stepped_at: datetime | None = None
+    settled_by: str | None = None
 
     @property
     def client_id(self) -> str:
@@ -135,4 +138,5 @@ def of_row(row: AttemptRow) -> Attempt:
         fees={asset: exact(text) for asset, text in json.loads(row.fees_json).items()},
         reason=row.reason,
         stepped_at=row.updated_at,
+        settled_by=row.settled_by,
     )

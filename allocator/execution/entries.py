@@ -147,6 +147,8 @@ def move_attempt(entry: Entry, row: AttemptRow, to: State, why: str) -> None:
         "average_price": price,
         "fees": row.fees_json,
     }
+    if row.settled_by is not None:
+        facts["settled_by"] = row.settled_by
     tell_state(entry, row, attempt.state, why=why, **facts)
 
 

@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import Select
 
 from allocator.execution import agreement, audit
+from allocator.execution.arrivals import arrived
 from allocator.execution.attempts import Attempt, of_row
 from allocator.execution.copies import private_copy
 from allocator.execution.database import READ_ONLY, connect, sqlite_path
@@ -31,6 +32,7 @@ from allocator.execution.recorded import (
 )
 from allocator.execution.transitions import OPEN_STATES, Stage, State
 from allocator.models.errors import JournalError
+from allocator.models.intents import Found
 from allocator.models.records import (
     ActionRow,
     AttemptRow,
@@ -223,6 +225,11 @@ class History:
         with self._session() as session:
             row = session.get(AttemptRow, client_id)
             return None if row is None else of_row(row)
+
+    def arrived(self, client_id: str, found: Found) -> Found:
+        """Tell what a venue says of a transfer by deposits that settled no other."""
+        with self._session() as session:
+            return arrived(session, client_id, found)
 
     def with_state(self, *states: State) -> tuple[Attempt, ...]:
         """List attempts of any plan that stand in one of these states, the oldest first."""

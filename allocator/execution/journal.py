@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, select
 
 from allocator.execution import audit
+from allocator.execution.arrivals import arrived
 from allocator.execution.attempts import (
     Attempt,
     fees_text,
@@ -348,7 +349,7 @@ class Journal(Office):
         """Record what the venue says of an attempt; unchanged facts are not written again."""
         with self.write() as entry:
             row = attempt_row(entry.session, client_id)
-            attempt = of_row(row)
+            attempt, found = of_row(row), arrived(entry.session, client_id, found)
             state = of_found(attempt.kind, found, quantity(attempt.intent), attempt.filled)
             fees = fees_text(found.fees)
             known = (attempt.state, attempt.filled, row.fees_json, attempt.average_price)
@@ -356,6 +357,8 @@ class Journal(Office):
                 return attempt
             row.venue_id, row.filled = found.venue_id, found.filled
             row.average_price, row.fees_json = found.average_price, fees
+            if state is State.SETTLED:
+                row.settled_by = next(iter(found.arrivals), None)
             move_attempt(entry, row, state, "")
             return of_row(row)
 

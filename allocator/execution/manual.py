@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from sqlmodel import col, select
 
+from allocator.execution.arrivals import unclaimed
 from allocator.execution.attempts import Attempt, fees_text, of_row, quantity, sender
 from allocator.execution.endings import ending
 from allocator.execution.entries import (
@@ -51,6 +52,8 @@ class Verdict:
         is as expected.
     fees
         All charges, units by asset, negative for a rebate; None: not told.
+    arrivals
+        Deposits that a transfer may have arrived as, where its venue bears the operator out.
     """
 
     to: State
@@ -59,6 +62,7 @@ class Verdict:
     evidence: str
     price: Decimal | None = None
     fees: Mapping[str, Decimal] | None = None
+    arrivals: tuple[str, ...] = ()
 
 
 def resolve(office: Office, client_id: str, verdict: Verdict) -> Attempt:
@@ -86,6 +90,7 @@ def resolve(office: Office, client_id: str, verdict: Verdict) -> Attempt:
         _check_price(of_row(row), verdict)
         _check_fees(record, of_row(row), verdict)
         _take(row, verdict)
+        row.settled_by = next(iter(unclaimed(entry.session, client_id, verdict.arrivals)), None)
         move_attempt(entry, row, verdict.to, f"{verdict.operator}: {verdict.evidence}")
         _thaw(entry, client_id, verdict)
         _end_action(entry, row, record.plan)

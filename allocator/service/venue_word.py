@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from allocator.execution.asking import LOOK_BACK
 from allocator.execution.attempts import Attempt, quantity, sender, touched
+from allocator.execution.history import History
 from allocator.execution.manual import Verdict
 from allocator.execution.transitions import State
 from allocator.models.base import plain, stamp
@@ -59,7 +60,7 @@ class Word:
     finding: Found | AbsentNow | None = None
 
 
-async def ask(config: Config, attempt: Attempt) -> Word:
+async def ask(config: Config, attempt: Attempt, history: History) -> Word:
     """Look a request up at its venue; whatever goes wrong is told and never raised."""
     name = sender(attempt.intent)
     if all(row.id != name for row in config.accounts):
@@ -70,6 +71,8 @@ async def ask(config: Config, attempt: Attempt) -> Word:
             async with asyncio.timeout(LOOK_S):
                 since = attempt.intent_at - LOOK_BACK
                 finding = await account.find(attempt.intent, since, attempt.venue_id)
+            if isinstance(finding, Found):
+                finding = history.arrived(attempt.client_id, finding)
             return heard(attempt, finding, account.capabilities.read_lag_s)
     except TimeoutError:
         return Word(f"not reached: no answer in {LOOK_S:g} s")
@@ -176,7 +179,7 @@ def _agree(attempt: Attempt, verdict: Verdict, found: Found | AbsentNow) -> bool
 
 
 def exact(attempt: Attempt, verdict: Verdict, word: Word) -> Verdict:
-    """Put the venue's own price and charges in the place of those that a person read off it."""
+    """Put what the venue tells in the place of a person's reading: price, charges, deposits."""
     found = word.finding
     if not isinstance(found, Found) or not _agree(attempt, verdict, found):
         return verdict
@@ -184,7 +187,7 @@ def exact(attempt: Attempt, verdict: Verdict, word: Word) -> Verdict:
         verdict = replace(verdict, price=found.average_price)
     if verdict.fees and found.fees:
         verdict = replace(verdict, fees=found.fees)
-    return verdict
+    return replace(verdict, arrivals=found.arrivals)
 
 
 def _charged(fees: Mapping[str, Decimal]) -> dict[str, Decimal]:

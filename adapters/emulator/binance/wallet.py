@@ -275,7 +275,7 @@ def _chains(call: Call, coin: str) -> list[Chain]:
 
 def _withdrawing(call: Call, coin: str) -> Decimal:
     rows = call.exchange.ledger.withdrawals.by("user", call.user)
-    pending = (r.amount + r.fee for r in rows if r.status == "pending" and r.coin == coin)
+    pending = (r.amount + r.fee for r in rows if not r.left and r.coin == coin)
     return sum(pending, ZERO)
 
 
@@ -323,7 +323,7 @@ def _page(call: Call, rows: list[Withdrawal] | list[Deposit]) -> list[Withdrawal
 
 
 def _status(row: Withdrawal) -> int:
-    return COMPLETED if row.status == "done" else PROCESSING
+    return COMPLETED if row.left else PROCESSING
 
 
 def _instant(time_ms: int) -> str:
@@ -333,7 +333,7 @@ def _instant(time_ms: int) -> str:
 def _withdrawal(row: Withdrawal | Deposit) -> Json:
     if not isinstance(row, Withdrawal):
         raise TypeError(f"not a withdrawal: {row}")
-    done = row.status == "done"
+    done = row.left
     shown: dict[str, Json] = {
         "id": row.id,
         "amount": plain(row.amount),

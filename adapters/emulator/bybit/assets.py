@@ -306,7 +306,7 @@ def _transferred(done: Transfer) -> dict[str, Json]:
 
 
 def _withdrawn(done: Withdrawal) -> Json:
-    over = done.status == "done"
+    over = done.left
     return {
         "coin": done.coin,
         "chain": done.chain,
@@ -336,7 +336,7 @@ def _deposited(done: Deposit) -> Json:
         "status": 3,
         "toAddress": done.address,
         "tag": done.tag,
-        "depositFee": "",
+        "depositFee": plain(done.fee) if done.fee else "",
         "successAt": str(done.time_ms),
         "confirmations": "100",
         "txIndex": "0",

@@ -261,7 +261,7 @@ def _transferred(call: Call, done: Transfer, viewer: str) -> Json:
 
 
 def _withdrawn(done: Withdrawal) -> Json:
-    over = done.status == "done"
+    over = done.left
     shown: dict[str, Json] = {
         "id": int(done.id.partition("-")[2]),
         "currency": done.coin,

@@ -89,7 +89,7 @@ def addresses(call: Call) -> Json:
 
 
 def _state(done: Withdrawal) -> str:
-    return DONE if done.status == "done" else BROADCASTING
+    return DONE if done.left else BROADCASTING
 
 
 def _withdrawn(call: Call, done: Withdrawal) -> Json:
@@ -102,7 +102,7 @@ def _withdrawn(call: Call, done: Withdrawal) -> Json:
         "clientId": done.client_id,
         "toAddrType": "1",
         "amt": plain(done.amount),
-        "txId": done.txid if done.status == "done" else "",
+        "txId": done.txid if done.left else "",
         "from": call.exchange.ledger.users[done.user].name,
         "areaCodeFrom": "",
         "to": done.address,

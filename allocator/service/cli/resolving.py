@@ -141,7 +141,7 @@ def _ask(office: Office, config: Config, client_id: str) -> None:
     found = _waiting(office, client_id)
     asked = f"{found.kind} of {sender(found.intent)} for {plain(quantity(found.intent))}"
     print(f"{client_id}: {asked}; on record: {found.state}, {plain(found.filled)} filled")
-    word = asyncio.run(ask(config, found))
+    word = asyncio.run(ask(config, found, office.history))
     print(f"its venue says: {word.text}")
     print("nothing was changed; --to ends it")
     if word.finding is None:
@@ -158,7 +158,7 @@ def _resolve(
     need_evidence(verdict.operator, verdict.evidence)
     found = _waiting(office, client_id)
     _check_end(found, verdict)
-    word = asyncio.run(ask(config, found))
+    word = asyncio.run(ask(config, found, office.history))
     print(f"its venue says: {word.text}", flush=True)
     noted = held_against(found, verdict, word, against=against)
     verdict = exact(found, verdict, word)
