@@ -60,6 +60,11 @@ class AccountView(Value):
 
     Attributes
     ----------
+    margin_unknown
+        Why ratio and distance are not known although it was read; empty: they are, and None is that
+        nothing needs margin, or no price move uses it up.
+    ratio_at_most, distance_at_most
+        Where they are not known: the worst of what is, than which they are no better.
     age_s
         Seconds since it was read.
     frozen
@@ -79,6 +84,9 @@ class AccountView(Value):
     ratio: Num | None = None
     leverage: Num | None = None
     distance: Num | None = None
+    ratio_at_most: Num | None = None
+    distance_at_most: Num | None = None
+    margin_unknown: str = ""
     age_s: Num | None = None
     missing: str = ""
     frozen: str = ""

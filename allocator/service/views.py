@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from allocator.execution.recorded import Proposal
 from allocator.execution.summary import outcome
@@ -351,9 +351,10 @@ def _sends(mode: Literal["dry", "loopback", "live"], *, live: bool) -> bool:
     return mode == "loopback" or (mode == "live" and live)
 
 
-def _figures(mark: AccountMark | None) -> dict[str, Decimal | None]:
+def _figures(mark: AccountMark | None) -> dict[str, Any]:
     names = (
         "equity", "unrealised", "initial", "maintenance", "ratio", "leverage", "distance",
+        "ratio_at_most", "distance_at_most", "margin_unknown",
     )  # fmt: skip
     return {} if mark is None else {name: getattr(mark, name) for name in names}
 

@@ -31,7 +31,7 @@ DIGITS = 38
 MONEY = "DECIMAL(38,12)"
 
 _WORDS: Mapping[str, tuple[str, ...]] = {
-    "accounts": ("account", "owner", "venue", "state"),
+    "accounts": ("account", "owner", "venue", "state", "margin_unknown"),
     "exposures": ("underlying",),
     "limits": ("limit_id", "bound"),
 }
@@ -53,7 +53,7 @@ MARKS = (
 )
 """Marks of an interval, each once: while a day is joined its rows are there twice."""
 
-KNOWN = "SELECT NULL::TIMESTAMPTZ AS base WHERE false"
+KNOWN = "SELECT NULL::TIMESTAMPTZ AS base, NULL::VARCHAR AS margin_unknown WHERE false"
 """What marks of earlier releases lack."""
 
 GROUP = (
@@ -75,8 +75,9 @@ PROFIT = (
 EQUITY = (
     "SELECT marked_at, group_name AS name, count(equity) = count(*) AS whole, "
     "CASE WHEN whole THEN sum(equity) END AS equity, "
-    "CASE WHEN whole THEN sum(maintenance) END AS maintenance, "
-    "CASE WHEN whole THEN min(ratio) END AS ratio, count(*) AS accounts "
+    "CASE WHEN whole AND count(maintenance) = count(*) THEN sum(maintenance) END AS maintenance, "
+    "CASE WHEN whole AND count(nullif(margin_unknown, '')) = 0 THEN min(ratio) END AS ratio, "
+    "count(*) AS accounts "
     "FROM marks WHERE state <> 'told' GROUP BY 1, 2 ORDER BY 1, 2"
 )
 """An account that was not read is a row without figures: the sum over its group is not known. What
@@ -85,7 +86,7 @@ people told is of no account."""
 EXPOSURES = "SELECT marked_at, group_name AS name, exposure, target, band FROM marks ORDER BY 1, 2"
 ABSENT: Mapping[str, Any] = {
     "state": "unread",
-    **dict.fromkeys((*_TIMES["accounts"], *_FIGURES["accounts"])),
+    **dict.fromkeys((*_TIMES["accounts"], "margin_unknown", *_FIGURES["accounts"])),
 }
 FROM_OUTSIDE: Mapping[str, Any] = {
     **ABSENT, "state": "told", **dict.fromkeys(("account", "owner", "venue"), OUTSIDE)

@@ -13,14 +13,13 @@ from pydantic import Field
 
 from allocator.exposure import goals, present
 from allocator.limits import Meter, meters_of
-from allocator.margin import liquidation_distances, margin_ratio
 from allocator.models.account import Position
 from allocator.models.base import ZERO, Num, Utc, Value
 from allocator.models.errors import AllocatorError
 from allocator.models.mandate import Mandate
 from allocator.models.snapshot import Snapshot
 from allocator.models.status import VenueStatus
-from allocator.service.monitor.apart import apart
+from allocator.service.monitor.margins import standing
 from allocator.state import (
     Book,
     State,
@@ -31,7 +30,6 @@ from allocator.state import (
     published,
 )
 from allocator.state.book import Pair
-from allocator.verify.blocks import total_requirement
 
 UNFIT = (AllocatorError, ArithmeticError, LookupError)
 """What a mandate that names what the book lacks may come to."""
@@ -55,12 +53,18 @@ class AccountMark(Value):
         Sum of the absolute notionals of its positions; in hedge mode both legs count.
     leverage
         Gross over equity; None where equity is not positive.
+    initial, maintenance
+        Of its pools; None: not known.
     ratio
         Collateral over maintenance margin of the worst pool; a position with a margin of its own
         is one.
     distance
         Nearest price move, as a positive fraction, at which collateral of a pool equals
         maintenance margin; None: no move does it.
+    margin_unknown
+        Why ratio and distance are not known, and None for that; empty: they are known.
+    ratio_at_most, distance_at_most
+        Where they are not known: the worst of what is, than which they are no better.
     """
 
     account: str
@@ -69,12 +73,15 @@ class AccountMark(Value):
     state: str
     equity: Num
     unrealised: Num
-    initial: Num
-    maintenance: Num
+    initial: Num | None
+    maintenance: Num | None
     ratio: Num | None
     gross: Num
     leverage: Num | None
     distance: Num | None
+    ratio_at_most: Num | None = None
+    distance_at_most: Num | None = None
+    margin_unknown: str = ""
 
 
 class Absent(Value):
@@ -156,6 +163,11 @@ class Marks(Value):
     def whole(self) -> bool:
         """Whether every account was read."""
         return not self.unread
+
+    @property
+    def margin_unknown(self) -> Mapping[str, str]:
+        """Accounts that were read and whose margin is not known, with why."""
+        return {row.account: row.margin_unknown for row in self.accounts if row.margin_unknown}
 
     @property
     def equity(self) -> Decimal | None:
@@ -257,15 +269,11 @@ def _words(error: Exception) -> str:
 def _account(book: Book, state: State, name: str) -> AccountMark:
     row = book.accounts[name]
     worth = equity(book, state, name)
-    needed = total_requirement(book, state, name)
+    margin = standing(book, state, name)
     gross = sum(
         (_contracts(place) * book.units[i].notional for i, place in row.positions.items()), ZERO
     )
     gains = sum((g * book.price(c) for (a, c), g in book.gains.items() if a == name), ZERO)
-    moves = [abs(m) for m in liquidation_distances(book, state, name).values() if m is not None]
-    alone = tuple(apart(book.snapshot, row))
-    moves += [found.distance for found in alone if found.distance is not None]
-    ratios = [margin_ratio(book, state, name), *(found.ratio for found in alone)]
     return AccountMark(
         account=name,
         owner=row.owner,
@@ -273,12 +281,15 @@ def _account(book: Book, state: State, name: str) -> AccountMark:
         state=row.state,
         equity=published(worth),
         unrealised=published(gains),
-        initial=published(needed.initial),
-        maintenance=published(needed.maintenance),
-        ratio=_told(min((ratio for ratio in ratios if ratio is not None), default=None)),
+        initial=_told(None if margin.needed is None else margin.needed.initial),
+        maintenance=_told(None if margin.needed is None else margin.needed.maintenance),
+        ratio=_told(margin.ratio),
         gross=published(gross),
         leverage=_told(gross / worth if worth > 0 else None),
-        distance=_told(min(moves, default=None)),
+        distance=_told(margin.distance),
+        ratio_at_most=_told(margin.ratio_at_most),
+        distance_at_most=_told(margin.distance_at_most),
+        margin_unknown=margin.unknown,
     )
 
 

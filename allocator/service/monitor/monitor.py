@@ -150,6 +150,8 @@ class Monitor:
         self.latest = marks
         firings = self._watch(marks, snapshot, mandate, busy=busy)
         self._states.take("mandate_unfit", marks.unfit, why=marks.unfit)
+        unknown = "; ".join(f"{name}: {why}" for name, why in marks.margin_unknown.items())
+        self._states.take("margin_unknown", unknown, why=unknown)
         self._write(marks)
         return firings
 
