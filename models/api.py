@@ -60,6 +60,8 @@ class AccountView(Value):
 
     Attributes
     ----------
+    on_its_way
+        Sent to it from another account of the book and in no wallet yet; not in its equity.
     margin_unknown
         Why ratio and distance are not known although it was read; empty: they are, and None is that
         nothing needs margin, or no price move uses it up.
@@ -78,6 +80,7 @@ class AccountView(Value):
     owner: str
     state: str
     equity: Num | None = None
+    on_its_way: Num | None = None
     unrealised: Num | None = None
     initial: Num | None = None
     maintenance: Num | None = None
@@ -146,6 +149,10 @@ class BookView(Value):
         is known here.
     at
         When it was read.
+    on_its_way
+        What is on its way between its accounts, numeraire; with equity it is all of its money.
+    in_doubt
+        What may be on its way beside that, or be in two wallets at once; None: not known here.
     """
 
     portfolio: str
@@ -153,6 +160,8 @@ class BookView(Value):
     marks: MarkSource = "none"
     at: Utc | None = None
     equity: Num | None = None
+    on_its_way: Num | None = None
+    in_doubt: Num | None = None
     accounts: tuple[AccountView, ...] = ()
     exposures: tuple[ExposureView, ...] = ()
     limits: tuple[LimitView, ...] = ()
@@ -355,11 +364,19 @@ class ProfitView(Value):
 
 
 class EquityView(Value):
-    """Equity at one moment, numeraire."""
+    """Equity at one moment, numeraire.
+
+    Attributes
+    ----------
+    on_its_way
+        Sent to it from accounts of the book and in no wallet yet; None: marks of an earlier
+        release do not tell.
+    """
 
     at: Utc
     name: str
     equity: Num | None = None
+    on_its_way: Num | None = None
     maintenance: Num | None = None
     ratio: Num | None = None
 

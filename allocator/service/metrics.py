@@ -157,6 +157,7 @@ def _book(marks: Marks, now: datetime) -> Iterator[Any]:
     yield _gauge("accounts_margin_unknown", what, len(marks.margin_unknown))
     for name, what in (
         ("equity", "Equity, numeraire"),
+        ("on_its_way", "Sent to it from another account and in no wallet yet, numeraire"),
         ("unrealised", "Unrealised profit, numeraire"),
         ("maintenance", "Maintenance margin, numeraire"),
         ("leverage", "Gross notional over equity"),

@@ -38,8 +38,8 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
 _TIMES: Mapping[str, tuple[str, ...]] = {"accounts": ("base",), "exposures": (), "limits": ()}
 _FIGURES: Mapping[str, tuple[str, ...]] = {
     "accounts": (
-        "equity", "unrealised_held", "initial", "maintenance", "ratio", "gross", "leverage",
-        "distance", *PARTS, "flows",
+        "equity", "on_its_way", "unrealised_held", "initial", "maintenance", "ratio", "gross",
+        "leverage", "distance", *PARTS, "flows",
     ),
     "exposures": ("exposure", "target", "band"),
     "limits": ("used", "cap", "share"),
@@ -53,7 +53,10 @@ MARKS = (
 )
 """Marks of an interval, each once: while a day is joined its rows are there twice."""
 
-KNOWN = "SELECT NULL::TIMESTAMPTZ AS base, NULL::VARCHAR AS margin_unknown WHERE false"
+KNOWN = (
+    "SELECT NULL::TIMESTAMPTZ AS base, NULL::VARCHAR AS margin_unknown, "
+    f"NULL::{MONEY} AS on_its_way WHERE false"
+)
 """What marks of earlier releases lack."""
 
 GROUP = (
@@ -74,7 +77,7 @@ PROFIT = (
 )
 EQUITY = (
     "SELECT marked_at, group_name AS name, count(equity) = count(*) AS whole, "
-    "CASE WHEN whole THEN sum(equity) END AS equity, "
+    "CASE WHEN whole THEN sum(equity) END AS equity, sum(on_its_way) AS on_its_way, "
     "CASE WHEN whole AND count(maintenance) = count(*) THEN sum(maintenance) END AS maintenance, "
     "CASE WHEN whole AND count(nullif(margin_unknown, '')) = 0 THEN min(ratio) END AS ratio, "
     "count(*) AS accounts "

@@ -47,6 +47,8 @@ class AccountMark(Value):
 
     Attributes
     ----------
+    on_its_way
+        Sent to it from another account of the book and in no wallet yet; not in its equity.
     unrealised
         Profit of open positions that is not in the wallet.
     gross
@@ -72,6 +74,7 @@ class AccountMark(Value):
     venue: str
     state: str
     equity: Num
+    on_its_way: Num = ZERO
     unrealised: Num
     initial: Num | None
     maintenance: Num | None
@@ -85,11 +88,12 @@ class AccountMark(Value):
 
 
 class Absent(Value):
-    """An account that was not read: that it is of the book is known, and nothing else."""
+    """An account that was not read: that it is of the book is known, and what was sent to it."""
 
     account: str
     owner: str
     venue: str
+    on_its_way: Num = ZERO
 
 
 class ExposureMark(Value):
@@ -144,6 +148,9 @@ class Marks(Value):
         Rates by instrument.
     statuses
         How venues say that they stand; a venue that publishes nothing is not in it.
+    in_doubt
+        What may be on its way beside what is known to be: of a transfer that is being asked for, or
+        that ended while wallets were read, these may have it twice or not at all. None: not known.
     unfit
         Why exposures or limits could not be told although every account was read: the mandate
         does not fit the book. Empty: they could.
@@ -157,12 +164,24 @@ class Marks(Value):
     absent: tuple[Absent, ...] = ()
     funding: Mapping[str, Num] = Field(default_factory=dict[str, Num])
     statuses: Mapping[str, VenueStatus] = Field(default_factory=dict[str, VenueStatus])
+    in_doubt: Num | None = None
     unfit: str = ""
 
     @property
     def whole(self) -> bool:
         """Whether every account was read."""
         return not self.unread
+
+    @property
+    def on_its_way(self) -> Decimal:
+        """What is on its way between accounts; with equity it is all of the book's money."""
+        read = sum((row.on_its_way for row in self.accounts), ZERO)
+        return read + sum((row.on_its_way for row in self.absent), ZERO)
+
+    @property
+    def under_way(self) -> Decimal:
+        """What is or may be on its way, and so no loss where wallets lack it."""
+        return self.on_its_way + (self.in_doubt or ZERO)
 
     @property
     def margin_unknown(self) -> Mapping[str, str]:
@@ -210,7 +229,12 @@ def marks_of(
         limits=limits,
         unread=missing,
         absent=tuple(
-            Absent(account=name, owner=row.owner, venue=row.venue)
+            Absent(
+                account=name,
+                owner=row.owner,
+                venue=row.venue,
+                on_its_way=published(worth_of(book, book.arriving(name))),
+            )
             for name, row in sorted(book.accounts.items())
             if name in missing
         ),
@@ -280,6 +304,7 @@ def _account(book: Book, state: State, name: str) -> AccountMark:
         venue=row.venue,
         state=row.state,
         equity=published(worth),
+        on_its_way=published(worth_of(book, book.arriving(name))),
         unrealised=published(gains),
         initial=_told(None if margin.needed is None else margin.needed.initial),
         maintenance=_told(None if margin.needed is None else margin.needed.maintenance),
