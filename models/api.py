@@ -60,6 +60,13 @@ class AccountView(Value):
 
     Attributes
     ----------
+    on_its_way
+        Sent to it from another account of the book and in no wallet yet; not in its equity.
+    margin_unknown
+        Why ratio and distance are not known although it was read; empty: they are, and None is that
+        nothing needs margin, or no price move uses it up.
+    ratio_at_most, distance_at_most
+        Where they are not known: the worst of what is, than which they are no better.
     age_s
         Seconds since it was read.
     frozen
@@ -73,12 +80,16 @@ class AccountView(Value):
     owner: str
     state: str
     equity: Num | None = None
+    on_its_way: Num | None = None
     unrealised: Num | None = None
     initial: Num | None = None
     maintenance: Num | None = None
     ratio: Num | None = None
     leverage: Num | None = None
     distance: Num | None = None
+    ratio_at_most: Num | None = None
+    distance_at_most: Num | None = None
+    margin_unknown: str = ""
     age_s: Num | None = None
     missing: str = ""
     frozen: str = ""
@@ -138,6 +149,10 @@ class BookView(Value):
         is known here.
     at
         When it was read.
+    on_its_way
+        What is on its way between its accounts, numeraire; with equity it is all of its money.
+    in_doubt
+        What may be on its way beside that, or be in two wallets at once; None: not known here.
     """
 
     portfolio: str
@@ -145,6 +160,8 @@ class BookView(Value):
     marks: MarkSource = "none"
     at: Utc | None = None
     equity: Num | None = None
+    on_its_way: Num | None = None
+    in_doubt: Num | None = None
     accounts: tuple[AccountView, ...] = ()
     exposures: tuple[ExposureView, ...] = ()
     limits: tuple[LimitView, ...] = ()
@@ -347,11 +364,19 @@ class ProfitView(Value):
 
 
 class EquityView(Value):
-    """Equity at one moment, numeraire."""
+    """Equity at one moment, numeraire.
+
+    Attributes
+    ----------
+    on_its_way
+        Sent to it from accounts of the book and in no wallet yet; None: marks of an earlier
+        release do not tell.
+    """
 
     at: Utc
     name: str
     equity: Num | None = None
+    on_its_way: Num | None = None
     maintenance: Num | None = None
     ratio: Num | None = None
 

@@ -46,6 +46,8 @@ class Whereabouts:
     new
         Client ids of those of them that were not told so before: a wallet that was read just now
         may lack their money.
+    back
+        Client ids of those of them that have come back.
     """
 
     coming: tuple[Attempt, ...] = ()
@@ -54,6 +56,14 @@ class Whereabouts:
     unclear: tuple[Attempt, ...] = ()
     ended: tuple[Attempt, ...] = ()
     new: frozenset[str] = frozenset()
+    back: frozenset[str] = frozenset()
+
+    @property
+    def ends(self) -> dict[str, str]:
+        """How each that is over has ended, by client id."""
+        arrived = {row.client_id: "settled" for row in (*self.arrived, *self.ended)}
+        back = {row.client_id for row in self.returned} | self.back
+        return arrived | dict.fromkeys(back, "returned")
 
     @property
     def over(self) -> frozenset[str]:
@@ -91,6 +101,9 @@ async def whereabouts(shell: Shell) -> Whereabouts:
         unclear=(*those("unclear"), *waits),
         ended=ended,
         new=new,
+        back=frozenset(
+            row.client_id for row, found in told if found == "returned" and row in waits
+        ),
     )
 
 

@@ -95,11 +95,27 @@ class Firing:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """Figures at one time, by kind and subject (None: not known), and how venues say they stand."""
+    """Figures at one time, by kind and subject (None: not known), and how venues say they stand.
+
+    Attributes
+    ----------
+    at_best
+        Than which a figure that is not known is no less grave.
+    """
 
     at: datetime
     figures: Mapping[TriggerKind, Figures] = field(default_factory=dict[TriggerKind, Figures])
     statuses: Mapping[str, VenueStatus] = field(default_factory=dict[str, VenueStatus])
+    at_best: Mapping[TriggerKind, Figures] = field(default_factory=dict[TriggerKind, Figures])
+
+    def figure(self, rule: TriggerRule, subject: str) -> Decimal | None:
+        """Tell what a rule goes by of a subject; None: not known.
+
+        Where even the best that it may be is beyond the threshold, it goes by that.
+        """
+        known = self.figures.get(rule.on, {}).get(subject)
+        best = self.at_best.get(rule.on, {}).get(subject)
+        return best if known is None and best is not None and over(rule, best) else known
 
 
 def over(rule: TriggerRule, value: Decimal) -> bool:
@@ -208,7 +224,7 @@ def _seen(
     """
     figures = seen.figures.get(rule.on, {})
     for subject in sorted(_subjects(rule, out, figures)):
-        value, key = figures.get(subject), (rule.id, subject)
+        value, key = seen.figure(rule, subject), (rule.id, subject)
         before = out.get(key, Line())
         line, fires = step(rule, before, value, seen.at, rests.get(key, NO_REST))
         if fires and rule.on == "venue" and _told(rule, subject, out, seen):

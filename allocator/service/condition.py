@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 UNFIT = "the mandate does not fit the book: exposures or limits are not watched"
 
+MARGIN_UNKNOWN = "the margin of an account cannot be reckoned: watch it at its venue"
+
 UNBELIEVED = (
     f"the clock was set: no slot begins until it has stood for {HELD_S:.0f} s, a repair only where "
     "the venues' clocks agree with it"
@@ -81,6 +83,8 @@ class Condition:
         service, marks = self._service, self._service.live.marks
         if marks is not None and marks.unfit:
             yield UNFIT
+        if marks is not None and marks.margin_unknown:
+            yield MARGIN_UNKNOWN
         if service.trying.stuck(leader_at, now):
             yield STUCK
         if service.trying.breaking():

@@ -343,18 +343,20 @@ class Cycles:
                 log.warning("accounts were not read", extra={"missing": missing})
             ports.live.snapshot, ports.live.missing = read.snapshot, missing
             ports.live.unclear = read.unclear
-            await to_its_end(self._mark, read.snapshot, read.gathered, busy)
+            await to_its_end(self._mark, read, busy)
         return read
 
-    def _mark(self, snapshot: Snapshot, gathered: Gathered, busy: bool) -> None:
+    def _mark(self, read: Reading, busy: bool) -> None:
         live, holds = self._ports.live, self._ports.mandates.holds()
         live.unreadable = holds if isinstance(holds, Unreadable) else None
         if self._monitor is None:
             return
         # Margins are watched whatever is the matter with the mandate.
         mandate = holds.mandate if isinstance(holds, Version) else None
-        missing, statuses = missing_of(gathered), gathered.statuses
-        self._monitor.take(snapshot, mandate, missing, statuses=statuses, busy=busy)
+        missing, statuses = missing_of(read.gathered), read.gathered.statuses
+        self._monitor.take(
+            read.snapshot, mandate, missing, statuses=statuses, places=read.places, busy=busy
+        )
         live.marks = self._monitor.latest
 
 

@@ -153,16 +153,24 @@ def _book(marks: Marks, now: datetime) -> Iterator[Any]:
     accounts = {row.account: row for row in marks.accounts}
     yield _gauge("marks_age_seconds", "Age of the marks", (now - marks.at).total_seconds())
     yield _gauge("accounts_unread", "Accounts that could not be read", len(marks.unread))
+    what = "Accounts that were read and whose margin is not known"
+    yield _gauge("accounts_margin_unknown", what, len(marks.margin_unknown))
     for name, what in (
         ("equity", "Equity, numeraire"),
+        ("on_its_way", "Sent to it from another account and in no wallet yet, numeraire"),
         ("unrealised", "Unrealised profit, numeraire"),
         ("maintenance", "Maintenance margin, numeraire"),
-        ("ratio", "Collateral over maintenance margin"),
         ("leverage", "Gross notional over equity"),
-        ("distance", "Nearest price move to liquidation, fraction"),
     ):
         rows = [(key, getattr(row, name)) for key, row in accounts.items()]
         yield _table(f"account_{name}", what, "account", rows)
+    for name, what in (
+        ("ratio", "Collateral over maintenance margin"),
+        ("distance", "Nearest price move to liquidation, fraction"),
+    ):
+        told = f"{what}; of an account whose margin is not known the most that it may be"
+        worst = ((key, _first(row, name, f"{name}_at_most")) for key, row in accounts.items())
+        yield _table(f"account_{name}", told, "account", worst)
     exposures = {row.underlying: row for row in marks.exposures}
     for name, what in (
         ("exposure", "Exposure, numeraire"),
@@ -178,3 +186,8 @@ def _book(marks: Marks, now: datetime) -> Iterator[Any]:
         "venue_open", "Whether a venue says that it is open; absent: not known", "venue", said
     )
     yield _table("funding_rate", "Funding rate", "instrument", marks.funding.items())
+
+
+def _first(row: Any, *names: str) -> Decimal | None:
+    """Tell the first of these figures that is known."""
+    return next((v for v in (getattr(row, name) for name in names) if v is not None), None)

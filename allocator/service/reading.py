@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from allocator.execution.executor import Executor
 from allocator.execution.history import History
 from allocator.execution.whereabouts import exposed
 from allocator.models.snapshot import Snapshot
 from allocator.ports import Gathered, MarketData
-from allocator.service.overlay import with_record
+from allocator.service.overlay import coming, overlaid
 
 READINGS = 3
 """How often accounts are read at most because money arrived while they were."""
@@ -27,11 +28,16 @@ class Reading:
         With what the record knows.
     unclear
         Money that may be anywhere and makes an exposure unclear, in words; empty: none.
+    places
+        Where transfers without an end in the record are for these wallets, by client id:
+        ``in_transit``, in flight in the snapshot and in no wallet; ``settled`` or ``returned``, in
+        one. Of those that are not in it nobody can say.
     """
 
     gathered: Gathered
     snapshot: Snapshot
     unclear: str
+    places: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 async def read_book(market: MarketData, executor: Executor, history: History) -> Reading:
@@ -48,5 +54,8 @@ async def read_book(market: MarketData, executor: Executor, history: History) ->
         gathered, money = await market.gather(), await executor.whereabouts()
         fresh, over = money.over - over, over | money.over
     late = [row for row in (*money.arrived, *money.returned) if row.client_id in fresh]
-    snapshot = with_record(gathered.snapshot, history, money)
-    return Reading(gathered, snapshot, exposed(snapshot.assets, (*money.unclear, *late)))
+    under_way = coming(history, money)
+    snapshot = overlaid(gathered.snapshot, history.frozen(), under_way)
+    places = {name: how for name, how in money.ends.items() if name not in fresh}
+    places |= {row.client_id: "in_transit" for row in under_way}
+    return Reading(gathered, snapshot, exposed(snapshot.assets, (*money.unclear, *late)), places)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from allocator.execution.recorded import Proposal
 from allocator.execution.summary import outcome
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
 KNOWN = 64
 """Proposals that are kept read."""
+
+FIGURES = (AccountMark.model_fields.keys() & api.AccountView.model_fields.keys()) - {
+    "account", "owner", "venue", "state", "on_its_way",
+}  # fmt: skip
 
 
 class Views:
@@ -63,6 +67,8 @@ class Views:
             mode=service.config.mode,
             at=None if marks is None else marks.at,
             equity=None if marks is None else marks.equity,
+            on_its_way=None if marks is None else marks.on_its_way,
+            in_doubt=None if marks is None else marks.in_doubt,
             accounts=self.accounts(marks),
             exposures=()
             if marks is None
@@ -78,6 +84,7 @@ class Views:
         """Show every configured account; what was not read has no figures."""
         service, now = self._service, self._service.clock.now()
         known = {} if marks is None else {row.account: row for row in marks.accounts}
+        absent = {} if marks is None else {row.account: row.on_its_way for row in marks.absent}
         missing = {} if marks is None else marks.unread
         frozen = self._history.frozen()
         age = None if marks is None else Decimal(str((now - marks.at).total_seconds()))
@@ -95,6 +102,7 @@ class Views:
                     missing=missing.get(row.id, ""),
                     frozen=frozen.get(row.id) or self._barred(venue, marks),
                     live=_sends(service.config.mode, live=row.live),
+                    on_its_way=absent.get(row.id) if mark is None else mark.on_its_way,
                     **_figures(mark),
                 )
             )
@@ -351,11 +359,8 @@ def _sends(mode: Literal["dry", "loopback", "live"], *, live: bool) -> bool:
     return mode == "loopback" or (mode == "live" and live)
 
 
-def _figures(mark: AccountMark | None) -> dict[str, Decimal | None]:
-    names = (
-        "equity", "unrealised", "initial", "maintenance", "ratio", "leverage", "distance",
-    )  # fmt: skip
-    return {} if mark is None else {name: getattr(mark, name) for name in names}
+def _figures(mark: AccountMark | None) -> dict[str, Any]:
+    return {} if mark is None else {name: getattr(mark, name) for name in FIGURES}
 
 
 def _lines(before: Plan, after: Plan) -> tuple[str, ...]:

@@ -13,9 +13,13 @@ from allocator.state.units import notional_per_contract
 
 
 def equity(rows: Sequence[api.EquityView]) -> dict[str, Any]:
-    """Follow equity over time, with a gap where it is not known."""
+    """Follow equity and what is on its way over time, with a gap where equity is not known."""
     points = [
-        [row.at.isoformat(), None if row.equity is None else float(row.equity)] for row in rows
+        [
+            row.at.isoformat(),
+            None if row.equity is None else float(row.equity + (row.on_its_way or 0)),
+        ]
+        for row in rows
     ]
     return {"kind": "line", "name": "equity", "unit": "USD", "points": points}
 

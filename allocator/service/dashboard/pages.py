@@ -45,11 +45,12 @@ def book(here: Looking) -> HTMLResponse:
     views, now = here.site.views, here.site.service.clock.now()
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     shown = views.book()
-    ratios = [row.ratio for row in shown.accounts if row.ratio is not None]
+    told = [row.ratio_at_most if row.ratio is None else row.ratio for row in shown.accounts]
     return here.page(
         "book",
         book=shown,
-        worst=min(ratios, default=None),
+        worst=min((row for row in told if row is not None), default=None),
+        unsure=[row.account for row in shown.accounts if row.equity is None or row.margin_unknown],
         parts=PARTS,
         earned={by: views.profit(by, midnight, now, whole=False) for by in GROUPS},
         curve=charts.equity(views.equity("book", now - DAY, now)),

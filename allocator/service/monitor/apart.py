@@ -29,23 +29,23 @@ class Apart:
         What it has set aside, with its profit, over its maintenance margin.
     distance
         Nearest price move, as a positive fraction, that uses it up; None: no move does it.
+    unknown
+        Why neither is known; empty: they are.
     """
 
-    ratio: Decimal | None
-    distance: Decimal | None
+    ratio: Decimal | None = None
+    distance: Decimal | None = None
+    unknown: str = ""
 
 
 def apart(snapshot: Snapshot, account: Account) -> Iterator[Apart]:
-    """Yield the margins of an account's positions that have one of their own.
-
-    One whose brackets are not told is left out: its margin is not known.
-    """
+    """Yield the margins of an account's positions that have one of their own."""
     for name, place in account.positions.items():
         if place.isolated is not None and _held(place):
             try:
                 yield _margin(_alone(snapshot, account, name, place), account.id)
-            except SnapshotError:
-                continue
+            except SnapshotError as error:
+                yield Apart(unknown=str(error))
 
 
 def _held(place: Position) -> bool:

@@ -43,7 +43,8 @@ class Base(Value):
     course
         How the day came to it: what people tell came from outside moves what was before.
     members
-        Equity of each account of the book when it was last read whole, which the peak is of.
+        Equity of each account of the book, with what was on its way to it, when it was last read
+        whole; which the peak is of.
     owed
         What was earned and is not known to be in the history of marks, by account (`OUTSIDE`: what
         people told that came from outside, as a flow, out of what was earned): it is kept here
@@ -82,7 +83,7 @@ class Base(Value):
             }
         )
 
-    def risen(self, members: Mapping[str, Decimal]) -> Base:
+    def risen(self, members: Mapping[str, Decimal], equity: Decimal) -> Base:
         """Raise the peak by a reading of the whole book.
 
         It moves along with accounts that came into the book or were taken out of it since: they
@@ -91,7 +92,9 @@ class Base(Value):
         Parameters
         ----------
         members
-            Equity by account.
+            Equity by account, with what is on its way to it: a transfer is no jump.
+        equity
+            Of all of them, without that: it makes no peak before it has come.
         """
         worth, before = sum(members.values(), ZERO), sum(self.members.values(), ZERO)
         course, first = self._course(), not self.members
@@ -99,7 +102,7 @@ class Base(Value):
             moved = sum((v for name, v in members.items() if name not in self.members), ZERO)
             moved -= sum((v for name, v in self.members.items() if name not in members), ZERO)
             course, before = course.moved(moved), before + moved
-        course = course.read(worth, ZERO if first else worth - before)
+        course = course.read(equity, ZERO if first else worth - before)
         return self._on(course).model_copy(update={"members": members})
 
     def _course(self) -> Peak:

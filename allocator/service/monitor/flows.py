@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Literal
 
@@ -25,6 +25,11 @@ Entry = tuple[str, Part, str, Decimal]
 
 LEFT = frozenset({State.ACKED, State.IN_TRANSIT, State.SETTLED})
 """States of a transfer in which its amount has left the sender."""
+
+Places = Mapping[str, str]
+"""Where transfers are for the wallets that were read, by client id; see `reading.Reading`."""
+
+NOWHERE: Places = {}
 
 MOST_NAMED = 500
 """Requests that one query names."""
@@ -68,29 +73,34 @@ class Ledger:
         """Name accounts with a request under way, as of the last reading."""
         return {account for rows in self._open.values() for account, *_ in rows}
 
-    def under_way(self) -> dict[str, Decimal]:
-        """Tell the units by asset that were on their way at the last reading or just before it.
+    def in_doubt(self, places: Places) -> dict[str, Decimal]:
+        """Tell the units by asset that may be on their way, beside what is known to be.
 
         What ended between the last two readings is among them: wallets that were read meanwhile may
         lack it.
         """
         out = defaultdict[str, Decimal](Decimal)
         sent = {name: intent for name, (_, intent) in self._sent.items()}
-        for intent in {**sent, **self._stepped}.values():
-            out[intent.asset] += intent.amount
+        for name, intent in {**sent, **self._stepped}.items():
+            if name not in places:
+                out[intent.asset] += intent.amount
         return dict(out)
 
-    def doubtful(self, account: str) -> dict[str, Decimal]:
+    def doubtful(self, account: str, places: Places = NOWHERE) -> dict[str, Decimal]:
         """Tell the units by asset that an account may have sent without the sums knowing of it.
 
-        What ended between the last two readings is among them: its receiver may lack it.
+        What ended between the last two readings is among them: its receiver may lack it. What has
+        come to the account, or back to it, without the sums knowing of it is negative.
         """
         left = {name for name, (state, _) in self._sent.items() if state in LEFT}
-        sent = {name: intent for name, (_, intent) in self._sent.items() if name not in left}
+        sent = {name: intent for name, (_, intent) in self._sent.items()}
         out = defaultdict[str, Decimal](Decimal)
-        for intent in {**sent, **self._stepped}.values():
+        for name, intent in {**sent, **self._stepped}.items():
+            place = places.get(name, "")
             if intent.source == account:
-                out[intent.asset] += intent.amount
+                out[intent.asset] += intent.amount * ((place != "returned") - (name in left))
+            if intent.target == account and place == "settled" and name in sent:
+                out[intent.asset] -= intent.amount
         return dict(out)
 
     def sends(self, account: str) -> bool:

@@ -31,15 +31,15 @@ DIGITS = 38
 MONEY = "DECIMAL(38,12)"
 
 _WORDS: Mapping[str, tuple[str, ...]] = {
-    "accounts": ("account", "owner", "venue", "state"),
+    "accounts": ("account", "owner", "venue", "state", "margin_unknown"),
     "exposures": ("underlying",),
     "limits": ("limit_id", "bound"),
 }
 _TIMES: Mapping[str, tuple[str, ...]] = {"accounts": ("base",), "exposures": (), "limits": ()}
 _FIGURES: Mapping[str, tuple[str, ...]] = {
     "accounts": (
-        "equity", "unrealised_held", "initial", "maintenance", "ratio", "gross", "leverage",
-        "distance", *PARTS, "flows",
+        "equity", "on_its_way", "unrealised_held", "initial", "maintenance", "ratio", "gross",
+        "leverage", "distance", *PARTS, "flows",
     ),
     "exposures": ("exposure", "target", "band"),
     "limits": ("used", "cap", "share"),
@@ -53,7 +53,10 @@ MARKS = (
 )
 """Marks of an interval, each once: while a day is joined its rows are there twice."""
 
-KNOWN = "SELECT NULL::TIMESTAMPTZ AS base WHERE false"
+KNOWN = (
+    "SELECT NULL::TIMESTAMPTZ AS base, NULL::VARCHAR AS margin_unknown, "
+    f"NULL::{MONEY} AS on_its_way WHERE false"
+)
 """What marks of earlier releases lack."""
 
 GROUP = (
@@ -74,9 +77,10 @@ PROFIT = (
 )
 EQUITY = (
     "SELECT marked_at, group_name AS name, count(equity) = count(*) AS whole, "
-    "CASE WHEN whole THEN sum(equity) END AS equity, "
-    "CASE WHEN whole THEN sum(maintenance) END AS maintenance, "
-    "CASE WHEN whole THEN min(ratio) END AS ratio, count(*) AS accounts "
+    "CASE WHEN whole THEN sum(equity) END AS equity, sum(on_its_way) AS on_its_way, "
+    "CASE WHEN whole AND count(maintenance) = count(*) THEN sum(maintenance) END AS maintenance, "
+    "CASE WHEN whole AND count(nullif(margin_unknown, '')) = 0 THEN min(ratio) END AS ratio, "
+    "count(*) AS accounts "
     "FROM marks WHERE state <> 'told' GROUP BY 1, 2 ORDER BY 1, 2"
 )
 """An account that was not read is a row without figures: the sum over its group is not known. What
@@ -85,7 +89,7 @@ people told is of no account."""
 EXPOSURES = "SELECT marked_at, group_name AS name, exposure, target, band FROM marks ORDER BY 1, 2"
 ABSENT: Mapping[str, Any] = {
     "state": "unread",
-    **dict.fromkeys((*_TIMES["accounts"], *_FIGURES["accounts"])),
+    **dict.fromkeys((*_TIMES["accounts"], "margin_unknown", *_FIGURES["accounts"])),
 }
 FROM_OUTSIDE: Mapping[str, Any] = {
     **ABSENT, "state": "told", **dict.fromkeys(("account", "owner", "venue"), OUTSIDE)

@@ -13,14 +13,13 @@ from pydantic import Field
 
 from allocator.exposure import goals, present
 from allocator.limits import Meter, meters_of
-from allocator.margin import liquidation_distances, margin_ratio
 from allocator.models.account import Position
 from allocator.models.base import ZERO, Num, Utc, Value
 from allocator.models.errors import AllocatorError
 from allocator.models.mandate import Mandate
 from allocator.models.snapshot import Snapshot
 from allocator.models.status import VenueStatus
-from allocator.service.monitor.apart import apart
+from allocator.service.monitor.margins import standing
 from allocator.state import (
     Book,
     State,
@@ -31,7 +30,6 @@ from allocator.state import (
     published,
 )
 from allocator.state.book import Pair
-from allocator.verify.blocks import total_requirement
 
 UNFIT = (AllocatorError, ArithmeticError, LookupError)
 """What a mandate that names what the book lacks may come to."""
@@ -49,18 +47,26 @@ class AccountMark(Value):
 
     Attributes
     ----------
+    on_its_way
+        Sent to it from another account of the book and in no wallet yet; not in its equity.
     unrealised
         Profit of open positions that is not in the wallet.
     gross
         Sum of the absolute notionals of its positions; in hedge mode both legs count.
     leverage
         Gross over equity; None where equity is not positive.
+    initial, maintenance
+        Of its pools; None: not known.
     ratio
         Collateral over maintenance margin of the worst pool; a position with a margin of its own
         is one.
     distance
         Nearest price move, as a positive fraction, at which collateral of a pool equals
         maintenance margin; None: no move does it.
+    margin_unknown
+        Why ratio and distance are not known, and None for that; empty: they are known.
+    ratio_at_most, distance_at_most
+        Where they are not known: the worst of what is, than which they are no better.
     """
 
     account: str
@@ -68,21 +74,26 @@ class AccountMark(Value):
     venue: str
     state: str
     equity: Num
+    on_its_way: Num = ZERO
     unrealised: Num
-    initial: Num
-    maintenance: Num
+    initial: Num | None
+    maintenance: Num | None
     ratio: Num | None
     gross: Num
     leverage: Num | None
     distance: Num | None
+    ratio_at_most: Num | None = None
+    distance_at_most: Num | None = None
+    margin_unknown: str = ""
 
 
 class Absent(Value):
-    """An account that was not read: that it is of the book is known, and nothing else."""
+    """An account that was not read: that it is of the book is known, and what was sent to it."""
 
     account: str
     owner: str
     venue: str
+    on_its_way: Num = ZERO
 
 
 class ExposureMark(Value):
@@ -137,6 +148,9 @@ class Marks(Value):
         Rates by instrument.
     statuses
         How venues say that they stand; a venue that publishes nothing is not in it.
+    in_doubt
+        What may be on its way beside what is known to be: of a transfer that is being asked for, or
+        that ended while wallets were read, these may have it twice or not at all. None: not known.
     unfit
         Why exposures or limits could not be told although every account was read: the mandate
         does not fit the book. Empty: they could.
@@ -150,12 +164,29 @@ class Marks(Value):
     absent: tuple[Absent, ...] = ()
     funding: Mapping[str, Num] = Field(default_factory=dict[str, Num])
     statuses: Mapping[str, VenueStatus] = Field(default_factory=dict[str, VenueStatus])
+    in_doubt: Num | None = None
     unfit: str = ""
 
     @property
     def whole(self) -> bool:
         """Whether every account was read."""
         return not self.unread
+
+    @property
+    def on_its_way(self) -> Decimal:
+        """What is on its way between accounts; with equity it is all of the book's money."""
+        read = sum((row.on_its_way for row in self.accounts), ZERO)
+        return read + sum((row.on_its_way for row in self.absent), ZERO)
+
+    @property
+    def under_way(self) -> Decimal:
+        """What is or may be on its way, and so no loss where wallets lack it."""
+        return self.on_its_way + (self.in_doubt or ZERO)
+
+    @property
+    def margin_unknown(self) -> Mapping[str, str]:
+        """Accounts that were read and whose margin is not known, with why."""
+        return {row.account: row.margin_unknown for row in self.accounts if row.margin_unknown}
 
     @property
     def equity(self) -> Decimal | None:
@@ -198,7 +229,12 @@ def marks_of(
         limits=limits,
         unread=missing,
         absent=tuple(
-            Absent(account=name, owner=row.owner, venue=row.venue)
+            Absent(
+                account=name,
+                owner=row.owner,
+                venue=row.venue,
+                on_its_way=published(worth_of(book, book.arriving(name))),
+            )
             for name, row in sorted(book.accounts.items())
             if name in missing
         ),
@@ -257,28 +293,28 @@ def _words(error: Exception) -> str:
 def _account(book: Book, state: State, name: str) -> AccountMark:
     row = book.accounts[name]
     worth = equity(book, state, name)
-    needed = total_requirement(book, state, name)
+    margin = standing(book, state, name)
     gross = sum(
         (_contracts(place) * book.units[i].notional for i, place in row.positions.items()), ZERO
     )
     gains = sum((g * book.price(c) for (a, c), g in book.gains.items() if a == name), ZERO)
-    moves = [abs(m) for m in liquidation_distances(book, state, name).values() if m is not None]
-    alone = tuple(apart(book.snapshot, row))
-    moves += [found.distance for found in alone if found.distance is not None]
-    ratios = [margin_ratio(book, state, name), *(found.ratio for found in alone)]
     return AccountMark(
         account=name,
         owner=row.owner,
         venue=row.venue,
         state=row.state,
         equity=published(worth),
+        on_its_way=published(worth_of(book, book.arriving(name))),
         unrealised=published(gains),
-        initial=published(needed.initial),
-        maintenance=published(needed.maintenance),
-        ratio=_told(min((ratio for ratio in ratios if ratio is not None), default=None)),
+        initial=_told(None if margin.needed is None else margin.needed.initial),
+        maintenance=_told(None if margin.needed is None else margin.needed.maintenance),
+        ratio=_told(margin.ratio),
         gross=published(gross),
         leverage=_told(gross / worth if worth > 0 else None),
-        distance=_told(min(moves, default=None)),
+        distance=_told(margin.distance),
+        ratio_at_most=_told(margin.ratio_at_most),
+        distance_at_most=_told(margin.distance_at_most),
+        margin_unknown=margin.unknown,
     )
 
 

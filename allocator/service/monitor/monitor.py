@@ -16,7 +16,7 @@ from allocator.models.snapshot import Snapshot
 from allocator.models.status import VenueStatus
 from allocator.risk.triggers import Firing, Key, Line, Observation, rearm, watch
 from allocator.service.monitor.base import Bases
-from allocator.service.monitor.flows import Ledger
+from allocator.service.monitor.flows import NOWHERE, Ledger, Places
 from allocator.service.monitor.history import MarkStore
 from allocator.service.monitor.lines import Lines
 from allocator.service.monitor.marks import Marks, bare, marks_of, worth_of
@@ -92,7 +92,7 @@ class Monitor:
         self._read_at = dict[str, datetime]()
         self._known: Mapping[str, Flows] | None = None
         self._moving = set[str]()
-        self._under_way = ZERO
+        self._places = NOWHERE
         # What accounts earned that are not at rest: it is in no mark yet.
         self._at_work = dict[str, Decimal]()
         # What urgent triggers saw of funding last, and the others, which rest during a cycle.
@@ -107,13 +107,14 @@ class Monitor:
         self._known = self._ledger.read()
         self._moving = self._ledger.unsettled()
 
-    def take(
+    def take(  # noqa: PLR0913 - what a reading tells
         self,
         snapshot: Snapshot,
         mandate: Mandate | None,
         missing: Mapping[str, str],
         *,
         statuses: Mapping[str, VenueStatus] | None = None,
+        places: Places = NOWHERE,
         busy: bool = False,
     ) -> tuple[Firing, ...]:
         """Take in what was gathered; tell what fired.
@@ -126,6 +127,8 @@ class Monitor:
             Accounts that could not be read, with what was not.
         statuses
             How venues say that they stand.
+        places
+            Where transfers are that have no end in the record.
         busy
             Whether a cycle is under way: then only urgent triggers are looked at, since the
             others watch figures that the cycle is about to change.
@@ -136,20 +139,26 @@ class Monitor:
             When another leads by now.
         """
         marks = marks_of(snapshot, mandate, missing, statuses)
-        book = bare(snapshot)
+        book, self._places = bare(snapshot), places
         self._base = self._base.of(self._venues.keys() | book.accounts.keys() | missing.keys())
         earned = self._earn(book, missing)
-        self._under_way = worth_of(book, self._ledger.under_way())
+        doubt = worth_of(book, self._ledger.in_doubt(places))
+        marks = marks.model_copy(update={"in_doubt": doubt})
         sure = {name: v for name, v in self._at_work.items() if not self._ledger.sends(name)}
         self._base = self._base.after(marks.at, earned, sure, believed=self._believed())
         if marks.whole and self._ledger.clear():
             # A peak of what was counted twice would never be reached again.
-            self._base = self._base.risen({row.account: row.equity for row in marks.accounts})
+            self._base = self._base.risen(
+                {row.account: row.equity + row.on_its_way for row in marks.accounts},
+                marks.equity or ZERO,
+            )
         self._base = self._base.without(self._bases.told(self._base), marks.at)
         self._bases.keep(self._lease, self._base, marks.at)
         self.latest = marks
         firings = self._watch(marks, snapshot, mandate, busy=busy)
         self._states.take("mandate_unfit", marks.unfit, why=marks.unfit)
+        unknown = "; ".join(f"{name}: {why}" for name, why in marks.margin_unknown.items())
+        self._states.take("margin_unknown", unknown, why=unknown)
         self._write(marks)
         return firings
 
@@ -175,7 +184,7 @@ class Monitor:
             if name not in moving:
                 moments[name] = now
             elif name in out:
-                doubtful = worth_of(book, self._ledger.doubtful(name))
+                doubtful = worth_of(book, self._ledger.doubtful(name, self._places))
                 self._at_work[name] = out.pop(name).total + doubtful
         self._base = self._base.owing(out, moments)
         return out
@@ -212,7 +221,7 @@ class Monitor:
             marks,
             rates=self._rates[urgent],
             day_start=self._base.today(self._at_work),
-            fallen=drawdown(marks.equity, self._peak(marks), self._under_way),
+            fallen=drawdown(marks.equity, self._peak(marks), marks.under_way),
             venue_ages_s=self._ages(marks),
         )
 

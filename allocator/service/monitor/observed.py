@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from allocator.models.base import ZERO
 from allocator.risk.triggers import Observation
-from allocator.service.monitor.marks import BEYOND, Marks
+from allocator.service.monitor.marks import BEYOND, AccountMark, Marks
 
 
 def observation(
@@ -40,8 +40,10 @@ def observation(
         marks.at,
         {
             "drift": {row.underlying: row.beyond for row in marks.exposures},
-            "margin_ratio": {row.account: _safe(row.ratio) for row in marks.accounts},
-            "liquidation_distance": {row.account: _safe(row.distance) for row in marks.accounts},
+            "margin_ratio": {row.account: _safe(row, row.ratio) for row in marks.accounts},
+            "liquidation_distance": {
+                row.account: _safe(row, row.distance) for row in marks.accounts
+            },
             "pnl": {"book": day_start},
             "drawdown": {"book": fallen},
             "utilisation": shares,
@@ -53,6 +55,10 @@ def observation(
             },
         },
         marks.statuses,
+        {
+            "margin_ratio": {row.account: row.ratio_at_most for row in marks.accounts},
+            "liquidation_distance": {row.account: row.distance_at_most for row in marks.accounts},
+        },
     )
 
 
@@ -69,9 +75,9 @@ def drawdown(worth: Decimal | None, highest: Decimal | None, under_way: Decimal)
     return max(ZERO, (highest - worth - under_way) / highest)
 
 
-def _safe(figure: Decimal | None) -> Decimal:
+def _safe(row: AccountMark, figure: Decimal | None) -> Decimal | None:
     """Tell the figure of an account that was read; of one that nothing can liquidate a high one.
 
-    It is known: a trigger that has fired on such an account arms again.
+    That is known: a trigger that has fired on such an account arms again. None: it is not known.
     """
-    return BEYOND if figure is None else figure
+    return BEYOND if figure is None and not row.margin_unknown else figure

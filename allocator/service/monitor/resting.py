@@ -89,7 +89,7 @@ def looked(
     back, _ = watch(tuple(rules), {**lines, **unarmed}, seen)
     waits = [key for key, line in back.items() if key[0] in resting and not line.armed]
     out = {key: tries.get(key, Try()) for key in waits}
-    figures = {(id_, of): seen.figures.get(resting[id_].on, {}).get(of) for id_, of in out}
+    figures = {(id_, of): seen.figure(resting[id_], of) for id_, of in out}
     for row in lost:
         if row.key in out:
             rule, value = resting[row.key[0]], figures[row.key]

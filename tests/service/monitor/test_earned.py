@@ -211,10 +211,10 @@ def test_account_through_which_something_goes_waits_for_the_next_mark(watched: W
         def unsettled(self) -> set[str]:
             return set(self.moving)
 
-        def under_way(self) -> dict[str, Decimal]:
+        def in_doubt(self, _places: object) -> dict[str, Decimal]:
             return {}
 
-        def doubtful(self, _account: str) -> dict[str, Decimal]:
+        def doubtful(self, _account: str, _places: object) -> dict[str, Decimal]:
             return {}
 
         def sends(self, _account: str) -> bool:

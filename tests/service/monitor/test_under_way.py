@@ -12,7 +12,7 @@ from allocator.execution.history import History
 from allocator.execution.journal import Journal
 from allocator.execution.leader import next_epoch
 from allocator.models.intents import Ack, Found, Rejected, Unknown
-from allocator.service.overlay import with_record
+from allocator.service.overlay import coming, with_record
 from tests.execution.book import (
     START,
     JumpingClock,
@@ -49,8 +49,9 @@ def look(watched: Watched, minute: float, **changes: Any) -> list[str]:
     """Look at what was gathered and what the record knows."""
     watched.monitor.before_reading()
     seen = snapshot(START + timedelta(minutes=minute), **changes)
-    seen = with_record(seen, History(watched.engine))
-    return [row.rule.id for row in watched.monitor.take(seen, MANDATE, {})]
+    seen, sent = with_record(seen, History(watched.engine)), coming(History(watched.engine))
+    places = {row.client_id: "in_transit" for row in sent}
+    return [row.rule.id for row in watched.monitor.take(seen, MANDATE, {}, places=places)]
 
 
 def test_money_on_its_way_is_no_drawdown(watched: Watched, sending: Journal) -> None:
