@@ -113,7 +113,7 @@ class Service:
         self.slots = Slots(engine, self.portfolio)
         self.office = Office(engine, self.portfolio, self.clock)
         self.mandates = Mandates(engine, self.portfolio, config)
-        self.snapshots = Snapshots(engine, self.portfolio)
+        self.snapshots = Snapshots(engine, self.portfolio, config.service.keep)
         self.beats = Beats(engine, self.portfolio)
         self.lines = Lines(engine, self.portfolio)
         self.words = Words(self.lines.memory, config.gather)
