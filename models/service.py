@@ -187,7 +187,9 @@ class HistoryConfig(Value):
 
 
 class KeepConfig(Value):
-    """For how many days the database keeps what nothing refers to.
+    """For how many days the database keeps what nothing refers to, and how much of one name.
+
+    A name is that of a token, or of whoever uses the command line. An `_mb` is a million bytes.
 
     Attributes
     ----------
@@ -197,11 +199,27 @@ class KeepConfig(Value):
         Slots that have ended; the latest of each schedule, trigger and person stays.
     proposals_days
         Plans that nobody carried out; what was carried out stays.
+    drafts_days
+        Drafts of the mandate that nobody published; whatever held once stays.
+    drafts
+        Drafts of one name that wait to be published; more are refused.
+    snapshots, snapshots_mb
+        Snapshots that one name has posted, and how long together; the latest are kept.
+    answers
+        Answers to one name; more requests to plan are refused, and never a stop or a verdict.
+    answers_mb
+        How long the long ones of them are together; of the oldest only the key is kept.
     """
 
     replies_days: int = Field(default=30, ge=7)
     slots_days: int = Field(default=400, ge=7)
     proposals_days: int = Field(default=400, ge=7)
+    drafts_days: int = Field(default=90, ge=7)
+    drafts: int = Field(default=50, ge=1)
+    snapshots: int = Field(default=100, ge=1)
+    snapshots_mb: int = Field(default=100, ge=1)
+    answers: int = Field(default=100_000, ge=1)
+    answers_mb: int = Field(default=100, ge=1)
 
 
 class HttpConfig(Value):

@@ -26,7 +26,7 @@ CHANGES = {
     "cycle": frozenset({"opened", "open", "parked", "ended", "superseded", "failed"}),
     "alert": frozenset({"raised", "delivered"}),
     "leader": frozenset({"leads"}),
-    "mandate": frozenset({"drafted", "published", "retired"}),
+    "mandate": frozenset({"drafted", "published", "retired", "dropped"}),
     "installation": frozenset({"bound"}),
 }
 """Events that tell of a change to their subject's row; others are notes beside it."""

@@ -30,18 +30,18 @@ from allocator.service.monitor.monitor import Monitor
 from allocator.service.reading import Reading, read_book
 from allocator.service.repairs import NOTHING_BROKEN, repairing
 from allocator.service.scheduler.due import PAUSED
-from allocator.service.scheduler.slots import (
+from allocator.service.scheduler.slot import (
     AGAIN,
     Asked,
     Kind,
     Slot,
-    Slots,
     Status,
     again,
     anew,
     executing,
     named_at,
 )
+from allocator.service.scheduler.slots import Slots
 from allocator.service.scheduler.worker import Result
 from allocator.service.snapshots import GATHERED, NARROWED, MissingError, Snapshots
 from allocator.service.taking_up import MANDATE_CHANGED, TakenUp, take_up

@@ -12,7 +12,7 @@ from allocator.risk.approvals import Judged
 from allocator.risk.breaker import Breaker
 from allocator.service.cycles import request
 from allocator.service.mandates import Seen
-from allocator.service.scheduler.slots import Slot, executing
+from allocator.service.scheduler.slot import Slot, executing
 from allocator.service.snapshots import MissingError
 from allocator.service.views import mandate_view, slot_view
 

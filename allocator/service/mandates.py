@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
@@ -18,8 +18,10 @@ from allocator.models.canonical import canonical_json, mandate_hash
 from allocator.models.config import Config
 from allocator.models.errors import JournalError, RefusedError
 from allocator.models.mandate import Mandate
+from allocator.models.service import KeepConfig
 from allocator.models.service_records import MandateRow
 from allocator.risk.approvals import person
+from allocator.service.allowances import FullError
 from allocator.service.fitting import Fitting
 from allocator.service.mandate_versions import Unreadable, Version, listed, version_of
 from allocator.service.snapshots import Snapshots
@@ -65,8 +67,9 @@ class Mandates:
     Parameters
     ----------
     config
-        Says whether somebody other than the author has to publish, and what mandates are held
-        against until something is gathered; None: somebody other, and against nothing.
+        Says whether somebody other than the author has to publish, how many drafts of a name wait,
+        and what mandates are held against until something is gathered; None: somebody other, as
+        many as by default, and against nothing.
     """
 
     def __init__(self, engine: Engine, portfolio: str, config: Config | None = None) -> None:
@@ -74,6 +77,7 @@ class Mandates:
         self._reads = engine.execution_options(**{READ_ONLY: True})
         self._portfolio = portfolio
         self._four_eyes = config is None or config.approval.four_eyes
+        self._keep = KeepConfig() if config is None else config.service.keep
         self.fitting = Fitting(Snapshots(engine, portfolio), config)
 
     def published(self) -> Version | None:
@@ -191,9 +195,12 @@ class Mandates:
         ------
         SnapshotError, ConfigError
             When it does not fit the book; see `Fitting.check`.
+        FullError
+            When as many drafts of the author wait as may.
         """
         unchecked = self.fitting.check(mandate)
         with self._write(now) as entry:
+            self._check_room(entry, author)
             return replace(version_of(self._new(entry, mandate, author, note)), unchecked=unchecked)
 
     def publish(self, version: int, by: str, now: datetime, seen: Seen | None = None) -> Version:
@@ -260,6 +267,26 @@ class Mandates:
 
     def _write(self, now: datetime) -> AbstractContextManager[Entry]:
         return write(self._engine, self._portfolio, lambda: now)
+
+    def _check_room(self, entry: Entry, author: str) -> None:
+        lasts = timedelta(days=self._keep.drafts_days)
+        query = select(MandateRow.version, MandateRow.created_at).where(
+            MandateRow.portfolio == self._portfolio,
+            MandateRow.status == "draft",
+            MandateRow.author == author,
+            # What is too old takes no room, though it may still stand there.
+            col(MandateRow.created_at) >= entry.at - lasts,
+        )
+        rows = entry.session.exec(query.order_by(col(MandateRow.version))).all()
+        if len(rows) < self._keep.drafts:
+            return
+        oldest, at = rows[0]
+        raise FullError(
+            f"DRAFTS_FULL: author={author} drafts={len(rows)} oldest={oldest}; let one of them be "
+            f"published, wait until the oldest goes (service.keep.drafts_days: "
+            f"{self._keep.drafts_days}), or raise service.keep.drafts",
+            at + lasts - entry.at,
+        )
 
     def _new(self, entry: Entry, mandate: Mandate, author: str, note: str) -> MandateRow:
         query = select(MandateRow.version).where(MandateRow.portfolio == self._portfolio)

@@ -56,6 +56,7 @@ WORDS = {
     "resumed": "trading was resumed",
     "paid_told": "money is said to have left: somebody else has to tell the same",
     "mandate_draft": "the configuration's mandate changed: a draft waits to be published",
+    "drafts_dropped": "drafts of the mandate that nobody published were dropped",
     "mandate_unreadable": "the mandate that holds cannot be read: nothing is planned under it",
     "history_failed": "marks are not kept: the history has a gap",
     "history_set_aside": "marks could not be read",

@@ -1,4 +1,4 @@
-"""What the database keeps no longer: answers, slots and proposals that nothing refers to."""
+"""What the database keeps no longer: answers, slots, proposals and drafts nothing refers to."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, Engine, delete
+from sqlalchemy import ColumnElement, Engine, delete, func
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from allocator.execution.database import READ_ONLY
 from allocator.execution.office import Office
+from allocator.models.base import stamp
 from allocator.models.controls import ApprovalConfig
 from allocator.models.records import PlanRow, ProposalRow
 from allocator.models.service import KeepConfig
-from allocator.models.service_records import ReplyRow, SlotRow
+from allocator.models.service_records import MandateRow, ReplyRow, SlotRow
 
 ENDED: Final = ("done", "failed", "missed", "skipped")
 MOST: Final = 200
@@ -29,9 +30,10 @@ class Dropped:
     replies: int
     slots: int
     proposals: int
+    drafts: int
 
     def __bool__(self) -> bool:
-        return bool(self.replies or self.slots or self.proposals)
+        return bool(self.replies or self.slots or self.proposals or self.drafts)
 
 
 class Retention:
@@ -41,7 +43,9 @@ class Retention:
     of which there are seven at least: until then the same request acts no second time. A slot
     goes once it has ended and its source has had a later one, since the next is reckoned from the
     latest. A proposal goes once its approval has expired, if it was never begun and no slot is to
-    carry it out; the audit says so. What was carried out stays for ever.
+    carry it out; the audit says so. What was carried out stays for ever. A draft of the mandate
+    that nobody published goes, and the audit and an alert say so; but not the latest version, since
+    the next is numbered after it.
     """
 
     def __init__(
@@ -60,7 +64,8 @@ class Retention:
         proposals, before = 0, self._cut(now, self._keep.proposals_days)
         while count := self._drop_proposals(before):
             proposals += count
-        return Dropped(replies, slots, proposals)
+        drafts = self._drop_drafts(self._cut(now, self._keep.drafts_days))
+        return Dropped(replies, slots, proposals, drafts)
 
     def first(self, now: datetime) -> datetime:
         """Tell as of when tidying begins where it is not known when it last was.
@@ -73,6 +78,12 @@ class Retention:
             (select(ReplyRow.at).order_by(col(ReplyRow.at)), self._keep.replies_days),
             (due_at, self._keep.slots_days),
             (select(ProposalRow.at).order_by(col(ProposalRow.at)), self._keep.proposals_days),
+            (
+                select(MandateRow.created_at)
+                .where(*self._drafts())
+                .order_by(col(MandateRow.created_at)),
+                self._keep.drafts_days,
+            ),
         )
         with Session(self._engine.execution_options(**{READ_ONLY: True})) as session:
             found = [(session.exec(query.limit(1)).first(), days) for query, days in asked]
@@ -118,6 +129,27 @@ class Retention:
                 gone = delete(ProposalRow).where(col(ProposalRow.plan_hash).in_(names))
                 entry.session.connection().execute(gone)
         return len(names)
+
+    def _drop_drafts(self, before: datetime) -> int:
+        query = select(MandateRow).where(*self._drafts(), col(MandateRow.created_at) < before)
+        with self._office.write() as entry:
+            rows = entry.session.exec(query.order_by(col(MandateRow.version))).all()
+            for row in rows:
+                subject = f"mandate:{row.portfolio}:{row.version}"
+                entry.event(subject, "dropped", author=row.author, note=row.note)
+                entry.session.delete(row)
+            if rows:
+                versions = ", ".join(str(row.version) for row in rows)
+                entry.alert("drafts_dropped", versions=versions, since=stamp(before))
+        return len(rows)
+
+    def _drafts(self) -> tuple[ColumnElement[bool], ...]:
+        last = select(func.max(MandateRow.version)).where(MandateRow.portfolio == self._portfolio)
+        return (
+            col(MandateRow.portfolio) == self._portfolio,
+            col(MandateRow.status) == "draft",
+            col(MandateRow.version) < last.scalar_subquery(),
+        )
 
 
 def _followed() -> ColumnElement[bool]:

@@ -45,7 +45,8 @@ from allocator.service.monitor.outcomes import Outcomes
 from allocator.service.notify import Notifier, Send
 from allocator.service.outbox import Outbox
 from allocator.service.retention import Retention
-from allocator.service.scheduler.slots import Asked, Slots, head_of
+from allocator.service.scheduler.slot import Asked, head_of
+from allocator.service.scheduler.slots import Slots
 from allocator.service.scheduler.timer import Timer
 from allocator.service.scheduler.worker import Worker
 from allocator.service.snapshots import Snapshots
@@ -113,7 +114,7 @@ class Service:
         self.slots = Slots(engine, self.portfolio)
         self.office = Office(engine, self.portfolio, self.clock)
         self.mandates = Mandates(engine, self.portfolio, config)
-        self.snapshots = Snapshots(engine, self.portfolio)
+        self.snapshots = Snapshots(engine, self.portfolio, config.service.keep)
         self.beats = Beats(engine, self.portfolio)
         self.lines = Lines(engine, self.portfolio)
         self.words = Words(self.lines.memory, config.gather)

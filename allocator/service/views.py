@@ -20,7 +20,7 @@ from allocator.service.marked import Marked
 from allocator.service.monitor.history import Group
 from allocator.service.monitor.marks import AccountMark, Marks
 from allocator.service.scheduler.due import next_fire
-from allocator.service.scheduler.slots import Slot, executing
+from allocator.service.scheduler.slot import Slot, executing
 from allocator.service.snapshots import MissingError
 from allocator.state import Book
 from allocator.whatif.difference import differences

@@ -27,7 +27,8 @@ from allocator.service.monitor.history import MarkStore
 from allocator.service.monitor.lines import Lines
 from allocator.service.monitor.memory import Memory
 from allocator.service.monitor.monitor import Monitor
-from allocator.service.scheduler.slots import Asked, Slots
+from allocator.service.scheduler.slot import Asked
+from allocator.service.scheduler.slots import Slots
 from allocator.service.scheduler.worker import Result
 from allocator.service.snapshots import Snapshots
 from allocator.service.words import Words

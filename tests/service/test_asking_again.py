@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 
 from allocator.models.mandate import Mandate
 from allocator.service.cycles import request
-from allocator.service.scheduler.slots import Asked, Slot, again, executing
+from allocator.service.scheduler.slot import Asked, Slot, again, executing
 from allocator.service.scheduler.worker import Worker
 from tests.service.rooms import SOMEBODY, Room
 from tests.service.sites import MANDATE

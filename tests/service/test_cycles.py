@@ -23,7 +23,7 @@ from allocator.service.monitor.lines import firing_name
 from allocator.service.monitor.marks import Marks
 from allocator.service.monitor.profit import Earned
 from allocator.service.repairs import repairing
-from allocator.service.scheduler.slots import Asked, Kind, Slot, again
+from allocator.service.scheduler.slot import Asked, Kind, Slot, again
 from allocator.service.snapshots import Snapshots
 from allocator.state import Book, State
 from allocator.verify import shortfall, verify

@@ -16,7 +16,7 @@ from allocator.service.notify import (
     Notifier,
 )
 from allocator.service.run import Service
-from allocator.service.scheduler.slots import again, named_at
+from allocator.service.scheduler.slot import again, named_at
 from allocator.service.telemetry import Redactor
 from tests.execution.book import START, JumpingClock
 from tests.service.boxes import Box, Taken

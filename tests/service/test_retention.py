@@ -23,7 +23,8 @@ from allocator.models.snapshot import Snapshot
 from allocator.service.clock import Leaps
 from allocator.service.http.once import Replies, Reply
 from allocator.service.retention import Dropped, Retention
-from allocator.service.scheduler.slots import Asked, Slots
+from allocator.service.scheduler.slot import Asked
+from allocator.service.scheduler.slots import Slots
 from allocator.service.scheduler.timer import Timer
 from tests.execution.book import START, JumpingClock
 from tests.service.sites import MANDATE, Place, snapshot

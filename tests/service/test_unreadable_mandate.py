@@ -21,7 +21,7 @@ from allocator.service.cycles import request
 from allocator.service.mandate_versions import Unreadable, Version
 from allocator.service.mandates import Mandates
 from allocator.service.run import Service
-from allocator.service.scheduler.slots import executing
+from allocator.service.scheduler.slot import executing
 from allocator.service.scheduler.worker import Worker
 from tests.execution.book import START
 from tests.service.rooms import CAP, SOMEBODY, Room

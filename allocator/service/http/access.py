@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Coroutine
 from contextlib import nullcontext, suppress
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 from fastapi import Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -87,9 +87,12 @@ class OnceRoute(APIRoute):
     ----------
     long
         Whether they take long: then few are worked on at once.
+    bounded
+        Whether they are refused where a name has asked for more than is kept of it.
     """
 
     long: ClassVar[bool] = False
+    bounded: ClassVar[bool] = False
 
     def get_route_handler(self) -> Handler:
         """Wrap the handler."""
@@ -98,18 +101,33 @@ class OnceRoute(APIRoute):
         async def once(request: Request) -> Response:
             if request.method != "POST":
                 return await handler(request)
-            return await _once(request, handler, long=self.long)
+            return await _once(request, handler, type(self))
 
         return once
 
 
-class LongRoute(OnceRoute):
+class PlanningRoute(OnceRoute):
+    """A route whose POSTs plan, and stop or judge nothing."""
+
+    bounded = True
+
+
+class LongRoute(PlanningRoute):
     """A route whose POSTs take long."""
 
     long = True
 
 
-async def _once(request: Request, handler: Handler, *, long: bool) -> Response:
+class Asked(NamedTuple):
+    """A request that acts: whose it is, under which key, its hash, and whether it is bounded."""
+
+    name: str
+    key: str
+    hash: str
+    bounded: bool
+
+
+async def _once(request: Request, handler: Handler, route: type[OnceRoute]) -> Response:
     given = await _bearer(request)
     # What asks the database does so in threads: the loop answers others meanwhile.
     asking = await run_in_threadpool(principal_of, request, given)
@@ -121,16 +139,18 @@ async def _once(request: Request, handler: Handler, *, long: bool) -> Response:
         body = await request.body()
     except ClientDisconnect as error:
         raise ProblemError(400, "CUT_OFF", "the request broke off within its body") from error
-    async with site_of(request).few.place() if long else nullcontext():
-        return await _answer(request, handler, asking.name, key, body)
-
-
-async def _answer(request: Request, handler: Handler, name: str, key: str, body: bytes) -> Response:
     target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    asked = Asked(asking.name, key, request_hash(request.method, target, body), route.bounded)
+    async with site_of(request).few.place() if route.long else nullcontext():
+        return await _answer(request, handler, asked)
+
+
+async def _answer(request: Request, handler: Handler, asked: Asked) -> Response:
     site = site_of(request)
-    asked = request_hash(request.method, target, body)
-    now = site.service.clock.now()
-    known = await run_in_threadpool(site.replies.begin, name, key, asked, now)
+    name, key, now = asked.name, asked.key, site.service.clock.now()
+    known = await run_in_threadpool(
+        site.replies.begin, name, key, asked.hash, now, bounded=asked.bounded
+    )
     if known is not None:
         headers = {"Idempotent-Replay": "true"}
         return Response(known.body, known.status, headers, media_type="application/json")

@@ -20,6 +20,7 @@ from allocator.service.http.access import (
     WRITTEN_KEY,
     LongRoute,
     OnceRoute,
+    PlanningRoute,
     Served,
     need,
 )
@@ -53,6 +54,14 @@ router = APIRouter(
     responses=responses(400, 401, 403, 404, 409, 413, 422),
     tags=["act"],
 )
+
+planning_router = APIRouter(
+    prefix="/v1",
+    route_class=PlanningRoute,
+    responses=responses(400, 401, 403, 404, 409, 413, 422, 429),
+    tags=["act"],
+)
+"""What asks for plans: of it a name may ask for so much."""
 
 long_router = APIRouter(
     prefix="/v1",
@@ -114,9 +123,7 @@ def execute(site: Served, asking: Executes, plan_hash: PlanHash) -> api.SlotView
     return deeds.execute(site, plan_hash, asking.name)
 
 
-@router.post(
-    "/plans/{plan_hash}/frontier", status_code=202, openapi_extra=_KEY, responses=responses(429)
-)
+@planning_router.post("/plans/{plan_hash}/frontier", status_code=202, openapi_extra=_KEY)
 def frontier(
     site: Served,
     _asking: Plans,
@@ -137,21 +144,21 @@ def cancel(site: Served, asking: Stops, plan_hash: PlanHash) -> api.SlotView:
     return deeds.cancel(site, plan_hash, asking.name)
 
 
-@router.post("/what-if", status_code=202, openapi_extra=_KEY, responses=responses(429))
+@planning_router.post("/what-if", status_code=202, openapi_extra=_KEY)
 def post_what_if(site: Served, _asking: Plans, body: bodies.WhatIfRequest) -> api.JobView:
     """Begin to decide cases beside the book as it is."""
     site.service.snapshots.latest()
     return site.jobs.start("what-if", lambda watch: what_if(site, body.cases, watch))
 
 
-@router.post("/sweeps", status_code=202, openapi_extra=_KEY, responses=responses(429))
+@planning_router.post("/sweeps", status_code=202, openapi_extra=_KEY)
 def post_sweep(site: Served, _asking: Plans, body: bodies.SweepRequest) -> api.JobView:
     """Begin to decide every point of a grid on the book as it is."""
     site.service.snapshots.latest()
     return site.jobs.start("sweep", lambda watch: sweep_of(site, body, watch))
 
 
-@router.post("/schedules/{schedule}/run", status_code=202, openapi_extra=_KEY)
+@planning_router.post("/schedules/{schedule}/run", status_code=202, openapi_extra=_KEY)
 def run_schedule(site: Served, asking: Plans, schedule: Named) -> api.SlotView:
     """Ask for a cycle now."""
     return deeds.run_now(site, schedule, asking.name)

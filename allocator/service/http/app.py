@@ -37,8 +37,8 @@ def create(site: Site) -> FastAPI:
     )
     app.state.site = site
     problems.install(app)
-    parts = routes.open_routes, routes.router, acting.router, acting.long_router, events.router
-    for router in parts:
+    parts = acting.router, acting.planning_router, acting.long_router, events.router
+    for router in (routes.open_routes, routes.router, *parts):
         app.include_router(router)
     sessions = install(app, site)
     site.service.enter = lambda name: f"/enter?code={sessions.code(name)}"

@@ -23,6 +23,7 @@ from allocator.models.errors import (
     SolverError,
     StaleError,
 )
+from allocator.service.allowances import FullError, TooLongError
 from allocator.service.http.once import KeyReusedError
 from allocator.service.snapshots import MissingError
 
@@ -51,11 +52,15 @@ def of_error(error: AllocatorError) -> ProblemDetails:
     """Tell an error of ours as a refusal.
 
     What is missing is 404, what is wrong 422, what conflicts with the state of things 409, what
-    cannot be had just now 503.
+    a name has too much of 429, what alone is too much 413, what cannot be had just now 503.
     """
     match error:
         case MissingError():
             status = HTTPStatus.NOT_FOUND
+        case FullError():
+            status = HTTPStatus.TOO_MANY_REQUESTS
+        case TooLongError():
+            status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
         case InputError() | SolverError() | KeyReusedError():
             status = HTTPStatus.UNPROCESSABLE_ENTITY
         case NotLeaderError() | RefusedError() | JournalError():
@@ -83,7 +88,8 @@ def _ours(_request: Request, error: AllocatorError) -> Response:
     problem = of_error(error)
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("request failed", exc_info=error)
-    return respond(problem)
+    again = {"Retry-After": str(error.again_s)} if isinstance(error, FullError) else None
+    return respond(problem, again)
 
 
 def _unreachable(_request: Request, error: Exception) -> Response:

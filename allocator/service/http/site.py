@@ -120,7 +120,7 @@ class Site:
         self.service = service
         self.views = Views(service)
         self.tokens = Tokens(service.engine, service.portfolio)
-        self.replies = Replies(service.engine)
+        self.replies = Replies(service.engine, service.config.service.keep)
         writes.watch(service.engine)
         self.jobs = Jobs()
         self.few = Few()

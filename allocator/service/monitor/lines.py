@@ -15,7 +15,8 @@ from allocator.execution.leader import Lease, fence
 from allocator.models.service_records import TriggerRow
 from allocator.risk.triggers import Firing, Key, Line
 from allocator.service.monitor.memory import Heard, Memory
-from allocator.service.scheduler.slots import Asked, named_at, write
+from allocator.service.scheduler.slot import Asked, named_at
+from allocator.service.scheduler.slots import write
 
 
 class Lines:

@@ -23,7 +23,8 @@ from allocator.risk.breaker import Breaker
 from allocator.risk.triggers import SAYS, Key, Line
 from allocator.service.monitor.lines import firing_name
 from allocator.service.repairs import NOTHING_BROKEN
-from allocator.service.scheduler.slots import Slot, Slots, again, anew, executing
+from allocator.service.scheduler.slot import Slot, again, anew, executing
+from allocator.service.scheduler.slots import Slots
 from allocator.state import Book
 
 LEAST_REST = timedelta(seconds=60)

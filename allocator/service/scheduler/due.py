@@ -15,7 +15,7 @@ from typing import Any
 from allocator.models.errors import ConfigError
 from allocator.models.service import Schedule
 from allocator.service.clock import MOST_LEAP_S
-from allocator.service.scheduler.slots import Asked, Slot, named_at
+from allocator.service.scheduler.slot import Asked, Slot, named_at
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_TOLD = 100

@@ -19,7 +19,8 @@ from allocator.models.service import Schedule
 from allocator.ports import Clock
 from allocator.service.clock import Leaps
 from allocator.service.scheduler.due import due, timer_trigger
-from allocator.service.scheduler.slots import Asked, Slots
+from allocator.service.scheduler.slot import Asked
+from allocator.service.scheduler.slots import Slots
 
 BEAT_S = 5
 """Seconds between two ticks when no schedule asks for one."""

@@ -14,7 +14,8 @@ from allocator.execution.leader import FencedError, Lease
 from allocator.models.errors import AllocatorError, JournalError
 from allocator.ports import Clock
 from allocator.service.scheduler.due import PAUSED, choose
-from allocator.service.scheduler.slots import Slot, Slots, Status
+from allocator.service.scheduler.slot import Slot, Status
+from allocator.service.scheduler.slots import Slots
 
 IDLE_S = 1.0
 """Seconds after which the worker looks again although nobody woke it."""

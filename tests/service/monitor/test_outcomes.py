@@ -16,7 +16,7 @@ from allocator.service.bootstrap import read_config
 from allocator.service.cycles import request
 from allocator.service.monitor.monitor import Monitor
 from allocator.service.monitor.outcomes import Outcomes
-from allocator.service.scheduler.slots import Asked, Status
+from allocator.service.scheduler.slot import Asked, Status
 from allocator.service.scheduler.worker import Worker
 from tests.execution.book import START
 from tests.service.monitor.watched import Watched

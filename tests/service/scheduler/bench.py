@@ -11,7 +11,8 @@ from sqlalchemy import Engine
 from allocator.execution.leader import next_epoch
 from allocator.models.errors import StaleError
 from allocator.models.service import Schedule
-from allocator.service.scheduler.slots import Slot, Slots
+from allocator.service.scheduler.slot import Slot
+from allocator.service.scheduler.slots import Slots
 from allocator.service.scheduler.timer import Timer
 from allocator.service.scheduler.worker import Result, Worker
 from tests.execution.book import JumpingClock

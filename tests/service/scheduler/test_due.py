@@ -20,7 +20,7 @@ from allocator.service.scheduler.due import (
     next_fire,
     slot_name,
 )
-from allocator.service.scheduler.slots import Slot
+from allocator.service.scheduler.slot import Slot
 
 NOW = datetime(2026, 11, 20, 8, 0, 30, tzinfo=UTC)
 HOURLY = Schedule(id="hourly", cron="0 * * * *")

@@ -9,7 +9,7 @@ import pytest
 
 from allocator.service.clock import Leaps
 from allocator.service.scheduler import timer
-from allocator.service.scheduler.slots import Asked
+from allocator.service.scheduler.slot import Asked
 from allocator.service.scheduler.timer import Timer
 from tests.execution.book import START
 from tests.service.scheduler.bench import OFTEN, Bench

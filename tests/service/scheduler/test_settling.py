@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import Engine
 
 from allocator.execution.report import Progress
-from allocator.service.scheduler.slots import Asked, Slot, Slots
+from allocator.service.scheduler.slot import Asked, Slot
+from allocator.service.scheduler.slots import Slots
 from allocator.service.scheduler.worker import Result, Worker
 from tests.execution.book import BTC_A, BTC_B, START, SWITCH
 from tests.execution.desk import Desk

@@ -9,7 +9,8 @@ from sqlalchemy import Engine
 
 from allocator.execution.leader import FencedError, next_epoch
 from allocator.models.errors import JournalError
-from allocator.service.scheduler.slots import Asked, Slots
+from allocator.service.scheduler.slot import Asked
+from allocator.service.scheduler.slots import Slots
 
 NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
 

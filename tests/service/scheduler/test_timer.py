@@ -10,7 +10,8 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from allocator.models.service import Schedule
-from allocator.service.scheduler.slots import Asked, Slots
+from allocator.service.scheduler.slot import Asked
+from allocator.service.scheduler.slots import Slots
 from allocator.service.scheduler.timer import Timer
 from tests.execution.book import START, JumpingClock
 

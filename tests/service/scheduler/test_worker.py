@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from allocator.execution.leader import FencedError
-from allocator.service.scheduler.slots import Asked
+from allocator.service.scheduler.slot import Asked
 from allocator.service.scheduler.timer import Timer
 from tests.execution.book import START, JumpingClock
 from tests.service.scheduler.bench import OFTEN, Bench
