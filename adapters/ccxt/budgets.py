@@ -32,6 +32,7 @@ from allocator.adapters.ccxt.rates import (
     ORDERS,
     ORDERS_EACH,
     TELLS,
+    USER_COSTS,
     Limit,
 )
 from allocator.adapters.deadline import deadline
@@ -248,7 +249,7 @@ class Budgets:
             limit = self._limit(scope, api)
             if limit is not None:
                 each = path.removesuffix(ONE_SYMBOL) if limit.each else ""
-                spent = 1 if limit.requests else units
+                spent = 1 if limit.requests else self._cost_by(scope, api, path, units)
                 await self._budget(limit, name, each).take(spent, urgent=urgent)
         for limit in ORDERS.get(self._venue, ()) if orders else ():
             if api.startswith(limit.services):
@@ -263,6 +264,12 @@ class Budgets:
     def _cost(self, api: str, path: str, units: float) -> float:
         plain = api, path.removesuffix(ONE_SYMBOL)
         return COSTS.get(self._venue, {}).get(plain) or HEAVIER.get((api, path), units)
+
+    def _cost_by(self, scope: Scope, api: str, path: str, units: float) -> float:
+        """Tell what a request costs of a limit by a scope, where that is no other's."""
+        plain = api, path.removesuffix(ONE_SYMBOL)
+        own = USER_COSTS.get(self._venue, {}) if scope == "key" else {}
+        return own.get(plain, units)
 
     def _budget(self, limit: Limit, name: str, path: str) -> Budget:
         key = limit, name, path
