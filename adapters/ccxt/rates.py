@@ -184,6 +184,15 @@ HEAVIER: Mapping[tuple[str, str], float] = {
 """Weights that the venue's pages put higher than ccxt does, for reads of every symbol."""
 
 COSTS: Mapping[str, Mapping[tuple[str, str], float]] = {
+    "binance": {
+        ("papi", "account"): 20,
+        ("papi", "balance"): 20,
+        **{("papi", f"{side}/commissionRate"): 20 for side in ("um", "cm")},
+        **{("papi", f"{side}/leverageBracket"): 1 for side in ("um", "cm")},
+        **{("papi", f"{side}/positionSide/dual"): 30 for side in ("um", "cm")},
+        ("papi", "um/positionRisk"): 5,
+        ("papi", "cm/positionRisk"): 1,
+    },
     "bybit": {
         ("private", "v5/order/create"): 5,
         ("private", "v5/order/cancel"): 5,
@@ -204,9 +213,10 @@ COSTS: Mapping[str, Mapping[tuple[str, str], float]] = {
     },
 }
 """Costs by the venues' pages, whatever is named: Kraken's ccxt puts at one each, and orders of
-Bybit's contracts, ten a second, at what orders of its spot cost. KuCoin's three of a coin are told
-in halves, as those of its futures are. What several orders of Kraken's in one request cost follows
-from their number: see `kraken_client`."""
+Bybit's contracts, ten a second, at what orders of its spot cost. Of portfolio margin at Binance it
+counts some in weights and these in fifths of them. KuCoin's three of a coin are told in halves, as
+those of its futures are. What several orders of Kraken's in one request cost follows from their
+number: see `kraken_client`."""
 
 USER_COSTS: Mapping[str, Mapping[tuple[str, str], float]] = {
     "binance": {
