@@ -147,6 +147,13 @@ TELLS: Mapping[str, tuple[Tells, ...]] = {
 }
 """Binance, LIMITS, IP limits, of each service: the weight of the minute, in every answer."""
 
+ROWS_A_UNIT = 20
+ROWS: Mapping[str, frozenset[str]] = {
+    "hyperliquid": frozenset({"userFillsByTime", "userNonFundingLedgerUpdates"}),
+}
+"""Reads, by their ``type``, that weigh one more for every so many rows of their answer
+(Hyperliquid, Rate limits and user limits)."""
+
 ORDERS: Mapping[str, tuple[Limit, ...]] = {
     "binance": (
         Limit("key", "fapi", 300, 10, INTEGRATED, also=("dapi",)),
