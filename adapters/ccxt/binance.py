@@ -7,6 +7,7 @@ Transfer (sub-account), Withdraw, Error Codes; `binance_orders` names those of n
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -31,6 +32,7 @@ from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.reads import Accounts, ReadsAccounts, ReadsMarkets, ReadsNetworks
 from allocator.adapters.ccxt.values import JsonObject, moment, number
 from allocator.adapters.ccxt.withdrawing import only_one, with_fee
+from allocator.adapters.deadline import soon
 from allocator.adapters.exact import exactly
 from allocator.models.base import ZERO, plain
 from allocator.models.config import AddressConfig
@@ -49,6 +51,9 @@ OWN_STATES = {"CONFIRMED": "settled", "PENDING": "in_transit", "FAILED": "return
 MEMBER_STATES = {"SUCCESS": "settled", "PROCESS": "in_transit", "FAILURE": "returned"}
 FAILED_WITHDRAWALS = frozenset({"1", "3", "5"})
 CREDITED = frozenset({"1", "6"})
+TURN_S = 1.0
+"""Seconds that a look at money under way waits for its turn."""
+
 LIMIT = 1000
 """Rows that one answer holds at most."""
 
@@ -226,13 +231,15 @@ class Binance(ReadsAccounts, ReadsMarkets, ReadsNetworks):
     async def find_withdrawal(
         self, source: Place, address: AddressConfig, intent: TransferIntent, trace: Trace
     ) -> Withdrawal | None:
-        """Look a withdrawal up by its key."""
-        del address, trace
-        found = rows(
-            await source.login.call(
-                "sapi_get_capital_withdraw_history", {"withdrawOrderId": intent.client_id}
-            )
-        )
+        """Look a withdrawal up by its key.
+
+        A user may ask ten times a minute. One that is known to be under way waits for no turn, for
+        it is asked after again.
+        """
+        del address
+        asked = {"withdrawOrderId": intent.client_id}
+        with contextlib.nullcontext() if trace.venue_id is None else soon(TURN_S):
+            found = rows(await source.login.call("sapi_get_capital_withdraw_history", asked))
         same = [row for row in found if row.get("withdrawOrderId") == intent.client_id]
         row = only_one(same, "withdrawOrderId")
         if row is None:

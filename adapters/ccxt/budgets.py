@@ -17,6 +17,7 @@ import asyncio
 import collections
 import contextlib
 import contextvars
+import json
 import math
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from functools import partial
@@ -31,7 +32,10 @@ from allocator.adapters.ccxt.rates import (
     ORDER_PATHS,
     ORDERS,
     ORDERS_EACH,
+    ROWS,
+    ROWS_A_UNIT,
     TELLS,
+    USER_COSTS,
     Limit,
 )
 from allocator.adapters.deadline import deadline
@@ -128,12 +132,14 @@ class Budget:
         asked before or beside it. What it asked itself is in its own count for longer than in the
         venue's, which begins anew with each stretch.
         """
-        now = asyncio.get_running_loop().time()
-        self._forget(now)
-        beyond = used - self._used
-        if beyond > 0:
-            self._spent.append((now + self._window_s, beyond))
-            self._used += beyond
+        self._forget(asyncio.get_running_loop().time())
+        self.add(max(0.0, used - self._used))
+
+    def add(self, cost: float) -> None:
+        """Count what was spent already, and nobody had to wait for."""
+        if cost:
+            self._spent.append((asyncio.get_running_loop().time() + self._window_s, cost))
+            self._used += cost
 
     def _forget(self, now: float) -> None:
         while self._spent and self._spent[0][0] <= now:
@@ -219,8 +225,9 @@ class Budgets:
         )
         who: Mapping[Scope, str] = {"key": key, "owner": owner, "address": ""}
         client.throttler = partial(self._throttle, own, who)
-        if self._venue in TELLS:
-            client.handle_errors = partial(self._hear, client.handle_errors)
+        for venues, hear in ((TELLS, self._hear), (ROWS, self._hear_rows)):
+            if self._venue in venues:
+                client.handle_errors = partial(hear, client.handle_errors)
 
     def used(self, api: str) -> float:
         """Tell which share of what an address may spend on a service is used; 0: as it likes."""
@@ -238,6 +245,15 @@ class Budgets:
                 self._budget(limit, "", "").hear(float(used) / told.unit)
         return check(*args)
 
+    def _hear_rows(self, check: Callable[..., Any], *args: Any) -> Any:
+        """Count the rows of an answer where they weigh, then let the client check it."""
+        rows, asked = args[6], json.loads(args[8] or "null")
+        kind = asked.get("type") if isinstance(asked, dict) else None
+        limit = self._limit("address", "")
+        if isinstance(rows, list) and kind in ROWS[self._venue] and limit is not None:
+            self._budget(limit, "", "").add(math.ceil(len(rows) / ROWS_A_UNIT))
+        return check(*args)
+
     async def _throttle(self, own: Any, who: Mapping[Scope, str], cost: Cost) -> None:
         api, path, units, orders, urgent = cost
         urgent = urgent or hurried.get()
@@ -248,7 +264,7 @@ class Budgets:
             limit = self._limit(scope, api)
             if limit is not None:
                 each = path.removesuffix(ONE_SYMBOL) if limit.each else ""
-                spent = 1 if limit.requests else units
+                spent = 1 if limit.requests else self._cost_by(scope, api, path, units)
                 await self._budget(limit, name, each).take(spent, urgent=urgent)
         for limit in ORDERS.get(self._venue, ()) if orders else ():
             if api.startswith(limit.services):
@@ -263,6 +279,12 @@ class Budgets:
     def _cost(self, api: str, path: str, units: float) -> float:
         plain = api, path.removesuffix(ONE_SYMBOL)
         return COSTS.get(self._venue, {}).get(plain) or HEAVIER.get((api, path), units)
+
+    def _cost_by(self, scope: Scope, api: str, path: str, units: float) -> float:
+        """Tell what a request costs of a limit by a scope, where that is no other's."""
+        plain = api, path.removesuffix(ONE_SYMBOL)
+        own = USER_COSTS.get(self._venue, {}) if scope == "key" else {}
+        return own.get(plain, units)
 
     def _budget(self, limit: Limit, name: str, path: str) -> Budget:
         key = limit, name, path

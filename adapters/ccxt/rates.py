@@ -52,6 +52,9 @@ BINANCE = "Binance, LIMITS, IP limits: request weight"
 INTEGRATED = "Binance, Important Notice: COIN-M / USD-M Architecture Integration, A.3"
 """In force since 2026-06-30: one weight by address and one count of orders for both services."""
 
+BINANCE_USER = "Binance, LIMITS, UID limits: 180,000 in 60 s, of which a unit is 150"
+"""Kept by the half of it in half a minute, so that nobody waits for longer than that."""
+
 BITGET = "Bitget, Quick Start, Standard specification"
 KRAKEN = "Kraken, Derivatives rate limits: each address"
 KUCOIN = "KuCoin, Rate Limit"
@@ -61,6 +64,7 @@ LIMITS: Mapping[str, tuple[Limit, ...]] = {
         Limit("address", "fapi", 2400, 60, INTEGRATED, also=("dapi",)),
         Limit("address", "papi", 6000, 60, "Binance, Portfolio Margin, General Info: limits"),
         Limit("address", "sapi", 1200, 60, f"{BINANCE}; 12,000, of which a unit is ten"),
+        Limit("key", "sapi", 600, 30, BINANCE_USER, each=True),
         Limit("address", "", 1200, 60, f"{BINANCE}; 6,000, of which a unit is five"),
     ),
     # Ten requests a second of most endpoints are twenty units.
@@ -143,6 +147,13 @@ TELLS: Mapping[str, tuple[Tells, ...]] = {
 }
 """Binance, LIMITS, IP limits, of each service: the weight of the minute, in every answer."""
 
+ROWS_A_UNIT = 20
+ROWS: Mapping[str, frozenset[str]] = {
+    "hyperliquid": frozenset({"userFillsByTime", "userNonFundingLedgerUpdates"}),
+}
+"""Reads, by their ``type``, that weigh one more for every so many rows of their answer
+(Hyperliquid, Rate limits and user limits)."""
+
 ORDERS: Mapping[str, tuple[Limit, ...]] = {
     "binance": (
         Limit("key", "fapi", 300, 10, INTEGRATED, also=("dapi",)),
@@ -180,6 +191,15 @@ HEAVIER: Mapping[tuple[str, str], float] = {
 """Weights that the venue's pages put higher than ccxt does, for reads of every symbol."""
 
 COSTS: Mapping[str, Mapping[tuple[str, str], float]] = {
+    "binance": {
+        ("papi", "account"): 20,
+        ("papi", "balance"): 20,
+        **{("papi", f"{side}/commissionRate"): 20 for side in ("um", "cm")},
+        **{("papi", f"{side}/leverageBracket"): 1 for side in ("um", "cm")},
+        **{("papi", f"{side}/positionSide/dual"): 30 for side in ("um", "cm")},
+        ("papi", "um/positionRisk"): 5,
+        ("papi", "cm/positionRisk"): 1,
+    },
     "bybit": {
         ("private", "v5/order/create"): 5,
         ("private", "v5/order/cancel"): 5,
@@ -200,6 +220,17 @@ COSTS: Mapping[str, Mapping[tuple[str, str], float]] = {
     },
 }
 """Costs by the venues' pages, whatever is named: Kraken's ccxt puts at one each, and orders of
-Bybit's contracts, ten a second, at what orders of its spot cost. KuCoin's three of a coin are told
-in halves, as those of its futures are. What several orders of Kraken's in one request cost follows
-from their number: see `kraken_client`."""
+Bybit's contracts, ten a second, at what orders of its spot cost. Of portfolio margin at Binance it
+counts some in weights and these in fifths of them. KuCoin's three of a coin are told in halves, as
+those of its futures are. What several orders of Kraken's in one request cost follows from their
+number: see `kraken_client`."""
+
+USER_COSTS: Mapping[str, Mapping[tuple[str, str], float]] = {
+    "binance": {
+        ("sapi", "capital/withdraw/apply"): 6,
+        ("sapi", "capital/withdraw/history"): 120,
+        ("sapi", "sub-account/universalTransfer"): 2.4,
+    },
+}
+"""What requests cost of a limit by key where it is not what they cost of one by address: weights by
+UID on the pages Withdraw, Withdraw History and Universal Transfer."""

@@ -1,6 +1,7 @@
 """Budgets of requests by address, by owner and by key, on a clock that jumps over every wait."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from functools import partial
 from types import SimpleNamespace
@@ -87,6 +88,24 @@ def test_what_others_spent_counts_by_the_venues_word_and_what_is_ours_once() -> 
         await budget.take(1)
 
     assert timed(work)[1] == pytest.approx(60)
+
+
+@pytest.mark.parametrize(
+    ("asked", "weight"),
+    [("userFillsByTime", 20 + 21), ("userNonFundingLedgerUpdates", 20 + 21), ("userFees", 20)],
+)
+def test_rows_that_weigh_at_hyperliquid_count_once_they_are_told(asked: str, weight: int) -> None:
+    """Rate limits and user limits: some reads weigh one more by twenty items returned."""
+    one, budgets = client(20), Budgets("hyperliquid")
+    budgets.bind(one, "owner", "key")
+    body = json.dumps({"type": asked, "user": "0x1"})
+
+    async def work() -> float:
+        await ask(one, "public", "info")
+        one.handle_errors(200, "OK", "https://x/info", "POST", {}, "[]", [{}] * 401, {}, body)
+        return budgets.used("public")
+
+    assert timed(work)[0] * 1200 * HEADROOM == pytest.approx(weight)
 
 
 @pytest.mark.parametrize(

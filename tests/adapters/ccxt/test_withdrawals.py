@@ -1,3 +1,4 @@
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -6,7 +7,7 @@ from typing import Any
 import pytest
 
 from allocator.adapters.ccxt.session import Login
-from allocator.adapters.emulator.testing import Emulator
+from allocator.adapters.emulator.testing import Emulator, running_emulator
 from allocator.adapters.registry import Opened
 from allocator.models.config import Config
 from allocator.models.intents import (
@@ -241,3 +242,31 @@ def test_an_account_sends_only_its_own_and_only_what_a_route_is_registered_for(
     effects: Any = emulator.admin("GET", "effects")
     assert not effects["withdrawals"]
     assert not effects["transfers"]
+
+
+def test_a_withdrawal_is_not_looked_up_oftener_than_the_venue_counts_for_one_user(
+    run: Run, both: Config
+) -> None:
+    """Binance lets a user look ten times a minute, and bars every account after one more."""
+    sent = withdrawal("back")
+    with running_emulator(limit_scale=1) as emulator:
+        config = both.model_copy(update={"loopback_url": emulator.base_url})
+
+        async def work(opened: Opened) -> None:
+            source, begun = opened.venues[sent.source], time.monotonic()
+            outcome = await source.submit(sent)
+            assert isinstance(outcome, Ack)
+            looks = [
+                await source.find(sent, datetime.now(UTC), outcome.venue_id) for _ in range(12)
+            ]
+            assert isinstance(looks[0], Found)
+            unsure = [row.why for row in looks if isinstance(row, Unsure)]
+            assert unsure
+            assert all("BUDGET" in why for why in unsure)
+            assert time.monotonic() - begun < 5
+            assert (await source.read()).complete
+
+        run(config, work)
+        log: Any = emulator.admin("GET", "requests")
+    asked = [row for row in log if row["path"].endswith("withdraw/history")]
+    assert {row["status"] for row in asked} == {200}
