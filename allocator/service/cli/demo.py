@@ -14,7 +14,7 @@ from allocator.models.base import plain
 from allocator.models.explain import money
 from allocator.service.cli.codes import ExitCode, of_plan
 from allocator.service.cli.executing import progress
-from allocator.service.cli.output import write_table
+from allocator.service.cli.output import tell, write_table
 
 if TYPE_CHECKING:
     from allocator.execution.report import ExecutionReport
@@ -106,7 +106,7 @@ def _step(name: str, value: Any) -> None:
             text = f"decided: {value.status}, {len(value.actions)} actions"
         case _:
             text = f"executed: {value.status}"
-    print(text, file=sys.stderr, flush=True)
+    tell(text)
 
 
 def _accounts(gathered: Gathered, plan: Plan) -> None:

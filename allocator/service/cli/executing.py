@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from allocator.models.errors import JournalError, RefusedError
 from allocator.service.cli.codes import ExitCode, of_plan
+from allocator.service.cli.output import tell
 from allocator.service.cli.people import ConfigArgument, load, open_office, whole_hash, words_of
 from allocator.service.cli.records import ConfigOption, DatabaseOption, need_cycle, open_database
 
@@ -96,7 +97,7 @@ async def _carry_out(config: Config, hash_: str) -> ExecutionReport:
     async with open_desk(config, config.installation, watch=progress) as desk:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, _stop, desk.executor.stop)
+            loop.add_signal_handler(number, obey, desk.executor.stop)
         earlier = (await take_up(desk.executor, desk.history, desk.mandates)).report
         if earlier is not None and earlier.plan_hash == hash_:
             return earlier
@@ -107,10 +108,10 @@ async def _carry_out(config: Config, hash_: str) -> ExecutionReport:
         return await desk.executor.execute(hash_)
 
 
-def _stop(stop: object) -> None:
-    print("stopping: what is being sent is followed to its end", file=sys.stderr, flush=True)
-    assert callable(stop)
+def obey(stop: Callable[[], None]) -> None:
+    """Stop as a signal asks for, and say so."""
     stop()
+    tell("stopping: what is being sent is followed to its end")
 
 
 def _show(report: ExecutionReport) -> None:
@@ -128,7 +129,7 @@ def progress(row: Progress) -> None:
     """Tell what happens, on standard error."""
     part = f" {row.part}/{row.parts}" if row.parts > 1 else ""
     note = f" ({row.note})" if row.note else ""
-    print(f"  {row.kind} {row.seq}{part}: {row.state}{note}", file=sys.stderr, flush=True)
+    tell(f"  {row.kind} {row.seq}{part}: {row.state}{note}")
 
 
 def replay(

@@ -6,6 +6,7 @@ import csv
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -29,6 +30,16 @@ class Format(StrEnum):
 OutputOption = Annotated[
     Format, typer.Option("--output", "-o", help="How to write the data.", case_sensitive=False)
 ]
+
+
+def tell(text: str) -> None:
+    """Tell on standard error how something goes on; that nobody hears it ends nothing.
+
+    Whoever read the pipe may have left, and the disk of the file may be full, while requests are
+    under way that have to be followed to their end.
+    """
+    with suppress(OSError, ValueError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def write_json(data: Any) -> None:
