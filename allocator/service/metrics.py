@@ -58,9 +58,12 @@ class Metrics:
     ----------
     rules
         Ids of the triggers. A series that begins with its first count has no increase to show.
+    book
+        Whose figures they are: stands in every series, for Prometheus may watch several books.
     """
 
-    def __init__(self, rules: Iterable[str] = ()) -> None:
+    def __init__(self, rules: Iterable[str] = (), book: str = "") -> None:
+        self._book = book
         self.registry = CollectorRegistry()
         self._steps = Histogram(
             "allocator_step_seconds",
@@ -102,8 +105,27 @@ class Metrics:
     def render(self, reading: Reading) -> bytes:
         """Write everything in Prometheus' text format."""
         registry = CollectorRegistry()
-        registry.register(_Now(reading))
-        return generate_latest(self.registry) + generate_latest(registry)
+        for part in (self.registry, _Now(reading)):
+            registry.register(_Named(part, self._book))
+        return generate_latest(registry)
+
+
+class _Named:
+    """What another collector tells, with its book in every series."""
+
+    def __init__(self, told: Any, book: str) -> None:
+        self._told = told
+        self._book = book
+
+    def describe(self) -> Iterable[Any]:
+        return []
+
+    def collect(self) -> Iterator[Any]:
+        for family in self._told.collect():
+            family.samples = [
+                row._replace(labels={**row.labels, "book": self._book}) for row in family.samples
+            ]
+            yield family
 
 
 class _Now:

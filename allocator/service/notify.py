@@ -6,7 +6,8 @@ import asyncio
 import json
 import logging
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -107,10 +108,23 @@ def apprise_sender(urls: Sequence[str]) -> Send:
     boxes = list[Any]()
     for number, url in enumerate(urls, 1):
         box = apprise.Apprise()
-        if not box.add(url):
+        with _unheard():
+            taken = box.add(url)
+        if not taken:
             raise StaleError(f"alert address {number} of {len(urls)} is not one that apprise knows")
         boxes.append(box)
     return Addresses([_sender(box) for box in boxes]) if boxes else lambda _title, _text: False
+
+
+@contextmanager
+def _unheard() -> Generator[None]:
+    """Keep apprise's own log still: of an address that it does not take it tells the token."""
+    logger = logging.getLogger("apprise")
+    logger.disabled = True
+    try:
+        yield
+    finally:
+        logger.disabled = False
 
 
 def _sender(box: Any) -> Send:

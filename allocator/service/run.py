@@ -110,7 +110,7 @@ class Service:
         self._budgets = budgets
         self.portfolio = config.installation
         self.live = Live(new_holder())
-        self.metrics = Metrics(row.id for row in config.service.triggers)
+        self.metrics = Metrics((row.id for row in config.service.triggers), self.portfolio)
         self.slots = Slots(engine, self.portfolio)
         self.office = Office(engine, self.portfolio, self.clock)
         self.mandates = Mandates(engine, self.portfolio, config)

@@ -37,7 +37,17 @@ def known() -> set[str]:
 
 def test_a_trigger_that_has_not_fired_is_told_as_none_so_that_its_first_is_an_increase() -> None:
     text = Metrics(["drift"]).render(Reading(START, True, False, None, None, None, 0, 0, 0, 0, 0))
-    assert 'allocator_triggers_fired_total{rule="drift"} 0.0' in text.decode()
+    assert 'allocator_triggers_fired_total{book="",rule="drift"} 0.0' in text.decode()
+
+
+def test_every_series_names_its_book_for_several_may_be_scraped_side_by_side() -> None:
+    metrics = Metrics(["drift"], "carry")
+    metrics.observe("gather", 1)
+    marks = marks_of(snapshot(a="1.1"), MANDATE, None, SHUT)
+    reading = Reading(START, True, False, START, START, marks, 0, 0, 0, 0, 0)
+    told = [row for row in metrics.render(reading).decode().splitlines() if row[0] != "#"]
+    assert len(told) > 40
+    assert [row for row in told if 'book="carry"' not in row] == []
 
 
 def test_alert_rules_watch_what_is_told(known: set[str]) -> None:

@@ -150,10 +150,28 @@ def test_address_that_answers_gets_a_digest_once_beside_one_that_does_not(
 
 
 @pytest.mark.filterwarnings("ignore:'imghdr':DeprecationWarning")
-def test_address_that_cannot_be_used_is_not_shown() -> None:
+@pytest.mark.parametrize(
+    "address",
+    [
+        "nonsense://secret-token@x",
+        "tgram://secret-token/12345",
+        "slack://T1JJ3T3L2/secret-token/TIiajkdnlazkcOXrIdevi7FQ/#desk",
+    ],
+)
+def test_address_that_cannot_be_used_is_not_shown(
+    address: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(StaleError, match="address 1 of 1") as caught:
-        apprise_sender(["nonsense://secret-token@x"])
+        apprise_sender([address])
     assert "secret-token" not in str(caught.value)
+    assert "secret-token" not in caplog.text, "apprise tells it, and parts of it, by itself"
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr':DeprecationWarning")
+def test_apprise_tells_what_goes_wrong_as_it_sends(caplog: pytest.LogCaptureFixture) -> None:
+    send = apprise_sender(["json://127.0.0.1:9"])
+    assert not send("title", "text")
+    assert "A Connection error occurred" in caplog.text
 
 
 def test_that_nobody_can_lead_is_told_once_and_that_it_is_over(box: Box) -> None:

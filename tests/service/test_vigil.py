@@ -59,7 +59,8 @@ def test_a_slot_that_makes_no_step_hangs_and_is_told_once(place: Place) -> None:
     answer = place.get("/readyz", None)
     assert answer.status_code == 503
     assert answer.json()["faults"][0].startswith("the running slot has made no step since")
-    assert f"allocator_slot_silent_seconds {HANGS_S + 3}.0" in place.get("/metrics").text
+    told = f'allocator_slot_silent_seconds{{book="desk"}} {HANGS_S + 3}.0'
+    assert told in place.get("/metrics").text
     service.live.busy = ""
     pass_by(place, 5)
     assert place.get("/readyz", None).status_code == 200

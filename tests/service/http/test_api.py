@@ -273,7 +273,7 @@ def test_audit_holds_what_people_did(place: Place) -> None:
     (alert,) = place.service.office.history.alerts()
     paused = {"schedule": "hourly", "by": "alice", "reason": "maintenance"}
     assert (alert.topic, alert.body) == ("schedule_paused", paused)
-    assert "allocator_schedules_paused 1.0" in place.get("/metrics").text
+    assert 'allocator_schedules_paused{book="desk"} 1.0' in place.get("/metrics").text
     answer = place.post("/v1/schedules/hourly/run")
     assert (answer.status_code, answer.json()["code"]) == (409, "SCHEDULE_PAUSED")
     assert place.service.slots.with_status("due") == ()
@@ -300,11 +300,11 @@ def test_readiness_falls_with_the_last_tick(place: Place) -> None:
 def test_metrics_tell_the_book_the_leader_and_the_slots(place: Place) -> None:
     text = place.get("/metrics").text
     for line in (
-        'allocator_account_equity{account="a"} 100000.0',
-        "allocator_leader 0.0",
-        'allocator_slots_total{status="done"} 0.0',
-        'allocator_exposure{underlying="BTC"} 0.0',
-        "allocator_leader_tick_age_seconds 1.0",
+        'allocator_account_equity{account="a",book="desk"} 100000.0',
+        'allocator_leader{book="desk"} 0.0',
+        'allocator_slots_total{book="desk",status="done"} 0.0',
+        'allocator_exposure{book="desk",underlying="BTC"} 0.0',
+        'allocator_leader_tick_age_seconds{book="desk"} 1.0',
     ):
         assert line in text
 
@@ -322,7 +322,7 @@ def test_the_book_and_the_metrics_tell_how_venues_say_they_stand(place: Place) -
     ]  # fmt: skip
     frozen = {row["account"]: row["frozen"] for row in place.get("/v1/accounts").json()}
     assert frozen == {"a": f"bybit says {words}", "b": ""}
-    assert 'allocator_venue_open{venue="bybit"} 0.0' in place.get("/metrics").text
+    assert 'allocator_venue_open{book="desk",venue="bybit"} 0.0' in place.get("/metrics").text
     assert place.get("/readyz", None).status_code == 200, "the service itself is well"
 
 
@@ -331,7 +331,8 @@ def test_what_is_not_known_of_a_venue_is_no_figure(
     place: Place, state: VenueState, told: list[str]
 ) -> None:
     place.gather(statuses={"bybit": VenueStatus(state=state)})
-    lines = re.findall(r'allocator_venue_open\{venue="bybit"\} (.*)', place.get("/metrics").text)
+    series = re.escape('allocator_venue_open{book="desk",venue="bybit"} ')
+    lines = re.findall(f"{series}(.*)", place.get("/metrics").text)
     assert lines == told
 
 
@@ -341,13 +342,13 @@ def test_a_venue_that_is_only_told_of_keeps_no_account_still(lite: Engine, tmp_p
     with place.client:
         assert place.get("/v1/book").json()["venues"][1]["state"] == "maintenance"
         assert {row["frozen"] for row in place.get("/v1/accounts").json()} == {""}
-        assert 'allocator_venue_open{venue="bybit"} 0.0' in place.get("/metrics").text
+        assert 'allocator_venue_open{book="desk",venue="bybit"} 0.0' in place.get("/metrics").text
     place.site.jobs.close()
 
 
 def test_what_a_venue_told_last_is_its_figure_while_it_cannot_be_read(place: Place) -> None:
     place.gather(statuses={"bybit": VenueStatus(state="unknown", before="limited")})
-    assert 'allocator_venue_open{venue="bybit"} 0.0' in place.get("/metrics").text
+    assert 'allocator_venue_open{book="desk",venue="bybit"} 0.0' in place.get("/metrics").text
 
 
 def test_secret_is_in_no_reply(place: Place) -> None:
