@@ -300,6 +300,20 @@ def test_position_is_moved(lite: Engine) -> None:
     assert (desk.held("a", BTC_A), desk.held("b", BTC_A)) == (0, 1)
 
 
+def test_a_move_that_is_taken_and_then_rejected_fails_and_freezes_nothing(lite: Engine) -> None:
+    desk = Desk.open(lite, faults=[Fault("move", "returned")])
+    move = {"seq": 1, "kind": "move", "from": "a", "to": "b", "instrument": BTC_A, "quantity": "1"}
+    after = {**order(2, "b", "buy", "0.1"), "after": [1]}
+    report = desk.run(move, after)
+    assert [row.stage for row in report.actions] == ["failed", "superseded"]
+    assert report.actions[0].reason == "by the receiver"
+    assert (desk.held("a", BTC_A), desk.held("b", BTC_A)) == (1, 0)
+    assert (report.frozen, report.breaks) == ({}, ())
+    (attempt,) = desk.journal().history.attempts(report.plan_hash)
+    assert (attempt.state, attempt.filled, attempt.reason) == ("rejected", 0, "by the receiver")
+    assert desk.journal().history.verify() == ()
+
+
 def test_rest_too_small_to_send_is_told(lite: Engine) -> None:
     start = snapshot()
     rows = [row.model_dump(by_alias=True) for row in start.instruments]
