@@ -230,7 +230,7 @@ class Capabilities(Value):
         withdrawal ends.
     transfer_key
         Whether a transfer carries an idempotency key; without one at most one transfer per
-        (asset, source, target) may be under way.
+        (asset, source, target) may be under way, and one per (asset, amount) of the venue.
     client_id_reusable
         Whether the venue forgets a client id once its order has ended.
     receive_window_s
