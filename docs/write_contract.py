@@ -129,7 +129,8 @@ TABLE_HEAD = """\
 The capability table of a main account at each venue, wallet by wallet: what it denies is neither
 planned nor sent (C18). A number is how many orders one request carries, or after how many seconds
 of silence at least every order in a book is cancelled: one that waits for a trigger is none of
-those sent here, and may stay. **keyed**: a transfer bears a key by which the venue knows it again.
+those sent here, and may stay. **keyed**: a transfer bears a key by which the venue knows it again;
+without one, a transfer of the same amount, or between the same accounts, waits for the one before.
 **seen**: what a chain brings to the wallet is seen to arrive; where it is not, no withdrawal ends.
 Sub-accounts can do less: they do not withdraw. KuCoin holds no second withdrawal against the first:
 its records keep our key as a remark, by which two that are equal are told apart; what leaves its

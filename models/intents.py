@@ -122,7 +122,10 @@ class Unknown(Value):
 
 Outcome = Ack | Rejected | Unknown
 
-FoundState = Literal["open", "partial", "filled", "cancelled", "in_transit", "settled", "returned"]
+FoundState = Literal[
+    "open", "partial", "filled", "cancelled", "in_transit", "settled", "returned", "rejected"
+]
+"""Where the venue says that it stands; ``rejected``: it took a move, and then carried none out."""
 
 
 class Found(Value):
@@ -139,6 +142,8 @@ class Found(Value):
     arrivals
         Names of deposits that a settled transfer may have arrived as, each one's for good; one of
         them settled it, and it settles no other. Empty: its venue does not tell.
+    why
+        What the venue says of the state; empty: nothing.
     """
 
     finding: Literal["found"] = "found"
@@ -149,6 +154,7 @@ class Found(Value):
     fees: Mapping[str, Num] = Field(default_factory=dict[str, Num])
     venue_time: Utc | None = None
     arrivals: tuple[VenueId, ...] = ()
+    why: Words = ""
 
 
 class AbsentNow(Value):
@@ -224,7 +230,7 @@ class Capabilities(Value):
         withdrawal ends.
     transfer_key
         Whether a transfer carries an idempotency key; without one at most one transfer per
-        (asset, source, target) may be under way.
+        (asset, source, target) may be under way, and one per (asset, amount) of the venue.
     client_id_reusable
         Whether the venue forgets a client id once its order has ended.
     receive_window_s

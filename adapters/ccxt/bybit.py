@@ -43,7 +43,7 @@ NAMESPACE = uuid.UUID("8d1f0c52-6f0b-4d8e-9a55-2f6f3f1f6b10")
 WALLETS = {"unified": "UNIFIED", "funding": "FUND"}
 WITHDRAWS_FROM = {"unified": "UTA", "funding": "FUND"}
 TRANSFER_STATES = {"SUCCESS": "settled", "PENDING": "in_transit", "FAILED": "returned"}
-MOVE_STATES = {"Filled": "settled", "Rejected": "returned"}
+MOVE_STATES = {"Filled": "settled", "Rejected": "rejected"}
 FAILED_WITHDRAWALS = frozenset({"CancelByUser", "Reject", "Fail"})
 
 KEY_CODES = "10003 10004 10005 10007 10009 10010"
@@ -285,7 +285,11 @@ class Bybit(ReadsAccounts, ReadsMarkets, ReadsNetworks):
         return text(moved, "blockTradeId")
 
     async def find_move(self, source: Place, intent: MoveIntent, trace: Trace) -> Found | None:
-        """Look a move up by the venue's id, else by what was sent: it has no client id."""
+        """Look a move up by the venue's id, else by what was sent: it has no client id.
+
+        What looks like it and was rejected moved nothing, whosever it was: by its id alone it tells
+        that ours did not.
+        """
         market = source.market(intent.instrument)
         asked: JsonObject = {"category": category(market), "symbol": market["id"]}
         if trace.venue_id is not None:
@@ -294,6 +298,8 @@ class Bybit(ReadsAccounts, ReadsMarkets, ReadsNetworks):
             asked["startTime"] = trace.since_ms
         rows = await pages(source.master, "private_get_v5_position_move_history", asked)
         same = [row for row in rows if _is_move(row, source, intent, trace)]
+        if trace.venue_id is None:
+            same = [row for row in same if row.get("status") != "Rejected"]
         if len(same) > 1:
             raise VenueError("two moves look the same")
         return _found_move(same[0]) if same else None
@@ -376,5 +382,11 @@ def _found_move(row: JsonObject) -> Found:
             "filled": text(row, "qty") if done else ZERO,
             "average_price": text(row, "price") if done else None,
             "venue_time": moment(text(row, "createdAt")),
+            "why": "" if done else _why_rejected(row),
         }
     )
+
+
+def _why_rejected(row: JsonObject) -> str:
+    party = f"rejected by {row.get('rejectParty') or 'nobody'}"
+    return f"{row.get('resultCode')}: {row.get('resultMessage')}: {party}"

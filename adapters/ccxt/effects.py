@@ -9,8 +9,9 @@ from allocator.models.intents import AbsentNow, Found, OrderIntent
 
 
 def had_effect(found: Found | AbsentNow) -> TypeGuard[Found]:
-    """Tell whether an action was carried out: an order that ended unfilled was not."""
-    return isinstance(found, Found) and (found.state != "cancelled" or found.filled > 0)
+    """Tell whether an action was carried out: what ended unfilled was not."""
+    ended = ("cancelled", "rejected")
+    return isinstance(found, Found) and (found.state not in ended or found.filled > 0)
 
 
 def fitting(intent: OrderIntent, found: Found | None) -> Found | None:

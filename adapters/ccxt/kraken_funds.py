@@ -4,7 +4,7 @@ The multi-collateral wallet and the cash wallet of a user pass money to each oth
 multi-collateral wallet of one user to those of another, asked for by the master. The answer to a
 transfer names nothing, and its request takes no key: what became of it is read from the account
 log, by wallet, asset, amount and time, and two that look the same are told apart by nobody. So one
-at a time is under way for the same money.
+at a time is under way for the same money, or of the same amount (`Capabilities.transfer_key`).
 
 Nor does a request say after when it is refused: its stamp is optional and orders requests, and
 bounds none. What was stamped longer ago than the receive window is not signed; what left, and is

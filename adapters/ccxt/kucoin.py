@@ -22,7 +22,8 @@ id that its answer gave. The futures ledger tells time, type, amount, fee, equit
 offset and currency (Get Account Ledgers - Futures). Those of the other wallets have a `context`,
 which in the samples of the venue's own client is empty or ``{}`` for a transfer (Get Account
 Ledgers - Spot/Margin, Margin_hf). There is no list of transfers between a user's wallets
-(Kucoin/kucoin-python-sdk, issue 45). Of two that look the same neither is told as found.
+(Kucoin/kucoin-python-sdk, issue 45). Of two that look the same neither is told as found, and no two
+are under way at once (`Capabilities.transfer_key`).
 
 Withdrawals are in `kucoin_funds`. Risk limits are by user and contract; none over several users is
 told. Coin-margined contracts, position moves and the venue's disconnect protection are not covered.

@@ -274,7 +274,10 @@ class CoinPrice:
 
 @dataclass(frozen=True, slots=True)
 class PositionMove:
-    """A block move of positions between two users of one owner."""
+    """A block move of positions between two users of one owner.
+
+    `refused` names the party that refused it once it was taken: nothing moved.
+    """
 
     id: str
     client_id: str
@@ -283,6 +286,7 @@ class PositionMove:
     legs: tuple[tuple[str, Side, Decimal, Decimal], ...]
     seq: int
     time_ms: int
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)

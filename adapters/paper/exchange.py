@@ -186,7 +186,7 @@ class PaperExchange:
         elif isinstance(intent, TransferIntent):
             self._transfer(intent, fault)
         else:
-            self._move(intent)
+            self._move(intent, fault)
         return Ack(venue_id=self.records[intent.client_id].venue_id)
 
     def _stale(self, intent: Intent) -> str | None:
@@ -255,9 +255,12 @@ class PaperExchange:
         amount = record.intent.amount + (record.charge if record.comes_back else ZERO)
         self.holdings[place].wallet(record.intent.asset).add(amount)
 
-    def _move(self, intent: MoveIntent) -> None:
+    def _move(self, intent: MoveIntent, fault: Fault | None) -> None:
+        rejected = fault is not None and fault.how == "returned"
+        self.records[intent.client_id] = MoveRecord(intent, *self._stamp(), rejected)
+        if rejected:
+            return
         row = self.instruments[intent.instrument]
         signed = intent.quantity if intent.side == "buy" else -intent.quantity
         self.holdings[intent.source].apply(row, -signed, intent.price, ZERO)
         self.holdings[intent.target].apply(row, signed, intent.price, ZERO)
-        self.records[intent.client_id] = MoveRecord(intent, *self._stamp())

@@ -28,7 +28,8 @@ class Fault:
         Of actions: ``lost_before`` and ``lost_after`` lose the request or the reply; ``late``
         delivers the request `delay_s` later (or never, past the receive window) while the reply
         is lost; ``rejected`` refuses it; ``partial`` fills the part `share` of an order;
-        ``stuck`` and ``returned`` keep a transfer under way for ever, or send it back.
+        ``stuck`` and ``returned`` keep a transfer under way for ever, or send it back; a position
+        move that is ``returned`` is taken, and then rejected.
         Of questions: ``error`` answers with nothing usable.
     account
         Whose calls; None: everybody's.

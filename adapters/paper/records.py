@@ -75,15 +75,18 @@ class TransferRecord:
 
 @dataclass(slots=True)
 class MoveRecord:
-    """A position move; it is done as soon as it is taken."""
+    """A position move; it is done as soon as it is taken, or was rejected then."""
 
     intent: MoveIntent
     venue_id: str
     at: datetime
     visible: datetime
+    rejected: bool = False
 
     def found(self) -> Found:
         """Tell it as a venue would."""
+        if self.rejected:
+            return Found(venue_id=self.venue_id, state="rejected", why="by the receiver")
         return Found(
             venue_id=self.venue_id,
             state="settled",

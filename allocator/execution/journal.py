@@ -359,7 +359,7 @@ class Journal(Office):
             row.average_price, row.fees_json = found.average_price, fees
             if state is State.SETTLED:
                 row.settled_by = next(iter(found.arrivals), None)
-            move_attempt(entry, row, state, "")
+            move_attempt(entry, row, state, found.why)
             return of_row(row)
 
     def mark(self, client_id: str, to: State, why: str) -> Attempt:

@@ -41,18 +41,32 @@ class Transfers:
     def may_start(self, action: Transfer) -> bool:
         """Whether a transfer may be sent beside those under way.
 
-        Without an idempotency key of the venue, and for withdrawals, which no venue lists by
-        key, at most one is under way for the same money.
+        Without an idempotency key of the venue, and for withdrawals, at most one is under way for
+        the same money, and of those that its records do not tell apart: who waits for an answer
+        has to know whose it is.
         """
         keyed = self._run.shell.venue(action.source).capabilities.transfer_key
-        if keyed and self._run.book.routes[action.route].kind == "internal":
+        inside = self._run.book.routes[action.route].kind == "internal"
+        if inside and keyed:
             return True
-        same = (action.source, action.target, action.asset)
         return not any(
             isinstance(row.intent, TransferIntent)
-            and (row.intent.source, row.intent.target, row.intent.asset) == same
+            and (_is_same_money(action, row.intent) or self._looks_like(action, row.intent, inside))
             for row in self._journal.history.open_attempts()
         )
+
+    def _looks_like(self, action: Transfer, other: TransferIntent, inside: bool) -> bool:
+        """Whether a venue may tell two alike: by asset and amount, a withdrawal by its end too.
+
+        An account that the book no longer has may be of that venue.
+        """
+        if (other.asset, other.amount) != (action.asset, action.amount):
+            return False
+        accounts = self._run.book.accounts
+        away = other.source in accounts and (
+            accounts[other.source].venue != accounts[action.source].venue
+        )
+        return not away and (inside or other.target == action.target)
 
     async def start(self, action: Transfer | PositionMove) -> None:
         """Send a transfer or a move.
@@ -146,3 +160,8 @@ class Transfers:
                 action = next(row for row in self._run.plan.actions if row.seq == attempt.seq)
                 if close(self._run, action) is Stage.MANUAL:
                     raise Abort(f"transfer {action.seq} went to an operator: {now.reason}")
+
+
+def _is_same_money(action: Transfer, other: TransferIntent) -> bool:
+    ends = (action.source, action.target, action.asset)
+    return (other.source, other.target, other.asset) == ends

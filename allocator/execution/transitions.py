@@ -8,7 +8,7 @@ An *attempt* is one request to a venue: a whole transfer or move, or one slice o
     attempt        CHECKED -> SENDING -> ACKED | REJECTED | UNKNOWN
     order          ACKED -> OPEN <-> PARTIAL -> FILLED | CANCELLED | EXPIRED
     transfer       ACKED -> IN_TRANSIT -> SETTLED | RETURNED
-    position move  ACKED -> SETTLED
+    position move  ACKED -> SETTLED | REJECTED
     UNKNOWN -> ACKED and what follows it | NOT_EXECUTED | MANUAL
     MANUAL  -> an end, by an operator
 
@@ -78,7 +78,7 @@ S = State
 _ENDS: Mapping[Kind, frozenset[State]] = {
     "order": frozenset({S.FILLED, S.CANCELLED, S.EXPIRED}),
     "transfer": frozenset({S.SETTLED, S.RETURNED}),
-    "move": frozenset({S.SETTLED}),
+    "move": frozenset({S.SETTLED, S.REJECTED}),
 }
 _UNDER_WAY: Mapping[Kind, frozenset[State]] = {
     "order": frozenset({S.OPEN, S.PARTIAL}),
@@ -114,7 +114,8 @@ def _table(kind: Kind) -> Mapping[State, frozenset[State]]:
         S.SENDING: frozenset({S.ACKED, S.REJECTED, S.UNKNOWN}),
         S.ACKED: seen,
         S.UNKNOWN: seen | {S.ACKED, S.NOT_EXECUTED},
-        S.MANUAL: ends | {S.NOT_EXECUTED},
+        # To a person, what a venue rejected is what was never made.
+        S.MANUAL: ends - {S.REJECTED} | {S.NOT_EXECUTED},
     }
     return table | dict.fromkeys(under_way, seen)
 
@@ -190,6 +191,7 @@ _OF_FOUND: Mapping[FoundState, State] = {
     "in_transit": S.IN_TRANSIT,
     "settled": S.SETTLED,
     "returned": S.RETURNED,
+    "rejected": S.REJECTED,
 }
 
 
@@ -217,6 +219,8 @@ def of_found(kind: Kind, found: Found, quantity: Decimal, known: Decimal) -> Sta
         raise IllegalTransitionError(f"ILLEGAL_TRANSITION: kind={kind} found={found.state}")
     if kind == "order":
         _check_fills(state, found.filled, quantity, known)
+    if state is S.REJECTED and found.filled:
+        raise JournalError(f"REJECTED_WITH_FILLS: filled={found.filled}")
     return state
 
 

@@ -218,11 +218,11 @@ def _reads_as(told: Decimal, known: Decimal, share: Decimal) -> bool:
 def _ends(attempt: Attempt, found: Found) -> frozenset[State]:
     """Tell which ends mean what the venue says."""
     if attempt.kind == "move":
-        # A move that came back has no other name in the record than one that was never made.
+        # A move that was rejected is, to a person, one that was never made.
         settled = {"filled", "settled"}
         return (
             frozenset({State.SETTLED}) if found.state in settled
-            else frozenset({State.NOT_EXECUTED}) if found.state == "returned"
+            else frozenset({State.NOT_EXECUTED}) if found.state == "rejected"
             else frozenset()
         )  # fmt: skip
     ends = ENDS.get(found.state, frozenset())

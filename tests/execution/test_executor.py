@@ -292,12 +292,65 @@ def test_transfers_without_a_key_go_one_at_a_time(lite: Engine) -> None:
     assert sent[2] - sent[1] >= timedelta(seconds=60)
 
 
+@pytest.mark.parametrize(
+    ("second", "keyed", "kind", "waits"),
+    [
+        ({"amount": "1000"}, False, "internal", True),
+        ({"amount": "1000.5"}, False, "internal", False),
+        ({"amount": "1000"}, True, "internal", False),
+        ({"amount": "1000", "asset": "BTC"}, False, "internal", False),
+        ({"amount": "1000"}, True, "onchain", False),
+        ({"amount": "1000", "target": "b"}, True, "onchain", True),
+        ({"amount": "1000.5", "target": "b"}, True, "onchain", False),
+        ({"amount": "1000", "source": "b"}, False, "internal", False),
+        ({"amount": "1000", "source": "d", "target": "a"}, False, "internal", True),
+    ],
+)
+def test_transfers_that_a_venue_cannot_tell_apart_go_one_at_a_time(
+    lite: Engine, second: dict[str, str], keyed: bool, kind: str, waits: bool
+) -> None:
+    """Its record tells the asset and the amount, and of a withdrawal where it went."""
+    other = {"source": "d", "target": "c", "asset": "USDT", **second}
+    names = {"a": "alpha", "b": "beta", "c": "beta", "d": "alpha"}
+    accounts = [account(name, venue, "0") for name, venue in names.items()]
+    for row in accounts:
+        row["balances"]["BTC"] = {"wallet": "2000", "withdrawable": "2000"}
+    routes = [
+        {"id": "a-b", "from": "a", "to": "b", "asset": "USDT", "kind": kind, "latency_s": "60"},
+        {"id": "other", "from": other["source"], "to": other["target"], "asset": other["asset"],
+         "kind": kind, "latency_s": "60"},
+    ]  # fmt: skip
+    able = Capabilities(transfer_key=keyed, withdrawals=True, sees_deposits=True)
+    start = snapshot(accounts=accounts, routes=routes)
+    desk = Desk.open(lite, behaviour=Behaviour(capabilities=able), start=start)
+    last = {"seq": 2, "kind": "transfer", "route": "other", "from": other["source"],
+            "to": other["target"], "asset": other["asset"], "amount": other["amount"]}  # fmt: skip
+    report = desk.run(transfer(1, "1000"), last)
+    assert report.status == "done"
+    sent = {row.seq: row.at for row in desk.seen if row.state == "sending"}
+    assert (sent[2] - sent[1] >= timedelta(seconds=60)) is waits
+
+
 def test_position_is_moved(lite: Engine) -> None:
     desk = Desk.open(lite)
     move = {"seq": 1, "kind": "move", "from": "a", "to": "b", "instrument": BTC_A, "quantity": "1"}
     report = desk.run(move)
     assert report.status == "done"
     assert (desk.held("a", BTC_A), desk.held("b", BTC_A)) == (0, 1)
+
+
+def test_a_move_that_is_taken_and_then_rejected_fails_and_freezes_nothing(lite: Engine) -> None:
+    desk = Desk.open(lite, faults=[Fault("move", "returned")])
+    move = {"seq": 1, "kind": "move", "from": "a", "to": "b", "instrument": BTC_A, "quantity": "1"}
+    after = {**order(2, "b", "buy", "0.1"), "after": [1]}
+    report = desk.run(move, after)
+    assert [row.stage for row in report.actions] == ["failed", "superseded"]
+    assert report.actions[0].reason == "by the receiver"
+    assert (desk.held("a", BTC_A), desk.held("b", BTC_A)) == (1, 0)
+    assert (report.frozen, report.breaks) == ({}, ())
+    (attempt,) = desk.journal().history.attempts(report.plan_hash)
+    assert (attempt.state, attempt.filled, attempt.reason) == ("rejected", 0, "by the receiver")
+    assert desk.journal().history.verify() == ()
 
 
 def test_rest_too_small_to_send_is_told(lite: Engine) -> None:

@@ -60,8 +60,8 @@ LEGAL = {
     ("transfer", S.MANUAL): {S.SETTLED, S.RETURNED, S.NOT_EXECUTED},
     ("move", S.CHECKED): {S.SENDING, S.SUPERSEDED},
     ("move", S.SENDING): {S.ACKED, S.REJECTED, S.UNKNOWN},
-    ("move", S.ACKED): {S.SETTLED, S.MANUAL},
-    ("move", S.UNKNOWN): {S.ACKED, S.SETTLED, S.NOT_EXECUTED, S.MANUAL},
+    ("move", S.ACKED): {S.SETTLED, S.REJECTED, S.MANUAL},
+    ("move", S.UNKNOWN): {S.ACKED, S.SETTLED, S.REJECTED, S.NOT_EXECUTED, S.MANUAL},
     ("move", S.MANUAL): {S.SETTLED, S.NOT_EXECUTED},
 }
 STAGES = {
@@ -154,7 +154,10 @@ def test_fills_that_contradict_the_request_are_refused(
         ("order", "in_transit"),
         ("transfer", "filled"),
         ("transfer", "open"),
+        ("order", "rejected"),
+        ("transfer", "rejected"),
         ("move", "returned"),
+        ("move", "in_transit"),
     ],
 )
 def test_states_of_another_kind_are_refused(kind: Kind, state: str) -> None:
@@ -170,6 +173,14 @@ def test_transfer_and_move_take_their_own_states() -> None:
     for state in ("settled", "filled"):
         found = Found.model_validate({"venue_id": "v", "state": state})
         assert of_found("move", found, ONE, Decimal(0)) is S.SETTLED
+    found = Found.model_validate({"venue_id": "v", "state": "rejected"})
+    assert of_found("move", found, ONE, Decimal(0)) is S.REJECTED
+
+
+def test_a_move_that_is_told_as_rejected_moved_nothing() -> None:
+    found = Found.model_validate({"venue_id": "v", "state": "rejected", "filled": "0.1"})
+    with pytest.raises(JournalError, match="REJECTED_WITH_FILLS"):
+        of_found("move", found, ONE, Decimal(0))
 
 
 @given(st.sampled_from(KINDS), st.lists(st.sampled_from(State), max_size=30))

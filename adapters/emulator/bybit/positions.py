@@ -1,6 +1,6 @@
 """Positions, leverage, and moving positions between accounts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from allocator.adapters.emulator import matching
@@ -27,8 +27,10 @@ from allocator.adapters.emulator.records import Leverage, Position, PositionMove
 from allocator.adapters.emulator.wire import Call, Json, plain
 
 WORDS: dict[Side, str] = {"buy": "Buy", "sell": "Sell"}
+OTHER: dict[Side, Side] = {"buy": "sell", "sell": "buy"}
 MAX_LEGS = 25
 BAND = Decimal("0.05")
+Leg = tuple[Instrument, Side, Decimal, Decimal]
 
 
 def position_list(call: Call) -> Json:
@@ -77,7 +79,10 @@ def set_leverage(call: Call) -> Json:
 
 
 def move_positions(call: Call) -> Json:
-    """Move positions between two accounts of one owner, without fee, at a price near the mark."""
+    """Move positions between two accounts of one owner, without fee, at a price near the mark.
+
+    What the receiver has no margin for is taken, and told as rejected by the maker.
+    """
     exchange = call.exchange
     if exchange.ledger.users[call.user].parent is not None:
         raise VenueError(10005, "Permission denied, please check your API key permissions.")
@@ -92,11 +97,10 @@ def move_positions(call: Call) -> Json:
         raise VenueError(10001, "params error: list invalid")
     legs = [_leg(exchange, leg) for leg in listed_legs]
     block = new_id(exchange, "block").replace("-", "")
-    for number, (instrument, side, quantity, price) in enumerate(legs):
-        other: Side = "sell" if side == "buy" else "buy"
-        turns: tuple[tuple[str, Side], ...] = ((source, side), (target, other))
+    refused = _refusing(exchange, source, target, legs)
+    for number, (instrument, side, quantity, price) in enumerate(legs if not refused else ()):
+        turns: tuple[tuple[str, Side], ...] = ((source, side), (target, OTHER[side]))
         for user, turn in turns:
-            margin.admit(exchange, Intent(user, instrument, turn, quantity, price, False))
             order = uuid_of(f"{block}|{number}|{user}")
             trade = matching.Block(user, instrument, turn, quantity, price, order)
             matching.move_position(exchange, trade)
@@ -109,9 +113,28 @@ def move_positions(call: Call) -> Json:
             legs=tuple((i.id, side, quantity, price) for i, side, quantity, price in legs),
             seq=exchange.ledger.next("move"),
             time_ms=call.now_ms,
+            refused=refused,
         )
     )
     return {"blockTradeId": block, "status": "Processing", "rejectParty": ""}
+
+
+def _refusing(exchange: Exchange, source: str, target: str, legs: Sequence[Leg]) -> str:
+    """Name the party that refuses a move once it is taken; empty: none.
+
+    Raises
+    ------
+    Refused
+        When the one who gives up has no margin for it: it is not taken.
+    """
+    for instrument, side, quantity, price in legs:
+        margin.admit(exchange, Intent(source, instrument, side, quantity, price, False))
+    try:
+        for instrument, side, quantity, price in legs:
+            margin.admit(exchange, Intent(target, instrument, OTHER[side], quantity, price, False))
+    except Refused:
+        return "Maker"
+    return ""
 
 
 def move_history(call: Call) -> Json:
@@ -142,7 +165,7 @@ def _check_leverage(call: Call, instrument: Instrument, leverage: Decimal) -> No
         raise VenueError(110044, "Available margin is insufficient.")
 
 
-def _leg(exchange: Exchange, leg: Json) -> tuple[Instrument, Side, Decimal, Decimal]:
+def _leg(exchange: Exchange, leg: Json) -> Leg:
     if not isinstance(leg, Mapping):
         raise VenueError(10001, "params error: list invalid")
     words = {name: str(word) for name, word in leg.items()}
@@ -161,7 +184,6 @@ def _leg(exchange: Exchange, leg: Json) -> tuple[Instrument, Side, Decimal, Deci
 def _moved(exchange: Exchange, move: PositionMove, number: int, user: str) -> Json:
     identity, side, quantity, price = move.legs[number]
     instrument = exchange.instruments[identity]
-    other: Side = "sell" if side == "buy" else "buy"
     order = uuid_of(f"{move.id}|{number}|{user}")
     fills = exchange.ledger.executions.by("order", order)
     return {
@@ -170,17 +192,17 @@ def _moved(exchange: Exchange, move: PositionMove, number: int, user: str) -> Js
         "orderId": order,
         "userId": int(uid(user)),
         "symbol": instrument.symbol,
-        "side": WORDS[side if user == move.from_user else other],
+        "side": WORDS[side if user == move.from_user else OTHER[side]],
         "price": plain(price),
         "qty": plain(quantity),
         "execFee": "0",
-        "status": "Filled",
+        "status": "Rejected" if move.refused else "Filled",
         "execId": uuid_of(fills[0].id) if fills else "",
-        "resultCode": 0,
-        "resultMessage": "",
+        "resultCode": 110007 if move.refused else 0,
+        "resultMessage": "ab not enough for new order" if move.refused else "",
         "createdAt": move.time_ms,
         "updatedAt": move.time_ms,
-        "rejectParty": "",
+        "rejectParty": move.refused,
     }
 
 
@@ -244,7 +266,8 @@ ENDPOINTS = (
         "sides differ: 10001", _KEY, needs="trade"),
     row("POST /v5/position/move-positions", move_positions, "v5/position/move-position",
         "a sub-account asks: 10005", "not one owner: 10001", "price off the mark: 110003",
-        "margin short: 110007", _KEY, needs="sub"),
+        "margin short at who gives up: 110007",
+        "margin short at who receives: taken, then Rejected by the Maker", _KEY, needs="sub"),
     row("GET /v5/position/move-history", move_history, "v5/position/move-position-history",
         "by blockTradeId", "next page", _KEY),
 )  # fmt: skip

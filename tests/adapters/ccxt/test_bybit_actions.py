@@ -20,6 +20,7 @@ from allocator.models.intents import (
     OrderIntent,
     Rejected,
     TransferIntent,
+    Unknown,
     Unsure,
 )
 from tests.adapters.ccxt.conftest import run_with
@@ -239,6 +240,46 @@ def test_a_position_moves_between_members_and_is_found_by_its_id(run: Run, bybit
             assert (found.state, found.filled) == ("settled", 1)
         assert (await venue.read()).position(LINEAR) == 2
         assert (await opened.venues["bybit-b"].read()).position(LINEAR) == 1
+
+    run(bybit, work)
+
+
+def refused_move() -> MoveIntent:
+    """A move that the receiver has no margin for."""
+    return MoveIntent(client_id=ID, source="bybit-main", target="bybit-b", instrument=LINEAR,
+                      side="buy", quantity=Decimal(30), price=Decimal(64000))  # fmt: skip
+
+
+def test_a_move_that_is_taken_and_then_rejected_moved_nothing(run: Run, bybit: Config) -> None:
+    moved = refused_move()
+
+    async def work(opened: Opened) -> None:
+        venues = [opened.venues[name] for name in (moved.source, moved.target)]
+        before = [(await venue.read()).position(LINEAR) for venue in venues]
+        ack = await venues[0].submit(moved)
+        assert isinstance(ack, Ack)
+        found = await venues[0].find(moved, ago(5), ack.venue_id)
+        assert isinstance(found, Found)
+        assert (found.venue_id, found.state, found.filled) == (ack.venue_id, "rejected", 0)
+        assert found.why == "110007: ab not enough for new order: rejected by Maker"
+        assert of_found("move", found, moved.quantity, Decimal(0)) is State.REJECTED
+        assert [(await venue.read()).position(LINEAR) for venue in venues] == before
+
+    run(bybit, work)
+
+
+def test_a_rejected_move_that_is_known_by_its_likeness_alone_is_no_end(
+    run: Run, bybit: Config, emulator: Emulator
+) -> None:
+    """It may be another's: what ours is, its absence has to show."""
+    moved = refused_move()
+
+    async def work(opened: Opened) -> None:
+        venue = opened.venues[moved.source]
+        await venue.server_time()
+        emulator.fault({"kind": "drop_after", "method": "POST"})
+        assert isinstance(await venue.submit(moved), Unknown)
+        assert isinstance(await venue.find(moved, ago(5)), AbsentNow)
 
     run(bybit, work)
 
