@@ -22,7 +22,7 @@ from allocator.execution.requests import Requests
 from allocator.execution.run import Abort, Run
 from allocator.execution.slices import ALL, Leg, Pace, goal, leg_of, pace_of, rounds, sendable
 from allocator.execution.transitions import Stage, State
-from allocator.execution.waits import pause
+from allocator.execution.waits import meanwhile, pause
 from allocator.models.base import ONE, ZERO, plain
 from allocator.models.errors import RefusedError, VenueError
 from allocator.models.intents import Capabilities, OrderIntent, Quote
@@ -311,7 +311,8 @@ class Orders:
         """Read prices; short when there are none, or none within the worst price."""
         order = leg.order
         try:
-            prices = await read_quote(self._shell, order.account, order.instrument)
+            asked = read_quote(self._shell, order.account, order.instrument)
+            prices = await meanwhile(self._shell, asked)
         except VenueError as error:
             return Short(f"no prices of {order.instrument}: {error}", over=False)
         self._shell.marks.add(prices)

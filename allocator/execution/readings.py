@@ -13,7 +13,7 @@ from allocator.execution.expectation import Break
 from allocator.execution.returns import expected_after, returned
 from allocator.execution.run import Abort, OutsideChange, Run, Shell
 from allocator.execution.together import together
-from allocator.execution.waits import pause
+from allocator.execution.waits import meanwhile, pause
 from allocator.models.intents import AccountReading
 
 PATIENCE_S = Decimal(10)
@@ -23,7 +23,7 @@ PATIENCE_S = Decimal(10)
 async def read_all(shell: Shell, accounts: Iterable[str]) -> dict[str, AccountReading]:
     """Read accounts at the same time, complete or not."""
     names = sorted(set(accounts))
-    rows = await together(read_account(shell, name) for name in names)
+    rows = await meanwhile(shell, together(read_account(shell, name) for name in names))
     return dict(zip(names, rows, strict=True))
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any, TypeVar
 
 from allocator.execution.asking import answer, look, window_s
 from allocator.execution.attempts import Attempt, sender, touched
@@ -20,12 +21,13 @@ from allocator.execution.returns import expected_after, returned
 from allocator.execution.run import Run
 from allocator.execution.switches import Switches
 from allocator.execution.transitions import Stage, State
-from allocator.execution.waits import pause
+from allocator.execution.waits import meanwhile, pause
 from allocator.models.base import ZERO
 from allocator.models.config import ExecutionConfig
 from allocator.models.errors import JournalError, RefusedError
 from allocator.models.intents import (
     AbsentNow,
+    Finding,
     Found,
     Intent,
     OrderIntent,
@@ -38,6 +40,8 @@ from allocator.models.intents import (
 from allocator.models.plan import Order
 from allocator.ports import Batching, Venue
 from allocator.risk.breaker import Breaker, covering
+
+Answer = TypeVar("Answer")
 
 NEGATIVES = 3
 """Well-formed answers without it, before an attempt may be taken not to have happened."""
@@ -147,7 +151,7 @@ class Requests:
             return [HELD_UP] * len(attempts)
         intents = [row.intent for row in attempts]
         orders = [row for row in intents if isinstance(row, OrderIntent)]
-        found = await answer(self._shell, venue, venue.submit_together(orders))
+        found = await self._answered(venue, venue.submit_together(orders))
         if isinstance(found, Unknown):
             return [found] * len(attempts)
         return found if len(found) == len(attempts) else [UNTOLD] * len(attempts)
@@ -236,12 +240,18 @@ class Requests:
         if self._held_up(attempt, window_s(venue)):
             return HELD_UP
         try:
-            return await answer(self._shell, venue, venue.submit(attempt.intent))
+            return await self._answered(venue, venue.submit(attempt.intent))
         except asyncio.CancelledError:
             self._keep(
                 self._journal.outcome(attempt.client_id, Unknown(why="cancelled while sending"))
             )
             raise
+
+    async def _answered(self, venue: Venue, asked: Coroutine[Any, Any, Answer]) -> Answer | Unknown:
+        return await meanwhile(self._shell, answer(self._shell, venue, asked))
+
+    async def _look(self, attempt: Attempt) -> Finding:
+        return await meanwhile(self._shell, look(self._shell, attempt))
 
     async def settle(self, attempt: Attempt) -> Attempt:
         """Follow an attempt until nothing about it is open but money on its way."""
@@ -289,7 +299,7 @@ class Requests:
         end = begun + timedelta(seconds=float(config.unknown_deadline_s))
         cancel_at = _cancel_at(attempt, begun, config)
         while True:
-            finding = await look(self._shell, attempt)
+            finding = await self._look(attempt)
             if isinstance(finding, Found):
                 attempt = await self.take(attempt, finding)
                 if attempt.state in (State.MANUAL, State.IN_TRANSIT) or attempt.final:
@@ -311,7 +321,7 @@ class Requests:
         """Give an attempt to an operator; an order is cancelled and looked up once more before."""
         if isinstance(attempt.intent, OrderIntent):
             await self._cancel(attempt, attempt.intent)
-            finding = await look(self._shell, attempt)
+            finding = await self._look(attempt)
             if isinstance(finding, Found):
                 attempt = await self.take(attempt, finding)
                 if attempt.state is State.MANUAL or attempt.final:
@@ -350,7 +360,7 @@ class Requests:
             spacing=timedelta(seconds=float(max(lag, shell.config.poll_s))),
         )
         while True:
-            finding = await look(self._shell, attempt)
+            finding = await self._look(attempt)
             if isinstance(finding, Found):
                 return await self.take(attempt, finding)
             if isinstance(finding, AbsentNow):

@@ -14,7 +14,8 @@ from sqlalchemy import Engine
 from allocator.adapters.paper import Fault
 from allocator.execution.executor import Executor
 from allocator.execution.leader import FencedError, next_epoch
-from allocator.execution.waits import pause
+from allocator.execution.waits import meanwhile, pause
+from allocator.models.errors import VenueError
 from allocator.models.intents import Ack, Capabilities, Outcome
 from allocator.models.plan import Plan
 from tests.execution.book import SLICED, order
@@ -100,3 +101,70 @@ def test_a_switch_is_renewed_once_however_many_wait(lite: Engine) -> None:
 
     asyncio.run(wait())
     assert asked == [10]
+
+
+QUICK = RESTING.model_copy(update={"poll_s": Decimal("0.01"), "post_only_tries": 1})
+
+
+@pytest.mark.parametrize("call", ["read", "quote", "submit", "find"])
+def test_no_switch_runs_out_while_another_venue_takes_its_time(lite: Engine, call: str) -> None:
+    """It may wait for room in its own budget, or answer slowly."""
+    at = Exchange(lite)
+    hedge: Any = at.desk.venues["b"]
+    at.desk.mandate = SLICED
+    asked, renewed = getattr(hedge, call), list[bool]()
+
+    async def waits(*what: Any) -> Any:
+        if at.set_for and not renewed:
+            renewed.append(False)
+            known = len(at.told)
+            at.desk.clock.at += timedelta(seconds=4)
+            async with asyncio.timeout(5):
+                while len(at.told) == known:
+                    await asyncio.sleep(0)
+            renewed[0] = True
+        return await asked(*what)
+
+    setattr(hedge, call, waits)
+    rows = [order(1, "a", "sell", "0.4", group="g"), order(2, "b", "buy", "0.4", group="g")]
+    made = at.desk.plan(*rows)
+    report = asyncio.run(at.executor(QUICK).run(made, at.desk.start, at.desk.mandate))
+    assert renewed == [True]
+    assert report.status == "done", report.why
+
+
+def test_a_switch_that_may_not_be_set_ends_the_wait_for_an_answer(lite: Engine) -> None:
+    """Whoever was followed asks nothing any more, and leaves nothing under way."""
+    at = Exchange(lite)
+    shell = at.executor(QUICK)._shell
+    shell.armed["a"] = at.desk.clock.now()
+    ended = list[str]()
+
+    async def never() -> None:
+        next_epoch(lite, "desk", "other", at.desk.clock.now())
+        at.desk.clock.at += timedelta(seconds=4)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("answer")
+
+    async def wait() -> None:
+        with pytest.raises(FencedError):
+            await meanwhile(shell, never())
+        assert ended == ["answer"]
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(wait())
+    assert at.told == []
+
+
+def test_an_answer_that_fails_beside_the_switches_fails_as_it_is(lite: Engine) -> None:
+    at = Exchange(lite)
+    shell = at.executor(QUICK)._shell
+    shell.armed["a"] = at.desk.clock.now()
+
+    async def fails() -> None:
+        raise VenueError("no prices")
+
+    with pytest.raises(VenueError, match="no prices"):
+        asyncio.run(meanwhile(shell, fails()))
