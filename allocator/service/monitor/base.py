@@ -41,7 +41,7 @@ class Base(Value):
         The highest equity of the book. What goes from one of its accounts to another changes it
         by nothing.
     course
-        How the day came to it: what people tell came from outside moves what was before.
+        How the last day came to it: what people tell came from outside moves what was before.
     members
         Equity of each account of the book, with what was on its way to it, when it was last read
         whole; which the peak is of.
@@ -83,7 +83,7 @@ class Base(Value):
             }
         )
 
-    def risen(self, members: Mapping[str, Decimal], equity: Decimal) -> Base:
+    def risen(self, members: Mapping[str, Decimal], equity: Decimal, at: datetime) -> Base:
         """Raise the peak by a reading of the whole book.
 
         It moves along with accounts that came into the book or were taken out of it since: they
@@ -102,7 +102,7 @@ class Base(Value):
             moved = sum((v for name, v in members.items() if name not in self.members), ZERO)
             moved -= sum((v for name, v in self.members.items() if name not in members), ZERO)
             course, before = course.moved(moved), before + moved
-        course = course.read(equity, ZERO if first else worth - before)
+        course = course.read(equity, ZERO if first else worth - before, at)
         return self._on(course).model_copy(update={"members": members})
 
     def _course(self) -> Peak:
@@ -140,8 +140,7 @@ class Base(Value):
             "working": {**kept, **working},
             "carried": {name: v for name, v in carried.items() if name not in earned},
         }
-        before = self._on(self._course().over()) if ends else self
-        return before.model_copy(update=told)
+        return self.model_copy(update=told)
 
     def today(self, working: Mapping[str, Decimal]) -> Decimal:
         """Tell the profit of the day, with that of accounts that are not at rest."""
@@ -153,19 +152,22 @@ class Base(Value):
         """Equity that a drawdown is reckoned from."""
         return self._course().known
 
-    def without(self, told: Told, at: datetime) -> Base:
+    def without(self, told: Told, at: datetime, *, believed: bool = True) -> Base:
         """Leave out what people told that came from outside, or left.
 
-        The day's profit lacks it, and the peak moves along. In the history it is a flow, which the
-        wallets that it came into showed as something else.
+        The profit of its day lacks it, and the peak moves along whatever day it is. In the history
+        it is a flow, which the wallets that it came into showed as something else.
+
+        Parameters
+        ----------
+        believed
+            As in `after`: else nothing that was read or told grows old by it.
         """
-        course, today, owed = self._course(), ZERO, dict(self.owed)
-        for day, amount in told.payments:
-            if day == self.day:
-                course, today = course.told(amount), today + amount
-            else:
-                # Its readings are no longer told apart: what came is in them, or will be.
-                course = course.moved(min(amount, ZERO))
+        course, owed = self._course(), dict(self.owed)
+        today = sum((row.amount for row in told.payments if row.day == self.day), ZERO)
+        for row in told.payments:
+            course = course.told(row.amount, row.at)
+        course = course.aged(at) if believed else course
         if told.payments:
             # The time of the mark that takes it in first tells it from what is told later.
             known = owed.get(OUTSIDE, Earned(since=at, profit=Profit()))

@@ -151,8 +151,10 @@ class Monitor:
             self._base = self._base.risen(
                 {row.account: row.equity + row.on_its_way for row in marks.accounts},
                 marks.equity or ZERO,
+                marks.at,
             )
-        self._base = self._base.without(self._bases.told(self._base), marks.at)
+        told = self._bases.told(self._base)
+        self._base = self._base.without(told, marks.at, believed=self._believed())
         self._bases.keep(self._lease, self._base, marks.at)
         self.latest = marks
         firings = self._watch(marks, snapshot, mandate, busy=busy)

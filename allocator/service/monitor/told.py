@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import Engine, func
@@ -16,6 +17,15 @@ from allocator.models.records import EventRow
 
 
 @dataclass(frozen=True, slots=True)
+class Payment:
+    """What came (negative: left), numeraire, of which day it is, and when that was told."""
+
+    day: str
+    amount: Decimal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """What was told since a line of the audit.
 
@@ -24,16 +34,16 @@ class Told:
     upto
         The audit's last line by now.
     payments
-        What came (negative: left), in order: the day, and an amount in the numeraire.
+        What came (negative: left), in order.
     """
 
     upto: int
-    payments: tuple[tuple[str, Decimal], ...] = ()
+    payments: tuple[Payment, ...] = ()
 
     @property
     def total(self) -> Decimal:
         """All that came, less what left."""
-        return sum((amount for _, amount in self.payments), ZERO)
+        return sum((row.amount for row in self.payments), ZERO)
 
 
 def told_since(engine: Engine, portfolio: str, line: int | None) -> Told:
@@ -42,11 +52,12 @@ def told_since(engine: Engine, portfolio: str, line: int | None) -> Told:
         last = session.exec(select(func.max(EventRow.seq))).one() or 0
         if line is None or last <= line:
             return Told(last)
-        query = select(EventRow.facts_json).where(
+        query = select(EventRow.at, EventRow.facts_json).where(
             EventRow.subject == f"portfolio:{portfolio}",
             EventRow.what == PAID,
             col(EventRow.seq) > line,
             col(EventRow.seq) <= last,
         )
-        facts = map(json.loads, session.exec(query.order_by(col(EventRow.seq))))
-        return Told(last, tuple((row["day"], exact(row["amount"])) for row in facts))
+        rows = session.exec(query.order_by(col(EventRow.seq)))
+        said = tuple((at, json.loads(text)) for at, text in rows)
+        return Told(last, tuple(Payment(f["day"], exact(f["amount"]), at) for at, f in said))

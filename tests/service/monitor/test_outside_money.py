@@ -7,11 +7,16 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from allocator.execution.office import Office
 from allocator.execution.outside import PAID
 from allocator.service.monitor.base import Base, Bases
 from tests.execution.book import START, JumpingClock
 from tests.service.monitor.watched import Watched
+
+MIDNIGHT = 960
+"""Minutes from the start."""
 
 
 def tell(watched: Watched, amount: str, minute: float, portfolio: str = "desk") -> None:
@@ -135,7 +140,7 @@ def test_money_that_came_and_then_left_moves_the_peak_each_time(watched: Watched
     assert watched.monitor._base.highest == 203000
 
 
-def test_a_deposit_in_parts_moves_the_peaks_of_earlier_days_once_its_day_is_over(
+def test_a_deposit_in_parts_moves_the_peaks_of_earlier_days_once_a_day_has_passed(
     watched: Watched,
 ) -> None:
     watched.look(0)
@@ -144,7 +149,9 @@ def test_a_deposit_in_parts_moves_the_peaks_of_earlier_days_once_its_day_is_over
     watched.look(3, wallet="104500")
     watched.look(4, wallet="109000")
     assert watched.monitor._base.highest == 209000
-    watched.look(1440, wallet="109000")
+    watched.look(1441, wallet="109000")
+    assert watched.monitor._base.highest == 209000
+    watched.look(1442, wallet="109000")
     assert watched.monitor._base.highest == 210000
 
 
@@ -166,3 +173,49 @@ def test_a_base_of_an_earlier_release_keeps_its_peak(watched: Watched) -> None:
     watched.look(1, wallet="109000")
     tell(watched, "10000", 2)
     assert "fall" in watched.look(3, wallet="107500")
+
+
+def test_a_deposit_told_just_before_midnight_and_read_after_it_hides_no_drawdown(
+    watched: Watched,
+) -> None:
+    watched.look(0)
+    watched.look(MIDNIGHT - 2, wallet="99000")
+    tell(watched, "10000", MIDNIGHT - 1)
+    watched.look(MIDNIGHT + 1, wallet="99000")
+    assert "fall" not in watched.look(MIDNIGHT + 2, wallet="109000"), "1,000 of 210,000"
+    assert watched.monitor._base.highest == 210000
+    assert "fall" in watched.look(MIDNIGHT + 3, wallet="107500"), "2,500 of 210,000"
+
+
+def test_a_deposit_seen_before_midnight_and_taken_in_after_it_hides_no_drawdown(
+    watched: Watched,
+) -> None:
+    watched.look(0)
+    watched.look(MIDNIGHT - 3, wallet="99000")
+    watched.look(MIDNIGHT - 2, wallet="109000")
+    tell(watched, "10000", MIDNIGHT - 1)
+    watched.look(MIDNIGHT + 1, wallet="109000")
+    assert watched.monitor._base.highest == 210000
+    assert "fall" in watched.look(MIDNIGHT + 2, wallet="107500")
+
+
+@pytest.mark.parametrize("amount", [10000, -10000])
+@pytest.mark.parametrize("told", [-4, -1, 0, 4])
+@pytest.mark.parametrize("came", [-3, 0, 1, 4])
+def test_a_flow_at_any_time_around_midnight_changes_the_peak_by_its_amount(
+    watched: Watched, amount: int, told: int, came: int
+) -> None:
+    """The book loses 1,000 at first, whatever comes or leaves; 2,500 at last."""
+    watched.look(0)
+    waits = True
+    for minute in range(-5, 6):
+        if minute > told and waits:
+            tell(watched, str(amount), MIDNIGHT + told)
+            waits = False
+        held = 99000 + (amount if minute >= came else 0)
+        fired = watched.look(MIDNIGHT + minute + 0.5, wallet=str(held))
+        if minute >= max(told, came) + 1:
+            assert "fall" not in fired
+            assert watched.monitor._base.peak == 200000 + amount
+    last = str(97500 + amount)
+    assert "fall" in watched.look(MIDNIGHT + 30, wallet=last)
