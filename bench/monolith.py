@@ -13,7 +13,8 @@ import numpy as np
 from allocator.minimise.exact import CLOSE_BY, _first_points, _Model
 from allocator.minimise.mixed import Mixed, mixed_of
 from allocator.minimise.scip import scip_model
-from allocator.program.form import Form, Vector
+from allocator.program.form import Form
+from allocator.program.separable import Vector
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ import numpy as np
 
 from allocator.minimise.candidate import DUST, Candidate
 from allocator.minimise.supports import polished
-from allocator.program.form import Form, Mask, Vector
+from allocator.program.form import Form
+from allocator.program.separable import Mask, Vector
 from allocator.program.solve import solve
 
 ROUNDS = 8

@@ -201,8 +201,8 @@ class KeepConfig(Value):
         Plans that nobody carried out; what was carried out stays.
     drafts_days
         Drafts of the mandate that nobody published; whatever held once stays.
-    drafts
-        Drafts of one name that wait to be published; more are refused.
+    drafts, drafts_mb
+        Drafts of one name that wait to be published, and how long together; more are refused.
     snapshots, snapshots_mb
         Snapshots that one name has posted, and how long together; the latest are kept.
     answers
@@ -216,6 +216,7 @@ class KeepConfig(Value):
     proposals_days: int = Field(default=400, ge=7)
     drafts_days: int = Field(default=90, ge=7)
     drafts: int = Field(default=50, ge=1)
+    drafts_mb: int = Field(default=20, ge=1)
     snapshots: int = Field(default=100, ge=1)
     snapshots_mb: int = Field(default=100, ge=1)
     answers: int = Field(default=100_000, ge=1)

@@ -36,7 +36,8 @@ class SlotRow(Record, table=True):
     plan_hash
         What it proposed or is to carry out.
     status
-        ``due``, ``running``, ``done``, ``failed``, ``missed`` or ``skipped``.
+        ``due``, ``running``, ``done``, ``failed``, ``missed`` or ``skipped``; ``untold``: missed,
+        and its alert is not left so far.
     """
 
     __tablename__ = "slot"

@@ -12,8 +12,8 @@ from allocator.minimise.candidate import SPARE, only_shortfall
 from allocator.models.errors import SolverError
 from allocator.program.arrays import Arrays
 from allocator.program.build import Program, build
-from allocator.program.form import Vector
 from allocator.program.requirements import ceilings, jumps_of
+from allocator.program.separable import Vector
 from allocator.program.solve import RANKING, solve
 
 TRIES = 30

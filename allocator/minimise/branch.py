@@ -15,7 +15,8 @@ import numpy as np
 
 from allocator.models.errors import SolverError
 from allocator.program.certify import lower_bound, usable_prices
-from allocator.program.form import Form, Mask, Separable, Vector
+from allocator.program.form import Form
+from allocator.program.separable import Mask, Separable, Vector
 from allocator.program.solve import CHAIN, ROUGH, TRIAL, Answer, InfeasibleError, solve
 
 PAID = 1e-4

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from allocator.program.form import Form, Mask, Vector
+from allocator.program.form import Form
+from allocator.program.separable import Mask, Vector
 
 DUST = 1e-7
 """Size in units below which an action is none."""

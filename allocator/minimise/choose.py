@@ -9,8 +9,9 @@ import numpy as np
 
 from allocator.minimise.candidate import SPARE
 from allocator.minimise.lots import COARSE, settled
-from allocator.minimise.search import Search, wish_of
+from allocator.minimise.search import Search
 from allocator.minimise.supports import polished
+from allocator.minimise.wishes import wish_of
 from allocator.models.plan import Action
 from allocator.plan.judge import EXACT, Verdict, judged
 from allocator.plan.lots import MoveKey, Sizes, rounded

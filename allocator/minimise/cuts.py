@@ -10,7 +10,8 @@ import numpy as np
 
 from allocator.plan.lots import MoveKey
 from allocator.program.core import Core
-from allocator.program.form import Form, Index
+from allocator.program.form import Form
+from allocator.program.separable import Index
 from allocator.state import Pair
 
 

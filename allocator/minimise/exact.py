@@ -15,8 +15,9 @@ import numpy as np
 
 from allocator.minimise.candidate import Candidate
 from allocator.minimise.mixed import ERRS, Exact, Mixed, mixed_of
-from allocator.program.form import Form, Mask, Vector
+from allocator.program.form import Form
 from allocator.program.highs import Silent, quiet
+from allocator.program.separable import Mask, Vector
 
 ROUNDS = 8
 CLOSE_BY = (1.0, 0.99, 1.01, 0.96, 1.04, 0.88, 1.12)

@@ -15,7 +15,8 @@ from allocator.minimise.supports import usable
 from allocator.plan.relax import Rule
 from allocator.program.build import Program, build
 from allocator.program.crossing import arrays_of
-from allocator.program.form import Form, Index
+from allocator.program.form import Form
+from allocator.program.separable import Index
 from allocator.program.solve import Answer, solve
 from allocator.state import Book
 

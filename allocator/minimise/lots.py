@@ -10,7 +10,8 @@ import numpy as np
 
 from allocator.minimise.candidate import DUST, SPARE, Candidate, only_shortfall
 from allocator.models.errors import SolverError
-from allocator.program.form import Form, Index, Mask, Vector
+from allocator.program.form import Form
+from allocator.program.separable import Index, Mask, Vector
 from allocator.program.solve import ROUGH, TRIAL, Answer, solve
 
 COARSE = 2e-5

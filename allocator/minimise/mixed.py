@@ -14,7 +14,8 @@ from typing import Protocol
 import numpy as np
 
 from allocator.minimise.candidate import Candidate
-from allocator.program.form import Direction, Form, Index, Mask, Vector
+from allocator.program.form import Direction, Form
+from allocator.program.separable import Index, Mask, Vector
 from allocator.program.sparse import Matrix, sp
 
 COARSE = 2.5e-5

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from allocator.minimise.candidate import Candidate
-from allocator.minimise.search import relaxation, wish_of
+from allocator.minimise.search import relaxation
+from allocator.minimise.wishes import wish_of
 from allocator.plan.lots import Wish
 from allocator.program.arrays import Arrays
 from allocator.program.build import Program, build

@@ -28,7 +28,8 @@ from allocator.plan.lots import Sizes
 from allocator.plan.reasons import effects_of
 from allocator.plan.relax import Rule
 from allocator.program.core import Core
-from allocator.program.form import Form, Index, Mask
+from allocator.program.form import Form
+from allocator.program.separable import Index, Mask
 from allocator.program.solve import GAP, Answer, solve
 from allocator.program.sparse import sp
 from allocator.state import Book, State

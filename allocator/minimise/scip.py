@@ -15,7 +15,8 @@ import numpy as np
 from allocator.minimise.candidate import Candidate
 from allocator.minimise.mixed import ERRS, Exact, Mixed, mixed_of
 from allocator.models.errors import ConfigError
-from allocator.program.form import Form, Mask, Vector
+from allocator.program.form import Form
+from allocator.program.separable import Mask, Vector
 
 NODES = 20_000
 CLOSE = 1e-5

@@ -10,21 +10,22 @@ import numpy as np
 
 from allocator.minimise.brackets import in_brackets
 from allocator.minimise.branch import Effort, by_cases
-from allocator.minimise.candidate import DUST, SPARE, Candidate, only_shortfall
+from allocator.minimise.candidate import SPARE, Candidate, only_shortfall
 from allocator.minimise.cuts import columns_of, smaller, standing
 from allocator.minimise.exact import exact
 from allocator.minimise.lots import as_chosen
 from allocator.minimise.mixed import COARSE, Exact, Exactly
 from allocator.minimise.supports import polished, put_near, supports, usable
 from allocator.models.errors import SolverError
-from allocator.plan.lots import MoveKey, Wish
+from allocator.plan.lots import MoveKey
 from allocator.program.arrays import Arrays
 from allocator.program.build import Program, build
-from allocator.program.form import Form, Mask, Vector
+from allocator.program.form import Form
 from allocator.program.memory import Memory
 from allocator.program.requirements import ceilings
+from allocator.program.separable import Mask, Vector
 from allocator.program.solve import TRIAL, Answer, solve
-from allocator.state import Book, Pair
+from allocator.state import Pair
 
 SMALL = 160
 """Number of usable actions up to which the mixed-integer program is solved."""
@@ -373,46 +374,3 @@ def nothing_missing(form: Form) -> Answer:
 
 def _with_room(value: float) -> float:
     return 0.0 if value < NOTHING_MISSING else value + SPARE
-
-
-def wish_of(program: Program, candidate: Candidate) -> Wish:
-    """Turn a candidate's columns into contracts and asset units."""
-    core, unit = program.core, program.core.arrays.unit
-    arrays, layout = core.arrays, core.layout
-    size = np.where(candidate.used, candidate.x[: layout.count], 0.0)
-    orders: dict[tuple[str, str], float] = {}
-    nets = size[layout.buys] - size[layout.sells]
-    for at in np.flatnonzero(np.abs(nets) > DUST).tolist():
-        orders[arrays.orders.keys[at]] = float(nets[at]) / float(arrays.orders.scale[at])
-    transfers: dict[str, float] = {}
-    sent = netted(arrays, size[layout.transfers])
-    for at in np.flatnonzero(sent > DUST).tolist():
-        name = arrays.routes.ids[at]
-        transfers[name] = float(sent[at]) * unit / float(_price(arrays.book, name))
-    moves: dict[tuple[str, str, str], float] = {}
-    for at, rule in enumerate(arrays.moves.keys):
-        if size[layout.moved[at]] > DUST:
-            moves[rule] = float(
-                size[layout.moved[at]] / arrays.pairs.scale[arrays.moves.source[at]]
-            )
-    return Wish(orders, transfers, moves)
-
-
-def netted(arrays: Arrays, sent: Vector) -> Vector:
-    """Take back what goes there and comes back: it only costs."""
-    routes, out = arrays.routes, sent.copy()
-    ways: dict[tuple[int, int], int] = {}
-    for at in map(int, np.flatnonzero(sent > 0)):
-        ends = (int(routes.source[at]), int(routes.target[at]))
-        back = ways.get((ends[1], ends[0]))
-        ways[ends] = at
-        if back is not None:
-            pair = np.array([at, back])
-            left = out[pair] - out[pair].min()
-            if np.all((left <= DUST) | (left >= routes.least[pair])):
-                out[pair] = left
-    return out
-
-
-def _price(book: Book, route: str) -> Decimal:
-    return book.price(book.routes[route].asset)

@@ -6,7 +6,8 @@ import numpy as np
 
 from allocator.minimise.candidate import DUST, SPARE, Candidate, only_shortfall
 from allocator.models.errors import SolverError
-from allocator.program.form import Form, Mask, Vector
+from allocator.program.form import Form
+from allocator.program.separable import Mask, Vector
 from allocator.program.solve import ROUGH, TRIAL, solve
 
 TINY = 1e-4

@@ -19,7 +19,8 @@ from allocator.plan.lots import Sizes
 from allocator.plan.relax import Amounts, Rule, relaxed
 from allocator.plan.shut import own_rule
 from allocator.program.crossing import arrays_of
-from allocator.program.form import Form, Vector
+from allocator.program.form import Form
+from allocator.program.separable import Vector
 from allocator.state import Book
 
 FEW_PAIRS = 60

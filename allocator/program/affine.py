@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from allocator.program.form import Index, Lazy, Vector, nowhere
+from allocator.program.separable import Index, Lazy, Vector, nowhere
 from allocator.program.sparse import Matrix, sp
 
 WIDER = 1.0 + 1e-9

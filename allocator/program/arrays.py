@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from allocator.program.form import Index, Mask, Vector
+from allocator.program.separable import Index, Mask, Vector
 from allocator.state import Book, Pair
 
 UNIT = Decimal(100_000)

@@ -10,12 +10,13 @@ from allocator.margin import collateral, pools, requirements
 from allocator.program.affine import WIDER, Affine, Draft
 from allocator.program.arrays import Arrays
 from allocator.program.core import LARGEST, Core, collateral_reach, core_of
-from allocator.program.form import Bends, Direction, Form, Hull, Index, Mask, Vector
+from allocator.program.form import Bends, Direction, Form, Hull
 from allocator.program.limits import limit_rows, members, selected
 from allocator.program.margin import margin_rows
 from allocator.program.objective import COST_UNIT, Costs
 from allocator.program.positions import Positions
 from allocator.program.requirements import Brackets, initial_rates
+from allocator.program.separable import Index, Mask, Vector
 from allocator.program.sparse import sp
 from allocator.program.wallets import wallet_rows
 from allocator.state import State

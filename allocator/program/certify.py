@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from allocator.program.form import Separable, Vector
+from allocator.program.separable import Separable, Vector
 
 ROUNDING = 1e-12
 """Relative error that the sums of a bound are allowed, and that is taken off it."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from allocator.program.affine import WIDER, Affine
 from allocator.program.arrays import Arrays, Orders
-from allocator.program.form import Index, Mask, Vector
+from allocator.program.separable import Index, Mask, Vector
 from allocator.program.sparse import Matrix, sp
 
 LARGEST = 1e6

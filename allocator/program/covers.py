@@ -19,10 +19,10 @@ import numpy as np
 
 from allocator.program.affine import WIDER, Affine, Draft
 from allocator.program.core import Core
-from allocator.program.form import Index, Vector
 from allocator.program.margin_keys import Keys
 from allocator.program.positions import Positions
 from allocator.program.requirements import INITIAL, MAINTENANCE
+from allocator.program.separable import Index, Vector
 from allocator.program.sparse import Matrix, sp
 
 LEAST = 1e-5

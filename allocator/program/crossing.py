@@ -15,7 +15,7 @@ from allocator.margin import cap_leverage
 from allocator.models.base import ZERO
 from allocator.models.market import Instrument
 from allocator.program.arrays import UNIT, Arrays, Moves, Orders, Pairs, Routes, Wallets
-from allocator.program.form import Index, Vector
+from allocator.program.separable import Index, Vector
 from allocator.state import Book, Pair
 
 SECONDS_A_YEAR = 365 * 86400

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from allocator.program.form import Vector
+from allocator.program.separable import Vector
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 import highspy
 import numpy as np
 
-from allocator.program.form import Separable, Vector
+from allocator.program.separable import Separable, Vector
 
 
 class Silent(highspy.Highs):  # type: ignore[misc]

@@ -22,7 +22,7 @@ import numpy as np
 import qdldl
 
 from allocator.program.certify import lower_bound
-from allocator.program.form import Index, Separable, Vector
+from allocator.program.separable import Index, Separable, Vector
 from allocator.program.sparse import Matrix, sp
 
 STEPS = 80

@@ -15,9 +15,9 @@ from allocator.models.market import Instrument
 from allocator.program.affine import Affine, Draft
 from allocator.program.arrays import UNIT, Arrays
 from allocator.program.core import Core
-from allocator.program.form import Index, Mask, Vector
 from allocator.program.margin_keys import BROKEN
 from allocator.program.positions import Entries, Positions
+from allocator.program.separable import Index, Mask, Vector
 from allocator.program.sparse import sp
 
 NONE: Entries = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))

@@ -14,10 +14,10 @@ from allocator.program.affine import Affine, Draft
 from allocator.program.collateral import Collateral, Cover
 from allocator.program.core import Core
 from allocator.program.covers import Short, cover_rows
-from allocator.program.form import Index, Mask, Vector
 from allocator.program.margin_keys import BROKEN, keys_of
 from allocator.program.positions import Entries, Positions
 from allocator.program.requirements import INITIAL, MAINTENANCE, STRESSED
+from allocator.program.separable import Index, Mask, Vector
 from allocator.program.sparse import sp
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from allocator.margin import pools
 from allocator.program.arrays import Arrays
-from allocator.program.form import Index, Mask
+from allocator.program.separable import Index, Mask
 from allocator.program.sparse import Matrix, sp
 
 BROKEN = 1e-6

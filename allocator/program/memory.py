@@ -7,8 +7,8 @@ may depend on what was looked at before.
 
 from __future__ import annotations
 
-from allocator.program.form import Separable
 from allocator.program.interior import CLOSE, Inside, InteriorPoint, Point, System
+from allocator.program.separable import Separable
 
 KEPT = 8
 """Patterns of which systems are kept."""

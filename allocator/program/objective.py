@@ -10,8 +10,9 @@ import numpy as np
 from allocator.exposure import exposures, goals
 from allocator.program.affine import Affine, Draft, groups
 from allocator.program.core import Core
-from allocator.program.form import Hull, Index, Vector
+from allocator.program.form import Hull
 from allocator.program.positions import Positions
+from allocator.program.separable import Index, Vector
 from allocator.program.sparse import sp
 from allocator.state import Book, State
 

@@ -16,7 +16,6 @@ import numpy as np
 
 from allocator.program.affine import WIDER, Affine, Draft, every
 from allocator.program.core import Core
-from allocator.program.form import ALWAYS, Index, Mask, Vector
 from allocator.program.requirements import (
     NEVER,
     Brackets,
@@ -25,6 +24,7 @@ from allocator.program.requirements import (
     requirements_of,
     shocks_of,
 )
+from allocator.program.separable import ALWAYS, Index, Mask, Vector
 from allocator.program.sparse import sp
 
 Entries = tuple[Index, Index, Vector]

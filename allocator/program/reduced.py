@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from allocator.program.form import ALWAYS, Index, Lazy, Mask, Separable, Vector
+from allocator.program.separable import ALWAYS, Index, Lazy, Mask, Separable, Vector
 from allocator.program.sparse import Matrix, sp
 
 CROSSED = 1e-8

@@ -17,7 +17,7 @@ from allocator.margin import response
 from allocator.models.market import Tier
 from allocator.program.arrays import Arrays
 from allocator.program.curves import Curve, line, lower_hull, step_value, stretched, upper_envelope
-from allocator.program.form import Index, Mask, Vector
+from allocator.program.separable import Index, Mask, Vector
 
 Brackets = Mapping[int, float]
 """Ceiling of gross notional chosen for whole-position pairs, by pair number."""

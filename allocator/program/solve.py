@@ -14,10 +14,10 @@ import numpy as np
 
 from allocator.models.errors import SolverError
 from allocator.program.certify import lower_bound
-from allocator.program.form import Separable, Vector
 from allocator.program.interior import CLOSE
 from allocator.program.memory import Memory
 from allocator.program.reduced import Reduced
+from allocator.program.separable import Separable, Vector
 from allocator.program.solvers import Raw, Solver, by_clarabel, by_highs, by_osqp, by_piqp
 
 TOLERANCE = 1e-6

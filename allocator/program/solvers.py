@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from allocator.program.form import Separable, Vector
+from allocator.program.separable import Separable, Vector
 from allocator.program.sparse import sp
 
 

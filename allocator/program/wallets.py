@@ -8,7 +8,7 @@ import numpy as np
 
 from allocator.program.affine import Affine, Draft
 from allocator.program.core import Core
-from allocator.program.form import Index, Vector
+from allocator.program.separable import Index, Vector
 from allocator.program.sparse import sp
 
 

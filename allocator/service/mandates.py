@@ -21,7 +21,7 @@ from allocator.models.mandate import Mandate
 from allocator.models.service import KeepConfig
 from allocator.models.service_records import MandateRow
 from allocator.risk.approvals import person
-from allocator.service.allowances import FullError
+from allocator.service.allowances import MEGABYTE, FullError, TooLongError, octets
 from allocator.service.fitting import Fitting
 from allocator.service.mandate_versions import Unreadable, Version, listed, version_of
 from allocator.service.snapshots import Snapshots
@@ -34,6 +34,9 @@ REMEDY = (
     "draft and config publish): nothing is planned until then"
 )
 """What to do about a mandate that holds and cannot be read."""
+
+MOST_VERSIONS = 1_000_000
+"""No version has a higher number: databases hold whole numbers of a length only."""
 
 MOST_WHY = 500
 """Characters of why it cannot be read that stand in a refusal, before what to do."""
@@ -123,8 +126,7 @@ class Mandates:
         JournalError
             When what holds now cannot be read, be it what the plan was made for or not.
         """
-        rows, made_for = self._rows(), mandate_hash(mandate)
-        holds = next((row for row in rows if row.status == "published"), None)
+        holds, made_for = self._published(), mandate_hash(mandate)
         if holds is None or holds.published_at is None:
             return None
         # Whatever its row is called by: a plan's own copy is no mandate, if nobody can read that.
@@ -132,7 +134,11 @@ class Mandates:
         if now.hash == made_for:
             return None
         # By hashes alone: an old version that this release cannot read any more holds up nothing.
-        retired = [row.mandate_hash for row in rows if row.status == "retired"]
+        query = select(MandateRow.mandate_hash).where(
+            MandateRow.portfolio == self._portfolio, MandateRow.status == "retired"
+        )
+        with Session(self._reads) as session:
+            retired = session.exec(query).all()
         later = bool(retired) and holds.published_at > at
         return now if later or made_for in retired else None
 
@@ -157,9 +163,24 @@ class Mandates:
                 f"proposed_at={at.isoformat()}; plan anew under the mandate that holds"
             )
 
-    def all(self) -> tuple[Version | Unreadable, ...]:
+    def all(self, limit: int | None = None) -> tuple[Version | Unreadable, ...]:
         """List versions, the latest first; those that cannot be read hide none of the others."""
-        return tuple(listed(row) for row in self._rows())
+        query = select(MandateRow).where(MandateRow.portfolio == self._portfolio)
+        latest = query.order_by(col(MandateRow.version).desc()).limit(limit)
+        with Session(self._reads) as session:
+            return tuple(listed(row) for row in session.exec(latest))
+
+    def in_sight(self, most: int) -> tuple[Version | Unreadable, ...]:
+        """List the latest versions, and the one that holds, whatever was drafted since."""
+        rows, holds = self.all(most), self.holds()
+        if holds is None or any(row.version == holds.version for row in rows):
+            return rows
+        return (*rows[:-1], holds)
+
+    def listed(self, version: int) -> Version | Unreadable | None:
+        """Tell a version, whether it can be read or not; None: there is none of that number."""
+        row = self._row(version)
+        return None if row is None else listed(row)
 
     def one(self, version: int) -> Version | None:
         """Tell a version; None: there is none of that number.
@@ -169,17 +190,17 @@ class Mandates:
         JournalError
             When it is not what was hashed, or cannot be read.
         """
-        row = next((row for row in self._rows() if row.version == version), None)
+        row = self._row(version)
         return None if row is None else version_of(row)
 
-    def _rows(self) -> tuple[MandateRow, ...]:
-        query = (
-            select(MandateRow)
-            .where(MandateRow.portfolio == self._portfolio)
-            .order_by(col(MandateRow.version).desc())
+    def _row(self, version: int) -> MandateRow | None:
+        if version > MOST_VERSIONS:
+            return None
+        query = select(MandateRow).where(
+            MandateRow.portfolio == self._portfolio, MandateRow.version == version
         )
         with Session(self._reads) as session:
-            return tuple(session.exec(query))
+            return session.exec(query).first()
 
     def _published(self) -> MandateRow | None:
         query = select(MandateRow).where(
@@ -195,12 +216,20 @@ class Mandates:
         ------
         SnapshotError, ConfigError
             When it does not fit the book; see `Fitting.check`.
+        TooLongError
+            When it is longer than all that may wait of an author.
         FullError
-            When as many drafts of the author wait as may.
+            When as many drafts of the author wait as may, or as long ones.
         """
         unchecked = self.fitting.check(mandate)
+        length, most = len(canonical_json(json_value(mandate)).encode()), self._most_bytes
+        if length > most:
+            raise TooLongError(
+                f"DRAFT_TOO_LONG: bytes={length} most={most}; write a shorter one, or raise "
+                "service.keep.drafts_mb"
+            )
         with self._write(now) as entry:
-            self._check_room(entry, author)
+            self._check_room(entry, author, length)
             return replace(version_of(self._new(entry, mandate, author, note)), unchecked=unchecked)
 
     def publish(self, version: int, by: str, now: datetime, seen: Seen | None = None) -> Version:
@@ -221,7 +250,7 @@ class Mandates:
         SnapshotError, ConfigError
             When it does not fit the book as it is by now; see `Fitting.check`.
         """
-        found = next((row for row in self._rows() if row.version == version), None)
+        found = self._row(version)
         unchecked = "" if found is None else self.fitting.check(version_of(found).mandate)
         with self._write(now) as entry:
             rows = entry.session.exec(
@@ -268,9 +297,10 @@ class Mandates:
     def _write(self, now: datetime) -> AbstractContextManager[Entry]:
         return write(self._engine, self._portfolio, lambda: now)
 
-    def _check_room(self, entry: Entry, author: str) -> None:
+    def _check_room(self, entry: Entry, author: str, length: int) -> None:
         lasts = timedelta(days=self._keep.drafts_days)
-        query = select(MandateRow.version, MandateRow.created_at).where(
+        text = octets(self._engine, col(MandateRow.mandate_json))
+        query = select(MandateRow.version, MandateRow.created_at, text).where(
             MandateRow.portfolio == self._portfolio,
             MandateRow.status == "draft",
             MandateRow.author == author,
@@ -278,15 +308,20 @@ class Mandates:
             col(MandateRow.created_at) >= entry.at - lasts,
         )
         rows = entry.session.exec(query.order_by(col(MandateRow.version))).all()
-        if len(rows) < self._keep.drafts:
+        size = sum(row[2] for row in rows)
+        if len(rows) < self._keep.drafts and size + length <= self._most_bytes:
             return
-        oldest, at = rows[0]
+        oldest, at, _ = rows[0]
         raise FullError(
-            f"DRAFTS_FULL: author={author} drafts={len(rows)} oldest={oldest}; let one of them be "
-            f"published, wait until the oldest goes (service.keep.drafts_days: "
-            f"{self._keep.drafts_days}), or raise service.keep.drafts",
+            f"DRAFTS_FULL: author={author} drafts={len(rows)} bytes={size} oldest={oldest}; let "
+            f"one of them be published, wait until the oldest goes (service.keep.drafts_days: "
+            f"{self._keep.drafts_days}), or raise service.keep.drafts and drafts_mb",
             at + lasts - entry.at,
         )
+
+    @property
+    def _most_bytes(self) -> int:
+        return self._keep.drafts_mb * MEGABYTE
 
     def _new(self, entry: Entry, mandate: Mandate, author: str, note: str) -> MandateRow:
         query = select(MandateRow.version).where(MandateRow.portfolio == self._portfolio)

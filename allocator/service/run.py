@@ -45,7 +45,7 @@ from allocator.service.monitor.outcomes import Outcomes
 from allocator.service.notify import Notifier, Send
 from allocator.service.outbox import Outbox
 from allocator.service.retention import Retention
-from allocator.service.scheduler.slot import Asked, head_of
+from allocator.service.scheduler.slot import Slot, counted
 from allocator.service.scheduler.slots import Slots
 from allocator.service.scheduler.timer import Timer
 from allocator.service.scheduler.worker import Worker
@@ -322,24 +322,13 @@ class Service:
             self.metrics.fired(firing.rule.id)
         self.wake()
 
-    def _ended(self, name: str, cause: str, status: str, note: str) -> None:
+    def _ended(self, name: str, _cause: str, status: str, note: str) -> None:
         self.metrics.slot(status)
-        if status == "failed":
-            self._tell("slot_failed", {"of": head_of(name), "cause": cause, "why": note})
-        elif status == "missed":
-            self._alert_missed(cause, 1, name, note)
         log.info("slot ended", extra={"slot": name, "status": status, "note": note})
 
-    def _missed(self, rows: Sequence[Asked]) -> None:
-        """Tell that slots fell due while nothing ran them; in one alert a schedule."""
-        count = sum(1 + row.before for row in rows)
-        self._alert_missed(rows[-1].cause, count, rows[-1].name, rows[-1].note)
-        # Only now: what could not be alerted is told, and counted, anew.
-        self.metrics.slot("missed", count)
-
-    def _alert_missed(self, cause: str, count: int, latest: str, why: str) -> None:
-        facts = {"cause": cause, "slots": count, "latest": latest, "why": why}
-        self._tell("slots_missed", facts)
+    def _missed(self, rows: Sequence[Slot]) -> None:
+        """Count slots that fell due while nothing ran them, once they are told."""
+        self.metrics.slot("missed", counted(row.note for row in rows))
 
     async def _park(self, desk: Desk) -> None:
         await self.stopping.wait()

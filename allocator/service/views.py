@@ -322,9 +322,9 @@ class Views:
             ),
         )
 
-    def mandates(self) -> tuple[api.MandateView, ...]:
+    def mandates(self, limit: int) -> tuple[api.MandateView, ...]:
         """List versions of the mandate, the latest first; also those that cannot be read."""
-        return tuple(mandate_view(row) for row in self._service.mandates.all())
+        return tuple(mandate_view(row) for row in self._service.mandates.all(limit))
 
     # What was earned
 

@@ -25,15 +25,14 @@ from allocator.execution.schema import upgrade
 from allocator.execution.transitions import Stage, State
 from allocator.models.intents import (
     AccountReading,
-    Capabilities,
     Finding,
     Intent,
     OrderIntent,
     Outcome,
-    Quote,
 )
 from allocator.models.plan import Plan
 from allocator.ports import Venue
+from tests.execution.behind import Behind
 from tests.execution.book import BTC_A, BTC_B, ROUTES, order, snapshot, transfer
 from tests.execution.desk import CONFIG, Desk, let_through
 from tests.execution.limits import NOBODY
@@ -71,22 +70,12 @@ class DyingJournal(Journal):
         self._fuse.point()
 
 
-class DyingVenue:
+class DyingVenue(Behind):
     """Dies before a request leaves or after its answer came."""
 
     def __init__(self, venue: Venue, fuse: Fuse) -> None:
-        self._venue, self._fuse = venue, fuse
-
-    @property
-    def account(self) -> str:
-        return self._venue.account
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return self._venue.capabilities
-
-    async def server_time(self) -> datetime:
-        return await self._venue.server_time()
+        super().__init__(venue)
+        self._fuse = fuse
 
     async def submit(self, intent: Intent) -> Outcome:
         self._fuse.point()
@@ -107,12 +96,6 @@ class DyingVenue:
     async def read(self) -> AccountReading:
         self._fuse.point()
         return await self._venue.read()
-
-    async def quote(self, instrument: str) -> Quote:
-        return await self._venue.quote(instrument)
-
-    async def close(self) -> None:
-        await self._venue.close()
 
 
 def template() -> sqlite3.Connection:

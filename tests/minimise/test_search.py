@@ -9,8 +9,9 @@ import pytest
 
 from allocator.decide import decide
 from allocator.minimise.exact import exact
-from allocator.minimise.search import least_shortfall, netted, wish_of
+from allocator.minimise.search import least_shortfall
 from allocator.minimise.supports import polished, supports
+from allocator.minimise.wishes import netted, wish_of
 from allocator.program.build import build
 from allocator.program.crossing import arrays_of
 from allocator.program.solve import solve

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from allocator.program.form import Form, Index, Separable, Vector
+from allocator.program.form import Form
+from allocator.program.separable import Index, Separable, Vector
 
 EQUAL = ("turnover", "gap")
 ABOVE = ("band", "flip", "kink", "gross", "long", "short", "borrowed", "venue")

@@ -11,8 +11,8 @@ from allocator.models.scenario import Scenario
 from allocator.models.snapshot import Snapshot
 from allocator.program.build import Program, build
 from allocator.program.crossing import arrays_of
-from allocator.program.form import Separable, Vector
 from allocator.program.highs import Silent, linear_model, quiet
+from allocator.program.separable import Separable, Vector
 from allocator.state import Book
 from tests.books import random_book
 

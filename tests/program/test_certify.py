@@ -9,8 +9,8 @@ import pytest
 
 from allocator.models.errors import SolverError
 from allocator.program.certify import lower_bound
-from allocator.program.form import Separable, Vector
 from allocator.program.interior import FLAT, System
+from allocator.program.separable import Separable, Vector
 from allocator.program.solve import CHAIN, solve
 from allocator.program.solvers import Raw
 from allocator.program.sparse import sp

@@ -15,8 +15,8 @@ from allocator.margin import Shocked, collateral, pools, requirements
 from allocator.models.plan import Action, Order, PositionMove, Transfer
 from allocator.program.build import Program, build
 from allocator.program.crossing import arrays_of
-from allocator.program.form import Vector
 from allocator.program.requirements import ceilings
+from allocator.program.separable import Vector
 from allocator.state import Book, Effect, State, effect_of
 from tests.books import FLAVOURS
 from tests.program.completion import Completed, Completion

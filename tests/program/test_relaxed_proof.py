@@ -8,7 +8,7 @@ import pytest
 from allocator.minimise.search import least_shortfall
 from allocator.models.errors import SolverError
 from allocator.program.certify import lower_bound
-from allocator.program.form import Separable
+from allocator.program.separable import Separable
 from allocator.program.solve import CHAIN, GAP, solve
 from bench.books import SIZES, book_of
 from tests.books import FLAVOURS

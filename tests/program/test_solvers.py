@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from allocator.program.form import Separable
+from allocator.program.separable import Separable
 from allocator.program.solvers import by_osqp
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from allocator.minimise.search import least_shortfall
 from allocator.program.build import Program
-from allocator.program.form import Vector
+from allocator.program.separable import Vector
 from allocator.program.solve import solve
 from allocator.program.specification import specify
 from tests.books import FLAVOURS

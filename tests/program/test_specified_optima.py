@@ -9,7 +9,8 @@ import pytest
 
 from allocator.minimise.search import least_shortfall
 from allocator.program.build import Program
-from allocator.program.form import Form, Separable, Vector
+from allocator.program.form import Form
+from allocator.program.separable import Separable, Vector
 from allocator.program.solve import solve
 from allocator.program.specification import Specification, specify
 from tests.books import FLAVOURS

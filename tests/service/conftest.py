@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
 from tests.adapters.ccxt.conftest import emulator
 from tests.execution.conftest import engine, journal, lite, new_journal, postgres_url
+from tests.service.browsing import chromium, serving
 from tests.service.rooms import Room
 from tests.service.sites import Place
 
@@ -27,3 +29,16 @@ def place(lite: Engine, tmp_path: Path) -> Iterator[Place]:
     with made.client:
         yield made
     made.site.jobs.close()
+
+
+@pytest.fixture
+def served(place: Place) -> Iterator[str]:
+    """The address of the place."""
+    with serving(place) as address:
+        yield address
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    with chromium() as made:
+        yield made

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from allocator.execution.leader import next_epoch
 from allocator.models.service import AlertConfig
 from allocator.risk.breaker import Breaker
 from allocator.service.notify import (
@@ -16,7 +17,7 @@ from allocator.service.notify import (
     Notifier,
 )
 from allocator.service.run import Service
-from allocator.service.scheduler.slot import again, named_at
+from allocator.service.scheduler.slot import Asked, again, named_at
 from allocator.service.telemetry import Redactor
 from tests.execution.book import START, JumpingClock
 from tests.service.boxes import Box, Taken
@@ -346,6 +347,7 @@ def test_a_slot_of_the_same_trigger_that_fails_for_the_same_is_told_once(
 ) -> None:
     clock, taken = JumpingClock(), Taken()
     service = Service(config(tmp_path), lite, clock=clock, send=taken.send)
+    lease = next_epoch(lite, "desk", "a", clock.now())
     for of, figure, why, count in (
         ("used cap", "1.2", "venue down", 1),
         ("used cap", "1.3", "venue down", 1),
@@ -354,7 +356,9 @@ def test_a_slot_of_the_same_trigger_that_fails_for_the_same_is_told_once(
     ):
         clock.at += timedelta(minutes=1)
         cause = f"trigger used: utilisation cap {figure} above 1"
-        service._ended(again(named_at(of, clock.at)), cause, "failed", why)
+        asked = Asked(again(named_at(of, clock.at)), "used", "plan", cause, clock.at)
+        slot = service.slots.add_one(asked)
+        service.slots.finish(lease, slot, "failed", clock.at, note=why)
         asyncio.run(service.telling._notifier.deliver(clock.now()))
         assert len(taken.texts) == count
     assert "trigger used: utilisation cap 1.2 above 1" in taken.texts[0]

@@ -2,67 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from shutil import which
 from typing import Any
 
 import pytest
-import uvicorn
 from sqlalchemy import Engine
 
 from allocator.models.mandate import Mandate
 from allocator.models.snapshot import Snapshot
-from allocator.service.http.server import listen
 from allocator.service.monitor.marks import marks_of
+from tests.service.browsing import serving
 from tests.service.sites import MANDATE, Place, snapshot
 
 
 @pytest.fixture
-def place(lite: Engine, tmp_path: Path) -> Iterator[Place]:
-    made = Place(lite, tmp_path)
-    made.gather()
-    with made.client:
-        yield made
-    made.site.jobs.close()
-
-
-@contextmanager
-def serving(place: Place) -> Generator[str]:
-    opened = listen("127.0.0.1", 0)
-    config = uvicorn.Config(
-        place.app, log_config=None, lifespan="off", access_log=False, timeout_graceful_shutdown=5
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve([opened])))
-    thread.start()
-    yield f"http://127.0.0.1:{opened.getsockname()[1]}"
-    server.should_exit = True
-    thread.join(120)
-    opened.close()
-
-
-@pytest.fixture
-def served(place: Place) -> Iterator[str]:
-    with serving(place) as address:
-        yield address
-
-
-@pytest.fixture
-def page() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    found = next(filter(None, map(which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        pytest.skip("no Chromium was found on the path")
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        made = browser.new_page()
-        made.clock.install()
-        yield made
-        browser.close()
+def page(browser: Any) -> Any:
+    made = browser.new_page()
+    made.clock.install()
+    return made
 
 
 def renew(page: Any, path: str) -> None:

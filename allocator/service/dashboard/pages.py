@@ -26,6 +26,7 @@ from allocator.service.mandate_versions import Unreadable, Version
 from allocator.service.monitor.history import Group
 from allocator.service.monitor.profit import PARTS
 from allocator.service.snapshots import MissingError
+from allocator.service.views import mandate_view
 
 DAY = timedelta(days=1)
 GROUPS: tuple[Group, ...] = ("book", "owner", "venue", "account")
@@ -34,6 +35,7 @@ MOST_TEXT = 8_000
 """Characters of a scenario that a form takes: it stays in the address of its answer."""
 
 MOST_ALERTS = 50
+MOST_VERSIONS = 8
 """Alerts that were not told, on the Health page: the latest."""
 
 router = APIRouter(include_in_schema=False)
@@ -171,7 +173,7 @@ def health(here: Looking) -> HTMLResponse:
         venues=site.views.venues(site.views.marks()),
         frozen=service.office.history.frozen(),
         alerts=service.outbox.latest(MOST_ALERTS),
-        mandates=site.views.mandates()[:8],
+        mandates=tuple(map(mandate_view, service.mandates.in_sight(MOST_VERSIONS))),
         events=tuple(reversed(site.views.events(max(0, last - 15), 15))),
         holder=service.live.holder,
     )
@@ -181,11 +183,9 @@ def health(here: Looking) -> HTMLResponse:
 def mandate(here: Looking, version: int) -> HTMLResponse:
     """Show what a version of the mandate changes against the one that holds, and publish it."""
     mandates = here.site.service.mandates
-    rows = mandates.all()
-    row = next((row for row in rows if row.version == version), None)
+    row, holds = mandates.listed(version), mandates.holds()
     if row is None:
         raise MissingError(f"NO_VERSION: version={version}")
-    holds = next((row for row in rows if row.status == "published"), None)
     misfits, unchecked = tuple[str, ...](), ""
     if isinstance(row, Version):
         try:

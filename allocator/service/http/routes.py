@@ -202,9 +202,9 @@ def slots(site: Served, limit: Limit = 50) -> tuple[api.SlotView, ...]:
 
 
 @router.get("/mandates")
-def mandates(site: Served) -> tuple[api.MandateView, ...]:
+def mandates(site: Served, limit: Limit = 50) -> tuple[api.MandateView, ...]:
     """List versions of the mandate, the latest first."""
-    return site.views.mandates()
+    return site.views.mandates(limit)
 
 
 @router.get("/audit")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -12,7 +13,12 @@ from allocator.models.base import stamp
 Kind = Literal["plan", "repair", "execute"]
 Origin = Literal["schedule", "trigger", "person", "again"]
 """Whose id a source is; ``again``: of what took the place of a plan that was overtaken."""
-Status = Literal["due", "running", "done", "failed", "missed", "skipped"]
+Status = Literal["due", "running", "done", "failed", "untold", "missed", "skipped"]
+"""How a slot stands; ``untold``: it was missed, and nobody was told so far."""
+
+STANDS_FOR = "; it stands for {} before it"
+STOOD_FOR = re.compile(r"; it stands for (\d+) before it$")
+"""The end of a missed slot's note, where those before it are not written down."""
 
 
 AGAIN = " again"
@@ -91,3 +97,19 @@ class Asked:
     plan_hash: str | None = None
     before: int = 0
     origin: Origin = "person"
+
+
+def untold(row: Asked) -> Asked:
+    """Make of a slot that was missed what is written down of it: nobody was told so far."""
+    note = f"{row.note}{STANDS_FOR.format(row.before)}" if row.before else row.note
+    return replace(row, status="untold", note=note)
+
+
+def counted(notes: Iterable[str]) -> int:
+    """Count missed slots by their notes, with those that they stand for.
+
+    >>> counted(["late", "late; it stands for 99 before it"])
+    101
+    """
+    found = [STOOD_FOR.search(note) for note in notes]
+    return len(found) + sum(int(row[1]) for row in found if row is not None)

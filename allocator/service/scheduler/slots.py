@@ -7,20 +7,31 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import ColumnElement, Engine
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from allocator.execution.audit import alone
 from allocator.execution.database import READ_ONLY
+from allocator.execution.entries import Entry
 from allocator.execution.leader import Lease, fence
+from allocator.execution.office import write as entered
 from allocator.models.base import stamp
 from allocator.models.errors import JournalError
 from allocator.models.records import CycleRow, PlanRow
 from allocator.models.service import Schedule
 from allocator.models.service_records import PauseRow, SlotRow
-from allocator.service.scheduler.definitions import definition, starts
-from allocator.service.scheduler.slot import Asked, Slot, Status, again, named_at
+from allocator.service.scheduler.definitions import definition, last_due, starts
+from allocator.service.scheduler.slot import (
+    Asked,
+    Slot,
+    Status,
+    again,
+    counted,
+    head_of,
+    named_at,
+    untold,
+)
 
 CALLED_BACK = "called back by {by}"
 """Note of a slot that somebody has called back."""
@@ -64,26 +75,46 @@ class Slots:
 
     def last_due(self, schedule: str, until: datetime) -> datetime | None:
         """Tell the latest slot of a schedule up to a time; None: it had none by then."""
-        query = (
-            select(SlotRow.due_at)
-            .where(
-                SlotRow.portfolio == self.portfolio,
-                SlotRow.origin == "schedule",
-                SlotRow.source == schedule,
-                col(SlotRow.due_at) <= until,
-            )
-            .order_by(col(SlotRow.due_at).desc())
-            .limit(1)
-        )
         with Session(self.reads) as session:
-            return session.exec(query).first()
+            return last_due(session, self.portfolio, schedule, until)
 
     def starts(self, schedules: Sequence[Schedule], now: datetime) -> dict[str, datetime]:
-        """Tell from when on the slots of schedules count; a changed one begins anew."""
-        latest = {row.id: self.last_due(row.id, now) for row in schedules}
+        """Tell from when on the slots of schedules count; a changed one begins anew.
+
+        What passed by what a schedule said before is written down as missed.
+        """
         told = {row.id: definition(row) for row in schedules}
         with Session(self._engine) as session, session.begin():
-            return starts(session, self.portfolio, told, latest, now)
+            after, passed = starts(session, self.portfolio, told, now)
+            for row in passed:
+                write(session, self.portfolio, untold(row))
+            return after
+
+    def untold(self) -> tuple[str, ...]:
+        """Name the schedules of which missed slots were not told."""
+        query = select(SlotRow.source).where(*self._untold())
+        with Session(self.reads) as session:
+            return tuple(session.exec(query.distinct().order_by(SlotRow.source)))
+
+    def tell(self, schedule: str, now: datetime) -> tuple[Slot, ...]:
+        """Leave one alert of what a schedule missed and nobody was told of, in one transaction.
+
+        Returns
+        -------
+        What was told: nothing, where another instance has done so.
+        """
+        query = select(SlotRow).where(*self._untold(), SlotRow.source == schedule)
+        with entered(self._engine, self.portfolio, lambda: now) as entry:
+            rows = entry.session.exec(query.order_by(col(SlotRow.due_at), col(SlotRow.id))).all()
+            for row in rows:
+                row.status = "missed"
+                entry.session.add(row)
+            if rows:
+                _alert_missed(entry, rows)
+            return tuple(_slot(row) for row in rows)
+
+    def _untold(self) -> tuple[ColumnElement[bool], ...]:
+        return col(SlotRow.portfolio) == self.portfolio, col(SlotRow.status) == "untold"
 
     def with_status(self, *statuses: Status) -> tuple[Slot, ...]:
         """List slots that stand so, the oldest first."""
@@ -163,19 +194,24 @@ class Slots:
         note: str = "",
         plan_hash: str | None = None,
     ) -> None:
-        """End a slot, or set one aside that was never begun.
+        """End a slot, or set one aside that was never begun; one that failed or was missed is told.
 
         Raises
         ------
         FencedError
             When another leads by now.
         """
-        with Session(self._engine) as session, session.begin():
-            fence(session, lease)
-            row = _row(session, slot)
+        with entered(self._engine, self.portfolio, lambda: now) as entry:
+            fence(entry.session, lease)
+            row = _row(entry.session, slot)
             row.status, row.ended_at, row.note = status, now, note
             row.plan_hash = plan_hash or row.plan_hash
-            session.add(row)
+            entry.session.add(row)
+            if status == "failed":
+                facts = {"of": head_of(row.name), "cause": row.cause, "why": note}
+                entry.alert("slot_failed", **facts)
+            elif status == "missed":
+                _alert_missed(entry, [row])
 
     def call_back(self, slot: Slot, by: str, now: datetime) -> bool:
         """Set a slot aside that has not begun; False when it has."""
@@ -274,6 +310,14 @@ def write(session: Session, portfolio: str, asked: Asked) -> bool:
     return session.connection().execute(statement.returning(col(SlotRow.id))).first() is not None
 
 
+def _alert_missed(entry: Entry, rows: Sequence[SlotRow]) -> None:
+    """Leave one alert of slots of a schedule, in the transaction by which they are missed."""
+    last = rows[-1]
+    count = counted(row.note for row in rows)
+    facts = {"cause": last.cause, "slots": count, "latest": last.name, "why": last.note}
+    entry.alert("slots_missed", **facts)
+
+
 def _end_of_pause(row: PauseRow, now: datetime) -> Asked:
     return Asked(
         name=named_at(f"{row.schedule} resumed", now),
@@ -322,7 +366,8 @@ def _slot(row: SlotRow) -> Slot:
         kind=row.kind,
         cause=row.cause,
         due_at=row.due_at,
-        status=row.status,
+        # Whether it was told is nobody's business but the alert's.
+        status="missed" if row.status == "untold" else row.status,
         note=row.note,
         epoch=row.epoch,
         began_at=row.began_at,

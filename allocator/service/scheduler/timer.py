@@ -11,7 +11,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +18,7 @@ from allocator.models.service import Schedule
 from allocator.ports import Clock
 from allocator.service.clock import Leaps
 from allocator.service.scheduler.due import due, timer_trigger
-from allocator.service.scheduler.slot import Asked
+from allocator.service.scheduler.slot import Asked, Slot, untold
 from allocator.service.scheduler.slots import Slots
 
 BEAT_S = 5
@@ -42,8 +41,8 @@ class Timer:
     beat
         Called at each tick with its time.
     missed
-        Told of slots of a schedule that fell due too late to be run, by the instance that wrote
-        them down.
+        Told of slots of a schedule that fell due too late to be run, once their alert is left, by
+        the instance that left it.
     leaps
         Notices that the clock was set; None: it is believed. What a tick writes down for a wrong
         time is there when that time comes, and is not run again.
@@ -59,7 +58,7 @@ class Timer:
         *,
         wake: Callable[[], None],
         beat: Callable[[datetime], None],
-        missed: Callable[[Sequence[Asked]], None] = lambda _rows: None,
+        missed: Callable[[Sequence[Slot]], None] = lambda _rows: None,
         leaps: Leaps | None = None,
         leapt: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
@@ -71,7 +70,6 @@ class Timer:
         self._missed = missed
         self._leaps = leaps
         self._leapt = leapt
-        self._untold = dict[str, list[Asked]]()
         self._after = slots.starts(schedules, clock.now())
 
     def tick(self) -> int:
@@ -83,7 +81,7 @@ class Timer:
             count = self._write(now)
         finally:
             # Also where something could not be written: what was is new no more the next time.
-            self._tell()
+            self._tell(now)
         self._beat(now)
         if count:
             self._wake()
@@ -104,13 +102,7 @@ class Timer:
 
     def _add(self, rows: Sequence[Asked]) -> int:
         """Write slots down; returns how many are new. Those that were missed are to be told."""
-        count = 0
-        for row in rows:
-            if self._slots.add(row):
-                count += 1
-                if row.status == "missed":
-                    self._untold.setdefault(row.source, []).append(row)
-        return count
+        return sum(self._slots.add(untold(row) if row.status == "missed" else row) for row in rows)
 
     def _believes(self, now: datetime) -> bool:
         """Tell whether a time is to be used; a leap is told, and no sign of life is left then."""
@@ -125,20 +117,25 @@ class Timer:
                 log.exception("a leap of the clock was not told")
         return believed
 
-    def _tell(self) -> None:
+    def _tell(self, now: datetime) -> None:
         """Tell of missed slots; what goes wrong there must not cost the tick its sign of life.
 
-        What was not told waits for the next tick, as one slot a schedule, which stands for all.
+        What was not told stands in the database as such: the next tick tells it, of whichever
+        process.
         """
-        for source, late in list(self._untold.items()):
+        try:
+            sources = self._slots.untold()
+        except Exception:
+            log.exception("whether missed slots are to be told cannot be read")
+            return
+        for source in sources:
             try:
-                self._missed(late)
+                late = self._slots.tell(source, now)
             except Exception:
                 log.exception("missed slots were not told")
-                before = sum(1 + row.before for row in late) - 1
-                self._untold[source] = [replace(late[-1], before=before)]
-            else:
-                del self._untold[source]
+                continue
+            if late:
+                self._missed(late)
 
     @contextmanager
     def running(self) -> Generator[None]:

@@ -13,9 +13,12 @@ from sqlmodel import Session, col, select
 
 from allocator.execution.history import History
 from allocator.models.base import json_value
+from allocator.models.mandate import Mandate
 from allocator.models.service_records import ReplyRow
 from allocator.service.http.once import Reply
+from tests.execution.book import START
 from tests.service.sites import MANDATE, Place, snapshot
+from tests.service.visitor import log_in, words
 
 DAY = timedelta(days=1)
 OTHER: dict[str, Any] = {**MANDATE, "targets": [{**MANDATE["targets"][0], "delta": "2"}]}
@@ -24,6 +27,7 @@ LIMITS = {
     "snapshots_mb": 1,
     "drafts": 2,
     "drafts_days": 30,
+    "drafts_mb": 1,
     "answers": 5,
     "answers_mb": 1,
     "replies_days": 7,
@@ -123,6 +127,38 @@ def test_drafts_of_one_name_are_so_many_and_the_oldest_is_named(small: Small) ->
     published = small.post(f"/v1/mandates/{second}/publish", None, "bob")
     assert published.status_code == 200
     assert small.draft().status_code == 201
+
+
+def long(characters: int) -> dict[str, Any]:
+    """A mandate that is made longer by the source of a limit."""
+    limit = {"id": "cap", "measure": "leverage", "scope": {"portfolio": True}, "max": "4"}
+    return {**MANDATE, "limits": [{**limit, "source": "x" * characters}]}
+
+
+def test_drafts_of_one_name_are_bounded_by_their_length_too(small: Small) -> None:
+    alone = small.draft(mandate=long(1_100_000))
+    assert (alone.status_code, alone.json()["code"]) == (413, "DRAFT_TOO_LONG")
+    assert "service.keep.drafts_mb" in alone.json()["detail"]
+    assert small.draft(mandate=long(600_000)).status_code == 201
+    told = small.draft(mandate=long(600_000))
+    assert (told.status_code, told.json()["code"]) == (429, "DRAFTS_FULL")
+    assert small.draft(mandate=long(300_000)).status_code == 201
+
+
+def test_versions_are_listed_a_page_at_a_time_and_what_holds_stays_in_sight(
+    lite: Engine, tmp_path: Path
+) -> None:
+    place = Small(lite, tmp_path, drafts=60)
+    for _ in range(55):
+        assert place.service.mandates.draft(Mandate.model_validate(OTHER), "a", "", START)
+    versions = [row["version"] for row in place.get("/v1/mandates").json()]
+    assert versions == [*range(56, 6, -1)]
+    assert [row["version"] for row in place.get("/v1/mandates", limit=2).json()] == [56, 55]
+    assert place.get("/v1/mandates", limit=0).status_code == 422
+    log_in(place, "alice")
+    page = words(place.client.get("/health").text)
+    assert "1 published" in page, "whatever was drafted since"
+    place.site.jobs.close()
 
 
 def test_a_refused_draft_frees_its_key_and_leaves_nothing(small: Small) -> None:

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine
 
 from allocator.execution.leader import FencedError
-from allocator.service.scheduler.slot import Asked
+from allocator.service.scheduler.slot import Asked, Slot, counted
 from allocator.service.scheduler.timer import Timer
 from tests.execution.book import START, JumpingClock
 from tests.service.scheduler.bench import OFTEN, Bench
@@ -114,28 +115,37 @@ def test_slot_that_a_dead_leader_had_begun_is_taken_over(lite: Engine) -> None:
     assert second.statuses() == [("x", "done")]
 
 
+@contextmanager
+def refusing(engine: Engine, when: str = "1") -> Generator[None]:
+    """Let the database take no alerts, or none like one."""
+    full = f"WHEN {when} BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"CREATE TRIGGER full BEFORE INSERT ON outbox {full}")
+    yield
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER full")
+
+
 def test_missed_slots_that_cannot_be_told_are_told_at_a_later_tick_and_cost_it_nothing(
     lite: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock, bench = JumpingClock(), Bench(lite, JumpingClock())
-    told, failing = list[tuple[int, str]](), True
+    told = list[tuple[int, str]]()
 
-    def tell(rows: Sequence[Asked]) -> None:
-        if failing:
-            raise OSError("no outbox today")
-        told.append((sum(1 + row.before for row in rows), rows[-1].name))
+    def tell(rows: Sequence[Slot]) -> None:
+        told.append((counted(row.note for row in rows), rows[-1].name))
 
     timer = Timer(
         (OFTEN,), bench.slots, clock, wake=bench.wake.set, beat=bench.beats.append, missed=tell
     )
-    clock.at += timedelta(seconds=600)
-    assert timer.tick() == 10
-    assert bench.beats == [clock.at]
-    assert bench.wake.is_set()
-    assert caplog.messages == ["missed slots were not told"]
-    clock.at += timedelta(seconds=300)
-    assert timer.tick() == 5
-    failing = False
+    with refusing(lite):
+        clock.at += timedelta(seconds=600)
+        assert timer.tick() == 10
+        assert bench.beats == [clock.at]
+        assert bench.wake.is_set()
+        assert caplog.messages == ["missed slots were not told"]
+        clock.at += timedelta(seconds=300)
+        assert timer.tick() == 5
     clock.at += timedelta(seconds=5)
     assert timer.tick() == 0
     latest = next(row for row in bench.slots.recent() if row.status == "missed")
@@ -148,12 +158,6 @@ def test_missed_slots_that_cannot_be_told_are_told_at_a_later_tick_and_cost_it_n
 
 def test_what_cannot_be_told_of_one_schedule_is_told_of_another(lite: Engine) -> None:
     clock, bench, told = JumpingClock(), Bench(lite, JumpingClock()), list[str]()
-
-    def tell(rows: Sequence[Asked]) -> None:
-        if rows[0].source == "often":
-            raise OSError("no outbox today")
-        told.append(rows[0].source)
-
     other = OFTEN.model_copy(update={"id": "other"})
     timer = Timer(
         (OFTEN, other),
@@ -161,8 +165,9 @@ def test_what_cannot_be_told_of_one_schedule_is_told_of_another(lite: Engine) ->
         clock,
         wake=bench.wake.set,
         beat=bench.beats.append,
-        missed=tell,
+        missed=lambda rows: told.append(rows[0].source),
     )
     clock.at += timedelta(seconds=600)
-    timer.tick()
+    with refusing(lite, "NEW.body_json LIKE '%schedule often%'"):
+        timer.tick()
     assert told == ["other"]
