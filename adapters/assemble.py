@@ -235,8 +235,9 @@ def _representable(
             parts.fail(account.id, f"{name} has no price: set assets.{name}.price")
     engaged = [name for name in unknown if name not in parts.unread or _engaged(account, name)]
     for name in engaged:
-        why = f": {parts.unread[name]}" if name in parts.unread else ""
-        parts.fail(account.id, f"no market data of {name}{why}")
+        why = _missing(instruments[name], prices) if name in instruments else ""
+        why = parts.unread.get(name, why)
+        parts.fail(account.id, f"no market data of {name}" + (f": {why}" if why else ""))
     held = any(account.balances[name].wallet for name in unpriced)
     return account.model_copy(
         update={
@@ -317,6 +318,13 @@ def _quiet(account: Account, instruments: Mapping[str, Instrument], parts: Parts
             positions[name] = row.model_copy(update={"tradable": False})
     spot = tuple(name for name in account.spot if name not in silent)
     return account.model_copy(update={"positions": positions, "spot": spot})
+
+
+def _missing(row: Instrument, prices: Mapping[str, Decimal]) -> str:
+    """Say which of a market's assets has no price."""
+    names = {row.cash, row.base} if row.is_spot else {row.cash}
+    unknown = sorted(name for name in names if name is not None and name not in prices)
+    return f"{', '.join(unknown)} has no price"
 
 
 def _payable(row: Instrument, prices: Mapping[str, Decimal]) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from allocator.adapters.ccxt.answers import rows
+from allocator.adapters.ccxt.binance_brackets import brackets, check_maintenance
 from allocator.adapters.ccxt.binance_reads import (
     HOSTS,
     futures_assets,
@@ -146,6 +147,7 @@ async def _futures(place: Place) -> Account:
     )
     terms, mode = await asyncio.gather(_terms(place), _mode(place))
     check_complete(place, assets, legs)
+    await _check_margin(place, assets, legs)
     fees = {
         name: FeeRates(
             maker=number(reply.get("makerCommissionRate")),
@@ -224,6 +226,18 @@ def _left(buffer: Decimal) -> Decimal:
     return max(ZERO, ONE - buffer)
 
 
+async def _check_margin(place: Place, assets: list[JsonObject], legs: list[JsonObject]) -> None:
+    """Hold each asset's maintenance against the brackets of the positions that it margins."""
+    held = dict[str, list[tuple[str, Decimal]]]()
+    for row in legs:
+        market = place.market(instrument_id(place, row))
+        size = text(row, "symbol"), _worth(market, row)
+        held.setdefault(str(market["settle"]), []).append(size)
+    known = await brackets(place, place.config.wallet) if held else {}
+    for row in assets:
+        check_maintenance(row, held.get(text(row, "asset"), ()), known)
+
+
 @exactly
 def check_complete(place: Place, assets: list[JsonObject], legs: list[JsonObject]) -> None:
     """Hold each asset's margin and unrealised profit against the positions read.
@@ -252,6 +266,7 @@ def check_complete(place: Place, assets: list[JsonObject], legs: list[JsonObject
         check_unrealised(coin, gain, profits.get(coin, ZERO), allowed)
 
 
+@exactly
 def _worth(market: JsonObject, row: JsonObject) -> Decimal:
     """Tell what a leg is worth in its settle asset."""
     mark = number(text(row, "markPrice")) or ZERO

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from decimal import Decimal
 
 from allocator.adapters.ccxt.answers import rows
+from allocator.adapters.ccxt.binance_brackets import brackets
 from allocator.adapters.ccxt.binance_reads import SIDES, size_of, wallet_of
 from allocator.adapters.ccxt.markets import funding_rate, instrument_of, quoted
 from allocator.adapters.ccxt.place import Place, text
@@ -25,7 +26,6 @@ from allocator.models.intents import Quote
 from allocator.models.market import Funding, Instrument, Status, Tier
 
 PUBLIC = {"spot": "public", "usdm": "fapipublic", "coinm": "dapipublic"}
-BRACKETS = {"usdm": "fapiprivate_get_leveragebracket", "coinm": "dapiprivatev2_get_leveragebracket"}
 STATUS: Mapping[str, Status] = {"TRADING": "open"}
 INTERVAL_H = Decimal(8)
 """Hours between settlements of contracts that the funding page does not list."""
@@ -72,8 +72,8 @@ async def instruments(place: Place, wanted: Collection[str]) -> tuple[Instrument
     days = await asyncio.gather(*(_day(place, market) for market in markets))
     tiers = await asyncio.gather(*(_bracket_rows(place, market) for market in markets))
     return tuple(
-        _instrument(place, market, hosts[wallet_of(market)], day, brackets)
-        for market, day, brackets in zip(markets, days, tiers, strict=True)
+        _instrument(place, market, hosts[wallet_of(market)], day, steps)
+        for market, day, steps in zip(markets, days, tiers, strict=True)
         if market["id"] in hosts[wallet_of(market)].books
     )
 
@@ -87,15 +87,16 @@ async def _bracket_rows(place: Place, market: JsonObject) -> list[JsonObject]:
     wallet = wallet_of(market)
     if wallet == "spot":
         return []
-    own = place.config.wallet == "unified"
-    endpoint = f"papi_get_{SIDES[wallet]}_leveragebracket" if own else BRACKETS[wallet]
+    if place.config.wallet != "unified":
+        return list((await brackets(place, wallet)).get(market["id"], ()))
+    endpoint = f"papi_get_{SIDES[wallet]}_leveragebracket"
     found = await _table(place, endpoint, symbol=market["id"])
     return rows(found[market["id"]], "brackets") if market["id"] in found else []
 
 
 @exactly
 def _instrument(
-    place: Place, market: JsonObject, host: _Host, day: JsonObject, brackets: list[JsonObject]
+    place: Place, market: JsonObject, host: _Host, day: JsonObject, steps: list[JsonObject]
 ) -> Instrument:
     book = host.books[market["id"]]
     bid, ask = number(book.get("bidPrice")) or None, number(book.get("askPrice")) or None
@@ -118,7 +119,7 @@ def _instrument(
             ),
             "funding": _funding(market, host, index) if market["swap"] else None,
             "status": _status(market["info"]),
-            "tiers": tiers_of(brackets, mark if inverse else ONE),
+            "tiers": tiers_of(steps, mark if inverse else ONE),
         },
     )
 
@@ -144,7 +145,7 @@ def _funding(market: JsonObject, host: _Host, index: JsonObject) -> Funding:
 
 
 @exactly
-def tiers_of(brackets: list[JsonObject], price: Decimal) -> tuple[Tier, ...]:
+def tiers_of(steps: list[JsonObject], price: Decimal) -> tuple[Tier, ...]:
     """Read brackets; those of COIN-M are in base units and are turned at mark."""
     return rising(
         Tier(
@@ -153,7 +154,7 @@ def tiers_of(brackets: list[JsonObject], price: Decimal) -> tuple[Tier, ...]:
             deduction=(number(text(row, "cum")) or ZERO) * price,
             max_leverage=number(text(row, "initialLeverage")),
         )
-        for row in brackets
+        for row in steps
     )
 
 

@@ -6,8 +6,14 @@ from typing import Any
 import pytest
 
 from allocator.adapters.ccxt.binance_accounts import check_complete, set_aside
+from allocator.adapters.ccxt.binance_brackets import check_maintenance
 from allocator.adapters.ccxt.place import Place
+from allocator.adapters.emulator.binance import settings
+from allocator.adapters.emulator.testing import Emulator
+from allocator.adapters.registry import Opened
+from allocator.models.config import Config
 from allocator.models.errors import VenueError
+from tests.adapters.ccxt.conftest import Run
 from tests.adapters.ccxt.test_modes import MARKET, place
 
 D = Decimal
@@ -82,3 +88,53 @@ def test_a_margin_that_is_not_told_is_not_zero(missing: str) -> None:
     del row[missing]
     with pytest.raises(VenueError, match=f"no {missing}"):
         set_aside(row)
+
+
+STEPS = [
+    {"maintMarginRatio": "0.004", "cum": "0"},
+    {"maintMarginRatio": "0.005", "cum": "300"},
+    {"maintMarginRatio": "0.01", "cum": "12000"},
+]
+"""BTCUSDT's: 0.4 % to 300,000, 0.5 % beyond, and so on."""
+
+
+@pytest.mark.parametrize(
+    ("size", "maintenance"), [("250000", "1000"), ("300000", "1200"), ("5000000", "38000")]
+)
+def test_maintenance_by_the_brackets_is_taken_and_more_is_refused(
+    size: str, maintenance: str
+) -> None:
+    known = {"BTCUSDT": STEPS}
+    told = {"asset": "USDT", "maintMargin": maintenance}
+    halves = [("BTCUSDT", D(size) / 2)] * 2
+    check_maintenance(told, halves, known)
+    check_maintenance({**told, "maintMargin": str(D(maintenance) / 2)}, halves, known)
+    with pytest.raises(VenueError, match="MARGIN_LEVELS: USDT"):
+        check_maintenance({**told, "maintMargin": str(D(maintenance) * D("1.05"))}, halves, known)
+
+
+def test_an_account_whose_brackets_are_dearer_than_those_read_is_frozen(
+    run: Run, binance: Config, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The venue tells brackets by user, and one login's may be wider than the others'."""
+    told: Any = settings._brackets
+
+    def wider(*asked: Any) -> Any:
+        return [{**row, "maintMarginRatio": row["maintMarginRatio"] / 2, "cum": row["cum"] / 2}
+                for row in told(*asked)]  # fmt: skip
+
+    async def work(opened: Opened) -> None:
+        found = await opened.market.gather()
+        assert not found.missing
+        assert found.snapshot.account["binance-usdm"].state == "open"
+
+    run(binance, work)
+    monkeypatch.setattr(settings, "_brackets", wider)
+
+    async def dear(opened: Opened) -> None:
+        found = await opened.market.gather()
+        named = {row.account for row in found.missing if "MARGIN_LEVELS" in row.what}
+        assert named == {"binance-usdm", "binance-coinm", "sub1-usdm"}
+        assert {found.snapshot.account[name].state for name in named} == {"frozen"}
+
+    run(binance, dear)

@@ -191,6 +191,20 @@ def test_an_asset_without_a_price_freezes_the_account_and_is_named(
         run(config, work)
 
 
+def test_a_market_that_was_read_is_not_told_as_unread_for_want_of_a_price(
+    run: Run, binance: Config
+) -> None:
+    """Binance tells no price of USDT: what its contracts settle in has to be told by somebody."""
+
+    async def work(opened: Opened) -> None:
+        told = {row.what for row in (await opened.market.gather()).missing}
+        market = "binance:ETH/USDT:USDT"
+        assert f"no market data of {market}" not in told
+        assert f"no market data of {market}: USDT has no price" in told
+
+    run(binance.model_copy(update={"assets": {}}), work)
+
+
 @pytest.mark.parametrize("amount", ["0.1", "9849.623456789012345678", "0.00000001"])
 def test_numbers_arrive_digit_for_digit(run: Run, bybit_data: dict[str, Any], amount: str) -> None:
     world = demo_world()
