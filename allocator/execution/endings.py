@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from sqlmodel import select
+
 from allocator.execution.attempts import Attempt
-from allocator.execution.entries import action_rows, attempts_of, step_action
+from allocator.execution.entries import Entry, action_rows, attempts_of, keep_figures, step_action
+from allocator.execution.recorded import measured_record
 from allocator.execution.run import Run
+from allocator.execution.shortfall import measured_again, shortfalls
 from allocator.execution.transitions import Stage, State
 from allocator.models.base import ZERO, plain
-from allocator.models.plan import Action, Order, Transfer
+from allocator.models.plan import Action, Order, Plan, Transfer
+from allocator.models.records import ShortfallRow
+from allocator.state import Book
 
 
 def wanted(action: Action) -> Decimal:
@@ -39,6 +45,18 @@ def _of_order(action: Order, filled: Decimal, why: str) -> tuple[Stage, str]:
     return (Stage.PART_DONE if filled else Stage.FAILED), (f"{rest}: {why}" if why else rest)
 
 
+def measure_again(entry: Entry, book: Book, plan: Plan, attempts: Sequence[Attempt]) -> None:
+    """Measure an action that ended after its plan did; one that did not is measured with it."""
+    for now in shortfalls(book, plan, attempts, {}):
+        query = select(ShortfallRow).where(
+            ShortfallRow.plan_hash == plan.plan_hash, ShortfallRow.seq == now.seq
+        )
+        before = entry.session.exec(query).first()
+        if before is not None:
+            again = measured_again(plan, now, measured_record(before).figures)
+            keep_figures(entry, plan.plan_hash, [again])
+
+
 def close(run: Run, action: Action, why: str = "") -> Stage:
     """Write down how an action ended, if it has."""
     stage, _ = ending(action, run.attempts(action.seq))
@@ -53,6 +71,7 @@ def close(run: Run, action: Action, why: str = "") -> Stage:
         for row in action_rows(entry.session, run.plan.plan_hash, [action.seq]):
             if row.stage == Stage.WORKING:
                 step_action(entry, row, stage, note)
+                measure_again(entry, run.book, run.plan, attempts)
     for attempt in attempts:
         run.keep(attempt)
     run.note_stage([action.seq], stage)

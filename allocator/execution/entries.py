@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 from allocator.execution import audit
 from allocator.execution.attempts import Attempt, intent_text, of_row, sender, text_hash, touched
 from allocator.execution.reservations import settle
+from allocator.execution.shortfall import Shortfall
 from allocator.execution.transitions import Stage, State, advance, advance_stage
 from allocator.models.base import plain, stamp
 from allocator.models.canonical import canonical_json
@@ -25,6 +26,7 @@ from allocator.models.records import (
     FreezeRow,
     OutboxRow,
     PlanRow,
+    ShortfallRow,
 )
 from allocator.risk.breaker import Breaker, latch
 from allocator.risk.control import Refusal
@@ -160,6 +162,24 @@ def step_action(entry: Entry, action: ActionRow, to: Stage, reason: str) -> None
     entry.session.add(action)
     facts: Mapping[str, Any] = {"from": before, "to": to, "reason": reason}
     entry.event(f"action:{action.plan_hash}:{action.seq}", "stage", **facts)
+
+
+def keep_figures(entry: Entry, plan_hash: str, rows: Sequence[Shortfall]) -> None:
+    """Keep what actions came to; measured again, the later figures stand."""
+    query = select(ShortfallRow).where(ShortfallRow.plan_hash == plan_hash)
+    known = {row.seq: row for row in entry.session.exec(query)}
+    for row in rows:
+        figures = asdict(row)
+        kept = known.get(row.seq)
+        if kept is None:
+            kept = ShortfallRow(plan_hash=plan_hash, at=entry.at, **figures)
+        else:
+            for name, value in figures.items():
+                setattr(kept, name, value)
+            kept.at = entry.at
+        entry.session.add(kept)
+        told = {name: plain(v) for name, v in figures.items() if isinstance(v, Decimal)}
+        entry.event(f"shortfall:{plan_hash}:{row.seq}", "measured", **told)
 
 
 def refuse_frozen(session: Session, intent: Intent) -> None:

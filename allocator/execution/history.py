@@ -49,6 +49,9 @@ from allocator.models.records import (
 from allocator.risk.approvals import Said, Verdict
 from allocator.risk.breaker import Breaker, Tripped
 
+MOST_NUMBER = 2**31 - 1
+"""The largest that a database numbers a row by: it does not look for one beyond, but fails."""
+
 
 class History:
     """Reads the record; takes no lock that would hold up the writer."""
@@ -87,7 +90,8 @@ class History:
             When there is none.
         """
         with self._session() as session:
-            found = session.exec(_cycles().where(CycleRow.id == cycle_id)).first()
+            query = _cycles().where(CycleRow.id == cycle_id)
+            found = session.exec(query).first() if 0 < cycle_id <= MOST_NUMBER else None
             if found is None:
                 raise JournalError(f"NO_CYCLE: id={cycle_id}")
             return cycle_record(*found)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
@@ -33,6 +32,7 @@ from allocator.execution.entries import (
     action_rows,
     attempt_row,
     freeze_account,
+    keep_figures,
     move_attempt,
     new_row,
     plan_row,
@@ -60,7 +60,6 @@ from allocator.models.records import (
     CycleRow,
     OpeningRow,
     PlanRow,
-    ShortfallRow,
 )
 from allocator.models.snapshot import Snapshot
 from allocator.ports import Clock
@@ -235,20 +234,7 @@ class Journal(Office):
     def measured(self, plan_hash: str, rows: Sequence[Shortfall]) -> None:
         """Keep what actions came to; measured again, the later figures stand."""
         with self.write() as entry:
-            query = select(ShortfallRow).where(ShortfallRow.plan_hash == plan_hash)
-            known = {row.seq: row for row in entry.session.exec(query)}
-            for row in rows:
-                figures = asdict(row)
-                kept = known.get(row.seq)
-                if kept is None:
-                    kept = ShortfallRow(plan_hash=plan_hash, at=entry.at, **figures)
-                else:
-                    for name, value in figures.items():
-                        setattr(kept, name, value)
-                    kept.at = entry.at
-                entry.session.add(kept)
-                told = {name: plain(v) for name, v in figures.items() if isinstance(v, Decimal)}
-                entry.event(f"shortfall:{plan_hash}:{row.seq}", "measured", **told)
+            keep_figures(entry, plan_hash, rows)
 
     # Attempts
 

@@ -10,7 +10,7 @@ from sqlmodel import col, select
 
 from allocator.execution.arrivals import unclaimed
 from allocator.execution.attempts import Attempt, fees_text, of_row, quantity, sender
-from allocator.execution.endings import ending
+from allocator.execution.endings import ending, measure_again
 from allocator.execution.entries import (
     Entry,
     action_rows,
@@ -28,8 +28,8 @@ from allocator.execution.transitions import Stage, State
 from allocator.models.base import ZERO, plain
 from allocator.models.errors import JournalError, RefusedError
 from allocator.models.intents import OrderIntent, TransferIntent
-from allocator.models.plan import Plan
 from allocator.models.records import AttemptRow, FreezeRow
+from allocator.state import Book
 
 WHOLE = frozenset({State.FILLED, State.SETTLED})
 NOTHING = frozenset({State.NOT_EXECUTED, State.RETURNED})
@@ -93,7 +93,7 @@ def resolve(office: Office, client_id: str, verdict: Verdict) -> Attempt:
         row.settled_by = next(iter(unclaimed(entry.session, client_id, verdict.arrivals)), None)
         move_attempt(entry, row, verdict.to, f"{verdict.operator}: {verdict.evidence}")
         _thaw(entry, client_id, verdict)
-        _end_action(entry, row, record.plan)
+        _end_action(entry, row, record)
         return of_row(row)
 
 
@@ -115,14 +115,16 @@ def _thaw(entry: Entry, client_id: str, verdict: Verdict) -> None:
         lift(entry, held, verdict.operator, verdict.evidence)
 
 
-def _end_action(entry: Entry, row: AttemptRow, plan: Plan) -> None:
+def _end_action(entry: Entry, row: AttemptRow, record: PlanRecord) -> None:
     """End the action of an attempt, if nothing else of it is open."""
-    session = entry.session
+    session, plan = entry.session, record.plan
     action = next(action for action in plan.actions if action.seq == row.seq)
-    stage, why = ending(action, attempts_of(session, row.plan_hash, row.seq))
+    attempts = attempts_of(session, row.plan_hash, row.seq)
+    stage, why = ending(action, attempts)
     if stage not in (Stage.MANUAL, Stage.WORKING):
         for line in action_rows(session, row.plan_hash, [row.seq]):
             step_action(entry, line, stage, why)
+        measure_again(entry, Book.of(record.snapshot, record.mandate), plan, attempts)
 
 
 def _check(attempt: Attempt, to: State, filled: Decimal) -> None:

@@ -14,7 +14,7 @@ All in numeraire, positive is paid. (A. Perold, The implementation shortfall, 19
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from allocator.cost import impact
@@ -82,6 +82,16 @@ def average_price(attempts: Sequence[Attempt]) -> Decimal | None:
     if not filled:
         return None
     return sum((quantity * price for quantity, price in priced), ZERO) / filled
+
+
+@lawful
+def measured_again(plan: Plan, now: Shortfall, before: Shortfall) -> Shortfall:
+    """Keep the mark that an action was measured at before, of which what is unfilled now missed."""
+    action = next(row for row in plan.actions if row.seq == now.seq)
+    if not isinstance(action, Order) or before.filled == action.quantity:
+        return now
+    share = (action.quantity - now.filled) / (action.quantity - before.filled)
+    return replace(now, missed=published(before.missed * share))
 
 
 @lawful

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from sqlalchemy import Engine, text
 from sqlmodel import Session
 
-from allocator.adapters.paper import Behaviour
+from allocator.adapters.paper import Behaviour, Fault
+from allocator.execution.manual import Verdict, resolve
+from allocator.execution.report import Progress
 from allocator.execution.shortfall import Shortfall
-from tests.execution.book import BTC_A, order, transfer
+from allocator.execution.transitions import State
+from tests.execution.book import BTC_A, WHOLE, order, transfer
 from tests.execution.desk import Desk
 
 D = Decimal
@@ -63,6 +68,45 @@ def test_what_was_never_sent_is_not_measured(lite: Engine) -> None:
     desk = Desk.open(lite)
     desk.run(order(1, "a", "sell", "0.4", limit_price="60000"))
     assert measured(desk) == {}
+
+
+def test_what_an_operator_tells_is_measured_as_the_venues_word_would_be(engine: Engine) -> None:
+    """0.2 of 0.5 contracts, at 49,999.5 instead of 50,000; the rest has missed a fall of 1,000."""
+    blind = [Fault("order", "lost_after"), Fault("find", "error", times=10_000)]
+    desk = Desk.open(engine, faults=blind, mandate=WHOLE)
+    desk.run(order(1, "a", "sell", "0.5"))
+    fallen = replace(measured(desk)[1], missed=D(500))
+    journal = desk.journal()
+    (waiting,) = journal.history.with_state(State.MANUAL)
+    journal.measured(waiting.plan_hash, [fallen])
+    told = Verdict(
+        State.CANCELLED, D("0.2"), "ann", "page", price=D("49999.5"), fees={"USDT": D("4.9")}
+    )
+    resolve(journal, waiting.client_id, told)
+    found = measured(desk)[1]
+    assert (found.filled, found.average, found.fees) == (D("0.2"), D("49999.5"), D("4.9"))
+    assert (found.slippage, found.missed) == (D("0.1"), 300)
+    assert found.forecast > 0
+    assert desk.journal().history.verify() == ()
+
+
+def test_money_that_arrives_after_its_plan_was_given_up_is_measured(lite: Engine) -> None:
+    desk = Desk.open(lite)
+
+    def trade(row: Progress) -> None:
+        if row.state == "in_transit" and desk.held("a", BTC_A) == 1:
+            desk.exchange.trade_elsewhere("a", BTC_A, D(3))
+
+    desk.watch = trade
+    report = desk.run(transfer(1, "1000"), order(2, "a", "sell", "0.4"))
+    assert (report.status, measured(desk)[1].filled) == ("superseded", 0)
+    desk.clock.at += timedelta(minutes=3)
+    desk.resume()
+    found = measured(desk)[1]
+    assert (found.filled, found.total) == (1000, 1)
+    written = len(desk.journal().history.events())
+    desk.resume()
+    assert len(desk.journal().history.events()) == written + 2, "leaders, and nothing else"
 
 
 @pytest.mark.parametrize("column", ["fees", "slippage", "forecast"])

@@ -50,6 +50,10 @@ def test_a_plan_is_proposed_approved_carried_out_and_made_again(shop: Shop) -> N
     assert run(["replay", "99", "-c", str(shop.path)]) == 2
     assert "cycle 99 is not in the record" in shop.capsys.readouterr().err
     assert run(["history", "-c", str(shop.path), "show", "99"]) == 2
+    for command in (["replay", "-c", str(shop.path)], ["history", "-c", str(shop.path), "show"]):
+        assert run([*command, str(2**31)]) == 2
+        assert "cycle 2147483648 is not in the record" in shop.capsys.readouterr().err
+        assert run([*command, str(10**20)]) == 2
     assert run(["replay", "1", "-c", str(shop.path)]) == 0
     assert "the same, byte for byte" in shop.capsys.readouterr().out
     verify = ["history", "-c", str(shop.path), "verify"]
