@@ -52,7 +52,10 @@ class ApiError(AllocatorError):
 
     def __init__(self, problem: api.ProblemDetails) -> None:
         self.problem = problem
-        super().__init__(f"{problem.code or problem.title}: {problem.detail}")
+        code = problem.code or problem.title
+        told = problem.detail.removeprefix(f"{code}: ")
+        where = [f"{row.path}: {row.what}" for row in problem.faults]
+        super().__init__(": ".join(filter(None, (code, told, "; ".join(where)))))
 
 
 class Client:

@@ -342,7 +342,14 @@ class MandateView(Value):
 
 
 class ProfitView(Value):
-    """What was earned, numeraire, by account, owner, venue or book; None: nothing is known."""
+    """What was earned, numeraire, by account, owner, venue or book; None: nothing is known.
+
+    Attributes
+    ----------
+    lacks
+        Accounts of which not all is in it: nothing is known of them in the interval, or another
+        instance marked them meanwhile.
+    """
 
     name: str
     realised: Num | None = None
@@ -352,6 +359,7 @@ class ProfitView(Value):
     revaluation: Num | None = None
     other: Num | None = None
     flows: Num | None = None
+    lacks: tuple[str, ...] = ()
 
     @property
     def total(self) -> Decimal | None:

@@ -54,12 +54,13 @@ class Taken:
     Attributes
     ----------
     opening
-        What the day's profit or loss is counted from now, numeraire.
+        What the control of the day's loss counts from now, numeraire; None: it counts from what
+        the book is worth at the day's first plan, which has the payment in it.
     waits
         Number by which somebody else has to confirm it before it counts; None: it counts.
     """
 
-    opening: Decimal
+    opening: Decimal | None
     waits: int | None = None
 
 
@@ -78,6 +79,9 @@ def paid(
 ) -> Taken:
     """Tell that money came into the book today, or left it.
 
+    What is told before the day's first plan moves no opening: the book is worth less or more by
+    then. It is kept all the same, for triggers and the history count from midnight.
+
     Parameters
     ----------
     alone
@@ -88,17 +92,16 @@ def paid(
     Raises
     ------
     RefusedError
-        Without an amount, a reason or a name; when no plan has opened the day yet: what came
-        before its first plan is counted in it already; or when nothing like it waits for
-        somebody else to confirm it.
+        Without an amount, a reason or a name; or when nothing like it waits for somebody else to
+        confirm it.
     """
     if not payment.reason.strip() or not payment.who.strip():
         raise RefusedError("NO_REASON: money from outside needs a reason and a name")
     if not payment.amount:
         raise RefusedError("NO_AMOUNT: nothing came and nothing left")
     with office.write() as entry:
-        row = _opening(entry, office.portfolio)
-        said = _said(entry, office.portfolio, row.day)
+        day = f"{entry.at:%Y-%m-%d}"
+        row, said = _opening(entry, office.portfolio, day), _said(entry, office.portfolio, day)
         facts: dict[str, Any] = {
             "amount": plain(payment.amount),
             "reason": payment.reason,
@@ -106,26 +109,28 @@ def paid(
         }
         subject = f"portfolio:{office.portfolio}"
         if confirms is not None:
-            facts |= {"confirms": confirms, "first": _confirmed(said, payment, confirms)}
+            first = _confirmed(said, payment, confirms)
+            facts |= {"confirms": confirms, "first": first["who"]}
+            # Before the first plan it was told already: what that found lacks it, or has it.
+            row = row if first.get("opened", True) else None
         elif _needs_second(said, payment, alone):
             number = 1 + sum(what == TOLD for what, _ in said)
-            entry.event(subject, TOLD, day=row.day, number=number, **facts)
-            entry.alert("paid_told", day=row.day, number=number, **facts)
-            return Taken(row.equity, number)
-        row.equity += payment.amount
-        entry.session.add(row)
-        entry.event(subject, PAID, day=row.day, equity=plain(row.equity), **facts)
-        entry.alert("paid", day=row.day, **facts)
-        return Taken(row.equity)
+            opened = row is not None
+            entry.event(subject, TOLD, day=day, number=number, opened=opened, **facts)
+            entry.alert("paid_told", day=day, number=number, **facts)
+            return Taken(None if row is None else row.equity, number)
+        entry.alert("paid", day=day, **facts)
+        if row is not None:
+            row.equity += payment.amount
+            entry.session.add(row)
+            facts["equity"] = plain(row.equity)
+        entry.event(subject, PAID, day=day, **facts)
+        return Taken(None if row is None else row.equity)
 
 
-def _opening(entry: Entry, portfolio: str) -> OpeningRow:
-    day = f"{entry.at:%Y-%m-%d}"
+def _opening(entry: Entry, portfolio: str, day: str) -> OpeningRow | None:
     query = select(OpeningRow).where(OpeningRow.portfolio == portfolio, OpeningRow.day == day)
-    row = entry.session.exec(query).first()
-    if row is None:
-        raise RefusedError(f"DAY_NOT_OPEN: day={day} portfolio={portfolio}")
-    return row
+    return entry.session.exec(query).first()
 
 
 def _said(entry: Entry, portfolio: str, day: str) -> list[tuple[str, Facts]]:
@@ -149,8 +154,8 @@ def _needs_second(
     return alone is None or left > alone
 
 
-def _confirmed(said: Sequence[tuple[str, Facts]], payment: Payment, number: int) -> str:
-    """Find who told first what is confirmed now.
+def _confirmed(said: Sequence[tuple[str, Facts]], payment: Payment, number: int) -> Facts:
+    """Find what was told first and is confirmed now.
 
     Raises
     ------
@@ -163,4 +168,4 @@ def _confirmed(said: Sequence[tuple[str, Facts]], payment: Payment, number: int)
         raise RefusedError(f"NOT_TOLD: number={number} amount={plain(payment.amount)}")
     if person(first["who"]) == person(payment.who):
         raise RefusedError(f"SAME_EYES: told_by={first['who']} confirmed_by={payment.who}")
-    return str(first["who"])
+    return first

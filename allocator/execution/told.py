@@ -83,7 +83,8 @@ class Told:
         if kind == "account" and row.what in ("frozen", "thawed"):
             rows = self.frozen if row.what == "frozen" else self.thawed
             rows[name].append(data | {"at": stamp(row.at)})
-        if kind == "portfolio" and row.what in ("opening", "paid"):
+        # What was told before the day's first plan moved no opening.
+        if kind == "portfolio" and row.what in ("opening", "paid") and "equity" in data:
             self._facts.setdefault(f"{row.subject}:{data.get('day')}", {}).update(data)
         if row.what not in CHANGES.get(kind, ()):
             return

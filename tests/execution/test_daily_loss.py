@@ -14,6 +14,7 @@ from allocator.execution.office import Office
 from allocator.execution.outside import Payment, Taken, most_alone, paid
 from allocator.models.controls import ApprovalConfig
 from allocator.models.errors import RefusedError
+from allocator.service.monitor.told import told_since
 from tests.execution.book import BTC_A, BTC_B, ROUTES, account, order, snapshot, transfer
 from tests.execution.desk import Desk, gathered
 from tests.execution.limits import wide
@@ -52,8 +53,6 @@ def test_a_withdrawal_is_no_loss_and_a_deposit_hides_none(lite: Engine) -> None:
     desk = Desk.open(lite)
     desk.controls = wide(daily_loss="1000")
     office = Office(lite, "desk", desk.clock)
-    with pytest.raises(RefusedError, match="DAY_NOT_OPEN"):
-        tell(office, "-5000")
     assert desk.run(order(1, "a", "buy", "0.1")).status == "done"
     money = desk.exchange.holdings["a"].wallet("USDT")
 
@@ -68,6 +67,26 @@ def test_a_withdrawal_is_no_loss_and_a_deposit_hides_none(lite: Engine) -> None:
     assert tried("5000", "5000") == ""
     assert "why=DAILY_LOSS" in tried("5000", "6500")
     assert desk.journal().history.verify() == ()
+
+
+def test_what_is_told_before_the_days_first_plan_is_kept_and_moves_no_opening(
+    lite: Engine,
+) -> None:
+    """In mode dry, or on a day that trades nothing, triggers and the history count with it."""
+    desk = Desk.open(lite)
+    desk.controls = wide(daily_loss="1000")
+    office = Office(lite, "desk", desk.clock)
+    assert tell(office, "-5000") == Taken(None)
+    assert paid(office, payment("-9000"), None) == Taken(None, 1)
+    told = told_since(lite, "desk", 0)
+    assert [amount for _, amount in told.payments] == [-5000], "the other waits for somebody else"
+    assert desk.run(order(1, "a", "buy", "0.1")).status == "done"
+    with pytest.raises(RefusedError, match="SAME_EYES"):
+        paid(office, payment("-9000"), None, 1)
+    assert paid(office, payment("-9000", "ben"), None, 1).opening is None, "it had left before"
+    assert [amount for _, amount in told_since(lite, "desk", 0).payments] == [-5000, -9000]
+    assert tell(office, "-1").opening == 199_999
+    assert office.history.verify() == ()
 
 
 def test_money_from_outside_needs_an_amount_a_reason_and_a_name(lite: Engine) -> None:

@@ -63,6 +63,16 @@ def test_refusal_is_raised_with_its_code(desk: Client) -> None:
     assert caught.value.problem.status == 409
 
 
+def test_refusal_says_its_code_once_and_which_field_is_wrong(desk: Client) -> None:
+    with pytest.raises(ApiError) as caught:
+        desk.run("daily")
+    assert str(caught.value) == "NO_SCHEDULE: id=daily"
+    with pytest.raises(ApiError) as caught:
+        desk.approve(desk.plans()[0].plan_hash, "")
+    assert str(caught.value).startswith("INVALID_REQUEST: the request is not as it has to be: ")
+    assert "body.reason: String should have at least 1 character" in str(caught.value)
+
+
 def test_lost_answer_is_asked_for_under_the_same_key(desk: Client, carrier: Carrier) -> None:
     mandate = desk.mandates()[0].mandate
     assert mandate is not None

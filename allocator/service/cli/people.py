@@ -300,8 +300,9 @@ def paid(
 
     Withdrawals beyond a tenth of controls.daily_loss in a day, or beyond approval.second_above,
     count once somebody else has told the same amount with --confirm; where either is not set, all
-    do. Ends with 6 before the day's first plan, in which it is counted anyway, without a reason
-    and a name, or if you told first what you confirm. Names are taken as they are typed.
+    do. The control of the day's loss counts from the day's first plan: what is told before it
+    counts for triggers and the history. Ends with 6 without a reason and a name, or if you told
+    first what you confirm. Names are taken as they are typed.
 
     \b
     Example: allocator paid -c config.yaml --as ann --reason "wire 4711" -- -25000
@@ -315,7 +316,10 @@ def paid(
         taken = told(office, payment, most_alone(loaded.approval, loaded.controls), confirm)
     if taken.waits is not None:
         print(f"waits for somebody else to tell the same with --confirm {taken.waits}")
-    print(f"today's profit and loss are counted from {plain(taken.opening)}")
+    if taken.opening is None:
+        print("the day's loss is counted from what the book is worth at today's first plan")
+    else:
+        print(f"today's profit and loss are counted from {plain(taken.opening)}")
 
 
 def number(text: str, hint: str) -> Decimal:

@@ -71,10 +71,18 @@ SAME_INTERVAL = (
 """Of marks that were reckoned from the same base, the last has what the others have."""
 
 PROFIT = (
+    ", flagged AS (SELECT *, state <> 'told' AND "
+    "(count(realised) OVER (PARTITION BY account) = 0 OR (base > $since AND NOT EXISTS "
+    "(SELECT 1 FROM told WHERE told.account = marks.account AND told.marked_at = marks.base))) "
+    "AS lacks FROM marks) "
     "SELECT group_name AS name, sum(realised) AS realised, sum(unrealised) AS unrealised, "
     "sum(funding) AS funding, sum(fees) AS fees, sum(revaluation) AS revaluation, "
-    "sum(other) AS other, sum(flows) AS flows FROM marks GROUP BY 1 ORDER BY 1"
+    "sum(other) AS other, sum(flows) AS flows, "
+    "coalesce(list_sort(list(DISTINCT account) FILTER (lacks)), []) AS lacks "
+    "FROM flagged GROUP BY 1 ORDER BY 1"
 )
+"""What is reckoned from a mark that is not here goes on from one that another instance keeps."""
+
 EQUITY = (
     "SELECT marked_at, group_name AS name, count(equity) = count(*) AS whole, "
     "CASE WHEN whole THEN sum(equity) END AS equity, sum(on_its_way) AS on_its_way, "
@@ -188,6 +196,9 @@ class MarkStore:
         self, by: Group, since: datetime, until: datetime, *, whole: bool = True
     ) -> list[dict[str, Any]]:
         """Add up what was earned in (since, until] by account, owner, venue or book.
+
+        `lacks` names the accounts of which a sum does not have all: nothing is known of them in
+        the interval, or it was marked by another instance, in a folder of its own.
 
         Parameters
         ----------

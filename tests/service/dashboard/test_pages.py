@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
 
 from allocator.models.status import VenueStatus
+from allocator.service.monitor.profit import Earned, Profit
 from tests.service.sites import CANARY, MANDATE, Place
 from tests.service.visitor import ORIGIN, PAGES, log_in, send, the_plan
 
@@ -204,6 +207,19 @@ def test_health_shows_what_venues_say_of_themselves(place: Place) -> None:
 def test_unknown_plan_is_not_found(place: Place) -> None:
     log_in(place)
     assert place.client.get("/plan/" + "0" * 64).status_code == 404
+
+
+def test_book_says_what_today_lacks_where_another_instance_has_marked(place: Place) -> None:
+    marks = place.service.live.marks
+    assert marks is not None
+    half = Earned(since=marks.at - timedelta(minutes=1), profit=Profit(realised=Decimal(5)))
+    place.service.store.write(marks, {row.account: half for row in marks.accounts})
+    log_in(place)
+    page = place.client.get("/book").text
+    assert f"not whole: lacks {len(marks.accounts)} accounts" in page
+    names = [row.account for row in marks.accounts]
+    assert f"have not all that {', '.join(sorted(names))} earned" in page
+    assert place.get("/v1/profit?by=book").json()[0]["lacks"] == sorted(names)
 
 
 def test_book_shows_what_can_be_read_of_the_history_and_says_what_cannot(place: Place) -> None:

@@ -10,7 +10,7 @@ import pytest
 from allocator.models.errors import StaleError
 from allocator.service.monitor.history import MarkStore, Tidied
 from allocator.service.monitor.marks import AccountMark, ExposureMark, LimitMark, Marks
-from allocator.service.monitor.profit import Earned, Profit
+from allocator.service.monitor.profit import OUTSIDE, Earned, Profit
 
 START = datetime(2026, 11, 20, 8, tzinfo=UTC)
 
@@ -69,6 +69,38 @@ def test_profit_is_added_up_exactly_by_account_venue_and_book(store: MarkStore) 
     }
     assert ask(store, "venue")["x"] == (Decimal("0.3"), Decimal("-0.9"))
     assert ask(store, "book") == {"book": (Decimal("0.3"), Decimal("-0.9"))}
+
+
+def lacks(
+    store: MarkStore, by: str, since: datetime = START - timedelta(1)
+) -> dict[str, list[str]]:
+    rows = store.profit(by, since, START + timedelta(2))  # type: ignore[arg-type]
+    return {row["name"]: row["lacks"] for row in rows}
+
+
+def test_a_sum_says_of_which_accounts_it_knows_nothing(store: MarkStore) -> None:
+    assert lacks(store, "account") == {"a": [], "b": [], "c": ["c"]}
+    assert lacks(store, "venue") == {"x": [], "y": ["c"]}
+    assert lacks(store, "book") == {"book": ["c"]}
+
+
+def test_a_sum_says_what_was_marked_elsewhere_within_the_interval(store: MarkStore) -> None:
+    """As by another instance, which led meanwhile and has a folder of its own."""
+    for path in store.folder.glob("accounts/*/140000000000.parquet"):
+        path.unlink()
+    assert lacks(store, "book") == {"book": ["a", "b", "c"]}
+    assert ask(store, "account")["a"][0] == Decimal("0.2")
+    since = START + timedelta(hours=6)
+    assert lacks(store, "account", since)["a"] == [], "it was before"
+    store.tidy(START + timedelta(days=1), 400)
+    assert lacks(store, "account")["b"] == ["b"]
+
+
+def test_what_people_told_is_marked_where_it_is_told(store: MarkStore) -> None:
+    at = START + timedelta(hours=12)
+    told = Earned(since=at - timedelta(hours=1), profit=Profit(other=Decimal(-5)))
+    store.write(marks(at), {OUTSIDE: told})
+    assert lacks(store, "account")[OUTSIDE] == []
 
 
 def test_interval_is_open_at_its_beginning(store: MarkStore) -> None:
