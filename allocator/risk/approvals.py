@@ -113,6 +113,9 @@ def turnover_of(book: Book, actions: Iterable[Action]) -> Decimal:
 def needed(config: ApprovalConfig, plan: Plan, turnover: Decimal) -> int:
     """Tell how many people have to approve a plan: none, one or two."""
     auto, second = config.auto_below, config.second_above
+    if plan.status == "nothing" and not plan.actions:
+        # There is nothing to let go, and what waits is to be what somebody has to look at.
+        return 0
     if plan.status == "act" and auto is not None and turnover <= auto:
         return 0
     return 1 if second is not None and turnover <= second else 2

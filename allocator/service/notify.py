@@ -55,6 +55,8 @@ WORDS = {
     "cycle_superseded": "a plan was given up",
     "cycle_failed": "a cycle failed",
     "resumed": "trading was resumed",
+    "refused": "controls have blocked a request",
+    "paid": "money is said to have come from outside, or to have left",
     "paid_told": "money is said to have left: somebody else has to tell the same",
     "mandate_draft": "the configuration's mandate changed: a draft waits to be published",
     "drafts_dropped": "drafts of the mandate that nobody published were dropped",
@@ -76,10 +78,11 @@ WORDS = {
 }
 
 STATES = frozenset(
-    {"frozen", "thawed", "halted", "reducing", "resumed", "manual", "schedule_paused"}
+    {"frozen", "thawed", "halted", "reducing", "resumed", "manual", "schedule_paused", "paid"}
 )
 """Topics that tell a change of state: each is told, however like an earlier one it reads. Between
-two halts somebody has resumed, so the second is news."""
+two halts somebody has resumed, so the second is news; and who tells twice of the same amount has
+moved twice what a day's loss is counted from."""
 
 SAME = {
     "slots_missed": ("cause",),

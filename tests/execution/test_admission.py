@@ -19,6 +19,8 @@ from allocator.models.intents import Capabilities
 from allocator.models.mandate import Mandate
 from allocator.models.plan import Plan, Violation
 from allocator.models.snapshot import Snapshot
+from allocator.risk.approvals import standing
+from allocator.state import Book
 from tests.execution.book import BTC_A, order, transfer
 from tests.execution.desk import Desk
 
@@ -168,6 +170,16 @@ def test_plan_of_nothing_is_a_cycle_of_nothing(lite: Engine) -> None:
 
 
 TWO = ApprovalConfig.model_validate({"auto_below": 0, "second_above": 10000, "max_age_s": 300})
+
+
+@pytest.mark.parametrize("auto_below", [None, 0])
+def test_plan_of_nothing_waits_for_nobody(lite: Engine, auto_below: int | None) -> None:
+    desk, config = Desk.open(lite), TWO.model_copy(update={"auto_below": auto_below})
+    book, now = Book.of(desk.start, desk.mandate), desk.start.as_of
+    stands = standing(book, desk.plan(status="nothing"), (), config, now)
+    assert (stands.status, stands.needed) == ("auto", 0)
+    broken = standing(book, desk.plan(status="infeasible"), (), config, now)
+    assert (broken.status, broken.needed) == ("waiting", 1), "somebody has to look at it"
 
 
 def proposed(desk: Desk, quantity: str) -> Plan:

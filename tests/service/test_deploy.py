@@ -166,6 +166,15 @@ def test_systemd_keeps_the_record_and_its_backups_from_others(unit: str) -> None
     assert {"User=allocator", "StateDirectoryMode=0700", "UMask=0077"} <= lines_of(unit)
 
 
+def test_systemd_backs_up_with_the_secrets_that_the_service_reads_the_database_by() -> None:
+    """A password of PostgreSQL stays in PGPASSWORD, and so among the service's secrets."""
+    service, backup = (
+        {row for row in lines_of(unit) if row.startswith("EnvironmentFile=")}
+        for unit in ("allocator.service", "allocator-backup.service")
+    )
+    assert service == backup != set()
+
+
 def test_systemd_confines_the_backup_as_it_confines_the_service() -> None:
     words = (
         "Protect",

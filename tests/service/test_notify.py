@@ -3,12 +3,14 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
 from allocator.execution.leader import next_epoch
+from allocator.execution.outside import Payment, paid
 from allocator.models.service import AlertConfig
 from allocator.risk.breaker import Breaker
 from allocator.service.notify import (
@@ -50,6 +52,19 @@ def test_same_alert_is_told_again_only_after_a_while(box: Box) -> None:
     box.clock.at += timedelta(seconds=60)
     box.alert("trigger", what="x")
     assert box.deliver() == 1
+
+
+def test_money_that_is_told_of_twice_is_told_to_others_each_time(box: Box) -> None:
+    """Two withdrawals that read alike are two, and a second person is to see both."""
+    for _ in range(2):
+        paid(box.office, Payment(Decimal(-500), "wire", "ann"), Decimal(5000))
+        assert box.deliver() == 1
+    paid(box.office, Payment(Decimal(-500), "wire", "ann"), Decimal(5000))
+    paid(box.office, Payment(Decimal(-500), "wire", "ann"), Decimal(5000))
+    assert box.deliver() == 2
+    head, text = box.got[-1]
+    assert head == "desk: money is said to have come from outside, or to have left"
+    assert text.count("amount -500") == 2
 
 
 def test_what_was_told_by_a_clock_ahead_silences_nothing_once_it_is_right(box: Box) -> None:
