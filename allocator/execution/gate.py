@@ -99,6 +99,16 @@ class Gate:
             self._shell.journal.refuse(place, intent, refusals)
             raise RefusedError("; ".join(map(str, refusals)))
 
+    def stopped(self, orders: Sequence[Order]) -> dict[int, str]:
+        """Tell which orders a breaker lets no request of go, and why, by their numbers."""
+        rows, book = self._shell.journal.history.breakers(), self._run.book
+        out = dict[int, str]()
+        for order in orders:
+            found = breaker.covering(rows, order.account, book.accounts[order.account].venue)
+            if found and breaker.stops(found.state, reduces=breaker.reduces(book, order)):
+                out[order.seq] = breaker.told(found.scope, found.state, found.reason)
+        return out
+
     def may_rest(self, intent: OrderIntent) -> bool:
         """Whether an order meets none of our own that stand or wait in its instrument's book."""
         return not would_meet(intent, tuple(self._resting(intent)))

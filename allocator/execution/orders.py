@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -95,6 +95,7 @@ class Orders:
                 self._shell.check_stop()
                 await self._requests.space(unit.orders, self._spare(legs[0]))
                 await guard(run, unit.accounts)
+            await self._check_breakers(pace, part)
             short = await self._part(pace, part, patient=patient)
         # A leg that is not filled whole, though nothing stood against it, kept to the others' step.
         self._close(legs, "the rest cannot be sent in step" if short is None else short.why)
@@ -108,12 +109,29 @@ class Orders:
         refused = {leg.order.seq: row for leg in pace.legs for row in self._refused(leg)}
         if not refused:
             return None
-        ahead = min(self._done(leg) for leg in pace.legs if leg.order.seq in refused)
+        await self._bring_up(pace, part, refused)
+        return _short(next(iter(refused.values())))
+
+    async def _check_breakers(self, pace: Pace, part: int) -> None:
+        """Send no leg ahead of one that a breaker stops: nothing would go against it.
+
+        Raises
+        ------
+        Abort
+            Once the others are where that one stands.
+        """
+        rest = [leg.order for leg in pace.legs if self._done(leg) < ALL]
+        if stopped := self._requests.stopped(rest):
+            await self._bring_up(pace, part, stopped)
+            raise Abort("; ".join(dict.fromkeys(stopped.values())))
+
+    async def _bring_up(self, pace: Pace, part: int, stuck: Collection[int]) -> None:
+        """Bring every other leg up to where those are that can go no further."""
+        ahead = min(self._done(leg) for leg in pace.legs if leg.order.seq in stuck)
         for leg in pace.legs:
-            if leg.order.seq not in refused:
+            if leg.order.seq not in stuck:
                 target = self._goal(pace, leg, part, patient=True, ahead=ahead)
                 await self._fill(leg, part, pace.parts, target, leads=False)
-        return _short(next(iter(refused.values())))
 
     def _refused(self, leg: Leg) -> tuple[Attempt, ...]:
         """Give the last request of a leg if it was refused; one that rests may be."""
