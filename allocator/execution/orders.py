@@ -88,6 +88,7 @@ class Orders:
         legs = sorted((leg_of(run.book, order) for order in unit.orders), key=_first)
         pace = pace_of(legs, run.book.policy.max_slice)
         short = await self._after_refusal(pace, pace.parts)
+        await self._check_hedges(pace)
         for part, patient in rounds(pace, lambda: self._filled(legs)):
             if short is not None:
                 break
@@ -111,6 +112,26 @@ class Orders:
             return None
         await self._bring_up(pace, part, refused)
         return _short(next(iter(refused.values())))
+
+    async def _check_hedges(self, pace: Pace) -> None:
+        """Begin no group of which a control refuses a leg after the first, once that was sent.
+
+        Raises
+        ------
+        Abort
+            When one is refused; nothing of the group was sent.
+        """
+        if any(self._run.attempts(leg.order.seq) for leg in pace.legs):
+            return
+        for leg in pace.legs[1:]:
+            size = self._size(leg, self._goal(pace, leg, 1, patient=True))
+            quote = await self._quote(leg) if size else None
+            if isinstance(quote, Quote):
+                request = self._request(Ready(leg, 1, size, quote))
+                try:
+                    self._requests.check_ahead(*request)
+                except RefusedError as error:
+                    raise Abort(str(error)) from error
 
     async def _check_breakers(self, pace: Pace, part: int) -> None:
         """Send no leg ahead of one that a breaker stops: nothing would go against it.

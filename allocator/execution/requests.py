@@ -173,6 +173,10 @@ class Requests:
         """Tell which orders a breaker lets no request of go, and why, by their numbers."""
         return self._gate.stopped(orders)
 
+    def check_ahead(self, place: Place, intent: OrderIntent, quote: Quote) -> None:
+        """Refuse an order before what goes ahead of it is sent, by what that does not change."""
+        self._gate.check_ahead(place, intent, quote)
+
     def may_rest(self, intent: OrderIntent) -> bool:
         """Whether an order meets none of our own that stand or wait in its instrument's book."""
         return self._gate.may_rest(intent)
