@@ -28,7 +28,7 @@ from allocator.models.records import (
     PlanRow,
     ShortfallRow,
 )
-from allocator.risk.breaker import Breaker, latch
+from allocator.risk.breaker import Breaker, latch, stops, told
 from allocator.risk.control import Refusal
 
 MOST_NAMED = 500
@@ -208,11 +208,8 @@ def refuse_halted(session: Session, scopes: Sequence[str], *, reduces: bool) -> 
         Whether it may go while only reductions may.
     """
     for row in session.exec(select(BreakerRow).where(col(BreakerRow.scope).in_(scopes))):
-        if row.state == Breaker.HALTED or (row.state == Breaker.REDUCING and not reduces):
-            raise RefusedError(
-                f"BREAKER: scope={row.scope} state={row.state} why={row.reason}; "
-                f"`allocator resume {row.scope}` lets it act again"
-            )
+        if stops(Breaker(row.state), reduces=reduces):
+            raise RefusedError(told(row.scope, row.state, row.reason))
 
 
 def freeze_account(entry: Entry, account: str, reason: str, client_id: str | None) -> None:

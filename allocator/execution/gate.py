@@ -94,10 +94,34 @@ class Gate:
         RefusedError
             With the code of the first control that blocks it.
         """
-        refusals = judge(self._readings(place, intent, quote), self._limits)
+        self._refuse(place, intent, self._readings(place, intent, quote))
+
+    def check_ahead(self, place: Place, intent: OrderIntent, quote: Quote) -> None:
+        """Refuse an order before what goes ahead of it is sent, by what that does not change.
+
+        Raises
+        ------
+        RefusedError
+            With the code of the first control that blocks it, which is on record.
+        """
+        facts = self._facts(place, intent, quote, self._shell.clock.now())
+        self._refuse(place, intent, order_readings(facts))
+
+    def _refuse(self, place: Place, intent: Intent, readings: Iterator[Reading]) -> None:
+        refusals = judge(readings, self._limits)
         if refusals:
             self._shell.journal.refuse(place, intent, refusals)
             raise RefusedError("; ".join(map(str, refusals)))
+
+    def stopped(self, orders: Sequence[Order]) -> dict[int, str]:
+        """Tell which orders a breaker lets no request of go, and why, by their numbers."""
+        rows, book = self._shell.journal.history.breakers(), self._run.book
+        out = dict[int, str]()
+        for order in orders:
+            found = breaker.covering(rows, order.account, book.accounts[order.account].venue)
+            if found and breaker.stops(found.state, reduces=breaker.reduces(book, order)):
+                out[order.seq] = breaker.told(found.scope, found.state, found.reason)
+        return out
 
     def may_rest(self, intent: OrderIntent) -> bool:
         """Whether an order meets none of our own that stand or wait in its instrument's book."""

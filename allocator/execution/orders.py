@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -88,6 +88,7 @@ class Orders:
         legs = sorted((leg_of(run.book, order) for order in unit.orders), key=_first)
         pace = pace_of(legs, run.book.policy.max_slice)
         short = await self._after_refusal(pace, pace.parts)
+        await self._check_hedges(pace)
         for part, patient in rounds(pace, lambda: self._filled(legs)):
             if short is not None:
                 break
@@ -95,6 +96,7 @@ class Orders:
                 self._shell.check_stop()
                 await self._requests.space(unit.orders, self._spare(legs[0]))
                 await guard(run, unit.accounts)
+            await self._check_breakers(pace, part)
             short = await self._part(pace, part, patient=patient)
         # A leg that is not filled whole, though nothing stood against it, kept to the others' step.
         self._close(legs, "the rest cannot be sent in step" if short is None else short.why)
@@ -108,12 +110,49 @@ class Orders:
         refused = {leg.order.seq: row for leg in pace.legs for row in self._refused(leg)}
         if not refused:
             return None
-        ahead = min(self._done(leg) for leg in pace.legs if leg.order.seq in refused)
+        await self._bring_up(pace, part, refused)
+        return _short(next(iter(refused.values())))
+
+    async def _check_hedges(self, pace: Pace) -> None:
+        """Begin no group of which a control refuses a leg after the first, once that was sent.
+
+        Raises
+        ------
+        Abort
+            When one is refused; nothing of the group was sent.
+        """
+        if any(self._run.attempts(leg.order.seq) for leg in pace.legs):
+            return
+        for leg in pace.legs[1:]:
+            size = self._size(leg, self._goal(pace, leg, 1, patient=True))
+            quote = await self._quote(leg) if size else None
+            if isinstance(quote, Quote):
+                request = self._request(Ready(leg, 1, size, quote))
+                try:
+                    self._requests.check_ahead(*request)
+                except RefusedError as error:
+                    raise Abort(str(error)) from error
+
+    async def _check_breakers(self, pace: Pace, part: int) -> None:
+        """Send no leg ahead of one that a breaker stops: nothing would go against it.
+
+        Raises
+        ------
+        Abort
+            Once the others are where that one stands.
+        """
+        rest = [leg.order for leg in pace.legs if self._done(leg) < ALL]
+        if stopped := self._requests.stopped(rest):
+            await self._bring_up(pace, part, stopped)
+            raise Abort("; ".join(dict.fromkeys(stopped.values())))
+
+    async def _bring_up(self, pace: Pace, part: int, stuck: Collection[int]) -> None:
+        """Bring every other leg up to where those are that can go no further."""
+        ahead = min(self._done(leg) for leg in pace.legs if leg.order.seq in stuck)
         for leg in pace.legs:
-            if leg.order.seq not in refused:
+            if leg.order.seq not in stuck:
                 target = self._goal(pace, leg, part, patient=True, ahead=ahead)
                 await self._fill(leg, part, pace.parts, target, leads=False)
-        return _short(next(iter(refused.values())))
 
     def _refused(self, leg: Leg) -> tuple[Attempt, ...]:
         """Give the last request of a leg if it was refused; one that rests may be."""

@@ -39,7 +39,7 @@ from allocator.models.intents import (
 )
 from allocator.models.plan import Order
 from allocator.ports import Batching, Venue
-from allocator.risk.breaker import Breaker, covering
+from allocator.risk.breaker import covering, stops
 
 Answer = TypeVar("Answer")
 
@@ -168,6 +168,14 @@ class Requests:
     async def space(self, orders: Sequence[Order], spare: int = 0) -> None:
         """Hold what follows of an order back while its side has had its orders of the window."""
         await self._gate.space(orders, spare)
+
+    def stopped(self, orders: Sequence[Order]) -> dict[int, str]:
+        """Tell which orders a breaker lets no request of go, and why, by their numbers."""
+        return self._gate.stopped(orders)
+
+    def check_ahead(self, place: Place, intent: OrderIntent, quote: Quote) -> None:
+        """Refuse an order before what goes ahead of it is sent, by what that does not change."""
+        self._gate.check_ahead(place, intent, quote)
 
     def may_rest(self, intent: OrderIntent) -> bool:
         """Whether an order meets none of our own that stand or wait in its instrument's book."""
@@ -336,9 +344,7 @@ class Requests:
             return True
         venue = self._run.book.accounts[intent.account].venue
         found = covering(self._journal.history.breakers(), intent.account, venue)
-        if found is None or found.state is Breaker.ACTIVE:
-            return False
-        return found.state is Breaker.HALTED or not intent.reduce_only
+        return found is not None and stops(found.state, reduces=intent.reduce_only)
 
     async def _cancel(self, attempt: Attempt, intent: OrderIntent) -> None:
         """Ask to cancel; whatever the answer, the order is looked up again."""

@@ -91,6 +91,19 @@ def reduces(book: Book, request: Intent | Action) -> bool:
     return False
 
 
+def stops(state: Breaker, *, reduces: bool) -> bool:
+    """Whether a breaker stands in the way of a request, by whether that reduces."""
+    return state is Breaker.HALTED or (state is Breaker.REDUCING and not reduces)
+
+
+def told(scope: str, state: str, why: str) -> str:
+    """Say what stands in the way, and what lets it act again."""
+    return (
+        f"BREAKER: scope={scope} state={state} why={why}; "
+        f"`allocator resume {scope}` lets it act again"
+    )
+
+
 def latch(before: Breaker, to: Breaker) -> Breaker:
     """Trip a breaker: it never becomes laxer this way."""
     return stricter(before, to)

@@ -66,6 +66,39 @@ def test_a_breaker_of_another_account_stops_nothing(lite: Engine) -> None:
     assert desk.run(BUY).status == "done"
 
 
+@pytest.mark.parametrize(("scope", "state"), [
+    ("account:b", Breaker.HALTED), ("venue:beta", Breaker.HALTED), ("account:b", Breaker.REDUCING),
+    ("global", Breaker.REDUCING),
+])  # fmt: skip
+def test_no_leg_is_sent_whose_hedge_a_breaker_stops(
+    lite: Engine, scope: str, state: Breaker
+) -> None:
+    """Else every cycle would send one more slice of it, and nothing against it."""
+    desk = Desk.open(lite)
+    desk.journal().trip(scope, state, "news", "ann")
+    sell = order(1, "a", "sell", "0.4", reduce_only=True, group="g")
+    report = desk.run(sell, order(2, "b", "buy", "0.4", group="g"))
+    assert f"BREAKER: scope={scope} state={state}" in report.why
+    assert f"`allocator resume {scope}`" in report.why
+    assert report.status == "superseded"
+    assert not desk.exchange.received
+
+
+def test_a_hedge_that_a_breaker_stops_between_two_slices_stops_both(lite: Engine) -> None:
+    desk = Desk.open(lite)
+    office = Office(lite, "desk", desk.clock)
+
+    def halt(row: Any) -> None:
+        if row.state == "filled" and row.seq == 2:
+            office.trip("account:b", Breaker.HALTED, "news", "ann")
+
+    desk.watch = halt
+    group = {"reduce_only": True, "group": "g"}
+    report = desk.run(order(1, "a", "sell", "0.8", **group), order(2, "b", "buy", "0.8", **group))
+    assert "BREAKER: scope=account:b" in report.why
+    assert len(desk.exchange.received) == 2
+
+
 def test_a_halt_between_two_slices_stops_the_second(lite: Engine) -> None:
     desk = Desk.open(lite)
     group = {"reduce_only": True, "group": "g"}

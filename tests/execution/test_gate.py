@@ -395,3 +395,20 @@ def test_nothing_goes_where_no_limit_is_set(lite: Engine) -> None:
     with pytest.raises(RefusedError, match="unset"):
         desk.run(BUY)
     assert not desk.exchange.received
+
+
+@pytest.mark.parametrize(("limits", "code"), [
+    ({"order_value": "11000"}, "ORDER_VALUE"), ({"order_units": {"BTC": "0.3"}}, "ORDER_UNITS"),
+])  # fmt: skip
+def test_no_leg_is_sent_whose_hedge_a_control_refuses(
+    lite: Engine, limits: dict[str, Any], code: str
+) -> None:
+    """Else every cycle would send one more slice of it, and nothing against it."""
+    desk = Desk.open(lite)
+    desk.controls = wide(**limits)
+    report = desk.run(
+        order(1, "a", "sell", "0.1", group="g"), order(2, "b", "buy", "0.4", group="g")
+    )
+    assert report.status == "superseded"
+    assert code in report.why
+    assert not desk.exchange.received
