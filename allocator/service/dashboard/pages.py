@@ -24,7 +24,7 @@ from allocator.service.http.site import Site
 from allocator.service.mandate_changes import changes
 from allocator.service.mandate_versions import Unreadable, Version
 from allocator.service.monitor.history import Group
-from allocator.service.monitor.profit import PARTS
+from allocator.service.monitor.profit import OUTSIDE, PARTS
 from allocator.service.snapshots import MissingError
 
 DAY = timedelta(days=1)
@@ -52,6 +52,7 @@ def book(here: Looking) -> HTMLResponse:
         worst=min((row for row in told if row is not None), default=None),
         unsure=[row.account for row in shown.accounts if row.equity is None or row.margin_unknown],
         parts=PARTS,
+        outside=OUTSIDE,
         earned={by: views.profit(by, midnight, now, whole=False) for by in GROUPS},
         curve=charts.equity(views.equity("book", now - DAY, now)),
         lacking=views.lacking(now - DAY, now),
