@@ -53,6 +53,7 @@ def book(here: Looking) -> HTMLResponse:
         unsure=[row.account for row in shown.accounts if row.equity is None or row.margin_unknown],
         parts=PARTS,
         outside=OUTSIDE,
+        stale_s=_stale_s(here),
         earned={by: views.profit(by, midnight, now, whole=False) for by in GROUPS},
         curve=charts.equity(views.equity("book", now - DAY, now)),
         lacking=views.lacking(now - DAY, now),
@@ -63,7 +64,13 @@ def book(here: Looking) -> HTMLResponse:
 def exposure(here: Looking) -> HTMLResponse:
     """Show exposures against target and band, by account, and how much of limits is used."""
     shown = here.site.views.book()
-    return here.page("exposure", book=shown, heat=charts.heat(shown))
+    return here.page("exposure", book=shown, heat=charts.heat(shown), stale_s=_stale_s(here))
+
+
+def _stale_s(here: Visit) -> float:
+    """Tell the age from which figures are shown as old: beyond what data may be, and one look."""
+    config = here.site.service.config
+    return float(config.gather.max_age_s + config.service.poll_s)
 
 
 @router.get("/plan")
