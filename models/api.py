@@ -107,7 +107,7 @@ class ExposureView(Value):
 
 
 class LimitView(Value):
-    """How much of a limit is used."""
+    """How much of a limit is used; `share` None: an account in its scope was not read."""
 
     limit: str
     bound: str
@@ -153,6 +153,8 @@ class BookView(Value):
         What is on its way between its accounts, numeraire; with equity it is all of its money.
     in_doubt
         What may be on its way beside that, or be in two wallets at once; None: not known here.
+    unfit
+        Why exposures or limits are not known: the mandate does not fit the book. Empty: it does.
     """
 
     portfolio: str
@@ -162,6 +164,7 @@ class BookView(Value):
     equity: Num | None = None
     on_its_way: Num | None = None
     in_doubt: Num | None = None
+    unfit: str = ""
     accounts: tuple[AccountView, ...] = ()
     exposures: tuple[ExposureView, ...] = ()
     limits: tuple[LimitView, ...] = ()

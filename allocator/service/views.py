@@ -69,6 +69,7 @@ class Views:
             equity=None if marks is None else marks.equity,
             on_its_way=None if marks is None else marks.on_its_way,
             in_doubt=None if marks is None else marks.in_doubt,
+            unfit="" if marks is None else marks.unfit,
             accounts=self.accounts(marks),
             exposures=()
             if marks is None

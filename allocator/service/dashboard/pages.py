@@ -24,7 +24,7 @@ from allocator.service.http.site import Site
 from allocator.service.mandate_changes import changes
 from allocator.service.mandate_versions import Unreadable, Version
 from allocator.service.monitor.history import Group
-from allocator.service.monitor.profit import PARTS
+from allocator.service.monitor.profit import OUTSIDE, PARTS
 from allocator.service.snapshots import MissingError
 from allocator.service.views import mandate_view
 
@@ -54,6 +54,8 @@ def book(here: Looking) -> HTMLResponse:
         worst=min((row for row in told if row is not None), default=None),
         unsure=[row.account for row in shown.accounts if row.equity is None or row.margin_unknown],
         parts=PARTS,
+        outside=OUTSIDE,
+        stale_s=_stale_s(here),
         earned={by: views.profit(by, midnight, now, whole=False) for by in GROUPS},
         curve=charts.equity(views.equity("book", now - DAY, now)),
         lacking=views.lacking(now - DAY, now),
@@ -64,7 +66,13 @@ def book(here: Looking) -> HTMLResponse:
 def exposure(here: Looking) -> HTMLResponse:
     """Show exposures against target and band, by account, and how much of limits is used."""
     shown = here.site.views.book()
-    return here.page("exposure", book=shown, heat=charts.heat(shown))
+    return here.page("exposure", book=shown, heat=charts.heat(shown), stale_s=_stale_s(here))
+
+
+def _stale_s(here: Visit) -> float:
+    """Tell the age from which figures are shown as old: beyond what data may be, and one look."""
+    config = here.site.service.config
+    return float(config.gather.max_age_s + config.service.poll_s)
 
 
 @router.get("/plan")

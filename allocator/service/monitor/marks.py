@@ -126,6 +126,7 @@ class LimitMark(Value):
         In the limit's own unit; of leverage a ratio.
     share
         Fraction of the limit that is used; `BEYOND` where it is exceeded and none tells how far.
+        None: not known, since an account in its scope was not read.
     """
 
     limit: str
@@ -364,9 +365,16 @@ def _carried(book: Book) -> dict[Pair, Decimal]:
 def _limits(book: Book, state: State, unread: Collection[str]) -> tuple[LimitMark, ...]:
     rows = list[LimitMark]()
     for meter in meters_of(book):
-        if meter.inside.isdisjoint(unread):
-            rows += _bounds(meter, state)
+        rows += _bounds(meter, state) if meter.inside.isdisjoint(unread) else _unknown(meter)
     return tuple(rows)
+
+
+def _unknown(meter: Meter) -> list[LimitMark]:
+    name = meter.limit.id
+    return [
+        LimitMark(limit=name, bound=bound, used=None, cap=meter.cap(bound), share=None)
+        for bound in meter.bounds
+    ]
 
 
 def _bounds(meter: Meter, state: State) -> list[LimitMark]:

@@ -49,7 +49,7 @@ def test_account_that_was_not_read_has_no_figures() -> None:
     assert [row.account for row in marks.accounts] == ["a"]
     assert marks.equity is None
     assert marks.exposures == ()
-    assert marks.limits == ()
+    assert {row.share for row in marks.limits} == {None}
     seen = observation(marks, rates={}, day_start=None, fallen=None, venue_ages_s={})
     assert seen.figures["pnl"] == {"book": None}
 
