@@ -46,12 +46,14 @@ class ApiError(AllocatorError):
     ----------
     problem
         What it said.
+    again_s
+        Seconds after which the same may be asked again; None: it said nothing of that.
     """
 
     code = "API"
 
-    def __init__(self, problem: api.ProblemDetails) -> None:
-        self.problem = problem
+    def __init__(self, problem: api.ProblemDetails, again_s: int | None = None) -> None:
+        self.problem, self.again_s = problem, again_s
         code = problem.code or problem.title
         told = problem.detail.removeprefix(f"{code}: ")
         where = [f"{row.path}: {row.what}" for row in problem.faults]
@@ -266,18 +268,19 @@ class Client:
         body = {"scope": scope, "reason": reason}
         return self._post("/v1/resume", body, tuple[api.BreakerView, ...], None)
 
-    def mandates(self) -> tuple[api.MandateView, ...]:
+    def mandates(self, limit: int = 50) -> tuple[api.MandateView, ...]:
         """List versions of the mandate, the latest first."""
-        return self._get("/v1/mandates", tuple[api.MandateView, ...])
+        return self._get("/v1/mandates", tuple[api.MandateView, ...], limit=limit)
 
     def draft(self, mandate: Mandate, note: str = "") -> api.MandateView:
         """Write a draft of the mandate down."""
         body = {"mandate": json_value(mandate), "note": note}
         return self._post("/v1/mandates", body, api.MandateView, None)
 
-    def publish(self, version: int) -> api.MandateView:
-        """Let a draft hold from the next cycle on."""
-        return self._post(f"/v1/mandates/{version}/publish", None, api.MandateView, None)
+    def publish(self, version: int, seen: bodies.Publication | None = None) -> api.MandateView:
+        """Let a draft hold from the next cycle on; the one that was seen, where that is told."""
+        body = None if seen is None else json_value(seen)
+        return self._post(f"/v1/mandates/{version}/publish", body, api.MandateView, None)
 
     def audit(self, after: int = 0, limit: int = 200) -> tuple[api.EventView, ...]:
         """List lines of the audit in order, after a number."""
@@ -399,4 +402,5 @@ def _error(response: httpx2.Response) -> ApiError:
     except ValidationError:
         title = response.reason_phrase or "error"
         problem = api.ProblemDetails(title=title, status=response.status_code)
-    return ApiError(problem)
+    again = response.headers.get("Retry-After", "")
+    return ApiError(problem, int(again) if again.isdecimal() else None)

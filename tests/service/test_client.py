@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from allocator.client import ApiError, Client
 from allocator.models import bodies
 from allocator.models.errors import ConfigError, StaleError
+from allocator.models.mandate import Mandate
 from tests.service.sites import Place
 
 
@@ -30,7 +31,8 @@ class Carrier(httpx2.BaseTransport):
         if self.loses:
             self.loses -= 1
             raise httpx2.ReadError("the answer was lost")
-        headers = {"content-type": answer.headers.get("content-type", "")}
+        told = ("content-type", "retry-after")
+        headers = {name: answer.headers[name] for name in told if name in answer.headers}
         return httpx2.Response(answer.status_code, content=answer.content, headers=headers)
 
 
@@ -156,3 +158,29 @@ def test_service_that_does_not_answer_is_stale_however_it_is_asked(
         desk.ready()
     with pytest.raises(StaleError, match="does not answer"):
         list(desk.events(for_s=0))
+
+
+def test_a_refusal_for_now_tells_when_to_ask_again(desk: Client, place: Place) -> None:
+    most = place.service.config.service.keep.drafts
+    for _ in range(most):
+        desk.draft(Mandate())
+    with pytest.raises(ApiError, match="DRAFTS_FULL") as told:
+        desk.draft(Mandate())
+    assert told.value.problem.status == 429
+    assert told.value.again_s == 90 * 86400
+    with pytest.raises(ApiError, match="NO_PLAN") as other:
+        desk.plan("a" * 64)
+    assert other.value.again_s is None
+    assert len(desk.mandates(limit=3)) == 3
+
+
+def test_a_draft_is_published_as_it_was_seen(desk: Client, place: Place) -> None:
+    seen = desk.draft(Mandate())
+    other = bodies.Publication(mandate_hash="a" * 64, instead_of=1)
+    with Client(
+        "http://testserver", place.tokens["bob"], transport=Carrier(place.client)
+    ) as second:
+        with pytest.raises(ApiError, match="DRAFT_DIFFERS"):
+            second.publish(seen.version, other)
+        held = bodies.Publication(mandate_hash=seen.mandate_hash, instead_of=1)
+        assert second.publish(seen.version, held).status == "published"

@@ -12,7 +12,9 @@ from typing import Any
 
 from allocator.models.api import JobView
 from allocator.models.base import Value, json_value
+from allocator.models.canonical import canonical_json
 from allocator.models.errors import AllocatorError, RefusedError
+from allocator.service.allowances import beyond
 from allocator.service.http import writes
 from allocator.service.http.few import Few
 from allocator.service.http.once import Replies
@@ -25,6 +27,9 @@ from allocator.service.snapshots import MissingError
 from allocator.service.views import Views
 
 MOST_JOBS = 100
+MOST_RESULTS = 20_000_000
+"""Characters that what the jobs came to has together, as JSON; the oldest are forgotten first."""
+
 WORKERS = 2
 
 MOST_UNDER_WAY = 20
@@ -44,6 +49,7 @@ class Jobs:
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="job")
         self._jobs = OrderedDict[str, JobView]()
+        self._lengths = dict[str, int]()
         self._lock = threading.Lock()
         self._closed = threading.Event()
 
@@ -69,14 +75,17 @@ class Jobs:
             self._put(job.model_copy(update={"done": done, "expected": expected}))
 
         def run() -> None:
+            length = 0
             try:
-                ended = {"status": "done", "result": json_value(work(watch))}
+                result = json_value(work(watch))
+                length = len(canonical_json(result))
+                ended = {"status": "done", "result": result}
             except AllocatorError as error:
                 ended = {"status": "failed", "detail": str(error)}
             except Exception as error:
                 log.exception("job failed")
                 ended = {"status": "failed", "detail": f"INTERNAL: {type(error).__name__}"}
-            self._put(job.model_copy(update=ended))
+            self._put(job.model_copy(update=ended), length)
 
         self._pool.submit(run)
         return job
@@ -105,12 +114,17 @@ class Jobs:
         self._closed.set()
         self._pool.shutdown(cancel_futures=True)
 
-    def _put(self, job: JobView) -> None:
+    def _put(self, job: JobView, length: int = 0) -> None:
         with self._lock:
             self._jobs[job.id] = job
+            self._lengths[job.id] = length
             ended = [row.id for row in self._jobs.values() if row.status != "running"]
-            for name in ended[: max(0, len(self._jobs) - MOST_JOBS)]:
-                del self._jobs[name]
+            under_way = len(self._jobs) - len(ended)
+            # Of what is too long together the one that ended just now is told all the same.
+            latest = [(name, self._lengths[name]) for name in reversed(ended) if name != job.id]
+            most = MOST_JOBS - under_way - (job.status != "running")
+            for name in beyond(latest, most, MOST_RESULTS - length):
+                del self._jobs[name], self._lengths[name]
 
 
 class Site:

@@ -9,8 +9,10 @@ import pytest
 
 from allocator.models.base import Value
 from allocator.models.bodies import ReasonBody
+from allocator.service.http import site
 from allocator.service.http.problems import ProblemError
 from allocator.service.http.site import MOST_JOBS, Jobs, Watch
+from allocator.service.snapshots import MissingError
 from tests.service.sites import Place
 from tests.service.visitor import log_in, send, the_plan
 
@@ -83,3 +85,31 @@ def test_long_work_is_not_forgotten_while_it_lasts() -> None:
     go.set()
     jobs.close()
     assert jobs.get(lasting.id).status == "done"
+
+
+class Long(Value):
+    """What long work comes to, however long."""
+
+    text: str
+
+
+def test_what_long_work_came_to_is_kept_as_far_as_it_fills_no_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(site, "MOST_RESULTS", 1_000_000)
+    jobs = Jobs()
+
+    def made(characters: int) -> str:
+        name = jobs.start("what-if", lambda _watch: Long(text="x" * characters)).id
+        while jobs.get(name).status == "running":
+            pass
+        return name
+
+    old, small, late = made(600_000), made(10), made(600_000)
+    with pytest.raises(MissingError, match="NO_JOB"):
+        jobs.get(old)
+    assert jobs.get(late).result == {"text": "x" * 600_000}
+    assert jobs.get(small).status == "done"
+    longest = made(2_000_000)
+    assert [row.id for row in jobs.all()] == [longest], "whoever asked gets it all the same"
+    jobs.close()
