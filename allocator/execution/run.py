@@ -115,7 +115,10 @@ class Shell:
         """
         venue = self.venues.get(account)
         if venue is None:
-            raise RefusedError(f"NO_VENUE: account={account}")
+            raise RefusedError(
+                f"NO_VENUE: account={account}; it is not opened here: put it back into the "
+                "configuration until what was planned or sent for it has ended"
+            )
         return venue
 
     def check_stop(self) -> None:

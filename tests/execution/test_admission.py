@@ -123,7 +123,7 @@ def test_frozen_account_is_refused(lite: Engine) -> None:
 def test_account_without_a_venue_is_refused(lite: Engine) -> None:
     desk = Desk.open(lite)
     desk.venues = {"a": desk.venues["a"]}
-    with pytest.raises(RefusedError, match="NO_VENUE: account=b"):
+    with pytest.raises(RefusedError, match=r"account=b; .*: put it back"):
         run(desk, desk.plan(order(1, "b", "buy", "0.1")))
 
 

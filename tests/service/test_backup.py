@@ -16,6 +16,7 @@ from allocator.execution.history import History
 from allocator.execution.office import Office
 from allocator.execution.schema import upgrade
 from allocator.models.errors import JournalError, RefusedError, StaleError
+from allocator.risk.breaker import Breaker
 from allocator.service.backup import backup, restore
 from allocator.service.cli.main import run
 from tests.execution.book import JumpingClock
@@ -43,6 +44,24 @@ def test_backup_comes_back_as_it_was(url: str, tmp_path: Path) -> None:
     assert History(first).events() == History(second).events()
     first.dispose()
     second.dispose()
+
+
+def test_nothing_goes_from_a_restored_record_until_somebody_resumes(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A halt that was set after the backup is not in it: nobody can tell that there was none."""
+    copy, other = tmp_path / "a.backup", f"sqlite:///{tmp_path / 'new.db'}"
+    backup(url, copy)
+    assert run(["db", "restore", str(copy), "-d", other]) == 0
+    told = capsys.readouterr()
+    assert "restored: 5 lines of audit, whole" in told.out
+    assert "`allocator resume`" in told.err
+    engine = connect(other)
+    (found,) = History(engine).breakers()
+    assert (found.scope, found.state) == ("global", Breaker.HALTED)
+    assert "restored from a backup" in found.reason
+    assert History(engine).verify(private=True) == ()
+    engine.dispose()
 
 
 def test_backup_and_what_comes_of_it_are_nobody_elses_to_read(url: str, tmp_path: Path) -> None:
