@@ -64,6 +64,8 @@ WORDS = {
     "history_failed": "marks are not kept: the history has a gap",
     "history_set_aside": "marks could not be read",
     "mandate_unfit": "the mandate does not fit the book: exposures or limits are not watched",
+    "accounts_unread": "accounts cannot be read: no trigger watches their margin, nor the book's "
+    "profit and drawdown",
     "margin_unknown": "the margin of an account cannot be reckoned, so no trigger tells when it is "
     "short: watch it at the venue",
     "limit_unknown": "a trigger watches no limit of the book: it never fires",

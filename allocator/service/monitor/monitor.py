@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -36,6 +37,9 @@ ANY = datetime(1970, 1, 1, tzinfo=UTC)
 
 Ground = tuple[Mandate | None, frozenset[tuple[str, datetime]]]
 """What repairs stand on: the mandate, and which halts are over."""
+
+MOST_UNREAD = 3
+"""Looks in a row from which on people hear that an account is not read: it may be for a moment."""
 
 MOST_NAMED = 5
 """Files that an alert names."""
@@ -93,6 +97,8 @@ class Monitor:
         self._known: Mapping[str, Flows] | None = None
         self._moving = set[str]()
         self._places = NOWHERE
+        # For how many looks in a row each account was not read.
+        self._unread = Counter[str]()
         # What accounts earned that are not at rest: it is in no mark yet.
         self._at_work = dict[str, Decimal]()
         # What urgent triggers saw of funding last, and the others, which rest during a cycle.
@@ -159,10 +165,19 @@ class Monitor:
         self.latest = marks
         firings = self._watch(marks, snapshot, mandate, busy=busy)
         self._states.take("mandate_unfit", marks.unfit, why=marks.unfit)
+        self._tell_unread(marks.unread)
         unknown = "; ".join(f"{name}: {why}" for name, why in marks.margin_unknown.items())
         self._states.take("margin_unknown", unknown, why=unknown)
         self._write(marks)
         return firings
+
+    def _tell_unread(self, unread: Mapping[str, str]) -> None:
+        """Alert of accounts that no trigger watches, once they were not read for a few looks."""
+        self._unread = Counter({name: self._unread[name] + 1 for name in unread})
+        long = sorted(name for name, times in self._unread.items() if times >= MOST_UNREAD)
+        why = "; ".join(f"{name}: {unread[name]}" for name in long)
+        # Why may have times in it: who it is makes it news.
+        self._states.take("accounts_unread", ", ".join(long), why=why)
 
     def _earn(self, book: Book, missing: Mapping[str, str]) -> dict[str, Profit]:
         """Reckon what accounts earned since they were last at rest.
