@@ -23,6 +23,11 @@ MOST_WAIT_S = Decimal(10)
 """Seconds between two looks at money that has been under way for long."""
 
 
+LEAST_WAIT_S = Decimal(2)
+"""Seconds between two looks at money on a chain, where nothing arrives sooner: venues let little be
+asked of withdrawals."""
+
+
 class Transfers:
     """Sends what carries money or positions from account to account.
 
@@ -128,8 +133,18 @@ class Transfers:
     def next_look_s(self) -> Decimal:
         """Tell how long to wait before the next look: the longer they take, the longer."""
         now = self._run.shell.clock.now()
-        waited = [(now - self._sent_at(row)).total_seconds() for row in self.under_way()]
-        return min(MOST_WAIT_S, Decimal(str(min(waited, default=0))) / 10)
+        waits = [
+            max(
+                self._least_wait_s(row),
+                Decimal(str((now - self._sent_at(row)).total_seconds())) / 10,
+            )
+            for row in self.under_way()
+        ]
+        return min([MOST_WAIT_S, *waits])
+
+    def _least_wait_s(self, attempt: Attempt) -> Decimal:
+        route = self._run.book.routes.get(getattr(attempt.intent, "route", ""))
+        return LEAST_WAIT_S if route is not None and route.kind == "onchain" else ZERO
 
     def _sent_at(self, attempt: Attempt) -> datetime:
         """Tell when money was sent; of what a clock ahead stamped, by when it was written.

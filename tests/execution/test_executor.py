@@ -1,7 +1,9 @@
 from __future__ import annotations
 
-from datetime import timedelta
+import itertools
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -265,6 +267,28 @@ def test_stuck_transfer_goes_to_an_operator_in_time(lite: Engine) -> None:
     assert [row.stage for row in report.actions] == ["manual", "superseded", "superseded"]
     assert desk.clock.now() >= START + timedelta(seconds=600)
     assert set(report.frozen) == {"a", "b"}
+
+
+@pytest.mark.parametrize(("kind", "least"), [("internal", 0), ("onchain", 2)])
+def test_money_on_a_chain_is_not_looked_up_in_the_moment_that_it_left(
+    lite: Engine, monkeypatch: pytest.MonkeyPatch, kind: str, least: int
+) -> None:
+    desk = Desk.open(lite)
+    routes = [{**row.model_dump(by_alias=True), "kind": kind} for row in desk.start.routes]
+    start = desk.start.model_validate({**desk.start.model_dump(by_alias=True), "routes": routes})
+    desk = Desk.open(lite, faults=[Fault("transfer", "stuck")], start=start)
+    venue, looks = desk.venues["a"], list[datetime]()
+    find = venue.find
+
+    async def seen(*asked: Any) -> Any:
+        looks.append(desk.clock.now())
+        return await find(*asked)
+
+    monkeypatch.setattr(venue, "find", seen)
+    desk.run(transfer(1, "1000"))
+    apart = [(b - a).total_seconds() for a, b in itertools.pairwise(looks)]
+    assert sorted(apart)[1] >= least  # the first follows its acknowledgement at once
+    assert max(apart) >= 10
 
 
 def test_returned_transfer_funds_nothing(lite: Engine) -> None:
