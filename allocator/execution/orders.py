@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -15,6 +14,15 @@ from allocator.execution.client_ids import client_id
 from allocator.execution.clocks import Onward
 from allocator.execution.endings import close
 from allocator.execution.entries import Place
+from allocator.execution.pieces import (
+    Ready,
+    Short,
+    carries,
+    ended_badly,
+    first_of,
+    short_of,
+    style_of,
+)
 from allocator.execution.pricing import beyond_worst, resting_price, taking_price, within_means
 from allocator.execution.readings import guard
 from allocator.execution.release import WAITING, Unit
@@ -25,38 +33,11 @@ from allocator.execution.transitions import Stage, State
 from allocator.execution.waits import meanwhile, pause
 from allocator.models.base import ONE, ZERO, plain
 from allocator.models.errors import RefusedError, VenueError
-from allocator.models.intents import Capabilities, OrderIntent, Quote
+from allocator.models.intents import OrderIntent, Quote
 from allocator.ports import Batching
 from allocator.state import lawful
 
 T = TypeVar("T")
-
-ENDED_BADLY = frozenset({State.REJECTED, State.NOT_EXECUTED, State.MANUAL})
-
-
-@dataclass(frozen=True, slots=True)
-class Short:
-    """A slice that was not filled.
-
-    Attributes
-    ----------
-    over
-        Whether trying again is out of the question.
-    """
-
-    why: str
-    over: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A slice of a leg that may be sent at these prices, to take or to rest."""
-
-    leg: Leg
-    part: int
-    quantity: Decimal
-    quote: Quote
-    rests: bool = False
 
 
 class Orders:
@@ -85,7 +66,7 @@ class Orders:
             Between two slices, when a stop was asked for.
         """
         run = self._run
-        legs = sorted((leg_of(run.book, order) for order in unit.orders), key=_first)
+        legs = sorted((leg_of(run.book, order) for order in unit.orders), key=first_of)
         pace = pace_of(legs, run.book.policy.max_slice)
         short = await self._after_refusal(pace, pace.parts)
         await self._check_hedges(pace)
@@ -111,7 +92,7 @@ class Orders:
         if not refused:
             return None
         await self._bring_up(pace, part, refused)
-        return _short(next(iter(refused.values())))
+        return short_of(next(iter(refused.values())))
 
     async def _check_hedges(self, pace: Pace) -> None:
         """Begin no group of which a control refuses a leg after the first, once that was sent.
@@ -157,7 +138,7 @@ class Orders:
     def _refused(self, leg: Leg) -> tuple[Attempt, ...]:
         """Give the last request of a leg if it was refused; one that rests may be."""
         last = self._run.attempts(leg.order.seq)[-1:]
-        return tuple(row for row in last if _ended_badly(row) and _style(row) == "ioc")
+        return tuple(row for row in last if ended_badly(row) and style_of(row) == "ioc")
 
     def _done(self, leg: Leg) -> Fraction:
         return Fraction(self._run.filled(leg.order.seq)) / Fraction(leg.order.quantity)
@@ -216,7 +197,7 @@ class Orders:
         legs = pace.legs
         accounts = {leg.order.account for leg in legs}
         venue = self._shell.venue(legs[0].order.account)
-        able = isinstance(venue, Batching) and _carries(venue.capabilities, legs)
+        able = isinstance(venue, Batching) and carries(venue.capabilities, legs)
         if len(legs) < 2 or len(accounts) > 1 or not able or self._rests(legs[0], part):
             return False
         ready = list[Ready]()
@@ -231,7 +212,7 @@ class Orders:
         now = self._shell.clock.now()
         requests = [self._request(row, now) for row in ready]
         sent = await self._sent(self._requests.send_together, requests, pace.parts)
-        return any(map(_ended_badly, sent))
+        return any(map(ended_badly, sent))
 
     async def _fill(
         self, leg: Leg, part: int, parts: int, target: Decimal, *, leads: bool
@@ -309,8 +290,8 @@ class Orders:
             return None
         request = self._request(Ready(leg, part, quantity, quote, rests=True))
         attempt = await self._sent(self._requests.send, *request[:2], parts, quote)
-        bad = _ended_badly(attempt) and attempt.state is not State.REJECTED
-        return _short(attempt) if bad else None
+        bad = ended_badly(attempt) and attempt.state is not State.REJECTED
+        return short_of(attempt) if bad else None
 
     async def _covered(self, leg: Leg, part: int, quantity: Decimal) -> Quote | Short | None:
         """Read prices to rest at, once the venue's switch is set; None: there is no resting."""
@@ -342,8 +323,8 @@ class Orders:
         await self._requests.pace(leg.order.account)
         request = self._request(Ready(leg, part, quantity, quote))
         attempt = await self._sent(self._requests.send, *request[:2], parts, quote)
-        if _ended_badly(attempt):
-            return _short(attempt)
+        if ended_badly(attempt):
+            return short_of(attempt)
         return None if attempt.filled else Short("nothing filled at the worst price", over=False)
 
     async def _quote(self, leg: Leg) -> Quote | Short:
@@ -404,30 +385,3 @@ class Orders:
         fee = max(ZERO, self._run.book.taker(order.account, order.instrument))
         each = held / (ready.quantity * (ONE + fee))
         return within_means(price, ready.quote, row.tick, each)
-
-
-def _ended_badly(attempt: Attempt) -> bool:
-    return attempt.state in ENDED_BADLY
-
-
-def _short(attempt: Attempt) -> Short:
-    return Short(f"{attempt.state}: {attempt.reason}")
-
-
-def _style(attempt: Attempt) -> str:
-    return attempt.intent.style if isinstance(attempt.intent, OrderIntent) else ""
-
-
-def _carries(can: Capabilities, legs: Sequence[Leg]) -> bool:
-    """Tell whether one request takes an order of each leg.
-
-    Purchases for cash go one by one: each is priced by what the one before has left.
-    """
-    if sum(leg.instrument.is_spot and leg.order.side == "buy" for leg in legs) > 1:
-        return False
-    return can.batch_orders >= len(legs)
-
-
-def _first(leg: Leg) -> tuple[bool, int]:
-    """Put what reduces risk before its hedge."""
-    return (not leg.order.reduce_only, leg.order.seq)
