@@ -252,7 +252,9 @@ class Executor:
         await check_clocks(run, readings)
         if breaks:
             told = "; ".join(str(row) for row in breaks)
-            raise OutsideChange(f"the book is not the snapshot's: {told}")
+            raise OutsideChange(
+                f"the book is not the snapshot's: {told}", {row.account for row in breaks}
+            )
         # Once it has passed, not before: a start that finds it on record goes on with the plan.
         run.set_baseline(mine)
 
@@ -267,7 +269,7 @@ class Executor:
             await self._work(run)
         except Abort as error:
             course.why, gave_up = str(error), True
-            course.outside = isinstance(error, OutsideChange)
+            course.outside = error.accounts if isinstance(error, OutsideChange) else frozenset()
         except Parked:
             course.status, course.why = "parked", "stopped on request"
             journal.close_cycle(run.cycle_id, "parked", course.why)

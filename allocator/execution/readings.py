@@ -100,4 +100,5 @@ async def guard(run: Run, accounts: Iterable[str]) -> None:
         raise Abort(f"frozen: {', '.join(f'{name} ({frozen[name]})' for name in stopped)}")
     breaks = await differences(run, names)
     if breaks:
-        raise OutsideChange("outside change: " + "; ".join(str(row) for row in breaks))
+        told = "; ".join(str(row) for row in breaks)
+        raise OutsideChange(f"outside change: {told}", {row.account for row in breaks})

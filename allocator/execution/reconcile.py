@@ -6,19 +6,21 @@ recorded, and its account stands still until somebody explains it.
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
+
 from allocator.execution.expectation import Break
 from allocator.execution.readings import differences
 from allocator.execution.run import Abort, Run
 
 
-async def reconcile(run: Run, *, explained: bool) -> tuple[tuple[Break, ...], bool]:
+async def reconcile(run: Run, *, explained: AbstractSet[str]) -> tuple[tuple[Break, ...], bool]:
     """Compare every account of a plan with the journal, and freeze where they differ.
 
     Parameters
     ----------
     explained
-        Whether a change from outside is known to have happened: then differences are recorded
-        and the next snapshot takes them in, without a freeze.
+        Accounts in which a change from outside is known to have happened: their differences are
+        recorded and the next snapshot takes them in, without a freeze.
 
     Returns
     -------
@@ -34,10 +36,9 @@ async def reconcile(run: Run, *, explained: bool) -> tuple[tuple[Break, ...], bo
         journal.note(subject, "not_reconciled", why=str(error))
         return (), False
     journal.note(subject, "reconciled", breaks=[str(row) for row in breaks])
-    if not explained:
-        for account in sorted({row.account for row in breaks}):
-            mine = "; ".join(str(row) for row in breaks if row.account == account)
-            # How an open request ended explains no difference beside it.
-            if account not in journal.history.unexplained():
-                journal.freeze(account, f"break: {mine}")
+    for account in sorted({row.account for row in breaks} - explained):
+        mine = "; ".join(str(row) for row in breaks if row.account == account)
+        # How an open request ended explains no difference beside it.
+        if account not in journal.history.unexplained():
+            journal.freeze(account, f"break: {mine}")
     return breaks, True

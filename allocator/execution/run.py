@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -40,7 +40,17 @@ class Abort(Exception):  # noqa: N818 - it ends a plan, it is no error
 
 
 class OutsideChange(Abort):
-    """An account holds what we did not cause."""
+    """Accounts hold what we did not cause.
+
+    Parameters
+    ----------
+    accounts
+        Which, where that is known.
+    """
+
+    def __init__(self, why: str, accounts: Iterable[str] = ()) -> None:
+        super().__init__(why)
+        self.accounts = frozenset(accounts)
 
 
 class Parked(Exception):  # noqa: N818 - somebody asked for it

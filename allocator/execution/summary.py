@@ -50,7 +50,7 @@ class Course:
     why
         What ended it early.
     outside
-        Whether a change that is not ours was found.
+        Accounts in which a change that is not ours was found.
     reconciled
         Whether every account could be read at the end.
     """
@@ -59,7 +59,7 @@ class Course:
     resumed: bool
     status: RunStatus = "done"
     why: str = ""
-    outside: bool = False
+    outside: frozenset[str] = frozenset()
     breaks: Sequence[Break] = ()
     reconciled: bool = False
 

@@ -223,6 +223,23 @@ def test_trade_elsewhere_ends_the_plan(lite: Engine) -> None:
     assert [(row.account, row.what) for row in report.breaks] == [("b", BTC_B)]
 
 
+def test_change_from_outside_in_one_account_explains_none_in_another(lite: Engine) -> None:
+    desk = Desk.open(lite)
+
+    def meddle(progress: Progress) -> None:
+        if (progress.seq, progress.part, progress.state) == (3, 1, "filled"):
+            desk.exchange.trade_elsewhere("b", BTC_B, Decimal("0.01"))
+        if (progress.seq, progress.state) == (4, "superseded"):
+            desk.exchange.holdings["a"].wallet("USDT").add(Decimal(-500))
+            desk.watch = lambda _: None
+
+    desk.watch = meddle
+    report = desk.run(*SWITCH, transfer(4, "10", after=[2, 3]))
+    assert report.replan
+    assert {row.account for row in report.breaks} == {"a", "b"}
+    assert set(report.frozen) == {"a"}
+
+
 def test_book_that_is_not_the_snapshots_starts_nothing(lite: Engine) -> None:
     desk = Desk.open(lite)
     desk.exchange.trade_elsewhere("b", BTC_B, Decimal("0.001"))
