@@ -306,7 +306,7 @@ def test_an_order_is_looked_up_by_the_login_of_its_account_alone(waiting: Waitin
 
 
 def test_money_is_looked_up_by_the_logins_of_both_its_ends(waiting: Waiting) -> None:
-    intent = sent("internal:bybit-main:bybit-a:USDT", "bybit-main", "bybit-a")
+    intent = sent("internal:bybit-main>bybit-a:USDT", "bybit-main", "bybit-a")
     taken(waiting, intent)
     unread(waiting, "binance-sub1", "binance-spot")
     assert "its venue says: settled, 100" in waiting.resolve()[1]
@@ -345,7 +345,7 @@ def test_a_price_or_a_fee_that_differs_from_the_venues_is_refused(
 
 
 def test_money_is_looked_up_as_well(waiting: Waiting) -> None:
-    intent = sent("internal:bybit-main:bybit-a:USDT", "bybit-main", "bybit-a")
+    intent = sent("internal:bybit-main>bybit-a:USDT", "bybit-main", "bybit-a")
     taken(waiting, intent)
     assert "its venue says: settled, 100" in waiting.resolve()[1]
     status, told = waiting.resolve("--to", "returned", *SAID)
