@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from sqlmodel import col, select
@@ -36,6 +36,14 @@ NOTHING = frozenset({State.NOT_EXECUTED, State.RETURNED})
 
 
 @dataclass(frozen=True, slots=True)
+class Figures:
+    """What a venue tells of all that was filled: average price and charges, None untold."""
+
+    price: Decimal | None = None
+    fees: Mapping[str, Decimal] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What an operator found out about an attempt.
 
@@ -54,6 +62,9 @@ class Verdict:
         All charges, units by asset, negative for a rebate; None: not told.
     arrivals
         Deposits that a transfer may have arrived as, where its venue bears the operator out.
+    venue
+        What the venue tells, where it bears the operator out: this is kept, as any answer of it
+        is, and refuses nobody; the operator's own reading is checked all the same.
     """
 
     to: State
@@ -63,6 +74,7 @@ class Verdict:
     price: Decimal | None = None
     fees: Mapping[str, Decimal] | None = None
     arrivals: tuple[str, ...] = ()
+    venue: Figures = Figures()
 
 
 def resolve(office: Office, client_id: str, verdict: Verdict) -> Attempt:
@@ -89,12 +101,30 @@ def resolve(office: Office, client_id: str, verdict: Verdict) -> Attempt:
         _check_lots(record, of_row(row), verdict.filled)
         _check_price(of_row(row), verdict)
         _check_fees(record, of_row(row), verdict)
+        verdict = _with_venues(verdict)
         _take(row, verdict)
         row.settled_by = next(iter(unclaimed(entry.session, client_id, verdict.arrivals)), None)
         move_attempt(entry, row, verdict.to, f"{verdict.operator}: {verdict.evidence}")
         _thaw(entry, client_id, verdict)
         _end_action(entry, row, record)
         return of_row(row)
+
+
+def _with_venues(verdict: Verdict) -> Verdict:
+    """Put the venue's figures in; the evidence tells which of them the operator did not give."""
+    price, fees = verdict.venue.price, verdict.venue.fees
+    untold = [
+        name
+        for name, own, known in (("price", verdict.price, price), ("fees", verdict.fees, fees))
+        if known is not None and own is None
+    ]
+    whose = f"; its venue's own: {', '.join(untold)}" if untold else ""
+    return replace(
+        verdict,
+        price=verdict.price if price is None else price,
+        fees=verdict.fees if fees is None else fees,
+        evidence=f"{verdict.evidence}{whose}",
+    )
 
 
 def _take(row: AttemptRow, verdict: Verdict) -> None:

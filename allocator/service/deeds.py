@@ -227,8 +227,10 @@ def publish(site: Site, version: int, who: str, seen: Seen | None = None) -> api
 
     Raises
     ------
+    MissingError
+        When there never was such a version.
     RefusedError
-        When there is no such draft, it or what holds is not what was shown, or its author
+        When it is no draft (any longer), it or what holds is not what was shown, or its author
         publishes it where four eyes are wanted.
     SnapshotError, ConfigError
         When it does not fit the book as it is by now.

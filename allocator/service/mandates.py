@@ -24,7 +24,7 @@ from allocator.risk.approvals import person
 from allocator.service.allowances import MEGABYTE, FullError, TooLongError, octets
 from allocator.service.fitting import Fitting
 from allocator.service.mandate_versions import Unreadable, Version, listed, version_of
-from allocator.service.snapshots import Snapshots
+from allocator.service.snapshots import MissingError, Snapshots
 
 CONFIGURED = "configuration"
 """Author of what came from the configuration's own mandate."""
@@ -244,8 +244,10 @@ class Mandates:
 
         Raises
         ------
+        MissingError
+            When there never was such a version.
         RefusedError
-            When there is no such draft, it or what holds is not what was shown, or its author
+            When it is no draft (any longer), it or what holds is not what was shown, or its author
             publishes it where four eyes are wanted.
         SnapshotError, ConfigError
             When it does not fit the book as it is by now; see `Fitting.check`.
@@ -257,6 +259,8 @@ class Mandates:
                 select(MandateRow).where(MandateRow.portfolio == self._portfolio).with_for_update()
             ).all()
             row = next((r for r in rows if r.version == version), None)
+            if not 0 < version <= max((r.version for r in rows), default=0):
+                raise MissingError(f"NO_MANDATE: version={version}")
             if row is None or row.status != "draft":
                 raise RefusedError(f"NO_DRAFT: version={version}")
             if self._four_eyes and person(row.author) == person(by):

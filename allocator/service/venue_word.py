@@ -15,7 +15,7 @@ from decimal import Decimal
 from allocator.execution.asking import LOOK_BACK
 from allocator.execution.attempts import Attempt, quantity, sender, touched
 from allocator.execution.history import History
-from allocator.execution.manual import Verdict
+from allocator.execution.manual import Figures, Verdict
 from allocator.execution.transitions import State
 from allocator.models.base import plain, stamp
 from allocator.models.config import Config
@@ -179,15 +179,15 @@ def _agree(attempt: Attempt, verdict: Verdict, found: Found | AbsentNow) -> bool
 
 
 def exact(attempt: Attempt, verdict: Verdict, word: Word) -> Verdict:
-    """Put what the venue tells in the place of a person's reading: price, charges, deposits."""
+    """Add what the venue tells to what it bears out: its price, charges and deposits.
+
+    These are kept in the place of a person's reading of them, and where there is none.
+    """
     found = word.finding
     if not isinstance(found, Found) or not _agree(attempt, verdict, found):
         return verdict
-    if verdict.price is not None and found.average_price is not None:
-        verdict = replace(verdict, price=found.average_price)
-    if verdict.fees and found.fees:
-        verdict = replace(verdict, fees=found.fees)
-    return replace(verdict, arrivals=found.arrivals)
+    own = Figures(found.average_price, found.fees or None) if found.filled else Figures()
+    return replace(verdict, arrivals=found.arrivals, venue=own)
 
 
 def _charged(fees: Mapping[str, Decimal]) -> dict[str, Decimal]:

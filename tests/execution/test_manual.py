@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from allocator.adapters.paper import Fault
 from allocator.execution.attempts import Attempt
 from allocator.execution.history import History
-from allocator.execution.manual import Verdict, resolve
+from allocator.execution.manual import Figures, Verdict, resolve
 from allocator.execution.office import Office
 from allocator.execution.report import ExecutionReport, Progress
 from allocator.execution.transitions import IllegalTransitionError, Stage, State
@@ -204,6 +204,25 @@ def test_price_and_fee_that_an_operator_tells_are_on_record(engine: Engine) -> N
     assert ended is not None
     assert (ended.average_price, ended.fees) == (PRICE, {"USDT": Decimal("4.9")})
     assert desk.journal().history.verify() == ()
+
+
+def test_figures_of_the_venue_lock_nobody_out(lite: Engine) -> None:
+    """They are kept as any answer of it is: beyond the limit, in an asset that nobody knows."""
+    desk, attempt = handed_over(lite)
+    strange = Figures(price=Decimal(49000), fees={"DOGE": Decimal(1)})
+    told = Verdict(State.CANCELLED, Decimal("0.2"), "ann", "page", PRICE, venue=strange)
+    ended = resolve(desk.journal(), attempt.client_id, told)
+    assert (ended.average_price, ended.fees) == (strange.price, strange.fees)
+    assert ended.reason == "ann: page; its venue's own: fees"
+    assert desk.journal().history.verify() == ()
+
+
+def test_a_venue_that_tells_no_figures_takes_none_away(lite: Engine) -> None:
+    desk, attempt = handed_over(lite)
+    fees = {"USDT": Decimal("4.9")}
+    told = Verdict(State.CANCELLED, Decimal("0.2"), "ann", "page", PRICE, fees, venue=Figures())
+    ended = resolve(desk.journal(), attempt.client_id, told)
+    assert (ended.average_price, ended.fees, ended.reason) == (PRICE, fees, "ann: page")
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 from sqlmodel import Session
 
 from allocator.adapters.paper import Behaviour, Fault
-from allocator.execution.manual import Verdict, resolve
+from allocator.execution.manual import Figures, Verdict, resolve
 from allocator.execution.report import Progress
 from allocator.execution.shortfall import Shortfall
 from allocator.execution.transitions import State
@@ -70,7 +71,13 @@ def test_what_was_never_sent_is_not_measured(lite: Engine) -> None:
     assert measured(desk) == {}
 
 
-def test_what_an_operator_tells_is_measured_as_the_venues_word_would_be(engine: Engine) -> None:
+TOLD: dict[str, Any] = {"price": D("49999.5"), "fees": {"USDT": D("4.9")}}
+
+
+@pytest.mark.parametrize("told", [TOLD, {"venue": Figures(**TOLD)}], ids=["operator", "venue"])
+def test_what_an_operator_tells_is_measured_as_the_venues_word_would_be(
+    engine: Engine, told: dict[str, Any]
+) -> None:
     """0.2 of 0.5 contracts, at 49,999.5 instead of 50,000; the rest has missed a fall of 1,000."""
     blind = [Fault("order", "lost_after"), Fault("find", "error", times=10_000)]
     desk = Desk.open(engine, faults=blind, mandate=WHOLE)
@@ -79,10 +86,7 @@ def test_what_an_operator_tells_is_measured_as_the_venues_word_would_be(engine: 
     journal = desk.journal()
     (waiting,) = journal.history.with_state(State.MANUAL)
     journal.measured(waiting.plan_hash, [fallen])
-    told = Verdict(
-        State.CANCELLED, D("0.2"), "ann", "page", price=D("49999.5"), fees={"USDT": D("4.9")}
-    )
-    resolve(journal, waiting.client_id, told)
+    resolve(journal, waiting.client_id, Verdict(State.CANCELLED, D("0.2"), "ann", "page", **told))
     found = measured(desk)[1]
     assert (found.filled, found.average, found.fees) == (D("0.2"), D("49999.5"), D("4.9"))
     assert (found.slippage, found.missed) == (D("0.1"), 300)

@@ -14,7 +14,7 @@ from allocator.models.mandate import Mandate, Target
 from allocator.service.fitting import UNCHECKED
 from allocator.service.mandate_versions import Unreadable, Version
 from allocator.service.mandates import CONFIGURED, Mandates
-from allocator.service.snapshots import GATHERED, Snapshots
+from allocator.service.snapshots import GATHERED, MissingError, Snapshots
 from tests.execution.book import START
 from tests.service.sites import config, snapshot
 
@@ -80,8 +80,9 @@ def test_draft_is_published_once_and_not_by_its_author_where_four_eyes_are_wante
     book.publish(version, "bob", START)
     with pytest.raises(RefusedError, match="NO_DRAFT"):
         book.publish(version, "bob", START)
-    with pytest.raises(RefusedError, match="NO_DRAFT"):
-        book.publish(99, "bob", START)
+    for never in (0, version + 1, 99, 10**30):
+        with pytest.raises(MissingError, match=f"NO_MANDATE: version={never}"):
+            book.publish(never, "bob", START)
 
 
 def test_portfolios_keep_their_own_versions(engine: Engine) -> None:

@@ -306,41 +306,20 @@ def restore(
     """Put a backup in the place of a database that is not there; its audit is checked first.
 
     Everything is halted then until somebody resumes it: halts, freezes and requests that came after
-    the backup are not in it.
+    the backup are not in it. With -c it is held against the heads that were kept outside the
+    database: lines that are lost are told, and it ends with 1 if what is left is not what was kept.
 
     \b
+    Example: allocator db restore var/backup.db -c config.yaml
     Example: allocator db restore var/backup.db -d sqlite:///var/allocator.db
     """  # noqa: D301
     from allocator.service.backup import restore as put_back
+    from allocator.service.cli.restoring import take_over
 
     url = _url(database, config)
     count = put_back(url, source)
     print(f"restored: {count} lines of audit, whole", flush=True)
-    _halt_restored(url)
-
-
-def _halt_restored(url: str) -> None:
-    """Let nothing act on a record that lacks what came after its backup."""
-    from allocator.execution import schema
-    from allocator.execution.database import connect
-    from allocator.execution.office import Office
-    from allocator.risk.breaker import GLOBAL, Breaker
-    from allocator.service.binding import bound_to
-    from allocator.service.clock import SystemClock
-
-    lost = "halts, freezes, requests and money told of after it are not in it"
-    look = "look at the venues for orders and transfers, then `allocator resume`"
-    engine = connect(url)
-    try:
-        if schema.current(engine) != schema.head():
-            print(f"{lost}: `allocator db upgrade`, then `allocator halt`: {look}", file=sys.stderr)
-            return
-        reason = f"restored from a backup: {lost}"
-        office = Office(engine, bound_to(engine) or "", SystemClock())
-        office.trip(GLOBAL, Breaker.HALTED, reason, "db restore")
-    finally:
-        engine.dispose()
-    print(f"global: halted, since {lost}: {look}", file=sys.stderr)
+    take_over(url, count, config)
 
 
 def _urls(database: str | None, config: Path | None) -> list[tuple[str, str]]:

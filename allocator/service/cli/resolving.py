@@ -76,7 +76,8 @@ def resolve(  # noqa: PLR0913 - each is an option of the command
     """Tell how a request ended that nobody could say of, or let a frozen account act again.
 
     Its venue is asked first; without --to that is all, which ends with 5 if the venue cannot say.
-    Price and fees are those of all that was filled; what is not told is allowed for. Ends with 6
+    Price and fees are those of all that was filled: the venue's own where it agrees and tells
+    them; what neither tells is allowed for. Ends with 6
     for a request that does not wait, without a name or evidence, if a figure does not go with the
     end, if the order is still open at its venue, or if the venue tells another end or figure.
 

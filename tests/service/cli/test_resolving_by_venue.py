@@ -191,6 +191,25 @@ def test_a_word_that_agrees_with_the_venue_ends_it(waiting: Waiting) -> None:
     assert History(waiting.engine).frozen() == {}
 
 
+@pytest.mark.parametrize("retyped", ["neither", "price", "fee"])
+def test_what_the_venue_tells_and_nobody_retypes_is_on_record_as_the_venues(
+    waiting: Waiting, retyped: str
+) -> None:
+    """Its shortfall would be zero otherwise, and what its account should hold a guess."""
+    taken(waiting, bought(waiting))
+    found = re.search(r"filled, 0.01 at ([0-9.]+), fees USDT=([0-9.]+)", waiting.resolve()[1])
+    assert found is not None
+    price, fee = map(Decimal, found.groups())
+    words = {"neither": (), "price": ("--price", str(price)), "fee": ("--fee", f"USDT={fee}")}
+    status, told = waiting.resolve("--to", "filled", "--filled", "0.01", *words[retyped], *SAID)
+    assert (status, f"filled, 0.01 at {price}" in told) == (0, True), told
+    ended = waiting.now()
+    assert (ended.average_price, ended.fees) == (price, {"USDT": fee})
+    own = {"neither": "price, fees", "price": "fees", "fee": "price"}[retyped]
+    assert waiting.audited().count(f"; its venue's own: {own}") == 1
+    assert History(waiting.engine).verify() == ()
+
+
 @pytest.mark.parametrize("end", ["cancelled", "expired", "not_executed"])
 def test_an_order_that_ended_unfilled_has_many_names(waiting: Waiting, end: str) -> None:
     taken(waiting, bought(waiting, "0.9"))
@@ -287,7 +306,7 @@ def test_an_order_is_looked_up_by_the_login_of_its_account_alone(waiting: Waitin
 
 
 def test_money_is_looked_up_by_the_logins_of_both_its_ends(waiting: Waiting) -> None:
-    intent = sent("internal:bybit-main:bybit-a:USDT", "bybit-main", "bybit-a")
+    intent = sent("internal:bybit-main>bybit-a:USDT", "bybit-main", "bybit-a")
     taken(waiting, intent)
     unread(waiting, "binance-sub1", "binance-spot")
     assert "its venue says: settled, 100" in waiting.resolve()[1]
@@ -326,12 +345,13 @@ def test_a_price_or_a_fee_that_differs_from_the_venues_is_refused(
 
 
 def test_money_is_looked_up_as_well(waiting: Waiting) -> None:
-    intent = sent("internal:bybit-main:bybit-a:USDT", "bybit-main", "bybit-a")
+    intent = sent("internal:bybit-main>bybit-a:USDT", "bybit-main", "bybit-a")
     taken(waiting, intent)
     assert "its venue says: settled, 100" in waiting.resolve()[1]
     status, told = waiting.resolve("--to", "returned", *SAID)
     assert (status, "VENUE_DIFFERS" in told) == (6, True), told
-    assert waiting.resolve("--to", "settled", "--filled", "100", *SAID)[0] == 0
+    status, told = waiting.resolve("--to", "settled", "--filled", "100", *SAID)
+    assert status == 0, told
 
 
 def test_what_only_looks_like_it_binds_nobody_until_it_has_a_name(waiting: Waiting) -> None:

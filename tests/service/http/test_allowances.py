@@ -188,6 +188,8 @@ def test_drafts_that_nobody_published_go_and_the_audit_and_an_alert_say_so(small
     assert History(small.service.engine).verify() == ()
     told = small.post(f"/v1/mandates/{old[0]}/publish", None, "bob")
     assert (told.status_code, told.json()["code"]) == (409, "NO_DRAFT")
+    told = small.post(f"/v1/mandates/{young + 1}/publish", None, "bob")
+    assert (told.status_code, told.json()["code"]) == (404, "NO_MANDATE")
 
 
 def test_what_was_published_never_goes_nor_is_a_number_given_twice(small: Small) -> None:
