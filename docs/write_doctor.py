@@ -32,17 +32,23 @@ HEAD = """\
 # What the doctor says
 
 `allocator doctor -c desk.yaml` checks everything a run stands on: packages, database, secrets,
-every account, the right of every key to withdraw, and the position mode. It sends nothing but reads
-and ends with 5 if something is wrong. This page is written by `make doctor`, which runs the command
-against the loopback exchanges with a fault of each kind at hand; the lines are the command's own
-(`-o csv`), those of packages, database and secrets left out. A test keeps it true.
+every account, the right of every key to withdraw, whom it belongs to, and the position mode. It
+sends nothing but reads and ends with 5 if something is wrong. This page is written by
+`make doctor`, which runs the command against the loopback exchanges with a fault of each kind at
+hand; the lines are the command's own (`-o csv`), those of packages, database and secrets left out.
+A test keeps it true.
 
 Whether a key may withdraw is told by Binance, Bybit, OKX, Deribit (the scopes of a token), Bitget,
 KuCoin, Gate (main accounts' keys) and Hyperliquid (an API wallet may not). Of Kraken Futures no
 page tells it, and the doctor says so. A key that any address may use is a note at Binance, Bybit
 and OKX, which tell it beside (`addresses of ...`, left out below).
+
+Whom a key belongs to is told by Bybit, OKX (a sub-account's name by the key of its main account)
+and Deribit. A `member` or `master` of the configuration that says otherwise is wrong; a `member`
+that is missing, so that no money goes between logins, is a note, at whichever venue. Whether
+`member` is right elsewhere, as the e-mail at Binance, first shows when money is sent.
 """
-KINDS_OF_ROW = ("account ", "rights of ", "position mode of ")
+KINDS_OF_ROW = ("account ", "rights of ", "member of ", "position mode of ")
 SKEW = re.compile(r"(CLOCK_SKEW: )\d+\.\d+( s)")
 
 

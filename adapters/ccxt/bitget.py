@@ -49,7 +49,6 @@ TRANSFER_STATES: dict[str, FoundState] = {
     "Processing": "in_transit",
     "Failed": "returned",
 }
-WEEK_MS = 7 * 24 * 3600 * 1000
 NOT_THERE = frozenset({"40109", "43001"})
 """The order asked for is not known."""
 
@@ -175,13 +174,9 @@ class Bitget(ReadsAccounts, ReadsMarkets, Withdraws, SendsNoMoves):
 
     async def deposits(self, target: Place, asset: str, txid: str) -> list[Deposit]:
         """List what of a transaction of the last week was credited to the spot wallet."""
-        now_ms = round(target.login.venue_now().timestamp() * 1000)
-        endpoint = "private_spot_get_v2_spot_wallet_deposit_records"
-        asked = {"coin": asset, "startTime": now_ms - WEEK_MS, "endTime": now_ms, "limit": 100}
-        rows = rows_of(await target.login.call(endpoint, asked), endpoint)
         return [
             deposit_by(row, amount="size", address="toAddress", venue_id="orderId")
-            for row in rows
+            for row in await bitget_funds.deposit_rows(target, asset)
             if row.get("tradeId") == txid and row.get("status") == "success"
         ]
 

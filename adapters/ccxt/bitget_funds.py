@@ -1,6 +1,7 @@
 """Bitget v2: withdrawals, sent and looked up, and what networks ask for them.
 
 Sources: the venue's pages spot/account/Wallet-Withdrawal, spot/account/Get-Withdraw-Record,
+spot/account/Get-Deposit-Record (older rows are asked for by the least ``orderId`` of a page),
 spot/market/Get-Coin-List, and its table of REST error codes.
 
 * ``size`` includes the fee: ccxt's reading of the records, in which the amount is ``size`` less
@@ -19,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from decimal import Decimal
 
-from allocator.adapters.ccxt.bitget_reads import row_of, rows_of
+from allocator.adapters.ccxt.bitget_reads import PAGE, PAGES, row_of, rows_of
 from allocator.adapters.ccxt.dialect import Trace, Withdrawal
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, moment, number, step_of
@@ -35,10 +36,13 @@ from allocator.adapters.ccxt.withdrawing import (
 from allocator.adapters.sources import NetworkTerms
 from allocator.models.base import ZERO, plain
 from allocator.models.config import AddressConfig
+from allocator.models.errors import VenueError
 from allocator.models.intents import TransferIntent
 
 COINS = "public_spot_get_v2_spot_public_coins"
 RECORDS = "private_spot_get_v2_spot_wallet_withdrawal_records"
+DEPOSITS = "private_spot_get_v2_spot_wallet_deposit_records"
+WEEK_MS = 7 * 24 * 3600 * 1000
 SENT = "private_spot_post_v2_spot_wallet_withdrawal"
 COLUMNS = Columns(
     key="clientOid",
@@ -91,6 +95,30 @@ async def find_withdrawal(
     rows = rows_of(await source.login.call(RECORDS, asked), RECORDS)
     row = borne(rows, COLUMNS, intent.client_id, address, trace)
     return None if row is None else told_by(row, COLUMNS, moment(text(row, "cTime")))
+
+
+async def deposit_rows(target: Place, asset: str) -> list[JsonObject]:
+    """Read every deposit of an asset in the last week.
+
+    Raises
+    ------
+    VenueError
+        When a page fails, or there is no end to them.
+    """
+    now_ms = round(target.login.venue_now().timestamp() * 1000)
+    asked: JsonObject = {
+        "coin": asset, "startTime": now_ms - WEEK_MS, "endTime": now_ms, "limit": PAGE,
+    }  # fmt: skip
+    found = list[JsonObject]()
+    for _ in range(PAGES):
+        page = rows_of(await target.login.call(DEPOSITS, asked), DEPOSITS)
+        found += page
+        if len(page) < PAGE:
+            return found
+        # Numbers without leading zeros: the shorter one is less.
+        least = min((text(row, "orderId") for row in page), key=lambda one: (len(one), one))
+        asked = {**asked, "idLessThan": least}
+    raise VenueError(f"{DEPOSITS}: more than {PAGES} pages")
 
 
 async def networks(place: Place, assets: Collection[str]) -> Mapping[str, NetworkTerms]:

@@ -285,7 +285,7 @@ def check_identity(place: Place, coins: list[JsonObject], rows: list[PositionRow
     """
     profits, values = dict[str, Decimal](), dict[str, Decimal]()
     for name, row in rows:
-        market = place.login.market(place.symbol(place.instrument(text(row, "symbol"), name) or ""))
+        market = place.market(instrument_of(place, row, name))
         coin = str(market["settle"])
         profits[coin] = profits.get(coin, ZERO) + (number(text(row, "unrealisedPnl")) or ZERO)
         worth = abs(number(row.get("positionValue")) or ZERO)

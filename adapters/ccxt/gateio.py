@@ -215,8 +215,7 @@ class Gate(ReadsAccounts, ReadsMarkets, Withdraws, SendsNoMoves):
 
     async def deposits(self, target: Place, asset: str, txid: str) -> list[Deposit]:
         """List what of a transaction was credited; see `gateio_funds`."""
-        reply = await target.login.call("private_wallet_get_deposits", {"currency": asset})
-        rows = listed(reply, "deposits")
+        rows = await pages(target.login, "private_wallet_get_deposits", {"currency": asset})
         return [
             Deposit(number(row.get("amount")), venue_id=str(row.get("id") or ""))
             for row in rows if row.get("txid") == txid and row.get("status") == "DONE"

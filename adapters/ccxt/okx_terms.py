@@ -61,12 +61,24 @@ async def note_rights(place: Place) -> None:
 
 
 async def _senders(master: Login) -> set[str]:
-    """List the members of a master that may send to other members, a hundred a page."""
-    found, after = set[str](), dict[str, str]()
+    """List the members of a master that may send to other members."""
+    told = await members_of(master)
+    return {text(row, "subAcct") for row in told if row.get("canTransOut") is True}
+
+
+async def members_of(master: Login) -> list[JsonObject]:
+    """List the members of a master, a hundred a page.
+
+    Raises
+    ------
+    VenueError
+        When a page fails, or there is no end to them.
+    """
+    found, after = list[JsonObject](), dict[str, str]()
     for _ in range(PAGES):
         asked = {"limit": str(PAGE_ROWS), **after}
         page = rows(await master.kept("private_get_users_subaccount_list", asked))
-        found |= {text(row, "subAcct") for row in page if row.get("canTransOut") is True}
+        found += page
         if len(page) < PAGE_ROWS:
             return found
         after = {"after": text(page[-1], "ts")}

@@ -29,8 +29,6 @@ from dataclasses import dataclass
 from allocator.adapters.ccxt.answers import rows
 from allocator.adapters.ccxt.hyperliquid_reads import INFO
 from allocator.adapters.ccxt.session import Login
-from allocator.adapters.ccxt.sessions import Sessions
-from allocator.models.config import Config
 from allocator.models.errors import VenueError
 
 UNTOLD = "cannot be told by this venue"
@@ -74,14 +72,14 @@ async def _binance(login: Login) -> Rights:
 
 
 async def _bybit(login: Login) -> Rights:
-    told = (await login.call("private_get_v5_user_query_api", {}))["result"]
+    told = (await login.kept("private_get_v5_user_query_api", {}))["result"]
     addresses = told.get("ips")
     anywhere = "*" in addresses if isinstance(addresses, list) else None
     return Rights("Withdraw" in told["permissions"]["Wallet"], anywhere)
 
 
 async def _okx(login: Login) -> Rights:
-    told = (await login.call("private_get_account_config", {}))["data"][0]
+    told = (await login.kept("private_get_account_config", {}))["data"][0]
     return Rights("withdraw" in str(told["perm"]).split(","), _not(told.get("ip")))
 
 
@@ -161,13 +159,9 @@ TELLS: Mapping[str, Callable[[Login], Awaitable[bool | Rights]]] = {
 }
 
 
-async def rights(config: Config) -> dict[str, Rights]:
+async def rights(logins: Mapping[str, Login]) -> dict[str, Rights]:
     """Ask of every login what its key may do."""
-    sessions = Sessions(config, reads_only=True)
-    try:
-        return {name: await _asked(login) for name, login in sessions.logins.items()}
-    finally:
-        await sessions.close()
+    return {name: await _asked(login) for name, login in logins.items()}
 
 
 async def _asked(login: Login) -> Rights:

@@ -4,40 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from allocator.models.account import Account
 from allocator.models.config import Config
 from allocator.models.errors import AllocatorError, ConfigError
 from allocator.ports import Gathered
+from allocator.service.belonging import belonging
 from allocator.service.database import passwords
+from allocator.service.findings import Finding
 from allocator.service.remedies import remedy, remedy_for
 from allocator.service.telemetry import Redactor
 
+if TYPE_CHECKING:
+    from allocator.adapters.ccxt.rights import Rights
+
 PACKAGES = ("cvxpy", "clarabel", "piqp", "osqp", "highspy", "ccxt")
 SQLITE_REMEDY = "use Python with a newer SQLite library, or PostgreSQL"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What a check found.
-
-    Attributes
-    ----------
-    state
-        ``ok``; ``note``: works, worth knowing; ``wrong``: a run would not work.
-    remedy
-        What to do; empty when nothing is wrong.
-    """
-
-    check: str
-    state: Literal["ok", "note", "wrong"]
-    found: str
-    remedy: str = ""
 
 
 def examine(config: Config | None) -> Iterator[Finding]:
@@ -53,7 +39,7 @@ def examine(config: Config | None) -> Iterator[Finding]:
     yield from secrets
     if all(row.state == "ok" for row in secrets):
         yield from _venues(config)
-        yield from _rights(config)
+        yield from _keys(config)
 
 
 def _packages(*, needs_exchanges: bool) -> Iterator[Finding]:
@@ -181,17 +167,24 @@ def _position_mode(account: Account) -> Iterator[Finding]:
         yield Finding(f"position mode of {account.id}", "wrong", told, cure)
 
 
-def _rights(config: Config) -> Iterator[Finding]:
+def _keys(config: Config) -> Iterator[Finding]:
+    """Tell what each key may do, and whether it belongs to whom the configuration says."""
+    from allocator.adapters.ccxt.keys import keys
+
+    told = asyncio.run(keys(config))
+    yield from _rights(config, told.rights)
+    yield from belonging(config, told.users)
+
+
+def _rights(config: Config, rights: Mapping[str, Rights]) -> Iterator[Finding]:
     """Name a key that may withdraw although no route does, or may not although one does.
 
     So is one that any address may use.
     """
-    from allocator.adapters.ccxt.rights import rights
-
     owner = {row.id: row.login for row in config.accounts}
     used = {owner[row.source] for row in config.routes if row.kind == "onchain"}
     used |= {master for name in used if (master := config.logins[name].master)}
-    for name, told in asyncio.run(rights(config)).items():
+    for name, told in rights.items():
         yield _right(f"rights of {name}", told.withdraws, config, name, used=name in used)
         if told.anywhere:
             cure = remedy("anywhere", config.logins[name].venue)

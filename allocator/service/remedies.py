@@ -95,6 +95,10 @@ GENERAL: Mapping[str, str] = {
     "bonus": "have the bonus taken back at the venue, or leave the account frozen",
     "not represented": "close what is named at the venue, or leave the account frozen",
     "member": "set `member` of the login",
+    "other member": "set `member` of the login to whom the key is of, or put there the key of whom "
+    "it names",
+    "master": "have the login of the main account be the `master` of its sub-accounts' logins, and "
+    "see that no two keys are in each other's place",
     "address": "name its end under `addresses`, by the network's name at the sending venue",
     "route": "take the route out, or the move, or have it go between accounts that can",
     "portfolio": "switch the account to another margin mode, or take it out",

@@ -14,7 +14,8 @@ from allocator.adapters.emulator.crowd import KINDS, crowd, secrets
 from allocator.adapters.emulator.testing import Emulator, running_emulator
 from allocator.models.config import Config
 from allocator.models.service import AlertConfig
-from allocator.service.doctor import Finding, _alerts, _right, examine
+from allocator.service.doctor import _alerts, _right, examine
+from allocator.service.findings import Finding
 from bench.gather import configuration
 
 WITHDRAW = {

@@ -94,7 +94,7 @@ def orderbook(call: Call) -> Json:
 
 def risk_limit(call: Call) -> Json:
     """Return the risk tiers, whole instruments a page."""
-    if category(call) == "spot":
+    if category(call) in {"spot", "option"}:
         raise VenueError(10001, "params error: Illegal category")
     rows = [
         _tier(instrument, number)

@@ -13,7 +13,7 @@ from allocator.adapters.emulator.wire import Call, Json, plain
 
 Row = TypeVar("Row")
 NAMESPACE = uuid.UUID("5f1d2c3b-0000-4000-8000-00000000b1b1")
-CATEGORIES = ("spot", "linear", "inverse")
+CATEGORIES = ("spot", "linear", "inverse", "option")
 SIDES: dict[str, Side] = {"Buy": "buy", "Sell": "sell"}
 TYPES: dict[str, OrderType] = {"Limit": "limit", "Market": "market"}
 TIFS: dict[str, TimeInForce] = {
@@ -27,7 +27,7 @@ PLACES = Decimal("1e-8")
 
 
 def category(call: Call) -> str:
-    """Return the category; 10001 when it is missing or not one of three."""
+    """Return the category; 10001 when it is missing or not one of four."""
     word = call.text("category")
     if word not in CATEGORIES:
         raise VenueError(10001, "params error: Illegal category")

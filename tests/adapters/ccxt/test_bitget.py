@@ -241,6 +241,24 @@ def test_a_deposit_is_credited_once_it_succeeded(config: Config, venue: Replay) 
     assert credited(config, "spot", asked) == [True, False, False]
 
 
+def test_a_deposit_behind_a_full_page_is_found(config: Config, venue: Replay) -> None:
+    """A page has what is older than an order id: the least of the page before."""
+    deposits = [
+        {"orderId": str(1_000 + number), "tradeId": f"0x{number}", "coin": "USDT", "size": "10",
+         "status": "success"}
+        for number in range(250)
+    ]  # fmt: skip
+
+    def page(call: Call) -> Any:
+        before = int(call.text("idLessThan") or 10**9)
+        older = [row for row in reversed(deposits) if int(row["orderId"]) < before]
+        return bitget.ok(older[: int(call.text("limit"))])
+
+    venue.table["GET /api/v2/spot/wallet/deposit-records"] = page
+    asked = [("USDT", f"0x{number}") for number in (249, 150, 149, 0, 250)]
+    assert credited(config, "spot", asked) == [True, True, True, True, False]
+
+
 @pytest.mark.parametrize(
     ("row", "words"),
     [

@@ -200,6 +200,22 @@ def test_a_deposit_is_credited_once_it_is_done(config: Config, venue: Replay) ->
     assert credited(config, "spot", asked) == [True, False, False]
 
 
+def test_a_deposit_behind_a_full_page_is_found(config: Config, venue: Replay) -> None:
+    deposits = [
+        {"id": f"d{number}", "currency": "USDT", "txid": f"0x{number}", "amount": "10",
+         "status": "DONE"}
+        for number in range(250)
+    ]  # fmt: skip
+
+    def page(call: Call) -> Any:
+        start = int(call.text("offset") or 0)
+        return deposits[start : start + int(call.text("limit") or 100)]
+
+    venue.table["GET /api/v4/wallet/deposits"] = page
+    asked = [("USDT", f"0x{number}") for number in (0, 99, 100, 249, 250)]
+    assert credited(config, "spot", asked) == [True, True, True, True, False]
+
+
 def test_the_wallet_settled_in_bitcoin_is_read_by_its_own_rules(
     run: Run, config: Config, venue: Replay
 ) -> None:

@@ -108,7 +108,7 @@ POSITION = {
 
 def bybit(mode: str = "REGULAR_MARGIN", coin: Any = COIN, *rows: dict[str, Any]) -> Account:
     def positions(params: dict[str, Any]) -> Any:
-        if params["category"] == "inverse":
+        if params["category"] != "linear":
             return enveloped(list=[])
         return enveloped(list=list(rows) or [{**POSITION, "side": "", "size": "0"}])
 

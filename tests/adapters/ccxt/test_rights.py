@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from allocator.adapters.ccxt.dialects import DIALECTS
-from allocator.adapters.ccxt.rights import TELLS, Rights, rights
+from allocator.adapters.ccxt.keys import keys
+from allocator.adapters.ccxt.rights import TELLS, Rights
 from tests.adapters.ccxt import (
     bitget_payloads,
     gateio_payloads,
@@ -52,7 +53,7 @@ def gate(*keys: tuple[str, str]) -> dict[str, Any]:
 def asked(recorded: Recorded, table: dict[str, Any], patch: pytest.MonkeyPatch) -> bool | str:
     with playing(recorded, patch) as (venue, _, config):
         venue.table |= table
-        (told,) = asyncio.run(rights(config)).values()
+        (told,) = asyncio.run(keys(config)).rights.values()
         return told.withdraws
 
 
@@ -81,7 +82,7 @@ def test_a_user_s_own_key_of_a_chain_may_withdraw(monkeypatch: pytest.MonkeyPatc
     recorded = hyperliquid_payloads.RECORDED
     with playing(recorded, monkeypatch) as (_, _, config):
         monkeypatch.setenv("HYPERLIQUID_KEY", own)
-        assert asyncio.run(rights(config)) == {"main": Rights(withdraws=True)}
+        assert asyncio.run(keys(config)).rights == {"main": Rights(withdraws=True)}
 
 
 @pytest.mark.parametrize(
