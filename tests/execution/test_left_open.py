@@ -169,3 +169,11 @@ def test_a_venue_that_answers_nothing_keeps_no_order_of_another_standing(lite: E
     assert (left.state(B), left.every["b"].cancels) == (State.CANCELLED, 1)
     assert left.state(A) is State.MANUAL
     assert (left.desk.clock.at - began).total_seconds() < 120
+
+
+def test_what_is_settled_after_a_restart_counts_the_plans_own_slices(lite: Engine) -> None:
+    left = Left(lite)
+    left.give_up()
+    settled = [row for row in left.desk.seen if row.seq == 2 and row.state == State.CANCELLED]
+    # 0.5 contracts are worth 25,000, in slices of 20,000 at most.
+    assert [(row.part, row.parts) for row in settled] == [(1, 2)]
