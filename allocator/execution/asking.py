@@ -21,6 +21,8 @@ MOST_WINDOW_S = Decimal(5)
 LOOK_BACK = timedelta(minutes=1)
 """How long before the intent a look-up begins: a venue's clock may be behind ours."""
 
+NOT_OPENED = "its account is not opened here"
+
 QUESTION_S = 30.0
 """Seconds that an answer to a question is waited for; adapters have shorter deadlines of their own.
 
@@ -50,8 +52,10 @@ async def answer(shell: Shell, venue: Venue, asked: Awaitable[Answer]) -> Answer
 
 
 async def look(shell: Shell, attempt: Attempt) -> Found | AbsentNow | Unsure:
-    """Look an attempt up by its client id; unsure when the adapter hangs or fails."""
-    venue = shell.venue(sender(attempt.intent))
+    """Look an attempt up by its client id; unsure when nobody is here to ask, or he hangs."""
+    venue = shell.venues.get(sender(attempt.intent))
+    if venue is None:
+        return Unsure(why=NOT_OPENED)
     try:
         async with asyncio.timeout(float(shell.config.order_timeout_s)):
             since = attempt.intent_at - LOOK_BACK
@@ -63,11 +67,13 @@ async def look(shell: Shell, attempt: Attempt) -> Found | AbsentNow | Unsure:
 
 
 async def read_account(shell: Shell, account: str) -> AccountReading:
-    """Read an account; incomplete when its adapter hangs or fails."""
-    venue = shell.venue(account)
+    """Read an account; incomplete when it is not opened here, or its adapter hangs or fails."""
+    venue = shell.venues.get(account)
     try:
         async with asyncio.timeout(QUESTION_S):
-            return await venue.read()
+            if venue is not None:
+                return await venue.read()
+            why = NOT_OPENED
     except TimeoutError:
         why = "no answer in time"
     except Exception as error:  # noqa: BLE001 - what was not read is not flat, whatever the cause

@@ -67,7 +67,9 @@ def close(run: Run, action: Action, why: str = "") -> Stage:
     with run.shell.journal.write() as entry:
         attempts = attempts_of(entry.session, run.plan.plan_hash, action.seq)
         stage, told = ending(action, attempts)
-        note = told if not why or stage is Stage.DONE else f"{told}; {why}".strip("; ")
+        # What ended the plan may be this very action, and tell the same.
+        more = "" if stage is Stage.DONE or (told and told in why) else why
+        note = "; ".join(filter(None, (told, more)))
         for row in action_rows(entry.session, run.plan.plan_hash, [action.seq]):
             if row.stage == Stage.WORKING:
                 step_action(entry, row, stage, note)

@@ -220,6 +220,21 @@ def freeze_account(entry: Entry, account: str, reason: str, client_id: str | Non
     entry.event(f"account:{account}", "frozen", reason=reason, client_id=client_id)
 
 
+def freezes_of(session: Session, client_id: str) -> tuple[FreezeRow, ...]:
+    """List what a request froze and nobody has lifted."""
+    query = select(FreezeRow).where(
+        FreezeRow.client_id == client_id, col(FreezeRow.lifted_at).is_(None)
+    )
+    return tuple(session.exec(query))
+
+
+def give_to_person(entry: Entry, row: AttemptRow, why: str) -> None:
+    """Step an attempt to MANUAL; one of which nobody knows whether it was sent is UNKNOWN first."""
+    if row.state == State.SENDING:
+        move_attempt(entry, row, State.UNKNOWN, why)
+    move_attempt(entry, row, State.MANUAL, why)
+
+
 def lift(entry: Entry, row: FreezeRow, operator: str, evidence: str) -> None:
     """Let an account act again."""
     row.lifted_at, row.lifted_by, row.evidence = entry.at, operator, evidence

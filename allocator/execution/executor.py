@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import cache, partial
 
 from allocator.execution.admission import Case, Rules, admit, only_reduces, still_approved
+from allocator.execution.away import away, how_left, is_away
 from allocator.execution.clocks import check_clocks
 from allocator.execution.endings import close
 from allocator.execution.expectation import of_snapshot
@@ -196,9 +197,15 @@ class Executor:
             report = await self._carry(run, begin, resumed=True)
         return report
 
+    def unsettled(self) -> tuple[str, ...]:
+        """Tell of open requests whose accounts are not opened here, and what to do."""
+        return tuple(how_left(row) for row in away(self._shell))
+
     def _check_clean(self, plan: Plan) -> None:
         history = self._shell.journal.history
         open_ = [row for row in history.open_attempts() if row.state is not State.IN_TRANSIT]
+        if gone := [how_left(row) for row in open_ if is_away(self._shell, row)]:
+            raise RefusedError(f"UNRESOLVED: {'; '.join(gone)}")
         if open_ or history.unfinished():
             raise RefusedError(
                 "UNRESOLVED: an earlier start left something open; "

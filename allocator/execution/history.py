@@ -249,6 +249,14 @@ class History:
         """List attempts whose end is not known."""
         return self.with_state(*sorted(OPEN_STATES))
 
+    def waiting(self) -> tuple[Attempt, ...]:
+        """List attempts that wait for an operator: given to one, or left open and frozen for."""
+        rows = self.with_state(*sorted(OPEN_STATES), State.MANUAL)
+        with self._session() as session:
+            query = select(FreezeRow.client_id).where(col(FreezeRow.lifted_at).is_(None))
+            held = set(session.exec(query))
+        return tuple(r for r in rows if r.state is State.MANUAL or r.client_id in held)
+
     def frozen(self) -> dict[str, str]:
         """Tell which accounts stand still, and why."""
         out = dict[str, str]()

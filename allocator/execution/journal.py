@@ -32,6 +32,7 @@ from allocator.execution.entries import (
     action_rows,
     attempt_row,
     freeze_account,
+    give_to_person,
     keep_figures,
     move_attempt,
     new_row,
@@ -361,9 +362,7 @@ class Journal(Office):
         """Give an attempt to an operator: MANUAL, its accounts frozen, an alert left."""
         with self.write() as entry:
             row = attempt_row(entry.session, client_id)
-            if row.state == State.SENDING:
-                move_attempt(entry, row, State.UNKNOWN, why)
-            move_attempt(entry, row, State.MANUAL, why)
+            give_to_person(entry, row, why)
             attempt = of_row(row)
             for account in touched(attempt.intent):
                 freeze_account(entry, account, why, client_id)

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from sqlmodel import col, select
-
 from allocator.execution.arrivals import unclaimed
 from allocator.execution.attempts import Attempt, fees_text, of_row, quantity, sender
 from allocator.execution.endings import ending, measure_again
@@ -16,6 +14,8 @@ from allocator.execution.entries import (
     action_rows,
     attempt_row,
     attempts_of,
+    freezes_of,
+    give_to_person,
     lift,
     move_attempt,
     need_evidence,
@@ -24,11 +24,11 @@ from allocator.execution.entries import (
 )
 from allocator.execution.office import Office
 from allocator.execution.recorded import PlanRecord, plan_record
-from allocator.execution.transitions import Stage, State
+from allocator.execution.transitions import OPEN_STATES, Stage, State
 from allocator.models.base import ZERO, plain
 from allocator.models.errors import JournalError, RefusedError
 from allocator.models.intents import OrderIntent, TransferIntent
-from allocator.models.records import AttemptRow, FreezeRow
+from allocator.models.records import AttemptRow
 from allocator.state import Book
 
 WHOLE = frozenset({State.FILLED, State.SETTLED})
@@ -89,13 +89,16 @@ def resolve(office: Office, client_id: str, verdict: Verdict) -> Attempt:
         When `filled` does not go with the end or the lots, or price or fees with what was filled;
         or when operator or evidence are missing.
     JournalError
-        When the attempt is not MANUAL, or does not end like that.
+        When the attempt does not wait for anybody, or does not end like that.
     """
     need_evidence(verdict.operator, verdict.evidence)
     with office.write() as entry:
         row = attempt_row(entry.session, client_id)
         if row.state != State.MANUAL:
-            raise JournalError(f"NOT_MANUAL: client_id={client_id} state={row.state}")
+            # Left open, as nobody is here to ask: its account stands still for it.
+            if row.state not in OPEN_STATES or not freezes_of(entry.session, client_id):
+                raise JournalError(f"NOT_MANUAL: client_id={client_id} state={row.state}")
+            give_to_person(entry, row, "its account is not opened here")
         _check(of_row(row), verdict.to, verdict.filled)
         record = plan_record(plan_row(entry.session, row.plan_hash))
         _check_lots(record, of_row(row), verdict.filled)
@@ -138,10 +141,7 @@ def _take(row: AttemptRow, verdict: Verdict) -> None:
 
 
 def _thaw(entry: Entry, client_id: str, verdict: Verdict) -> None:
-    query = select(FreezeRow).where(
-        FreezeRow.client_id == client_id, col(FreezeRow.lifted_at).is_(None)
-    )
-    for held in entry.session.exec(query):
+    for held in freezes_of(entry.session, client_id):
         lift(entry, held, verdict.operator, verdict.evidence)
 
 

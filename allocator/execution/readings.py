@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from allocator.execution.asking import read_account
+from allocator.execution.asking import NOT_OPENED, read_account
 from allocator.execution.attempts import Attempt
 from allocator.execution.clocks import Onward
 from allocator.execution.expectation import Break
@@ -33,9 +33,11 @@ async def read_complete(shell: Shell, accounts: Iterable[str]) -> dict[str, Acco
     Raises
     ------
     Abort
-        When one stays incomplete.
+        When one stays incomplete, or is not opened here.
     """
     names, clock = sorted(set(accounts)), Onward(shell.clock, shell.clock.now())
+    if gone := [name for name in names if name not in shell.venues]:
+        raise Abort(f"not read: {', '.join(gone)}: {NOT_OPENED}")
     until = clock.now() + timedelta(seconds=float(PATIENCE_S))
     while True:
         rows = await read_all(shell, names)

@@ -31,14 +31,17 @@ async def reconcile(run: Run, *, explained: AbstractSet[str]) -> tuple[tuple[Bre
         return (), False
     journal, subject = run.shell.journal, f"plan:{run.plan.plan_hash}"
     try:
-        breaks = await differences(run, run.accounts)
+        # What can be read is compared, whatever is not opened here any more.
+        opened = [name for name in run.accounts if name in run.shell.venues]
+        breaks = await differences(run, opened)
     except Abort as error:
         journal.note(subject, "not_reconciled", why=str(error))
         return (), False
-    journal.note(subject, "reconciled", breaks=[str(row) for row in breaks])
+    gone = {"without": rest} if (rest := sorted(set(run.accounts) - set(opened))) else {}
+    journal.note(subject, "reconciled", breaks=[str(row) for row in breaks], **gone)
     for account in sorted({row.account for row in breaks} - explained):
         mine = "; ".join(str(row) for row in breaks if row.account == account)
         # How an open request ended explains no difference beside it.
         if account not in journal.history.unexplained():
             journal.freeze(account, f"break: {mine}")
-    return breaks, True
+    return breaks, not gone

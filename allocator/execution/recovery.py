@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 
 from allocator.execution.attempts import Attempt
+from allocator.execution.away import how_left, is_away, leave
 from allocator.execution.clocks import check_clocks
 from allocator.execution.endings import close
 from allocator.execution.readings import guard
@@ -13,7 +14,7 @@ from allocator.execution.requests import Requests
 from allocator.execution.run import Abort, Run, Shell
 from allocator.execution.together import together
 from allocator.execution.transfers import Transfers
-from allocator.execution.transitions import Stage, State
+from allocator.execution.transitions import OPEN_STATES, Stage, State
 from allocator.models.plan import Order
 
 RESUME_WITHIN = timedelta(minutes=5)
@@ -41,7 +42,10 @@ class Recovery:
         }
 
     async def settle_attempts(self) -> None:
-        """Learn the end of everything that is open; money on its way is looked at once."""
+        """Learn the end of everything that is open; money on its way is looked at once.
+
+        But for what is of accounts that are not opened here: it stays open, its account frozen.
+        """
         active = {cycle.plan_hash for cycle in self._history.unfinished()}
         runs: dict[str, Run] = {}
         unsettled = list[tuple[Run, Attempt]]()
@@ -52,8 +56,9 @@ class Recovery:
             if hash_ not in runs:
                 runs[hash_] = Run.of_record(self._shell, hash_)
                 runs[hash_].confirms = hash_ in active
+        left = {row.client_id for row in leave(self._shell)}
         for attempt in open_attempts:
-            if attempt.state is not State.IN_TRANSIT:
+            if attempt.state is not State.IN_TRANSIT and attempt.client_id not in left:
                 unsettled.append((runs[attempt.plan_hash], attempt))
         # Each waits for its fence and for spaced answers: one after another, many would take
         # longer than anybody can wait.
@@ -79,6 +84,20 @@ class Recovery:
             if run.stages()[action.seq] is Stage.WORKING:
                 close(run, action)
 
+    def _check_asked(self, run: Run) -> None:
+        """Refuse to go on with a plan of which a request waits for a person.
+
+        Raises
+        ------
+        Abort
+            Telling of those that nobody is here to ask about.
+        """
+        open_ = [row for row in run.attempts() if row.state in OPEN_STATES]
+        if gone := [how_left(row) for row in open_ if is_away(self._shell, row)]:
+            raise Abort("; ".join(gone))
+        if any(row.state is State.MANUAL for row in run.attempts()):
+            raise Abort("an attempt waits for an operator")
+
     async def take_up(self, run: Run) -> None:
         """Check that a plan half way may go on.
 
@@ -86,7 +105,7 @@ class Recovery:
         ------
         Abort
             When it may not: it was never begun, stood still too long, went to an operator, lost a
-            request, or the book has changed under it.
+            request, has one that nobody is here to ask about, or the book has changed under it.
         """
         if not run.baseline:
             raise Abort("the process ended before it began")
@@ -95,8 +114,7 @@ class Recovery:
         if since is None or abs(self._shell.clock.now() - since) > RESUME_WITHIN:
             told = "unknown" if since is None else f"{since:%Y-%m-%d %H:%M:%S} UTC"
             raise Abort(f"stood still since {told}")
-        if any(row.state is State.MANUAL for row in run.attempts()):
-            raise Abort("an attempt waits for an operator")
+        self._check_asked(run)
         # Money that has arrived meanwhile is seen before the plan may be given up.
         await Transfers(run, Requests(run)).follow()
         if any(row.state is State.NOT_EXECUTED for row in run.attempts()):

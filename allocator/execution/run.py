@@ -15,8 +15,10 @@ from allocator.execution.expectation import Expected, Folding, may_arrive
 from allocator.execution.filling import filled_effects
 from allocator.execution.journal import Journal
 from allocator.execution.recent import Recent
+from allocator.execution.release import units_of
 from allocator.execution.report import Progress, Watch
 from allocator.execution.shortfall import Shortfall, shortfalls
+from allocator.execution.slices import leg_of, parts_of
 from allocator.execution.transitions import Stage, State
 from allocator.models.base import json_value
 from allocator.models.canonical import mandate_hash, snapshot_hash
@@ -174,6 +176,7 @@ class Run:
     _attempts: dict[str, Attempt] | None = None
     _stages: dict[int, Stage] | None = None
     _folding: Folding | None = None
+    _parts: dict[int, int] | None = None
     _others: tuple[Attempt, ...] | None = None
 
     @classmethod
@@ -291,8 +294,9 @@ class Run:
             self._others = tuple(row for row in rows if row.plan_hash != mine)
         return self._others
 
-    def tell(self, attempt: Attempt, parts: int = 1) -> None:
-        """Let the watcher know how an attempt stands."""
+    def tell(self, attempt: Attempt, parts: int = 0) -> None:
+        """Let the watcher know how an attempt stands; parts: 0: as many slices as planned."""
+        parts = parts or self._planned_parts(attempt.seq)
         self.shell.watch(
             Progress(
                 at=self.shell.clock.now(),
@@ -306,6 +310,15 @@ class Run:
                 note=attempt.reason,
             )
         )
+
+    def _planned_parts(self, seq: int) -> int:
+        if self._parts is None:
+            self._parts = {}
+            for unit in units_of(self.plan):
+                legs = [leg_of(self.book, order) for order in unit.orders]
+                parts = parts_of(legs, self.book.policy.max_slice) if legs else 1
+                self._parts |= dict.fromkeys(unit.seqs, parts)
+        return self._parts[seq]
 
     def tell_stage(self, action: Action, stage: Stage, note: str) -> None:
         """Let the watcher know how an action stands."""

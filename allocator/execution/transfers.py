@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from allocator.execution.asking import look, read_quote
 from allocator.execution.attempts import Attempt
+from allocator.execution.away import is_away
 from allocator.execution.client_ids import client_id
 from allocator.execution.endings import close
 from allocator.execution.entries import Place
@@ -158,9 +159,14 @@ class Transfers:
         return min(attempt.intent_at, self._written.get(id_, attempt.intent_at))
 
     async def follow(self) -> None:
-        """Look at every transfer under way once; one that is late goes to an operator."""
+        """Look at every transfer under way once; one that is late goes to an operator.
+
+        But for those about which nobody is here to ask: they are left open.
+        """
         shell = self._run.shell
         for attempt in self.under_way():
+            if is_away(shell, attempt):
+                continue
             finding = await look(shell, attempt)
             now = attempt
             if isinstance(finding, Found):

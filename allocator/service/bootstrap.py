@@ -140,6 +140,34 @@ async def open_look_ups(
         await opened.close()
 
 
+def openable(config: Config) -> tuple[Config, dict[str, str]]:
+    """Leave out the accounts whose secrets cannot be read: for settling, never for planning.
+
+    Returns
+    -------
+    tuple
+        What is left of the configuration, and why by each account that is not in it.
+    """
+    from allocator.adapters.ccxt.secrets import secret
+
+    faults = dict[str, str]()
+    for name, login in config.logins.items():
+        try:
+            for reference in login.references.values():
+                secret(reference)
+        except ConfigError as error:
+            faults[name] = str(error)
+    for name, login in config.logins.items():
+        if login.master in faults:
+            faults.setdefault(name, faults[login.master])
+    left = {
+        "accounts": tuple(row for row in config.accounts if row.login not in faults),
+        "logins": {name: row for name, row in config.logins.items() if name not in faults},
+    }
+    why = {row.id: faults[row.login] for row in config.accounts if row.login in faults}
+    return (config.model_copy(update=left) if faults else config), why
+
+
 @asynccontextmanager
 async def open_desk(
     config: Config,

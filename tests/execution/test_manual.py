@@ -243,3 +243,10 @@ def test_price_and_fee_that_cannot_be_are_refused(
     with pytest.raises(RefusedError, match=code):
         resolve(desk.journal(), attempt.client_id, verdict)
     assert set(desk.journal().history.frozen()) == {"a"}
+
+
+def test_the_note_of_an_action_that_went_to_a_person_tells_why_once(lite: Engine) -> None:
+    faults = [Fault("order", "lost_after"), Fault("find", "error", times=10_000)]
+    desk = Desk.open(lite, faults=faults, mandate=WHOLE)
+    (row,) = desk.run(order(1, "a", "sell", "0.5")).actions
+    assert (row.stage, row.reason.count("nobody could say in time")) == ("manual", 1), row.reason

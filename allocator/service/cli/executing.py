@@ -99,6 +99,8 @@ async def _carry_out(config: Config, hash_: str) -> ExecutionReport:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, obey, desk.executor.stop)
         earlier = (await take_up(desk.executor, desk.history, desk.mandates)).report
+        for row in desk.executor.unsettled():
+            tell(f"not settled: {row}")
         if earlier is not None and earlier.plan_hash == hash_:
             return earlier
         found = desk.history.proposal(hash_)

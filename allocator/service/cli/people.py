@@ -14,6 +14,7 @@ import typer
 
 from allocator.models.base import exact, legible, plain, stamp
 from allocator.models.errors import RefusedError, StaleError
+from allocator.service.cli.codes import ExitCode
 from allocator.service.cli.records import open_database, own_database
 
 if TYPE_CHECKING:
@@ -232,7 +233,8 @@ def halt(
 
     The halt is on record before anything else happens; then what stands in the market is
     cancelled, by this process or by the one that leads. Ends with 6 for a venue or an account
-    that the configuration does not have, and with 5 if the halt is not in force: try again.
+    that the configuration does not have, with 5 if the halt is not in force: try again, and with
+    7 if it is, but something may still stand, since its account is not opened here.
 
     \b
     Example: allocator halt venue:okx -c config.yaml --as ann --reason "odd prices"
@@ -252,20 +254,37 @@ def halt(
             raise
         raise StaleError(f"NOT_HALTED: {scope} is not {state}: {error}; try again") from error
     if loaded.mode != "dry":
-        asyncio.run(_cancel(loaded, f"halted: {reason}"))
+        rest = asyncio.run(_cancel(loaded, f"halted: {reason}"))
+        for row in rest:
+            print(f"not settled: {row}", file=sys.stderr)
+        if rest:
+            raise typer.Exit(ExitCode.PARTIAL)
 
 
-async def _cancel(config: Config, why: str) -> None:
-    """Settle and give up what an ended process left; one that runs does it by itself."""
+async def _cancel(config: Config, why: str) -> tuple[str, ...]:
+    """Settle and give up what an ended process left; one that runs does it by itself.
+
+    An account that cannot be opened keeps no order of another standing.
+
+    Returns
+    -------
+    tuple
+        What could not be settled, in words.
+    """
     from allocator.execution.leader import NotLeaderError
-    from allocator.service.bootstrap import open_desk
+    from allocator.service.bootstrap import open_desk, openable
     from allocator.service.cli.executing import progress
 
+    opened, faults = openable(config)
+    for account, fault in faults.items():
+        print(f"account {account} is not opened: {fault}", file=sys.stderr)
     try:
-        async with open_desk(config, config.installation, watch=progress) as desk:
+        async with open_desk(opened, config.installation, watch=progress) as desk:
             await desk.executor.give_up(why)
+            return desk.executor.unsettled()
     except NotLeaderError:
         print("the process that leads cancels what it has in the market", file=sys.stderr)
+        return ()
 
 
 def resume(

@@ -122,14 +122,13 @@ def _waiting(office: Office, client_id: str) -> Attempt:
     RefusedError
         When there is none of that id, or it does not wait.
     """
-    from allocator.execution.transitions import State
-
     found = office.history.attempt(client_id)
     if found is None:
         raise RefusedError(
             f"NOT_ASKED: client_id={client_id}: `allocator resolve` lists what waits for somebody"
         )
-    if found.state is not State.MANUAL:
+    waiting = {row.client_id for row in office.history.waiting()}
+    if client_id not in waiting:
         raise RefusedError(f"NOT_MANUAL: client_id={client_id} state={found.state}")
     return found
 
@@ -214,12 +213,11 @@ def _amount(text: str) -> Decimal:
 
 
 def _list_open(office: Office) -> None:
-    from allocator.execution.transitions import State
     from allocator.service.cli.output import write_table
 
     rows = [
         (row.client_id, row.kind, stamp(row.intent_at), plain(row.filled), row.reason)
-        for row in office.history.with_state(State.MANUAL)
+        for row in office.history.waiting()
     ]
     columns = ("client_id", "kind", "sent", "filled>", "why")
     write_table(columns, rows, title="Requests that wait for somebody")
