@@ -42,6 +42,8 @@ def leave(shell: Shell) -> tuple[Attempt, ...]:
         The requests that are left open.
     """
     rows = shell.journal.history.open_attempts()
+    if not rows:
+        return ()
     with shell.journal.write() as entry:
         frozen = defaultdict[str, list[str]](list)
         for row in rows:

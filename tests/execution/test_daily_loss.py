@@ -79,12 +79,12 @@ def test_what_is_told_before_the_days_first_plan_is_kept_and_moves_no_opening(
     assert tell(office, "-5000") == Taken(None)
     assert paid(office, payment("-9000"), None) == Taken(None, 1)
     told = told_since(lite, "desk", 0)
-    assert [amount for _, amount in told.payments] == [-5000], "the other waits for somebody else"
+    assert [row.amount for row in told.payments] == [-5000], "the other waits for somebody else"
     assert desk.run(order(1, "a", "buy", "0.1")).status == "done"
     with pytest.raises(RefusedError, match="SAME_EYES"):
         paid(office, payment("-9000"), None, 1)
     assert paid(office, payment("-9000", "ben"), None, 1).opening is None, "it had left before"
-    assert [amount for _, amount in told_since(lite, "desk", 0).payments] == [-5000, -9000]
+    assert [row.amount for row in told_since(lite, "desk", 0).payments] == [-5000, -9000]
     assert tell(office, "-1").opening == 199_999
     assert office.history.verify() == ()
 

@@ -150,4 +150,4 @@ def test_page_and_api_tell_what_is_on_its_way(lite: Engine, tmp_path: Path) -> N
     assert "On its way, USD 10,000" in page
     assert "77 more may be" in page
     text = place.client.get("/metrics", headers=place.headers("read")).text
-    assert 'allocator_account_on_its_way{account="b"} 10000.0' in text
+    assert 'allocator_account_on_its_way{account="b",book="desk"} 10000.0' in text

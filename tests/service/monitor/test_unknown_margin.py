@@ -139,8 +139,8 @@ def test_metrics_count_it_and_tell_no_safe_figure(lite: Engine, tmp_path: Path) 
         return str(place.client.get("/metrics", headers=place.headers("read")).text)
 
     text = told(marks_of(held(), None))
-    assert "allocator_accounts_margin_unknown 1.0" in text
-    assert 'allocator_account_ratio{account="a"}' not in text
-    assert 'allocator_account_ratio{account="b"} 400.0' in text
+    assert 'allocator_accounts_margin_unknown{book="desk"} 1.0' in text
+    assert 'allocator_account_ratio{account="a",book="desk"}' not in text
+    assert 'allocator_account_ratio{account="b",book="desk"} 400.0' in text
     bounded = told(marks_of(held(**APART), None))
-    assert 'allocator_account_ratio{account="a"} 398.0' in bounded
+    assert 'allocator_account_ratio{account="a",book="desk"} 398.0' in bounded
