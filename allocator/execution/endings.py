@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from sqlmodel import select
+from sqlmodel import col, select
 
 from allocator.execution.attempts import Attempt
 from allocator.execution.entries import Entry, action_rows, attempts_of, keep_figures, step_action
@@ -47,13 +47,17 @@ def _of_order(action: Order, filled: Decimal, why: str) -> tuple[Stage, str]:
 
 def measure_again(entry: Entry, book: Book, plan: Plan, attempts: Sequence[Attempt]) -> None:
     """Measure an action that ended after its plan did; one that did not is measured with it."""
+    seqs = {row.seq for row in attempts}
+    query = select(ShortfallRow).where(
+        ShortfallRow.plan_hash == plan.plan_hash, col(ShortfallRow.seq).in_(seqs)
+    )
+    before = {row.seq: measured_record(row).figures for row in entry.session.exec(query)}
+    if not before:
+        # What a figure costs grows with the plan, and most of its actions end before it does.
+        return
     for now in shortfalls(book, plan, attempts, {}):
-        query = select(ShortfallRow).where(
-            ShortfallRow.plan_hash == plan.plan_hash, ShortfallRow.seq == now.seq
-        )
-        before = entry.session.exec(query).first()
-        if before is not None:
-            again = measured_again(plan, now, measured_record(before).figures)
+        if now.seq in before:
+            again = measured_again(plan, now, before[now.seq])
             keep_figures(entry, plan.plan_hash, [again])
 
 
