@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from allocator.models.base import ZERO, Name, NonNegative, Num, Positive, Value
+from allocator.models.base import ZERO, Name, NonNegative, Num, Positive, Value, VenueId
 from allocator.models.market import CollateralTier, Tier, check_collateral, check_tiers
 
 State = Literal["open", "reduce_only", "frozen"]
@@ -200,6 +200,25 @@ class OpenOrder(Value):
     waits: bool = Field(default=False, exclude_if=lambda told: not told)
 
 
+class SeenOrder(OpenOrder):
+    """An open order as a reading shows it, with the name that it bears.
+
+    An account of a snapshot leaves the name out: what is to be decided does not hang on it.
+
+    Attributes
+    ----------
+    client_id
+        Of an order of ours as its intent has it, of another as the venue tells it. Empty: it bears
+        none; None: the venue does not tell.
+    """
+
+    client_id: VenueId | None = Field(default=None, exclude_if=lambda told: told is None)
+
+    def nameless(self) -> OpenOrder:
+        """Leave the name out."""
+        return OpenOrder.model_validate({key: getattr(self, key) for key in OpenOrder.model_fields})
+
+
 class InFlight(Value):
     """Money between two places.
 
@@ -261,6 +280,11 @@ class Account(Value):
     order_budget: int | None = Field(default=None, ge=0)
     ring_fenced: Mapping[str, NonNegative] = Field(default_factory=dict[str, NonNegative])
     unread: bool = Field(default=False, exclude_if=lambda told: not told)
+
+    @field_validator("open_orders")
+    @classmethod
+    def _orders_are_nameless(cls, rows: tuple[OpenOrder, ...]) -> tuple[OpenOrder, ...]:
+        return tuple(row.nameless() if isinstance(row, SeenOrder) else row for row in rows)
 
     @field_validator("collateral")
     @classmethod

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from allocator.models.account import OpenOrder, Side
+from allocator.models.account import SeenOrder, Side
 from allocator.models.base import ZERO, Name, NonNegative, Num, Positive, Utc, Value, VenueId, Words
 
 
@@ -211,7 +211,7 @@ class AccountReading(Value):
     missing: tuple[Words, ...] = ()
     wallets: Mapping[str, Num] = Field(default_factory=dict[str, Num])
     positions: Mapping[str, Num] = Field(default_factory=dict[str, Num])
-    open_orders: tuple[OpenOrder, ...] = ()
+    open_orders: tuple[SeenOrder, ...] = ()
 
     def position(self, instrument: str) -> Decimal:
         """Signed contracts of an instrument; flat if it is not listed."""

@@ -48,8 +48,8 @@ from allocator.models.account import (
     FeeRates,
     Fees,
     Margin,
-    OpenOrder,
     Position,
+    SeenOrder,
     State,
 )
 from allocator.models.base import ONE, ZERO
@@ -139,7 +139,7 @@ def _named(place: Place, side: str, row: JsonObject) -> str:
     return place.named(text(row, "symbol"), SIDES[side])
 
 
-async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
+async def open_orders(place: Place) -> tuple[SeenOrder, ...]:
     """Read every order that stands in a futures book, or waits there for a trigger."""
     waiting = await portfolio_orders(place, *(partial(_named, place, side) for side in SIDES))
     found = list[tuple[JsonObject, str]]()

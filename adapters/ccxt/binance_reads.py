@@ -15,11 +15,11 @@ from allocator.adapters.ccxt import binance_books, binance_waiting
 from allocator.adapters.ccxt.answers import distinct, rows
 from allocator.adapters.ccxt.failures import NotSentError
 from allocator.adapters.ccxt.pairs import check_sign, netted
-from allocator.adapters.ccxt.place import Place, flag, reduces, sided, text
+from allocator.adapters.ccxt.place import Place, client_id_of, flag, reduces, sided, text
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.ccxt.waiting import Waiting, together
 from allocator.adapters.exact import exactly
-from allocator.models.account import OpenOrder
+from allocator.models.account import SeenOrder
 from allocator.models.base import ONE, ZERO
 from allocator.models.errors import VenueError
 from allocator.models.intents import FoundState
@@ -182,7 +182,7 @@ def net_positions(place: Place, legs: list[JsonObject]) -> dict[str, Decimal]:
     )
 
 
-async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
+async def open_orders(place: Place) -> tuple[SeenOrder, ...]:
     """Read every order that stands in a book of the wallet's host, or waits there for a trigger.
 
     Those of the spot wallet that wait are among those that stand.
@@ -197,7 +197,7 @@ async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
 
 def standing(
     place: Place, told: Sequence[tuple[JsonObject, str]], waiting: Sequence[Waiting] = ()
-) -> tuple[OpenOrder, ...]:
+) -> tuple[SeenOrder, ...]:
     """Describe orders by their instruments; one that closes all has no size, and is a note.
 
     What waits was read before those that stand: one that has fired since is told once.
@@ -214,16 +214,17 @@ def _closes_all(row: JsonObject) -> bool:
 
 
 @exactly
-def open_order(row: JsonObject, name: str) -> OpenOrder:
+def open_order(row: JsonObject, name: str) -> SeenOrder:
     """Describe an order that stands in the book of an instrument."""
     whole = number(text(row, "origQty")) or ZERO
     side = sided(row, "side", "BUY", "SELL")
-    return OpenOrder(
+    return SeenOrder(
         instrument=name,
         side=side,
         quantity=whole - (number(row.get("executedQty")) or ZERO),
         price=number(row.get("price")) or None,
         reduce_only=reduces(row, "positionSide", side, told=flag(row, "reduceOnly")),
+        client_id=client_id_of(row, "clientOrderId"),
     )
 
 

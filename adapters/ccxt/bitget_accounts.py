@@ -39,8 +39,8 @@ from allocator.models.account import (
     FeeRates,
     Fees,
     Margin,
-    OpenOrder,
     Position,
+    SeenOrder,
 )
 from allocator.models.base import ONE, ZERO
 from allocator.models.errors import VenueError
@@ -69,7 +69,7 @@ async def _net(place: Place) -> dict[str, Decimal]:
     return net_positions(place, await position_rows(place))
 
 
-async def _standing(place: Place) -> tuple[OpenOrder, ...]:
+async def _standing(place: Place) -> tuple[SeenOrder, ...]:
     return () if place.config.wallet == "spot" else await open_orders(place)
 
 

@@ -19,11 +19,11 @@ from allocator.adapters.ccxt.answers import distinct, listed, single
 from allocator.adapters.ccxt.dust import Leftover
 from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.pairs import netted
-from allocator.adapters.ccxt.place import Place, sided, text, unsigned
+from allocator.adapters.ccxt.place import Place, client_id_of, sided, text, unsigned
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
-from allocator.models.account import OpenOrder, Side
+from allocator.models.account import SeenOrder, Side
 from allocator.models.base import ZERO
 from allocator.models.errors import VenueError
 
@@ -190,7 +190,7 @@ def net_positions(place: Place, rows: list[JsonObject]) -> dict[str, Decimal]:
     return netted((instrument_of(place, row), signed(row)) for row in rows)
 
 
-async def standing_orders(place: Place) -> tuple[OpenOrder, ...]:
+async def standing_orders(place: Place) -> tuple[SeenOrder, ...]:
     """Read every order that stands in a book; `bitget_waiting` reads those that wait."""
     rows = await pages(place.login, "private_mix_get_v2_mix_order_orders_pending", FUTURES)
     return tuple(_open_order(place, row) for row in rows)
@@ -243,12 +243,13 @@ def closes(row: JsonObject) -> bool:
 
 
 @exactly
-def _open_order(place: Place, row: JsonObject) -> OpenOrder:
+def _open_order(place: Place, row: JsonObject) -> SeenOrder:
     left = (number(text(row, "size")) or ZERO) - (number(row.get("baseVolume")) or ZERO)
-    return OpenOrder(
+    return SeenOrder(
         instrument=instrument_of(place, row),
         side=traded(row),
         quantity=left,
         price=number(row.get("price")) or None,
         reduce_only=closes(row) or str(row.get("reduceOnly")).upper() == "YES",
+        client_id=client_id_of(row, "clientOid"),
     )

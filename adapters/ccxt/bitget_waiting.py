@@ -29,7 +29,7 @@ from allocator.adapters.ccxt.failures import RefusalError
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.ccxt.waiting import Waiting, each, one_of, sized, together
-from allocator.models.account import OpenOrder
+from allocator.models.account import SeenOrder
 
 LIST = "private_mix_get_v2_mix_order_orders_plan_pending"
 ASKED = ("normal_plan", "track_plan", "profit_loss")
@@ -50,7 +50,7 @@ UNTOLD = "old orders"
 """Topic of the note about orders that are too old to be told."""
 
 
-async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
+async def open_orders(place: Place) -> tuple[SeenOrder, ...]:
     """Read every order that waits, or stands in a book."""
     place.notes.pop(UNTOLD, None)
     told = await asyncio.gather(*(_told(place, kinds) for kinds in ASKED))

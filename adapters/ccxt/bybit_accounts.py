@@ -44,8 +44,8 @@ from allocator.models.account import (
     Fees,
     Isolated,
     Margin,
-    OpenOrder,
     Position,
+    SeenOrder,
     State,
 )
 from allocator.models.base import ZERO
@@ -68,7 +68,7 @@ async def _net(place: Place) -> dict[str, Decimal]:
     return net_positions(place, await position_rows(place))
 
 
-async def _standing(place: Place) -> tuple[OpenOrder, ...]:
+async def _standing(place: Place) -> tuple[SeenOrder, ...]:
     return () if place.config.wallet == "funding" else await open_orders(place)
 
 

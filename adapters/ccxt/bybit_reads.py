@@ -17,11 +17,11 @@ from decimal import Decimal
 from allocator.adapters.ccxt.answers import distinct, listed
 from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.pairs import netted
-from allocator.adapters.ccxt.place import Place, flag, sided, text, unsigned
+from allocator.adapters.ccxt.place import Place, client_id_of, flag, sided, text, unsigned
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
-from allocator.models.account import OpenOrder
+from allocator.models.account import SeenOrder
 from allocator.models.base import ONE, ZERO
 from allocator.models.errors import VenueError
 from allocator.models.intents import FoundState
@@ -99,13 +99,13 @@ async def position_rows(place: Place) -> list[tuple[str, JsonObject]]:
     return rows
 
 
-async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
+async def open_orders(place: Place) -> tuple[SeenOrder, ...]:
     """Read every order that stands in a book or waits for a trigger."""
     asked: list[tuple[str, dict[str, str]]] = [
         ("linear", {"settleCoin": coin}) for coin in settle_coins(place.login)
     ]
     asked += [("inverse", {}), ("spot", {}), ("option", {})]
-    orders = list[OpenOrder]()
+    orders = list[SeenOrder]()
     for name, params in asked:
         found = await pages(
             place.login, "private_get_v5_order_realtime", {"category": name, "limit": 50, **params}
@@ -114,17 +114,18 @@ async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
     return tuple(orders)
 
 
-def _open_order(place: Place, name: str, row: JsonObject) -> OpenOrder:
+def _open_order(place: Place, name: str, row: JsonObject) -> SeenOrder:
     instrument = place.instrument(text(row, "symbol"), name)
     if instrument is None:
         raise VenueError(f"an open order in an unknown market: {row.get('symbol')}")
-    return OpenOrder(
+    return SeenOrder(
         instrument=instrument,
         side=sided(row, "side", "Buy", "Sell"),
         quantity=number(row.get("leavesQty")) or number(text(row, "qty")) or ZERO,
         price=number(row.get("price")) or None,
         reduce_only=flag(row, "reduceOnly"),
         waits=row.get("orderStatus") == "Untriggered",
+        client_id=client_id_of(row, "orderLinkId"),
     )
 
 

@@ -23,11 +23,11 @@ from typing import Any
 from allocator.adapters.ccxt.answers import distinct, rows
 from allocator.adapters.ccxt.failures import RefusalError, UnansweredError
 from allocator.adapters.ccxt.pairs import DRIFT
-from allocator.adapters.ccxt.place import Place, flag, sided, text
+from allocator.adapters.ccxt.place import Place, client_id_of, flag, sided, text
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
-from allocator.models.account import OpenOrder
+from allocator.models.account import SeenOrder
 from allocator.models.base import ONE, ZERO
 from allocator.models.errors import VenueError
 from allocator.models.intents import FoundState
@@ -270,24 +270,25 @@ def net_positions(place: Place, positions: list[JsonObject]) -> dict[str, Decima
     return held
 
 
-async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
+async def open_orders(place: Place) -> tuple[SeenOrder, ...]:
     """Read every order that stands in a book or waits for a trigger."""
     found = rows(await ask(place.login, "private_get_get_open_orders"))
     return tuple(_open_order(place, row) for row in found)
 
 
 @exactly
-def _open_order(place: Place, row: JsonObject) -> OpenOrder:
+def _open_order(place: Place, row: JsonObject) -> SeenOrder:
     instrument, market = market_of(place, text(row, "instrument_name"))
     left = (number(text(row, "amount")) or ZERO) - (number(row.get("filled_amount")) or ZERO)
     price = row.get("price")
-    return OpenOrder(
+    return SeenOrder(
         instrument=instrument,
         side=sided(row, "direction", "buy", "sell"),
         quantity=contracts(market, left),
         price=None if price == "market_price" else number(price) or None,
         reduce_only=flag(row, "reduce_only"),
         waits=row.get("order_state") == "untriggered",
+        client_id=client_id_of(row, "label"),
     )
 
 

@@ -36,6 +36,18 @@ def text_id(client_id: str) -> str:
     return "t-" + base64.b32encode(raw).decode().rstrip("=").lower()
 
 
+def id_of_text(name: str) -> str:
+    """Take a `text` back to the client id that `text_id` wrote; any other is left as it is.
+
+    >>> id_of_text("t-aerukz4jvpg66ajdivtytk6n54"), id_of_text("t-mine"), id_of_text("web")
+    ('0123456789abcdef0123456789abcdef', 't-mine', 'web')
+    """
+    if not re.fullmatch(r"t-[a-z2-7]{26}", name):
+        return name
+    whole = base64.b32decode(f"{name[2:].upper()}======").hex()
+    return whole if text_id(whole) == name else name
+
+
 def worded(place: Place, intent: OrderIntent) -> JsonObject:
     """Word a limit order; the sign of its size is its side.
 

@@ -20,14 +20,15 @@ from functools import partial
 
 from allocator.adapters.ccxt.answers import listed
 from allocator.adapters.ccxt.failures import UnansweredError
+from allocator.adapters.ccxt.gateio_orders import id_of_text
 from allocator.adapters.ccxt.gateio_reads import PAGE, PAGES, instrument_of, settle, standing_rows
 from allocator.adapters.ccxt.listing import agreed, by_name
-from allocator.adapters.ccxt.place import Place, flag, text
+from allocator.adapters.ccxt.place import Place, client_id_of, flag, text
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.ccxt.waiting import Waiting, each, one_of, together
 from allocator.adapters.exact import exactly
-from allocator.models.account import OpenOrder
+from allocator.models.account import SeenOrder
 from allocator.models.base import ZERO
 from allocator.models.errors import VenueError
 
@@ -118,7 +119,7 @@ def _orders(reply: object, endpoint: str) -> list[JsonObject]:
     return listed(told, endpoint, "orders")
 
 
-async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
+async def open_orders(place: Place) -> tuple[SeenOrder, ...]:
     """Read every order that stands in a book, waits for a price, or trails or chases one."""
     asked = {"settle": settle(place), "status": "open"}
     told = await standing_rows(place.login, "private_futures_get_settle_price_orders", asked)
@@ -256,14 +257,15 @@ def _closes_all(row: JsonObject) -> bool:
     return not number(text(row, "left")) and any([flag(row, key) for key in CLOSES])
 
 
-def _open_order(place: Place, row: JsonObject) -> OpenOrder:
+def _open_order(place: Place, row: JsonObject) -> SeenOrder:
     left = number(text(row, "left")) or ZERO
     if not left:
         raise VenueError(f"an open order without a size: {row.get('id')}")
-    return OpenOrder(
+    return SeenOrder(
         instrument=instrument_of(place, row),
         side="buy" if left > 0 else "sell",
         quantity=abs(left),
         price=number(row.get("price")) or None,
         reduce_only=flag(row, "is_reduce_only"),
+        client_id=client_id_of(row, "text", id_of_text),
     )

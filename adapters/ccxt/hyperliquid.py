@@ -45,7 +45,7 @@ from allocator.adapters.ccxt.dialect import Facts, Trace
 from allocator.adapters.ccxt.failures import RefusalError, UnansweredError, code_of
 from allocator.adapters.ccxt.hyperliquid_client import signed
 from allocator.adapters.ccxt.hyperliquid_funds import ACT
-from allocator.adapters.ccxt.hyperliquid_reads import COIN, address, info
+from allocator.adapters.ccxt.hyperliquid_reads import COIN, address, client_id, info
 from allocator.adapters.ccxt.lacking import SendsNoMoves, SendsNoWithdrawals
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.reads import ReadsAccounts, ReadsMarkets
@@ -99,17 +99,6 @@ MOST_ORDERS = 20
 OF_ACTION = frozenset({"Price must be divisible by tick size"})
 """Words that "Error responses" names of a whole action: no order of it was placed. It names a price
 too far from a reference as well, in no words."""
-
-
-def client_id(intent: OrderIntent) -> str:
-    """Write a client id as the venue wants it.
-
-    >>> from allocator.models.intents import OrderIntent
-    >>> client_id(OrderIntent(client_id="0123456789abcdef0123456789abcdef", account="a",
-    ...     instrument="i", side="buy", quantity=1, limit_price=1))
-    '0x0123456789abcdef0123456789abcdef'
-    """
-    return f"0x{intent.client_id}"
 
 
 class Hyperliquid(ReadsAccounts, ReadsMarkets, SendsNoWithdrawals, SendsNoMoves):

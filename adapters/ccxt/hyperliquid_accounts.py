@@ -32,7 +32,7 @@ from allocator.adapters.ccxt.place import Place, text, who
 from allocator.adapters.ccxt.readings import holding, reading_of
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
-from allocator.models.account import Account, Balance, Fees, Margin, OpenOrder, Position
+from allocator.models.account import Account, Balance, Fees, Margin, Position, SeenOrder
 from allocator.models.base import ONE, ZERO
 from allocator.models.errors import VenueError
 from allocator.models.intents import AccountReading
@@ -61,7 +61,7 @@ async def _net(place: Place) -> dict[str, Decimal]:
     }
 
 
-async def _standing(place: Place) -> tuple[OpenOrder, ...]:
+async def _standing(place: Place) -> tuple[SeenOrder, ...]:
     return () if place.config.wallet == "spot" else await open_orders(place)
 
 

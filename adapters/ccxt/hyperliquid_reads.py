@@ -10,6 +10,7 @@ spotClearinghouseState, frontendOpenOrders), "Account abstraction modes".
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
@@ -17,13 +18,14 @@ from typing import Any
 
 from allocator.adapters.ccxt.answers import distinct, listed
 from allocator.adapters.ccxt.failures import UnansweredError
-from allocator.adapters.ccxt.place import Place, flag, sided, text
+from allocator.adapters.ccxt.place import Place, client_id_of, flag, sided, text
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.ccxt.waiting import Waiting, each, one_of, sized, together
 from allocator.adapters.exact import exactly
-from allocator.models.account import OpenOrder
+from allocator.models.account import SeenOrder
 from allocator.models.base import ZERO
 from allocator.models.errors import VenueError
+from allocator.models.intents import OrderIntent
 
 COIN = "USDC"
 INFO = "public_post_info"
@@ -182,7 +184,7 @@ async def held(place: Place) -> dict[str, Decimal]:
     return {text(row, "coin"): number(text(row, "total")) or ZERO for row in rows}
 
 
-async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
+async def open_orders(place: Place) -> tuple[SeenOrder, ...]:
     """Read every order that stands in a perpetual's book, or waits for a price.
 
     One answer lists both. Spot orders are left out.
@@ -214,13 +216,34 @@ def _with_children(rows: list[JsonObject]) -> list[JsonObject]:
     return found
 
 
-def _open_order(known: Mapping[str, str], row: JsonObject) -> OpenOrder:
-    return OpenOrder(
+def client_id(intent: OrderIntent) -> str:
+    """Write a client id as the venue wants it.
+
+    >>> from allocator.models.intents import OrderIntent
+    >>> client_id(OrderIntent(client_id="0123456789abcdef0123456789abcdef", account="a",
+    ...     instrument="i", side="buy", quantity=1, limit_price=1))
+    '0x0123456789abcdef0123456789abcdef'
+    """
+    return f"0x{intent.client_id}"
+
+
+def intent_id(name: str) -> str:
+    """Take a name back to the client id that `client_id` wrote; any other is left as it is.
+
+    >>> intent_id("0x0123456789abcdef0123456789abcdef"), intent_id("0xAB")
+    ('0123456789abcdef0123456789abcdef', '0xAB')
+    """
+    return name[2:] if re.fullmatch(r"0x[0-9a-f]{32}", name) else name
+
+
+def _open_order(known: Mapping[str, str], row: JsonObject) -> SeenOrder:
+    return SeenOrder(
         instrument=named(known, text(row, "coin")),
         side=sided(row, "side", "B", "A"),
         quantity=number(text(row, "sz")) or ZERO,
         price=number(row.get("limitPx")) or None,
         reduce_only=flag(row, "reduceOnly"),
+        client_id=client_id_of(row, "cloid", intent_id),
     )
 
 

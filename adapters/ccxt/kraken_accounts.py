@@ -37,7 +37,7 @@ from allocator.adapters.ccxt.readings import holding, reading_of
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
 from allocator.adapters.figures import CENT, rising
-from allocator.models.account import Account, Balance, FeeRates, Fees, Margin, OpenOrder, Position
+from allocator.models.account import Account, Balance, FeeRates, Fees, Margin, Position, SeenOrder
 from allocator.models.base import ONE, ZERO
 from allocator.models.errors import VenueError
 from allocator.models.intents import AccountReading
@@ -62,7 +62,7 @@ async def _net(place: Place) -> dict[str, Decimal]:
     return {name: signed(row) for name, row in (await position_rows(place)).items()}
 
 
-async def _standing(place: Place) -> tuple[OpenOrder, ...]:
+async def _standing(place: Place) -> tuple[SeenOrder, ...]:
     return () if place.config.wallet == "funding" else await open_orders(place)
 
 

@@ -9,6 +9,7 @@ request may carry is told by no page: the one on rate limits speaks of ten, whic
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -42,6 +43,16 @@ def uuid_of(client_id: str) -> str:
     '01234567-89ab-cdef-0123-456789abcdef'
     """
     return str(uuid.UUID(client_id))
+
+
+def id_of_uuid(name: str) -> str:
+    """Take a name back to the client id that `uuid_of` wrote; any other is left as it is.
+
+    >>> id_of_uuid("01234567-89ab-cdef-0123-456789abcdef"), id_of_uuid("my order")
+    ('0123456789abcdef0123456789abcdef', 'my order')
+    """
+    whole = name.replace("-", "")
+    return whole if re.fullmatch(r"[0-9a-f]{32}", whole) and uuid_of(whole) == name else name
 
 
 def worded(place: Place, intent: OrderIntent) -> JsonObject:

@@ -5,7 +5,8 @@ settle in USD; the cash wallet (``funding``) only holds. Single-collateral contr
 wallets of their own, which are not read: a position or an order there is exposure that nobody would
 count, so an account of a user who has one is refused.
 
-Sources: the venue's pages "Get wallets", "Get open positions", "Get open orders".
+Sources: the venue's pages "Get wallets", "Get open positions", "Get open orders" (`cliOrdId`, it
+says, is told only where there is one).
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from functools import partial
 from allocator.adapters.ccxt.answers import distinct
 from allocator.adapters.ccxt.answers import rows as listed
 from allocator.adapters.ccxt.failures import UnansweredError
-from allocator.adapters.ccxt.place import Place, flag, sided, text, unsigned
+from allocator.adapters.ccxt.kraken_orders import id_of_uuid
+from allocator.adapters.ccxt.place import Place, client_id_of, flag, sided, text, unsigned
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.ccxt.waiting import Waiting, each, one_of, sized, together
 from allocator.adapters.exact import exactly
-from allocator.models.account import OpenOrder
+from allocator.models.account import SeenOrder
 from allocator.models.base import ZERO
 from allocator.models.errors import VenueError
 
@@ -151,7 +153,7 @@ async def order_rows(place: Place) -> list[JsonObject]:
     return listed(await place.login.call("private_get_openorders", {}), "openOrders")
 
 
-async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
+async def open_orders(place: Place) -> tuple[SeenOrder, ...]:
     """Read every order that stands in a book, or waits for a price: one answer lists both."""
     stands, waits = list[JsonObject](), list[JsonObject]()
     for row in await order_rows(place):
@@ -173,11 +175,12 @@ def _waiting(place: Place, row: JsonObject) -> Waiting:
     )
 
 
-def _open_order(name: str, row: JsonObject) -> OpenOrder:
-    return OpenOrder(
+def _open_order(name: str, row: JsonObject) -> SeenOrder:
+    return SeenOrder(
         instrument=name,
         side=sided(row, "side", "buy", "sell"),
         quantity=number(text(row, "unfilledSize")) or ZERO,
         price=number(row.get("limitPrice")) or None,
         reduce_only=flag(row, "reduceOnly"),
+        client_id=client_id_of(row, "cliOrdId", id_of_uuid),
     )

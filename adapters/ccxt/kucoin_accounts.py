@@ -35,7 +35,7 @@ from allocator.adapters.ccxt.readings import holding, reading_of
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
 from allocator.adapters.figures import CENT
-from allocator.models.account import Account, Balance, FeeRates, Fees, Margin, OpenOrder, Position
+from allocator.models.account import Account, Balance, FeeRates, Fees, Margin, Position, SeenOrder
 from allocator.models.base import ONE, ZERO
 from allocator.models.errors import VenueError
 from allocator.models.intents import AccountReading
@@ -70,7 +70,7 @@ async def _net(place: Place) -> dict[str, Decimal]:
     return net_positions(place, await position_rows(place))
 
 
-async def _standing(place: Place) -> tuple[OpenOrder, ...]:
+async def _standing(place: Place) -> tuple[SeenOrder, ...]:
     return () if place.config.wallet in HOLDS else await open_orders(place)
 
 

@@ -20,11 +20,11 @@ from allocator.adapters.ccxt.dust import Leftover
 from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.listing import agreed
 from allocator.adapters.ccxt.pairs import check_sign, netted
-from allocator.adapters.ccxt.place import Place, flag, reduces, sided, text
+from allocator.adapters.ccxt.place import Place, client_id_of, flag, reduces, sided, text
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
-from allocator.models.account import OpenOrder
+from allocator.models.account import SeenOrder
 from allocator.models.base import ZERO
 from allocator.models.errors import VenueError
 
@@ -224,7 +224,7 @@ def net_positions(place: Place, rows: list[JsonObject]) -> dict[str, Decimal]:
     return netted((instrument_of(place, row), signed(row)) for row in rows)
 
 
-async def standing_orders(place: Place) -> tuple[OpenOrder, ...]:
+async def standing_orders(place: Place) -> tuple[SeenOrder, ...]:
     """Read every order that stands in a book; `kucoin_waiting` reads those that wait.
 
     Raises
@@ -239,14 +239,15 @@ async def standing_orders(place: Place) -> tuple[OpenOrder, ...]:
 
 
 @exactly
-def _open_order(place: Place, row: JsonObject) -> OpenOrder:
+def _open_order(place: Place, row: JsonObject) -> SeenOrder:
     left = (number(text(row, "size")) or ZERO) - (number(row.get("filledSize")) or ZERO)
     side = sided(row, "side", "buy", "sell")
     told = flag(row, "reduceOnly")
-    return OpenOrder(
+    return SeenOrder(
         instrument=instrument_of(place, row),
         side=side,
         quantity=left,
         price=number(row.get("price")) or None,
         reduce_only=flag(row, "closeOrder") or reduces(row, "positionSide", side, told=told),
+        client_id=client_id_of(row, "clientOid"),
     )

@@ -18,12 +18,12 @@ from allocator.adapters.ccxt.kucoin_reads import (
 from allocator.adapters.ccxt.place import Place, flag, reduces, sided, text
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.ccxt.waiting import Waiting, each, one_of, sized, together
-from allocator.models.account import OpenOrder
+from allocator.models.account import SeenOrder
 
 LIST = "futuresprivate_get_stoporders"
 
 
-async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
+async def open_orders(place: Place) -> tuple[SeenOrder, ...]:
     """Read every order that waits, or stands in a book.
 
     Raises

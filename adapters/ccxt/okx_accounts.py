@@ -41,8 +41,8 @@ from allocator.models.account import (
     Isolated,
     Legs,
     Margin,
-    OpenOrder,
     Position,
+    SeenOrder,
     State,
 )
 from allocator.models.base import ONE, ZERO
@@ -74,7 +74,7 @@ async def _net(place: Place) -> dict[str, Decimal]:
     return net_positions(place, await position_rows(place))
 
 
-async def _standing(place: Place) -> tuple[OpenOrder, ...]:
+async def _standing(place: Place) -> tuple[SeenOrder, ...]:
     return await open_orders(place) if place.config.wallet == "unified" else ()
 
 

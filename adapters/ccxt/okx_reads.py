@@ -12,11 +12,11 @@ from decimal import Decimal
 from allocator.adapters.ccxt.answers import distinct
 from allocator.adapters.ccxt.failures import UnansweredError
 from allocator.adapters.ccxt.pairs import check_sign, netted
-from allocator.adapters.ccxt.place import Place, reduces, sided, text
+from allocator.adapters.ccxt.place import Place, client_id_of, reduces, sided, text
 from allocator.adapters.ccxt.session import Login
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.exact import exactly
-from allocator.models.account import OpenOrder
+from allocator.models.account import SeenOrder
 from allocator.models.base import ONE, ZERO
 from allocator.models.errors import VenueError
 from allocator.models.intents import FoundState
@@ -135,22 +135,23 @@ async def position_rows(place: Place) -> list[JsonObject]:
     return held
 
 
-async def standing_orders(place: Place) -> tuple[OpenOrder, ...]:
+async def standing_orders(place: Place) -> tuple[SeenOrder, ...]:
     """Read every order that stands in a book; `okx_waiting` reads those that wait."""
     found = await pages(place.login, "private_get_trade_orders_pending", {})
     return tuple(_open_order(place, row) for row in found)
 
 
 @exactly
-def _open_order(place: Place, row: JsonObject) -> OpenOrder:
+def _open_order(place: Place, row: JsonObject) -> SeenOrder:
     whole = number(text(row, "sz")) or ZERO
     side = sided(row, "side", "buy", "sell")
-    return OpenOrder(
+    return SeenOrder(
         instrument=instrument_of(place, row),
         side=side,
         quantity=whole - (number(row.get("accFillSz")) or ZERO),
         price=number(row.get("px")) or None,
         reduce_only=reduces(row, "posSide", side, told=str(row.get("reduceOnly")) == "true"),
+        client_id=client_id_of(row, "clOrdId"),
     )
 
 

@@ -25,7 +25,7 @@ from allocator.adapters.ccxt.okx_reads import instrument_of, pages, standing_ord
 from allocator.adapters.ccxt.place import Place, reduces, sided, text
 from allocator.adapters.ccxt.values import JsonObject, number
 from allocator.adapters.ccxt.waiting import Waiting, each, one_of, sized, together, worst
-from allocator.models.account import OpenOrder
+from allocator.models.account import SeenOrder
 from allocator.models.errors import VenueError
 
 LIST = "private_get_trade_orders_algo_pending"
@@ -47,7 +47,7 @@ FLAGS = {"true": True, "false": False}
 """What may be told of reducing; where nothing is, an order may add."""
 
 
-async def open_orders(place: Place) -> tuple[OpenOrder, ...]:
+async def open_orders(place: Place) -> tuple[SeenOrder, ...]:
     """Read every order that waits, or stands in a book."""
     told = dict(
         zip(ASKED, await asyncio.gather(*(_told(place, one) for one in ASKED)), strict=True)

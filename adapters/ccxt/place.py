@@ -18,6 +18,9 @@ from allocator.models.errors import VenueError
 
 Result = TypeVar("Result")
 
+LONGEST_NAME = 200
+"""Characters that are kept of a name: ours are shorter, and one of another may have any length."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -142,6 +145,23 @@ def text(row: JsonObject, key: str) -> str:
     if value is None or value == "":
         raise VenueError(f"the answer has no {key}")
     return str(value)
+
+
+def client_id_of(row: JsonObject, key: str, ours: Callable[[str], str] = str) -> str | None:
+    """Read the client id that an order bears; empty: it bears none; None: that is not told.
+
+    What is left out is not told, though a page may say that only names are: were a name of ours
+    left out, our own order would count as another's beside itself.
+
+    Parameters
+    ----------
+    ours
+        Takes a name of ours back to the id of its intent, and leaves any other as it is.
+    """
+    if key not in row:
+        return None
+    told = row[key]
+    return "" if told is None else ours(str(told))[:LONGEST_NAME]
 
 
 def sided(row: JsonObject, key: str, buys: str, sells: str) -> Side:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from allocator.adapters.ccxt.place import Place, who
-from allocator.models.account import Account, Balance, Fees, OpenOrder
+from allocator.models.account import Account, Balance, Fees, SeenOrder
 from allocator.models.base import ZERO
 from allocator.models.errors import VenueError
 from allocator.models.intents import AccountReading
@@ -18,7 +18,7 @@ async def reading_of(
     place: Place,
     wallets: Awaitable[Mapping[str, Decimal]],
     positions: Awaitable[Mapping[str, Decimal]],
-    orders: Awaitable[tuple[OpenOrder, ...]],
+    orders: Awaitable[tuple[SeenOrder, ...]],
 ) -> AccountReading:
     """Wait for every part; one that fails is named, and the reading is not complete."""
     at = datetime.now(UTC)

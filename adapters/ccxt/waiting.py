@@ -21,7 +21,7 @@ from decimal import Decimal
 
 from allocator.adapters.ccxt.place import Place, text
 from allocator.adapters.ccxt.values import JsonObject, number
-from allocator.models.account import OpenOrder, Side
+from allocator.models.account import SeenOrder, Side
 from allocator.models.errors import VenueError
 
 CLOSING = "closing orders"
@@ -81,10 +81,10 @@ def each(
 
 def together(
     place: Place,
-    standing: Iterable[OpenOrder],
+    standing: Iterable[SeenOrder],
     waiting: Iterable[Waiting],
     closing: Collection[str] = (),
-) -> tuple[OpenOrder, ...]:
+) -> tuple[SeenOrder, ...]:
     """List what stands and what waits; what has no size is noted.
 
     Parameters
@@ -101,11 +101,11 @@ def together(
     return (*standing, *(order for _, order in told if order is not None))
 
 
-def _open_order(row: Waiting) -> OpenOrder | None:
+def _open_order(row: Waiting) -> SeenOrder | None:
     """Describe an order; None: it closes all of a position."""
     if row.quantity is None or row.side is None:
         return None
-    return OpenOrder(
+    return SeenOrder(
         instrument=row.instrument,
         side=row.side,
         quantity=row.quantity,

@@ -9,7 +9,7 @@ from datetime import datetime
 from allocator.adapters.paper.exchange import Behaviour, PaperExchange
 from allocator.adapters.paper.faults import Fault
 from allocator.adapters.paper.records import OrderRecord, TransferRecord
-from allocator.models.account import Account, Balance, InFlight, OpenOrder, Position
+from allocator.models.account import Account, Balance, InFlight, Position, SeenOrder
 from allocator.models.base import ZERO
 from allocator.models.errors import VenueError
 from allocator.models.intents import (
@@ -209,26 +209,34 @@ def current(exchange: PaperExchange, account: Account) -> Account:
         update={
             "balances": balances,
             "positions": positions,
-            "open_orders": open_orders(exchange, account.id),
+            "open_orders": tuple(row.nameless() for row in open_orders(exchange, account.id)),
             "in_flight": account.in_flight + _in_flight(exchange, account.id),
         }
     )
 
 
-def open_orders(exchange: PaperExchange, account: str) -> tuple[OpenOrder, ...]:
-    """List the orders of an account that stand in a book: others', which never fill, and ours."""
+def open_orders(exchange: PaperExchange, account: str) -> tuple[SeenOrder, ...]:
+    """List the orders of an account that stand in a book: others', which never fill, and ours.
+
+    Those of others bear no name: they are the snapshot's.
+    """
+    others = exchange.accounts[account].open_orders
     ours = tuple(
-        OpenOrder(
+        SeenOrder(
             instrument=row.intent.instrument,
             side=row.intent.side,
             quantity=row.left,
             price=row.intent.limit_price,
             reduce_only=row.intent.reduce_only,
+            client_id=row.intent.client_id,
         )
         for row in exchange.records.values()
         if isinstance(row, OrderRecord) and row.intent.account == account and not row.ended
     )
-    return exchange.accounts[account].open_orders + ours
+    return (
+        *(SeenOrder.model_validate({**row.model_dump(), "client_id": ""}) for row in others),
+        *ours,
+    )
 
 
 def _in_flight(exchange: PaperExchange, account: str) -> tuple[InFlight, ...]:

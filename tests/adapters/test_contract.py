@@ -16,7 +16,7 @@ from allocator.models.intents import (
     Unknown,
     Unsure,
 )
-from tests.adapters.contract_subjects import SUBJECTS, Subject, Venues, ago
+from tests.adapters.contract_subjects import ID, SUBJECTS, Subject, Venues, ago
 
 
 @pytest.fixture(params=SUBJECTS, ids=[row.__name__ for row in SUBJECTS])
@@ -204,5 +204,17 @@ def test_c15_reduce_only_never_adds(subject: Subject) -> None:
         outcome = await venue.submit(adding)
         assert isinstance(outcome, Rejected)
         assert (await venue.read()).position(subject.instrument) == held
+
+    subject.run(work)
+
+
+def test_c20_an_open_order_bears_the_client_id_of_its_intent(subject: Subject) -> None:
+    async def work(venues: Venues) -> None:
+        venue = venues[subject.source]
+        ids = [ID, ID[::-1]]
+        for id_ in ids:
+            assert isinstance(await venue.submit(subject.resting(client_id=id_)), Ack)
+        reading = await venue.read()
+        assert sorted(str(row.client_id) for row in reading.open_orders) == sorted(ids)
 
     subject.run(work)

@@ -318,6 +318,49 @@ def test_c19_an_order_is_signed_as_the_venue_says(played: Played) -> None:
     assert [row.signed for row in played.said()] == [True] * 4
 
 
+def test_c20_an_open_order_bears_the_client_id_of_its_intent(played: Played) -> None:
+    assert isinstance(played.submit(played.recorded.intent(style="post_only")), Ack)
+    (said,) = played.said()
+    assert said.client_id == KEY
+    assert names(played, played.recorded.named) == [KEY]
+
+
+@pytest.mark.parametrize("name", ["web", "t-short", "0x12", f"{KEY}0", KEY.upper(), "n" * 300])
+def test_a_name_that_is_none_of_ours_is_told_as_it_is(played: Played, name: str) -> None:
+    assert names(played, name) == [name[:200]]
+
+
+@pytest.mark.parametrize("name", ["", None])
+def test_an_order_that_bears_no_name_is_told_to_bear_none(played: Played, name: str | None) -> None:
+    assert names(played, name) == [""]
+
+
+def test_a_name_that_is_left_out_is_not_told(played: Played) -> None:
+    ((row, listed),) = played.recorded.standing(LEFT_OUT).items()
+    played.answer(row, without(listed))
+    reading = played.venue(lambda venue: venue.read())
+    assert [row.client_id for row in reading.open_orders] == [None]
+
+
+LEFT_OUT = "left out"
+
+
+def without(answer: Any) -> Any:
+    """Leave out whatever is said to be."""
+    if isinstance(answer, list):
+        return [without(row) for row in answer]
+    if not isinstance(answer, dict):
+        return answer
+    return {key: without(value) for key, value in answer.items() if value != LEFT_OUT}
+
+
+def names(played: Played, name: str | None) -> list[str | None]:
+    """Read the client ids of what stands, of one order that the venue calls by a name."""
+    played.replay.table |= played.recorded.standing(name)
+    reading = played.venue(lambda venue: venue.read())
+    return [row.client_id for row in reading.open_orders]
+
+
 def test_only_a_code_of_the_table_is_a_rejection(played: Played) -> None:
     played.answer(played.recorded.order, BROKEN)
     assert isinstance(played.submit(played.recorded.intent()), Unknown)

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from allocator.adapters.paper import Fault
 from allocator.execution.history import History
-from allocator.models.account import OpenOrder
+from allocator.models.account import SeenOrder
 from allocator.models.errors import RefusedError
 from allocator.models.intents import OrderIntent
 from tests.execution.book import (
@@ -235,7 +235,7 @@ def test_orders_of_others_count_as_they_stand_when_the_plan_begins(
     read = desk.venues["a"].read
 
     async def later() -> Any:
-        stand = (OpenOrder.model_validate(other),) if came else ()
+        stand = (SeenOrder.model_validate(other),) if came else ()
         return (await read()).model_copy(update={"open_orders": stand})
 
     desk.venues["a"].read = later  # type: ignore[method-assign]
@@ -248,31 +248,31 @@ def test_orders_of_others_count_as_they_stand_when_the_plan_begins(
 def test_orders_that_come_while_a_plan_goes_on_count_unless_they_are_its_own(
     lite: Engine, whose: str, *, counts: bool
 ) -> None:
-    """A reading says of no order whose it is, and shows what has ended for as long as it lags.
+    """A reading without names shows what has ended for as long as it lags.
 
     What stands where ours did after that is another's, the same as ours though it is.
     """
     desk = Desk.open(lite, mandate=SLICED)
     desk.controls = wide(position_value=Decimal(70_000))
     read, lag = desk.venues["a"].read, timedelta(seconds=3)
-    other = OpenOrder.model_validate(
+    other = SeenOrder.model_validate(
         {"instrument": BTC_A, "side": "buy", "quantity": "5", "price": "40000"}
     )
 
-    def stand() -> tuple[OpenOrder, ...]:
+    def stand() -> tuple[SeenOrder, ...]:
         history = History(lite)
         plans = [row.plan_hash for row in history.cycles() if row.plan_hash is not None]
         rows = [row for name in plans for row in history.attempts(name) if row.final]
         last = rows[-1:] if whose == "ours" else rows[:1]
         if whose == "other":
             return (other,) if last else ()
-        out = list[OpenOrder]()
+        out = list[SeenOrder]()
         for row in last:
             assert isinstance(row.intent, OrderIntent)
             assert row.stepped_at is not None
             if (desk.clock.now() - row.stepped_at <= lag) is (whose == "ours"):
                 mine = {key: getattr(row.intent, key) for key in ("instrument", "side", "quantity")}
-                out.append(OpenOrder(**mine, price=row.intent.limit_price))
+                out.append(SeenOrder(**mine, price=row.intent.limit_price))
         return tuple(out)
 
     async def later() -> Any:
@@ -301,7 +301,7 @@ def test_an_order_that_stood_before_the_plan_is_no_order_of_the_plan(
 
     async def later() -> Any:
         quantity = left if desk.exchange.received else "0.2"
-        stand = (OpenOrder.model_validate({**other, "quantity": quantity}),)
+        stand = (SeenOrder.model_validate({**other, "quantity": quantity}),)
         return (await read()).model_copy(update={"open_orders": stand})
 
     desk.venues["a"].read = later  # type: ignore[method-assign]

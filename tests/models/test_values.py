@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from allocator.models.account import Balance, Margin, Position
-from allocator.models.base import Num, plain
+from allocator.models.account import Account, Balance, Margin, OpenOrder, Position, SeenOrder
+from allocator.models.base import Num, json_value, plain
 from allocator.models.canonical import canonical_json, snapshot_data, snapshot_hash
+from allocator.models.intents import AccountReading
 from allocator.models.mandate import Limit, Scope
 from allocator.models.market import Asset, Instrument, Tier, convexity_problems
 from allocator.models.snapshot import Snapshot
@@ -137,3 +138,33 @@ def test_that_an_account_was_read_leaves_the_hash_of_its_snapshot_as_it_was() ->
     other = start.model_copy(update={"accounts": (lost, *start.accounts[1:])})
     assert snapshot_hash(other) != snapshot_hash(start)
     assert Snapshot.model_validate(snapshot_data(other)).account[lost.id].unread
+
+
+ROW = {"instrument": "x:BTC/USDT:USDT", "side": "buy", "quantity": "0.1", "price": "40000"}
+
+
+def test_no_account_of_a_snapshot_tells_the_name_of_an_order() -> None:
+    """Else two books of which the same plan is right would differ, and by what nobody plans."""
+    start = snapshot().accounts[0]
+    seen = SeenOrder.model_validate({**ROW, "client_id": "x-web-1"})
+    named = Account.model_validate({**dict(start), "open_orders": (seen,)})
+    assert named == Account.model_validate({**dict(start), "open_orders": [ROW]})
+    assert [type(row) for row in named.open_orders] == [OpenOrder]
+    with pytest.raises(ValidationError, match="client_id"):
+        Account.model_validate({**dict(start), "open_orders": [{**ROW, "client_id": "x"}]})
+
+
+@pytest.mark.parametrize("name", [None, "", "x-web-1"])
+def test_a_reading_keeps_the_name_of_an_order_and_writes_none_that_is_not_told(
+    name: str | None,
+) -> None:
+    data = {"account": "a", "at": "2026-11-20T08:00:00Z", "complete": True, "open_orders": [ROW]}
+    before = json_value(AccountReading.model_validate(data))
+    seen = SeenOrder.model_validate({**ROW, "client_id": name})
+    reading = AccountReading.model_validate({**data, "open_orders": [seen]})
+    told = json_value(reading)
+    assert AccountReading.model_validate(told) == reading
+    assert (told == before) is (name is None)
+    assert set(told["open_orders"][0]) - set(before["open_orders"][0]) == (
+        set[str]() if name is None else {"client_id"}
+    )

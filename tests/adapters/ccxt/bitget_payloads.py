@@ -239,6 +239,8 @@ RECORDED = Recorded(
             order(clientOid=key, orderId="121211212122", state="live", baseVolume="0")
         )
     },
+    named="0123456789abcdef0123456789abcdef",
+    standing=lambda name: {f"GET {MIX}/order/orders-pending": listed(order(clientOid=name))},
     transferred=_moved,
     fees={"USDT": "0.011387072"},
     step_quantity="0.0120005",

@@ -219,6 +219,8 @@ RECORDED = Recorded(
     ),
     found=_filled,
     resting=lambda key: {NAMED: order(text=text_id(key))},
+    named="t-aerukz4jvpg66ajdivtytk6n54",
+    standing=lambda name: {f"GET {FUTURES}/orders": [order(text=name)]},
     transferred=lambda key: {
         f"GET {FUTURES}/account_book": [
             {"time": 1790000002.5, "change": "-0.1", "balance": "9.9", "type": "dnw", "id": "9"}

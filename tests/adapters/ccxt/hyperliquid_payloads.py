@@ -173,6 +173,8 @@ RECORDED = Recorded(
         ],
     },
     resting=lambda key: {f"{INFO}#orderStatus": status("open", tif="Alo")},
+    named=NAME,
+    standing=lambda name: {f"{INFO}#frontendOpenOrders": [order(cloid=name)]},
     fees={"USDC": "0.25"},
     step_quantity="0.0120005",
     market="0",

@@ -257,6 +257,8 @@ RECORDED = Recorded(
     ),
     found=found,
     resting=lambda key: {f"GET {V3}/openorders": ok(openOrders=[open_order()])},
+    named=NAME,
+    standing=lambda name: {f"GET {V3}/openorders": ok(openOrders=[open_order(cliOrdId=name)])},
     fees={"USD": "0.1897"},
     step_quantity="0.00905",
     market="PF_XBTUSD",

@@ -246,6 +246,8 @@ RECORDED = Recorded(
     ),
     found=found,
     resting=resting,
+    named="0123456789abcdef0123456789abcdef",
+    standing=lambda name: {f"GET {V1}/orders": listed(order(clientOid=name))},
     fees={"USDT": "0.6982632"},
     step_quantity="12.5",
     market="XBTUSDTM",

@@ -273,6 +273,8 @@ RECORDED = Recorded(
     ),
     found=filled,
     resting=lambda key: {f"GET {P}/um/order": order(clientOrderId=key)},
+    named="0123456789abcdef0123456789abcdef",
+    standing=lambda name: {f"GET {P}/um/openOrders": [order(clientOrderId=name)]},
     transferred=lambda key: {"GET /sapi/v1/asset/transfer": moved()},
     fees={"USDT": "0.02532"},
     step_quantity="0.0030001",

@@ -56,6 +56,9 @@ class Recorded:
         Rows of the writes, of the look-up of an order, and of a read of the account.
     found, resting
         What a look-up of the order with this client id is answered when it was filled, or stands.
+    named, standing
+        What the venue calls an order with the client id `KEY`, and what its list of open orders
+        answers when one that is called so stands.
     fees
         What the fills of `found` cost.
     market
@@ -89,6 +92,8 @@ class Recorded:
     refusals: Refusals
     found: Callable[[str], Table]
     resting: Callable[[str], Table]
+    named: str
+    standing: Callable[[object], Table]
     fees: Mapping[str, str]
     step_quantity: str
     market: str

@@ -99,8 +99,8 @@ def test_a_resting_order_is_read_and_cancelled_once(
         assert await venue.submit(resting) == await venue.submit(resting)
         reading = await venue.read()
         assert reading.complete
-        assert [(o.instrument, o.quantity, o.price) for o in reading.open_orders] == [
-            (instrument, resting.quantity, Decimal(63000))
+        assert [(o.instrument, o.quantity, o.price, o.client_id) for o in reading.open_orders] == [
+            (instrument, resting.quantity, Decimal(63000), ID)
         ]
         assert isinstance(await venue.cancel(resting), Ack)
         assert isinstance(await venue.cancel(resting), Rejected)

@@ -9,7 +9,7 @@ import pytest
 
 from allocator.adapters.ccxt import binance_portfolio, binance_reads
 from allocator.adapters.ccxt.place import Place
-from allocator.models.account import OpenOrder
+from allocator.models.account import SeenOrder
 from tests.adapters.ccxt import test_modes
 from tests.adapters.ccxt.portfolio_payloads import order
 
@@ -29,7 +29,7 @@ def unified(rows: list[Any]) -> Place:
     return test_modes.place("binance", "unified", answers)
 
 
-def standing(place: Place) -> tuple[OpenOrder, ...]:
+def standing(place: Place) -> tuple[SeenOrder, ...]:
     reads = binance_portfolio if place.config.wallet == "unified" else binance_reads
     return asyncio.run(reads.open_orders(place))
 

@@ -12,7 +12,7 @@ import pytest
 
 from allocator.adapters.ccxt import binance_reads, kucoin_waiting, okx_waiting
 from allocator.adapters.ccxt.place import Place
-from allocator.models.account import OpenOrder
+from allocator.models.account import SeenOrder
 from allocator.models.errors import VenueError
 from tests.adapters.ccxt import kucoin_payloads as kucoin
 from tests.adapters.ccxt import portfolio_payloads as pm
@@ -29,7 +29,7 @@ CASES = [
     ("BOTH", "sell", True, True),
     ("BOTH", "buy", False, False),
 ]
-Found = tuple[OpenOrder, ...]
+Found = tuple[SeenOrder, ...]
 
 
 def at_wallet(answers: dict[str, Any], wallet: str, **market: Any) -> Place:

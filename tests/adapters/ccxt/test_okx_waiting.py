@@ -9,7 +9,7 @@ import pytest
 from allocator.adapters.ccxt import okx_waiting
 from allocator.adapters.ccxt.failures import RefusalError
 from allocator.adapters.ccxt.place import Place
-from allocator.models.account import OpenOrder
+from allocator.models.account import SeenOrder
 from allocator.models.errors import VenueError
 from tests.adapters.ccxt.test_okx_modes import LINEAR, data, place
 
@@ -24,7 +24,7 @@ ROW = {
 PAIR = {"ordType": "oco", "tpTriggerPx": "70000", "tpOrdPx": "70100"}
 
 
-def read(**changed: Any) -> tuple[tuple[OpenOrder, ...], dict[str, str]]:
+def read(**changed: Any) -> tuple[tuple[SeenOrder, ...], dict[str, str]]:
     row = {**ROW, **changed}
 
     def listed(asked: dict[str, Any]) -> Any:
@@ -60,7 +60,7 @@ def test_the_limit_that_meets_most_is_the_price(
 ) -> None:
     (order,), notes = read(**changed)
     side: Any = changed.get("side", "sell")
-    assert order == OpenOrder(
+    assert order == SeenOrder(
         instrument=LINEAR, side=side, quantity=D("2.5"), price=price, waits=order.waits
     )
     assert notes == {}
