@@ -78,7 +78,7 @@ class Venue(Protocol):
         ...
 
     async def read(self) -> AccountReading:
-        """Read wallets, positions and open orders."""
+        """Read wallets, positions and open orders, these with the client ids that they bear."""
         ...
 
     async def quote(self, instrument: str) -> Quote:
