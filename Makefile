@@ -7,11 +7,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 SOAK_ENV := $(if $(LONG),ALLOCATOR_CRASH_SEEDS=5000 ALLOCATOR_KILLS=1000 ALLOCATOR_CORRIDORS=5000,)
 
 .DEFAULT_GOAL := help
-.PHONY: help run dashboard test check format explanations contract controls doctor soak clean-soak mutants \
+.PHONY: help run dashboard test check format explanations configuration contract controls doctor soak clean-soak mutants \
 	bench wheel lock clean
 
 help: ## Tell what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 run: .venv/run ## Run the whole line once on the bundled loopback exchanges
 	@$(BIN)/allocator demo
@@ -41,6 +41,9 @@ contract: .venv/test ## Run the contract suite and write docs/contract.md anew
 
 doctor: .venv/test ## Write docs/doctor.md anew
 	@PYTHONPATH=. $(BIN)/python docs/write_doctor.py
+
+configuration: .venv/run ## Write docs/configuration.md anew
+	@PYTHONPATH=. $(BIN)/python docs/write_configuration.py
 
 controls: .venv/run ## Write docs/controls.md anew
 	@PYTHONPATH=. $(BIN)/python docs/write_controls.py

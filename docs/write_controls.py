@@ -23,9 +23,10 @@ the table in `allocator/risk/table.py`; a test keeps it true.
 
 How to read it:
 
-- **Limit** is the key below `controls:` of the configuration. A limit that is not set blocks. Where
-  the key stands in *italics*, nobody chooses the limit: it is a fact of the instrument, the account
-  or the plan, and any breach blocks.
+- **Limit** is the key below `controls:` of the [configuration](configuration.md#controls). A limit
+  that is not set blocks. Where what stands there is in *italics*, there is no limit to choose: what
+  is measured is a fact of the instrument, the account or the plan, by the keys or commands that are
+  named, and any breach blocks.
 - What is not known blocks as well, and so does what is no number, before anything is compared.
 - **Bound**: `most` and `least` let the limit itself through.
 - **Mends**: what makes a figure no worse passes though its limit is broken, so that a book can be

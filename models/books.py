@@ -32,7 +32,13 @@ class BookConfig(Value):
     accounts
         Its accounts; each account is in one book, and accounts of one login are in one.
     database
-        Its own record.
+        URL of its own record.
+    mandate
+        Its first version.
+    schedules
+        Its own.
+    triggers
+        Its own.
     port
         Where its API and dashboard listen; None: the configuration's port and so many after it
         as books come before.

@@ -34,6 +34,8 @@ class LoginConfig(Value):
 
     Attributes
     ----------
+    venue
+        The exchange, or ``paper``: a venue within the process.
     key, secret, passphrase
         ``file:PATH`` or ``env:NAME``; a passphrase where the venue wants one beside the keys. At
         Hyperliquid `key` is the address of the account and `secret` the key that signs for it.
@@ -79,10 +81,24 @@ class AccountConfig(Value):
 
     Attributes
     ----------
+    id
+        Names it everywhere.
+    login
+        Whose keys read it and act on it.
     wallet
         Which wallet of the login it is; ``unified`` where it has only one.
+    owner
+        Whose money it holds: limits may add up what one owner has at a venue, and positions move
+        between accounts of one owner alone.
+    control_group
+        Accounts that must not trade with each other, and that limits may add up; None: those of the
+        owner.
     instruments
         Symbols it may trade, without the venue's prefix, as ccxt writes them.
+    order_budget
+        Most orders of one plan in it; None: any number.
+    ring_fenced
+        Units by asset that are left where they are, and count in no equity.
     live
         Whether orders may be sent in live mode.
     """
@@ -105,6 +121,8 @@ class AddressConfig(Value):
     ----------
     network
         The network, as the sending venue names it.
+    address
+        The address itself.
     tag
         Memo or tag, where the network has one.
     """
@@ -115,7 +133,17 @@ class AddressConfig(Value):
 
 
 class AssetConfig(Value):
-    """What no venue tells of an asset."""
+    """What no venue tells of an asset.
+
+    Attributes
+    ----------
+    price
+        Numeraire a unit, fixed; None: as the venues price it.
+    underlying
+        What holding it is exposure to; None: nothing.
+    haircut
+        Fraction of its value that is no collateral; None: as the venue tells it.
+    """
 
     price: Positive | None = None
     underlying: Name | None = None
@@ -127,6 +155,8 @@ class RateConfig(Value):
 
     Attributes
     ----------
+    venue
+        Which venue counts so.
     scope
         Who is counted together: everybody at this address, all accounts of an owner, or a key.
     service
@@ -147,6 +177,12 @@ class GatherConfig(Value):
 
     Attributes
     ----------
+    deadline_s
+        Seconds within which everything is read; what is not is frozen in the snapshot.
+    max_age_s
+        Seconds after which what was read counts as not read.
+    max_clock_skew_s
+        Seconds that a venue's clock may differ from ours.
     status
         By venue: ``follow`` lets its accounts do what it says that they can; ``tell`` only shows
         it and lets it fire triggers; ``ignore`` does not ask. A venue that is not named is
@@ -210,6 +246,43 @@ class Config(Value):
 
     Attributes
     ----------
+    version
+        Of this form of the file.
+    mode
+        ``dry``: nothing can be sent; ``loopback``: to loopback exchanges alone; ``live``: accounts
+        marked live may trade.
+    installation
+        Names the book and whoever leads it: a database belongs to one.
+    database
+        URL of SQLite or PostgreSQL; its password stays in PGPASSWORD or a password file.
+    loopback_url
+        Where the loopback exchanges listen; needed in mode loopback.
+    logins
+        Keys by reference.
+    accounts
+        What is gathered and acted on.
+    assets
+        What no venue tells of them.
+    routes
+        Ways of money between accounts.
+    addresses
+        By id of an on-chain route.
+    moves
+        Which positions may be carried between accounts.
+    rates
+        Bounds of requests in the place of the venues' own.
+    mandate
+        Its first version; later ones are drafted and published.
+    gather
+        Reading.
+    execution
+        Sending.
+    controls
+        Limits of what is sent.
+    approval
+        Who lets a plan go.
+    service
+        What `allocator run` does.
     books
         Several mandates, each over accounts of its own; empty: all accounts are one book.
     """

@@ -32,8 +32,12 @@ class Target(Value):
 
     Attributes
     ----------
+    underlying
+        To what.
     delta
         Signed; in base units or numeraire by `unit`.
+    unit
+        Of `delta` and `band`.
     band
         Half-width around it that is not worth correcting, same unit.
     """
@@ -45,7 +49,21 @@ class Target(Value):
 
 
 class Scope(Value):
-    """Whose positions a limit adds up; exactly one of the documented forms."""
+    """Whose positions a limit adds up: one key, or owner and venue together.
+
+    Attributes
+    ----------
+    account
+        One account; needs the limit's `source`.
+    owner
+        With `venue`: what one owner has there.
+    venue
+        Alone: everything there.
+    control_group
+        The accounts of a group.
+    portfolio
+        The whole book.
+    """
 
     account: Name | None = None
     owner: Name | None = None
@@ -71,7 +89,19 @@ class Scope(Value):
 
 
 class Selector(Value):
-    """Which instruments a limit measures; every key that is set must match."""
+    """Which instruments a limit measures; every key that is set must match.
+
+    Attributes
+    ----------
+    any
+        All of them.
+    underlying
+        Those of an underlying.
+    instrument
+        One, with its venue's prefix.
+    asset
+        Of equity and transfers: one asset.
+    """
 
     any: Literal[True] | None = None
     underlying: Name | None = None
@@ -84,6 +114,15 @@ class Limit(Value):
 
     Attributes
     ----------
+    id
+        Names it in plans and alerts.
+    measure
+        Notionals are by mark; `orders`, `turnover` and `transfer_out` are of the plan
+        alone.
+    of
+        What is measured.
+    scope
+        Whose is added up.
     max, min
         Numeraire for notionals, turnover, transfers and equity; contracts for quantity;
         a ratio for leverage; a count for orders. `min` is for equity alone.
@@ -135,6 +174,8 @@ class Stress(Value):
 
     Attributes
     ----------
+    id
+        Names it in plans.
     prices
         Fraction by underlying, above -1.
     """
@@ -158,7 +199,7 @@ class Policy(Value):
     Attributes
     ----------
     risk_aversion
-        1/numeraire.
+        Weight of the variance of what is off its target, 1/numeraire; 0: the band alone counts.
     horizon_h
         Hours over which costs are counted.
     band_penalty
@@ -172,13 +213,19 @@ class Policy(Value):
     margin_buffer
         Fraction of maintenance margin to keep on top of it.
     max_slice
-        Numeraire a slice.
+        Numeraire a slice; 0: orders are sent whole.
     collar_bps
         Basis points around mark that a limit price may reach.
+    transfers, moves
+        Whether plans may send money, and move positions.
+    risk
+        Volatility and correlation of the underlyings.
     alpha
         Expected return over the horizon, by instrument.
     venue_risk
         Expected loss rate a year, by venue.
+    stress
+        Shocks that every account has to survive.
     infeasible
         What to do when something stays broken: the best repair, or nothing.
     """
@@ -204,7 +251,19 @@ class Policy(Value):
 
 
 class Mandate(Value):
-    """Targets, limits and policy of one book."""
+    """Targets, limits and policy of one book.
+
+    Attributes
+    ----------
+    targets
+        Exposure that is wanted, by underlying.
+    targets_default
+        Of an underlying without a target: what is held stays, or goes to zero.
+    limits
+        What must not be exceeded.
+    policy
+        Costs, buffers and switches.
+    """
 
     targets: tuple[Target, ...] = ()
     targets_default: Literal["hold", "zero"] = "hold"

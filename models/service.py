@@ -43,6 +43,8 @@ class Schedule(Value):
 
     Attributes
     ----------
+    id
+        Names it; no trigger may share it.
     cron
         Five fields, UTC: minute, hour, day, month, day of week (0 and 7: Sunday). One of the two
         day fields is a star: of two, crontab takes a day that is either, and not both.
@@ -89,6 +91,8 @@ class TriggerRule(Value):
 
     Attributes
     ----------
+    id
+        Names it; no schedule may share it.
     on
         drift: numeraire beyond an underlying's band; margin_ratio, liquidation_distance (fraction
         of price): of an account; pnl: numeraire since midnight UTC, of the book; drawdown:
@@ -176,6 +180,10 @@ class HistoryConfig(Value):
 
     Attributes
     ----------
+    folder
+        Where marks are kept.
+    keep_days
+        Days after which marks go.
     anchors
         File to which the head of the audit is appended after every cycle; None: `audit-heads` in
         the folder. It guards against whoever can write the database and not this file.
@@ -228,6 +236,10 @@ class HttpConfig(Value):
 
     Attributes
     ----------
+    host
+        Address to listen on.
+    port
+        Port; 0 picks a free one.
     origin
         Scheme, host and port by which browsers reach it; None: ``http://host:port``.
     """
@@ -242,6 +254,18 @@ class ServiceConfig(Value):
 
     Attributes
     ----------
+    schedules
+        When cycles are due.
+    triggers
+        What starts a cycle between them.
+    alerts
+        Who is told.
+    history
+        Marks and heads of the audit.
+    keep
+        What the database keeps.
+    http
+        Where API and dashboard listen.
     poll_s
         Seconds between two marks of the monitor; 0: no monitor, and no triggers.
     retry_s

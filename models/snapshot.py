@@ -20,8 +20,15 @@ class Route(Value):
 
     Attributes
     ----------
+    id
+        Names it in plans, and among the addresses.
     source, target
         Accounts; ``from`` and ``to`` in files.
+    asset
+        What it carries.
+    kind
+        ``internal``: within a venue; ``onchain``: a withdrawal to an address; ``settlement``: by an
+        agreement between venues.
     fee
         Asset units, charged to the sender on top of the amount.
     rate
@@ -30,6 +37,8 @@ class Route(Value):
         Bounds and multiple of the amount, asset units; max None: none; step 0: any.
     latency_s
         Seconds until arrival.
+    enabled
+        Whether plans may use it.
     """
 
     id: Name
@@ -53,6 +62,8 @@ class MoveRule(Value):
     ----------
     source, target
         Accounts; ``from`` and ``to`` in files.
+    instrument
+        Whose position, with the venue's prefix.
     fee
         Numeraire a move, paid by the sender.
     max_notional

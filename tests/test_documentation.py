@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from allocator.models.config import Config
+
 ROOT = Path(__file__).resolve().parent.parent
 PATHS = re.compile(r"scenarios/[\w-]+\.yaml")
 WRITTEN = [ROOT / "README.md", *sorted((ROOT / "allocator").rglob("*.py"))]
@@ -47,6 +49,20 @@ def test_the_page_of_explanations_is_what_the_scenarios_come_to() -> None:
 def test_the_page_of_controls_is_the_table_that_the_executor_goes_by() -> None:
     module = script("write_controls")
     assert module.PAGE.read_text() == module.page()
+
+
+def test_the_page_of_the_configuration_is_what_the_values_say_of_themselves() -> None:
+    module = script("write_configuration")
+    assert module.PAGE.read_text() == module.page()
+
+
+def test_every_key_of_the_configuration_has_its_words() -> None:
+    module = script("write_configuration")
+    sections: list[tuple[str, Any]] = list(module.sections(Config))
+    assert len(sections) > 20
+    for path, kind in sections:
+        told = [name for names, _ in module.groups_of(kind) for name in names]
+        assert sorted(told) == sorted(kind.model_fields), path
 
 
 def test_the_page_of_the_doctor_is_what_the_command_says() -> None:

@@ -35,6 +35,13 @@ from allocator.service.monitor.memory import Memory
 from allocator.service.words import Words
 from allocator.verify import verify
 
+EXCHANGES = "aiohttp", "ccxt"
+SERVICE = (
+    "apprise", "apscheduler", "duckdb", "fastapi", "polars", "prometheus_client", "structlog",
+    "uvicorn",
+)  # fmt: skip
+"""Packages of the extras `exchanges` and `service`, as they are imported."""
+
 if TYPE_CHECKING:
     from allocator.adapters.ccxt.budgets import Budgets
 
@@ -90,9 +97,23 @@ def need_exchanges() -> None:
     ConfigError
         When it is not.
     """
-    for name in ("aiohttp", "ccxt"):
+    for name in EXCHANGES:
         if find_spec(name) is None:
             raise ConfigError(f"{name} is not installed: pip install 'allocator[exchanges]'")
+
+
+def need_service() -> None:
+    """Check that what `allocator run` stands on is installed, the exchange client included.
+
+    Raises
+    ------
+    ConfigError
+        When something is not.
+    """
+    for name in (*EXCHANGES, *SERVICE):
+        if find_spec(name) is None:
+            remedy = "pip install 'allocator[exchanges,service]'"
+            raise ConfigError(f"{name} is not installed: {remedy}")
 
 
 @asynccontextmanager

@@ -22,7 +22,7 @@ from allocator.execution.report import Progress
 from allocator.models.config import Config
 from allocator.models.errors import RefusedError
 from allocator.service import loopback
-from allocator.service.bootstrap import need_exchanges, open_desk, read_config
+from allocator.service.bootstrap import need_exchanges, need_service, open_desk, read_config
 from allocator.service.cycle import Outcome, Step, run_cycle
 
 OPERATOR = "demo operator"
@@ -152,11 +152,14 @@ def serve(state: Path, *, port: int, tell: Callable[[str, str], None], reset: bo
 
     Raises
     ------
+    ConfigError
+        When what the service stands on is not installed: nothing is touched.
     RefusedError
         When another run is under way in this folder: nothing is touched.
     FileError
         When the configuration has mistakes: nothing is started.
     """
+    need_service()
     with _started(state, reset=reset) as (path, exchanges):
         config = configuration(path, exchanges.url)
         http = config.service.http.model_copy(update={"host": "127.0.0.1", "port": port})

@@ -22,6 +22,25 @@ def test_installed_exchange_client_is_found() -> None:
     bootstrap.need_exchanges()
 
 
+@pytest.mark.parametrize("command", [["run", "-c", "config.yaml"], ["demo", "--serve"]])
+def test_missing_parts_of_the_service_are_named_with_their_remedy(
+    command: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["init", "."]) == 0
+    monkeypatch.setattr(bootstrap, "find_spec", lambda name: None)
+    assert run(command) == 2
+    assert "pip install 'allocator[exchanges,service]'" in capsys.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ["config.yaml"]
+
+
+def test_installed_service_is_found() -> None:
+    bootstrap.need_service()
+
+
 def test_record_is_the_same_wherever_a_command_is_typed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -34,7 +34,11 @@ def demo(
     ] = DEFAULT_STATE,
     reset: Annotated[bool, typer.Option("--reset", help="Begin with fresh exchanges.")] = False,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Leave the exchanges up, to gather from them.")
+        bool,
+        typer.Option(
+            "--keep",
+            help="Leave the exchanges up, to gather from them; the next run without it ends them.",
+        ),
     ] = False,
     serve: Annotated[
         bool, typer.Option("--serve", help="Stay up as a service, with its dashboard.")

@@ -30,6 +30,9 @@ PlanArgument = Annotated[
 DetailedOption = Annotated[
     bool, typer.Option("--detailed-exitcode", help="End with 3 if there is something to do.")
 ]
+DifferingOption = Annotated[
+    bool, typer.Option("--detailed-exitcode", help="End with 3 if the plans differ.")
+]
 PresetOption = Annotated[
     str | None, typer.Option(help="Spread orders by a rule, such as net_liq.", show_default=False)
 ]
@@ -130,7 +133,7 @@ def diff(
     after: Annotated[Path, typer.Argument(help="Another one.", show_default=False)],
     *,
     output: OutputOption = Format.TABLE,
-    detailed_exitcode: DetailedOption = False,
+    detailed_exitcode: DifferingOption = False,
 ) -> None:
     """Compare two plans: actions and figures that differ.
 

@@ -38,10 +38,11 @@ HISTORY_HELP = """Read the record: cycles, their requests, and whether anybody r
 Example: allocator history -d sqlite:///var/demo/journal.db
 Example: allocator history -d sqlite:///var/demo/journal.db show 1
 """
-DB_HELP = """Bring the database to this release's schema.
+DB_HELP = """Look after the database: its schema, whose it is, backup and restore.
 
 \b
 Example: allocator db upgrade -d sqlite:///var/allocator.db
+Example: allocator db backup var/backup.db -c config.yaml
 """
 
 history = typer.Typer(add_completion=False, invoke_without_command=True, help=HISTORY_HELP)

@@ -20,7 +20,13 @@ from allocator.service.cli.output import (
 if TYPE_CHECKING:
     from allocator.models.plan import Plan
 
-app = typer.Typer(no_args_is_help=True, help="Resolve and run scenario files.")
+HELP = """Resolve and run scenario files.
+
+\b
+Example: allocator scenario run scenarios/*.yaml
+"""
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=HELP)
 
 COLUMNS = ("scenario", "status", "actions", "total", "saving", "gap", "worst margin", "verdict")
 

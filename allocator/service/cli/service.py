@@ -61,7 +61,9 @@ def run(
     Example: allocator run -c config.yaml
     """  # noqa: D301
     from allocator.models.errors import RefusedError
+    from allocator.service.bootstrap import need_service
 
+    need_service()
     loaded = _loaded(config, whole=True)
     if shadow:
         loaded = loaded.model_copy(update={"mode": "dry"})

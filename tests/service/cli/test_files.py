@@ -50,12 +50,20 @@ def test_every_command_has_help_with_an_example(
     name: str = entry.name  # type: ignore[attr-defined]
     assert run([name, "--help"]) == 0
     shown = capsys.readouterr().out
+    assert "--install-completion" not in shown
+    assert "Example: allocator " in shown
     if name == "scenario":
         for inner in ("resolve", "run"):
             assert run([name, inner, "--help"]) == 0
             assert f"Example: allocator scenario {inner}" in capsys.readouterr().out
     else:
         assert f"Example: allocator {name}" in shown
+
+
+def test_diff_says_what_its_detailed_exit_code_tells(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["diff", "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "End with 3 if the plans differ" in shown
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
