@@ -103,7 +103,9 @@ def test_a_switch_is_renewed_once_however_many_wait(lite: Engine) -> None:
     assert asked == [10]
 
 
-QUICK = RESTING.model_copy(update={"poll_s": Decimal("0.01"), "post_only_tries": 1})
+QUICK = RESTING.model_copy(
+    update={"poll_s": Decimal("0.01"), "post_only_tries": 1, "order_timeout_s": Decimal(240)}
+)
 
 
 @pytest.mark.parametrize("call", ["read", "quote", "submit", "find"])
