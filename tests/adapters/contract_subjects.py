@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +19,7 @@ from allocator.models.intents import (
 )
 from allocator.models.snapshot import Snapshot
 from allocator.ports import Venue
+from tests.adapters.times import HastyClock
 
 Venues = Mapping[str, Venue]
 
@@ -28,16 +28,6 @@ Work = Callable[[Venues], Awaitable[None]]
 
 
 ID = "0123456789abcdef0123456789abcdef"
-
-
-class HastyClock:
-    """The time as it is; waits are left out, for a loopback exchange shows at once what it did."""
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(0)
 
 
 @dataclass(frozen=True)
@@ -75,10 +65,6 @@ class Subject:
             asset="USDT",
             amount=Decimal(amount),
         )
-
-
-def ago(seconds: float = 5) -> datetime:
-    return datetime.now(UTC) - timedelta(seconds=seconds)
 
 
 PAPER = {

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -16,7 +15,8 @@ from allocator.models.intents import (
     Unknown,
     Unsure,
 )
-from tests.adapters.contract_subjects import ID, SUBJECTS, Subject, Venues, ago
+from tests.adapters.contract_subjects import ID, SUBJECTS, Subject, Venues
+from tests.adapters.times import ago, now
 
 
 @pytest.fixture(params=SUBJECTS, ids=[row.__name__ for row in SUBJECTS])
@@ -45,7 +45,7 @@ def test_c02_what_was_never_sent_is_absent_at_the_venues_time(subject: Subject) 
         for intent in (subject.order(), subject.transfer()):
             absent = await venues[subject.source].find(intent, ago())
             assert isinstance(absent, AbsentNow)
-            assert abs((absent.venue_time - datetime.now(UTC)).total_seconds()) < 5
+            assert abs((absent.venue_time - now()).total_seconds()) < 5
 
     subject.run(work)
 

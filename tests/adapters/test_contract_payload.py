@@ -6,7 +6,6 @@ wallet and arrives in another) is not proved by payloads, and has no case here.
 
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -39,7 +38,7 @@ from tests.adapters.ccxt.recorded import KEY, Recorded, playing
 from tests.adapters.ccxt.replay import BROKEN, Answer, Replay
 from tests.adapters.ccxt.unable import Attempt, refused_and_named
 from tests.adapters.ccxt.wording import READERS, Wording
-from tests.adapters.contract_subjects import ago
+from tests.adapters.times import ago, now
 
 RECORDED = {
     row.name or row.venue: row
@@ -143,7 +142,7 @@ def test_c02_what_was_never_sent_is_absent_at_the_venues_time(played: Played) ->
             assert isinstance(absent, Unsure)
             continue
         assert isinstance(absent, AbsentNow)
-        assert abs((absent.venue_time - datetime.now(UTC)).total_seconds()) < 5
+        assert abs((absent.venue_time - now()).total_seconds()) < 5
 
 
 def test_c03_a_resting_order_sent_again_is_one_order(played: Played) -> None:

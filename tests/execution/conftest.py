@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, make_url, text
 
 from allocator.execution.database import connect
 from allocator.execution.journal import Journal
@@ -16,7 +16,7 @@ from tests.execution.book import START, JumpingClock
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
-    """A PostgreSQL server of this test run alone.
+    """A PostgreSQL server of this test run alone, which a loaded machine may be slow to reach.
 
     Not in pytest's own folder: run by root the server is another user's, and the next test run that
     begins takes that folder from everybody else, under the server's feet.
@@ -34,7 +34,8 @@ def postgres_url() -> Iterator[str]:
         except Exception as error:  # noqa: BLE001 - whatever stands against a server here
             pytest.skip(f"no PostgreSQL server could be started: {error}")
     with folder:
-        yield server.get_uri()
+        patient = make_url(server.get_uri()).update_query_dict({"connect_timeout": "60"})
+        yield patient.render_as_string(hide_password=False)
         server.cleanup()
 
 

@@ -19,6 +19,8 @@ from allocator.models.errors import StaleError
 from allocator.risk.breaker import Breaker
 from tests.execution.book import JumpingClock
 
+PATIENCE_S = 60
+
 
 @contextmanager
 def at_first_read(act: Callable[[], None]) -> Iterator[None]:
@@ -64,12 +66,12 @@ def test_whoever_verifies_keeps_nobody_from_halting(lite: Engine) -> None:
 
     def hold() -> None:
         reads.set()
-        ends.wait(60)
+        ends.wait(PATIENCE_S)
 
     with at_first_read(hold):
         reader = threading.Thread(target=verify)
         reader.start()
-        assert reads.wait(60)
+        assert reads.wait(PATIENCE_S)
         try:
             state = office.trip("global", Breaker.HALTED, "odd prices", "ann")
         finally:
@@ -99,7 +101,7 @@ def test_a_copy_lets_everybody_write_between_its_steps(large: Path, tmp_path: Pa
                 other.commit()
             written += 1
 
-    copy_database(large, target, pages=10, watch=write)
+    copy_database(large, target, pages=10, held_s=PATIENCE_S, watch=write)
     assert written == BEGINNINGS - 1
     assert rows(target, "t") == 200 + written
 
@@ -116,7 +118,7 @@ def test_a_copy_gets_through_although_somebody_writes_all_the_time(
             other.commit()
         written += 1
 
-    copy_database(large, target, pages=10, watch=write)
+    copy_database(large, target, pages=10, held_s=PATIENCE_S, watch=write)
     assert rows(target, "t") == 200 + written
     with closing(sqlite3.connect(target)) as copy:
         assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)

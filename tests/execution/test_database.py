@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import StatementError
 from sqlmodel import Session
@@ -54,7 +54,7 @@ def test_a_url_says_how_long_a_lock_is_waited_for(tmp_path: Path) -> None:
 
 
 def test_no_connection_waits_for_a_server_that_is_gone(postgres_url: str) -> None:
-    engine = connect(postgres_url)
+    engine = connect(str(make_url(postgres_url).difference_update_query(["connect_timeout"])))
     patient = connect(str(engine.url.update_query_dict({"connect_timeout": "60"})))
     for made, first_s in ((engine, "5"), (patient, "60")):
         with made.connect() as connection:

@@ -7,13 +7,28 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from allocator.service import loopback
+from allocator.service.anchors import Anchors
+from allocator.service.http.readiness import Readiness
 from tests.adapters.ccxt.conftest import emulator
 from tests.execution.conftest import engine, journal, lite, new_journal, postgres_url
 from tests.service.browsing import chromium, serving
 from tests.service.rooms import Room
 from tests.service.sites import Place
 
+PATIENCE_S = 60
+"""How long these tests wait for a disk, a database or a process that is late."""
+
 __all__ = ["emulator", "engine", "journal", "lite", "new_journal", "postgres_url"]
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let only what hangs be given up, not what is slow; a test may ask for less by itself."""
+    monkeypatch.setitem(Anchors.__init__.__kwdefaults__, "patience_s", PATIENCE_S)
+    monkeypatch.setattr(loopback, "START_TIMEOUT_S", float(PATIENCE_S))
+    monkeypatch.setattr(loopback, "STOP_TIMEOUT_S", float(PATIENCE_S))
+    monkeypatch.setattr(Readiness.__init__, "__defaults__", (PATIENCE_S,))
 
 
 @pytest.fixture

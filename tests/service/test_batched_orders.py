@@ -19,7 +19,7 @@ from allocator.models.config import Config
 from allocator.models.mandate import Mandate
 from allocator.models.snapshot import Snapshot
 from allocator.service.clock import SystemClock
-from tests.adapters.ccxt.conftest import okx_config
+from tests.adapters.ccxt.conftest import okx_config, patient
 from tests.execution.book import plan
 from tests.execution.desk import let_through
 from tests.execution.limits import NOBODY, wide
@@ -66,7 +66,7 @@ async def carried_out(config: Config, engine: Engine) -> ExecutionReport:
 def test_two_legs_of_one_account_go_in_one_request(
     lite: Engine, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = Config.model_validate(okx_config(emulator.base_url, monkeypatch))
+    config = patient(Config.model_validate(okx_config(emulator.base_url, monkeypatch)))
     report = asyncio.run(carried_out(config, lite))
     assert report.status == "done", report
     log: Any = emulator.admin("GET", "requests")

@@ -73,7 +73,8 @@ def configuration(emulator: Emulator, folder: Path) -> dict[str, Any]:
                          "correlation": [["BTC", "ETH", "0.8"]]},
             },
         },
-        "execution": {"order_timeout_s": 5, "transfer_timeout_s": 60, "poll_s": "0.05"},
+        "gather": {"deadline_s": 120},
+        "execution": {"order_timeout_s": 60, "transfer_timeout_s": 60, "poll_s": "0.05"},
     }  # fmt: skip
 
 

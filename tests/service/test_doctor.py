@@ -49,7 +49,7 @@ def emulator(told: None) -> Iterator[Emulator]:
 
 
 def settings(base_url: str, *venues: str) -> Config:
-    data: dict[str, Any] = configuration(1, base_url, 20)
+    data: dict[str, Any] = configuration(1, base_url, 120)
     mine = [f"{venue}-000" for venue in venues or KINDS]
     data["logins"] = {name: row for name, row in data["logins"].items() if name in mine}
     data["accounts"] = [row for row in data["accounts"] if row["id"] in mine]

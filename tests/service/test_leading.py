@@ -41,7 +41,7 @@ def test_an_instance_whose_connections_are_all_in_use_tries_again(
         service.stop()
         await leading
 
-    asyncio.run(asyncio.wait_for(go(), 60))
+    asyncio.run(asyncio.wait_for(go(), 240))
     narrow.dispose()
 
 
@@ -78,7 +78,7 @@ def test_leads_that_break_off_at_once_are_told_as_no_lead(
         service.stop()
         await leading
 
-    asyncio.run(asyncio.wait_for(go(), 60))
+    asyncio.run(asyncio.wait_for(go(), 240))
     assert sorted(taken.titles[2:]) == [
         "desk: no instance can lead: that is over",
         "desk: the scheduler ticks again",

@@ -71,8 +71,8 @@ def path(tmp_path: Path, emulator: Emulator) -> Path:
                 "venue_risk": {"okx": "0.01"},
             },
         },
-        "gather": {"deadline_s": 20},
-        "execution": {"order_timeout_s": 10, "poll_s": "0.05"},
+        "gather": {"deadline_s": 120},
+        "execution": {"order_timeout_s": 60, "poll_s": "0.05"},
     }
     written = tmp_path / "config.yaml"
     written.write_text(json.dumps(data))

@@ -68,7 +68,7 @@ def test_a_page_whose_session_has_ended_asks_to_log_in(
     page.goto(f"{served}/book")
     place.site.tokens.revoke("alice", place.clock.now())
     page.clock.run_for(16_000)
-    page.wait_for_url("**/login", timeout=10_000)
+    page.wait_for_url("**/login")
 
 
 MARKUP = "<b id=pwn>x</b>"

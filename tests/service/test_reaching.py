@@ -109,7 +109,7 @@ def test_dead_man_is_told_while_the_database_does_not_answer(lite: Engine, tmp_p
 
 @pytest.fixture
 def webhook() -> Iterator[tuple[str, list[Any]]]:
-    """A web server on loopback that keeps what it is sent."""
+    """A web server on loopback that keeps what it is sent, and may be slow to answer."""
     got = list[Any]()
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -125,7 +125,7 @@ def webhook() -> Iterator[tuple[str, list[Any]]]:
     server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield f"json://127.0.0.1:{server.server_port}/hook", got
+    yield f"json://127.0.0.1:{server.server_port}/hook?cto=60&rto=60", got
     server.shutdown()
     thread.join()
     server.server_close()

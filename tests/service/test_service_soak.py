@@ -58,7 +58,7 @@ def ask(exchanges: loopback.Exchanges, path: str, body: dict[str, str]) -> None:
         headers={"Content-Type": "application/json"},
         method="POST",
     )
-    with urllib.request.urlopen(request, timeout=10) as response:
+    with urllib.request.urlopen(request, timeout=60) as response:
         assert response.status == 200
 
 

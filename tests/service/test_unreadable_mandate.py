@@ -81,7 +81,7 @@ def test_instance_runs_though_its_mandate_cannot_be_read(lite: Engine, tmp_path:
         service.stop()
         await running
 
-    asyncio.run(asyncio.wait_for(go(), 60))
+    asyncio.run(asyncio.wait_for(go(), 240))
     assert len(told(service)) == 1
 
 

@@ -32,7 +32,7 @@ from allocator.service.scheduler.slots import Slots
 from allocator.service.snapshots import Snapshots
 from allocator.service.words import Words
 from allocator.verify import verify
-from tests.adapters.ccxt.conftest import okx_config
+from tests.adapters.ccxt.conftest import okx_config, patient
 
 RULE = TriggerRule.model_validate(
     {"id": "down", "on": "venue", "threshold": "60", "cooldown_s": "0"}
@@ -88,7 +88,7 @@ class Desk:
 @pytest.fixture
 def desk(lite: Engine, tmp_path: Path, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Desk:
     data = {**okx_config(emulator.base_url, monkeypatch), "mandate": MANDATE}
-    return Desk(lite, tmp_path / "history", Config.model_validate(data))
+    return Desk(lite, tmp_path / "history", patient(Config.model_validate(data)))
 
 
 def test_a_venue_s_own_word_starts_one_cycle_that_leaves_it_alone(

@@ -37,7 +37,7 @@ def the_plan(place: Place) -> str:
 
 def answered(place: Place, path: str) -> str:
     gate = threading.Event()
-    for _ in range(600):
+    for _ in range(2400):
         text: str = place.client.get(path).text
         if "Deciding" not in text and "Computing" not in text:
             return text

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from allocator.adapters.emulator.testing import Emulator
@@ -14,10 +13,6 @@ CALL, PUT = "deribit:BTC/USD:BTC-300628-70000-C", "deribit:BTC/USD:BTC-300628-60
 PRIVATE = "/api/v2/private/"
 HOME = "TBybitFundOne1111111111111111111111"
 ROUTE = "deribit-main>bybit-fund"
-
-
-def ago(seconds: float = 5) -> datetime:
-    return datetime.now(UTC) - timedelta(seconds=seconds)
 
 
 def order(**changes: Any) -> OrderIntent:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from allocator.adapters.ccxt.base import CcxtVenue
 from allocator.models.intents import MoveIntent, OrderIntent, Outcome, TransferIntent
 from allocator.ports import Venue
+from tests.adapters.times import now
 
 ID = "0123456789abcdef0123456789abcdef"
 BESIDE = "fedcba9876543210fedcba9876543210"
@@ -72,7 +72,7 @@ class Write:
         assert isinstance(venue, CcxtVenue)
         if self.how == "dead_man":
             return (await venue.cancel_after(60),)
-        at = {"stamped_at": datetime.now(UTC)}
+        at = {"stamped_at": now()}
         orders = [row for row in self.intents if isinstance(row, OrderIntent)]
         return await venue.submit_together([row.model_copy(update=at) for row in orders])
 

@@ -1,7 +1,6 @@
 """Orders and transfers at OKX in words, and what the loopback exchange counts of them."""
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from allocator.adapters.emulator.testing import Emulator
@@ -12,6 +11,7 @@ from allocator.models.intents import (
     TransferIntent,
     Unsure,
 )
+from tests.adapters.times import ago
 
 Run = Callable[[Config, Callable[[Opened], Awaitable[Any]]], Any]
 
@@ -32,10 +32,6 @@ EVERY_FAULT = [
     ("drop_before", False), ("drop_after", True), ("http_500_after", True), ("truncate", True),
     ("html", True), ("429", False),
 ]  # fmt: skip
-
-
-def ago(seconds: float = 60) -> datetime:
-    return datetime.now(UTC) - timedelta(seconds=seconds)
 
 
 def order(**changes: Any) -> OrderIntent:

@@ -28,6 +28,7 @@ from tests.adapters.ccxt import kucoin_payloads as kucoin
 from tests.adapters.ccxt import portfolio_payloads as pm
 from tests.adapters.ccxt.conftest import run_with
 from tests.adapters.ccxt.recorded import KEY, Recorded, playing, sent
+from tests.adapters.times import now
 
 FIRST, SECOND = "a" * 32, "b" * 32
 AT = datetime(2026, 11, 20, 8, tzinfo=UTC)
@@ -69,7 +70,7 @@ def test_a_refusal_is_not_told_as_an_equal_transfer_whose_record_bears_another_i
         first = intent.model_copy(update={"client_id": FIRST})
         second = intent.model_copy(update={"client_id": SECOND})
         outcomes = (await venue.submit(first), await venue.submit(second))
-        return *outcomes, await venue.find(second, datetime.now(UTC))
+        return *outcomes, await venue.find(second, now())
 
     with playing(recorded, monkeypatch) as (venue, _, config):
         assert recorded.transferred is not None
@@ -88,7 +89,7 @@ def test_a_refusal_of_the_only_transfer_that_looks_like_what_was_booked_is_unkno
     async def work(opened: Opened) -> tuple[Any, ...]:
         venue = opened.venues[recorded.sends]
         outcome = await venue.submit(recorded.transfer())
-        return outcome, await venue.find(recorded.transfer(), datetime.now(UTC))
+        return outcome, await venue.find(recorded.transfer(), now())
 
     with playing(recorded, monkeypatch) as (venue, _, config):
         venue.table[recorded.moved] = REFUSALS[recorded.venue]
@@ -107,7 +108,7 @@ def test_of_two_equal_transfers_that_were_taken_neither_is_found_by_the_others_r
     """The acknowledgement's id is in no record: the only one there is may be the other's."""
 
     async def work(opened: Opened) -> tuple[Any, ...]:
-        venue, since = opened.venues[recorded.sends], datetime.now(UTC)
+        venue, since = opened.venues[recorded.sends], now()
         first, second = two_equal(recorded)
         acks = (await venue.submit(first), await venue.submit(second))
         return tuple(
@@ -128,7 +129,7 @@ def test_a_transfer_whose_record_is_known_is_no_rival_of_the_next(
     recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def work(opened: Opened) -> tuple[Any, ...]:
-        venue, since = opened.venues[recorded.sends], datetime.now(UTC)
+        venue, since = opened.venues[recorded.sends], now()
         first, second = two_equal(recorded)
         ack = await venue.submit(first)
         assert isinstance(ack, Ack)

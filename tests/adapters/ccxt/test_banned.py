@@ -7,7 +7,6 @@ and the clock of the loop jumps over every wait.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from allocator.adapters.deadline import deadline
 from allocator.models.config import Config
 from allocator.models.errors import VenueError
 from tests.adapters.ccxt.test_budgets import timed
+from tests.adapters.times import now
 
 ORDERS = "fapiprivate_get_openorders"
 """Weighs 40: of a hundred that are let through, reads may take two."""
@@ -125,7 +125,7 @@ def test_a_ban_that_a_newer_list_meets_is_one_though_the_old_one_serves(
 ) -> None:
     async def work(main: Login) -> None:
         markets = main._shared.markets
-        markets.version, markets._loaded = 1, datetime.now(UTC)
+        markets.version, markets._loaded = 1, now()
         main._shared.offset_at = time.monotonic()
         await main.prepare()
         assert main.late

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
@@ -26,8 +25,9 @@ from allocator.models.intents import (
     OrderIntent,
     Unknown,
 )
-from tests.adapters.ccxt.test_binance_actions import COINM, SPOT, USDM, ago, order
+from tests.adapters.ccxt.test_binance_actions import COINM, SPOT, USDM, order
 from tests.adapters.ccxt.together import codes, sent
+from tests.adapters.times import ago
 
 Run = Callable[[Config, Callable[[Opened], Awaitable[Any]]], Any]
 ETH = "binance:ETH/USDT:USDT"
@@ -124,7 +124,7 @@ def test_no_answer_leaves_every_order_unknown_and_sends_none_again(
 def test_orders_stamped_before_the_window_are_refused_all(
     binance: Config, emulator: Emulator
 ) -> None:
-    late = datetime.now(UTC) - timedelta(seconds=30)
+    late = ago(5.001)
     outcomes = sent(binance, [named(1, stamped_at=late), named(2, stamped_at=late)])
     assert codes(outcomes) == ["-1021", "-1021"]
     assert made(emulator) == []

@@ -13,7 +13,7 @@ from tests.adapters.ccxt import portfolio_payloads as payloads
 from tests.adapters.ccxt.conftest import run_with
 from tests.adapters.ccxt.recorded import KEY, playing, sent
 from tests.adapters.ccxt.replay import BROKEN, Replay
-from tests.adapters.contract_subjects import ago
+from tests.adapters.times import ago
 
 PATH = "/sapi/v1/sub-account/futures/move-position"
 MOVED, HISTORY = f"POST {PATH}", f"GET {PATH}"

@@ -1,6 +1,5 @@
 """Bitget by payload replay: orders and transfers."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -29,6 +28,7 @@ from tests.adapters.ccxt.bitget_words import (
     transfer,
 )
 from tests.adapters.ccxt.replay import Replay
+from tests.adapters.times import now
 
 venue, emulator, config = FIXTURES
 
@@ -46,7 +46,7 @@ def test_a_quantity_off_its_step_arrives_as_it_is(run: Run, config: Config, venu
 def test_an_order_says_what_was_meant_in_the_pairs_own_mode(
     run: Run, config: Config, venue: Replay, style: str
 ) -> None:
-    intent = order(style=style, reduce_only=True, stamped_at=datetime.now(UTC))
+    intent = order(style=style, reduce_only=True, stamped_at=now())
     assert sent(run, config, intent) == Ack(venue_id="121211212122")
     assert venue.body(PLACE) == {
         "productType": "USDT-FUTURES",

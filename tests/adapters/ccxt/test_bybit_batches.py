@@ -9,8 +9,9 @@ from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.registry import Opened
 from allocator.models.config import Config
 from allocator.models.intents import Ack, Found, OrderIntent, Unknown
-from tests.adapters.ccxt.test_bybit_actions import LINEAR, SPOT, ago, order, orders_made
+from tests.adapters.ccxt.test_bybit_actions import LINEAR, SPOT, order, orders_made
 from tests.adapters.ccxt.together import codes, sent
+from tests.adapters.times import ago
 
 Run = Callable[[Config, Callable[[Opened], Awaitable[Any]]], Any]
 BATCH = "/v5/order/create-batch"

@@ -16,7 +16,7 @@ from allocator.execution.report import ExecutionReport
 from allocator.execution.schema import upgrade
 from allocator.execution.transitions import State
 from allocator.models.config import Config
-from tests.adapters.ccxt.conftest import HastyClock
+from tests.adapters.times import HastyClock
 from tests.execution.book import MANDATE, plan
 from tests.execution.desk import CONFIG, let_through
 from tests.execution.limits import NOBODY, wide

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +13,7 @@ from allocator.adapters.emulator.world import demo_world
 from allocator.adapters.registry import Opened
 from allocator.models.config import Config
 from allocator.models.intents import Ack, Finding, TransferIntent
+from tests.adapters.times import now
 
 Run = Callable[[Config, Callable[[Opened], Awaitable[Any]]], Any]
 
@@ -55,7 +56,7 @@ def test_a_withdrawal_has_arrived_once_all_of_it_is_credited(
         before = (await target.read()).wallets["USDT"]
         assert isinstance(await source.submit(sent), Ack)
         emulator.admin("POST", "clock", advance_ms=1600)
-        found = await source.find(sent, datetime.now(UTC) - timedelta(minutes=1))
+        found = await source.find(sent, now() - timedelta(minutes=1))
         return found, (await target.read()).wallets["USDT"] - before
 
     found, credited = run(config, work)

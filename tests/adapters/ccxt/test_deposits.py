@@ -28,7 +28,8 @@ from allocator.execution.transitions import State
 from allocator.models.config import AddressConfig, Config
 from allocator.models.errors import VenueError
 from allocator.models.intents import Ack, Found, TransferIntent
-from tests.adapters.ccxt.conftest import HastyClock, run_with
+from tests.adapters.ccxt.conftest import run_with
+from tests.adapters.times import HastyClock, now
 from tests.execution.book import recorded, transfer
 
 FIRST, SECOND = "1" * 32, "2" * 32
@@ -103,7 +104,7 @@ class Desk:
             for name in names:
                 row = self.journal.history.attempt(name)
                 assert row is not None
-                since = datetime.now(UTC) - timedelta(minutes=1)
+                since = now() - timedelta(minutes=1)
                 venue = opened.venues[sender(row.intent)]
                 found = await venue.find(row.intent, since, row.venue_id)
                 assert isinstance(found, Found), found
@@ -120,7 +121,7 @@ def process(database: Path, config: Config) -> Generator[Desk]:
     engine = connect(f"sqlite:///{database}")
     upgrade(engine)
     try:
-        lease = next_epoch(engine, "desk", "test", datetime.now(UTC))
+        lease = next_epoch(engine, "desk", "test", now())
         yield Desk(Journal(engine, lease, HastyClock()), config)
     finally:
         engine.dispose()

@@ -12,10 +12,10 @@ from allocator.models.intents import AbsentNow, Rejected, Unsure
 from tests.adapters.ccxt.deribit_words import (
     PRIVATE,
     WRITES,
-    ago,
     arrived,
     order,
 )
+from tests.adapters.times import ago
 
 Run = Callable[[Config, Callable[[Opened], Awaitable[Any]]], Any]
 

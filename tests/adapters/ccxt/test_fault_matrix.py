@@ -1,7 +1,6 @@
 """Every fault against every write: the outcome is typed right and nothing is sent twice."""
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -21,6 +20,7 @@ from allocator.models.intents import (
 )
 from allocator.ports import Venue
 from tests.adapters.ccxt.fault_matrix import ROUTES, WRITES, Write, cases, expected
+from tests.adapters.times import ago
 
 Run = Callable[[Config, Callable[[Opened], Awaitable[Any]]], Any]
 OTHER = {"bybit": "binance"}
@@ -47,10 +47,6 @@ def config(request: pytest.FixtureRequest, venue: str) -> Config:
             "addresses": {name: {"network": network, "address": address}},
         }
     )  # fmt: skip
-
-
-def ago() -> datetime:
-    return datetime.now(UTC) - timedelta(seconds=5)
 
 
 def rules(write: Write, fault: str) -> list[dict[str, Any]]:

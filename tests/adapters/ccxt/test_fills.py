@@ -20,7 +20,7 @@ from tests.adapters.ccxt import (
 )
 from tests.adapters.ccxt.conftest import run_with
 from tests.adapters.ccxt.recorded import KEY, Recorded, playing
-from tests.adapters.contract_subjects import ago
+from tests.adapters.times import ago
 
 VENUES = {
     "binance": (portfolio_payloads.RECORDED, "userTrades", lambda told: told),

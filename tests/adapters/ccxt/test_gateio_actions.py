@@ -1,6 +1,5 @@
 """Gate by payload replay: orders, transfers and the dead man's switch."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -24,6 +23,7 @@ from tests.adapters.ccxt.gateio_words import (
     transfer,
 )
 from tests.adapters.ccxt.replay import Replay
+from tests.adapters.times import now
 
 venue, emulator, config = FIXTURES
 
@@ -32,7 +32,7 @@ venue, emulator, config = FIXTURES
 def test_an_order_says_what_was_meant_and_until_when_it_holds(
     run: Run, config: Config, venue: Replay, style: str, tif: str
 ) -> None:
-    at = datetime.now(UTC)
+    at = now()
     intent = order(style=style, reduce_only=True, stamped_at=at)
     assert sent(run, config, intent) == Ack(venue_id="15675394")
     assert venue.body(ORDERS) == {

@@ -4,7 +4,6 @@ The answer is the one of "Place batch futures orders": a row for each order, in 
 `succeeded` and the order, or a `label` in place of it.
 """
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from tests.adapters.ccxt import gateio_payloads as gate
 from tests.adapters.ccxt.gateio_words import BTC, FIXTURES, ZTX, order
 from tests.adapters.ccxt.replay import Replay
 from tests.adapters.ccxt.together import answered, codes, sent
+from tests.adapters.times import now
 
 venue, emulator, config = FIXTURES
 BATCH = f"POST {gate.FUTURES}/batch_orders"
@@ -98,7 +98,7 @@ def test_a_label_that_is_told_of_the_request_is_every_order_s_or_nobody_s(
 
 def test_a_request_is_good_for_the_window_of_its_stamp(config: Config, venue: Replay) -> None:
     venue.table[BATCH] = [made(ONE), made(TWO)]
-    stamp = datetime.now(UTC)
+    stamp = now()
     sent(config, intents(ONE, TWO, stamped_at=stamp))
     (call,) = venue.asked(BATCH)
     assert abs(int(call.headers["x-gate-exptime"]) - (stamp.timestamp() + 5) * 1000) < 500

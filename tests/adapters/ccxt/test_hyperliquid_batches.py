@@ -21,7 +21,7 @@ from tests.adapters.ccxt.recorded import emulated
 from tests.adapters.ccxt.replay import BROKEN, Replay
 from tests.adapters.ccxt.together import answered, codes, sent
 from tests.adapters.ccxt.wording import READERS
-from tests.adapters.contract_subjects import ago
+from tests.adapters.times import ago
 
 RECORDED = hyperliquid.RECORDED
 ETH = "hyperliquid:ETH/USDC:USDC"

@@ -8,7 +8,7 @@ refusals are those that were seen on the test network (riftresearch, hypercore-s
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
@@ -36,7 +36,7 @@ from tests.adapters.ccxt.recorded import KEY, gathered, playing
 from tests.adapters.ccxt.replay import BROKEN, Replay
 from tests.adapters.ccxt.transfers import Played, config, found, sent, venue, with_sub
 from tests.adapters.ccxt.wording import is_sent_by
-from tests.adapters.contract_subjects import ago
+from tests.adapters.times import ago
 
 __all__ = ["config", "venue"]
 
@@ -401,9 +401,7 @@ def test_an_order_of_an_api_wallet_is_for_no_sub_account_of_the_user(
 
     venue.table[f"{hyper.ACT}#order"] = order
     for account in ("perps", "sub-perps"):
-        one = hyper.RECORDED.intent(
-            account=account, stamped_at=datetime.now(UTC) - timedelta(seconds=1)
-        )
+        one = hyper.RECORDED.intent(account=account, stamped_at=ago(1))
         told = run_with(config, lambda opened, one=one: opened.venues[one.account].submit(one))
         assert isinstance(told, Ack)
     mine, subs = (json.loads(call.body) for call in venue.asked(f"{hyper.ACT}#order"))

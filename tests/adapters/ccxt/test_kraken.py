@@ -15,7 +15,7 @@ from tests.adapters.ccxt import kraken_payloads as kraken
 from tests.adapters.ccxt.conftest import run_with
 from tests.adapters.ccxt.recorded import KEY, fixtures, gathered, sent
 from tests.adapters.ccxt.replay import BROKEN, Replay
-from tests.adapters.contract_subjects import ago
+from tests.adapters.times import ago
 
 D = Decimal
 BTC, ETH = "krakenfutures:BTC/USD:USD", "krakenfutures:ETH/USD:USD"

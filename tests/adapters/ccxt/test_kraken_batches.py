@@ -26,7 +26,7 @@ from tests.adapters.ccxt.conftest import run_with
 from tests.adapters.ccxt.recorded import emulated
 from tests.adapters.ccxt.replay import Replay
 from tests.adapters.ccxt.together import answered, codes, sent
-from tests.adapters.contract_subjects import ago
+from tests.adapters.times import ago
 
 RECORDED = kraken.RECORDED
 ETH = "krakenfutures:ETH/USD:USD"

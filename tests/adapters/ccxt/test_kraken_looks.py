@@ -26,7 +26,7 @@ from allocator.models.intents import AbsentNow, Finding, Found, OrderIntent, Rej
 from tests.adapters.ccxt import kraken_payloads as kraken
 from tests.adapters.ccxt.test_budgets import timed
 from tests.adapters.ccxt.test_kraken_batches import BATCH, intents, named, refused, told
-from tests.adapters.contract_subjects import ago
+from tests.adapters.times import ago
 
 RECORDED = kraken.RECORDED
 BOOK, STATUS = f"GET {kraken.V3}/openorders", f"POST {kraken.V3}/orders/status"

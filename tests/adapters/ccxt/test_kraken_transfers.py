@@ -5,7 +5,6 @@ transfer" and "Get account log" on docs.kraken.com; errors: the page "Transfer" 
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs
@@ -22,6 +21,7 @@ from tests.adapters.ccxt.conftest import run_with
 from tests.adapters.ccxt.recorded import KEY, gathered, playing
 from tests.adapters.ccxt.replay import BROKEN, Replay
 from tests.adapters.ccxt.transfers import Played, config, found, sent, venue, with_sub
+from tests.adapters.times import ago, now
 
 __all__ = ["config", "venue"]
 
@@ -101,12 +101,12 @@ def test_what_nobody_could_find_again_or_would_refuse_in_time_never_leaves(
     config: Config, venue: Replay
 ) -> None:
     assert sent(config, intent("cash", "sub-cash")).code == "NOT_SENT"
-    late = intent(stamped_at=datetime.now(UTC) - timedelta(seconds=7))
+    late = intent(stamped_at=ago(5.001))
     assert sent(config, late).code == "NOT_SENT"
     assert (venue.asked(OWN), venue.asked(MEMBERS)) == ([], [])
     assert sent(config, late.model_copy(update={"target": "sub-flex"})).code == "NOT_SENT"
     assert (venue.asked(OWN), venue.asked(MEMBERS)) == ([], [])
-    fresh = intent(stamped_at=datetime.now(UTC) - timedelta(seconds=2))
+    fresh = intent(stamped_at=ago(5))
     assert isinstance(sent(config, fresh), Ack)
 
 
@@ -158,7 +158,7 @@ def test_one_that_was_found_is_followed_beside_an_equal_one(config: Config, venu
 def test_the_record_of_one_that_was_found_is_not_taken_for_the_next(
     config: Config, venue: Replay
 ) -> None:
-    at = datetime.now(UTC)
+    at = now()
     first, second = (intent(client_id=letter * 32, stamped_at=at) for letter in "ab")
     venue.table[LOG] = kraken.log(kraken.entry("-0.1"))
 
@@ -178,7 +178,7 @@ def test_of_two_equal_ones_that_were_sent_together_none_is_found_without_its_ans
     config: Config, venue: Replay
 ) -> None:
     """The first has its answer, whose id is no record's: the only record may be of either."""
-    at = datetime.now(UTC)
+    at = now()
     first, second = (intent(client_id=letter * 32, stamped_at=at) for letter in "ab")
     venue.table[LOG] = kraken.log(kraken.entry("-0.1"))
     answers = iter([kraken.ok(), BROKEN])

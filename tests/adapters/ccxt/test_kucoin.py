@@ -13,7 +13,7 @@ from tests.adapters.ccxt import kucoin_payloads as kucoin
 from tests.adapters.ccxt.conftest import run_with
 from tests.adapters.ccxt.recorded import KEY, fixtures, gathered, sent
 from tests.adapters.ccxt.replay import Replay, credited
-from tests.adapters.contract_subjects import ago
+from tests.adapters.times import ago
 
 D = Decimal
 BTC, ETH = "kucoinfutures:BTC/USDT:USDT", "kucoinfutures:ETH/USDT:USDT"

@@ -15,7 +15,7 @@ from allocator.models.intents import AbsentNow, Ack, Found, OrderIntent
 from tests.adapters.ccxt import kraken_payloads as kraken
 from tests.adapters.ccxt.conftest import Run, run_with
 from tests.adapters.ccxt.recorded import KEY, playing
-from tests.adapters.contract_subjects import ago
+from tests.adapters.times import ago
 
 LISTS = {"bybit": "/v5/market/instruments-info", "okx": "/api/v5/public/instruments"}
 RESTING = OrderIntent(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import time
 from typing import Any
 
 import pytest
@@ -14,6 +16,12 @@ from allocator.service.doctor import examine
 from allocator.service.findings import Finding
 
 WORDS = ("key", "secret", "passphrase")
+
+
+@pytest.fixture
+def standing_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each look find time a millisecond on: sessions of one key take their nonces from it."""
+    monkeypatch.setattr(time, "time_ns", itertools.count(time.time_ns(), 1_000_000).__next__)
 
 
 def changed(data: dict[str, Any], login: str, **fields: Any) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from tests.adapters.ccxt import (
 )
 from tests.adapters.ccxt.conftest import run_with
 from tests.adapters.ccxt.recorded import KEY, Recorded, gathered, playing
-from tests.adapters.contract_subjects import ago
+from tests.adapters.times import ago
 
 BINANCE = portfolio_payloads.order()
 BYBIT = {"symbol": "BTCUSDT", "side": "Buy", "qty": "1", "leavesQty": "1", "price": "60000",

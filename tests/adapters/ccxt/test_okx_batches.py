@@ -22,7 +22,6 @@ from tests.adapters.ccxt.okx_words import (
     EVERY_FAULT,
     SPOT,
     Run,
-    ago,
     effects,
     fault,
     found_at_last,
@@ -31,6 +30,7 @@ from tests.adapters.ccxt.okx_words import (
     sent,
 )
 from tests.adapters.ccxt.together import codes
+from tests.adapters.times import ago
 
 
 @pytest.mark.parametrize(("kind", "executed"), EVERY_FAULT)

@@ -19,11 +19,11 @@ from tests.adapters.ccxt.okx_words import (
     EVERY_FAULT,
     Ask,
     Run,
-    ago,
     effects,
     found_at_last,
     transfer,
 )
+from tests.adapters.times import ago
 
 ROUTES = {
     "out": ("okx-main-fund", "bybit-fund", "USDT-TRC20", "TBybitFundOne1111111111111111111111"),

@@ -12,7 +12,7 @@ from tests.adapters.ccxt import portfolio_payloads as pm
 from tests.adapters.ccxt.conftest import run_with
 from tests.adapters.ccxt.recorded import KEY, fixtures, gathered, sent
 from tests.adapters.ccxt.replay import BROKEN, Replay
-from tests.adapters.contract_subjects import ago
+from tests.adapters.times import ago
 
 D = Decimal
 UM, CM = "binance:BTC/USDT:USDT", "binance:BTC/USD:BTC"

@@ -1,7 +1,6 @@
 """A request that the network delivers twice: a refusal of the second copy hides no effect."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -20,12 +19,9 @@ from allocator.models.intents import (
     Unknown,
 )
 from tests.adapters.ccxt.conftest import Run
+from tests.adapters.times import ago, now
 
 FIRST, SECOND = "a" * 32, "b" * 32
-
-
-def ago() -> datetime:
-    return datetime.now(UTC) - timedelta(seconds=5)
 
 
 PLACES: Mapping[str, tuple[str, str, str, str, str]] = {
@@ -163,7 +159,7 @@ def equal(key: str, amount: Decimal) -> TransferIntent:
     """Word a transfer that bears no key, stamped now."""
     return TransferIntent(
         client_id=key, route="r", source="binance-spot", target="binance-usdm", asset="USDT",
-        amount=amount, stamped_at=datetime.now(UTC),
+        amount=amount, stamped_at=now(),
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from allocator.adapters.registry import Opened
 from allocator.models.config import Config
 from tests.adapters.ccxt.conftest import run_with
 from tests.adapters.ccxt.test_statuses import NOTICE, PATHS, VENUES, Run
+from tests.patient import Patient
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def test_a_status_that_hangs_keeps_nothing_else_waiting(
         assert book.missing == ()
         return loop.time() - began
 
-    assert run_with(config, work) < 15
+    assert run_with(config, work, Patient) < 15
 
 
 def test_a_status_that_hangs_ends_with_a_gather_that_is_broken_off(

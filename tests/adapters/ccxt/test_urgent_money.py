@@ -1,7 +1,6 @@
 """What money that moves waits for is urgent: its look-ups, and what is read before it leaves."""
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ from tests.adapters.ccxt import (
 from tests.adapters.ccxt.conftest import run_with
 from tests.adapters.ccxt.recorded import Recorded, playing
 from tests.adapters.ccxt.test_withdrawals import ROUTES, both, withdrawal
-from tests.adapters.contract_subjects import ago
+from tests.adapters.times import ago, now
 
 __all__ = ["both"]
 
@@ -82,7 +81,7 @@ def test_money_that_moves_waits_for_no_reads(
         for venue in (source, target):
             await venue.server_time()
         urgent.clear()
-        since = datetime.now(UTC)
+        since = now()
         outcome = await source.submit(intent)
         assert isinstance(outcome, Ack)
         assert isinstance(await source.find(intent, since, outcome.venue_id), Found)

@@ -1,6 +1,5 @@
-import time
+import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +18,9 @@ from allocator.models.intents import (
     Unknown,
     Unsure,
 )
+from tests.adapters.ccxt.conftest import run_with
+from tests.adapters.times import ago, now
+from tests.patient import Patient
 
 Run = Callable[[Config, Callable[[Opened], Awaitable[Any]]], Any]
 ID = "0123456789abcdef0123456789abcdef"
@@ -68,7 +70,7 @@ def test_a_withdrawal_is_under_way_until_the_other_venue_credits_it(
 
     async def work(opened: Opened) -> None:
         source, target = opened.venues[sent.source], opened.venues[sent.target]
-        since = datetime.now(UTC) - timedelta(seconds=1)
+        since = ago(1)
         before = (await target.read()).wallets["USDT"], (await source.read()).wallets["USDT"]
         assert isinstance(await source.find(sent, since), AbsentNow)
         if fault:
@@ -122,7 +124,7 @@ def test_a_record_of_something_else_under_our_id_is_not_ours_done(
         outcome = await source.submit(sent)
         assert isinstance(outcome, Ack)
         told_otherwise(monkeypatch, lambda _: change)
-        told = await source.find(sent, datetime.now(UTC), outcome.venue_id)
+        told = await source.find(sent, now(), outcome.venue_id)
         assert isinstance(told, Unsure)
         assert "5000.5 USDT" in told.why
         assert next(iter(change.values())) in told.why
@@ -141,7 +143,7 @@ def test_an_address_in_small_letters_makes_no_absence(
 
     async def work(opened: Opened) -> None:
         source = opened.venues[sent.source]
-        since = datetime.now(UTC) - timedelta(seconds=1)
+        since = ago(1)
         await source.server_time()
         emulator.fault({"kind": "drop_after", "method": "POST"})
         assert isinstance(await source.submit(sent), Unknown)
@@ -164,7 +166,7 @@ def test_a_withdrawal_that_was_carried_out_twice_is_nobodys(
         source = opened.venues[sent.source]
         assert isinstance(await source.submit(sent), Ack)
         monkeypatch.setattr(Login, "call", twice)
-        assert isinstance(await source.find(sent, datetime.now(UTC)), Unsure)
+        assert isinstance(await source.find(sent, now()), Unsure)
 
     run(both, work)
 
@@ -245,7 +247,7 @@ def test_an_account_sends_only_its_own_and_only_what_a_route_is_registered_for(
 
 
 def test_a_withdrawal_is_not_looked_up_oftener_than_the_venue_counts_for_one_user(
-    run: Run, both: Config
+    both: Config,
 ) -> None:
     """Binance lets a user look ten times a minute, and bars every account after one more."""
     sent = withdrawal("back")
@@ -253,20 +255,19 @@ def test_a_withdrawal_is_not_looked_up_oftener_than_the_venue_counts_for_one_use
         config = both.model_copy(update={"loopback_url": emulator.base_url})
 
         async def work(opened: Opened) -> None:
-            source, begun = opened.venues[sent.source], time.monotonic()
+            clock = asyncio.get_running_loop().time
+            source, begun = opened.venues[sent.source], clock()
             outcome = await source.submit(sent)
             assert isinstance(outcome, Ack)
-            looks = [
-                await source.find(sent, datetime.now(UTC), outcome.venue_id) for _ in range(12)
-            ]
+            looks = [await source.find(sent, now(), outcome.venue_id) for _ in range(12)]
             assert isinstance(looks[0], Found)
             unsure = [row.why for row in looks if isinstance(row, Unsure)]
             assert unsure
             assert all("BUDGET" in why for why in unsure)
-            assert time.monotonic() - begun < 5
+            assert clock() - begun < 5
             assert (await source.read()).complete
 
-        run(config, work)
+        run_with(config, work, Patient)
         log: Any = emulator.admin("GET", "requests")
     asked = [row for row in log if row["path"].endswith("withdraw/history")]
     assert {row["status"] for row in asked} == {200}

@@ -10,7 +10,7 @@ from allocator.models.config import Config
 from allocator.models.intents import TransferIntent
 from tests.adapters.ccxt.conftest import run_with
 from tests.adapters.ccxt.replay import Replay
-from tests.adapters.contract_subjects import ago
+from tests.adapters.times import ago
 
 Played = tuple[Replay, Emulator, Config]
 

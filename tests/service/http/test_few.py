@@ -14,7 +14,7 @@ from allocator.service.http import acting, problems
 from allocator.service.http.access import OnceRoute
 from tests.service.sites import Place
 
-PATIENCE_S = 20
+PATIENCE_S = 120
 MOST_THREADS = 6
 
 

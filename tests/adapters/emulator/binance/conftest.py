@@ -13,8 +13,7 @@ import pytest
 
 from allocator.adapters.ccxt.loopback import LoopbackSession
 from allocator.adapters.emulator.binance.signing import sign
-from allocator.adapters.emulator.clock import Clock
-from allocator.adapters.emulator.testing import Emulator
+from allocator.adapters.emulator.testing import PATIENCE_S, Emulator
 
 
 @dataclass
@@ -28,16 +27,6 @@ class Answer:
 def raw(emulator: Emulator) -> Callable[..., Answer]:
     """`raw("GET", "fapi", "/fapi/v1/order", login="binance-main", **params)`."""
     return caller(emulator.port)
-
-
-@pytest.fixture
-def stopped() -> Clock:
-    """A clock that stands still, so that no window of a limit ends inside a test.
-
-    It is ahead by less than the receive window, for callers whose own clock goes on.
-    """
-    stands_ms = time.time_ns() // 10**6 + 8000
-    return Clock(lambda: stands_ms)
 
 
 @pytest.fixture
@@ -100,7 +89,7 @@ def caller(port: int) -> Callable[..., Answer]:
         if in_body:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         target = path if in_body or not text else f"{path}?{text}"
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
         try:
             connection.request(method, target, text if in_body else None, headers)
             response = connection.getresponse()

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from allocator.adapters.emulator.clock import Clock
 from allocator.adapters.emulator.testing import Emulator, running_emulator
 
 Raw = Callable[..., Any]
@@ -79,9 +78,9 @@ def test_a_list_that_is_none_is_refused_whole(
 
 @pytest.mark.parametrize(("host", "in_a_minute"), [("fapi", "1"), ("dapi", "5")])
 def test_a_request_weighs_five_and_counts_as_its_page_says(
-    caller_on: Callable[..., Raw], stopped: Clock, host: str, in_a_minute: str
+    caller_on: Callable[..., Raw], host: str, in_a_minute: str
 ) -> None:
-    with running_emulator(limit_scale=1, clock=stopped) as running:
+    with running_emulator(limit_scale=1) as running:
         raw = caller_on(running.port)
         headers = sent(raw, [HOSTS[host]], host).headers
         codes = [sent(raw, [{**HOSTS[host], "price": "1"}], host).body for _ in range(60)]

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from allocator.adapters.emulator.binance.routes import ENDPOINTS
-from allocator.adapters.emulator.clock import Clock
 from allocator.adapters.emulator.testing import Emulator, running_emulator
 
 Raw = Callable[..., Any]
@@ -72,8 +71,8 @@ def test_two_hundred_orders_rest_and_no_more(raw: Raw) -> None:
     assert codes[200] == -2025
 
 
-def test_orders_in_ten_seconds_have_a_limit(caller_on: Callable[..., Raw], stopped: Clock) -> None:
-    with running_emulator(limit_scale=1, clock=stopped) as running:
+def test_orders_in_ten_seconds_have_a_limit(caller_on: Callable[..., Raw]) -> None:
+    with running_emulator(limit_scale=1) as running:
         raw = caller_on(running.port)
         codes = [raw("POST", *FAPI, **{**REST, "price": "1"}).body["code"] for _ in range(301)]
     assert codes == [-4024] * 300 + [-1015]

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from allocator.adapters.emulator.binance import limits
-from allocator.adapters.emulator.clock import Clock
 from allocator.adapters.emulator.testing import Emulator, running_emulator
 
 Raw = Callable[..., Any]
@@ -228,10 +227,8 @@ def test_legs_are_kept_apart_in_hedge_mode(raw: Raw) -> None:
     assert raw("POST", *dual, **login, dualSidePosition="false").body["code"] == -4068
 
 
-def test_weight_is_counted_by_address_and_then_refused(
-    caller_on: Callable[..., Raw], stopped: Clock
-) -> None:
-    with running_emulator(limit_scale=1, clock=stopped) as running:
+def test_weight_is_counted_by_address_and_then_refused(caller_on: Callable[..., Raw]) -> None:
+    with running_emulator(limit_scale=1) as running:
         raw = caller_on(running.port)
         used = limits.LIMITS["fapi.binance.com"].weight // 10
         last = [raw("GET", "fapi", "/fapi/v1/exchangeInfo", login="") for _ in range(used + 1)][-2:]
@@ -245,18 +242,16 @@ def test_weight_is_counted_by_address_and_then_refused(
         assert raw("GET", "api", "/api/v3/time", login="").status == 200
 
 
-def test_brackets_of_every_symbol_of_coin_m_weigh_two(
-    caller_on: Callable[..., Raw], stopped: Clock
-) -> None:
-    with running_emulator(limit_scale=1, clock=stopped) as running:
+def test_brackets_of_every_symbol_of_coin_m_weigh_two(caller_on: Callable[..., Raw]) -> None:
+    with running_emulator(limit_scale=1) as running:
         raw = caller_on(running.port)
         path = ("GET", "dapi", "/dapi/v2/leverageBracket")
         assert raw(*path).headers["x-mbx-used-weight-1m"] == "2"
         assert raw(*path, symbol="BTCUSD_PERP").headers["x-mbx-used-weight-1m"] == "3"
 
 
-def test_orders_are_counted_by_account(caller_on: Callable[..., Raw], stopped: Clock) -> None:
-    with running_emulator(limit_scale=1, clock=stopped) as running:
+def test_orders_are_counted_by_account(caller_on: Callable[..., Raw]) -> None:
+    with running_emulator(limit_scale=1) as running:
         raw = caller_on(running.port)
         answer = raw("POST", *FAPI, **{**SMALL, "quantity": "0.0001"})
         assert answer.body["code"] == -4004

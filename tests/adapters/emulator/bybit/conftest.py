@@ -34,19 +34,20 @@ def call_on(port: int) -> Raw:
         login: str = "bybit-main",
         secret: str | None = None,
         age_ms: int = 0,
+        window_ms: int = 5000,
         **params: Any,
     ) -> dict[str, Any]:
         query = urlencode(params) if method == "GET" else ""
         body = json.dumps(params) if method == "POST" else ""
         stamp = str(time.time_ns() // 1_000_000 - age_ms)
         key = f"{login}-key"
-        payload = stamp + key + "5000" + (query or body)
+        payload = f"{stamp}{key}{window_ms}{query or body}"
         headers = {
             "X-Orig-Host": "api.bybit.com",
             "Content-Type": "application/json",
             "X-BAPI-API-KEY": key,
             "X-BAPI-TIMESTAMP": stamp,
-            "X-BAPI-RECV-WINDOW": "5000",
+            "X-BAPI-RECV-WINDOW": str(window_ms),
             "X-BAPI-SIGN": signature(secret or f"{login}-secret", payload),
         }
         target = f"{path}?{query}" if query else path

@@ -1,7 +1,6 @@
 """The cases of the table: what is refused, with the venue's own code; margin, limits, paging."""
 
 import re
-import time
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -10,7 +9,6 @@ import pytest
 
 from allocator.adapters.emulator.bybit import margin
 from allocator.adapters.emulator.bybit.routes import ENDPOINTS
-from allocator.adapters.emulator.clock import Clock
 from allocator.adapters.emulator.table import markdown, rows
 from allocator.adapters.emulator.testing import Emulator, running_emulator
 
@@ -92,12 +90,6 @@ CASES: tuple[tuple[str, str, dict[str, Any], int], ...] = (
 ELSEWHERE = {110072, 170141, 170213, 110090, 110003, 131214, 10014, 10002, 10003, 10004, 10006}
 
 
-def frozen() -> Clock:
-    """Return a clock that stands still, so that one window holds every call."""
-    now_ms = time.time_ns() // 1_000_000
-    return Clock(lambda: now_ms)
-
-
 @pytest.mark.parametrize(("path", "login", "params", "code"), CASES)
 def test_a_case_gets_its_code(
     path: str, login: str, params: dict[str, Any], code: int, raw: Raw
@@ -133,7 +125,7 @@ def test_a_stranger_s_key_and_a_moved_position_off_the_mark_are_refused(raw: Raw
 
 
 def test_too_many_requests_from_one_address_get_403(caller: Callable[[int], Raw]) -> None:
-    with running_emulator(limit_scale=1, clock=frozen()) as emulator:
+    with running_emulator(limit_scale=1) as emulator:
         raw = caller(emulator.port)
         statuses = [raw("GET", "/v5/market/time")["status"] for _ in range(601)]
     assert statuses == [200] * 600 + [403]
@@ -207,7 +199,7 @@ def test_pages_follow_the_cursor_without_gap_or_repeat(raw: Raw) -> None:
 
 
 def test_the_rate_limit_answers_10006(caller: Callable[[int], Raw]) -> None:
-    with running_emulator(limit_scale=1, clock=frozen()) as emulator:
+    with running_emulator(limit_scale=1) as emulator:
         raw = caller(emulator.port)
         codes = [raw("GET", "/v5/user/query-api")["retCode"] for _ in range(12)]
     assert codes == [0] * 10 + [10006] * 2

@@ -9,12 +9,14 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from allocator.adapters.emulator.testing import Emulator
+from allocator.adapters.emulator.testing import PATIENCE_S, Emulator
+from tests.adapters.emulator.bybit.conftest import call_on
 
 Raw = Callable[..., dict[str, Any]]
 TOO_MANY = 10006
@@ -37,6 +39,16 @@ TRANSFER = {
 }
 
 
+@pytest.fixture
+def standing_time() -> None:
+    """Let time go on: the server is a process of its own, which keeps the machine's."""
+
+
+def caller(port: int) -> Raw:
+    """Ask with a window in which a request arrives however loaded the machine is."""
+    return partial(call_on(port), window_ms=PATIENCE_S * 1000)
+
+
 @contextmanager
 def server(state: Path) -> Iterator[tuple[Emulator, "subprocess.Popen[str]"]]:
     """Run the real server process; end it with SIGKILL."""
@@ -51,9 +63,7 @@ def server(state: Path) -> Iterator[tuple[Emulator, "subprocess.Popen[str]"]]:
             process.kill()
 
 
-def test_state_outlives_sigkill_and_ids_stay_used(
-    tmp_path: Path, caller: Callable[[int], Raw]
-) -> None:
+def test_state_outlives_sigkill_and_ids_stay_used(tmp_path: Path) -> None:
     move = str(uuid.UUID(int=3))
     with server(tmp_path) as (emulator, _):
         raw = caller(emulator.port)
@@ -78,7 +88,7 @@ def test_state_outlives_sigkill_and_ids_stay_used(
 
 @pytest.mark.parametrize("after", [1, 4, 9])
 def test_a_server_killed_amid_a_burst_keeps_each_acknowledged_order_once(
-    after: int, tmp_path: Path, caller: Callable[[int], Raw]
+    after: int, tmp_path: Path
 ) -> None:
     acknowledged: list[str] = []
     enough = threading.Event()
@@ -99,9 +109,9 @@ def test_a_server_killed_amid_a_burst_keeps_each_acknowledged_order_once(
     with server(tmp_path) as (emulator, process):
         sender = threading.Thread(target=burst, args=(caller(emulator.port),))
         sender.start()
-        assert enough.wait(timeout=10)
+        assert enough.wait(timeout=PATIENCE_S)
         process.kill()
-        sender.join(timeout=10)
+        sender.join(timeout=PATIENCE_S)
     with server(tmp_path) as (emulator, _):
         effects: Any = emulator.admin("GET", "effects")
         state: Any = emulator.admin("GET", "state")
@@ -113,9 +123,7 @@ def test_a_server_killed_amid_a_burst_keeps_each_acknowledged_order_once(
 
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after"])
-def test_a_lost_reply_is_settled_by_asking_for_the_link_id(
-    kind: str, tmp_path: Path, caller: Callable[[int], Raw]
-) -> None:
+def test_a_lost_reply_is_settled_by_asking_for_the_link_id(kind: str, tmp_path: Path) -> None:
     with server(tmp_path) as (emulator, _):
         raw = caller(emulator.port)
         emulator.fault({"kind": kind, "path": "/v5/order/create"})
@@ -131,4 +139,4 @@ def test_sigterm_ends_the_server_gracefully(tmp_path: Path) -> None:
     with server(tmp_path) as (emulator, process):
         assert emulator.admin("GET", "health")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=PATIENCE_S) == 0

@@ -1,7 +1,6 @@
 """The cases of the table: what is refused, with the venue's own code; margin, credits, paging."""
 
 import re
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -9,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from allocator.adapters.emulator.clock import Clock
 from allocator.adapters.emulator.deribit import margin
 from allocator.adapters.emulator.deribit.routes import ENDPOINTS
 from allocator.adapters.emulator.deribit.world import INVERSE, LINEAR
@@ -116,12 +114,6 @@ CASES: tuple[tuple[str, str, dict[str, Any], int], ...] = (
 ELSEWHERE = {10010, 10028, 10029, 13004, 13009, 13021, 13780}
 
 
-def frozen() -> Clock:
-    """Return a clock that stands still, so that no credit flows in."""
-    now_ms = time.time_ns() // 1_000_000
-    return Clock(lambda: now_ms)
-
-
 def code(reply: dict[str, Any]) -> int:
     """Return the error's code, zero when there is none; the status fits to it."""
     found = int(reply["error"]["code"]) if "error" in reply else 0
@@ -186,7 +178,7 @@ def test_a_key_without_the_scope_is_refused(caller: Callable[[int], Raw]) -> Non
 
 def test_requests_cost_credits_that_flow_back(caller: Callable[[int], Raw]) -> None:
     """A hundred at once of 500 credits, twenty orders of the engine's; then as they refill."""
-    with running_emulator(limit_scale=1, clock=frozen()) as emulator:
+    with running_emulator(limit_scale=1) as emulator:
         raw = caller(emulator.port)
         codes = [code(raw("private/get_open_orders")) for _ in range(101)]
         assert codes == [0] * 100 + [10028]
@@ -202,7 +194,7 @@ def test_requests_cost_credits_that_flow_back(caller: Callable[[int], Raw]) -> N
 
 
 def test_instruments_may_be_asked_five_times_at_once(caller: Callable[[int], Raw]) -> None:
-    with running_emulator(limit_scale=1, clock=frozen()) as emulator:
+    with running_emulator(limit_scale=1) as emulator:
         raw = caller(emulator.port)
         codes = [code(raw("public/get_instruments", currency="any")) for _ in range(6)]
         assert codes == [0] * 5 + [10028]

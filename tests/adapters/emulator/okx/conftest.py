@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,6 +11,7 @@ import pytest
 from allocator.adapters.emulator.okx.venue import signature
 from allocator.adapters.emulator.testing import Emulator
 from tests.adapters.emulator.asking import answered
+from tests.adapters.times import now
 
 Raw = Callable[..., dict[str, Any]]
 
@@ -43,7 +44,7 @@ def call_on(port: int) -> Raw:
     ) -> dict[str, Any]:
         query = urlencode(params) if method == "GET" else ""
         body = "" if method == "GET" else json.dumps(params if rows is None else rows)
-        moment = datetime.now(UTC) - timedelta(milliseconds=age_ms)
+        moment = now() - timedelta(milliseconds=age_ms)
         stamp = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         target = f"/api/v5/{path}" + (f"?{query}" if query else "")
         sent = {

@@ -1,21 +1,13 @@
 """The loopback OKX counts requests and orders as the venue says it does."""
 
-import time
 from collections.abc import Callable
 
-from allocator.adapters.emulator.clock import Clock
 from allocator.adapters.emulator.testing import running_emulator
 from tests.adapters.emulator.okx.test_okx_cases import MOVE, ORDER, SPOT, A, Raw
 
 
-def frozen() -> Clock:
-    """Return a clock that stands still, so that one window holds every call."""
-    now_ms = time.time_ns() // 1_000_000
-    return Clock(lambda: now_ms)
-
-
 def test_limits_are_counted_by_their_documented_scopes(caller: Callable[[int], Raw]) -> None:
-    with running_emulator(limit_scale=1, clock=frozen()) as emulator:
+    with running_emulator(limit_scale=1) as emulator:
         raw = caller(emulator.port)
         codes = [raw("GET", "account/config")["code"] for _ in range(6)]
         assert codes == ["0"] * 5 + ["50011"]
@@ -37,7 +29,7 @@ def test_limits_are_counted_by_their_documented_scopes(caller: Callable[[int], R
 def test_a_member_s_new_orders_are_counted_over_all_contracts(
     caller: Callable[[int], Raw],
 ) -> None:
-    with running_emulator(limit_scale=1, clock=frozen()) as emulator:
+    with running_emulator(limit_scale=1) as emulator:
         raw = caller(emulator.port)
         codes = list[str]()
         for name, price in (("BTC-USDT-SWAP", "62000"), ("ETH-USDT-SWAP", "3000"),
