@@ -108,6 +108,7 @@ class Service:
         self.steady = time.monotonic if clock is None else lambda: clock.now().timestamp()
         self.trying = Trying(self.steady)
         self._budgets = budgets
+        self._redactor = redactor or Redactor()
         self.portfolio = config.installation
         self.live = Live(new_holder())
         self.metrics = Metrics((row.id for row in config.service.triggers), self.portfolio)
@@ -139,9 +140,7 @@ class Service:
         self.outbox = Outbox(engine, self.office)
         self.telling = Telling(
             self,
-            Notifier(
-                self.outbox, config.service.alerts, send, redactor or Redactor(), self.portfolio
-            ),
+            Notifier(self.outbox, config.service.alerts, send, self._redactor, self.portfolio),
         )
 
     def stop(self) -> None:
@@ -222,6 +221,7 @@ class Service:
                     holder=self.live.holder,
                     watch=self.live.step,
                     budgets=self._budgets,
+                    learn=self._redactor.learn,
                 ) as desk:
                     await self._lead(desk)
             except NotLeaderError:

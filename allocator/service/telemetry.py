@@ -35,8 +35,17 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        known = sorted({s for s in secrets if len(s) >= LEAST_SECRET}, key=len, reverse=True)
-        self._known = re.compile("|".join(map(re.escape, known))) if known else None
+        self._secrets = frozenset[str]()
+        self._known: re.Pattern[str] | None = None
+        self.learn(*secrets)
+
+    def learn(self, *secrets: str) -> None:
+        """Hide these from now on as well: some can be read only later."""
+        added = {secret for secret in secrets if len(secret) >= LEAST_SECRET} - self._secrets
+        if added:
+            self._secrets |= added
+            known = sorted(self._secrets, key=len, reverse=True)
+            self._known = re.compile("|".join(map(re.escape, known)))
 
     def text(self, value: str) -> str:
         """Hide secrets in a text."""

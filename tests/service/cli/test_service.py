@@ -170,10 +170,13 @@ def test_a_secret_that_the_environment_lacks_is_told_as_such(
 ) -> None:
     path.write_text(path.read_text().replace(f"file:{path.parent}/key", "env:NO_SUCH_KEY"))
     assert run(["run", "-c", str(path)]) == 2
-    assert capsys.readouterr().err == "no secret can be read at env:NO_SUCH_KEY: it is not set\n"
+    told = capsys.readouterr().err.splitlines()
+    assert [row.partition(":")[0] for row in told] == ["NO_SECRET", "NO_SECRET"]
+    assert "login x: no secret can be read at env:NO_SUCH_KEY: it is not set: set it" in told[0]
+    assert told[0].endswith("or mend logins.x.secret")
     monkeypatch.setenv("NO_SUCH_KEY", "")
     assert run(["run", "-c", str(path)]) == 2
-    assert capsys.readouterr().err == "the secret at env:NO_SUCH_KEY is empty\n"
+    assert "the secret at env:NO_SUCH_KEY is empty" in capsys.readouterr().err
 
 
 def test_live_service_that_would_tell_nobody_says_so(
