@@ -80,6 +80,20 @@ class Redactor:
         }
 
 
+def in_one_line(
+    _logger: Any, _name: str, row: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Tell of a database that is away in one line: a trace of each try would drown all else."""
+    from allocator.service.outage import is_away, words_of
+
+    given = row.get("exc_info")
+    error = given[1] if isinstance(given, tuple) else given
+    if isinstance(error, BaseException) and is_away(error):
+        del row["exc_info"]
+        row["why"] = words_of(error)
+    return row
+
+
 def configure(
     redactor: Redactor, *, level: int = logging.INFO, stream: TextIO | None = None
 ) -> None:
@@ -98,6 +112,7 @@ def configure(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
             processors=[
+                in_one_line,
                 structlog.processors.format_exc_info,
                 redactor,
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,

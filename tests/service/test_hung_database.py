@@ -25,6 +25,7 @@ from tests.service.record import ROOT
 from tests.service.sites import config
 
 NAME = "database.test"
+PASSWORD = "canary-of-the-database"
 LIVE_S = 1.0
 """Within which liveness is told, whatever the database does."""
 
@@ -57,14 +58,19 @@ class Road:
         self._path = path
         self._open = list[socket.socket]()
         self._threads = list[threading.Thread]()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.port = 0
+        self.open()
 
-    def _accept(self) -> None:
+    def open(self) -> None:
+        """Take what is asked from now on."""
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def _accept(self, listener: socket.socket) -> None:
         with suppress(OSError):
             while True:
-                near, _ = self._listener.accept()
+                near, _ = listener.accept()
                 far = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
                 far.connect(self._path)
                 self._open += [near, far]
@@ -176,7 +182,7 @@ def road(postgres_url: str) -> Iterator[Road]:
 
 @pytest.fixture
 def instance(tmp_path: Path, postgres_url: str, road: Road) -> Iterator[Instance]:
-    named = make_url(postgres_url).set(host=NAME, port=road.port, query={})
+    named = make_url(postgres_url).set(host=NAME, port=road.port, password=PASSWORD, query={})
     made = Instance(tmp_path, named.render_as_string(hide_password=False))
     yield made
     made.close()
@@ -209,3 +215,30 @@ def test_a_look_up_that_hangs_silences_neither_liveness_nor_readiness(
     until(lambda: instance.ask("/readyz", READY_S)[0] == 200, 60)
     for row in visitors:
         row.join(60)
+
+
+def test_an_outage_is_told_in_one_line_without_statement_or_password(
+    instance: Instance, road: Road
+) -> None:
+    until(lambda: instance.ask("/readyz", READY_S)[0] == 200, 60)
+    before = len(instance.told)
+    road.close()
+    until(lambda: sum("cannot be used since" in row for row in instance.told) >= 2, 60)
+    instance.ask("/readyz", READY_S)
+    # Long enough for every timer to run into it.
+    time.sleep(6)
+    lines = [json.loads(row) for row in instance.told[before:]]
+    away = [row["event"] for row in lines if "cannot be used since" in row["event"]]
+    found = {re.sub(r": OperationalError: .*; this", "; this", row) for row in away}
+    assert len(found) == 1, found
+    (told,) = found
+    assert re.search(r"database postgresql://\S+\*\*\*@\S+ cannot be used since 20\S+Z", told), told
+    assert "sends nothing, until it can, and tries again every 1 s" in told
+    assert "mend `database` in the configuration" in told
+    for row in lines:
+        words = json.dumps(row)
+        for sign in ("Traceback", "[SQL", "parameters:", "SELECT ", "INSERT ", PASSWORD, "\\n"):
+            assert sign not in words, words
+    road.open()
+    until(lambda: instance.ask("/readyz", READY_S)[0] == 200, 60)
+    assert any("is back; it was away since" in row for row in instance.told)
