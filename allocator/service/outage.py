@@ -83,8 +83,6 @@ class Outage:
     def over(self) -> str:
         """Say that it can be used again; empty: it could all the time."""
         since, self._since = self._since, None
-        return (
-            ""
-            if since is None
-            else f"database {self._url} is back; it was away since {stamp(since)}"
-        )
+        if since is None:
+            return ""
+        return f"database {self._url} is back; it was away since {stamp(since)}"
