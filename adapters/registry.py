@@ -74,6 +74,7 @@ def open_venues(
     """
     from allocator.adapters.ccxt.base import CcxtVenue
     from allocator.adapters.ccxt.dialects import DIALECTS
+    from allocator.adapters.ccxt.keyring import Keyring
     from allocator.adapters.ccxt.looking import Looking
     from allocator.adapters.ccxt.money import Directory
     from allocator.adapters.ccxt.place import Place
@@ -81,8 +82,10 @@ def open_venues(
 
     if not config.accounts:
         raise ConfigError("no accounts are configured")
+    keys = Keyring(config, learn)
+    keys.check()
     dry = config.mode == "dry"
-    sessions = Sessions(config, reads_only=dry, budgets=budgets, learn=learn)
+    sessions = Sessions(config, reads_only=dry, budgets=budgets, keys=keys)
     logins = sessions.logins
     places = {
         row.id: Place(

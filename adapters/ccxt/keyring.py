@@ -83,14 +83,7 @@ class Signs:
 
 
 class Keyring:
-    """The secrets of a configuration's logins.
-
-    Raises
-    ------
-    ConfigError
-        When one pool would be counted twice, by the keys themselves: references may lead to the
-        same.
-    """
+    """The secrets of a configuration's logins; `learn` is told each as it is read."""
 
     def __init__(self, config: Config, learn: Learn = lambda _secret: None) -> None:
         self._config = config
@@ -99,6 +92,15 @@ class Keyring:
         for name in config.logins:
             with suppress(ConfigError):
                 self._known[name] = self._read(name)
+
+    def check(self) -> None:
+        """Refuse one pool as two accounts, by the keys themselves: references may lead to the same.
+
+        Raises
+        ------
+        ConfigError
+            When a pool would be counted twice.
+        """
         for i, what in self._twice():
             raise ConfigError([Problem(("accounts", i), what)])
 

@@ -12,7 +12,7 @@ from functools import partial
 from allocator.adapters.ccxt.budgets import Budgets
 from allocator.adapters.ccxt.clients import new_client, sign_with
 from allocator.adapters.ccxt.gate import DirectSession, ReadsOnly, check_loopback
-from allocator.adapters.ccxt.keyring import Keyring, Learn, Signs
+from allocator.adapters.ccxt.keyring import Keyring, Signs
 from allocator.adapters.ccxt.loopback import LoopbackSession
 from allocator.adapters.ccxt.market_list import MarketList, wanted_of
 from allocator.adapters.ccxt.session import Login, VenueState
@@ -35,8 +35,8 @@ class Sessions:
         Whether nothing but reads may leave.
     budgets
         Venues' budgets, by venue, where other sessions of this process draw on them too.
-    learn
-        Told every secret as it is read.
+    keys
+        What the logins sign with; None: what the configuration refers to.
 
     Raises
     ------
@@ -51,13 +51,13 @@ class Sessions:
         *,
         reads_only: bool,
         budgets: dict[str, Budgets] | None = None,
-        learn: Learn = lambda _secret: None,
+        keys: Keyring | None = None,
     ) -> None:
         if config.mode == "live" and config.loopback_url:
             raise ConfigError("mode live and loopback_url exclude each other")
         base = check_loopback(config.loopback_url) if config.loopback_url else None
         # What is refused is told before any client is made: none is left open.
-        self._keys = Keyring(config, learn)
+        self._keys = keys or Keyring(config)
         self._session = LoopbackSession(base) if base else DirectSession()
         self._reads_only = reads_only
         self._rates = config.rates

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -79,6 +79,7 @@ async def _run(config: Config, *, serve: bool) -> None:
     from allocator.adapters.ccxt.budgets import Budgets
     from allocator.adapters.ccxt.secrets import secret
     from allocator.models.books import book_config
+    from allocator.models.errors import ConfigError
     from allocator.service.bootstrap import open_database
     from allocator.service.database import database_errors, passwords
     from allocator.service.notify import apprise_sender
@@ -90,8 +91,12 @@ async def _run(config: Config, *, serve: bool) -> None:
     addresses = [secret(row).get_secret_value() for row in config.service.alerts.to]
     books = [book_config(config, row.id) for row in config.books] or [config]
     of_databases = [word for book in books for word in passwords(book.database)]
-    # Keys of logins follow as they are read.
     redactor = Redactor([*addresses, *of_databases])
+    for login in config.logins.values():
+        for reference in login.references.values():
+            # One that cannot be read is learnt once it is.
+            with suppress(ConfigError):
+                redactor.learn(secret(reference).get_secret_value())
     configure(redactor)
     send = apprise_sender(addresses) if addresses else None
     budgets = dict[str, Budgets]()

@@ -13,6 +13,7 @@ from allocator.adapters.ccxt.base import CcxtVenue
 from allocator.adapters.ccxt.binance import FACTS
 from allocator.adapters.ccxt.dialects import DIALECTS
 from allocator.adapters.ccxt.failures import Answer, RefusalError, UnansweredError, failure
+from allocator.adapters.ccxt.keyring import Signs
 from allocator.adapters.ccxt.money import Directory
 from allocator.adapters.ccxt.secrets import secret
 from allocator.adapters.ccxt.sessions import Sessions
@@ -153,6 +154,7 @@ def submitted(venue: str, status: int, *, shown_after_s: float | None = None) ->
         ready=nothing,
         server_time=now,
         synchronise=nothing,
+        signs=Signs(),
         venue_ms=lambda at: 0,
         venue=venue,
     )

@@ -90,13 +90,18 @@ def test_a_start_tells_each_secret_that_cannot_be_read_and_refuses_none_at_all(
     assert told.count("NO_SECRET: login ") == len(config.logins)
 
 
-def test_a_plan_is_made_and_carried_out_without_it(shop: Shop, key: Path) -> None:
-    del key
+def test_a_plan_of_the_others_is_held_to_what_a_book_not_read_whole_may(
+    shop: Shop, key: Path
+) -> None:
+    """As where a venue does not answer: what increases waits, whatever account it is of."""
     plan = shop.approved()
     status, told = shop.type("execute", plan)
-    assert status == 0, told
+    assert status == 6, told
     assert "account bybit-a is not read, and stands frozen: NO_SECRET: login" in flat(told)
-    assert shop.sent() > 0
+    assert "MISSING_ACCOUNTS: control=DAT-02 of=bybit-a" in flat(told)
+    assert "only plans that reduce go until it is" in flat(told)
+    put_back(key)
+    assert shop.type("execute", shop.approved())[0] == 0
 
 
 def test_a_plan_of_its_own_is_refused_and_can_be_carried_out_later(shop: Shop) -> None:

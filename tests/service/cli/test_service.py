@@ -184,7 +184,9 @@ def test_live_service_that_would_tell_nobody_says_so(
 ) -> None:
     data = json.loads(path.read_text())
     data["mode"], data["accounts"][0]["live"] = "live", True
-    data["logins"]["x"]["key"] = "env:NOWHERE_AT_ALL"
+    for login in data["logins"].values():
+        # Where no account at all could be read, nothing starts.
+        login["key"] = "env:NOWHERE_AT_ALL"
     path.write_text(json.dumps(data))
     assert run(["run", "--live", "-c", str(path)]) != 0
     assert "WARNING: mode live, but no address is configured" in capsys.readouterr().err
