@@ -30,7 +30,7 @@ def is_away(error: BaseException) -> bool:
     from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
     from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-    cause = error.__cause__ if isinstance(error, StaleError) else error
+    cause = cause_of(error)
     if isinstance(cause, DBAPIError) and str(cause.orig).startswith(OURS):
         return False
     lost = isinstance(cause, DBAPIError) and cause.connection_invalidated
@@ -50,6 +50,11 @@ def words_of(error: BaseException) -> str:
     return f"{type(error).__name__}: {first_line(told).partition(BACKGROUND)[0]}"
 
 
+def cause_of(error: BaseException) -> BaseException:
+    """Tell what a driver said, where an error of ours was made from it."""
+    return error.__cause__ or error if isinstance(error, StaleError) else error
+
+
 class Outage:
     """Remembers since when an instance's database cannot be used.
 
@@ -67,6 +72,7 @@ class Outage:
         self._now = now
         self._retry_s = retry_s
         self._since: datetime | None = None
+        self._told = ""
 
     def take(self, error: BaseException) -> str:
         """Say that it is away, if an error tells so; empty: it is none of that."""
@@ -74,15 +80,19 @@ class Outage:
             return ""
         if self._since is None:
             self._since = self._now()
-        cause = error.__cause__ if isinstance(error, StaleError) and error.__cause__ else error
-        why = self._hide.text(words_of(cause))
+        why = self._hide.text(words_of(cause_of(error)))
         return AWAY.format(
             url=self._url, since=stamp(self._since), why=why, retry_s=self._retry_s, remedy=REMEDY
         )
 
+    def is_news(self, told: str) -> bool:
+        """Whether this was not told last: each try to lead meets it anew."""
+        before, self._told = self._told, told
+        return told != before
+
     def over(self) -> str:
         """Say that it can be used again; empty: it could all the time."""
-        since, self._since = self._since, None
+        since, self._since, self._told = self._since, None, ""
         if since is None:
             return ""
         return f"database {self._url} is back; it was away since {stamp(since)}"

@@ -237,9 +237,10 @@ class Service:
                 # Whatever it is, an instance that has ended serves, watches and alerts no more,
                 # and takes the other books of its process with it.
                 away = self.outage.take(error)
-                log.exception(
-                    f"cannot lead now: {away}" if away else "cannot lead now; trying again"
-                )
+                if not away:
+                    log.exception("cannot lead now; trying again")
+                elif self.outage.is_news(away):
+                    log.exception("cannot lead now: %s", away)
                 self.trying.failed(error, away)
             finally:
                 self.live.follow()

@@ -84,13 +84,15 @@ def in_one_line(
     _logger: Any, _name: str, row: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
     """Tell of a database that is away in one line: a trace of each try would drown all else."""
-    from allocator.service.outage import is_away, words_of
+    from allocator.service.outage import cause_of, is_away, words_of
 
     given = row.get("exc_info")
     error = given[1] if isinstance(given, tuple) else given
     if isinstance(error, BaseException) and is_away(error):
         del row["exc_info"]
-        row["why"] = words_of(error)
+        why = words_of(cause_of(error))
+        if why not in str(row.get("event")):
+            row["why"] = why
     return row
 
 

@@ -55,6 +55,7 @@ def test_what_is_away_since_when_and_what_to_do_is_one_line(error: Exception) ->
     first = outage.take(error)
     clock.at += timedelta(minutes=2)
     assert outage.take(error) == first
+    assert [outage.is_news(first) for _ in range(2)] == [True, False]
     assert first.startswith("database postgresql://desk:***@db/desk cannot be used since 20")
     assert "Connection refused; this instance does not lead, and sends nothing" in first
     assert "tries again every 5 s: see that it can be used from here, or mend `database`" in first
