@@ -234,8 +234,7 @@ def test_an_outage_is_told_in_one_line_without_statement_or_password(
         until(partial(told_of, instance, before, timer), 60)
     lines = [json.loads(row) for row in instance.told[before:]]
     road.open()
-    until(lambda: instance.ask("/readyz", READY_S)[0] == 200, 60)
-    assert any("is back; it was away since" in row for row in instance.told)
+    until(partial(told_of, instance, before, "is back; it was away since"), 60)
     away = [row["event"] for row in lines if "cannot be used since" in row["event"]]
     (told,) = away
     assert re.search(r"database postgresql://\S*\*\*\*@\S+ cannot be used since 20\S+Z", told), told
