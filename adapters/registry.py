@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 from allocator.adapters.gather import Gatherer
 from allocator.models.config import AccountConfig, Config
-from allocator.models.errors import ConfigError, Problem
-from allocator.models.pools import pool_problems
+from allocator.models.errors import ConfigError
 from allocator.models.status import Told
 from allocator.ports import Clock, LookUps, MarketData, Venue
 
@@ -53,8 +52,11 @@ def open_venues(
     *,
     budgets: dict[str, Budgets] | None = None,
     told: Mapping[str, Told] | None = None,
+    learn: Callable[[str], None] = lambda _secret: None,
 ) -> Opened:
     """Open every account of a configuration.
+
+    One whose secrets cannot be read is like one whose venue does not answer, until they can be.
 
     Parameters
     ----------
@@ -62,14 +64,17 @@ def open_venues(
         What may be asked of each venue, where other books of this process ask too; empty at first.
     told
         What venues said of themselves last, before this process began.
+    learn
+        Told every secret as it is read.
 
     Raises
     ------
     ConfigError
-        When a secret is not there, or a venue has no adapter.
+        When a pool would be counted twice, or a venue has no adapter.
     """
     from allocator.adapters.ccxt.base import CcxtVenue
     from allocator.adapters.ccxt.dialects import DIALECTS
+    from allocator.adapters.ccxt.keyring import Keyring
     from allocator.adapters.ccxt.looking import Looking
     from allocator.adapters.ccxt.money import Directory
     from allocator.adapters.ccxt.place import Place
@@ -77,8 +82,10 @@ def open_venues(
 
     if not config.accounts:
         raise ConfigError("no accounts are configured")
-    _check_pools(config)
-    sessions = Sessions(config, reads_only=config.mode == "dry", budgets=budgets)
+    keys = Keyring(config, learn)
+    keys.check()
+    dry = config.mode == "dry"
+    sessions = Sessions(config, reads_only=dry, budgets=budgets, keys=keys)
     logins = sessions.logins
     places = {
         row.id: Place(
@@ -121,24 +128,6 @@ def _gatherer(
         clock,
         told,
     )
-
-
-def _check_pools(config: Config) -> None:
-    """Refuse one pool as two accounts, by the keys themselves: references may lead to the same.
-
-    Raises
-    ------
-    ConfigError
-        When a secret is not there, or a pool would be counted twice.
-    """
-    from allocator.adapters.ccxt.secrets import secret
-
-    keys = {
-        row.login: secret(config.logins[row.login].key).get_secret_value()
-        for row in config.accounts
-    }
-    for i, what in pool_problems(config.pools(keys)):
-        raise ConfigError([Problem(("accounts", i), what)])
 
 
 def _markets_beside(config: Config, mine: AccountConfig) -> int:

@@ -162,6 +162,7 @@ class CcxtVenue:
         self, intent: Intent, since: datetime, venue_id: str | None = None, *, refused: bool = False
     ) -> Finding:
         try:
+            self._place.login.signs.check()
             with hurry():
                 await self._place.login.prepare()
                 now = await self._place.login.server_time()
@@ -191,6 +192,7 @@ class CcxtVenue:
     async def read(self) -> AccountReading:
         """Read wallets, positions and open orders."""
         try:
+            self._place.login.signs.check()
             await self._place.login.prepare()
             return await self._dialect.reading(self._place)
         except Exception as error:  # noqa: BLE001 - a reading that failed says so, and nothing else
@@ -208,6 +210,8 @@ class CcxtVenue:
         """Release nothing: the clients are shared and closed together."""
 
     async def _prepare(self, *places: Place) -> None:
+        for place in places:
+            place.login.signs.check()
         try:
             for place in places:
                 await place.login.prepare()
@@ -217,6 +221,7 @@ class CcxtVenue:
 
     async def _ready(self) -> None:
         """Prepare what cancels, which waits for no list of markets but the first."""
+        self._place.login.signs.check()
         try:
             await self._place.login.ready()
         except VenueError as error:

@@ -20,10 +20,8 @@ from allocator.adapters.ccxt import (
 from allocator.adapters.ccxt.failures import Answer, is_redirect
 from allocator.adapters.ccxt.gate import trusted
 from allocator.adapters.ccxt.rates import BUCKETS
-from allocator.adapters.ccxt.secrets import secret
 from allocator.adapters.ccxt.values import JsonObject
 from allocator.adapters.ccxt.windows import RECEIVE_WINDOW_MS, bound
-from allocator.models.config import LoginConfig
 from allocator.models.errors import ConfigError
 
 TIMEOUT_MS = 10_000
@@ -62,6 +60,9 @@ OPTIONS: Mapping[str, JsonObject] = {
 }
 
 
+KEYED: Mapping[str, Callable[[Any], None]] = {"hyperliquid": hyperliquid_client.know_keys}
+"""What rests on a client's keys, done once it is given them."""
+
 PREPARE: Mapping[str, Callable[[Any], None]] = {
     "binance": binance_client.prepare,
     "deribit": deribit_client.prepare,
@@ -72,45 +73,51 @@ PREPARE: Mapping[str, Callable[[Any], None]] = {
 """What a venue's client needs beside its settings, done once when it is made."""
 
 
-def new_client(row: LoginConfig, session: Any) -> Any:
-    """Make a ccxt client: numbers as text, no retries, receive window of 5 s.
+def new_client(venue: str, session: Any) -> Any:
+    """Make a ccxt client that signs nothing yet: see `sign_with`.
+
+    It has numbers as text, no retries, a receive window of 5 s.
 
     Raises
     ------
     ConfigError
-        For a venue without an adapter, or a secret that is not there.
+        For a venue without an adapter.
     """
-    if row.venue not in OPTIONS:
-        raise ConfigError(f"no adapter speaks to {row.venue}")
-    words = WALLET_CREDENTIALS if row.venue in ON_CHAIN else CREDENTIALS
-    client = getattr(exchanges, row.venue)(
+    if venue not in OPTIONS:
+        raise ConfigError(f"no adapter speaks to {venue}")
+    client = getattr(exchanges, venue)(
         {
-            **{
-                words[field]: secret(reference).get_secret_value()
-                for field, reference in row.references.items()
-            },
             "session": session,
             "enableRateLimit": True,
             "timeout": TIMEOUT_MS,
             "number": str,
             "aiohttp_trust_env": False,
             "timeout_on_exit": 0,
-            "options": {**OPTIONS[row.venue], "recvWindow": RECEIVE_WINDOW_MS},
+            "options": {**OPTIONS[venue], "recvWindow": RECEIVE_WINDOW_MS},
         }
     )
-    if row.venue in BUCKETS:
-        units = BUCKETS[row.venue]
+    if venue in BUCKETS:
+        units = BUCKETS[venue]
         client.throttler.config |= {"capacity": units, "tokens": units}
     # At its first request a client that has none reads certificates, which its session never asks.
     client.ssl_context = trusted()
     client.has["fetchCurrencies"] = False
     client.on_json_response = partial(json.loads, parse_float=str)
-    bound(client, row.venue)
+    bound(client, venue)
     client.handle_errors = partial(_keep_answer, client.handle_errors)
-    if row.venue in PREPARE:
-        PREPARE[row.venue](client)
+    if venue in PREPARE:
+        PREPARE[venue](client)
     check_client(client)
     return client
+
+
+def sign_with(client: Any, venue: str, secrets: Mapping[str, str]) -> None:
+    """Give a client what it signs with, by field of its login."""
+    words = WALLET_CREDENTIALS if venue in ON_CHAIN else CREDENTIALS
+    for field, value in secrets.items():
+        setattr(client, words[field], value)
+    if venue in KEYED:
+        KEYED[venue](client)
 
 
 def secrets_of(client: Any) -> tuple[str, ...]:

@@ -56,6 +56,11 @@ def prepare(client: Any) -> None:
         "cachedCurrenciesById": {},
     }
     client.calculate_rate_limiter_cost = _weight
+    client.signs_itself = lambda: False
+
+
+def know_keys(client: Any) -> None:
+    """Take what rests on the keys from them: numbers of actions, and whose the signing one is."""
     client.next_number = partial(_next, _signer(client))
     client.signs_itself = functools.cache(partial(_signs_itself, client))
 

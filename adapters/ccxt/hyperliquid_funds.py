@@ -191,7 +191,14 @@ def _fits(amount: Decimal) -> bool:
 
 
 def own_address(login: Login) -> str:
-    """Tell the address that a login reads, in small letters."""
+    """Tell the address that a login reads, in small letters.
+
+    Raises
+    ------
+    NotSentError
+        When it is not known.
+    """
+    login.signs.check()
     return str(login.client.walletAddress).lower()
 
 

@@ -42,7 +42,14 @@ DEXES_AGE_S = 600.0
 
 
 def address(place: Place) -> str:
-    """Tell the address that is read: the account's own, never that of what signs for it."""
+    """Tell the address that is read: the account's own, never that of what signs for it.
+
+    Raises
+    ------
+    NotSentError
+        When it is not known.
+    """
+    place.login.signs.check()
     return str(place.login.client.walletAddress)
 
 

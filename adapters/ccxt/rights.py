@@ -166,6 +166,7 @@ async def rights(logins: Mapping[str, Login]) -> dict[str, Rights]:
 
 async def _asked(login: Login) -> Rights:
     try:
+        login.signs.check()
         await login.prepare()
         told = await TELLS[login.venue](login)
     except VenueError as error:

@@ -27,7 +27,7 @@ def secret(reference: str) -> SecretStr:
         try:
             value = Path(name).expanduser().read_text(encoding="utf-8").strip()
         except OSError as error:
-            raise ConfigError(f"no secret can be read at {reference}") from error
+            raise ConfigError(f"no secret can be read at {reference}: {error.strerror}") from error
         except UnicodeDecodeError:
             # Not chained: the original carries the file's bytes.
             raise ConfigError(f"the secret at {reference} is not text in UTF-8") from None

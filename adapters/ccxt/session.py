@@ -18,6 +18,7 @@ import ccxt.async_support as exchanges
 from allocator.adapters.ccxt.budgets import Budgets, hurry
 from allocator.adapters.ccxt.clients import heard, secrets_of
 from allocator.adapters.ccxt.failures import Answer, NotSentError, UnansweredError, failure
+from allocator.adapters.ccxt.keyring import Signs
 from allocator.adapters.ccxt.market_list import MarketList
 from allocator.adapters.ccxt.pauses import Holder, bans, check_free, hold, pause_of
 from allocator.adapters.ccxt.values import JsonObject, moment
@@ -70,9 +71,18 @@ class Login:
         Readings that a dialect shares between all who ask for them, by name.
     silent
         Whether the last signed request that left and ended had no answer from the venue at all.
+    signs
+        Whether it has what it signs with.
     """
 
-    def __init__(self, name: str, config: LoginConfig, client: Any, shared: VenueState) -> None:
+    def __init__(
+        self,
+        name: str,
+        config: LoginConfig,
+        client: Any,
+        shared: VenueState,
+        signs: Signs | None = None,
+    ) -> None:
         self.name = name
         self.config = config
         self.client = client
@@ -84,6 +94,7 @@ class Login:
         self._told = dict[str, _Told]()
         self.paused_until = 0.0
         self.silent = False
+        self.signs = signs or Signs()
 
     @property
     def venue(self) -> str:
@@ -318,6 +329,8 @@ class Login:
         aside: _Told | None = None,
     ) -> Any:
         """Ask once; an answer that is no JSON object comes back as its text."""
+        if _is_signed(endpoint):
+            self.signs.check()
         check_free(self.venue, self._shared, self, aside or self)
         stamp = stamp_ms.set(None if at is None else round(at.timestamp() * 1000))
         answer = Answer()
@@ -333,7 +346,7 @@ class Login:
         finally:
             stamp_ms.reset(stamp)
             heard.reset(holder)
-            if answer.left and not any(word in endpoint for word in UNSIGNED):
+            if answer.left and _is_signed(endpoint):
                 self.silent = not answer.status
 
     def _note_pause(self, answer: Answer, aside: _Told | None) -> None:
@@ -359,6 +372,10 @@ class Login:
         answer = heard.get()
         if answer is not None:
             answer.left = True
+
+
+def _is_signed(endpoint: str) -> bool:
+    return not any(word in endpoint for word in UNSIGNED)
 
 
 def _structured(reply: Any, endpoint: str) -> Any:

@@ -10,11 +10,11 @@ import asyncio
 from functools import partial
 
 from allocator.adapters.ccxt.budgets import Budgets
-from allocator.adapters.ccxt.clients import new_client
+from allocator.adapters.ccxt.clients import new_client, sign_with
 from allocator.adapters.ccxt.gate import DirectSession, ReadsOnly, check_loopback
+from allocator.adapters.ccxt.keyring import Keyring, Signs
 from allocator.adapters.ccxt.loopback import LoopbackSession
 from allocator.adapters.ccxt.market_list import MarketList, wanted_of
-from allocator.adapters.ccxt.secrets import secret
 from allocator.adapters.ccxt.session import Login, VenueState
 from allocator.models.config import Config, LoginConfig
 from allocator.models.errors import ConfigError
@@ -35,20 +35,31 @@ class Sessions:
         Whether nothing but reads may leave.
     budgets
         Venues' budgets, by venue, where other sessions of this process draw on them too.
+    keys
+        What the logins sign with; None: what the configuration refers to.
+
+    Raises
+    ------
+    ConfigError
+        When the configuration cannot be used. A secret that cannot be read is told by its login
+        alone, for as long as that is so.
     """
 
     def __init__(
-        self, config: Config, *, reads_only: bool, budgets: dict[str, Budgets] | None = None
+        self,
+        config: Config,
+        *,
+        reads_only: bool,
+        budgets: dict[str, Budgets] | None = None,
+        keys: Keyring | None = None,
     ) -> None:
         if config.mode == "live" and config.loopback_url:
             raise ConfigError("mode live and loopback_url exclude each other")
         base = check_loopback(config.loopback_url) if config.loopback_url else None
+        # What is refused is told before any client is made: none is left open.
+        self._keys = keys or Keyring(config)
         self._session = LoopbackSession(base) if base else DirectSession()
         self._reads_only = reads_only
-        # A secret that is not there is told before any client is made: none is left open.
-        for row in config.logins.values():
-            for reference in row.references.values():
-                secret(reference)
         self._rates = config.rates
         self._budgets = {} if budgets is None else budgets
         self._owners = _owners(config)
@@ -68,9 +79,10 @@ class Sessions:
         budgets = self._budgets.setdefault(row.venue, Budgets(row.venue, self._rates))
         markets = MarketList(self._wanted.get(row.venue, frozenset()))
         shared = self._venues.setdefault(row.venue, VenueState(budgets, markets))
-        client = new_client(row, session)
+        client = new_client(row.venue, session)
         shared.budgets.bind(client, self._owners.get(name, name), name)
-        login = Login(name, row, client, shared)
+        signs = Signs(lambda: sign_with(client, row.venue, self._keys.of(name)))
+        login = Login(name, row, client, shared, signs)
         client.throttler = partial(login.take_turn, client.throttler)
         return login
 

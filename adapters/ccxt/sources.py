@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 
@@ -47,8 +48,11 @@ class CcxtAccount:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the last reading told that does not keep the account from being read."""
-        late = self._place.login.late
-        return (*self._place.notes.values(), *(() if late is None else (late,)))
+        place = self._place
+        late, lacking = place.login.late, place.master.signs.lacking
+        cut_off = f"no money goes to or from other logins: {lacking}" if lacking else None
+        told = [row for row in (late, cut_off) if row is not None]
+        return (*place.notes.values(), *told)
 
     @property
     def transfer_step(self) -> Decimal:
@@ -61,7 +65,7 @@ class CcxtAccount:
         if other is None or (other.master or target.login) != place.master.name:
             return False
         if target.login != self.config.login and (
-            place.login.config.member is None or other.member is None
+            place.login.config.member is None or other.member is None or place.master.signs.lacking
         ):
             return False
         dialect = self._dialect
@@ -81,14 +85,20 @@ class CcxtAccount:
 
     async def account(self) -> Account:
         """Read everything a snapshot says of the account."""
-        await self._place.login.prepare()
+        place = self._place
+        place.login.signs.check()
+        if place.master.signs.lacking:
+            with suppress(NotSentError):
+                place.master.signs.check()
+        await place.login.prepare()
         return await self._dialect.account(self._place)
 
 
 class CcxtMarkets:
     """One venue's public data, read through the first login of it that is answered.
 
-    Some of it is signed (brackets and networks at Binance), so a dead key must not stand for all.
+    Some of it is signed (brackets and networks at Binance), so a dead key must not stand for all,
+    nor one that cannot be read.
     """
 
     def __init__(self, places: Sequence[Place], dialect: Dialect) -> None:
@@ -103,7 +113,8 @@ class CcxtMarkets:
 
     @property
     def _place(self) -> Place:
-        return next((row for row in self._places if not row.login.silent), self._places[0])
+        rows = [row for row in self._places if not row.login.signs.lacking] or self._places
+        return next((row for row in rows if not row.login.silent), rows[0])
 
     @property
     def venue(self) -> str:

@@ -79,6 +79,7 @@ async def _asked(login: Login) -> User | None:
     if ask is None:
         return None
     try:
+        login.signs.check()
         await login.prepare()
         return await ask(login)
     except (VenueError, KeyError, IndexError, TypeError):

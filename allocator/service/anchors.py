@@ -18,6 +18,7 @@ from allocator.models.base import stamp
 from allocator.models.errors import StaleError
 from allocator.models.service import HistoryConfig
 from allocator.ports import Clock
+from allocator.service.outage import words_of
 
 NAME = "audit-heads"
 PATIENCE_S = 2.0
@@ -64,7 +65,7 @@ class Anchors:
         try:
             self._keep()
         except (SQLAlchemyError, RuntimeError) as error:
-            log.warning("AUDIT_ANCHOR: the head cannot be kept: %s", error)
+            log.warning("AUDIT_ANCHOR: the head cannot be kept: %s", words_of(error))
 
     def _keep(self) -> None:
         head = self._history.head()

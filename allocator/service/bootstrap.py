@@ -46,6 +46,11 @@ if TYPE_CHECKING:
     from allocator.adapters.ccxt.budgets import Budgets
 
 Watch = Callable[[Progress], None]
+Learn = Callable[[str], None]
+
+
+def unheard(_secret: str) -> None:
+    """Learn nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,8 @@ async def open_market(
 ) -> AsyncGenerator[MarketData]:
     """Open a book for reading only: no client that can trade is made.
 
+    An account whose secrets cannot be read is one that is not read.
+
     Parameters
     ----------
     told
@@ -148,13 +155,17 @@ async def open_look_ups(
     ConfigError
         When the configuration cannot be used, or a secret of these accounts is not there.
     """
+    from allocator.adapters.ccxt.keyring import lacking
+
     need_exchanges()
     rows = tuple(row for row in config.accounts if row.id in names)
     mine = {row.login for row in rows}
     mine |= {config.logins[name].master or name for name in mine}
     logins = {name: row for name, row in config.logins.items() if name in mine}
-    asked = {"mode": "dry", "accounts": rows, "logins": logins}
-    opened = open_venues(config.model_copy(update=asked), SystemClock())
+    asked = config.model_copy(update={"mode": "dry", "accounts": rows, "logins": logins})
+    if faults := lacking(asked):
+        raise ConfigError("; ".join(faults.values()))
+    opened = open_venues(asked, SystemClock())
     try:
         yield opened.look_ups
     finally:
@@ -162,43 +173,35 @@ async def open_look_ups(
 
 
 def openable(config: Config) -> tuple[Config, dict[str, str]]:
-    """Leave out the accounts whose secrets cannot be read: for settling, never for planning.
+    """Leave out accounts whose secrets cannot be read: for settling at once, never for planning.
 
     Returns
     -------
     tuple
         What is left of the configuration, and why by each account that is not in it.
     """
-    from allocator.adapters.ccxt.secrets import secret
+    from allocator.adapters.ccxt.keyring import lacking
 
-    faults = dict[str, str]()
-    for name, login in config.logins.items():
-        try:
-            for reference in login.references.values():
-                secret(reference)
-        except ConfigError as error:
-            faults[name] = str(error)
-    for name, login in config.logins.items():
-        if login.master in faults:
-            faults.setdefault(name, faults[login.master])
-    left = {
-        "accounts": tuple(row for row in config.accounts if row.login not in faults),
-        "logins": {name: row for name, row in config.logins.items() if name not in faults},
-    }
+    faults = lacking(config)
     why = {row.id: faults[row.login] for row in config.accounts if row.login in faults}
-    return (config.model_copy(update=left) if faults else config), why
+    left = tuple(row for row in config.accounts if row.id not in why)
+    return (config.model_copy(update={"accounts": left}) if why else config), why
 
 
 @asynccontextmanager
-async def open_desk(
+async def open_desk(  # noqa: PLR0913 - what it opens with
     config: Config,
     portfolio: str,
     *,
     holder: str | None = None,
     watch: Watch = nothing,
     budgets: dict[str, Budgets] | None = None,
+    learn: Learn = unheard,
 ) -> AsyncGenerator[Desk]:
     """Open a book for acting on, as the portfolio's only leader.
+
+    An account whose secrets cannot be read is like one whose venue does not answer, until they can
+    be: nothing is sent there, and all others go on.
 
     Parameters
     ----------
@@ -206,6 +209,8 @@ async def open_desk(
         Names who leads; None: this process.
     budgets
         What may be asked of venues, where other books of this process ask too.
+    learn
+        Told every secret of a login as it is read, so that no log shows it.
 
     Raises
     ------
@@ -219,13 +224,20 @@ async def open_desk(
         When the database cannot be used.
     """
     with database_errors(config.database):
-        async with _desk(config, portfolio, holder or new_holder(), watch, budgets) as desk:
+        asked = config, portfolio, holder or new_holder(), watch, budgets
+        async with _desk(*asked, learn=learn) as desk:
             yield desk
 
 
 @asynccontextmanager
-async def _desk(
-    config: Config, portfolio: str, holder: str, watch: Watch, budgets: dict[str, Budgets] | None
+async def _desk(  # noqa: PLR0913 - as `open_desk`
+    config: Config,
+    portfolio: str,
+    holder: str,
+    watch: Watch,
+    budgets: dict[str, Budgets] | None,
+    *,
+    learn: Learn,
 ) -> AsyncGenerator[Desk]:
     need_exchanges()
     clock = SystemClock()
@@ -235,7 +247,7 @@ async def _desk(
     ):
         words = Words(Memory(engine, portfolio), config.gather)
         told = words.memory.told()
-        opened = open_venues(config, clock, budgets=budgets, told=told)
+        opened = open_venues(config, clock, budgets=budgets, told=told, learn=learn)
         try:
             history = History(engine)
             anchors = Anchors(anchor_file(config.service.history), history, clock)

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
 
+REMEDY = "see that it can be used from here, or mend `database` in the configuration"
+
+
+def first_line(told: object) -> str:
+    """Take the first line of a driver's words: those that follow repeat it for each address."""
+    return str(told).strip().partition("\n")[0]
+
+
 @contextmanager
 def database_errors(url: str) -> Generator[None]:
     """Tell a database that cannot be used from a bug.
@@ -48,8 +56,8 @@ def database_errors(url: str) -> Generator[None]:
         # What is more special than these is a wrong statement of ours.
         if type(error) not in (DatabaseError, InterfaceError, OperationalError):
             raise
-        told = Redactor(passwords(url)).text(str(error.orig))
-        raise StaleError(f"database {shown}: cannot be used: {told}") from error
+        told = Redactor(passwords(url)).text(first_line(error.orig))
+        raise StaleError(f"database {shown}: cannot be used: {told}: {REMEDY}") from error
 
 
 def shown_url(url: str) -> str:

@@ -35,9 +35,10 @@ def examine(config: Config | None) -> Iterator[Finding]:
     yield _mode(config)
     yield _database(config)
     yield _alerts(config)
-    secrets = list(_secrets(config))
-    yield from secrets
-    if all(row.state == "ok" for row in secrets):
+    yield from _secrets(config)
+    from allocator.service.bootstrap import openable
+
+    if openable(config)[0].accounts:
         yield from _venues(config)
         yield from _keys(config)
 
@@ -108,6 +109,7 @@ def _database(config: Config) -> Finding:
 
 
 def _secrets(config: Config) -> Iterator[Finding]:
+    from allocator.adapters.ccxt.keyring import cure
     from allocator.adapters.ccxt.secrets import secret
 
     for name, login in config.logins.items():
@@ -115,8 +117,7 @@ def _secrets(config: Config) -> Iterator[Finding]:
             try:
                 secret(reference)
             except ConfigError as error:
-                remedy = f"put it there, or mend logins.{name}.{kind}"
-                yield Finding(f"{kind} of {name}", "wrong", str(error), remedy)
+                yield Finding(f"{kind} of {name}", "wrong", str(error), cure(name, kind, reference))
             else:
                 yield _private(f"{kind} of {name}", reference)
 
@@ -169,10 +170,12 @@ def _position_mode(account: Account) -> Iterator[Finding]:
 
 def _keys(config: Config) -> Iterator[Finding]:
     """Tell what each key may do, and whether it belongs to whom the configuration says."""
+    from allocator.adapters.ccxt.keyring import lacking
     from allocator.adapters.ccxt.keys import keys
 
-    told = asyncio.run(keys(config))
-    yield from _rights(config, told.rights)
+    told, faults = asyncio.run(keys(config)), lacking(config)
+    rights = {name: row for name, row in told.rights.items() if name not in faults}
+    yield from _rights(config, rights)
     yield from belonging(config, told.users)
 
 

@@ -14,6 +14,8 @@ UNREACHED = "check that the venue can be reached from here, and its status page"
 READING = "check the key of the login, and that it may read"
 
 SIGNS: Mapping[str, str] = {
+    "NO_SECRET": "lacking",
+    "SAME_POOL": "same pool",
     "CLOCK_SKEW": "clock",
     " has no market ": "no market",
     " is traded from the ": "instruments",
@@ -77,6 +79,8 @@ SIGNS: Mapping[str, str] = {
 """Kind of finding by a sign in its words; capitals do not matter."""
 
 GENERAL: Mapping[str, str] = {
+    "lacking": "put what its login signs with where the configuration says, or mend the login",
+    "same pool": "give the login the keys of its own user, or take one of the accounts out",
     "clock": "set this machine's clock by NTP",
     "unread": "close what is named and move what is left to a wallet that is read (less than a "
     "dollar of free money may stay), or leave the account frozen",

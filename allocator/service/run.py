@@ -43,6 +43,7 @@ from allocator.service.monitor.lines import Lines
 from allocator.service.monitor.monitor import Monitor
 from allocator.service.monitor.outcomes import Outcomes
 from allocator.service.notify import Notifier, Send
+from allocator.service.outage import Outage
 from allocator.service.outbox import Outbox
 from allocator.service.retention import Retention
 from allocator.service.scheduler.slot import Slot, counted
@@ -107,7 +108,9 @@ class Service:
         self._leaps = Leaps(steady_s, self.clock.now()) if clock is None else None
         self.steady = time.monotonic if clock is None else lambda: clock.now().timestamp()
         self.trying = Trying(self.steady)
+        self.outage = Outage(config.database, self.clock.now, config.service.retry_s)
         self._budgets = budgets
+        self._redactor = redactor or Redactor()
         self.portfolio = config.installation
         self.live = Live(new_holder())
         self.metrics = Metrics((row.id for row in config.service.triggers), self.portfolio)
@@ -139,9 +142,7 @@ class Service:
         self.outbox = Outbox(engine, self.office)
         self.telling = Telling(
             self,
-            Notifier(
-                self.outbox, config.service.alerts, send, redactor or Redactor(), self.portfolio
-            ),
+            Notifier(self.outbox, config.service.alerts, send, self._redactor, self.portfolio),
         )
 
     def stop(self) -> None:
@@ -222,9 +223,11 @@ class Service:
                     holder=self.live.holder,
                     watch=self.live.step,
                     budgets=self._budgets,
+                    learn=self._redactor.learn,
                 ) as desk:
                     await self._lead(desk)
             except NotLeaderError:
+                self._reached()
                 self.trying.follows()
                 log.debug("another instance leads")
             except FencedError as error:
@@ -233,15 +236,25 @@ class Service:
             except Exception as error:
                 # Whatever it is, an instance that has ended serves, watches and alerts no more,
                 # and takes the other books of its process with it.
-                log.exception("cannot lead now; trying again")
-                self.trying.failed(error)
+                away = self.outage.take(error)
+                if not away:
+                    log.exception("cannot lead now; trying again")
+                elif self.outage.is_news(away):
+                    log.exception("cannot lead now: %s", away)
+                self.trying.failed(error, away)
             finally:
                 self.live.follow()
             with suppress(TimeoutError):
                 retry_s = float(self.config.service.retry_s)
                 await asyncio.wait_for(self.stopping.wait(), retry_s)
 
+    def _reached(self) -> None:
+        """Note that the database answers."""
+        if told := self.outage.over():
+            log.warning(told)
+
     async def _lead(self, desk: Desk) -> None:
+        self._reached()
         self.live.leads, self.live.epoch = True, desk.lease.epoch
         self.live.led_at = self.clock.now()
         self.trying.leads()

@@ -35,8 +35,17 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        known = sorted({s for s in secrets if len(s) >= LEAST_SECRET}, key=len, reverse=True)
-        self._known = re.compile("|".join(map(re.escape, known))) if known else None
+        self._secrets = frozenset[str]()
+        self._known: re.Pattern[str] | None = None
+        self.learn(*secrets)
+
+    def learn(self, *secrets: str) -> None:
+        """Hide these from now on as well: some can be read only later."""
+        added = {secret for secret in secrets if len(secret) >= LEAST_SECRET} - self._secrets
+        if added:
+            self._secrets |= added
+            known = sorted(self._secrets, key=len, reverse=True)
+            self._known = re.compile("|".join(map(re.escape, known)))
 
     def text(self, value: str) -> str:
         """Hide secrets in a text."""
@@ -71,6 +80,22 @@ class Redactor:
         }
 
 
+def in_one_line(
+    _logger: Any, _name: str, row: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Tell of a database that is away in one line: a trace of each try would drown all else."""
+    from allocator.service.outage import cause_of, is_away, words_of
+
+    given = row.get("exc_info")
+    error = given[1] if isinstance(given, tuple) else given
+    if isinstance(error, BaseException) and is_away(error):
+        del row["exc_info"]
+        why = words_of(cause_of(error))
+        if why not in str(row.get("event")):
+            row["why"] = why
+    return row
+
+
 def configure(
     redactor: Redactor, *, level: int = logging.INFO, stream: TextIO | None = None
 ) -> None:
@@ -89,6 +114,7 @@ def configure(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
             processors=[
+                in_one_line,
                 structlog.processors.format_exc_info,
                 redactor,
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,

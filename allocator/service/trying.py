@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from allocator.service.beats import GONE
+from allocator.service.outage import words_of
 
 STUCK_S = 60.0
 """Seconds for which an instance may fail to lead, while none does, before it is told."""
@@ -75,9 +76,9 @@ class Trying:
         if self._broke and self._steady() - self._broke[-1] >= WITHIN_S:
             self._broke, self._told = (), ""
 
-    def failed(self, error: Exception) -> None:
-        """Take in why it cannot lead, or leads no more."""
-        self._why = f"{type(error).__name__}: {error}"[:MOST_WHY]
+    def failed(self, error: Exception, told: str = "") -> None:
+        """Take in why it cannot lead, or leads no more; `told` says it better than the error."""
+        self._why = (told or words_of(error))[:MOST_WHY]
         if self._since_s is None:
             self._since_s = self._steady()
         if self._led_s is not None and not self.unproven:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from allocator.models.base import stamp
 from allocator.models.config import Config
 from allocator.service.live import Live
+from allocator.service.outage import words_of
 from allocator.service.states import States, Tell
 
 MOST_FAILED = 3
@@ -68,7 +69,7 @@ class Vigil:
             self._looked_s = self._steady()
             self._states.take("look_failed", "")
         elif self._failed >= MOST_FAILED:
-            why = f"{type(error).__name__}: {error}"[:500]
+            why = words_of(error)[:500]
             self._states.take("look_failed", "failed", looks=str(self._failed), why=why)
 
     def unlooked_s(self) -> float | None:

@@ -26,6 +26,7 @@ from tests.service.record import ROOT
 from tests.service.sites import config
 
 NAME = "database.test"
+PASSWORD = "canary-of-the-database"
 LIVE_S = 1.0
 """Within which liveness is told, whatever the database does."""
 
@@ -61,14 +62,19 @@ class Road:
         self._path = path
         self._open = list[socket.socket]()
         self._threads = list[threading.Thread]()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.port = 0
+        self.open()
 
-    def _accept(self) -> None:
+    def open(self) -> None:
+        """Take what is asked from now on."""
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def _accept(self, listener: socket.socket) -> None:
         with suppress(OSError):
             while True:
-                near, _ = self._listener.accept()
+                near, _ = listener.accept()
                 far = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
                 far.connect(self._path)
                 self._open += [near, far]
@@ -157,6 +163,15 @@ class Instance:
                 return False
         return True
 
+    def tells(self, words: str, before: int) -> bool:
+        """Wait until a line after the first ones bears the words."""
+        end = time.monotonic() + PATIENCE_S
+        while not any(words in row for row in self.told[before:]):
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.02)
+        return True
+
     def visit(self) -> None:
         """Ask for what only the database knows, however long that hangs."""
         asked = urllib.request.Request(
@@ -185,7 +200,7 @@ def road(postgres_url: str) -> Iterator[Road]:
 
 @pytest.fixture
 def instance(tmp_path: Path, postgres_url: str, road: Road) -> Iterator[Instance]:
-    named = make_url(postgres_url).set(host=NAME, port=road.port, query={})
+    named = make_url(postgres_url).set(host=NAME, port=road.port, password=PASSWORD, query={})
     made = Instance(tmp_path, named.render_as_string(hide_password=False))
     yield made
     made.close()
@@ -237,3 +252,28 @@ def test_a_look_up_that_hangs_silences_neither_liveness_nor_readiness(
     assert instance.is_ready()
     for row in visitors:
         row.join(PATIENCE_S)
+
+
+def test_an_outage_is_told_in_one_line_without_statement_or_password(
+    instance: Instance, road: Road
+) -> None:
+    assert instance.is_ready()
+    before = len(instance.told)
+    road.close()
+    assert instance.tells("cannot be used since", before)
+    instance.ask("/readyz")
+    for timer in ('"tick"', '"ticks cannot be read"'):
+        assert instance.tells(timer, before)
+    lines = [json.loads(row) for row in instance.told[before:]]
+    road.open()
+    assert instance.tells("is back; it was away since", before)
+    away = [row["event"] for row in lines if "cannot be used since" in row["event"]]
+    (told,) = away
+    assert re.search(r"database postgresql://\S*\*\*\*@\S+ cannot be used since 20\S+Z", told), told
+    assert "sends nothing, until it can, and tries again every 1 s" in told
+    assert "mend `database` in the configuration" in told
+    for row in lines:
+        # An alert may have several lines of its own.
+        words = "" if row["logger"].endswith("notify") else json.dumps(row)
+        for sign in ("Traceback", "[SQL", "parameters:", "SELECT ", "INSERT ", PASSWORD, "\\n"):
+            assert sign not in words, words

@@ -18,6 +18,7 @@ from allocator.service.cli.records import ConfigOption, DatabaseOption, need_cyc
 if TYPE_CHECKING:
     from allocator.execution.report import ExecutionReport, Progress
     from allocator.models.config import Config
+    from allocator.models.plan import Plan
 
 
 def propose(*, config: ConfigArgument) -> None:
@@ -59,7 +60,8 @@ def execute(
     """Carry out a plan that was proposed and approved, telling everything as it happens.
 
     Needs mode live in the configuration, --live, and a fresh approval; mode loopback needs the
-    approval alone. Takes up first what an earlier run left. On SIGTERM what is being sent is
+    approval alone. Takes up first what an earlier run left. An account whose secrets cannot be
+    read is told, and keeps nothing from the others. On SIGTERM what is being sent is
     followed to its end and the rest is parked; the next `execute` of the same plan goes on.
     Ends with 6 if nothing was sent, with 7 if the plan was not carried out whole.
 
@@ -91,9 +93,11 @@ def check_mode(config: Config, *, live: bool) -> None:
 
 
 async def _carry_out(config: Config, hash_: str) -> ExecutionReport:
-    from allocator.service.bootstrap import open_desk
+    from allocator.service.bootstrap import open_desk, openable
     from allocator.service.taking_up import take_up
 
+    for account, fault in openable(config)[1].items():
+        tell(f"account {account} is not read, and stands frozen: {fault}")
     async with open_desk(config, config.installation, watch=progress) as desk:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -105,9 +109,27 @@ async def _carry_out(config: Config, hash_: str) -> ExecutionReport:
             return earlier
         found = desk.history.proposal(hash_)
         if found is not None:
+            _check_opened(config, found.plan)
             desk.mandates.check_holds(found.mandate, found.at)
             desk.words.check(found.plan, found.snapshot, found.mandate)
         return await desk.executor.execute(hash_)
+
+
+def _check_opened(config: Config, plan: Plan) -> None:
+    """Refuse a plan of an account that cannot be read: begun, it could not be carried out again.
+
+    Raises
+    ------
+    RefusedError
+        When it has one.
+    """
+    from allocator.execution.release import accounts_of
+    from allocator.service.bootstrap import openable
+
+    _, faults = openable(config)
+    mine = {name for action in plan.actions for name in accounts_of(action)}
+    if gone := [faults[name] for name in sorted(mine & faults.keys())]:
+        raise RefusedError("; ".join(dict.fromkeys(gone)))
 
 
 def obey(stop: Callable[[], None]) -> None:

@@ -278,6 +278,8 @@ async def _cancel(config: Config, why: str) -> tuple[str, ...]:
     opened, faults = openable(config)
     for account, fault in faults.items():
         print(f"account {account} is not opened: {fault}", file=sys.stderr)
+    if not opened.accounts:
+        return tuple(f"what may stand in {account}: it is not opened" for account in faults)
     try:
         async with open_desk(opened, config.installation, watch=progress) as desk:
             await desk.executor.give_up(why)

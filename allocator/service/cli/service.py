@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -81,6 +81,7 @@ async def _run(config: Config, *, serve: bool) -> None:
     from allocator.adapters.ccxt.budgets import Budgets
     from allocator.adapters.ccxt.secrets import secret
     from allocator.models.books import book_config
+    from allocator.models.errors import ConfigError
     from allocator.service.bootstrap import open_database
     from allocator.service.database import database_errors, passwords
     from allocator.service.notify import apprise_sender
@@ -88,15 +89,16 @@ async def _run(config: Config, *, serve: bool) -> None:
     from allocator.service.signals import stop_on_signals
     from allocator.service.telemetry import Redactor, configure
 
+    _tell_lacking(config)
     addresses = [secret(row).get_secret_value() for row in config.service.alerts.to]
-    keys = [
-        secret(reference).get_secret_value()
-        for login in config.logins.values()
-        for reference in login.references.values()
-    ]
     books = [book_config(config, row.id) for row in config.books] or [config]
     of_databases = [word for book in books for word in passwords(book.database)]
-    redactor = Redactor([*addresses, *keys, *of_databases])
+    redactor = Redactor([*addresses, *of_databases])
+    for login in config.logins.values():
+        for reference in login.references.values():
+            # One that cannot be read is learnt once it is.
+            with suppress(ConfigError):
+                redactor.learn(secret(reference).get_secret_value())
     configure(redactor)
     send = apprise_sender(addresses) if addresses else None
     budgets = dict[str, Budgets]()
@@ -109,6 +111,30 @@ async def _run(config: Config, *, serve: bool) -> None:
             services.append(Service(book, engine, send=send, redactor=redactor, budgets=budgets))
         stop_on_signals(*services)
         await _all(services, _beside(serve=serve))
+
+
+def _tell_lacking(config: Config) -> None:
+    """Name every login whose secrets cannot be read, and what rests until they can be.
+
+    See docs/decisions/0010-an-account-without-its-secret.md for why the service starts all the
+    same.
+
+    Raises
+    ------
+    ConfigError
+        When no account at all could be read: there is nothing that starting would serve.
+    """
+    from allocator.adapters.ccxt.keyring import lacking
+    from allocator.models.errors import ConfigError, Problem
+    from allocator.service.bootstrap import openable
+
+    faults = lacking(config)
+    if config.accounts and not openable(config)[0].accounts:
+        raise ConfigError([Problem((), why) for why in faults.values()])
+    for name, why in faults.items():
+        mine = ", ".join(row.id for row in config.accounts if row.login == name)
+        rests = f"{mine}: not read, and frozen" if mine else "no money goes between its members"
+        print(f"WARNING: {why}; until then {rests}", file=sys.stderr)
 
 
 async def _all(services: Sequence[Service], beside: Sequence[Beside]) -> None:

@@ -46,7 +46,7 @@ def book(here: Looking) -> HTMLResponse:
     """Show accounts, equity, margin, staleness, what was earned."""
     views, now = here.site.views, here.site.service.clock.now()
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    shown = views.book()
+    shown, line = views.book(), views.equity("book", now - DAY, now)
     told = [row.ratio_at_most if row.ratio is None else row.ratio for row in shown.accounts]
     return here.page(
         "book",
@@ -57,7 +57,8 @@ def book(here: Looking) -> HTMLResponse:
         outside=OUTSIDE,
         stale_s=_stale_s(here),
         earned={by: views.profit(by, midnight, now, whole=False) for by in GROUPS},
-        curve=charts.equity(views.equity("book", now - DAY, now)),
+        earned_at=max((row.at for row in line), default=None),
+        curve=charts.equity(line),
         lacking=views.lacking(now - DAY, now),
     )
 

@@ -25,6 +25,7 @@ from allocator.models.errors import (
 )
 from allocator.service.allowances import FullError, TooLongError
 from allocator.service.http.once import KeyReusedError
+from allocator.service.outage import words_of
 from allocator.service.snapshots import MissingError
 
 MEDIA = "application/problem+json"
@@ -94,7 +95,7 @@ def _ours(_request: Request, error: AllocatorError) -> Response:
 
 def _unreachable(_request: Request, error: Exception) -> Response:
     # In one line: whoever asks meets it, and a trace of each would drown everything else.
-    log.error("request failed: the database cannot be used: %s", str(error).partition("\n")[0])
+    log.error("request failed: the database cannot be used: %s", words_of(error))
     detail = "the database cannot be used now; nothing is known of what was asked"
     return respond(
         ProblemDetails(

@@ -11,6 +11,7 @@ from threading import Lock, Thread
 
 from allocator import __version__
 from allocator.models.api import Health
+from allocator.service.outage import words_of
 
 PATIENCE_S = 3.0
 """Seconds after which a database has not answered."""
@@ -57,7 +58,7 @@ class Readiness:
         try:
             found = self._check()
         except Exception as error:  # noqa: BLE001 - whatever a driver raises is the finding
-            log.warning("readiness: the database cannot be used: %s", error)
+            log.warning("readiness: the database cannot be used: %s", words_of(error))
             found = _silent()
         asked.set_result(found)
 

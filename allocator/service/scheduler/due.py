@@ -32,6 +32,7 @@ AHEAD = timedelta(seconds=MOST_LEAP_S)
 
 LATE = "late by {late_s:.0f} s, more than {grace_s} s"
 PAUSED = "the schedule is paused"
+GONE = "dropped: its schedule was taken out of the configuration"
 CAUSE = "schedule {}"
 OVERTAKEN = "another slot of it is due already"
 DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -221,28 +222,40 @@ def choose(
         The oldest first. What a clock that was ahead wrote down for a schedule waits for its time.
     graces
         Seconds that a slot may be late, by schedule. Of several slots of one schedule (runs that
-        overlapped) only the latest stays. What a trigger or a person of that id asked for is
-        not of the schedule.
+        overlapped) only the latest stays, and of one that is not among them none: nobody wants its
+        plans any more. What a trigger or a person of that id asked for is not of the schedule.
     paused
         Schedules that rest: their slots that have not begun are set aside.
     """
     waiting = [row for row in waiting if not (_of_schedule(row) and _ahead(row, now))]
-    planned = [row for row in waiting if row.source in graces and _of_schedule(row)]
+    planned = [row for row in waiting if _of_schedule(row)]
     latest, ids = {row.source: row.id for row in planned}, {row.id for row in planned}
     aside, rest = list[tuple[Slot, str]](), list[Slot]()
     for row in waiting:
         if row.id not in ids:
             rest.append(row)
             continue
-        late_s = Decimal(str((now - row.due_at).total_seconds()))
-        grace_s = graces[row.source]
-        if row.source in paused and row.status == "due":
-            aside.append((row, PAUSED))
-        elif late_s > grace_s:
-            aside.append((row, LATE.format(late_s=late_s, grace_s=grace_s)))
-        elif latest[row.source] != row.id:
-            aside.append((row, OVERTAKEN))
+        why = _why_not(row, graces.get(row.source), now, rests=row.source in paused)
+        why = why or (OVERTAKEN if latest[row.source] != row.id else "")
+        if why:
+            aside.append((row, why))
         else:
             rest.append(row)
     rest.sort(key=lambda row: (URGENCY.get(row.kind, len(URGENCY)), row.due_at, row.id))
     return Choice(rest[0] if rest else None, tuple(aside))
+
+
+def _why_not(row: Slot, grace_s: Decimal | None, now: datetime, *, rests: bool) -> str:
+    """Say why a slot of a schedule is not run, whatever else waits; empty: it may be.
+
+    Parameters
+    ----------
+    grace_s
+        None: the configuration has no such schedule.
+    """
+    if grace_s is None:
+        return GONE
+    if rests and row.status == "due":
+        return PAUSED
+    late_s = Decimal(str((now - row.due_at).total_seconds()))
+    return LATE.format(late_s=late_s, grace_s=grace_s) if late_s > grace_s else ""

@@ -13,7 +13,7 @@ from decimal import Decimal
 from allocator.execution.leader import FencedError, Lease
 from allocator.models.errors import AllocatorError, JournalError
 from allocator.ports import Clock
-from allocator.service.scheduler.due import PAUSED, choose
+from allocator.service.scheduler.due import GONE, PAUSED, choose
 from allocator.service.scheduler.slot import Slot, Status
 from allocator.service.scheduler.slots import Slots
 
@@ -22,6 +22,9 @@ IDLE_S = 1.0
 
 BACKOFF_S = 1.0, 60.0
 """Seconds between tries at settling what a slot has left open: doubled each time up to the most."""
+
+WANTED_SO = (PAUSED, GONE)
+"""Why slots are not run that people wanted none of: nothing was missed."""
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +123,7 @@ class Worker:
         choice = choose((*left, *waiting), self._graces, now, self._slots.paused())
         for row, why in choice.aside:
             status: Status = "missed" if row.status == "due" else "failed"
-            if why == PAUSED:
+            if row.status == "due" and why in WANTED_SO:
                 status = "skipped"
             self._slots.finish(self._lease, row, status, now, note=why)
             self._ended(row.name, row.cause, status, why)

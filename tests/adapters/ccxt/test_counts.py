@@ -13,9 +13,8 @@ import pytest
 from ccxt.async_support.base import throttler
 
 from allocator.adapters.ccxt.budgets import Budgets
-from allocator.adapters.ccxt.clients import CREDENTIALS, ON_CHAIN, new_client
+from allocator.adapters.ccxt.clients import CREDENTIALS, ON_CHAIN, new_client, sign_with
 from allocator.adapters.ccxt.dialects import DIALECTS
-from allocator.models.config import LoginConfig
 from tests.adapters.ccxt.test_budgets import timed
 
 
@@ -102,14 +101,13 @@ COUNTS = (
 def asked(count: Count, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Tell when each of twice as many requests as one window holds leaves; none is sent."""
     words = ("key",) if count.venue in ON_CHAIN else CREDENTIALS
-    told = {word: f"env:COUNTED_{word.upper()}" for word in (*words, "secret")}
-    for word in CREDENTIALS:
-        monkeypatch.setenv(f"COUNTED_{word.upper()}", "0x" + "1" * 40)
+    told = {word: "0x" + "1" * 40 for word in (*words, "secret")}
     params: Any = [count.params] * count.orders if count.orders else count.params
     times = int(2 * (count.most + count.burst) / count.drawn) + 2
 
     async def work() -> list[float]:
-        client = new_client(LoginConfig.model_validate({"venue": count.venue, **told}), None)
+        client = new_client(count.venue, None)
+        sign_with(client, count.venue, told)
         loop, at = asyncio.get_running_loop(), list[float]()
         monkeypatch.setattr(throttler, "time", loop.time)
         Budgets(count.venue).bind(client, "owner", "key")

@@ -9,11 +9,11 @@ from typing import Any, cast
 
 import pytest
 
-from allocator.adapters.ccxt import sessions
 from allocator.adapters.ccxt.base import CcxtVenue
 from allocator.adapters.ccxt.binance import FACTS
 from allocator.adapters.ccxt.dialects import DIALECTS
 from allocator.adapters.ccxt.failures import Answer, RefusalError, UnansweredError, failure
+from allocator.adapters.ccxt.keyring import Signs
 from allocator.adapters.ccxt.money import Directory
 from allocator.adapters.ccxt.secrets import secret
 from allocator.adapters.ccxt.sessions import Sessions
@@ -59,9 +59,9 @@ def test_secret_that_is_not_text_is_named_not_shown(tmp_path: Path) -> None:
     assert "abc" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [None, ""])
-def test_missing_secret_is_told_before_any_client_is_made(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
+@pytest.mark.parametrize(("content", "told"), [(None, "No such file"), ("", "is empty")])
+def test_a_missing_secret_is_told_of_its_login_alone(
+    tmp_path: Path, content: str | None, told: str
 ) -> None:
     good, bad = tmp_path / "good", tmp_path / "bad"
     good.write_text("word")
@@ -69,21 +69,19 @@ def test_missing_secret_is_told_before_any_client_is_made(
         bad.write_text(content)
     login = {"venue": "bybit", "key": f"file:{good}", "secret": f"file:{good}"}
     data = {"logins": {"a": login, "b": login | {"secret": f"file:{bad}"}}}
-    made: list[object] = []
-    real = sessions.new_client
 
-    def counted(*args: Any) -> Any:
-        made.append(args)
-        return real(*args)
+    async def opening() -> dict[str, str]:
+        opened = Sessions(Config.model_validate(data), reads_only=True)
+        try:
+            return {name: row.signs.lacking for name, row in opened.logins.items()}
+        finally:
+            await opened.close()
 
-    monkeypatch.setattr(sessions, "new_client", counted)
-
-    async def opening() -> None:
-        with pytest.raises(ConfigError, match="bad"):
-            Sessions(Config.model_validate(data), reads_only=True)
-
-    asyncio.run(opening())
-    assert made == []
+    lacking = asyncio.run(opening())
+    assert lacking["a"] == ""
+    assert f"file:{bad}" in lacking["b"]
+    assert told in lacking["b"]
+    assert lacking["b"].endswith(": put it there, or mend logins.b.secret")
 
 
 def test_code_and_reason_of_a_json_rpc_error_are_read() -> None:
@@ -156,6 +154,7 @@ def submitted(venue: str, status: int, *, shown_after_s: float | None = None) ->
         ready=nothing,
         server_time=now,
         synchronise=nothing,
+        signs=Signs(),
         venue_ms=lambda at: 0,
         venue=venue,
     )

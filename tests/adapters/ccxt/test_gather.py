@@ -287,18 +287,6 @@ def test_a_configuration_that_might_reach_the_wrong_place_is_refused(
         run(config, work)
 
 
-def test_a_secret_that_is_not_there_is_named_by_its_reference_alone(
-    run: Run, bybit: Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("BYBIT_A_SECRET")
-
-    async def work(opened: Opened) -> None:
-        del opened
-
-    with pytest.raises(ConfigError, match="env:BYBIT_A_SECRET"):
-        run(bybit, work)
-
-
 def test_no_key_secret_or_signature_stands_in_what_went_wrong(
     run: Run, both: Config, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

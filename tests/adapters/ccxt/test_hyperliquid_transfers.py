@@ -133,6 +133,7 @@ def test_a_number_is_told_by_id_and_stamp_and_lies_a_little_ahead() -> None:
 def test_no_other_action_is_given_a_transfers_number() -> None:
     client = ccxt.hyperliquid({"walletAddress": OWN, "privateKey": "0x" + "33" * 32})
     hyperliquid_client.prepare(client)
+    hyperliquid_client.know_keys(client)
     first = client.next_number()
     taken = [first + 60_000 + n for n in range(3)]
     for number in taken:

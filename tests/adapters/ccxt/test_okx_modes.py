@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from allocator.adapters.ccxt import okx_accounts, okx_markets, okx_terms, windows
-from allocator.adapters.ccxt.clients import new_client
+from allocator.adapters.ccxt.clients import CREDENTIALS, new_client, sign_with
 from allocator.adapters.ccxt.gate import DirectSession
 from allocator.adapters.ccxt.okx_reads import wallet
 from allocator.adapters.ccxt.place import Place
@@ -328,14 +328,10 @@ def test_an_empty_side_of_the_book_is_absent_not_zero() -> None:
 
 
 @pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
-    for name in ("KEY", "SECRET", "PASSPHRASE"):
-        monkeypatch.setenv(f"OKX_{name}", "word")
-
+def client() -> Callable[[str], Any]:
     def make(venue: str) -> Any:
-        row = {"venue": venue, "key": "env:OKX_KEY", "secret": "env:OKX_SECRET"}
-        extra = {"passphrase": "env:OKX_PASSPHRASE"} if venue == "okx" else {}
-        made = new_client(LoginConfig.model_validate({**row, **extra}), DirectSession())
+        made = new_client(venue, DirectSession())
+        sign_with(made, venue, dict.fromkeys(CREDENTIALS, "word"))
         made.options["timeDifference"] = 1000
         return made
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from allocator.adapters.ccxt.budgets import HEADROOM, KEPT, Budgets
-from allocator.adapters.ccxt.clients import CREDENTIALS, ON_CHAIN, new_client
+from allocator.adapters.ccxt.clients import CREDENTIALS, ON_CHAIN, new_client, sign_with
 from allocator.adapters.ccxt.sessions import Sessions
 from allocator.models.config import Config, LoginConfig
 from tests.adapters.ccxt.test_budgets import timed
@@ -43,12 +43,14 @@ class Line:
             monkeypatch.setenv(f"URGENT_{word.upper()}", "0x" + "1" * 42)
         words = ("key",) if venue in ON_CHAIN else CREDENTIALS
         told = {word: f"env:URGENT_{word.upper()}" for word in (*words, "secret")}
+        self.secrets = dict.fromkeys(told, "0x" + "1" * 42)
         self.login = LoginConfig.model_validate({"venue": venue, **told})
         self.budgets = Budgets(venue)
         self.left = list[tuple[float, str]]()
 
     def client(self, name: str) -> Any:
-        client = new_client(self.login, None)
+        client = new_client(self.login.venue, None)
+        sign_with(client, self.login.venue, self.secrets)
         self.budgets.bind(client, name, name)
         client.fetch = self.fetch
         return client

@@ -15,8 +15,13 @@ import ccxt
 import pytest
 
 from allocator.adapters.ccxt.budgets import Budgets
-from allocator.adapters.ccxt.clients import ON_CHAIN, new_client
-from allocator.models.config import LoginConfig
+from allocator.adapters.ccxt.clients import (
+    CREDENTIALS,
+    ON_CHAIN,
+    WALLET_CREDENTIALS,
+    new_client,
+    sign_with,
+)
 
 KUCOIN = {
     "futuresprivate_post_orders": 2,
@@ -62,14 +67,12 @@ def drawn(
     venue: str, monkeypatch: pytest.MonkeyPatch, *endpoints: str, **params: Any
 ) -> list[float]:
     """Tell how many units each request draws, and send none of them."""
-    names = ("KEY", "SECRET", "PASSPHRASE")
-    for name in names:
-        monkeypatch.setenv(f"WEIGHED_{name}", "0x" + "1" * 40 if venue in ON_CHAIN else name)
-    words = [name for name in names if name != "PASSPHRASE" or venue not in ON_CHAIN]
-    told = {name.lower(): f"env:WEIGHED_{name}" for name in words}
+    words = WALLET_CREDENTIALS if venue in ON_CHAIN else CREDENTIALS
+    told = {word: "0x" + "1" * 40 if venue in ON_CHAIN else word for word in words}
 
     async def work() -> list[float]:
-        client = new_client(LoginConfig.model_validate({"venue": venue, **told}), None)
+        client = new_client(venue, None)
+        sign_with(client, venue, told)
         units = list[float]()
 
         async def own(cost: tuple[str, str, float]) -> None:

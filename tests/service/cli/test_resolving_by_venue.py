@@ -34,6 +34,7 @@ from tests.service.cli.shop import Shop, flat
 
 MARKET = "bybit:BTC/USDT:USDT"
 CLIENT_ID = "5" * 32
+UNREACHED = "not reached: NO_SECRET: login bybit-a: no secret can be read"
 SAID = ("--as", "ann", "--evidence", "order page")
 
 
@@ -281,7 +282,7 @@ def test_a_secret_that_is_not_there_keeps_nobody_from_ending_a_request(waiting: 
     waiting.hand_over(bought(waiting))
     (key,) = unread(waiting, "bybit-a")
     status, told = waiting.resolve("--to", "not_executed", *SAID)
-    assert (status, f"not reached: no secret can be read at {key}" in told) == (0, True), told
+    assert (status, f"{UNREACHED} at {key}" in told) == (0, True), told
 
 
 def unread(waiting: Waiting, *accounts: str) -> list[str]:
@@ -311,7 +312,7 @@ def test_money_is_looked_up_by_the_logins_of_both_its_ends(waiting: Waiting) -> 
     unread(waiting, "binance-sub1", "binance-spot")
     assert "its venue says: settled, 100" in waiting.resolve()[1]
     unread(waiting, "bybit-a")
-    assert "not reached: no secret can be read at" in waiting.resolve()[1]
+    assert UNREACHED in waiting.resolve()[1]
 
 
 @pytest.mark.parametrize("against", [True, False])

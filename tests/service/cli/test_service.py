@@ -170,10 +170,13 @@ def test_a_secret_that_the_environment_lacks_is_told_as_such(
 ) -> None:
     path.write_text(path.read_text().replace(f"file:{path.parent}/key", "env:NO_SUCH_KEY"))
     assert run(["run", "-c", str(path)]) == 2
-    assert capsys.readouterr().err == "no secret can be read at env:NO_SUCH_KEY: it is not set\n"
+    told = capsys.readouterr().err.splitlines()
+    assert [row.partition(":")[0] for row in told] == ["NO_SECRET", "NO_SECRET"]
+    assert "login x: no secret can be read at env:NO_SUCH_KEY: it is not set: set it" in told[0]
+    assert told[0].endswith("or mend logins.x.secret")
     monkeypatch.setenv("NO_SUCH_KEY", "")
     assert run(["run", "-c", str(path)]) == 2
-    assert capsys.readouterr().err == "the secret at env:NO_SUCH_KEY is empty\n"
+    assert "the secret at env:NO_SUCH_KEY is empty" in capsys.readouterr().err
 
 
 def test_live_service_that_would_tell_nobody_says_so(
@@ -181,7 +184,9 @@ def test_live_service_that_would_tell_nobody_says_so(
 ) -> None:
     data = json.loads(path.read_text())
     data["mode"], data["accounts"][0]["live"] = "live", True
-    data["logins"]["x"]["key"] = "env:NOWHERE_AT_ALL"
+    for login in data["logins"].values():
+        # Where no account at all could be read, nothing starts.
+        login["key"] = "env:NOWHERE_AT_ALL"
     path.write_text(json.dumps(data))
     assert run(["run", "--live", "-c", str(path)]) != 0
     assert "WARNING: mode live, but no address is configured" in capsys.readouterr().err

@@ -222,6 +222,25 @@ def test_book_says_what_today_lacks_where_another_instance_has_marked(place: Pla
     assert place.get("/v1/profit?by=book").json()[0]["lacks"] == sorted(names)
 
 
+@pytest.mark.parametrize(("leads", "late_s"), [(True, 1), (True, 7200), (False, 1), (False, 7200)])
+def test_book_says_up_to_when_today_was_earned_unless_it_leads_and_looks(
+    place: Place, *, leads: bool, late_s: int
+) -> None:
+    """A former leader has a history of its own, which ends with its last mark."""
+    marks = place.service.live.marks
+    assert marks is not None
+    whole = Earned(since=marks.at.replace(hour=0, minute=0), profit=Profit(realised=Decimal(5)))
+    place.service.store.write(marks, {row.account: whole for row in marks.accounts})
+    place.service.live.leads = leads
+    place.clock.at = marks.at + timedelta(seconds=late_s)
+    log_in(place)
+    page = place.client.get("/book").text
+    told = leads and late_s == 1
+    assert (f"<b>up to {marks.at:%H:%M:%S} UTC</b>" in page) != told
+    assert ("this instance does not lead, and its own marks end then" in page) != leads
+    assert ("this instance has not marked the book since" in page) == (leads and not told)
+
+
 def test_book_shows_what_can_be_read_of_the_history_and_says_what_cannot(place: Place) -> None:
     marks = place.service.live.marks
     assert marks is not None

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from allocator.models.service import Schedule
 from allocator.service.scheduler.due import (
+    GONE,
     PAUSED,
     Choice,
     choose,
@@ -149,7 +150,7 @@ def test_repair_comes_first_then_what_was_approved() -> None:
     ]
     order = []
     while rows:
-        run = choose(rows, {}, NOW).run
+        run = choose(rows, dict.fromkeys("abc", Decimal(300)), NOW).run
         assert run is not None
         order.append(run.id)
         rows.remove(run)
@@ -183,6 +184,23 @@ def test_slots_of_a_paused_schedule_are_set_aside_and_no_others() -> None:
     assert choice.aside == ((planned, PAUSED),)
     begun = slot(4, NOW, status="running")
     assert choose((begun,), {"often": Decimal(300)}, NOW, {"often"}).run == begun
+
+
+def test_slots_of_a_schedule_that_was_taken_out_are_dropped_and_no_others() -> None:
+    gone, kept = slot(1, NOW, source="gone"), slot(2, NOW)
+    begun = slot(3, NOW, source="gone", status="running")
+    old = replace(slot(4, NOW, source="gone", origin="person"), cause="schedule gone")
+    others = [
+        slot(5, NOW, source="gone", origin="trigger", kind="repair"),
+        slot(6, NOW, source="gone", origin="person"),
+        slot(7, NOW, source="gone", origin="again"),
+    ]
+    rows = [gone, kept, begun, old, *others]
+    choice = choose(rows, {"often": Decimal(300)}, NOW)
+    assert choice.aside == ((gone, GONE), (begun, GONE), (old, GONE))
+    assert choice.run == others[0]
+    assert choose([gone], {}, NOW) == Choice(None, ((gone, GONE),))
+    assert choose([gone], {"gone": Decimal(300)}, NOW).run == gone, "it was put back"
 
 
 def test_a_trigger_of_a_schedules_id_is_neither_overtaken_nor_late() -> None:

@@ -75,6 +75,17 @@ def test_slot_that_waits_while_its_schedule_is_paused_is_not_run(bench: Bench) -
     assert (row.status, row.note) == ("skipped", "the schedule is paused")
 
 
+def test_slot_that_waits_when_its_schedule_is_taken_out_is_dropped_and_told_why(
+    bench: Bench,
+) -> None:
+    bench.slots.add(Asked("gone 1", "gone", "plan", "schedule gone", START, origin="schedule"))
+    bench.slots.add(Asked("gone 2", "gone", "plan", "fired", START, origin="trigger"))
+    assert bench.steps() == 1
+    trigger, dropped = bench.slots.recent()
+    assert (dropped.status, trigger.status) == ("skipped", "done")
+    assert dropped.note == "dropped: its schedule was taken out of the configuration"
+
+
 @pytest.mark.parametrize(
     ("cause", "note"), [("stale", "venue down"), ("bug", "INTERNAL: ZeroDivisionError")]
 )
