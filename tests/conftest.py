@@ -10,9 +10,14 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
+
+from tests.execution.databases import unsynced
 
 settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
+event.listen(Pool, "checkout", unsynced)
 
 PASSED = os.environ.get("ALLOCATOR_SOAK")
 """File of the tests that have passed in this soak; unset: none is kept."""

@@ -8,12 +8,19 @@ import pytest
 from sqlalchemy import Engine
 
 from tests.adapters.ccxt.conftest import emulator
-from tests.execution.conftest import engine, journal, lite, new_journal, postgres_url
+from tests.execution.conftest import (
+    emptied,
+    engine,
+    journal,
+    lite,
+    new_journal,
+    postgres_url,
+)
 from tests.service.browsing import chromium, serving
 from tests.service.rooms import Room
 from tests.service.sites import Place
 
-__all__ = ["emulator", "engine", "journal", "lite", "new_journal", "postgres_url"]
+__all__ = ["emptied", "emulator", "engine", "journal", "lite", "new_journal", "postgres_url"]
 
 
 @pytest.fixture
