@@ -17,7 +17,7 @@ run: .venv/run ## Run the whole line once on the bundled loopback exchanges
 	@$(BIN)/allocator demo
 
 test: .venv/test ## Run the test suite
-	@$(BIN)/python -m pytest -q -n auto --dist loadfile
+	@$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
 
 check: .venv/test ## Format, lint, types and import directions
 	@$(BIN)/ruff format --check .

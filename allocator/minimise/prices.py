@@ -31,7 +31,7 @@ from allocator.program.core import Core
 from allocator.program.form import Form
 from allocator.program.separable import Index, Mask
 from allocator.program.solve import GAP, Answer, solve
-from allocator.program.sparse import sp
+from allocator.program.sparse import columns_scaled
 from allocator.state import Book, State
 
 MOST_USABLE = 1_000
@@ -166,7 +166,7 @@ def paid_for(form: Form, used: Mask) -> Form:
     shift = form.Z @ z
     return replace(
         form,
-        Z=(form.Z @ sp.diags_array(1.0 - z)).tocsr(),
+        Z=columns_scaled(form.Z, 1.0 - z),
         row_low=form.row_low - shift,
         row_high=form.row_high - shift,
         fixed=np.where(used, 0.0, form.fixed),

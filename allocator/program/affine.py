@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from allocator.program.separable import Index, Lazy, Vector, nowhere
-from allocator.program.sparse import Matrix, sp
+from allocator.program.sparse import Matrix, columns_scaled, rows_scaled, sp
 
 WIDER = 1.0 + 1e-9
 """Factor on derived bounds, so that rounding never cuts off a state."""
@@ -45,15 +45,15 @@ class Affine:
 
     def scaled(self, by: Vector | float) -> Affine:
         """Multiply each row."""
-        D = sp.diags_array(np.broadcast_to(np.asarray(by, dtype=np.float64), self.const.shape))
-        return Affine((D @ self.X).tocsr(), (D @ self.Z).tocsr(), self.const * by)
+        each = np.broadcast_to(np.asarray(by, dtype=np.float64), self.const.shape)
+        return Affine(rows_scaled(self.X, each), rows_scaled(self.Z, each), self.const * by)
 
     def only(self, at: Index) -> Affine:
         """Keep the effect of some actions alone."""
         chosen = np.zeros(self.X.shape[1])
         chosen[at] = 1.0
-        D = sp.diags_array(chosen)
-        return Affine((self.X @ D).tocsr(), (self.Z @ D).tocsr(), self.const)
+        X, Z = columns_scaled(self.X, chosen), columns_scaled(self.Z, chosen)
+        return Affine(X, Z, self.const)
 
     def range(self, low: Vector, high: Vector) -> tuple[Vector, Vector]:
         """Bound each row over a box of the actions, uses anywhere in [0, 1]."""
@@ -161,7 +161,7 @@ class Draft:
 
     def matrix(self) -> tuple[Matrix, Matrix]:
         """Build A and Z of all rows."""
-        X = sp.vstack(self.X, format="coo")
+        X = sp.vstack(self.X, format="csr").tocoo()
         parts = [(X.row, X.col, X.data), *self.entries]
         row, column, value = (np.concatenate([part[at] for part in parts]) for at in range(3))
         shape = (self.n_rows, self.n_columns)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from allocator.program.separable import Index, Lazy, Mask, Separable, Vector
-from allocator.program.sparse import Matrix, sp
+from allocator.program.sparse import Matrix, columns_scaled, sp
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,5 +323,5 @@ class Form:
         )
 
     def _spread(self, Z: Matrix, share: Vector) -> Matrix:
-        wide = sp.csr_matrix((Z.data, Z.indices, Z.indptr), shape=(Z.shape[0], self.low.size))
-        return (wide @ sp.diags_array(np.pad(share, (0, self.low.size - share.size)))).tocsr()
+        wide = sp.csr_array((Z.data, Z.indices, Z.indptr), shape=(Z.shape[0], self.low.size))
+        return columns_scaled(wide, np.pad(share, (0, self.low.size - share.size)))

@@ -29,6 +29,8 @@ class View:
     ----------
     cover
         Collateral by wallet key, affine part and columns.
+    without
+        The negative of its affine part at these prices.
     factor
         Price factor of each wallet key.
     held
@@ -38,6 +40,7 @@ class View:
     """
 
     cover: Cover
+    without: Affine
     factor: Vector
     held: Vector
     arrivals: bool
@@ -138,7 +141,7 @@ class _Rows:
         keep = np.flatnonzero(np.asarray(self.keys.of_wallet.sum(axis=0)).ravel() > 0)
         cover = self.collateral.cover(equity, keep, label)
         held = self.keys.of_wallet @ (self.collateral.value(equity.const) * factor)
-        return View(cover, factor, np.asarray(held), arrivals)
+        return View(cover, -cover.flat.scaled(factor), factor, np.asarray(held), arrivals)
 
     def _shocked(self, shock: int | None, arrivals: bool) -> tuple[Affine, Vector]:
         """Equity by wallet key, and price factors, under a shock or none."""
@@ -213,8 +216,7 @@ class _Rows:
         block = S[:, view.cover.bent].tocoo()
         row, column = block.coords
         values = -block.data * view.factor[view.cover.bent][column]
-        flat = -view.cover.flat.scaled(view.factor).mapped(S)
-        return flat, (row, view.cover.columns[column], values)
+        return view.without.mapped(S), (row, view.cover.columns[column], values)
 
     def _asked(self) -> Mask:
         """Tell which requirements have rows of their own, shape ``(n_keys, n_columns)``.
@@ -299,6 +301,8 @@ class _Rows:
                 self.draft.late.append(rows)
         counted = (self.slack[chosen] >= 0) & (self.keys.late[chosen] == view.arrivals)
         rows = np.flatnonzero(counted)
+        if not rows.size:
+            return
         renumber = np.full(chosen.size, -1)
         renumber[rows] = np.arange(rows.size)
         kept = [_kept(renumber, block) for block in entries]

@@ -25,7 +25,7 @@ from allocator.program.requirements import (
     shocks_of,
 )
 from allocator.program.separable import ALWAYS, Index, Mask, Vector
-from allocator.program.sparse import sp
+from allocator.program.sparse import rows_scaled, sp
 
 Entries = tuple[Index, Index, Vector]
 """Rows, columns and values of a sparse block."""
@@ -89,8 +89,8 @@ class Positions:
         """Notional with its present sign; both orders of plain pairs; a constant where fixed."""
         core, live = self.core, self.core.live
         X = core.position.X
-        signed = sp.diags_array(np.where(live & ~self.plain, self.sign, 0.0)) @ X
-        both = sp.diags_array(np.where(self.plain, 1.0, 0.0)) @ abs(X)
+        signed = rows_scaled(X, np.where(live & ~self.plain, self.sign, 0.0))
+        both = rows_scaled(abs(X), np.where(self.plain, 1.0, 0.0))
         zero = sp.csr_array(X.shape, dtype=np.float64)
         return Affine((signed + both).tocsr(), zero, self.now)
 
@@ -105,8 +105,8 @@ class Positions:
         X = self.gross.X[at]
         alone = ~self.moved[at]
         closing = X.minimum(0)
-        kept = sp.diags_array(alone.astype(float)) @ closing
-        rest = sp.diags_array((~alone).astype(float)) @ X
+        kept = rows_scaled(closing, alone.astype(float))
+        rest = rows_scaled(X, (~alone).astype(float))
         row = Affine((kept + rest).tocsr(), self.gross.Z[at], np.abs(pairs.start[at]))
         own = np.arange(at.size)
         labels = every([self.names[i] for i in at], "flip")

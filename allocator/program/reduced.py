@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from allocator.program.separable import ALWAYS, Index, Lazy, Mask, Separable, Vector
-from allocator.program.sparse import Matrix, sp
+from allocator.program.sparse import Matrix, sp, touched
 
 CROSSED = 1e-8
 """Units by which an answer may cross a row that was left out."""
@@ -50,7 +50,8 @@ class Reduced:
         self.A = problem.A.tocsr()
         self.rises = self.A[self.lazy.rise_row]
         self.falls = self.A[self.lazy.fall_row]
-        self.outer = self._outer()
+        self.plain: Mask = np.ones(problem.row_low.size, dtype=bool)
+        self.plain[self.lazy.rise_row] = self.plain[self.lazy.fall_row] = False
         self.split_row, self.split_rest, self.split_whole = problem.splits()
         close = CLOSE_BY if near is not None else 0.0
         near = np.zeros(problem.low.size) if near is None else near
@@ -66,12 +67,6 @@ class Reduced:
         self.out &= self.excess(self.completed(start)) <= CROSSED - close
         self.cramped[:] = False  # of the start, which may be far from any answer
         self._reduce()
-
-    def _outer(self) -> Matrix:
-        """Build the matrix without the rows that define lazy columns."""
-        own = np.ones(self.problem.row_low.size)
-        own[self.lazy.rise_row] = own[self.lazy.fall_row] = 0.0
-        return (sp.diags_array(own) @ self.A).tocsr()
 
     def _raised(self, x: Vector, *, least: bool) -> Vector:
         """Set rising columns to what their rows ask of them.
@@ -135,11 +130,8 @@ class Reduced:
         self.split = np.flatnonzero(free[rest] & free[whole])
         row, rest, whole = row[self.split], rest[self.split], whole[self.split]
         kept[row] = False
-        some = self.A[:, self.free]
-        join = sp.coo_array(
-            (np.ones(row.size), (number[whole], number[rest])), shape=(some.shape[1], some.shape[1])
-        )
-        A = (some + some @ join.tocsr()).tocsr()
+        join = (number[whole], number[rest]) if row.size else None
+        A = _joined(self.A[:, self.free], join)
         high, c = problem.high.copy(), problem.c.copy()
         c[rest] += c[whole]
         high[rest] = np.minimum(high[rest], np.maximum(high[whole] + problem.row_low[row], 0.0))
@@ -166,11 +158,11 @@ class Reduced:
         lazy = self.lazy
         used = np.ones(self.problem.low.size, dtype=bool)
         own: Index = np.concatenate([lazy.rise_column, lazy.fall_column])
-        asked = _touched(self.outer, kept) | (self.problem.c > 0)
+        asked = touched(self.A, kept & self.plain) | (self.problem.c > 0)
         used[own] = asked[own] | self.cramped[own]
         inner = np.zeros_like(kept)
         inner[lazy.rise_row] = used[lazy.rise_column]
-        used[own] |= _touched(self.A, inner)[own]
+        used[own] |= touched(self.A, inner)[own]
         return used
 
     def whole(self, x: Vector, y: Vector) -> tuple[Vector, Vector]:
@@ -183,6 +175,9 @@ class Reduced:
         return self.completed(columns), prices
 
 
-def _touched(A: Matrix, rows: Mask) -> Mask:
-    """Tell which columns have an entry in some rows."""
-    return np.asarray(abs(A).T @ rows.astype(np.float64) > 0)
+def _joined(A: Matrix, join: tuple[Index, Index] | None) -> Matrix:
+    """Add columns, the first of each pair, to others, the second."""
+    if join is None:
+        return A
+    square = (A.shape[1], A.shape[1])
+    return (A + A @ sp.coo_array((np.ones(join[0].size), join), shape=square).tocsr()).tocsr()

@@ -73,6 +73,8 @@ class Separable:
         What lies beyond q never needs to be more than all of it, so ``e <= s`` may be added.
         """
         lazy, A = self.lazy, self.A
+        if not lazy.rise_row.size:
+            return nowhere(), nowhere(), nowhere()
         row = lazy.rise_row[lazy.rise_family == ALWAYS]
         rest = lazy.rise_column[lazy.rise_family == ALWAYS]
         two = np.diff(A.indptr)[row] == 2

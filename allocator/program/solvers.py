@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from allocator.program.separable import Separable, Vector
-from allocator.program.sparse import sp
+from allocator.program.sparse import diagonal, sp
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def by_piqp(problem: Separable) -> Raw | None:
     settings.num_threads = 1
     settings.preconditioner_scale_cost = True
     solver.setup(
-        sp.diags_array(problem.p).tocsc(),
+        diagonal(problem.p),
         problem.c,
         A,
         problem.row_low[equal],
@@ -91,7 +91,7 @@ def by_clarabel(problem: Separable) -> Raw | None:
     settings.max_iter = 300
     settings.max_threads = 1
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-9
-    P = sp.diags_array(problem.p).tocsc()
+    P = diagonal(problem.p)
     solution = clarabel.DefaultSolver(P, problem.c, A, b, cones, settings).solve()
     if str(solution.status) not in ("Solved", "AlmostSolved", "MaxIterations"):
         return None

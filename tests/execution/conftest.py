@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, make_url, text
+from sqlalchemy import Engine, event, make_url
+from sqlalchemy.pool import Pool
 
-from allocator.execution.database import connect
 from allocator.execution.journal import Journal
 from allocator.execution.leader import next_epoch
-from allocator.execution.schema import upgrade
 from tests.execution.book import START, JumpingClock
+from tests.execution.databases import Emptied, lite_at, uncaring, unsynced
 
 
 @pytest.fixture(scope="session")
@@ -33,23 +33,35 @@ def postgres_url() -> Iterator[str]:
             server = server_module.get_server(folder.name, cleanup_mode="stop")
         except Exception as error:  # noqa: BLE001 - whatever stands against a server here
             pytest.skip(f"no PostgreSQL server could be started: {error}")
+    uncaring(server.get_uri())
     with folder:
         patient = make_url(server.get_uri()).update_query_dict({"connect_timeout": "60"})
         yield patient.render_as_string(hide_password=False)
         server.cleanup()
 
 
+@pytest.fixture(scope="session")
+def emptied(postgres_url: str) -> Emptied:
+    """The one database of that server that tests take one after another."""
+    return Emptied(postgres_url)
+
+
+@pytest.fixture
+def in_earnest() -> Iterator[None]:
+    """As outside tests: commits wait for the disk."""
+    event.remove(Pool, "checkout", unsynced)
+    yield
+    event.listen(Pool, "checkout", unsynced)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """An empty database at the newest schema, once for each kind."""
     if request.param == "sqlite":
-        made = connect(f"sqlite:///{tmp_path / 'journal.db'}")
+        made = lite_at(tmp_path / "journal.db")
     else:
-        made = connect(request.getfixturevalue("postgres_url"))
-        with made.begin() as connection:
-            connection.execute(text("DROP SCHEMA public CASCADE"))
-            connection.execute(text("CREATE SCHEMA public"))
-    upgrade(made)
+        emptied: Emptied = request.getfixturevalue("emptied")
+        made = emptied.engine()
     yield made
     made.dispose()
 
@@ -57,8 +69,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
 @pytest.fixture
 def lite(tmp_path: Path) -> Iterator[Engine]:
     """An empty SQLite database at the newest schema."""
-    made = connect(f"sqlite:///{tmp_path / 'journal.db'}")
-    upgrade(made)
+    made = lite_at(tmp_path / "journal.db")
     yield made
     made.dispose()
 

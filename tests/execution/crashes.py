@@ -15,13 +15,11 @@ from sqlalchemy import Engine
 
 from allocator.adapters.paper import Behaviour, Fault
 from allocator.execution.attempts import Attempt
-from allocator.execution.database import connect
 from allocator.execution.entries import Entry
 from allocator.execution.executor import Executor
 from allocator.execution.history import History
 from allocator.execution.journal import Journal
 from allocator.execution.leader import next_epoch
-from allocator.execution.schema import upgrade
 from allocator.execution.transitions import Stage, State
 from allocator.models.intents import (
     AccountReading,
@@ -96,18 +94,6 @@ class DyingVenue(Behind):
     async def read(self) -> AccountReading:
         self._fuse.point()
         return await self._venue.read()
-
-
-def template() -> sqlite3.Connection:
-    """Make an empty database in memory to copy from: a migration a run would be slow."""
-    engine = connect("sqlite://")
-    upgrade(engine)
-    out = sqlite3.connect(":memory:")
-    raw = engine.raw_connection()
-    raw.driver_connection.backup(out)  # type: ignore[union-attr]
-    raw.close()
-    engine.dispose()
-    return out
 
 
 def fresh(source: sqlite3.Connection, engine: Engine) -> Engine:

@@ -28,7 +28,8 @@ from allocator.execution.release import units_of
 from allocator.execution.slices import Leg, Pace, pace_of
 from allocator.models.intents import Capabilities
 from tests.execution.book import BTC_A, BTC_B, account, instrument, order, snapshot
-from tests.execution.crashes import fresh, template
+from tests.execution.crashes import fresh
+from tests.execution.databases import template
 from tests.execution.desk import CONFIG, Desk
 
 SLICE = Decimal(20000)

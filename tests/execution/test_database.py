@@ -34,6 +34,7 @@ def test_library_with_the_wal_reset_bug_keeps_a_rollback_journal() -> None:
     assert doctest.testmod(database).failed == 0
 
 
+@pytest.mark.usefixtures("in_earnest")
 def test_pragmas_are_set_on_every_connection(tmp_path: Path) -> None:
     engine = connect(f"sqlite:///{tmp_path / 'deep' / 'x.db'}")
     mode, synchronous = journal_mode(sqlite3.sqlite_version_info)

@@ -19,7 +19,8 @@ from allocator.adapters.paper import Behaviour, Fault
 from allocator.execution.database import connect
 from allocator.execution.transitions import State
 from tests.execution.book import ROUTES, order, snapshot, transfer
-from tests.execution.crashes import fresh, lost, template
+from tests.execution.crashes import fresh, lost
+from tests.execution.databases import template
 from tests.execution.desk import Desk
 
 SENT = ("lost_before", "lost_after", "late", "rejected")

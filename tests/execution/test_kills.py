@@ -21,6 +21,8 @@ from tests.execution.crashes import Fuse, executor_of, faults_found
 from tests.execution.desk import Desk
 from tests.execution.lasting import open_lasting
 
+pytestmark = pytest.mark.usefixtures("in_earnest")
+
 KILLS = int(os.environ.get("ALLOCATOR_KILLS", "150"))
 """Kills on each database; the soak has 300 on both together."""
 

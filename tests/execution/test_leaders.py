@@ -15,7 +15,8 @@ from allocator.execution.database import connect
 from allocator.execution.leader import FencedError, next_epoch
 from allocator.models.intents import Intent, OrderIntent, Outcome
 from tests.execution.book import START, order, transfer
-from tests.execution.crashes import Story, faults_found, fresh, template
+from tests.execution.crashes import Story, faults_found, fresh
+from tests.execution.databases import template
 from tests.execution.desk import Desk
 from tests.execution.test_kills import ask_to_lead
 

@@ -26,7 +26,8 @@ from allocator.execution.transitions import State
 from allocator.models.errors import RefusedError
 from allocator.risk.breaker import Breaker
 from tests.execution.book import BTC_A, BTC_B, ROUTES, order, snapshot, transfer
-from tests.execution.crashes import Crash, Fuse, executor_of, fresh, lost, template
+from tests.execution.crashes import Crash, Fuse, executor_of, fresh, lost
+from tests.execution.databases import template
 from tests.execution.desk import Desk
 
 EXAMPLES, STEPS = (

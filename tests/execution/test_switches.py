@@ -32,8 +32,8 @@ from tests.execution.crashes import (
     be,
     faults_found,
     fresh,
-    template,
 )
+from tests.execution.databases import template
 from tests.execution.desk import CONFIG, let_through
 from tests.execution.limits import NOBODY, wide
 from tests.execution.switched import Exchange, armed_at

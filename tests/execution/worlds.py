@@ -32,8 +32,8 @@ from tests.execution.crashes import (
     executor_of,
     faults_found,
     fresh,
-    template,
 )
+from tests.execution.databases import template
 from tests.execution.desk import Desk
 
 CHANGES, SCHEMA_CHANGES, CHANGES_WHEN_SIZED = 24, 40, 92

@@ -11,7 +11,14 @@ from allocator.service import loopback
 from allocator.service.anchors import Anchors
 from allocator.service.http.readiness import Readiness
 from tests.adapters.ccxt.conftest import emulator
-from tests.execution.conftest import engine, journal, lite, new_journal, postgres_url
+from tests.execution.conftest import (
+    emptied,
+    engine,
+    journal,
+    lite,
+    new_journal,
+    postgres_url,
+)
 from tests.service.browsing import chromium, serving
 from tests.service.rooms import Room
 from tests.service.sites import Place
@@ -19,7 +26,7 @@ from tests.service.sites import Place
 PATIENCE_S = 60
 """How long these tests wait for a disk, a database or a process that is late."""
 
-__all__ = ["emulator", "engine", "journal", "lite", "new_journal", "postgres_url"]
+__all__ = ["emptied", "emulator", "engine", "journal", "lite", "new_journal", "postgres_url"]
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,12 @@ def snapshot(quantity: str = "0") -> Snapshot:
             "accounts": [pool("a", "alpha", quantity), pool("b", "beta", "0")],
         }
     )
+
+
+@cache
+def decided(quantity: str) -> Plan:
+    """The plan of that book: the same whenever it is asked for, so it is decided once."""
+    return decide(snapshot(quantity), Mandate.model_validate(MANDATE))
 
 
 def config(folder: Path, **changes: Any) -> Config:
@@ -104,7 +111,7 @@ class Place:
         row, mandate = snapshot(quantity), Mandate.model_validate(MANDATE)
         self.service.snapshots.keep(row, GATHERED)
         self.service.live.marks = marks_of(row, mandate, None, statuses)
-        plan = decide(row, mandate)
+        plan = decided(quantity)
         self.service.office.propose(plan, row, mandate, "allocator")
         return plan
 

@@ -7,17 +7,16 @@ from typing import Any
 
 from allocator.adapters.emulator.testing import Emulator
 from allocator.adapters.registry import Opened
-from allocator.execution.database import connect
 from allocator.execution.executor import Executor
 from allocator.execution.history import History
 from allocator.execution.journal import Journal
 from allocator.execution.leader import next_epoch
 from allocator.execution.report import ExecutionReport
-from allocator.execution.schema import upgrade
 from allocator.execution.transitions import State
 from allocator.models.config import Config
 from tests.adapters.times import HastyClock
 from tests.execution.book import MANDATE, plan
+from tests.execution.databases import lite_at
 from tests.execution.desk import CONFIG, let_through
 from tests.execution.limits import NOBODY, wide
 
@@ -28,8 +27,7 @@ ETHER = "bybit:ETH/USDT:USDT"
 def test_a_move_that_the_receiver_has_no_margin_for_fails_and_freezes_nothing(
     run: Run, bybit: Config, emulator: Emulator, tmp_path: Path
 ) -> None:
-    engine = connect(f"sqlite:///{tmp_path / 'journal.db'}")
-    upgrade(engine)
+    engine = lite_at(tmp_path / "journal.db")
     clock = HastyClock()
     move = {"seq": 1, "kind": "move", "from": "bybit-b", "to": "bybit-a", "instrument": ETHER,
             "quantity": "40"}  # fmt: skip

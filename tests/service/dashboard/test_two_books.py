@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from allocator.execution.database import connect
-from allocator.execution.schema import upgrade
+from tests.execution.databases import lite_at
 from tests.service.sites import Place
 from tests.service.visitor import log_in, send
 
@@ -24,8 +23,7 @@ def test_who_comes_into_one_stays_in_the_other(
     for number, name, port in zip("12", names, ports, strict=True):
         folder = tmp_path / number
         folder.mkdir()
-        engine = connect(f"sqlite:///{folder / 'journal.db'}")
-        upgrade(engine)
+        engine = lite_at(folder / "journal.db")
         service = {"history": {"folder": str(folder)}, "http": {"port": port}}
         places.append(Place(engine, folder, installation=name, service=service))
     secrets = list[str]()

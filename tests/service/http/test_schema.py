@@ -18,8 +18,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from allocator.execution.database import connect
-from allocator.execution.schema import upgrade
+from tests.execution.databases import lite_at
 from tests.service.sites import Place
 
 EXAMPLES = int(os.environ.get("ALLOCATOR_EXAMPLES", "10"))
@@ -38,8 +37,7 @@ CHECKS = [
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """One site for all requests: it has to bear what they leave behind."""
     folder = tmp_path_factory.mktemp("schema")
-    engine = connect(f"sqlite:///{folder / 'journal.db'}")
-    upgrade(engine)
+    engine = lite_at(folder / "journal.db")
     made = Place(engine, Path(folder))
     made.gather()
     yield made
