@@ -127,3 +127,8 @@ def _begin(connection: Connection) -> None:
     # written, whatever busy_timeout says; so writers take the lock at once.
     reads = connection.get_execution_options().get(READ_ONLY, False)
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def first_line(told: object) -> str:
+    """Take the first line of a driver's words: those that follow repeat it for each address."""
+    return str(told).strip().partition("\n")[0]

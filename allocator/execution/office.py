@@ -18,6 +18,7 @@ from sqlmodel import Session, col, select
 
 from allocator.execution import audit
 from allocator.execution.attempts import text_hash
+from allocator.execution.database import first_line
 from allocator.execution.entries import (
     Entry,
     freeze_account,
@@ -196,7 +197,7 @@ class Office:
             except OperationalError as error:
                 # A connection that broke may have broken after the commit.
                 is_not = "is not" if self._engine.dialect.name == "sqlite" else "may not be"
-                told = f"NOT_HALTED: {scope} {is_not} {state}: {error.orig}"
+                told = f"NOT_HALTED: {scope} {is_not} {state}: {first_line(error.orig)}"
                 if tries == TRIES:
                     raise StaleError(f"{told}; try again") from error
                 tries += 1

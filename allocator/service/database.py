@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
+from allocator.execution.database import first_line
 from allocator.models.errors import ConfigError, StaleError
 from allocator.service.telemetry import HIDDEN, SECRET_KEYS, Redactor
 
@@ -15,11 +16,6 @@ if TYPE_CHECKING:
 
 
 REMEDY = "see that it can be used from here, or mend `database` in the configuration"
-
-
-def first_line(told: object) -> str:
-    """Take the first line of a driver's words: those that follow repeat it for each address."""
-    return str(told).strip().partition("\n")[0]
 
 
 @contextmanager

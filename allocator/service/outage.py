@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from allocator.execution.database import first_line
 from allocator.models.base import stamp
 from allocator.models.errors import StaleError
-from allocator.service.database import REMEDY, first_line, passwords, shown_url
+from allocator.service.database import REMEDY, passwords, shown_url
 from allocator.service.telemetry import Redactor
 
 OURS = ("no such ", "near ")

@@ -193,6 +193,16 @@ def test_a_halt_that_is_not_in_force_is_told(lite: Engine) -> None:
     assert office.trip("global", Breaker.HALTED, "odd prices", "ann") is Breaker.HALTED
 
 
+def test_a_halt_without_a_server_is_told_in_one_line() -> None:
+    pytest.importorskip("psycopg")
+    nobody = "postgresql://desk:canary@/book?host=127.0.0.1:1&host=127.0.0.1:2"
+    with pytest.raises(StaleError, match="NOT_HALTED: global may not be halted: ") as told:
+        Office(connect(nobody), "desk", JumpingClock()).trip("global", Breaker.HALTED, "odd", "ann")
+    assert "\n" not in str(told.value)
+    assert str(told.value).endswith("; try again")
+    assert "canary" not in str(told.value)
+
+
 @pytest.mark.parametrize("blocks", ["BEGIN IMMEDIATE", "BEGIN; SELECT * FROM event"])
 def test_a_halt_is_tried_again_until_the_database_is_free(
     lite: Engine, caplog: pytest.LogCaptureFixture, blocks: str
